@@ -1,0 +1,67 @@
+// Runs a command of this checkout on the project's own Node 24, installing from the lockfile first where that is needed.
+// Plain JavaScript for Node >= 20, no dependency: it is what runs before anything is installed.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { constants } from "node:os";
+import { delimiter, join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const modules = join(root, "node_modules");
+const binaries = join(modules, ".bin");
+/** npm writes this file last, so it stands for a finished install. */
+const installed = join(modules, ".package-lock.json");
+const requiredMajor = 24;
+
+/** Makes `node_modules` match the lockfile. Ends the process with 2 where it can't. */
+export function ensureInstalled() {
+  const lockfile = join(root, "package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lockfile).mtimeMs) return;
+  process.stderr.write("tulle: installing dependencies from package-lock.json (once)\n");
+  const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+  });
+  if (npm.status !== 0) fail(npm.error ? `npm could not be started: ${npm.error.message}` : "npm ci failed, see above");
+}
+
+/** The environment in which `node` and the project's tools are those of `node_modules`. */
+export function projectEnvironment() {
+  return { ...process.env, PATH: `${binaries}${delimiter}${process.env["PATH"] ?? ""}` };
+}
+
+/** The path of a Node that runs this project: the one from the lockfile, else this one if it is new enough. */
+export function projectNode() {
+  const own = join(binaries, "node");
+  if (existsSync(own)) return own;
+  if (Number(process.versions.node.split(".")[0]) >= requiredMajor) return process.execPath;
+  return fail(`needs Node ${requiredMajor}; npm brings it for Linux on x64 and arm64, elsewhere install it yourself`);
+}
+
+/**
+ * Replaces this process, as far as Node can: same input and output, signals passed on, same exit code.
+ * @param {string} command
+ * @param {readonly string[]} args
+ */
+export function become(command, args) {
+  const child = spawn(command, args, { stdio: "inherit", env: projectEnvironment() });
+  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
+    process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => fail(`${command}: ${error.message}`));
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+}
+
+/**
+ * @param {string} message
+ * @returns {never}
+ */
+function fail(message) {
+  process.stderr.write(`tulle: ${message}\n`);
+  return process.exit(2);
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [command, ...args] = process.argv.slice(2);
+  if (command === undefined) fail("usage: node bin/run.mjs COMMAND [ARG ...]");
+  ensureInstalled();
+  become(command === "node" ? projectNode() : join(binaries, command), args);
+}

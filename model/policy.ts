@@ -1,0 +1,92 @@
+/**
+ * The policies as sidecars apply them: plain data, parsed and defaulted, times in milliseconds, equal by content.
+ * An absent field means "off". What users write, and its defaults, is in the parsers beside this file.
+ */
+
+/** What may be retried. Names as users write them; HTTP statuses as strings. */
+export type RetryCondition =
+  | "connect-failure"
+  | "connect-timeout"
+  | "refused-stream"
+  | "reset"
+  | "5xx"
+  | "429"
+  | "500"
+  | "502"
+  | "503"
+  | "504"
+  | GrpcCondition;
+
+/** gRPC statuses that may be retried, as in https://grpc.github.io/grpc/core/md_doc_statuscodes.html, in lower case with dashes. */
+export type GrpcCondition =
+  | "cancelled"
+  | "unknown"
+  | "deadline-exceeded"
+  | "resource-exhausted"
+  | "aborted"
+  | "internal"
+  | "unavailable"
+  | "data-loss";
+
+export interface RetryPolicy {
+  /** Tries in all, the first included; at least 1. */
+  readonly maxAttempts: number;
+  readonly initialDelayMs: number;
+  readonly backoffMultiplier: number;
+  readonly maxDelayMs: number;
+  /** The share by which a delay varies either way, 0 to 1. */
+  readonly jitter: number;
+  readonly perTryTimeoutMs?: number;
+  readonly retryOn: readonly RetryCondition[];
+  readonly budget: RetryBudgetPolicy;
+  /** Consent to repeat POST and PATCH although the first try may have been processed. */
+  readonly retryNonIdempotent: boolean;
+}
+
+export interface RetryBudgetPolicy {
+  /** Retries allowed as a percentage of the first tries within the window. */
+  readonly percent: number;
+  readonly windowMs: number;
+  /** Retries per second that are always allowed. */
+  readonly minRetriesPerSecond: number;
+}
+
+export interface TimeoutPolicy {
+  /** From request head to last response byte, all tries together. */
+  readonly requestMs?: number;
+  readonly perTryMs?: number;
+  /** No byte in either direction. */
+  readonly idleMs?: number;
+  readonly connectMs?: number;
+}
+
+/** How failures are counted: since the last success, or all within the window. */
+export type FailureCount = "consecutive" | "window";
+
+/** What counts as a failure of an endpoint. */
+export type FailureKind =
+  | "5xx"
+  | "connect-failure"
+  | "timeout"
+  | "grpc-unavailable"
+  | "grpc-internal"
+  | "grpc-deadline-exceeded"
+  | "grpc-data-loss";
+
+export interface CircuitBreakerPolicy {
+  readonly scope: "endpoint" | "service";
+  readonly failureThreshold: number;
+  readonly failureWindowMs: number;
+  readonly count: FailureCount;
+  readonly openDurationMs: number;
+  /** Each trip without a close in between doubles the open time, up to this. Absent: it never grows. */
+  readonly maxOpenDurationMs?: number;
+  /** Successful probes in a row that close a half-open breaker. */
+  readonly successThreshold: number;
+  /** The share of a service's endpoints that may be open at once, 0 to 100. */
+  readonly maxOpenPercent: number;
+  readonly failures: readonly FailureKind[];
+  readonly maxRequests?: number;
+  readonly maxConnections?: number;
+  readonly maxPendingRequests?: number;
+}

@@ -1,0 +1,102 @@
+/**
+ * The three kinds of resource that the control plane compiles and a sidecar is pushed.
+ * They are the compiled form: names are full, lists are sorted, every default is filled in; equal means nothing changed.
+ */
+
+import type { CircuitBreakerPolicy, RetryPolicy, TimeoutPolicy } from "./policy.ts";
+
+/** How bytes on a port are to be read. `detect`: by the first bytes of each connection. */
+export type Protocol = "http1" | "http2" | "grpc" | "tls" | "opaque" | "detect";
+
+export interface ServiceRef {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What a pod's own sidecar needs: one per workload. */
+export interface Inbound {
+  /** `namespace/workload`. */
+  readonly name: string;
+  /** Sorted by port. */
+  readonly ports: readonly InboundPort[];
+}
+
+export interface InboundPort {
+  /** The container port. */
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+/** What a sidecar needs to send a request to one dialled address. */
+export interface Destination {
+  /** As dialled, in full: `orders.shop.svc.cluster.local:80`. */
+  readonly name: string;
+  readonly service: ServiceRef;
+  readonly protocol: Protocol;
+  /** The first match wins. */
+  readonly routes: readonly Route[];
+}
+
+export interface Route {
+  /** Where it comes from: `default`, `TrafficSplit shop/catalog`, `HTTPRoute shop/orders rule 0`. */
+  readonly name: string;
+  /** A request matches if any of these does; an empty list matches all. */
+  readonly matches: readonly RouteMatch[];
+  readonly backends: readonly WeightedBackend[];
+  readonly retry?: RetryPolicy;
+  readonly timeout: TimeoutPolicy;
+}
+
+/** All given parts must match. */
+export interface RouteMatch {
+  readonly method?: string;
+  readonly path?: { readonly kind: "exact" | "prefix" | "regex"; readonly value: string };
+  readonly headers?: readonly ValueMatch[];
+  readonly query?: readonly ValueMatch[];
+}
+
+export interface ValueMatch {
+  /** A header's name in lower case, or a query parameter's as it is. */
+  readonly name: string;
+  readonly kind: "exact" | "regex" | "present";
+  readonly value: string;
+}
+
+export interface WeightedBackend {
+  /** The name of its `Endpoints`. */
+  readonly endpoints: string;
+  readonly service: ServiceRef;
+  /** At least 0; a share of the sum, which need not be 100. */
+  readonly weight: number;
+}
+
+/** A backend Service port: its endpoints, and the policies that hold for them whoever calls. */
+export interface Endpoints {
+  /** `catalog-v2.shop.svc.cluster.local:80`. */
+  readonly name: string;
+  readonly service: ServiceRef;
+  readonly protocol: Protocol;
+  readonly breaker?: CircuitBreakerPolicy;
+  /** Sorted by address. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface Endpoint {
+  /** `podIP:containerPort`. */
+  readonly address: string;
+  /** The pod's name. */
+  readonly pod: string;
+  /** The SPIFFE id that its sidecar must present; absent: the pod is not in the mesh and is dialled in the clear. */
+  readonly identity?: string;
+  /** `terminating` endpoints get no new requests while another is ready. */
+  readonly state: "ready" | "terminating";
+  readonly zone?: string;
+}
+
+/** By kind, as they travel. */
+export type Resource =
+  | { readonly kind: "inbound"; readonly value: Inbound }
+  | { readonly kind: "destination"; readonly value: Destination }
+  | { readonly kind: "endpoints"; readonly value: Endpoints };
+
+export type ResourceKind = Resource["kind"];

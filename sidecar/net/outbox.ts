@@ -1,0 +1,131 @@
+/**
+ * Collects what one tick writes to a connection, and writes it once: 75 % of a proxy's cost is system calls.
+ *
+ * Codecs serialise straight into `buffer` at the offset that `reserve` returns. All outboxes of the process are flushed
+ * together by one `setImmediate`, after every socket that was readable in this turn of the event loop has been read.
+ * Buffers come from a pool and go back when the kernel has them, so an idle connection holds none.
+ */
+
+/** What an outbox writes to: a `net.Socket` or a `tls.TLSSocket`. */
+export interface OutboxTarget {
+  write(chunk: Buffer, written: () => void): boolean;
+  readonly destroyed: boolean;
+}
+
+const bufferBytes = 64 * 1024;
+const pooledBuffers = 64;
+const pool: Buffer[] = [];
+
+const waiting: Outbox[] = [];
+let flushScheduled = false;
+
+function flushAll(): void {
+  flushScheduled = false;
+  for (const outbox of waiting.splice(0)) outbox.flush();
+}
+
+export class Outbox {
+  /** Where to write; valid until the next call of any method. */
+  buffer: Buffer = emptyBuffer;
+  #target: OutboxTarget;
+  #onDrain: () => void;
+  #highWaterBytes: number;
+  #used = 0;
+  #inFlight: Buffer[] = [];
+  #inFlightBytes: number[] = [];
+  #unsentBytes = 0;
+  #scheduled = false;
+  #congested = false;
+
+  /** `onDrain` is called once after `congested` was true and everything was taken by the kernel. */
+  constructor(target: OutboxTarget, onDrain: () => void, options: { highWaterBytes?: number } = {}) {
+    this.#target = target;
+    this.#onDrain = onDrain;
+    this.#highWaterBytes = options.highWaterBytes ?? 256 * 1024;
+  }
+
+  /** Bytes written here that the kernel has not taken yet. */
+  get unsentBytes(): number {
+    return this.#unsentBytes + this.#used;
+  }
+
+  /** True: whoever feeds this connection should stop until `onDrain`. */
+  get congested(): boolean {
+    if (this.unsentBytes >= this.#highWaterBytes) this.#congested = true;
+    return this.#congested;
+  }
+
+  /** Makes room for `length` contiguous bytes in `buffer` and returns their offset. At most 64 KiB at a time. */
+  reserve(length: number): number {
+    if (this.#used + length > this.buffer.length) this.#nextBuffer(length);
+    if (!this.#scheduled) this.#schedule();
+    const offset = this.#used;
+    this.#used += length;
+    return offset;
+  }
+
+  /** Gives back the last `length` bytes of what was reserved: for who can only bound a size beforehand. */
+  unreserve(length: number): void {
+    this.#used -= length;
+  }
+
+  /** Copies bytes of any length. */
+  append(chunk: Buffer): void {
+    let from = 0;
+    while (from < chunk.length) {
+      const room = this.buffer.length - this.#used;
+      const length = Math.min(chunk.length - from, room === 0 ? bufferBytes : room);
+      const offset = this.reserve(length);
+      chunk.copy(this.buffer, offset, from, from + length);
+      from += length;
+    }
+  }
+
+  /** Writes now what was collected. Called at the end of the tick by itself. */
+  flush(): void {
+    this.#scheduled = false;
+    const { buffer } = this;
+    const used = this.#used;
+    this.buffer = emptyBuffer;
+    this.#used = 0;
+    if (used === 0 || this.#target.destroyed) return release(buffer);
+    this.#inFlight.push(buffer);
+    this.#inFlightBytes.push(used);
+    this.#unsentBytes += used;
+    this.#target.write(buffer.subarray(0, used), this.#written);
+  }
+
+  /** Writes complete in order, with or without an error. */
+  #written = (): void => {
+    const buffer = this.#inFlight.shift();
+    if (buffer === undefined) return;
+    this.#unsentBytes -= this.#inFlightBytes.shift() ?? 0;
+    release(buffer);
+    if (!this.#congested || this.unsentBytes > 0) return;
+    this.#congested = false;
+    this.#onDrain();
+  };
+
+  #schedule(): void {
+    this.#scheduled = true;
+    waiting.push(this);
+    if (flushScheduled) return;
+    flushScheduled = true;
+    setImmediate(flushAll);
+  }
+
+  #nextBuffer(length: number): void {
+    if (length > bufferBytes)
+      throw new RangeError(`an outbox takes at most ${bufferBytes} bytes at a time, got ${length}`);
+    const scheduled = this.#scheduled;
+    this.flush();
+    this.#scheduled = scheduled;
+    this.buffer = pool.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+  }
+}
+
+const emptyBuffer = Buffer.alloc(0);
+
+function release(buffer: Buffer): void {
+  if (buffer.length === bufferBytes && pool.length < pooledBuffers) pool.push(buffer);
+}

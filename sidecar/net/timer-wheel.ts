@@ -1,0 +1,95 @@
+/**
+ * One coarse timer for all deadlines: arming and clearing cost a few assignments, no allocation and no libuv timer.
+ * Coarse means late by up to one tick, never early.
+ */
+
+import type { Clock } from "../../model/clock.ts";
+
+/** Something that happens later unless it is cleared. Reusable, armed at most once at a time. */
+export abstract class Timer {
+  /** The list it hangs in; undefined: not armed. Owned by the wheel. */
+  previous: Timer | undefined;
+  next: Timer | undefined;
+  slot: TimerSlot | undefined;
+  dueMs = 0;
+
+  abstract expire(): void;
+}
+
+interface TimerSlot {
+  first: Timer | undefined;
+}
+
+const tickMs = 10;
+const slots = 1024;
+
+export class TimerWheel {
+  readonly #clock: Clock;
+  readonly #slots: TimerSlot[] = Array.from({ length: slots }, () => ({ first: undefined }));
+  #armed = 0;
+  /** The last tick whose slot was looked at. */
+  #tick: number;
+  #interval: NodeJS.Timeout | undefined;
+  readonly #drive: boolean;
+
+  /** With `drive: false` nothing happens until `advance` is called: for tests with a hand clock. */
+  constructor(clock: Clock, options: { drive?: boolean } = {}) {
+    this.#clock = clock;
+    this.#tick = Math.floor(clock.now() / tickMs);
+    this.#drive = options.drive ?? true;
+  }
+
+  /** Arms or re-arms. */
+  arm(timer: Timer, delayMs: number): void {
+    this.clear(timer);
+    const now = this.#clock.now();
+    if (this.#armed === 0) this.#tick = Math.floor(now / tickMs);
+    timer.dueMs = now + delayMs;
+    // Rounded up, and never the slot that is being looked at.
+    const tick = Math.max(Math.ceil(timer.dueMs / tickMs), this.#tick + 1);
+    const slot = this.#slots[tick % slots] as TimerSlot;
+    timer.slot = slot;
+    timer.previous = undefined;
+    timer.next = slot.first;
+    if (slot.first !== undefined) slot.first.previous = timer;
+    slot.first = timer;
+    this.#armed++;
+    if (this.#drive && this.#interval === undefined) {
+      this.#interval = setInterval(() => this.advance(), tickMs).unref();
+    }
+  }
+
+  clear(timer: Timer): void {
+    const { slot } = timer;
+    if (slot === undefined) return;
+    if (timer.previous === undefined) slot.first = timer.next;
+    else timer.previous.next = timer.next;
+    if (timer.next !== undefined) timer.next.previous = timer.previous;
+    timer.slot = timer.previous = timer.next = undefined;
+    this.#armed--;
+    if (this.#armed > 0 || this.#interval === undefined) return;
+    clearInterval(this.#interval);
+    this.#interval = undefined;
+  }
+
+  /** Expires what is due. A late call catches up; more than a full turn late, each slot is looked at once. */
+  advance(): void {
+    const now = this.#clock.now();
+    const last = Math.floor(now / tickMs);
+    this.#tick = Math.max(this.#tick, last - slots);
+    while (this.#tick < last) {
+      this.#tick++;
+      this.#expireSlot(this.#slots[this.#tick % slots] as TimerSlot, now);
+    }
+  }
+
+  #expireSlot(slot: TimerSlot, now: number): void {
+    const due: Timer[] = [];
+    for (let timer = slot.first; timer !== undefined; timer = timer.next) if (timer.dueMs <= now) due.push(timer);
+    for (const timer of due) {
+      if (timer.slot !== slot) continue; // cleared, or armed anew, by one that expired before it
+      this.clear(timer);
+      timer.expire();
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { expect, it } from "vitest";
+import { Timer, TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+
+class Probe extends Timer {
+  expiredAt: number[] = [];
+  readonly clock: HandClock;
+
+  constructor(clock: HandClock) {
+    super();
+    this.clock = clock;
+  }
+
+  expire(): void {
+    this.expiredAt.push(this.clock.now());
+  }
+}
+
+function turn(clock: HandClock, wheel: TimerWheel, ms: number): void {
+  for (let i = 0; i < ms; i++) {
+    clock.advance(1);
+    wheel.advance();
+  }
+}
+
+it("expires late by at most a tick, and never early", () => {
+  const clock = new HandClock(12_345);
+  const wheel = new TimerWheel(clock, { drive: false });
+  for (const delay of [0, 1, 9, 10, 11, 250, 10_239, 10_240, 10_241, 60_000]) {
+    const probe = new Probe(clock);
+    const start = clock.now();
+    wheel.arm(probe, delay);
+    turn(clock, wheel, delay + 20);
+    expect(probe.expiredAt, `${delay} ms`).toHaveLength(1);
+    expect((probe.expiredAt[0] ?? 0) - start).toBeGreaterThanOrEqual(delay);
+    expect((probe.expiredAt[0] ?? 0) - start).toBeLessThanOrEqual(delay + 20);
+  }
+});
+
+it("does not expire what was cleared, and arms anew what was armed", () => {
+  const clock = new HandClock();
+  const wheel = new TimerWheel(clock, { drive: false });
+  const cleared = new Probe(clock);
+  const armedTwice = new Probe(clock);
+  wheel.arm(cleared, 50);
+  wheel.arm(armedTwice, 50);
+  wheel.arm(armedTwice, 100);
+  wheel.clear(cleared);
+  turn(clock, wheel, 80);
+  expect(cleared.expiredAt).toEqual([]);
+  expect(armedTwice.expiredAt).toEqual([]);
+  turn(clock, wheel, 50);
+  expect(armedTwice.expiredAt).toHaveLength(1);
+});
+
+it("lets a timer that expires clear its neighbour in the same slot", () => {
+  const clock = new HandClock();
+  const wheel = new TimerWheel(clock, { drive: false });
+  const neighbour = new Probe(clock);
+  const killer = new (class extends Probe {
+    override expire(): void {
+      super.expire();
+      wheel.clear(neighbour);
+    }
+  })(clock);
+  wheel.arm(neighbour, 50);
+  wheel.arm(killer, 50);
+  turn(clock, wheel, 100);
+  expect([killer.expiredAt.length, neighbour.expiredAt.length]).toEqual([1, 0]);
+});
+
+it("catches up after the process was stopped for longer than a turn of the wheel", () => {
+  const clock = new HandClock();
+  const wheel = new TimerWheel(clock, { drive: false });
+  const probes = [5, 5_000, 50_000].map((delay) => {
+    const probe = new Probe(clock);
+    wheel.arm(probe, delay);
+    return probe;
+  });
+  clock.advance(100_000);
+  wheel.advance();
+  expect(probes.map((probe) => probe.expiredAt)).toEqual([[100_000], [100_000], [100_000]]);
+});
