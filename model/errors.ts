@@ -91,11 +91,18 @@ export type Processed = "unprocessed" | "maybe";
 export class MeshError extends Error {
   readonly code: ErrorCode;
   readonly processed: Processed;
+  /** When asking again may help; travels as `Retry-After`. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; processed?: Processed } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; processed?: Processed; retryAfterMs?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "MeshError";
     this.code = code;
     this.processed = options.processed ?? "maybe";
+    this.retryAfterMs = options.retryAfterMs;
   }
 }

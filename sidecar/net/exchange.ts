@@ -9,10 +9,10 @@
  * ```
  *
  * Rules that hold on every seam:
- * 1. `end` or `abort` is the last call on a sink, and exactly one of them comes, also where there is no body.
- *    One exception: whoever called `abort` on one sink is owed nothing more on the other.
+ * 1. `end…` or `abort…` is the last call on a sink, and exactly one of them comes, also where there is no body.
+ *    One exception: whoever called `abort…` on one sink is owed nothing more on the other.
  * 2. A chunk is the receiver's only during the call. Who keeps it copies it (sources read into one buffer).
- * 3. `write` returning false asks the sender to stop until `resume…` is called. It is a request, not a wall:
+ * 3. `write…` returning false asks the sender to stop until `resume…` is called. It is a request, not a wall:
  *    what the sender had already received may still come, and must be taken.
  * 4. A service may answer, or abort, before it returns; the caller is ready for that.
  * 5. A layer that swaps an exchange for another (a retry) drops late calls of the former by identity.
@@ -21,13 +21,13 @@
 import type { MeshError } from "../../model/errors.ts";
 import type { HeaderFields } from "./header-fields.ts";
 
-/** Accepts the body of one request. */
+/** Accepts the body of one request. Method names differ from `ResponseSink`'s, so that one object can be both. */
 export interface RequestSink {
   /** False: wait for `ResponseSink.resumeRequest`. */
-  write(chunk: Buffer): boolean;
-  end(trailers?: HeaderFields): void;
+  writeRequest(chunk: Buffer): boolean;
+  endRequest(trailers?: HeaderFields): void;
   /** The caller gave up, or its connection broke. */
-  abort(error: MeshError): void;
+  abortRequest(error: MeshError): void;
   /** The caller takes response bytes again. */
   resumeResponse(): void;
 }
@@ -36,13 +36,13 @@ export interface RequestSink {
 export interface ResponseSink {
   /** A 1xx other than 101; any number of them, before `head`. */
   informational(head: ResponseHead): void;
-  /** The final head, once. 101 answers an upgrade and 2xx a CONNECT: from then on `write` carries raw bytes both ways. */
+  /** The final head, once. 101 answers an upgrade and 2xx a CONNECT: from then on `write…` carries raw bytes both ways. */
   head(head: ResponseHead): void;
   /** False: wait for `RequestSink.resumeResponse`. */
-  write(chunk: Buffer): boolean;
-  end(trailers?: HeaderFields): void;
+  writeResponse(chunk: Buffer): boolean;
+  endResponse(trailers?: HeaderFields): void;
   /** No answer, or no more of it. Before `head` it may still become an answer; after it, the caller's exchange is cut. */
-  abort(error: MeshError): void;
+  abortResponse(error: MeshError): void;
   /** The upstream takes request bytes again. */
   resumeRequest(): void;
 }
@@ -52,7 +52,7 @@ export interface ResponseHead {
   readonly status: number;
   /** End-to-end fields only: codecs remove and make the hop-by-hop ones. */
   readonly headers: HeaderFields;
-  /** No body follows, for certain (204, 304, the answer to HEAD, END_STREAM): `end` comes next. */
+  /** No body follows, for certain (204, 304, the answer to HEAD, END_STREAM): `endResponse` comes next. */
   readonly bodyless: boolean;
 }
 
@@ -88,6 +88,10 @@ export class Exchange implements RequestHead {
   deadlineAtMs = Number.POSITIVE_INFINITY;
   /** 1 for the first try. */
   attempt = 1;
+  /** Endpoints that earlier tries went to: another one is preferred. */
+  tried: string[] | undefined;
+  /** How long a connection may take to be made, if one is needed. */
+  connectTimeoutMs = 1_000;
   /** Names for telemetry, once known. */
   route: string | undefined;
   backend: string | undefined;
