@@ -1,0 +1,249 @@
+/**
+ * Messages as the model, checked: a sidecar must not trip over what it was sent, so what is out of range is an error
+ * here and becomes a nack. Regular expressions are checked by whoever compiles them.
+ */
+
+import type { CircuitBreakerPolicy, RetryPolicy, TimeoutPolicy } from "../model/policy.ts";
+import type {
+  Endpoint,
+  InboundPort,
+  Resource,
+  ResourceKind,
+  Route,
+  RouteMatch,
+  ServiceRef,
+  ValueMatch,
+  WeightedBackend,
+} from "../model/resources.ts";
+import { err, type FieldError, ok, type Result } from "../model/result.ts";
+import {
+  breakerScopes,
+  endpointStates,
+  failureCounts,
+  failureKinds,
+  modelWord,
+  protocols,
+  resourceKinds,
+  retryConditions,
+  type Spelling,
+} from "./enums.ts";
+import type { CircuitBreakerPolicy__Output } from "./generated/tulle/v1/CircuitBreakerPolicy.ts";
+import type { Endpoint__Output } from "./generated/tulle/v1/Endpoint.ts";
+import type { PathMatch__Output } from "./generated/tulle/v1/PathMatch.ts";
+import type { Resource__Output } from "./generated/tulle/v1/Resource.ts";
+import type { ResourceName__Output } from "./generated/tulle/v1/ResourceName.ts";
+import type { RetryPolicy__Output } from "./generated/tulle/v1/RetryPolicy.ts";
+import type { Route__Output } from "./generated/tulle/v1/Route.ts";
+import type { RouteMatch__Output } from "./generated/tulle/v1/RouteMatch.ts";
+import type { ServiceRef__Output } from "./generated/tulle/v1/ServiceRef.ts";
+import type { TimeoutPolicy__Output } from "./generated/tulle/v1/TimeoutPolicy.ts";
+import type { Update__Output } from "./generated/tulle/v1/Update.ts";
+import type { ValueMatch__Output } from "./generated/tulle/v1/ValueMatch.ts";
+import type { WeightedBackend__Output } from "./generated/tulle/v1/WeightedBackend.ts";
+import { Discovery } from "./load.ts";
+
+/** Throws where the bytes are not a protobuf message at all. */
+export function decodeUpdate(bytes: Buffer): Update__Output {
+  return Discovery.service.Stream.responseDeserialize(bytes);
+}
+
+/** Undefined: a kind that this build does not know. */
+export function decodeName(
+  message: ResourceName__Output | null,
+): { readonly kind: ResourceKind; readonly name: string } | undefined {
+  const kind = modelWord(resourceKinds, message?.kind);
+  return kind === undefined || message === null ? undefined : { kind, name: message.name };
+}
+
+/** Every fault at once, each with its path from the resource's root. */
+export function decodeResource(message: Resource__Output): Result<Resource, FieldError[]> {
+  const faults = new Faults();
+  const name = faults.filled("name", message.name);
+  const resource = decodeBody(message, name, faults);
+  if (resource === undefined) return err([{ path: "body", message: "must be of a known kind" }]);
+  return faults.list.length > 0 ? err(faults.list) : ok(resource);
+}
+
+function decodeBody(message: Resource__Output, name: string, faults: Faults): Resource | undefined {
+  const { inbound, destination, endpoints } = message;
+  if (inbound) {
+    const ports = inbound.ports.map((port, i): InboundPort => {
+      const at = `ports[${i}]`;
+      return {
+        port: faults.integer(`${at}.port`, port.port, 1, 65_535),
+        protocol: faults.word(`${at}.protocol`, protocols, port.protocol),
+      };
+    });
+    return { kind: "inbound", value: { name, ports } };
+  }
+  if (destination) {
+    const service = decodeService("service", destination.service, faults);
+    const protocol = faults.word("protocol", protocols, destination.protocol);
+    const routes = destination.routes.map((route, i) => decodeRoute(`routes[${i}]`, route, faults));
+    return { kind: "destination", value: { name, service, protocol, routes } };
+  }
+  if (endpoints) {
+    const value = {
+      name,
+      service: decodeService("service", endpoints.service, faults),
+      protocol: faults.word("protocol", protocols, endpoints.protocol),
+      ...(endpoints.breaker && { breaker: decodeBreaker("breaker", endpoints.breaker, faults) }),
+      endpoints: endpoints.endpoints.map((endpoint, i) => decodeEndpoint(`endpoints[${i}]`, endpoint, faults)),
+    };
+    return { kind: "endpoints", value };
+  }
+  return undefined;
+}
+
+function decodeService(at: string, message: ServiceRef__Output | null, faults: Faults): ServiceRef {
+  return {
+    namespace: faults.filled(`${at}.namespace`, message?.namespace),
+    name: faults.filled(`${at}.name`, message?.name),
+  };
+}
+
+function decodeEndpoint(at: string, message: Endpoint__Output, faults: Faults): Endpoint {
+  const { identity, zone } = message;
+  return {
+    address: faults.address(`${at}.address`, message.address),
+    pod: faults.filled(`${at}.pod`, message.pod),
+    ...(identity !== undefined && { identity: faults.filled(`${at}.identity`, identity) }),
+    state: faults.word(`${at}.state`, endpointStates, message.state),
+    ...(zone !== undefined && { zone }),
+  };
+}
+
+function decodeRoute(at: string, message: Route__Output, faults: Faults): Route {
+  if (message.timeout === null) faults.add(`${at}.timeout`, "is required");
+  return {
+    name: faults.filled(`${at}.name`, message.name),
+    matches: message.matches.map((match, i) => decodeRouteMatch(`${at}.matches[${i}]`, match, faults)),
+    backends: message.backends.map((backend, i) => decodeBackend(`${at}.backends[${i}]`, backend, faults)),
+    ...(message.retry && { retry: decodeRetry(`${at}.retry`, message.retry, faults) }),
+    timeout: message.timeout === null ? {} : decodeTimeout(`${at}.timeout`, message.timeout, faults),
+  };
+}
+
+function decodeBackend(at: string, message: WeightedBackend__Output, faults: Faults): WeightedBackend {
+  return {
+    endpoints: faults.filled(`${at}.endpoints`, message.endpoints),
+    service: decodeService(`${at}.service`, message.service, faults),
+    weight: faults.integer(`${at}.weight`, message.weight, 0),
+  };
+}
+
+function decodeRouteMatch(at: string, message: RouteMatch__Output, faults: Faults): RouteMatch {
+  const valueMatches = (list: "headers" | "query"): ValueMatch[] =>
+    message[list].map((match, i) => decodeValueMatch(`${at}.${list}[${i}]`, match, faults));
+  return {
+    ...(message.method !== undefined && { method: faults.filled(`${at}.method`, message.method) }),
+    ...(message.path && { path: decodePathMatch(`${at}.path`, message.path, faults) }),
+    ...(message.headers.length > 0 && { headers: valueMatches("headers") }),
+    ...(message.query.length > 0 && { query: valueMatches("query") }),
+  };
+}
+
+function decodePathMatch(at: string, message: PathMatch__Output, faults: Faults): NonNullable<RouteMatch["path"]> {
+  if (message.match === undefined) faults.add(at, "must be an exact, prefix or regex match");
+  const kind = message.match ?? "exact";
+  return { kind, value: message[kind] ?? "" };
+}
+
+function decodeValueMatch(at: string, message: ValueMatch__Output, faults: Faults): ValueMatch {
+  if (message.match === undefined) faults.add(at, "must be an exact, regex or present match");
+  const name = faults.filled(`${at}.name`, message.name);
+  const kind = message.match ?? "present";
+  return { name, kind, value: kind === "present" ? "" : (message[kind] ?? "") };
+}
+
+function decodeTimeout(at: string, message: TimeoutPolicy__Output, faults: Faults): TimeoutPolicy {
+  const { requestMs, perTryMs, idleMs, connectMs } = message;
+  return {
+    ...(requestMs !== undefined && { requestMs: faults.integer(`${at}.requestMs`, requestMs, 0) }),
+    ...(perTryMs !== undefined && { perTryMs: faults.integer(`${at}.perTryMs`, perTryMs, 0) }),
+    ...(idleMs !== undefined && { idleMs: faults.integer(`${at}.idleMs`, idleMs, 0) }),
+    ...(connectMs !== undefined && { connectMs: faults.integer(`${at}.connectMs`, connectMs, 0) }),
+  };
+}
+
+function decodeRetry(at: string, message: RetryPolicy__Output, faults: Faults): RetryPolicy {
+  const { budget, perTryTimeoutMs } = message;
+  if (budget === null) faults.add(`${at}.budget`, "is required");
+  return {
+    maxAttempts: faults.integer(`${at}.maxAttempts`, message.maxAttempts, 1),
+    initialDelayMs: faults.integer(`${at}.initialDelayMs`, message.initialDelayMs, 0),
+    backoffMultiplier: faults.number(`${at}.backoffMultiplier`, message.backoffMultiplier, 1),
+    maxDelayMs: faults.integer(`${at}.maxDelayMs`, message.maxDelayMs, 0),
+    jitter: faults.number(`${at}.jitter`, message.jitter, 0, 1),
+    ...(perTryTimeoutMs !== undefined && {
+      perTryTimeoutMs: faults.integer(`${at}.perTryTimeoutMs`, perTryTimeoutMs, 0),
+    }),
+    retryOn: message.retryOn.map((word, i) => faults.word(`${at}.retryOn[${i}]`, retryConditions, word)),
+    budget: {
+      percent: faults.number(`${at}.budget.percent`, budget?.percent ?? 0, 0),
+      windowMs: faults.integer(`${at}.budget.windowMs`, budget?.windowMs ?? 0, 0),
+      minRetriesPerSecond: faults.number(`${at}.budget.minRetriesPerSecond`, budget?.minRetriesPerSecond ?? 0, 0),
+    },
+    retryNonIdempotent: message.retryNonIdempotent,
+  };
+}
+
+function decodeBreaker(at: string, message: CircuitBreakerPolicy__Output, faults: Faults): CircuitBreakerPolicy {
+  const { maxOpenDurationMs, maxRequests, maxConnections, maxPendingRequests } = message;
+  const limit = (field: string, value: number): number => faults.integer(`${at}.${field}`, value, 0);
+  return {
+    scope: faults.word(`${at}.scope`, breakerScopes, message.scope),
+    failureThreshold: faults.integer(`${at}.failureThreshold`, message.failureThreshold, 1),
+    failureWindowMs: limit("failureWindowMs", message.failureWindowMs),
+    count: faults.word(`${at}.count`, failureCounts, message.count),
+    openDurationMs: limit("openDurationMs", message.openDurationMs),
+    ...(maxOpenDurationMs !== undefined && { maxOpenDurationMs: limit("maxOpenDurationMs", maxOpenDurationMs) }),
+    successThreshold: faults.integer(`${at}.successThreshold`, message.successThreshold, 1),
+    maxOpenPercent: faults.number(`${at}.maxOpenPercent`, message.maxOpenPercent, 0, 100),
+    failures: message.failures.map((word, i) => faults.word(`${at}.failures[${i}]`, failureKinds, word)),
+    ...(maxRequests !== undefined && { maxRequests: limit("maxRequests", maxRequests) }),
+    ...(maxConnections !== undefined && { maxConnections: limit("maxConnections", maxConnections) }),
+    ...(maxPendingRequests !== undefined && { maxPendingRequests: limit("maxPendingRequests", maxPendingRequests) }),
+  };
+}
+
+/** Collects what is wrong; each check returns a value of the right type, which is dropped if there was any fault. */
+class Faults {
+  readonly list: FieldError[] = [];
+
+  add(path: string, message: string): void {
+    this.list.push({ path, message });
+  }
+
+  filled(path: string, value: string | undefined): string {
+    if (!value) this.add(path, "must not be empty");
+    return value ?? "";
+  }
+
+  address(path: string, value: string): string {
+    const port = Number(/^(?:[0-9.]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})$/.exec(value)?.[1]);
+    if (!(port >= 1 && port <= 65_535)) this.add(path, `must be IP:port, got ${JSON.stringify(value)}`);
+    return value;
+  }
+
+  number(path: string, value: number, min: number, max = Number.MAX_VALUE): number {
+    if (!(value >= min && value <= max)) {
+      const range = max === Number.MAX_VALUE ? `at least ${min}` : `from ${min} to ${max}`;
+      this.add(path, `must be ${range}, got ${value}`);
+    }
+    return value;
+  }
+
+  integer(path: string, value: number, min: number, max = Number.MAX_SAFE_INTEGER): number {
+    if (!Number.isSafeInteger(value) || value < min || value > max)
+      this.add(path, `must be an integer from ${min} to ${max}, got ${value}`);
+    return value;
+  }
+
+  word<Model extends string>(path: string, spelling: Spelling<Model, string>, value: unknown): Model {
+    const word = modelWord(spelling, value);
+    if (word !== undefined) return word;
+    this.add(path, `has a value that this version does not know: ${String(value)}`);
+    return Object.keys(spelling)[0] as Model;
+  }
+}

@@ -1,0 +1,124 @@
+/** The model as messages. What the control plane compiled is taken as it is: validation is the decoder's. */
+
+import type { CircuitBreakerPolicy, RetryPolicy } from "../model/policy.ts";
+import type { Resource, ResourceKind, Route, RouteMatch, ValueMatch } from "../model/resources.ts";
+import { assertNever } from "../model/result.ts";
+import {
+  breakerScopes,
+  endpointStates,
+  failureCounts,
+  failureKinds,
+  protocols,
+  resourceKinds,
+  retryConditions,
+} from "./enums.ts";
+import type { CircuitBreakerPolicy as CircuitBreakerMessage } from "./generated/tulle/v1/CircuitBreakerPolicy.ts";
+import type { PathMatch as PathMatchMessage } from "./generated/tulle/v1/PathMatch.ts";
+import type { Resource as ResourceMessage } from "./generated/tulle/v1/Resource.ts";
+import type { ResourceName as ResourceNameMessage } from "./generated/tulle/v1/ResourceName.ts";
+import type { RetryPolicy as RetryMessage } from "./generated/tulle/v1/RetryPolicy.ts";
+import type { Route as RouteMessage } from "./generated/tulle/v1/Route.ts";
+import type { RouteMatch as RouteMatchMessage } from "./generated/tulle/v1/RouteMatch.ts";
+import type { Update } from "./generated/tulle/v1/Update.ts";
+import type { ValueMatch as ValueMatchMessage } from "./generated/tulle/v1/ValueMatch.ts";
+import { Discovery } from "./load.ts";
+
+/** As it travels. Buffers of several updates, one after the other, are one update. */
+export function encodeUpdate(update: Update): Buffer {
+  return Discovery.service.Stream.responseSerialize(update);
+}
+
+export function encodeName(kind: ResourceKind, name: string): ResourceNameMessage {
+  return { kind: resourceKinds[kind], name };
+}
+
+export function encodeResource(resource: Resource, version: string): ResourceMessage {
+  const { name } = resource.value;
+  switch (resource.kind) {
+    case "inbound": {
+      const ports = resource.value.ports.map((port) => ({ ...port, protocol: protocols[port.protocol] }));
+      return { name, version, inbound: { ports } };
+    }
+    case "destination": {
+      const { service, protocol, routes } = resource.value;
+      return {
+        name,
+        version,
+        destination: { service, protocol: protocols[protocol], routes: routes.map(encodeRoute) },
+      };
+    }
+    case "endpoints": {
+      const { service, protocol, breaker, endpoints } = resource.value;
+      return {
+        name,
+        version,
+        endpoints: {
+          service,
+          protocol: protocols[protocol],
+          ...(breaker && { breaker: encodeBreaker(breaker) }),
+          endpoints: endpoints.map((endpoint) => ({ ...endpoint, state: endpointStates[endpoint.state] })),
+        },
+      };
+    }
+    default:
+      return assertNever(resource);
+  }
+}
+
+function encodeRoute(route: Route): RouteMessage {
+  return {
+    name: route.name,
+    matches: route.matches.map(encodeRouteMatch),
+    backends: [...route.backends],
+    ...(route.retry && { retry: encodeRetry(route.retry) }),
+    timeout: route.timeout,
+  };
+}
+
+function encodeRouteMatch({ method, path, headers, query }: RouteMatch): RouteMatchMessage {
+  return {
+    ...(method !== undefined && { method }),
+    ...(path && { path: encodePathMatch(path) }),
+    headers: headers?.map(encodeValueMatch) ?? [],
+    query: query?.map(encodeValueMatch) ?? [],
+  };
+}
+
+function encodePathMatch({ kind, value }: NonNullable<RouteMatch["path"]>): PathMatchMessage {
+  switch (kind) {
+    case "exact":
+      return { exact: value };
+    case "prefix":
+      return { prefix: value };
+    case "regex":
+      return { regex: value };
+    default:
+      return assertNever(kind);
+  }
+}
+
+function encodeValueMatch({ name, kind, value }: ValueMatch): ValueMatchMessage {
+  switch (kind) {
+    case "exact":
+      return { name, exact: value };
+    case "regex":
+      return { name, regex: value };
+    case "present":
+      return { name, present: true };
+    default:
+      return assertNever(kind);
+  }
+}
+
+function encodeRetry(policy: RetryPolicy): RetryMessage {
+  return { ...policy, retryOn: policy.retryOn.map((condition) => retryConditions[condition]) };
+}
+
+function encodeBreaker(policy: CircuitBreakerPolicy): CircuitBreakerMessage {
+  return {
+    ...policy,
+    scope: breakerScopes[policy.scope],
+    count: failureCounts[policy.count],
+    failures: policy.failures.map((kind) => failureKinds[kind]),
+  };
+}

@@ -1,0 +1,76 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { Ack as _tulle_v1_Ack, Ack__Output as _tulle_v1_Ack__Output } from './tulle/v1/Ack.ts';
+import type { CircuitBreakerPolicy as _tulle_v1_CircuitBreakerPolicy, CircuitBreakerPolicy__Output as _tulle_v1_CircuitBreakerPolicy__Output } from './tulle/v1/CircuitBreakerPolicy.ts';
+import type { Destination as _tulle_v1_Destination, Destination__Output as _tulle_v1_Destination__Output } from './tulle/v1/Destination.ts';
+import type { DiscoveryClient as _tulle_v1_DiscoveryClient, DiscoveryDefinition as _tulle_v1_DiscoveryDefinition } from './tulle/v1/Discovery.ts';
+import type { Endpoint as _tulle_v1_Endpoint, Endpoint__Output as _tulle_v1_Endpoint__Output } from './tulle/v1/Endpoint.ts';
+import type { Endpoints as _tulle_v1_Endpoints, Endpoints__Output as _tulle_v1_Endpoints__Output } from './tulle/v1/Endpoints.ts';
+import type { Hello as _tulle_v1_Hello, Hello__Output as _tulle_v1_Hello__Output } from './tulle/v1/Hello.ts';
+import type { Inbound as _tulle_v1_Inbound, Inbound__Output as _tulle_v1_Inbound__Output } from './tulle/v1/Inbound.ts';
+import type { InboundPort as _tulle_v1_InboundPort, InboundPort__Output as _tulle_v1_InboundPort__Output } from './tulle/v1/InboundPort.ts';
+import type { Nack as _tulle_v1_Nack, Nack__Output as _tulle_v1_Nack__Output } from './tulle/v1/Nack.ts';
+import type { PathMatch as _tulle_v1_PathMatch, PathMatch__Output as _tulle_v1_PathMatch__Output } from './tulle/v1/PathMatch.ts';
+import type { Refusal as _tulle_v1_Refusal, Refusal__Output as _tulle_v1_Refusal__Output } from './tulle/v1/Refusal.ts';
+import type { Resource as _tulle_v1_Resource, Resource__Output as _tulle_v1_Resource__Output } from './tulle/v1/Resource.ts';
+import type { ResourceName as _tulle_v1_ResourceName, ResourceName__Output as _tulle_v1_ResourceName__Output } from './tulle/v1/ResourceName.ts';
+import type { RetryBudget as _tulle_v1_RetryBudget, RetryBudget__Output as _tulle_v1_RetryBudget__Output } from './tulle/v1/RetryBudget.ts';
+import type { RetryPolicy as _tulle_v1_RetryPolicy, RetryPolicy__Output as _tulle_v1_RetryPolicy__Output } from './tulle/v1/RetryPolicy.ts';
+import type { Route as _tulle_v1_Route, Route__Output as _tulle_v1_Route__Output } from './tulle/v1/Route.ts';
+import type { RouteMatch as _tulle_v1_RouteMatch, RouteMatch__Output as _tulle_v1_RouteMatch__Output } from './tulle/v1/RouteMatch.ts';
+import type { ServiceRef as _tulle_v1_ServiceRef, ServiceRef__Output as _tulle_v1_ServiceRef__Output } from './tulle/v1/ServiceRef.ts';
+import type { SidecarMessage as _tulle_v1_SidecarMessage, SidecarMessage__Output as _tulle_v1_SidecarMessage__Output } from './tulle/v1/SidecarMessage.ts';
+import type { Subscribe as _tulle_v1_Subscribe, Subscribe__Output as _tulle_v1_Subscribe__Output } from './tulle/v1/Subscribe.ts';
+import type { Subscription as _tulle_v1_Subscription, Subscription__Output as _tulle_v1_Subscription__Output } from './tulle/v1/Subscription.ts';
+import type { TimeoutPolicy as _tulle_v1_TimeoutPolicy, TimeoutPolicy__Output as _tulle_v1_TimeoutPolicy__Output } from './tulle/v1/TimeoutPolicy.ts';
+import type { Unsubscribe as _tulle_v1_Unsubscribe, Unsubscribe__Output as _tulle_v1_Unsubscribe__Output } from './tulle/v1/Unsubscribe.ts';
+import type { Update as _tulle_v1_Update, Update__Output as _tulle_v1_Update__Output } from './tulle/v1/Update.ts';
+import type { ValueMatch as _tulle_v1_ValueMatch, ValueMatch__Output as _tulle_v1_ValueMatch__Output } from './tulle/v1/ValueMatch.ts';
+import type { WeightedBackend as _tulle_v1_WeightedBackend, WeightedBackend__Output as _tulle_v1_WeightedBackend__Output } from './tulle/v1/WeightedBackend.ts';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  tulle: {
+    v1: {
+      Ack: MessageTypeDefinition<_tulle_v1_Ack, _tulle_v1_Ack__Output>
+      BreakerScope: EnumTypeDefinition
+      CircuitBreakerPolicy: MessageTypeDefinition<_tulle_v1_CircuitBreakerPolicy, _tulle_v1_CircuitBreakerPolicy__Output>
+      Destination: MessageTypeDefinition<_tulle_v1_Destination, _tulle_v1_Destination__Output>
+      Discovery: SubtypeConstructor<typeof grpc.Client, _tulle_v1_DiscoveryClient> & { service: _tulle_v1_DiscoveryDefinition }
+      Endpoint: MessageTypeDefinition<_tulle_v1_Endpoint, _tulle_v1_Endpoint__Output>
+      EndpointState: EnumTypeDefinition
+      Endpoints: MessageTypeDefinition<_tulle_v1_Endpoints, _tulle_v1_Endpoints__Output>
+      FailureCount: EnumTypeDefinition
+      FailureKind: EnumTypeDefinition
+      Hello: MessageTypeDefinition<_tulle_v1_Hello, _tulle_v1_Hello__Output>
+      Inbound: MessageTypeDefinition<_tulle_v1_Inbound, _tulle_v1_Inbound__Output>
+      InboundPort: MessageTypeDefinition<_tulle_v1_InboundPort, _tulle_v1_InboundPort__Output>
+      Nack: MessageTypeDefinition<_tulle_v1_Nack, _tulle_v1_Nack__Output>
+      PathMatch: MessageTypeDefinition<_tulle_v1_PathMatch, _tulle_v1_PathMatch__Output>
+      Protocol: EnumTypeDefinition
+      Refusal: MessageTypeDefinition<_tulle_v1_Refusal, _tulle_v1_Refusal__Output>
+      Resource: MessageTypeDefinition<_tulle_v1_Resource, _tulle_v1_Resource__Output>
+      ResourceKind: EnumTypeDefinition
+      ResourceName: MessageTypeDefinition<_tulle_v1_ResourceName, _tulle_v1_ResourceName__Output>
+      RetryBudget: MessageTypeDefinition<_tulle_v1_RetryBudget, _tulle_v1_RetryBudget__Output>
+      RetryCondition: EnumTypeDefinition
+      RetryPolicy: MessageTypeDefinition<_tulle_v1_RetryPolicy, _tulle_v1_RetryPolicy__Output>
+      Route: MessageTypeDefinition<_tulle_v1_Route, _tulle_v1_Route__Output>
+      RouteMatch: MessageTypeDefinition<_tulle_v1_RouteMatch, _tulle_v1_RouteMatch__Output>
+      ServiceRef: MessageTypeDefinition<_tulle_v1_ServiceRef, _tulle_v1_ServiceRef__Output>
+      SidecarMessage: MessageTypeDefinition<_tulle_v1_SidecarMessage, _tulle_v1_SidecarMessage__Output>
+      Subscribe: MessageTypeDefinition<_tulle_v1_Subscribe, _tulle_v1_Subscribe__Output>
+      Subscription: MessageTypeDefinition<_tulle_v1_Subscription, _tulle_v1_Subscription__Output>
+      TimeoutPolicy: MessageTypeDefinition<_tulle_v1_TimeoutPolicy, _tulle_v1_TimeoutPolicy__Output>
+      Unsubscribe: MessageTypeDefinition<_tulle_v1_Unsubscribe, _tulle_v1_Unsubscribe__Output>
+      Update: MessageTypeDefinition<_tulle_v1_Update, _tulle_v1_Update__Output>
+      ValueMatch: MessageTypeDefinition<_tulle_v1_ValueMatch, _tulle_v1_ValueMatch__Output>
+      WeightedBackend: MessageTypeDefinition<_tulle_v1_WeightedBackend, _tulle_v1_WeightedBackend__Output>
+    }
+  }
+}
+

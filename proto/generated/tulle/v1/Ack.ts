@@ -1,0 +1,13 @@
+// Original file: tulle/v1/discovery.proto
+
+import type { ResourceName as _tulle_v1_ResourceName, ResourceName__Output as _tulle_v1_ResourceName__Output } from '../../tulle/v1/ResourceName.ts';
+
+export interface Ack {
+  'resource'?: (_tulle_v1_ResourceName | null);
+  'version'?: (string);
+}
+
+export interface Ack__Output {
+  'resource': (_tulle_v1_ResourceName__Output | null);
+  'version': (string);
+}

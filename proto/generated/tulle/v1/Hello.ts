@@ -1,0 +1,16 @@
+// Original file: tulle/v1/discovery.proto
+
+
+export interface Hello {
+  'namespace'?: (string);
+  'workload'?: (string);
+  'pod'?: (string);
+  'proxyVersion'?: (string);
+}
+
+export interface Hello__Output {
+  'namespace': (string);
+  'workload': (string);
+  'pod': (string);
+  'proxyVersion': (string);
+}

@@ -1,0 +1,15 @@
+// Original file: tulle/v1/discovery.proto
+
+import type { ResourceName as _tulle_v1_ResourceName, ResourceName__Output as _tulle_v1_ResourceName__Output } from '../../tulle/v1/ResourceName.ts';
+
+export interface Nack {
+  'resource'?: (_tulle_v1_ResourceName | null);
+  'version'?: (string);
+  'reason'?: (string);
+}
+
+export interface Nack__Output {
+  'resource': (_tulle_v1_ResourceName__Output | null);
+  'version': (string);
+  'reason': (string);
+}

@@ -1,0 +1,13 @@
+// Original file: tulle/v1/discovery.proto
+
+import type { ResourceName as _tulle_v1_ResourceName, ResourceName__Output as _tulle_v1_ResourceName__Output } from '../../tulle/v1/ResourceName.ts';
+
+export interface Refusal {
+  'resource'?: (_tulle_v1_ResourceName | null);
+  'reason'?: (string);
+}
+
+export interface Refusal__Output {
+  'resource': (_tulle_v1_ResourceName__Output | null);
+  'reason': (string);
+}

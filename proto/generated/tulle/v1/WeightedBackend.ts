@@ -1,0 +1,15 @@
+// Original file: tulle/v1/resources.proto
+
+import type { ServiceRef as _tulle_v1_ServiceRef, ServiceRef__Output as _tulle_v1_ServiceRef__Output } from '../../tulle/v1/ServiceRef.ts';
+
+export interface WeightedBackend {
+  'endpoints'?: (string);
+  'service'?: (_tulle_v1_ServiceRef | null);
+  'weight'?: (number);
+}
+
+export interface WeightedBackend__Output {
+  'endpoints': (string);
+  'service': (_tulle_v1_ServiceRef__Output | null);
+  'weight': (number);
+}

@@ -1,0 +1,144 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Destination, Endpoints, Resource } from "../../model/resources.ts";
+import type { FieldError, Result } from "../../model/result.ts";
+import { decodeName, decodeResource, decodeUpdate } from "../../proto/decode.ts";
+import { encodeName, encodeResource, encodeUpdate } from "../../proto/encode.ts";
+import type { Resource__Output } from "../../proto/generated/tulle/v1/Resource.ts";
+import { arbitraryResource } from "../support/arbitrary-resources.ts";
+
+function overTheWire(resource: Resource, spoil: (message: Resource__Output) => void = () => {}): Resource__Output {
+  const [message] = decodeUpdate(encodeUpdate({ resources: [encodeResource(resource, "v1")] })).resources;
+  if (message === undefined) throw new Error("no resource came back");
+  spoil(message);
+  return message;
+}
+
+const service = { namespace: "shop", name: "catalog" };
+
+const destination: Destination = {
+  name: "catalog.shop.svc.cluster.local:80",
+  service,
+  protocol: "http1",
+  routes: [
+    {
+      name: "default",
+      matches: [{ path: { kind: "prefix", value: "/a" }, headers: [{ name: "x", kind: "present", value: "" }] }],
+      backends: [{ endpoints: "catalog.shop.svc.cluster.local:80", service, weight: 1 }],
+      retry: {
+        maxAttempts: 3,
+        initialDelayMs: 100,
+        backoffMultiplier: 2,
+        maxDelayMs: 5_000,
+        jitter: 0.2,
+        retryOn: ["connect-failure", "503"],
+        budget: { percent: 20, windowMs: 10_000, minRetriesPerSecond: 10 },
+        retryNonIdempotent: false,
+      },
+      timeout: { connectMs: 1_000 },
+    },
+  ],
+};
+
+const endpoints: Endpoints = {
+  name: "catalog.shop.svc.cluster.local:80",
+  service,
+  protocol: "detect",
+  endpoints: [{ address: "10.0.0.1:8080", pod: "catalog-1", state: "ready" }],
+};
+
+describe("a resource", () => {
+  it("is the same after its way over the wire", () => {
+    fc.assert(
+      fc.property(arbitraryResource, (resource) => {
+        const message = overTheWire(resource);
+        expect(message.version).toBe("v1");
+        expect(decodeResource(message)).toEqual({ ok: true, value: resource });
+      }),
+    );
+  });
+
+  it("is appended to an update by writing its bytes after the others'", () => {
+    const first = encodeUpdate({ resources: [encodeResource({ kind: "destination", value: destination }, "1")] });
+    const second = encodeUpdate({ resources: [encodeResource({ kind: "endpoints", value: endpoints }, "2")] });
+    const third = encodeUpdate({ absent: [encodeName("endpoints", "gone")] });
+    const both = decodeUpdate(Buffer.concat([first, second, third]));
+    expect(both.resources.map(({ body, version }) => [body, version])).toEqual([
+      ["destination", "1"],
+      ["endpoints", "2"],
+    ]);
+    expect(both.absent.map(decodeName)).toEqual([{ kind: "endpoints", name: "gone" }]);
+  });
+
+  it("of an unknown kind is refused", () => {
+    const message = overTheWire({ kind: "endpoints", value: endpoints }, (message) => delete message.endpoints);
+    expect(faultsOf(decodeResource(message))).toEqual(["body: must be of a known kind"]);
+  });
+});
+
+function faultsOf(result: Result<Resource, FieldError[]>): string[] {
+  return result.ok ? [] : result.error.map(({ path, message }) => `${path}: ${message}`);
+}
+
+describe("a destination is refused", () => {
+  type Route = NonNullable<Resource__Output["destination"]>["routes"][number];
+  const cases: Record<string, [(route: Route) => void, string]> = {
+    "without a timeout message": [(route) => (route.timeout = null), "routes[0].timeout: is required"],
+    "with an unknown retry condition": [
+      (route) => route.retry?.retryOn.push(99 as never),
+      "routes[0].retry.retryOn[2]: has a value that this version does not know: 99",
+    ],
+    "with a jitter above 1": [
+      (route) => Object.assign(route.retry ?? {}, { jitter: 1.5 }),
+      "routes[0].retry.jitter: must be from 0 to 1, got 1.5",
+    ],
+    "with a jitter that is no number": [
+      (route) => Object.assign(route.retry ?? {}, { jitter: Number.NaN }),
+      "routes[0].retry.jitter: must be from 0 to 1, got NaN",
+    ],
+    "with no attempt at all": [
+      (route) => Object.assign(route.retry ?? {}, { maxAttempts: 0 }),
+      "routes[0].retry.maxAttempts: must be an integer from 1 to 9007199254740991, got 0",
+    ],
+    "with a time beyond what a number holds": [
+      (route) => Object.assign(route.timeout ?? {}, { requestMs: 2 ** 60 }),
+      "routes[0].timeout.requestMs: must be an integer from 0 to 9007199254740991, got 1152921504606847000",
+    ],
+    "without a retry budget": [
+      (route) => Object.assign(route.retry ?? {}, { budget: null }),
+      "routes[0].retry.budget: is required",
+    ],
+    "with an empty path match": [
+      (route) => Object.assign(route.matches[0] ?? {}, { path: {} }),
+      "routes[0].matches[0].path: must be an exact, prefix or regex match",
+    ],
+    "with an empty header match": [
+      (route) => Object.assign(route.matches[0] ?? {}, { headers: [{ name: "x" }] }),
+      "routes[0].matches[0].headers[0]: must be an exact, regex or present match",
+    ],
+    "with a backend without a service": [
+      (route) => Object.assign(route.backends[0] ?? {}, { service: null }),
+      "routes[0].backends[0].service.namespace: must not be empty",
+    ],
+  };
+  it.each(Object.entries(cases))("%s", (_, [spoil, fault]) => {
+    const message = overTheWire({ kind: "destination", value: destination }, (message) =>
+      spoil(message.destination?.routes[0] as Route),
+    );
+    expect(faultsOf(decodeResource(message))[0]).toBe(fault);
+  });
+});
+
+describe("an endpoint's address is refused", () => {
+  it.each(["", "10.0.0.1", "10.0.0.1:0", "10.0.0.1:65536", "::1:80", "host:80", "10.0.0.1:80 ", "[::1]80"])(
+    "%j",
+    (address) => {
+      const message = overTheWire({ kind: "endpoints", value: endpoints }, (message) =>
+        Object.assign(message.endpoints?.endpoints[0] ?? {}, { address }),
+      );
+      expect(faultsOf(decodeResource(message))).toEqual([
+        `endpoints[0].address: must be IP:port, got ${JSON.stringify(address)}`,
+      ]);
+    },
+  );
+});

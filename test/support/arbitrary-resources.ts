@@ -1,0 +1,156 @@
+/** Valid resources of all kinds, for property tests. */
+
+import fc from "fast-check";
+import type {
+  CircuitBreakerPolicy,
+  FailureKind,
+  RetryCondition,
+  RetryPolicy,
+  TimeoutPolicy,
+} from "../../model/policy.ts";
+import type {
+  Destination,
+  Endpoint,
+  Endpoints,
+  Inbound,
+  Protocol,
+  Resource,
+  Route,
+  RouteMatch,
+  ValueMatch,
+} from "../../model/resources.ts";
+import { failureKinds, protocols, retryConditions } from "../../proto/enums.ts";
+
+const text = fc.string({ minLength: 1, maxLength: 20 });
+const ms = fc.nat(1_000_000_000_000);
+const share = fc.double({ min: 0, max: 1, noNaN: true });
+const positive = fc.double({ min: 1, max: 1_000, noNaN: true });
+const protocol = fc.constantFrom(...(Object.keys(protocols) as Protocol[]));
+const service = fc.record({ namespace: text, name: text });
+
+/** Fields from `required` always there, the others sometimes absent, never undefined. */
+function some<T, R extends keyof T>(
+  fields: { [K in keyof T]-?: fc.Arbitrary<Exclude<T[K], undefined>> },
+  required: R[],
+) {
+  return fc.record(fields, { requiredKeys: required, noNullPrototype: true }) as unknown as fc.Arbitrary<T>;
+}
+
+const timeout = some<TimeoutPolicy, never>({ requestMs: ms, perTryMs: ms, idleMs: ms, connectMs: ms }, []);
+
+const retry = some<RetryPolicy, Exclude<keyof RetryPolicy, "perTryTimeoutMs">>(
+  {
+    maxAttempts: fc.integer({ min: 1, max: 100 }),
+    initialDelayMs: ms,
+    backoffMultiplier: positive,
+    maxDelayMs: ms,
+    jitter: share,
+    perTryTimeoutMs: ms,
+    retryOn: fc.subarray(Object.keys(retryConditions) as RetryCondition[]),
+    budget: fc.record({ percent: positive, windowMs: ms, minRetriesPerSecond: share }, { noNullPrototype: true }),
+    retryNonIdempotent: fc.boolean(),
+  },
+  [
+    "maxAttempts",
+    "initialDelayMs",
+    "backoffMultiplier",
+    "maxDelayMs",
+    "jitter",
+    "retryOn",
+    "budget",
+    "retryNonIdempotent",
+  ],
+);
+
+const breaker = some<
+  CircuitBreakerPolicy,
+  Exclude<keyof CircuitBreakerPolicy, "maxOpenDurationMs" | "maxRequests" | "maxConnections" | "maxPendingRequests">
+>(
+  {
+    scope: fc.constantFrom("endpoint", "service"),
+    failureThreshold: fc.integer({ min: 1, max: 1_000 }),
+    failureWindowMs: ms,
+    count: fc.constantFrom("consecutive", "window"),
+    openDurationMs: ms,
+    maxOpenDurationMs: ms,
+    successThreshold: fc.integer({ min: 1, max: 1_000 }),
+    maxOpenPercent: fc.double({ min: 0, max: 100, noNaN: true }),
+    failures: fc.subarray(Object.keys(failureKinds) as FailureKind[]),
+    maxRequests: fc.nat(),
+    maxConnections: fc.nat(),
+    maxPendingRequests: fc.nat(),
+  },
+  [
+    "scope",
+    "failureThreshold",
+    "failureWindowMs",
+    "count",
+    "openDurationMs",
+    "successThreshold",
+    "maxOpenPercent",
+    "failures",
+  ],
+);
+
+const valueMatch: fc.Arbitrary<ValueMatch> = fc.oneof(
+  fc.record({ name: text, kind: fc.constantFrom("exact" as const, "regex" as const), value: fc.string() }),
+  fc.record({ name: text, kind: fc.constant("present" as const), value: fc.constant("") }),
+);
+const valueMatches = fc.array(valueMatch, { minLength: 1, maxLength: 3 });
+
+const match = some<RouteMatch, never>(
+  {
+    method: text,
+    path: fc.record({ kind: fc.constantFrom("exact", "prefix", "regex"), value: fc.string() }),
+    headers: valueMatches,
+    query: valueMatches,
+  },
+  [],
+);
+
+const route = some<Route, "name" | "matches" | "backends" | "timeout">(
+  {
+    name: text,
+    matches: fc.array(match, { maxLength: 3 }),
+    backends: fc.array(fc.record({ endpoints: text, service, weight: fc.nat(1_000_000) }), { maxLength: 3 }),
+    retry,
+    timeout,
+  },
+  ["name", "matches", "backends", "timeout"],
+);
+
+const port = fc.integer({ min: 1, max: 65_535 });
+
+const endpoint = some<Endpoint, "address" | "pod" | "state">(
+  {
+    address: fc.oneof(
+      fc.tuple(fc.ipV4(), port).map(([ip, port]) => `${ip}:${port}`),
+      fc.tuple(fc.ipV6(), port).map(([ip, port]) => `[${ip}]:${port}`),
+    ),
+    pod: text,
+    identity: text,
+    state: fc.constantFrom("ready", "terminating"),
+    zone: fc.string(),
+  },
+  ["address", "pod", "state"],
+);
+
+const inbound: fc.Arbitrary<Inbound> = fc.record({ name: text, ports: fc.array(fc.record({ port, protocol })) });
+
+const destination: fc.Arbitrary<Destination> = fc.record({
+  name: text,
+  service,
+  protocol,
+  routes: fc.array(route, { maxLength: 4 }),
+});
+
+const endpoints = some<Endpoints, "name" | "service" | "protocol" | "endpoints">(
+  { name: text, service, protocol, breaker, endpoints: fc.array(endpoint) },
+  ["name", "service", "protocol", "endpoints"],
+);
+
+export const arbitraryResource: fc.Arbitrary<Resource> = fc.oneof(
+  inbound.map((value): Resource => ({ kind: "inbound", value })),
+  destination.map((value): Resource => ({ kind: "destination", value })),
+  endpoints.map((value): Resource => ({ kind: "endpoints", value })),
+);
