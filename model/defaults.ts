@@ -1,0 +1,43 @@
+/** What a policy is where its author says nothing: the one place for these numbers, also for resource schemas and docs. */
+
+import type { CircuitBreakerPolicy, RetryBudgetPolicy, RetryPolicy, TimeoutPolicy } from "./policy.ts";
+
+export const defaultRetryBudget: RetryBudgetPolicy = { percent: 20, windowMs: 10_000, minRetriesPerSecond: 10 };
+
+/** For an object of kind RetryPolicy. Without one, see `retryVerdict`. */
+export const defaultRetryPolicy: RetryPolicy = {
+  maxAttempts: 3,
+  initialDelayMs: 100,
+  backoffMultiplier: 2,
+  maxDelayMs: 5000,
+  jitter: 0.2,
+  retryOn: ["connect-failure", "connect-timeout", "refused-stream", "503", "429"],
+  budget: defaultRetryBudget,
+  retryNonIdempotent: false,
+};
+
+/** For an object of kind TimeoutPolicy. */
+export const defaultTimeoutPolicy: TimeoutPolicy = { requestMs: 30_000, idleMs: 300_000, connectMs: 1000 };
+
+/** Where no TimeoutPolicy applies. */
+export const withoutTimeoutPolicy: TimeoutPolicy = { connectMs: 1000 };
+
+/** For an object of kind CircuitBreaker; without one there is no breaker. */
+export const defaultCircuitBreakerPolicy: CircuitBreakerPolicy = {
+  scope: "endpoint",
+  failureThreshold: 5,
+  failureWindowMs: 60_000,
+  count: "consecutive",
+  openDurationMs: 30_000,
+  successThreshold: 3,
+  maxOpenPercent: 100,
+  failures: [
+    "5xx",
+    "connect-failure",
+    "timeout",
+    "grpc-unavailable",
+    "grpc-internal",
+    "grpc-deadline-exceeded",
+    "grpc-data-loss",
+  ],
+};

@@ -1,0 +1,185 @@
+/**
+ * Whether a try that ended is followed by another. The judge only: it neither waits, nor sends, nor counts, and the budget
+ * is withdrawn by the layer that asks, as the last thing before it sends.
+ */
+
+import { backoffDelayMs } from "./backoff.ts";
+import type { Random } from "./clock.ts";
+import { type ErrorCode, errorCodes } from "./errors.ts";
+import type { GrpcCondition, RetryCondition, RetryPolicy } from "./policy.ts";
+import { grpcStatus, type TryOutcome } from "./try-outcome.ts";
+
+/** What matters of a request that may be sent again. */
+export interface RetryableRequest {
+  readonly method: string;
+  readonly grpc: boolean;
+  /** It carries an `Idempotency-Key`, and its target has an IdempotencyPolicy. */
+  readonly idempotencyKey: boolean;
+  /** All of its body that was sent is still here. */
+  readonly bodyReplayable: boolean;
+  /** A hop further down has retried for the same request already, as the trace context shows. */
+  readonly alreadyRetriedBelow: boolean;
+}
+
+/** Why a try is the last one. All but `succeeded` are counted, so that every retry that did not happen has its reason. */
+export const retryRefusals = [
+  "succeeded",
+  "not_retryable",
+  "attempts_exhausted",
+  "not_idempotent",
+  "body_too_large",
+  "retried_below",
+  "retry_after_too_long",
+  "retry_budget_exhausted",
+] as const;
+
+export type RetryRefusal = (typeof retryRefusals)[number];
+
+export type RetryVerdict =
+  | { readonly retry: true; readonly reason: RetryCondition | "unprocessed"; readonly delayMs: number }
+  | { readonly retry: false; readonly because: RetryRefusal };
+
+/** Without a policy, a request that was surely not processed is tried this often in all. */
+const triesWithoutPolicy = 2;
+
+/**
+ * Judges the try that is number `attempt` (1 is the first).
+ *
+ * A try that failed without an answer is judged by what failed (`connect-failure`, `reset` …) and by the status that the
+ * mesh would give for it: `504` covers a try's timeout, and on gRPC `unavailable` covers a lost connection.
+ */
+export function retryVerdict(
+  policy: RetryPolicy | undefined,
+  request: RetryableRequest,
+  attempt: number,
+  outcome: TryOutcome,
+  random: Random,
+): RetryVerdict {
+  if (succeeded(outcome)) return refusals.succeeded;
+  const unprocessed = isUnprocessed(outcome);
+  if (policy === undefined) {
+    if (!unprocessed) return refusals.not_retryable;
+    if (attempt >= triesWithoutPolicy) return refusals.attempts_exhausted;
+    if (!request.bodyReplayable) return refusals.body_too_large;
+    return { retry: true, reason: "unprocessed", delayMs: 0 };
+  }
+  const reason = listedCondition(policy.retryOn, request.grpc, outcome);
+  if (reason === undefined) return refusals.not_retryable;
+  if (attempt >= policy.maxAttempts) return refusals.attempts_exhausted;
+  if (!unprocessed) {
+    if (request.alreadyRetriedBelow || (outcome.kind === "answer" && outcome.retriedBelow)) {
+      return refusals.retried_below;
+    }
+    if (!mayRepeat(policy, request, reason)) return refusals.not_idempotent;
+  }
+  if (!request.bodyReplayable) return refusals.body_too_large;
+  const delayMs = backoffDelayMs(policy, attempt, random);
+  const retryAfterMs = retryAfterOf(outcome);
+  if (retryAfterMs > policy.maxDelayMs) return refusals.retry_after_too_long;
+  return { retry: true, reason, delayMs: Math.max(delayMs, retryAfterMs) };
+}
+
+/** One object per refusal: most verdicts are made where nothing failed. */
+const refusals = Object.fromEntries(retryRefusals.map((because) => [because, { retry: false, because }])) as Record<
+  RetryRefusal,
+  RetryVerdict
+>;
+
+function succeeded(outcome: TryOutcome): boolean {
+  return outcome.kind === "answer" && outcome.status < 400 && (outcome.grpcStatus ?? 0) === 0;
+}
+
+/** 421: the address belongs to another pod now, which has not looked at the request. */
+function isUnprocessed(outcome: TryOutcome): boolean {
+  return outcome.kind === "failure" ? outcome.processed === "unprocessed" : outcome.status === 421;
+}
+
+/** Consent to send again what may have been processed. Idempotent methods: RFC 9110, section 9.2.2. */
+function mayRepeat(policy: RetryPolicy, request: RetryableRequest, reason: RetryCondition): boolean {
+  if (policy.retryNonIdempotent || request.idempotencyKey) return true;
+  if (request.grpc) return Object.hasOwn(grpcConditions, reason);
+  return idempotentMethods.has(request.method);
+}
+
+const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+function retryAfterOf(outcome: TryOutcome): number {
+  if (outcome.kind === "failure" || (outcome.status !== 429 && outcome.status !== 503)) return 0;
+  return outcome.retryAfterMs ?? 0;
+}
+
+/** The condition of `retryOn` that the outcome meets: what failed, then the gRPC status, then the HTTP status. */
+function listedCondition(
+  retryOn: readonly RetryCondition[],
+  grpc: boolean,
+  outcome: TryOutcome,
+): RetryCondition | undefined {
+  for (const condition of conditionsOf(grpc, outcome)) if (retryOn.includes(condition)) return condition;
+  return undefined;
+}
+
+function conditionsOf(grpc: boolean, outcome: TryOutcome): RetryCondition[] {
+  if (outcome.kind === "answer") {
+    if (outcome.status === 421) return ["refused-stream"];
+    if (grpc && outcome.grpcStatus !== undefined) return grpcConditionOf(outcome.grpcStatus);
+    return httpConditionsOf(outcome.status);
+  }
+  const what = failedTries[outcome.code];
+  if (what === undefined) return [];
+  const meaning = errorCodes[outcome.code];
+  const asStatus = grpc ? grpcConditionOf(meaning.grpc) : httpConditionsOf(meaning.http);
+  return what === "timeout" ? asStatus : [what, ...asStatus];
+}
+
+/** The failures that belong to one try. All others are the mesh's own decisions, which another try would not change. */
+const failedTries: Partial<Record<ErrorCode, RetryCondition | "timeout">> = {
+  bad_response: "reset",
+  connect_failed: "connect-failure",
+  connect_timeout: "connect-timeout",
+  identity_mismatch: "connect-failure",
+  mesh_port_unreachable: "connect-failure",
+  refused_stream: "refused-stream",
+  tls_failed: "connect-failure",
+  try_timeout: "timeout",
+  upstream_closed: "reset",
+  upstream_reset: "reset",
+  wrong_pod: "refused-stream",
+};
+
+function httpConditionsOf(status: number): RetryCondition[] {
+  switch (status) {
+    case 429:
+      return ["429"];
+    case 500:
+      return ["500", "5xx"];
+    case 502:
+      return ["502", "5xx"];
+    case 503:
+      return ["503", "5xx"];
+    case 504:
+      return ["504", "5xx"];
+    default:
+      return status >= 500 && status <= 599 ? ["5xx"] : [];
+  }
+}
+
+/** The gRPC statuses that `retryOn` may name. */
+const grpcConditions: Readonly<Record<GrpcCondition, number>> = {
+  cancelled: grpcStatus.cancelled,
+  unknown: grpcStatus.unknown,
+  "deadline-exceeded": grpcStatus.deadlineExceeded,
+  "resource-exhausted": grpcStatus.resourceExhausted,
+  aborted: grpcStatus.aborted,
+  internal: grpcStatus.internal,
+  unavailable: grpcStatus.unavailable,
+  "data-loss": grpcStatus.dataLoss,
+};
+
+const grpcConditionByStatus = new Map(
+  Object.entries(grpcConditions).map(([name, status]) => [status, name as GrpcCondition]),
+);
+
+function grpcConditionOf(status: number): GrpcCondition[] {
+  const condition = grpcConditionByStatus.get(status);
+  return condition === undefined ? [] : [condition];
+}

@@ -1,0 +1,209 @@
+import { describe, expect, it } from "vitest";
+import { defaultRetryPolicy } from "../../model/defaults.ts";
+import type { ErrorCode } from "../../model/errors.ts";
+import type { RetryPolicy } from "../../model/policy.ts";
+import { type RetryableRequest, retryVerdict } from "../../model/retry-verdict.ts";
+import { grpcStatus, type TryOutcome } from "../../model/try-outcome.ts";
+
+const get: RetryableRequest = {
+  method: "GET",
+  grpc: false,
+  idempotencyKey: false,
+  bodyReplayable: true,
+  alreadyRetriedBelow: false,
+};
+const post: RetryableRequest = { ...get, method: "POST" };
+const grpcCall: RetryableRequest = { ...post, grpc: true };
+const middle = () => 0.5;
+
+function answer(status: number, more: { grpcStatus?: number; retryAfterMs?: number; retriedBelow?: boolean } = {}) {
+  return { kind: "answer", status, retriedBelow: false, ...more } as const;
+}
+
+function failure(code: ErrorCode, processed: "unprocessed" | "maybe" = "maybe"): TryOutcome {
+  return { kind: "failure", code, processed };
+}
+
+function judge(outcome: TryOutcome, request = get, policy: RetryPolicy | undefined = defaultRetryPolicy, attempt = 1) {
+  const verdict = retryVerdict(policy, request, attempt, outcome, middle);
+  return verdict.retry ? `${verdict.reason} after ${verdict.delayMs} ms` : verdict.because;
+}
+
+function on(...retryOn: RetryPolicy["retryOn"]): RetryPolicy {
+  return { ...defaultRetryPolicy, retryOn };
+}
+
+describe("the default policy", () => {
+  it.each([
+    [answer(503), "503 after 100 ms"],
+    [answer(429), "429 after 100 ms"],
+    [failure("connect_failed", "unprocessed"), "connect-failure after 100 ms"],
+    [failure("mesh_port_unreachable", "unprocessed"), "connect-failure after 100 ms"],
+    [failure("tls_failed", "unprocessed"), "connect-failure after 100 ms"],
+    [failure("identity_mismatch", "unprocessed"), "connect-failure after 100 ms"],
+    [failure("connect_timeout", "unprocessed"), "connect-timeout after 100 ms"],
+    [failure("refused_stream", "unprocessed"), "refused-stream after 100 ms"],
+    [failure("wrong_pod", "unprocessed"), "refused-stream after 100 ms"],
+    [answer(421), "refused-stream after 100 ms"],
+  ])("repeats %o", (outcome, verdict) => {
+    expect(judge(outcome)).toBe(verdict);
+  });
+
+  it.each([400, 401, 403, 404, 409, 500, 501, 502, 504])("leaves %d alone", (status) => {
+    expect(judge(answer(status))).toBe("not_retryable");
+  });
+
+  it.each<ErrorCode>(["upstream_reset", "upstream_closed", "try_timeout", "bad_response"])(
+    "leaves %s alone",
+    (code) => {
+      expect(judge(failure(code))).toBe("not_retryable");
+    },
+  );
+
+  it("has nothing to repeat after success", () => {
+    expect(judge(answer(200))).toBe("succeeded");
+    expect(judge(answer(304))).toBe("succeeded");
+    expect(judge(answer(200, { grpcStatus: 0 }), grpcCall)).toBe("succeeded");
+  });
+});
+
+it.each<ErrorCode>([
+  "circuit_open",
+  "no_endpoints",
+  "no_route",
+  "overloaded",
+  "forbidden",
+  "request_timeout",
+  "deadline_exceeded",
+  "idle_timeout",
+  "loop_detected",
+])("does not repeat the mesh's own decision %s, whatever is listed", (code) => {
+  expect(judge(failure(code), get, on("5xx", "503", "504", "reset", "unavailable"))).toBe("not_retryable");
+});
+
+it("waits longer before each retry, and stops after maxAttempts tries in all", () => {
+  expect(judge(answer(503), get, defaultRetryPolicy, 1)).toBe("503 after 100 ms");
+  expect(judge(answer(503), get, defaultRetryPolicy, 2)).toBe("503 after 200 ms");
+  expect(judge(answer(503), get, defaultRetryPolicy, 3)).toBe("attempts_exhausted");
+});
+
+it("takes 5xx for every status from 500 to 599, and names the exact one where it is listed too", () => {
+  for (const status of [500, 501, 502, 503, 504, 599]) expect(judge(answer(status), get, on("5xx"))).toMatch(/^5xx/);
+  expect(judge(answer(502), get, on("5xx", "502"))).toMatch(/^502/);
+  expect(judge(answer(499), get, on("5xx"))).toBe("not_retryable");
+});
+
+it("judges a failed try by what failed, or by the status the mesh would give for it", () => {
+  expect(judge(failure("upstream_reset"), get, on("reset"))).toMatch(/^reset/);
+  expect(judge(failure("upstream_closed"), get, on("502"))).toMatch(/^502/);
+  expect(judge(failure("try_timeout"), get, on("504"))).toMatch(/^504/);
+  expect(judge(failure("try_timeout"), get, on("reset"))).toBe("not_retryable");
+});
+
+describe("POST and PATCH", () => {
+  it.each(["POST", "PATCH", "PURGE"])("%s is not repeated once it may have been processed", (method) => {
+    expect(judge(answer(503), { ...get, method })).toBe("not_idempotent");
+    expect(judge(failure("upstream_reset"), { ...get, method }, on("reset"))).toBe("not_idempotent");
+  });
+
+  it("is repeated where it surely was not processed", () => {
+    expect(judge(failure("connect_failed", "unprocessed"), post)).toMatch(/^connect-failure/);
+    expect(judge(failure("refused_stream", "unprocessed"), post)).toMatch(/^refused-stream/);
+    expect(judge(answer(421), post)).toMatch(/^refused-stream/);
+  });
+
+  it("is repeated with an idempotency key that the target honours", () => {
+    expect(judge(answer(503), { ...post, idempotencyKey: true })).toMatch(/^503/);
+  });
+
+  it("is repeated where the policy consents", () => {
+    expect(judge(answer(503), post, { ...defaultRetryPolicy, retryNonIdempotent: true })).toMatch(/^503/);
+  });
+});
+
+it.each(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])("%s is idempotent", (method) => {
+  expect(judge(answer(503), { ...get, method })).toMatch(/^503/);
+});
+
+describe("gRPC", () => {
+  const unavailable = answer(200, { grpcStatus: grpcStatus.unavailable });
+
+  it("repeats no status by default", () => {
+    for (const status of Object.values(grpcStatus).filter((code) => code !== 0)) {
+      expect(judge(answer(200, { grpcStatus: status }), grpcCall)).toBe("not_retryable");
+    }
+  });
+
+  it("takes a listed status for consent, although the method is POST", () => {
+    expect(judge(unavailable, grpcCall, on("unavailable"))).toMatch(/^unavailable/);
+    expect(judge(answer(200, { grpcStatus: grpcStatus.dataLoss }), grpcCall, on("data-loss"))).toMatch(/^data-loss/);
+  });
+
+  it("does not take 503 for UNAVAILABLE", () => {
+    expect(judge(unavailable, grpcCall, on("503", "5xx"))).toBe("not_retryable");
+  });
+
+  it("takes a lost connection for UNAVAILABLE and a try's timeout for DEADLINE_EXCEEDED", () => {
+    expect(judge(failure("upstream_reset"), grpcCall, on("unavailable"))).toMatch(/^unavailable/);
+    expect(judge(failure("try_timeout"), grpcCall, on("deadline-exceeded"))).toMatch(/^deadline-exceeded/);
+  });
+
+  it("does not take an HTTP condition for consent", () => {
+    expect(judge(answer(503), grpcCall)).toBe("not_idempotent");
+    expect(judge(failure("upstream_reset"), grpcCall, on("reset"))).toBe("not_idempotent");
+  });
+
+  it("does not see a status that came after the head", () => {
+    expect(judge(answer(200), grpcCall, on("unavailable"))).toBe("succeeded");
+  });
+
+  it("looks at a gRPC status on gRPC only", () => {
+    expect(judge(unavailable, get, on("unavailable"))).toBe("not_retryable");
+  });
+});
+
+it("does not repeat what another hop has repeated, unless this try was not processed", () => {
+  expect(judge(answer(503, { retriedBelow: true }))).toBe("retried_below");
+  expect(judge(answer(503), { ...get, alreadyRetriedBelow: true })).toBe("retried_below");
+  expect(judge(failure("connect_failed", "unprocessed"), { ...get, alreadyRetriedBelow: true })).toMatch(/^connect/);
+});
+
+it("does not repeat a request whose body is gone", () => {
+  expect(judge(answer(503), { ...get, method: "PUT", bodyReplayable: false })).toBe("body_too_large");
+});
+
+describe("Retry-After", () => {
+  it("is waited for on 429 and 503, if longer than the backoff", () => {
+    expect(judge(answer(429, { retryAfterMs: 3000 }))).toBe("429 after 3000 ms");
+    expect(judge(answer(503, { retryAfterMs: 5000 }))).toBe("503 after 5000 ms");
+    expect(judge(answer(503, { retryAfterMs: 1 }))).toBe("503 after 100 ms");
+  });
+
+  it("ends the tries where it is longer than maxDelay", () => {
+    expect(judge(answer(429, { retryAfterMs: 5001 }))).toBe("retry_after_too_long");
+  });
+
+  it("means nothing on other statuses", () => {
+    expect(judge(answer(500, { retryAfterMs: 60_000 }), get, on("500"))).toBe("500 after 100 ms");
+  });
+});
+
+describe("with no policy", () => {
+  function bare(outcome: TryOutcome, request = get, attempt = 1) {
+    const verdict = retryVerdict(undefined, request, attempt, outcome, middle);
+    return verdict.retry ? `${verdict.reason} after ${verdict.delayMs} ms` : verdict.because;
+  }
+
+  it("tries once more, at once, what surely was not processed", () => {
+    expect(bare(failure("connect_failed", "unprocessed"))).toBe("unprocessed after 0 ms");
+    expect(bare(failure("refused_stream", "unprocessed"), post)).toBe("unprocessed after 0 ms");
+    expect(bare(failure("connect_failed", "unprocessed"), get, 2)).toBe("attempts_exhausted");
+  });
+
+  it("repeats nothing else", () => {
+    expect(bare(answer(503))).toBe("not_retryable");
+    expect(bare(failure("upstream_reset"))).toBe("not_retryable");
+    expect(bare(answer(200))).toBe("succeeded");
+    expect(bare(failure("connect_failed", "unprocessed"), { ...post, bodyReplayable: false })).toBe("body_too_large");
+  });
+});
