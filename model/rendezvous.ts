@@ -1,0 +1,29 @@
+/**
+ * Weighted rendezvous hashing: which of several names a key belongs to, with no table to keep in step. Adding or removing a
+ * name, or changing its weight, moves only the keys that it gains or loses
+ * (Mosharaf et al. call it highest random weight; the logarithm makes the shares follow the weights).
+ */
+
+/** The score of `name` for `key`; the highest among the names wins. Weight 0 never wins against a positive one. */
+export function rendezvousScore(key: string, name: string, weight = 1): number {
+  if (weight <= 0) return Number.NEGATIVE_INFINITY;
+  // Between the two a separator that is in neither a name nor a header.
+  const hash = mix(fnv1a(key, fnv1a(name) ^ 0x00ff));
+  const uniform = (hash + 0.5) / 2 ** 32;
+  return -weight / Math.log(uniform);
+}
+
+/** FNV-1a over the code units. */
+function fnv1a(text: string, from = 0x811c9dc5): number {
+  let hash = from;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
+
+/** Murmur3's finaliser: FNV alone leaves its last characters in the low bits. */
+function mix(hash: number): number {
+  let h = hash;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
