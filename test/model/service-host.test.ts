@@ -1,0 +1,45 @@
+import { expect, it } from "vitest";
+import { destinationName } from "../../model/service-host.ts";
+
+it.each([
+  ["orders", "orders.web.svc.cluster.local:80"],
+  ["orders.shop", "orders.shop.svc.cluster.local:80"],
+  ["orders.shop.svc", "orders.shop.svc.cluster.local:80"],
+  ["orders.shop.svc.cluster.local", "orders.shop.svc.cluster.local:80"],
+  ["orders.shop.svc.cluster.local.", "orders.shop.svc.cluster.local:80"],
+  ["Orders.SHOP.svc.Cluster.Local", "orders.shop.svc.cluster.local:80"],
+  ["example.com", "example.com.svc.cluster.local:80"],
+])("takes %s for %s", (host, name) => {
+  expect(destinationName(host, 80, "web")).toBe(name);
+});
+
+it.each([
+  "10.1.2.3",
+  "::1",
+  "[::1]",
+  "fd00::10",
+  "www.example.com",
+  "a.b.c.d.e",
+  "pod-0.db.shop.svc.cluster.local",
+  "shop.svc.cluster.local",
+  "orders.",
+  "orders.shop.",
+  "localhost",
+  "",
+  ".",
+  "a..b",
+  "-a",
+  "or_ders",
+  "orders:80",
+  `${"a".repeat(64)}.shop`,
+])("takes %j for nothing of the cluster's", (host) => {
+  expect(destinationName(host, 80, "web")).toBeUndefined();
+});
+
+it("knows a cluster by its domain", () => {
+  expect(destinationName("orders.shop.svc.corp.example", 80, "web", "corp.example")).toBe(
+    "orders.shop.svc.corp.example:80",
+  );
+  expect(destinationName("orders", 8080, "web", "corp.example")).toBe("orders.web.svc.corp.example:8080");
+  expect(destinationName("orders.shop.svc.cluster.local", 80, "web", "corp.example")).toBeUndefined();
+});
