@@ -19,6 +19,7 @@
  */
 
 import type { MeshError } from "../../model/errors.ts";
+import type { Span } from "../telemetry/span.ts";
 import type { HeaderFields } from "./header-fields.ts";
 
 /** Accepts the body of one request. Method names differ from `ResponseSink`'s, so that one object can be both. */
@@ -88,6 +89,8 @@ export class Exchange implements RequestHead {
   deadlineAtMs = Number.POSITIVE_INFINITY;
   /** 1 for the first try. */
   attempt = 1;
+  /** Why this is not the first try, as it is counted. */
+  retryReason: string | undefined;
   /** Endpoints that earlier tries went to: another one is preferred. */
   tried: string[] | undefined;
   /** How long a connection may take to be made, if one is needed. */
@@ -96,6 +99,8 @@ export class Exchange implements RequestHead {
   route: string | undefined;
   backend: string | undefined;
   endpoint: string | undefined;
+  /** The recorded span of the whole request, the parent of its tries; undefined where the trace is not sampled. */
+  span: Span | undefined;
 
   constructor(head: RequestHead) {
     this.method = head.method;

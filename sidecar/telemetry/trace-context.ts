@@ -1,0 +1,101 @@
+/**
+ * W3C Trace Context (https://www.w3.org/TR/trace-context/): read strictly, written at version 00; and ids to write in it.
+ * It decides nothing about sampling.
+ */
+
+import { randomFillSync } from "node:crypto";
+import type { HeaderFields } from "../net/header-fields.ts";
+
+/** Where in which trace: what a `traceparent` says. */
+export interface TraceContext {
+  /** 32 hex digits. */
+  readonly traceId: string;
+  /** 16 hex digits: the span that what comes next is a child of. */
+  readonly spanId: string;
+  readonly sampled: boolean;
+  /** Vendors' own data, passed on as it came. */
+  readonly tracestate: string | undefined;
+}
+
+/** A version that is not `ff`; ids that are not all zero; and after the flags either the end, or a field of a later version. */
+const traceparentPattern = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/;
+const version00Length = 55;
+const longestTraceparent = 512;
+const sampledFlag = 1;
+
+/** The context that a request brought. Undefined: none, two, or none that the specification admits. */
+export function readTraceContext(headers: HeaderFields): TraceContext | undefined {
+  const value = headers.get("traceparent");
+  if (value === undefined) return undefined;
+  if (value.length > longestTraceparent || headers.all("traceparent").length > 1) return undefined;
+  const match = traceparentPattern.exec(value);
+  if (match === null) return undefined;
+  const [, version, traceId = "", spanId = "", flags = "0"] = match;
+  if (version === "00" && value.length !== version00Length) return undefined;
+  const sampled = (Number.parseInt(flags, 16) & sampledFlag) !== 0;
+  return { traceId, spanId, sampled, tracestate: readTracestate(headers) };
+}
+
+export function formatTraceparent(traceId: string, spanId: string, sampled: boolean): string {
+  return `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`;
+}
+
+const tracestateKey = /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})$/;
+const tracestateValue = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
+const mostMembers = 32;
+
+/** All `tracestate` fields as one list. Undefined: there is none, or a member is not valid, and then all are dropped. */
+function readTracestate(headers: HeaderFields): string | undefined {
+  if (!headers.has("tracestate")) return undefined;
+  const members = headers
+    .all("tracestate")
+    .flatMap((value) => value.split(","))
+    .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ""))
+    .filter((member) => member !== "");
+  if (members.length === 0 || members.length > mostMembers) return undefined;
+  const keys = new Set<string>();
+  for (const member of members) {
+    const split = member.indexOf("=");
+    const key = member.slice(0, Math.max(split, 0));
+    if (!tracestateKey.test(key) || !tracestateValue.test(member.slice(split + 1)) || keys.has(key)) return undefined;
+    keys.add(key);
+  }
+  return members.join(",");
+}
+
+const poolBytes = 4_096;
+const traceIdBytes = 16;
+const spanIdBytes = 8;
+
+/** Random ids out of a pool, so that the system is asked once for hundreds of them. */
+export class IdSource {
+  readonly #fill: (pool: Buffer) => void;
+  readonly #pool = Buffer.alloc(poolBytes);
+  #used = poolBytes;
+
+  /** `fill` makes all bytes random; by default with the system's own source. */
+  constructor(fill: (pool: Buffer) => void = randomFillSync) {
+    this.#fill = fill;
+  }
+
+  traceId(): string {
+    return this.#next(traceIdBytes);
+  }
+
+  spanId(): string {
+    return this.#next(spanIdBytes);
+  }
+
+  /** An id of zeros means "none", so it is never given out. */
+  #next(length: number): string {
+    for (;;) {
+      if (this.#used + length > poolBytes) {
+        this.#fill(this.#pool);
+        this.#used = 0;
+      }
+      const id = this.#pool.toString("hex", this.#used, this.#used + length);
+      this.#used += length;
+      if (!/^0+$/.test(id)) return id;
+    }
+  }
+}
