@@ -1,0 +1,124 @@
+/**
+ * Keeps the snapshot equal to what the index says, at the least cost: each unit (all Destinations of one Service, all
+ * Endpoints of one Service, one Inbound) remembers the facts it was compiled from and is compiled again, whole, only
+ * when one of them has changed.
+ */
+
+import type { Resource, ResourceKind } from "../../model/resources.ts";
+import { assertNever } from "../../model/result.ts";
+import { type Fact, type IndexView, TrackedView } from "../index/facts.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { compileDestinations } from "./destination.ts";
+import { compileEndpoints, identityOf } from "./endpoints.ts";
+import { compileInbound } from "./inbound.ts";
+import type { MeshNames } from "./names.ts";
+
+interface Unit {
+  readonly kind: ResourceKind;
+  readonly namespace: string;
+  /** Of the Service, or of the workload. */
+  readonly name: string;
+}
+
+interface CompiledUnit {
+  readonly reads: ReadonlySet<Fact>;
+  /** Names of the resources it gave. */
+  readonly gave: readonly string[];
+}
+
+export interface CompilerOptions extends MeshNames {
+  /** Called for each unit that is compiled, for metrics. */
+  readonly onCompile?: (kind: ResourceKind, namespace: string, name: string) => void;
+}
+
+export class Compiler {
+  readonly #index: IndexView;
+  readonly #snapshot: Snapshot;
+  readonly #options: CompilerOptions;
+  readonly #compiled = new Map<string, CompiledUnit>();
+  /** By fact: the units that read it. */
+  readonly #readers = new Map<Fact, Map<string, Unit>>();
+
+  constructor(index: IndexView, snapshot: Snapshot, options: CompilerOptions) {
+    this.#index = index;
+    this.#snapshot = snapshot;
+    this.#options = options;
+  }
+
+  /** Compiles what depends on the facts that changed, and commits it to the snapshot at once. */
+  update(changed: ReadonlySet<Fact>): void {
+    const units = new Map<string, Unit>();
+    for (const fact of changed) {
+      for (const [key, unit] of this.#readers.get(fact) ?? []) units.set(key, unit);
+      for (const unit of unitsNamedBy(fact)) units.set(keyOf(unit), unit);
+    }
+    const published: Resource[] = [];
+    const withdrawn: { kind: ResourceKind; name: string }[] = [];
+    const identities = new Map<string, string>();
+    for (const [key, unit] of units) {
+      const view = new TrackedView(this.#index);
+      const resources = this.#compile(unit, view, identities);
+      const gave = resources.map((resource) => resource.value.name);
+      const before = this.#compiled.get(key)?.gave ?? [];
+      for (const name of before) if (!gave.includes(name)) withdrawn.push({ kind: unit.kind, name });
+      published.push(...resources);
+      this.#remember(key, unit, { reads: view.read, gave });
+    }
+    this.#snapshot.commit({ published, withdrawn, identities });
+  }
+
+  #compile(unit: Unit, view: IndexView, identities: Map<string, string>): Resource[] {
+    const { kind, namespace, name } = unit;
+    this.#options.onCompile?.(kind, namespace, name);
+    switch (kind) {
+      case "destination":
+        return compileDestinations(view, namespace, name, this.#options).map((value) => ({ kind, value }));
+      case "endpoints":
+        return compileEndpoints(view, namespace, name, this.#options).map((value) => ({ kind, value }));
+      case "inbound": {
+        const workload = view.workload(namespace, name);
+        const value = compileInbound(view, namespace, name);
+        if (workload === undefined || value === undefined) return [];
+        identities.set(value.name, identityOf(workload, this.#options));
+        return [{ kind, value }];
+      }
+      default:
+        return assertNever(kind);
+    }
+  }
+
+  /** A unit that gives nothing is forgotten: the fact that names it brings it back. */
+  #remember(key: string, unit: Unit, now: CompiledUnit): void {
+    for (const fact of this.#compiled.get(key)?.reads ?? []) {
+      const readers = this.#readers.get(fact);
+      readers?.delete(key);
+      if (readers?.size === 0) this.#readers.delete(fact);
+    }
+    this.#compiled.delete(key);
+    if (now.gave.length === 0) return;
+    this.#compiled.set(key, now);
+    for (const fact of now.reads) {
+      let readers = this.#readers.get(fact);
+      if (readers === undefined) {
+        readers = new Map();
+        this.#readers.set(fact, readers);
+      }
+      readers.set(key, unit);
+    }
+  }
+}
+
+const unitKinds: Readonly<Record<string, readonly ResourceKind[]>> = {
+  service: ["endpoints", "destination"],
+  workload: ["inbound"],
+};
+
+/** The units of the Service or workload that a fact is about. */
+function unitsNamedBy(fact: Fact): Unit[] {
+  const [subject = "", namespace = "", name = ""] = fact.split(/[ /]/);
+  return (unitKinds[subject] ?? []).map((kind) => ({ kind, namespace, name }));
+}
+
+function keyOf({ kind, namespace, name }: Unit): string {
+  return `${kind} ${namespace}/${name}`;
+}

@@ -1,0 +1,36 @@
+/** How a port's bytes are to be read, by what its Service says: `appProtocol`, else the port's name, else well-known ports. */
+
+import type { Protocol } from "../../model/resources.ts";
+
+/** Values of `appProtocol` (Kubernetes' own, and those Istio knows), in lower case. */
+const appProtocols: ReadonlyMap<string, Protocol> = new Map([
+  ["http", "http1"],
+  ["http2", "http2"],
+  ["kubernetes.io/h2c", "http2"],
+  ["kubernetes.io/ws", "http1"],
+  ["kubernetes.io/wss", "tls"],
+  ["grpc", "grpc"],
+  ["https", "tls"],
+  ["tls", "tls"],
+  ["tcp", "opaque"],
+  ["tulle.dev/opaque", "opaque"],
+  ["mongo", "opaque"],
+  ["mysql", "opaque"],
+  ["redis", "opaque"],
+]);
+
+/** What a port may be called, alone or before a dash (https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/). */
+const namePrefixes = new Set(["http", "http2", "grpc", "https", "tls", "tcp", "mongo", "mysql", "redis"]);
+
+/** SMTP, MySQL, Galera and Elasticsearch's transport: the server speaks first, or detection would wait for nothing. */
+const opaquePorts = new Set([25, 587, 3306, 4444, 9300]);
+
+/** `detect` where nothing is declared, and for an `appProtocol` that is not known. */
+export function readProtocol(port: { port: number; name?: string; appProtocol?: string }): Protocol {
+  if (port.appProtocol !== undefined) return appProtocols.get(port.appProtocol.toLowerCase()) ?? "detect";
+  const name = port.name?.toLowerCase() ?? "";
+  // gRPC-Web runs over either version of HTTP.
+  const prefix = name.startsWith("grpc-web") ? "" : (name.split("-")[0] ?? "");
+  if (namePrefixes.has(prefix)) return appProtocols.get(prefix) ?? "detect";
+  return opaquePorts.has(port.port) ? "opaque" : "detect";
+}

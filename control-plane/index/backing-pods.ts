@@ -1,0 +1,114 @@
+/**
+ * Services, pods and workloads, and who is behind whom: by labels, as Kubernetes' own controllers do it.
+ * Each change names the facts that it touched. EndpointSlices can take the pods' place behind `IndexView.podsOf`.
+ */
+
+import { compareStrings } from "../source/problem.ts";
+import { type Fact, facts } from "./facts.ts";
+import { type Pod, selects, type Workload } from "./pod.ts";
+import type { Service } from "./service.ts";
+import { Table } from "./table.ts";
+
+/** In the order in which they win a name that two of them have. */
+export const workloadKinds = ["Deployment", "StatefulSet", "DaemonSet"] as const;
+export type WorkloadKind = (typeof workloadKinds)[number];
+
+export class BackingPods {
+  readonly #services = new Table<Service>();
+  readonly #pods = new Table<Pod>();
+  readonly #workloads: Readonly<Record<WorkloadKind, Table<Workload>>> = {
+    Deployment: new Table(),
+    StatefulSet: new Table(),
+    DaemonSet: new Table(),
+  };
+
+  service(namespace: string, name: string): Service | undefined {
+    return this.#services.get(namespace, name);
+  }
+
+  servicesIn(namespace: string): readonly Service[] {
+    return this.#services.in(namespace);
+  }
+
+  podsOf(namespace: string, name: string): readonly Pod[] {
+    const service = this.#services.get(namespace, name);
+    if (service === undefined) return [];
+    return this.#pods.in(namespace).filter((pod) => selects(service.selector, pod.labels));
+  }
+
+  workload(namespace: string, name: string): Workload | undefined {
+    for (const kind of workloadKinds) {
+      const workload = this.#workloads[kind].get(namespace, name);
+      if (workload !== undefined) return workload;
+    }
+    const pod = this.#pods.get(namespace, name);
+    if (pod === undefined || this.#ownerOf(pod) !== undefined) return undefined;
+    const { labels, serviceAccount, ports } = pod;
+    return { namespace, name, selector: new Map(), labels, serviceAccount, ports, replicas: 1 };
+  }
+
+  /** All workloads, sorted, pods without an owner among them. */
+  workloads(): readonly Workload[] {
+    const names = new Map<string, Workload>();
+    const candidates = [...workloadKinds.flatMap((kind) => this.#workloads[kind].all()), ...this.#pods.all()];
+    for (const { namespace, name } of candidates) {
+      const workload = this.workload(namespace, name);
+      if (workload !== undefined) names.set(`${namespace}/${name}`, workload);
+    }
+    return [...names].sort(([a], [b]) => compareStrings(a, b)).map(([, workload]) => workload);
+  }
+
+  replaceService(before: Service | undefined, after: Service | undefined, touched: Set<Fact>): void {
+    replace(this.#services, before, after);
+    for (const { namespace, name } of present(before, after)) {
+      touched.add(facts.service(namespace, name));
+      touched.add(facts.servicesIn(namespace));
+      touched.add(facts.podsOf(namespace, name));
+    }
+  }
+
+  replacePod(before: Pod | undefined, after: Pod | undefined, touched: Set<Fact>): void {
+    replace(this.#pods, before, after);
+    for (const pod of present(before, after)) {
+      touched.add(facts.workload(pod.namespace, pod.name));
+      for (const service of this.#services.in(pod.namespace))
+        if (selects(service.selector, pod.labels)) touched.add(facts.podsOf(pod.namespace, service.name));
+    }
+  }
+
+  replaceWorkload(
+    kind: WorkloadKind,
+    before: Workload | undefined,
+    after: Workload | undefined,
+    touched: Set<Fact>,
+  ): void {
+    replace(this.#workloads[kind], before, after);
+    for (const { namespace, name, selector } of present(before, after)) {
+      touched.add(facts.workload(namespace, name));
+      // A pod that gains or loses its owner ceases or begins to be a workload itself.
+      for (const pod of this.#pods.in(namespace))
+        if (selects(selector, pod.labels)) touched.add(facts.workload(namespace, pod.name));
+    }
+  }
+
+  #ownerOf(pod: Pod): Workload | undefined {
+    for (const kind of workloadKinds) {
+      const owner = this.#workloads[kind].in(pod.namespace).find(({ selector }) => selects(selector, pod.labels));
+      if (owner !== undefined) return owner;
+    }
+    return undefined;
+  }
+}
+
+function replace<T extends { namespace: string; name: string }>(
+  table: Table<T>,
+  before: T | undefined,
+  after: T | undefined,
+): void {
+  if (after !== undefined) table.set(after);
+  else if (before !== undefined) table.delete(before);
+}
+
+function present<T>(...values: (T | undefined)[]): T[] {
+  return values.filter((value) => value !== undefined);
+}

@@ -1,0 +1,78 @@
+/**
+ * A cursor over unchecked values that gathers what is wrong with them. It is for Kubernetes' own kinds, of which the mesh
+ * reads a few fields and ignores the rest; what is given must have the right type, what is absent is undefined.
+ */
+
+import type { FieldError } from "../../model/result.ts";
+import { describe, fieldPath, isRecord, stringMap } from "../source/kube-object.ts";
+
+export class Fields {
+  readonly path: string;
+  readonly #value: Readonly<Record<string, unknown>>;
+  readonly #errors: FieldError[];
+
+  constructor(value: unknown, path: string, errors: FieldError[]) {
+    this.path = path;
+    this.#errors = errors;
+    this.#value = isRecord(value) ? value : {};
+    if (value !== undefined && value !== null && !isRecord(value)) this.refuse("", `must be a mapping`, value);
+  }
+
+  has(key: string): boolean {
+    return this.#get(key) !== undefined;
+  }
+
+  child(key: string): Fields {
+    return new Fields(this.#get(key), fieldPath(this.path, key), this.#errors);
+  }
+
+  children(key: string): Fields[] {
+    const list = this.#get(key);
+    if (list === undefined) return [];
+    if (!Array.isArray(list)) {
+      this.refuse(key, "must be a list", list);
+      return [];
+    }
+    return list.map((item, index) => new Fields(item, `${fieldPath(this.path, key)}[${index}]`, this.#errors));
+  }
+
+  string(key: string): string | undefined {
+    const value = this.#get(key);
+    if (value === undefined || typeof value === "string") return value;
+    return this.refuse(key, "must be a string", value);
+  }
+
+  boolean(key: string): boolean | undefined {
+    const value = this.#get(key);
+    if (value === undefined || typeof value === "boolean") return value;
+    return this.refuse(key, "must be true or false", value);
+  }
+
+  integer(key: string, least: number, most: number): number | undefined {
+    const value = this.#get(key);
+    if (value === undefined) return undefined;
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+    return this.refuse(key, `must be a whole number from ${least} to ${most}`, value);
+  }
+
+  /** A port by number, or by the name that a container gives it. */
+  portOrName(key: string): number | string | undefined {
+    const value = this.#get(key);
+    if (typeof value === "string" && value !== "") return value;
+    return value === undefined ? undefined : this.integer(key, 1, 65_535);
+  }
+
+  stringMap(key: string): ReadonlyMap<string, string> {
+    return stringMap(this.#get(key), fieldPath(this.path, key), this.#errors);
+  }
+
+  /** Notes what is allowed and what was there. An empty key means the value at this cursor itself. */
+  refuse(key: string, allowed: string, value: unknown): undefined {
+    const path = key === "" ? this.path : fieldPath(this.path, key);
+    this.#errors.push({ path, message: `${allowed}, got ${describe(value)}` });
+  }
+
+  #get(key: string): unknown {
+    return Object.hasOwn(this.#value, key) ? (this.#value[key] ?? undefined) : undefined;
+  }
+}

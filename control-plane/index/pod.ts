@@ -1,0 +1,119 @@
+/** What the mesh reads of a Pod, and of the template that a workload makes its pods from. */
+
+import type { FieldError, Result } from "../../model/result.ts";
+import { err, ok } from "../../model/result.ts";
+import type { KubeObject } from "../source/kube-object.ts";
+import { Fields } from "./fields.ts";
+
+export interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly serviceAccount: string;
+  /** It has a sidecar. */
+  readonly meshed: boolean;
+  /** Absent until the pod has an address. */
+  readonly ip?: string;
+  readonly ready: boolean;
+  readonly terminating: boolean;
+  readonly ports: readonly ContainerPort[];
+  readonly zone?: string;
+}
+
+export interface ContainerPort {
+  readonly port: number;
+  readonly name?: string;
+}
+
+/** A Deployment, StatefulSet or DaemonSet. */
+export interface Workload {
+  readonly namespace: string;
+  readonly name: string;
+  /** Pods that carry all of these labels are its own. */
+  readonly selector: ReadonlyMap<string, string>;
+  /** The labels of the pods it makes. */
+  readonly labels: ReadonlyMap<string, string>;
+  readonly serviceAccount: string;
+  readonly ports: readonly ContainerPort[];
+  readonly replicas: number;
+}
+
+/** Stamped on a pod when it is given its sidecar. */
+const proxyVersionAnnotation = "tulle.dev/proxy-version";
+/** On pods where the cluster copies it from their node. */
+const zoneLabel = "topology.kubernetes.io/zone";
+
+export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
+  const errors: FieldError[] = [];
+  const { namespace, name, labels, annotations, deletionTimestamp } = object.metadata;
+  const status = new Fields(object.status, "status", errors);
+  const ip = status.string("podIP");
+  const ready = status
+    .children("conditions")
+    .some((c) => c.string("type") === "Ready" && c.string("status") === "True");
+  const zone = labels.get(zoneLabel);
+  const pod: Pod = {
+    namespace,
+    name,
+    labels,
+    ...readPodSpec(new Fields(object.spec, "spec", errors)),
+    meshed: annotations.has(proxyVersionAnnotation),
+    ...(ip === undefined || ip === "" ? {} : { ip }),
+    ready,
+    terminating: deletionTimestamp !== undefined,
+    ...(zone === undefined ? {} : { zone }),
+  };
+  return errors.length === 0 ? ok(pod) : err(errors);
+}
+
+export function readWorkload(object: KubeObject): Result<Workload, FieldError[]> {
+  const errors: FieldError[] = [];
+  const spec = new Fields(object.spec, "spec", errors);
+  const template = spec.child("template");
+  const matchLabels = spec.child("selector").stringMap("matchLabels");
+  const labels = template.child("metadata").stringMap("labels");
+  // A selector by expressions only: its pods are known by the template's labels.
+  const selector = matchLabels.size === 0 ? labels : matchLabels;
+  if (labels.size === 0) template.child("metadata").refuse("labels", "must name at least one label", undefined);
+  else if (!selects(selector, labels))
+    template.child("metadata").refuse("labels", "must carry all of spec.selector.matchLabels", describeLabels(labels));
+  const workload: Workload = {
+    namespace: object.metadata.namespace,
+    name: object.metadata.name,
+    selector,
+    labels,
+    ...readPodSpec(template.child("spec")),
+    replicas: spec.integer("replicas", 0, 100_000) ?? 1,
+  };
+  return errors.length === 0 ? ok(workload) : err(errors);
+}
+
+function readPodSpec(spec: Fields): Pick<Pod, "serviceAccount" | "ports"> {
+  const serviceAccount = spec.string("serviceAccountName") ?? "default";
+  // A native sidecar is an init container that stays, and its ports are the pod's too.
+  const containers = [...spec.children("containers"), ...spec.children("initContainers").filter(staysOn)];
+  return { serviceAccount, ports: containers.flatMap((container) => container.children("ports").flatMap(readPort)) };
+}
+
+function staysOn(container: Fields): boolean {
+  return container.string("restartPolicy") === "Always";
+}
+
+function readPort(fields: Fields): ContainerPort[] {
+  const port = fields.integer("containerPort", 1, 65_535);
+  if (port === undefined && !fields.has("containerPort")) fields.refuse("containerPort", "must be given", undefined);
+  const name = fields.string("name");
+  if (port === undefined || (fields.string("protocol") ?? "TCP") !== "TCP") return [];
+  return [{ port, ...(name === undefined ? {} : { name }) }];
+}
+
+function describeLabels(labels: ReadonlyMap<string, string>): string {
+  return [...labels].map(([key, value]) => `${key}: ${value}`).join(", ");
+}
+
+/** Whether labels satisfy a selector. An empty selector selects nothing, as in a Service. */
+export function selects(selector: ReadonlyMap<string, string>, labels: ReadonlyMap<string, string>): boolean {
+  if (selector.size === 0) return false;
+  for (const [key, value] of selector) if (labels.get(key) !== value) return false;
+  return true;
+}

@@ -1,0 +1,210 @@
+/**
+ * What the folders say now, compared with what was last handed on. It looks only when told to (`folder.ts` decides when),
+ * and it believes a deletion late: editors, `git checkout` and `rm -r` all make files vanish for a moment.
+ *
+ *   seen ──not found──▶ missing ──still not found after the grace──▶ removed
+ *     ▲                    │
+ *     └──────found─────────┘
+ */
+
+import { readFile } from "node:fs/promises";
+import type { Clock } from "../../model/clock.ts";
+import { type FolderListing, isMissing, listFolder } from "./folder-listing.ts";
+import { type KubeObject, type ObjectKey, objectKey } from "./kube-object.ts";
+import { parseManifest } from "./manifest.ts";
+import { compareProblems, compareStrings, type Problem } from "./problem.ts";
+import type { SourceChange } from "./source.ts";
+
+export interface FolderScan {
+  /** Undefined: nothing changed. */
+  readonly change: SourceChange | undefined;
+  /** All directories to watch, by path, with their inodes. */
+  readonly directories: ReadonlyMap<string, bigint>;
+  /** Look again after so long, to believe or forget a deletion. Undefined: nothing is missing. */
+  readonly recheckMs: number | undefined;
+}
+
+/** How long an object stays after it vanished. */
+const graceMs = 200;
+/** The same for the last objects of a folder: one that is empty is more likely being replaced than meant. */
+const lastObjectsGraceMs = 5_000;
+/** A larger file is refused unread. */
+const maxFileBytes = 4 * 1024 * 1024;
+
+interface FileState {
+  /** Undefined: to be read again at the next scan. */
+  readonly stamp: string | undefined;
+  readonly objects: ReadonlyMap<ObjectKey, KubeObject>;
+  readonly problems: readonly Problem[];
+}
+
+interface RootState {
+  files: ReadonlyMap<string, FileState>;
+  directories: ReadonlyMap<string, bigint>;
+  /** Why the root itself can't be read now. */
+  problem: Problem | undefined;
+  /** Since when it has held an object, on the clock; undefined: it holds none. */
+  populatedSinceMs: number | undefined;
+}
+
+interface Published {
+  readonly object: KubeObject;
+  readonly root: string;
+  /** On the clock; undefined: it is there. */
+  missingSinceMs: number | undefined;
+}
+
+export class FolderReader {
+  readonly #clock: Clock;
+  readonly #roots: ReadonlyMap<string, RootState>;
+  readonly #published = new Map<ObjectKey, Published>();
+  #problemsPublished = "[]";
+
+  /** Folders (or single files) in their order of precedence: what an earlier one defines, a later one can't. */
+  constructor(folders: readonly string[], clock: Clock) {
+    this.#clock = clock;
+    this.#roots = new Map(folders.map((path) => [path, emptyRoot()]));
+  }
+
+  /** One at a time: the caller waits for a scan before it asks for the next. */
+  async scan(): Promise<FolderScan> {
+    for (const [path, state] of this.#roots) await this.#scanRoot(path, state);
+    const { found, duplicates } = this.#merge();
+    const applied = this.#apply(found);
+    const { removed, recheckMs } = this.#sweep(found);
+    const problems = this.#problems(duplicates);
+    const problemsText = JSON.stringify(problems);
+    const changed = applied.length > 0 || removed.length > 0 || problemsText !== this.#problemsPublished;
+    this.#problemsPublished = problemsText;
+    return {
+      change: changed ? { applied, removed, problems } : undefined,
+      directories: new Map([...this.#roots.values()].flatMap((root) => [...root.directories])),
+      recheckMs,
+    };
+  }
+
+  async #scanRoot(root: string, state: RootState): Promise<void> {
+    let listing: FolderListing;
+    try {
+      listing = await listFolder(root);
+    } catch (error) {
+      // Its objects stay until it is back and says otherwise.
+      state.problem = { severity: "error", file: root, message: `cannot be read: ${reason(error)}` };
+      state.directories = new Map();
+      return;
+    }
+    const files = new Map<string, FileState>();
+    for (const [path, stamp] of listing.files) {
+      const before = state.files.get(path);
+      const now = before !== undefined && before.stamp === stamp ? before : await readState(path, stamp, before);
+      if (now !== undefined) files.set(path, now);
+    }
+    state.files = files;
+    state.directories = listing.directories;
+    state.problem = undefined;
+  }
+
+  /** One object per key: the first by folder and file name; the others are reported. */
+  #merge(): { found: Map<ObjectKey, Published>; duplicates: Problem[] } {
+    const found = new Map<ObjectKey, Published>();
+    const duplicates: Problem[] = [];
+    for (const [root, state] of this.#roots) {
+      for (const file of state.files.values()) {
+        for (const [key, object] of file.objects) {
+          const first = found.get(key);
+          if (first === undefined) found.set(key, { object, root, missingSinceMs: undefined });
+          else duplicates.push(duplicate(object, first.object));
+        }
+      }
+    }
+    return { found, duplicates };
+  }
+
+  #apply(found: ReadonlyMap<ObjectKey, Published>): KubeObject[] {
+    const applied: KubeObject[] = [];
+    for (const [key, entry] of found) {
+      if (this.#published.get(key)?.object !== entry.object) applied.push(entry.object);
+      this.#published.set(key, entry);
+    }
+    return applied;
+  }
+
+  #sweep(found: ReadonlyMap<ObjectKey, Published>): { removed: ObjectKey[]; recheckMs: number | undefined } {
+    const now = this.#clock.now();
+    const populated = new Set([...found.values()].map((entry) => entry.root));
+    for (const [path, root] of this.#roots)
+      root.populatedSinceMs = populated.has(path) ? (root.populatedSinceMs ?? now) : undefined;
+    const removed: ObjectKey[] = [];
+    let recheckMs: number | undefined;
+    for (const [key, entry] of this.#published) {
+      if (found.has(key)) continue;
+      entry.missingSinceMs ??= now;
+      const populatedSinceMs = this.#roots.get(entry.root)?.populatedSinceMs;
+      const believedMs =
+        populatedSinceMs === undefined
+          ? entry.missingSinceMs + lastObjectsGraceMs
+          : Math.max(entry.missingSinceMs, populatedSinceMs) + graceMs;
+      const leftMs = believedMs - now;
+      if (leftMs <= 0) {
+        this.#published.delete(key);
+        removed.push(key);
+      } else recheckMs = Math.min(recheckMs ?? leftMs, leftMs);
+    }
+    return { removed: removed.sort(compareStrings), recheckMs };
+  }
+
+  #problems(duplicates: readonly Problem[]): Problem[] {
+    const states = [...this.#roots.values()];
+    return [
+      ...states.flatMap((root) => root.problem ?? []),
+      ...states.flatMap((root) => [...root.files.values()].flatMap((file) => file.problems)),
+      ...duplicates,
+    ].sort(compareProblems);
+  }
+}
+
+function emptyRoot(): RootState {
+  return { files: new Map(), directories: new Map(), problem: undefined, populatedSinceMs: undefined };
+}
+
+/** Undefined: the file vanished after it was listed. */
+async function readState(path: string, stamp: string, before: FileState | undefined): Promise<FileState | undefined> {
+  const kept = before?.objects ?? new Map<ObjectKey, KubeObject>();
+  let text: string;
+  try {
+    const bytes = await readFile(path);
+    if (bytes.length > maxFileBytes) {
+      const message = `is larger than ${maxFileBytes / 1024 / 1024} MiB and was not read`;
+      return { stamp, objects: kept, problems: [{ severity: "error", file: path, message }] };
+    }
+    text = bytes.toString("utf8");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    const message = `cannot be read: ${reason(error)}`;
+    return { stamp: undefined, objects: kept, problems: [{ severity: "error", file: path, message }] };
+  }
+  const manifest = parseManifest(text, path);
+  // A file that is read only in part deletes nothing: what is missing may be what could not be read.
+  const objects = new Map(manifest.complete ? [] : kept);
+  const problems = [...manifest.problems];
+  const own = new Map<ObjectKey, KubeObject>();
+  for (const object of manifest.objects) {
+    const key = objectKey(object);
+    const first = own.get(key);
+    if (first === undefined) own.set(key, object);
+    else problems.push(duplicate(object, first));
+  }
+  for (const [key, object] of own) objects.set(key, object);
+  return { stamp, objects, problems };
+}
+
+function duplicate(object: KubeObject, first: KubeObject): Problem {
+  const { file, line } = object.origin;
+  const name = `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`;
+  const message = `${name} is already defined at ${first.origin.file}:${first.origin.line}; this one is ignored`;
+  return { severity: "error", file, line, path: "metadata.name", message };
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}

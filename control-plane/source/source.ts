@@ -1,0 +1,13 @@
+/** The seam between where objects come from (a folder, a cluster) and the index: level state in steps. */
+
+import type { KubeObject, ObjectKey } from "./kube-object.ts";
+import type { Problem } from "./problem.ts";
+
+/** What changed in a source. Applying all changes in order gives what is true now. */
+export interface SourceChange {
+  /** New objects, and those whose text was read again: not each of them differs from before. */
+  readonly applied: readonly KubeObject[];
+  readonly removed: readonly ObjectKey[];
+  /** Everything that is wrong with the source now, not only what is new. */
+  readonly problems: readonly Problem[];
+}

@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+import { ClusterIndex } from "../../../control-plane/index/cluster-index.ts";
+import { formatProblem } from "../../../control-plane/source/problem.ts";
+import { changeOf, deploymentYaml, podYaml, serviceYaml } from "../../support/manifests.ts";
+
+/** The facts that a change touches, sorted. */
+function apply(index: ClusterIndex, yaml: string, removed: readonly string[] = []): string[] {
+  return [...index.apply(changeOf(yaml, removed))].sort();
+}
+
+function problemsOf(yaml: string): string[] {
+  const index = new ClusterIndex();
+  index.apply(changeOf(yaml));
+  return index.problems().map(formatProblem);
+}
+
+describe("pods behind a Service", () => {
+  it("are those that carry all labels of its selector, whatever came first", () => {
+    const index = new ClusterIndex();
+    apply(index, podYaml("b", "orders", "10.0.0.2") + podYaml("x", "payments", "10.0.0.3"));
+    apply(index, serviceYaml("orders"));
+    apply(index, podYaml("a", "orders", "10.0.0.1"));
+    expect(index.view.podsOf("shop", "orders").map((pod) => pod.name)).toEqual(["a", "b"]);
+    expect(index.view.podsOf("other", "orders")).toEqual([]);
+  });
+
+  it("are none without a selector", () => {
+    const index = new ClusterIndex();
+    apply(
+      index,
+      `${podYaml("a", "orders", "10.0.0.1")}\n{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: s}, spec: {ports: [{port: 80}]}}`,
+    );
+    expect(index.view.podsOf("shop", "s")).toEqual([]);
+  });
+});
+
+describe("facts that a change touches", () => {
+  const index = new ClusterIndex();
+
+  it("name a Service, its pods and its namespace's list", () => {
+    expect(apply(index, serviceYaml("orders"))).toEqual(["pods shop/orders", "service shop/orders", "services shop"]);
+  });
+
+  it("name the Services that select a pod, before and after", () => {
+    apply(index, serviceYaml("payments"));
+    expect(apply(index, podYaml("a", "orders", "10.0.0.1"))).toEqual(["pods shop/orders", "workload shop/a"]);
+    expect(apply(index, podYaml("a", "payments", "10.0.0.1"))).toEqual([
+      "pods shop/orders",
+      "pods shop/payments",
+      "workload shop/a",
+    ]);
+  });
+
+  it("are none when an object is read again unchanged, even if its line moved", () => {
+    expect(apply(index, `# a comment above\n${podYaml("a", "payments", "10.0.0.1")}`)).toEqual([]);
+  });
+
+  it("name the pods that a workload owns", () => {
+    expect(apply(index, deploymentYaml("payments"))).toEqual(["workload shop/a", "workload shop/payments"]);
+  });
+
+  it("name what a removed object was part of, once", () => {
+    expect(apply(index, "", ["Pod shop/a"])).toEqual(["pods shop/payments", "workload shop/a"]);
+    expect(apply(index, "", ["Pod shop/a"])).toEqual([]);
+  });
+});
+
+describe("workloads", () => {
+  it("are those that make pods, and the pods that none has made", () => {
+    const index = new ClusterIndex();
+    apply(
+      index,
+      deploymentYaml("orders") + podYaml("orders-1", "orders", "10.0.0.1") + podYaml("alone", "x", "10.0.0.2"),
+    );
+    expect(index.workloads().map((workload) => workload.name)).toEqual(["alone", "orders"]);
+    expect(index.view.workload("shop", "orders-1")).toBeUndefined();
+    expect(index.view.workload("shop", "alone")?.serviceAccount).toBe("x");
+  });
+});
+
+describe("bad input", () => {
+  it("names file, line, field, value and what is allowed", () => {
+    expect(problemsOf(serviceYaml("a", "port: 0"))).toEqual([
+      "test.yaml:5 spec.ports[0].port: must be a whole number from 1 to 65535, got 0",
+    ]);
+    expect(problemsOf(serviceYaml("a", "name: http"))).toEqual([
+      "test.yaml:5 spec.ports[0].port: must be given, got nothing",
+    ]);
+    expect(
+      problemsOf("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  type: Loadbalancer\n  ports: 80\n"),
+    ).toEqual([
+      'test.yaml:5 spec.type: must be one of ClusterIP, NodePort, LoadBalancer, ExternalName, got "Loadbalancer"',
+      "test.yaml:6 spec.ports: must be a list, got 80",
+    ]);
+    expect(problemsOf(deploymentYaml("a", 'containerPort: "8080"'))).toEqual([
+      'test.yaml:10 spec.template.spec.containers[0].ports[0].containerPort: must be a whole number from 1 to 65535, got "8080"',
+    ]);
+  });
+
+  it("leaves in force what the object last said validly", () => {
+    const index = new ClusterIndex();
+    apply(index, serviceYaml("orders", "port: 80"));
+    expect(apply(index, serviceYaml("orders", "port: -80"))).toEqual([]);
+    expect(index.problems()).toHaveLength(1);
+    expect(index.view.service("shop", "orders")?.ports[0]?.port).toBe(80);
+    expect(apply(index, serviceYaml("orders", "port: 81"))).toContain("service shop/orders");
+    expect(index.problems()).toEqual([]);
+    expect(index.view.service("shop", "orders")?.ports[0]?.port).toBe(81);
+  });
+
+  it("passes over Kubernetes' own kinds in silence, and says which it does not know", () => {
+    const object = (apiVersion: string, kind: string) =>
+      `{apiVersion: ${apiVersion}, kind: ${kind}, metadata: {name: a}}\n---\n`;
+    expect(problemsOf(object("v1", "ConfigMap") + object("networking.k8s.io/v1", "Ingress"))).toEqual([]);
+    expect(problemsOf(object("apps/v1", "Deploymnt"))).toEqual([
+      "test.yaml:1 kind: unknown kind Deploymnt (apps/v1); of apps/v1 there are ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet",
+    ]);
+    expect(problemsOf(object("cert-manager.io/v1", "Certificate"))).toEqual([
+      "test.yaml:1 kind: warning: unknown kind Certificate (cert-manager.io/v1), ignored",
+    ]);
+  });
+
+  it("forgets what was wrong with an object that is gone", () => {
+    const index = new ClusterIndex();
+    apply(index, `${serviceYaml("a", "port: 0")}\n{apiVersion: x/v1, kind: Y, metadata: {name: z}}`);
+    expect(index.problems()).toHaveLength(2);
+    apply(index, "", ["Service shop/a", "Y.x default/z"]);
+    expect(index.problems()).toEqual([]);
+  });
+});
