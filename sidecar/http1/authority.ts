@@ -1,0 +1,37 @@
+/**
+ * `Host` and the authority of a target: RFC 3986 §3.2.2 without what has two readings.
+ *
+ * No userinfo, no percent-encoding (no name in use needs it), no comma (two Hosts joined to a list look like that).
+ */
+
+const authorityPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~!$&'()*+;=]*)(?::[0-9]{0,5})?$/;
+
+/** Whether text is `host` or `host:port`; an empty host is one. */
+export function isAuthority(text: string): boolean {
+  if (!authorityPattern.test(text)) return false;
+  return Number(text.slice(portAt(text) + 1)) <= 65535 || portAt(text) < 0;
+}
+
+/** Where the colon of the port is, or -1. */
+function portAt(authority: string): number {
+  const colon = authority.lastIndexOf(":");
+  return colon > authority.lastIndexOf("]") ? colon : -1;
+}
+
+/** The host without its port, lower case. */
+export function hostOf(authority: string): string {
+  const colon = portAt(authority);
+  return (colon < 0 ? authority : authority.slice(0, colon)).toLowerCase();
+}
+
+/** The port, or undefined if there is none or an empty one. */
+export function portOf(authority: string): number | undefined {
+  const colon = portAt(authority);
+  if (colon < 0 || colon === authority.length - 1) return undefined;
+  return Number(authority.slice(colon + 1));
+}
+
+/** Same host, same port. */
+export function sameAuthority(a: string, b: string, defaultPort: number): boolean {
+  return hostOf(a) === hostOf(b) && (portOf(a) ?? defaultPort) === (portOf(b) ?? defaultPort);
+}

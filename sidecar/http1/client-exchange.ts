@@ -1,0 +1,201 @@
+/**
+ * One request on its way to the application, and the sink that takes its body.
+ *
+ * ```
+ *   waiting ──(a connection)──▶ sending ──▶ ended        held ──▶ tunnel ──▶ ended     (upgrade, CONNECT)
+ *      ▲                           │                       └─▶ ended: an ordinary answer
+ *      └── the pool repeats it ────┘            any ──▶ over: answered, failed or aborted
+ * ```
+ */
+
+import { MeshError } from "../../model/errors.ts";
+import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
+import type { HeaderFields } from "../net/header-fields.ts";
+import type { Outbox } from "../net/outbox.ts";
+import { type Framing, writeChunk, writeLastChunk, writeRequestHead } from "./writer.ts";
+
+/** What an exchange asks of the connection it is sent on. */
+export interface RequestConnection {
+  readonly outbox: Outbox;
+  /** The half of a tunnel that we write is over. */
+  endTunnel(): void;
+  /** Cuts the exchange that runs: its connection is of no more use. */
+  abandon(error: MeshError): void;
+  resumeReading(): void;
+}
+
+/** Bytes kept before there is a place to send them to. What comes when this is reached is asked to stop. */
+const maxEarlyBytes = 64 * 1024;
+const expectsLength = new Set(["POST", "PUT", "PATCH"]);
+
+export class ClientExchange implements RequestSink {
+  readonly exchange: Exchange;
+  readonly response: ResponseSink;
+  /** Called if the caller gives up while no connection has been found. */
+  readonly #leaveQueue: ((exchange: ClientExchange) => void) | undefined;
+  #connection: RequestConnection | undefined;
+  #state: "waiting" | "sending" | "held" | "tunnel" | "ended" | "over" = "waiting";
+  #framing: Framing = "none";
+  #remaining = 0;
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
+  #endedEarly = false;
+  #trailers: HeaderFields | undefined;
+
+  constructor(exchange: Exchange, response: ResponseSink, leaveQueue?: (exchange: ClientExchange) => void) {
+    this.exchange = exchange;
+    this.response = response;
+    this.#leaveQueue = leaveQueue;
+  }
+
+  /** Whether the whole request was handed to its connection. */
+  get sent(): boolean {
+    return this.#state === "ended" || (this.#state === "held" && this.#earlyBytes === 0);
+  }
+
+  /** Whether nobody waits for an answer any more. */
+  get over(): boolean {
+    return this.#state === "over";
+  }
+
+  /** Sends head, and what has come of the body. */
+  start(connection: RequestConnection): void {
+    this.#connection = connection;
+    this.#frame();
+    writeRequestHead(connection.outbox, this.exchange, this.#framing);
+    const switches = this.exchange.upgrade !== undefined || this.exchange.method === "CONNECT";
+    this.#state = switches ? "held" : "sending";
+    if (!switches) this.#releaseEarly();
+  }
+
+  /** The connection died before a byte of an answer came, and the request can be sent again. */
+  restart(): void {
+    this.#connection = undefined;
+    this.#endedEarly = this.#state === "ended";
+    this.#state = "waiting";
+  }
+
+  openTunnel(): void {
+    if (this.#state !== "held") return;
+    this.#state = "tunnel";
+    this.#releaseEarly();
+  }
+
+  writeRequest(chunk: Buffer): boolean {
+    switch (this.#state) {
+      case "waiting":
+      case "held":
+        this.#early.push(Buffer.from(chunk));
+        this.#earlyBytes += chunk.length;
+        return this.#earlyBytes < maxEarlyBytes;
+      case "sending":
+      case "tunnel":
+        return this.#write(chunk);
+      case "ended":
+      case "over":
+        return true;
+    }
+  }
+
+  endRequest(trailers?: HeaderFields): void {
+    switch (this.#state) {
+      case "waiting":
+      case "held":
+        this.#endedEarly = true;
+        this.#trailers = trailers;
+        return;
+      case "sending":
+        return this.#end(trailers);
+      case "tunnel":
+        this.#state = "ended";
+        return this.#connection?.endTunnel();
+      case "ended":
+      case "over":
+        return;
+    }
+  }
+
+  abortRequest(error: MeshError): void {
+    if (this.#state === "over") return;
+    const connection = this.#connection;
+    this.finish();
+    if (connection === undefined) this.#leaveQueue?.(this);
+    else connection.abandon(error);
+  }
+
+  resumeResponse(): void {
+    if (this.#state !== "over") this.#connection?.resumeReading();
+  }
+
+  /** The connection takes bytes again. */
+  drained(): void {
+    if (this.#state === "sending" || this.#state === "tunnel") this.response.resumeRequest();
+  }
+
+  /** Answered, or given up: takes nothing more. */
+  finish(): void {
+    this.#state = "over";
+    this.#connection = undefined;
+    this.#early = [];
+  }
+
+  fail(error: MeshError): void {
+    if (this.#state === "over") return;
+    this.finish();
+    this.response.abortResponse(error);
+  }
+
+  #frame(): void {
+    const { exchange } = this;
+    const length = exchange.headers.get("content-length");
+    if (exchange.upgrade !== undefined || exchange.method === "CONNECT") this.#framing = "none";
+    else if (length !== undefined) {
+      this.#framing = "length";
+      this.#remaining = Number(length);
+    } else if (!exchange.bodyless) this.#framing = "chunked";
+    else this.#framing = expectsLength.has(exchange.method) ? "empty" : "none";
+  }
+
+  #releaseEarly(): void {
+    const early = this.#early;
+    if (early.length > 0) {
+      this.#early = [];
+      this.#earlyBytes = 0;
+      for (const chunk of early) if (!this.#over()) this.#write(chunk);
+      if (!this.#endedEarly && this.#connection?.outbox.congested === false) this.response.resumeRequest();
+    }
+    if (this.#endedEarly && !this.#over()) this.endRequest(this.#trailers);
+  }
+
+  /** The state, asked anew: a write may have ended the exchange. */
+  #over(): boolean {
+    return this.#state === "over";
+  }
+
+  #write(chunk: Buffer): boolean {
+    const outbox = this.#connection?.outbox;
+    if (outbox === undefined || chunk.length === 0) return true;
+    if (this.#state === "tunnel") outbox.append(chunk);
+    else if (this.#framing === "chunked") writeChunk(outbox, chunk);
+    else if (chunk.length > this.#remaining) this.#breakOff("a request longer than its Content-Length");
+    else {
+      this.#remaining -= chunk.length;
+      outbox.append(chunk);
+    }
+    return !outbox.congested;
+  }
+
+  #end(trailers: HeaderFields | undefined): void {
+    if (this.#remaining > 0) return this.#breakOff("a request shorter than its Content-Length");
+    if (this.#framing === "chunked" && this.#connection !== undefined)
+      writeLastChunk(this.#connection.outbox, trailers);
+    this.#state = "ended";
+  }
+
+  #breakOff(why: string): void {
+    const error = new MeshError("bad_request", why);
+    const connection = this.#connection;
+    this.fail(error);
+    connection?.abandon(error);
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * Finds start line, fields and end of one head (or trailer section) in bytes that arrive cut anywhere.
+ *
+ * It notes offsets and checks every byte, and makes no strings: those come from the whole head at once, in `start-line.ts`
+ * and `header-section.ts`. A head that lies in one read is never copied.
+ *
+ * ```
+ *   start ─▶ start-line … ─▶ start-lf ─▶ line ─▶ name ─▶ before-value ─▶ value ─▶ value-lf ─┐
+ *     ▲ one CRLF                          ▲ └─ CR ─▶ end-lf ─▶ done                            │
+ *     └ before a request                  └────────────────────────────────────────────────────┘
+ * ```
+ *
+ * Refused here: bare CR and LF, obs-fold, whitespace around names, empty and non-token names, control bytes, HTTP/0.9.
+ */
+
+import { COLON, CR, HASH, HTAB, LF, SP, targetBytes, tokenBytes, valueBytes } from "./bytes.ts";
+import { hashNameByte, internName } from "./field-names.ts";
+import { badRequest, type Http1Limits, type Refusal } from "./limits.ts";
+
+/** What comes before the fields. */
+export type HeadKind = "request" | "response" | "trailers";
+
+/** `read` has taken all bytes and wants more. */
+export const needsMore = -1;
+/** `read` met something it refuses: see `refusal`. */
+export const refused = -2;
+
+type State =
+  | "start"
+  | "leading-lf"
+  | "method"
+  | "target"
+  | "rest-of-start-line"
+  | "start-lf"
+  | "line"
+  | "name"
+  | "before-value"
+  | "value"
+  | "value-lf"
+  | "end-lf";
+
+/** Numbers per field in `table`: offset of the name, of the colon, of the value, end of the value; interned index. */
+export const fieldStride = 5;
+const longestMethodBytes = 32;
+const noBytes = Buffer.alloc(0);
+
+export class HeadScanner {
+  readonly #kind: HeadKind;
+  readonly #limits: Http1Limits;
+  readonly #maxBytes: number;
+  #state: State;
+  #leadingLines = 0;
+  /** Bytes of a head that came in several reads. */
+  #held: Buffer = noBytes;
+  #heldBytes = 0;
+  #nameHash = 0;
+
+  /** Where the scanned head lies; valid until the next read. All offsets count from `base`. */
+  bytes: Buffer = noBytes;
+  base = 0;
+  /** Where the head starts: after an empty line that was skipped. */
+  headStart = 0;
+  methodEnd = 0;
+  targetEnd = 0;
+  startLineEnd = 0;
+  headEnd = 0;
+  fieldCount = 0;
+  table: Uint32Array = new Uint32Array(24 * fieldStride);
+  refusal: Refusal | undefined;
+
+  constructor(kind: HeadKind, limits: Http1Limits) {
+    this.#kind = kind;
+    this.#limits = limits;
+    this.#maxBytes = kind === "trailers" ? limits.trailerBytes : limits.headBytes;
+    this.#state = kind === "trailers" ? "line" : "start";
+  }
+
+  /** Whether a part of a head has been read. */
+  get started(): boolean {
+    return this.#heldBytes > 0;
+  }
+
+  /** Ready for the next head; lets go of all bytes. */
+  reset(): void {
+    this.#state = this.#kind === "trailers" ? "line" : "start";
+    this.#leadingLines = 0;
+    this.#held = noBytes;
+    this.#heldBytes = 0;
+    this.bytes = noBytes;
+    this.fieldCount = 0;
+    this.refusal = undefined;
+  }
+
+  /** Scans from an offset of `chunk`. Returns the offset behind the head, or `needsMore`, or `refused`. */
+  read(chunk: Buffer, from: number): number {
+    const heldBefore = this.#heldBytes;
+    const resumed = heldBefore > 0;
+    if (resumed) this.#hold(chunk, from);
+    this.bytes = resumed ? this.#held : chunk;
+    this.base = resumed ? 0 : from;
+    const available = resumed ? this.#heldBytes : chunk.length - from;
+    const limited = Math.min(available, this.#maxBytes);
+    const end = this.#scan(this.bytes, this.base, this.base + heldBefore, this.base + limited);
+    if (end >= 0) {
+      this.headEnd = end - this.base;
+      return from + this.headEnd - heldBefore;
+    }
+    if (end === refused) return refused;
+    if (limited >= this.#maxBytes) return this.#refuse({ code: "head_too_large", detail: "header section too long" });
+    if (!resumed) this.#hold(chunk, from);
+    return needsMore;
+  }
+
+  #hold(chunk: Buffer, from: number): void {
+    const length = Math.min(chunk.length - from, this.#maxBytes - this.#heldBytes);
+    const needed = this.#heldBytes + length;
+    if (needed > this.#held.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(512, needed * 2), Math.max(this.#maxBytes, needed)));
+      this.#held.copy(grown, 0, 0, this.#heldBytes);
+      this.#held = grown;
+    }
+    chunk.copy(this.#held, this.#heldBytes, from, from + length);
+    this.#heldBytes = needed;
+  }
+
+  #refuse(refusal: Refusal): typeof refused {
+    this.refusal = refusal;
+    return refused;
+  }
+
+  /** One inner loop per state: what is long (names, values, targets) is passed over without a look at the state. */
+  #scan(bytes: Buffer, base: number, from: number, to: number): number {
+    let at = from;
+    while (at < to) {
+      const byte = bytes[at] as number;
+      switch (this.#state) {
+        case "start":
+          if (byte === CR && this.#kind === "request" && this.#leadingLines++ === 0) {
+            this.#state = "leading-lf";
+            at++;
+            break;
+          }
+          this.headStart = at - base;
+          this.#state = this.#kind === "request" ? "method" : "rest-of-start-line";
+          break;
+        case "leading-lf":
+          if (byte !== LF) return this.#refuse(badRequest("CR without LF"));
+          this.#state = "start";
+          at++;
+          break;
+        case "method":
+          while (at < to && tokenBytes[bytes[at] as number] === 1) at++;
+          if (at - base - this.headStart > longestMethodBytes)
+            return this.#refuse({ code: "unsupported", detail: "method too long" });
+          if (at === to) break;
+          this.methodEnd = at - base;
+          if (bytes[at] !== SP || this.methodEnd === this.headStart)
+            return this.#refuse(badRequest("malformed method"));
+          this.#state = "target";
+          at++;
+          break;
+        case "target": {
+          while (at < to && targetBytes[bytes[at] as number] === 1) at++;
+          const length = at - base - this.methodEnd - 1;
+          if (length > this.#limits.targetBytes)
+            return this.#refuse({ code: "uri_too_long", detail: "request target too long" });
+          if (at === to) break;
+          this.targetEnd = at - base;
+          if (bytes[at] !== SP || length === 0) return this.#refuse(badTarget(bytes[at] as number));
+          this.#state = "rest-of-start-line";
+          at++;
+          break;
+        }
+        case "rest-of-start-line":
+          while (at < to && valueBytes[bytes[at] as number] === 1) at++;
+          if (at === to) break;
+          if (bytes[at] !== CR) return this.#refuse(badRequest("control byte in the start line"));
+          this.startLineEnd = at - base;
+          this.#state = "start-lf";
+          at++;
+          break;
+        case "start-lf":
+        case "value-lf":
+          if (byte !== LF) return this.#refuse(badRequest("CR without LF"));
+          this.#state = "line";
+          at++;
+          break;
+        case "line":
+          if (byte === CR) {
+            this.#state = "end-lf";
+            at++;
+            break;
+          }
+          if (byte === SP || byte === HTAB) return this.#refuse(badRequest("folded header field"));
+          if (this.fieldCount === this.#limits.fields)
+            return this.#refuse({ code: "head_too_large", detail: "too many header fields" });
+          this.#startField(at - base);
+          break;
+        case "name": {
+          let hash = this.#nameHash;
+          while (at < to && tokenBytes[bytes[at] as number] === 1) hash = hashNameByte(hash, bytes[at++] as number);
+          this.#nameHash = hash;
+          if (at === to) break;
+          if (bytes[at] !== COLON || !this.#endName(bytes, base, at))
+            return this.#refuse(badRequest("malformed field name"));
+          at++;
+          break;
+        }
+        case "before-value":
+          while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at++;
+          if (at === to) break;
+          this.table[this.fieldCount * fieldStride + 2] = at - base;
+          this.#state = "value";
+          break;
+        case "value":
+          while (at < to && valueBytes[bytes[at] as number] === 1) at++;
+          if (at === to) break;
+          if (bytes[at] !== CR) return this.#refuse(badRequest("control byte in a field value"));
+          this.#endValue(bytes, base, at);
+          at++;
+          break;
+        case "end-lf":
+          if (byte !== LF) return this.#refuse(badRequest("CR without LF"));
+          return at + 1;
+      }
+    }
+    return needsMore;
+  }
+
+  #startField(offset: number): void {
+    const entry = this.fieldCount * fieldStride;
+    if (entry + fieldStride > this.table.length) {
+      const grown = new Uint32Array(this.table.length * 2);
+      grown.set(this.table);
+      this.table = grown;
+    }
+    this.table[entry] = offset;
+    this.#nameHash = 0;
+    this.#state = "name";
+  }
+
+  /** False: the name is empty. */
+  #endName(bytes: Buffer, base: number, at: number): boolean {
+    const entry = this.fieldCount * fieldStride;
+    const start = base + (this.table[entry] as number);
+    if (start === at) return false;
+    this.table[entry + 1] = at - base;
+    this.table[entry + 4] = internName(bytes, start, at, this.#nameHash);
+    this.#state = "before-value";
+    return true;
+  }
+
+  #endValue(bytes: Buffer, base: number, at: number): void {
+    const entry = this.fieldCount * fieldStride;
+    const start = base + (this.table[entry + 2] as number);
+    let end = at;
+    while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--;
+    this.table[entry + 3] = end - base;
+    this.fieldCount++;
+    this.#state = "value-lf";
+  }
+}
+
+function badTarget(byte: number): Refusal {
+  if (byte === HASH) return badRequest("fragment in the request target");
+  if (byte === CR || byte === LF) return badRequest("no HTTP version in the request line");
+  return badRequest("malformed request target");
+}

@@ -1,0 +1,177 @@
+/**
+ * Makes the strings of a scanned header section, and splits off what concerns this connection only.
+ *
+ * What is left is end-to-end (RFC 9110 §7.6.1): the codec on the other side of the stack makes its own framing.
+ */
+
+import { HeaderFields } from "../net/header-fields.ts";
+import { isToken } from "./bytes.ts";
+import { fieldNames, mayBeConnectionOption, mayBeTrailer } from "./field-names.ts";
+import { fieldStride, type HeadScanner } from "./head-scanner.ts";
+import { badRequest, type Refusal } from "./limits.ts";
+
+/** What the sections of requests and responses have in common. `undefined`: the field is not there. */
+export interface HeaderSection {
+  headers: HeaderFields;
+  host: string | undefined;
+  contentLength: number | undefined;
+  chunked: boolean;
+  /** `Connection: close`. */
+  close: boolean;
+  /** `Connection: keep-alive`, what HTTP/1.0 needs to go on. */
+  keepAlive: boolean;
+  /** `Connection: upgrade`, without which `Upgrade` means nothing. */
+  upgradeOption: boolean;
+  /** The value of `Upgrade`; of several, joined. */
+  upgrade: string | undefined;
+  /** The value of `Keep-Alive`. */
+  keepAliveParameters: string | undefined;
+  expect: string | undefined;
+}
+
+/** Reads the section behind the start line of a complete head. `text` is the whole head as latin1. */
+export function readHeaderSection(scanner: HeadScanner, text: string): HeaderSection | Refusal {
+  const flat: string[] = [];
+  const section: HeaderSection = {
+    headers: new HeaderFields(flat),
+    host: undefined,
+    contentLength: undefined,
+    chunked: false,
+    close: false,
+    keepAlive: false,
+    upgradeOption: false,
+    upgrade: undefined,
+    keepAliveParameters: undefined,
+    expect: undefined,
+  };
+  const { table, fieldCount } = scanner;
+  let named: string[] | undefined;
+  for (let i = 0; i < fieldCount; i++) {
+    const entry = i * fieldStride;
+    const known = fieldNames[table[entry + 4] as number];
+    const value = text.slice(table[entry + 2], table[entry + 3]);
+    if (known === undefined) {
+      flat.push(text.slice(table[entry], table[entry + 1]).toLowerCase(), value);
+      continue;
+    }
+    switch (known.role) {
+      case "ordinary":
+        flat.push(known.lower, value);
+        break;
+      case "host":
+        if (section.host !== undefined) return badRequest("more than one Host");
+        section.host = value;
+        break;
+      case "content-length": {
+        if (section.contentLength !== undefined) return badRequest("more than one Content-Length");
+        const length = parseContentLength(value);
+        if (length === undefined) return badRequest("malformed Content-Length");
+        section.contentLength = length;
+        flat.push(known.lower, value);
+        break;
+      }
+      case "transfer-encoding": {
+        if (section.chunked) return badRequest("more than one Transfer-Encoding");
+        const refusal = refuseTransferEncoding(value);
+        if (refusal !== undefined) return refusal;
+        section.chunked = true;
+        break;
+      }
+      case "connection":
+        named = readConnection(value, section, named);
+        if (named === malformedConnection) return badRequest("Connection names a field that it may not");
+        break;
+      case "keep-alive":
+        section.keepAliveParameters = value;
+        break;
+      case "upgrade":
+        section.upgrade = section.upgrade === undefined ? value : `${section.upgrade}, ${value}`;
+        break;
+      case "expect":
+        section.expect = value;
+        flat.push(known.lower, value);
+        break;
+      case "hop-by-hop":
+        break;
+    }
+  }
+  if (section.chunked && section.contentLength !== undefined)
+    return badRequest("both Content-Length and Transfer-Encoding");
+  if (named !== undefined) {
+    const gone = named;
+    section.headers.removeWhere((name) => gone.includes(name));
+  }
+  return section;
+}
+
+export function isRefusal(value: object): value is Refusal {
+  return "code" in value;
+}
+
+/** Canonical decimal only: `+1`, `0x1`, `1, 1` and `01` have been read in more than one way by others. */
+function parseContentLength(value: string): number | undefined {
+  if (value.length === 0 || value.length > 15) return undefined;
+  if (value.length > 1 && value.charCodeAt(0) === 0x30) return undefined;
+  let length = 0;
+  for (let i = 0; i < value.length; i++) {
+    const digit = value.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    length = length * 10 + digit;
+  }
+  return length;
+}
+
+/** Exactly `chunked`; a well-formed list of other codings is something we don't do, all else is malformed. */
+function refuseTransferEncoding(value: string): Refusal | undefined {
+  const coding = value.toLowerCase();
+  if (coding === "chunked") return undefined;
+  if (coding.split(",").every((part) => isToken(part.trim())) && !/chunked.*chunked/.test(coding))
+    return { code: "unsupported", detail: "transfer coding other than chunked" };
+  return badRequest("malformed Transfer-Encoding");
+}
+
+const malformedConnection: string[] = [];
+
+/** Notes the options of one `Connection` field; fields that it names beyond them are collected. */
+function readConnection(value: string, section: HeaderSection, named: string[] | undefined): string[] | undefined {
+  let fields = named;
+  for (const part of value.split(",")) {
+    const option = part.trim().toLowerCase();
+    switch (option) {
+      case "":
+        break;
+      case "close":
+        section.close = true;
+        break;
+      case "keep-alive":
+        section.keepAlive = true;
+        break;
+      case "upgrade":
+        section.upgradeOption = true;
+        break;
+      default:
+        if (!isToken(option) || !mayBeConnectionOption(option)) return malformedConnection;
+        fields ??= [];
+        fields.push(option);
+    }
+  }
+  return fields;
+}
+
+/** The fields of a scanned trailer section that may be there; the others are dropped, never merged anywhere. */
+export function readTrailers(scanner: HeadScanner): HeaderFields | undefined {
+  if (scanner.fieldCount === 0) return undefined;
+  const text = headText(scanner);
+  const trailers = new HeaderFields();
+  for (let i = 0; i < scanner.fieldCount; i++) {
+    const entry = i * fieldStride;
+    const name = text.slice(scanner.table[entry], scanner.table[entry + 1]).toLowerCase();
+    if (mayBeTrailer(name)) trailers.append(name, text.slice(scanner.table[entry + 2], scanner.table[entry + 3]));
+  }
+  return trailers.count > 0 ? trailers : undefined;
+}
+
+/** The scanned head as one string, from which all others are slices. */
+export function headText(scanner: HeadScanner): string {
+  return scanner.bytes.toString("latin1", scanner.base, scanner.base + scanner.headEnd);
+}

@@ -1,0 +1,174 @@
+/**
+ * Incremental parsers for the messages of one direction of a connection, one message at a time.
+ *
+ * ```
+ *   head ──▶ body ──▶ complete ──(next)──▶ head          head, body ──▶ refused
+ *     └── no body ───────▲
+ * ```
+ *
+ * They report to a listener and know nothing of sockets, timers or the other direction.
+ */
+
+import type { HeaderFields } from "../net/header-fields.ts";
+import { ChunkedDecoder } from "./chunked.ts";
+import { type HeadKind, HeadScanner, needsMore, refused } from "./head-scanner.ts";
+import { isRefusal } from "./header-section.ts";
+import type { Http1Limits, Refusal } from "./limits.ts";
+import { type BodyLength, type ReceivedRequest, readRequestHead } from "./request-head.ts";
+import { type AskedRequest, type ReceivedResponse, readResponseHead } from "./response-head.ts";
+
+/** Hears what a parser finds. Any call may stop the parser. */
+export interface MessageListener<Head> {
+  receiveHead(head: Head): void;
+  /** Valid during the call. */
+  receiveBody(chunk: Buffer): void;
+  receiveEnd(trailers: HeaderFields | undefined): void;
+  refuse(refusal: Refusal): void;
+}
+
+export type ParserPhase = "head" | "body" | "complete" | "refused" | "stopped";
+
+/** A head, and what follows it: a body, nothing, or (behind a 1xx) another head. */
+interface Parsed<Head> {
+  readonly head: Head;
+  readonly bodyLength: BodyLength | "another-head";
+}
+
+abstract class MessageParser<Head extends object> {
+  phase: ParserPhase = "head";
+  /** While a head or an end is reported: bytes read together with the message that don't belong to it. */
+  surplusBytes = 0;
+  readonly #scanner: HeadScanner;
+  readonly #listener: MessageListener<Head>;
+  readonly #limits: Http1Limits;
+  #chunked: ChunkedDecoder | undefined;
+  /** Bytes to come; infinite until the connection closes. */
+  #remaining = 0;
+
+  constructor(kind: HeadKind, limits: Http1Limits, listener: MessageListener<Head>) {
+    this.#scanner = new HeadScanner(kind, limits);
+    this.#limits = limits;
+    this.#listener = listener;
+  }
+
+  protected abstract parse(scanner: HeadScanner): Parsed<Head> | Refusal;
+
+  /** Whether some bytes of a head have come, but not all. */
+  get insideHead(): boolean {
+    return this.phase === "head" && this.#scanner.started;
+  }
+
+  /** Whether the body ends with the connection. */
+  get untilClose(): boolean {
+    return this.phase === "body" && this.#remaining === Number.POSITIVE_INFINITY;
+  }
+
+  /** Reads from an offset. Returns the offset of what it did not take: bytes behind a complete message. */
+  read(chunk: Buffer, from: number): number {
+    let at = from;
+    while (at < chunk.length && (this.phase === "head" || this.phase === "body"))
+      at = this.phase === "head" ? this.#readHead(chunk, at) : this.#readBody(chunk, at);
+    return at;
+  }
+
+  /** Ready for the message behind the complete one. */
+  next(): void {
+    this.phase = "head";
+  }
+
+  /** Takes no more bytes. */
+  stop(): void {
+    this.phase = "stopped";
+  }
+
+  /** The connection was closed: true if the message is complete by that. */
+  close(): boolean {
+    if (!this.untilClose) return false;
+    this.#complete(undefined, 0);
+    return true;
+  }
+
+  #readHead(chunk: Buffer, from: number): number {
+    const scanner = this.#scanner;
+    const end = scanner.read(chunk, from);
+    if (end === needsMore) return chunk.length;
+    const parsed = end === refused ? (scanner.refusal as Refusal) : this.parse(scanner);
+    scanner.reset();
+    if (isRefusal(parsed)) return this.#refuse(parsed, chunk);
+    const { head, bodyLength } = parsed;
+    if (bodyLength !== "another-head") this.#frame(bodyLength);
+    this.surplusBytes = typeof bodyLength === "number" ? Math.max(0, chunk.length - end - bodyLength) : 0;
+    this.#listener.receiveHead(head);
+    if (this.phase === "body" && this.#remaining === 0) this.#complete(undefined, chunk.length - end);
+    return end;
+  }
+
+  #frame(bodyLength: BodyLength): void {
+    this.phase = "body";
+    this.#chunked = undefined;
+    this.#remaining = Number.POSITIVE_INFINITY;
+    if (bodyLength === "chunked")
+      this.#chunked = new ChunkedDecoder(this.#limits, (chunk) => {
+        if (this.phase === "body") this.#listener.receiveBody(chunk);
+      });
+    else if (bodyLength !== "until-close") this.#remaining = bodyLength;
+  }
+
+  #readBody(chunk: Buffer, from: number): number {
+    if (this.#chunked !== undefined) return this.#readChunked(this.#chunked, chunk, from);
+    const end = Math.min(chunk.length, from + this.#remaining);
+    this.#remaining -= end - from;
+    this.#listener.receiveBody(from === 0 && end === chunk.length ? chunk : chunk.subarray(from, end));
+    if (this.phase === "body" && this.#remaining === 0) this.#complete(undefined, chunk.length - end);
+    return end;
+  }
+
+  #readChunked(decoder: ChunkedDecoder, chunk: Buffer, from: number): number {
+    const end = decoder.read(chunk, from);
+    if (this.phase !== "body" || end === needsMore) return chunk.length;
+    if (end === refused) return this.#refuse(decoder.refusal as Refusal, chunk);
+    this.#complete(decoder.trailers, chunk.length - end);
+    return end;
+  }
+
+  #complete(trailers: HeaderFields | undefined, surplusBytes: number): void {
+    this.phase = "complete";
+    this.surplusBytes = surplusBytes;
+    this.#chunked = undefined;
+    this.#listener.receiveEnd(trailers);
+  }
+
+  #refuse(refusal: Refusal, chunk: Buffer): number {
+    this.phase = "refused";
+    this.#listener.refuse(refusal);
+    return chunk.length;
+  }
+}
+
+export class RequestParser extends MessageParser<ReceivedRequest> {
+  constructor(limits: Http1Limits, listener: MessageListener<ReceivedRequest>) {
+    super("request", limits, listener);
+  }
+
+  protected parse(scanner: HeadScanner): Parsed<ReceivedRequest> | Refusal {
+    const head = readRequestHead(scanner);
+    return isRefusal(head) ? head : { head, bodyLength: head.bodyLength };
+  }
+}
+
+/** A 1xx other than 101 is reported as a head, and the parser goes on with the next one. */
+export class ResponseParser extends MessageParser<ReceivedResponse> {
+  /** The request that the next response answers. */
+  asked: AskedRequest = { method: "GET" };
+
+  constructor(limits: Http1Limits, listener: MessageListener<ReceivedResponse>) {
+    super("response", limits, listener);
+  }
+
+  protected parse(scanner: HeadScanner): Parsed<ReceivedResponse> | Refusal {
+    const head = readResponseHead(scanner, this.asked);
+    if (isRefusal(head)) return head;
+    const informational = head.status < 200 && !head.switches;
+    return { head, bodyLength: informational ? "another-head" : head.bodyLength };
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * Connections to one application port, kept alive and taken last in, first out.
+ *
+ * It owns the keep-alive race: a server may close an idle connection just when a request is on its way. Connections idle
+ * too long are not used; requests that can't be repeated get a fresh one; the others are repeated once, unseen. What else
+ * deserves a retry is not decided here.
+ *
+ * ```
+ *   connecting ──▶ idle ⇄ busy ──▶ gone          connecting, idle ──▶ gone
+ * ```
+ */
+
+import type * as net from "node:net";
+import type { Clock } from "../../model/clock.ts";
+import { type ErrorCode, MeshError } from "../../model/errors.ts";
+import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
+import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import { Http1Client } from "./client.ts";
+import { ClientExchange } from "./client-exchange.ts";
+import type { Http1Limits } from "./limits.ts";
+
+/**
+ * Starts a connection: `net.connect({ host, port, allowHalfOpen: true, onread })`. With `onread` all sockets read into one
+ * buffer; leaving it out works too.
+ */
+export type Connect = (onread: net.OnReadOpts) => net.Socket;
+
+export interface Http1PoolOptions {
+  readonly clock: Clock;
+  readonly timers: TimerWheel;
+  /** Names the server in errors: `10.1.2.3:8080`. */
+  readonly peer?: string;
+  readonly limits?: Partial<Http1Limits>;
+  /** Connections at a time, those being made included. Default: no limit. */
+  readonly maxConnections?: number;
+  /** Requests that may wait for a connection once `maxConnections` is reached; the next one is `overloaded`. Default 1,024. */
+  readonly maxQueued?: number;
+  /** How long a connection may lie idle if the server doesn't say how long it keeps it. Default 4 s. */
+  readonly idleTimeoutMs?: number;
+}
+
+/** A connection idle for less than this is taken for a request that can't be repeated. */
+const freshMs = 1_000;
+/** The share of the server's own idle timeout that is used: the rest is for the network's delay. */
+const keepAliveShare = 0.8;
+/** As far as the idle limit is halved by races. */
+const leastIdleShare = 1 / 64;
+const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+/** Node reads into it and calls back at once, one socket after the other, so one is enough for all. */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** A connection and its one timer: the connect timeout first, the idle limit later. */
+class PooledConnection extends Timer {
+  readonly client: Http1Client;
+  connected = false;
+  idleSinceMs = 0;
+  readonly #onExpired: (connection: PooledConnection) => void;
+
+  constructor(client: Http1Client, onExpired: (connection: PooledConnection) => void) {
+    super();
+    this.client = client;
+    this.#onExpired = onExpired;
+  }
+
+  expire(): void {
+    this.#onExpired(this);
+  }
+}
+
+export class Http1Pool {
+  /** Connections that were made, and races with a server's closing that were seen. */
+  connectCount = 0;
+  closeRaceCount = 0;
+
+  readonly #connect: Connect;
+  readonly #options: Http1PoolOptions;
+  readonly #connections = new Map<Http1Client, PooledConnection>();
+  readonly #idle: PooledConnection[] = [];
+  readonly #waiting: ClientExchange[] = [];
+  /** Requests that were sent again, and won't be once more. */
+  readonly #repeated = new WeakSet<ClientExchange>();
+  #connecting = 0;
+  #idleShare = 1;
+  #closed = false;
+
+  constructor(connect: Connect, options: Http1PoolOptions) {
+    this.#connect = connect;
+    this.#options = options;
+  }
+
+  readonly request = (exchange: Exchange, response: ResponseSink): RequestSink => {
+    const clientExchange = new ClientExchange(exchange, response, this.#leaveQueue);
+    this.#assign(clientExchange);
+    return clientExchange;
+  };
+
+  /** Connections open or being made. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Drops idle connections and takes no requests; exchanges that run finish. */
+  close(): void {
+    this.#closed = true;
+    for (const connection of this.#idle.splice(0)) connection.client.destroy();
+    for (const exchange of this.#waiting.splice(0)) exchange.fail(this.#unsent("connect_failed", "the pool is closed"));
+    for (const connection of this.#connections.values()) if (!connection.connected) connection.client.destroy();
+  }
+
+  #assign(exchange: ClientExchange): void {
+    if (this.#closed) return exchange.fail(this.#unsent("connect_failed", "the pool is closed"));
+    const connection = this.#takeIdle(exchange);
+    if (connection !== undefined) return connection.client.send(exchange);
+    // A connection too old for this request may hold the last place.
+    if (this.#full) this.#idle[0]?.client.destroy();
+    if (this.#full && this.#waiting.length >= (this.#options.maxQueued ?? 1_024))
+      return exchange.fail(this.#unsent("overloaded", "too many requests wait for a connection"));
+    this.#waiting.push(exchange);
+    this.#openForWaiting();
+  }
+
+  get #full(): boolean {
+    return this.#connections.size >= (this.#options.maxConnections ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** One connection in the making for each request that waits, as far as there is room. */
+  #openForWaiting(): void {
+    while (!this.#closed && !this.#full) {
+      const next = this.#waiting[this.#connecting];
+      if (next === undefined) return;
+      this.#open(next.exchange.connectTimeoutMs);
+    }
+  }
+
+  #takeIdle(exchange: ClientExchange): PooledConnection | undefined {
+    const connection = this.#idle.at(-1);
+    if (connection === undefined) return undefined;
+    const repeatable = isRepeatable(exchange.exchange) && !this.#repeated.has(exchange);
+    const idleMs = this.#options.clock.now() - connection.idleSinceMs;
+    const limitMs = this.#idleLimitMs(connection);
+    // The last one is the freshest: if it won't do, none will.
+    if (connection.client.requestCount > 0 && idleMs >= (repeatable ? limitMs : Math.min(limitMs, freshMs)))
+      return undefined;
+    this.#idle.pop();
+    this.#options.timers.clear(connection);
+    return connection;
+  }
+
+  #idleLimitMs(connection: PooledConnection): number {
+    const keepAliveMs = connection.client.keepAliveTimeoutMs;
+    const limitMs = keepAliveMs === undefined ? (this.#options.idleTimeoutMs ?? 4_000) : keepAliveMs * keepAliveShare;
+    return limitMs * this.#idleShare;
+  }
+
+  #open(connectTimeoutMs: number): void {
+    const { peer, limits, timers } = this.#options;
+    this.connectCount++;
+    this.#connecting++;
+    const socket = this.#connect({
+      buffer: readBuffer,
+      callback: (length) => {
+        client.receive(readBuffer.subarray(0, length));
+        return true;
+      },
+    });
+    const client = new Http1Client(socket, {
+      ...(peer === undefined ? {} : { peer }),
+      ...(limits === undefined ? {} : { limits }),
+      onIdle: this.#release,
+      onClosed: this.#gone,
+      onUnanswered: this.#repeat,
+    });
+    const connection = new PooledConnection(client, this.#expired);
+    this.#connections.set(client, connection);
+    if (!socket.connecting) return this.#opened(connection);
+    if (connectTimeoutMs > 0) timers.arm(connection, connectTimeoutMs);
+    socket.once("connect", () => this.#opened(connection));
+  }
+
+  #opened(connection: PooledConnection): void {
+    if (connection.connected || !this.#connections.has(connection.client)) return;
+    connection.connected = true;
+    this.#connecting--;
+    this.#options.timers.clear(connection);
+    this.#release(connection.client);
+  }
+
+  /** A connection is free: whoever waits longest gets it. */
+  readonly #release = (client: Http1Client): void => {
+    const connection = this.#connections.get(client);
+    if (connection === undefined) return;
+    if (this.#closed) return client.destroy();
+    const next = this.#waiting.shift();
+    if (next !== undefined) return client.send(next);
+    connection.idleSinceMs = this.#options.clock.now();
+    this.#idle.push(connection);
+    this.#options.timers.arm(connection, this.#idleLimitMs(connection));
+  };
+
+  readonly #expired = (connection: PooledConnection): void => {
+    if (connection.connected) return connection.client.destroy();
+    connection.client.destroy(this.#unsent("connect_timeout", "no connection in time"));
+  };
+
+  readonly #gone = (client: Http1Client, cause: Error | undefined): void => {
+    const connection = this.#connections.get(client);
+    if (connection === undefined) return;
+    this.#connections.delete(client);
+    this.#options.timers.clear(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    if (!connection.connected) this.#connectFailed(cause);
+    this.#openForWaiting();
+  };
+
+  #connectFailed(cause: Error | undefined): void {
+    this.#connecting--;
+    const exchange = this.#waiting.shift();
+    const why = cause?.message ?? "closed while connecting";
+    exchange?.fail(cause instanceof MeshError ? cause : this.#unsent("connect_failed", why, cause));
+  }
+
+  /** A reused connection died under a request: the server had closed it before it saw that. */
+  readonly #repeat = (client: Http1Client, exchange: ClientExchange): boolean => {
+    if (client.requestCount < 2) return false;
+    this.closeRaceCount++;
+    this.#idleShare = Math.max(leastIdleShare, this.#idleShare / 2);
+    if (!isRepeatable(exchange.exchange) || this.#repeated.has(exchange) || this.#closed) return false;
+    this.#repeated.add(exchange);
+    exchange.restart();
+    this.#waiting.unshift(exchange);
+    this.#openForWaiting();
+    return true;
+  };
+
+  readonly #leaveQueue = (exchange: ClientExchange): void => {
+    const at = this.#waiting.indexOf(exchange);
+    if (at >= 0) this.#waiting.splice(at, 1);
+  };
+
+  #unsent(code: ErrorCode, why: string, cause?: Error): MeshError {
+    const peer = this.#options.peer;
+    return new MeshError(code, peer === undefined ? why : `${peer}: ${why}`, { cause, processed: "unprocessed" });
+  }
+}
+
+/** Whether a request can be sent again without the application seeing it twice in effect (RFC 9110 §9.2.2). */
+function isRepeatable(exchange: Exchange): boolean {
+  return exchange.bodyless && exchange.upgrade === undefined && idempotentMethods.has(exchange.method);
+}

@@ -1,0 +1,128 @@
+/** From a scanned request head to a `RequestHead` and its framing. What is ambiguous is refused (RFC 9112 §3, §6). */
+
+import type { RequestHead } from "../net/exchange.ts";
+import { hostOf, isAuthority, portOf, sameAuthority } from "./authority.ts";
+import type { HeadScanner } from "./head-scanner.ts";
+import { type HeaderSection, headText, isRefusal, readHeaderSection } from "./header-section.ts";
+import { badRequest, type Refusal } from "./limits.ts";
+
+/** How long the body is: a number of bytes, or told by its own framing. */
+export type BodyLength = number | "chunked" | "until-close";
+
+export interface ReceivedRequest extends RequestHead {
+  /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
+  readonly minorVersion: 0 | 1;
+  /** Whether the client wants to send another request on this connection. */
+  readonly keepAlive: boolean;
+  /** The client waits for 100 (Continue) before it sends the body. */
+  readonly expectsContinue: boolean;
+  readonly bodyLength: BodyLength;
+  /** The target was in absolute form, or this is CONNECT: the client takes us for its proxy. */
+  readonly proxied: boolean;
+}
+
+interface Target {
+  /** Undefined: the target has none, the Host field names it. */
+  readonly authority: string | undefined;
+  readonly path: string;
+}
+
+export function readRequestHead(scanner: HeadScanner): ReceivedRequest | Refusal {
+  const text = headText(scanner);
+  const method = text.slice(scanner.headStart, scanner.methodEnd);
+  const minorVersion = readVersion(text.slice(scanner.targetEnd + 1, scanner.startLineEnd));
+  if (minorVersion === undefined) return badRequest("HTTP version other than 1.0 and 1.1");
+  const target = readTarget(method, text.slice(scanner.methodEnd + 1, scanner.targetEnd));
+  if (isRefusal(target)) return target;
+  const section = readHeaderSection(scanner, text);
+  if (isRefusal(section)) return section;
+  const refusal = refuseHost(section.host, target, method, minorVersion) ?? refuseBody(section, method, minorVersion);
+  if (refusal !== undefined) return refusal;
+
+  const bodyLength = section.chunked ? "chunked" : (section.contentLength ?? 0);
+  const upgrade = minorVersion === 1 && method === "GET" && bodyLength === 0 ? askedUpgrade(section) : undefined;
+  if (minorVersion === 0 && section.expect !== undefined) section.headers.remove("expect");
+  const head: ReceivedRequest = {
+    method,
+    authority: target.authority ?? section.host ?? "",
+    path: target.path,
+    scheme: "http",
+    headers: section.headers,
+    bodyless: bodyLength === 0 && upgrade === undefined && method !== "CONNECT",
+    minorVersion,
+    keepAlive: !section.close && (minorVersion === 1 || section.keepAlive),
+    expectsContinue: minorVersion === 1 && section.expect?.toLowerCase() === "100-continue",
+    bodyLength,
+    proxied: target.authority !== undefined,
+  };
+  if (upgrade !== undefined) head.upgrade = upgrade;
+  return head;
+}
+
+export function readVersion(text: string): 0 | 1 | undefined {
+  if (text === "HTTP/1.1") return 1;
+  return text === "HTTP/1.0" ? 0 : undefined;
+}
+
+/** The four forms of RFC 9112 §3.2. */
+function readTarget(method: string, target: string): Target | Refusal {
+  if (method === "CONNECT") {
+    if (!isAuthority(target) || portOf(target) === undefined || hostOf(target) === "")
+      return badRequest("CONNECT needs host:port");
+    return { authority: target, path: "" };
+  }
+  if (target.charCodeAt(0) === 0x2f) return { authority: undefined, path: target };
+  if (target === "*") {
+    return method === "OPTIONS" ? { authority: undefined, path: target } : badRequest("malformed request target");
+  }
+  return readAbsoluteForm(method, target);
+}
+
+function readAbsoluteForm(method: string, target: string): Target | Refusal {
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(target);
+  if (scheme === null) return badRequest("malformed request target");
+  if (scheme[1]?.toLowerCase() !== "http") return { code: "unsupported", detail: "scheme other than http" };
+  const rest = target.slice(scheme[0].length);
+  const end = rest.search(/[/?]/);
+  const authority = end < 0 ? rest : rest.slice(0, end);
+  if (!isAuthority(authority) || hostOf(authority) === "") return badRequest("malformed authority in the target");
+  if (end < 0) return { authority, path: method === "OPTIONS" ? "*" : "/" };
+  return { authority, path: rest[end] === "?" ? `/${rest.slice(end)}` : rest.slice(end) };
+}
+
+function refuseHost(
+  host: string | undefined,
+  target: Target,
+  method: string,
+  minorVersion: 0 | 1,
+): Refusal | undefined {
+  if (host === undefined) return minorVersion === 1 ? badRequest("no Host") : undefined;
+  if (!isAuthority(host)) return badRequest("malformed Host");
+  if (target.authority === undefined) return undefined;
+  // CONNECT names a port; some clients leave it out of Host.
+  const agrees =
+    method === "CONNECT" && portOf(host) === undefined
+      ? hostOf(host) === hostOf(target.authority)
+      : sameAuthority(host, target.authority, 80);
+  return agrees ? undefined : badRequest("Host is not the authority of the target");
+}
+
+function refuseBody(section: HeaderSection, method: string, minorVersion: 0 | 1): Refusal | undefined {
+  if (section.chunked && minorVersion === 0) return badRequest("Transfer-Encoding in HTTP/1.0");
+  if (method === "CONNECT" && (section.chunked || (section.contentLength ?? 0) > 0))
+    return badRequest("CONNECT with a body");
+  return undefined;
+}
+
+/**
+ * The protocol that a GET without a body asks to switch to. `h2c` is not offered on: behind a proxy that reads only
+ * HTTP/1.1 it would be a tunnel past every rule, and RFC 9113 has given it up.
+ */
+function askedUpgrade(section: HeaderSection): string | undefined {
+  if (!section.upgradeOption || section.upgrade === undefined) return undefined;
+  for (const part of section.upgrade.split(",")) {
+    const protocol = part.trim().toLowerCase();
+    if (protocol !== "" && protocol !== "h2c") return protocol;
+  }
+  return undefined;
+}

@@ -1,0 +1,75 @@
+/** From a scanned response head to a `ResponseHead` and its framing (RFC 9112 §4, §6.3). */
+
+import type { ResponseHead } from "../net/exchange.ts";
+import type { HeadScanner } from "./head-scanner.ts";
+import { type HeaderSection, headText, isRefusal, readHeaderSection } from "./header-section.ts";
+import type { Refusal } from "./limits.ts";
+import { type BodyLength, readVersion } from "./request-head.ts";
+
+/** What a response's framing depends on besides itself. */
+export interface AskedRequest {
+  readonly method: string;
+  readonly upgrade?: string;
+}
+
+export interface ReceivedResponse extends ResponseHead {
+  /** Whether the server leaves the connection open behind this response. */
+  readonly keepAlive: boolean;
+  /** From `Keep-Alive: timeout=…`: how long the server keeps it idle. */
+  readonly keepAliveTimeoutMs: number | undefined;
+  /** 101 to an upgrade, 2xx to CONNECT: raw bytes follow. */
+  readonly switches: boolean;
+  readonly bodyLength: BodyLength;
+}
+
+export function readResponseHead(scanner: HeadScanner, asked: AskedRequest): ReceivedResponse | Refusal {
+  const text = headText(scanner);
+  const line = /^(HTTP\/1\.[01]) ([1-5][0-9]{2})(?: |$)/.exec(text.slice(0, scanner.startLineEnd));
+  if (line === null) return badResponse("malformed status line");
+  const minorVersion = readVersion(line[1] as string) ?? 1;
+  const status = Number(line[2]);
+  const section = readHeaderSection(scanner, text);
+  if (isRefusal(section)) return badResponse(section.detail);
+  if (section.chunked && minorVersion === 0) return badResponse("Transfer-Encoding in HTTP/1.0");
+
+  const switches = status === 101 || (asked.method === "CONNECT" && status >= 200 && status < 300);
+  if (status === 101 && !answersUpgrade(section, asked))
+    return badResponse("101 to a request that asked for something else");
+  if (switches) section.headers.remove("content-length");
+  const bodyLength = switches ? 0 : bodyLengthOf(status, section, asked);
+  if (typeof bodyLength === "object") return bodyLength;
+  return {
+    status,
+    headers: section.headers,
+    bodyless: bodyLength === 0 && !switches,
+    keepAlive: !section.close && (minorVersion === 1 || section.keepAlive) && bodyLength !== "until-close",
+    keepAliveTimeoutMs: keepAliveTimeout(section.keepAliveParameters),
+    switches,
+    bodyLength,
+  };
+}
+
+function badResponse(detail: string): Refusal {
+  return { code: "bad_response", detail };
+}
+
+function bodyLengthOf(status: number, section: HeaderSection, asked: AskedRequest): BodyLength | Refusal {
+  if (asked.method === "HEAD" || status === 304) return 0;
+  if (status < 200 || status === 204) {
+    if (section.chunked || (section.contentLength ?? 0) > 0) return badResponse("a body where none may be");
+    // Content-Length: 0 is common here although forbidden; it is harmless, and not passed on.
+    section.headers.remove("content-length");
+    return 0;
+  }
+  if (section.chunked) return "chunked";
+  return section.contentLength ?? "until-close";
+}
+
+function answersUpgrade(section: HeaderSection, asked: AskedRequest): boolean {
+  return section.upgradeOption && asked.upgrade !== undefined && section.upgrade?.toLowerCase() === asked.upgrade;
+}
+
+function keepAliveTimeout(parameters: string | undefined): number | undefined {
+  const seconds = parameters === undefined ? null : /(?:^|[,\s])timeout\s*=\s*"?([0-9]{1,6})/i.exec(parameters);
+  return seconds === null ? undefined : Number(seconds[1]) * 1000;
+}

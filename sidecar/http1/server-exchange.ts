@@ -1,0 +1,238 @@
+/**
+ * One request on a server connection, and the sink that takes its answer.
+ *
+ * ```
+ *   request:   body ──▶ ended             an upgrade or CONNECT:   held ──▶ tunnel ──▶ ended
+ *                                                                    └── refused ──────▶ ended
+ *   response:  waiting ──▶ body ──▶ ended            waiting ──▶ tunnel ──▶ ended
+ *   either:    ─▶ over: client gone, aborted, or both ended; late calls fall on deaf ears
+ * ```
+ */
+
+import { MeshError } from "../../model/errors.ts";
+import { Exchange, type RequestSink, type ResponseHead, type ResponseSink, type Service } from "../net/exchange.ts";
+import type { HeaderFields } from "../net/header-fields.ts";
+import type { Outbox } from "../net/outbox.ts";
+import type { ReceivedRequest } from "./request-head.ts";
+import { type Framing, writeChunk, writeLastChunk, writeResponseHead } from "./writer.ts";
+
+/** What an exchange asks of its connection. */
+export interface ExchangeConnection {
+  readonly outbox: Outbox;
+  /** No request after this one: it is the last that this connection serves. */
+  readonly draining: boolean;
+  /** Stops or starts the reading of request bytes. */
+  pauseRequest(paused: boolean): void;
+  /** A tunnel is open: bytes held back may go. Called at most once. */
+  releaseHeld(): void;
+  readonly heldBytes: number;
+  /** The half of a tunnel that we write is over. */
+  endTunnel(): void;
+  /** Both sides are done. `close`: no other request may follow. */
+  finish(close: boolean): void;
+  /** Answers in the codec's own name, and closes. */
+  answerError(error: MeshError): void;
+  /** Cuts the connection so that the client can't take what it has for the whole. */
+  cut(): void;
+}
+
+export class ServerExchange implements ResponseSink {
+  readonly #connection: ExchangeConnection;
+  readonly #request: ReceivedRequest;
+  #sink: RequestSink | undefined;
+  requestState: "body" | "held" | "tunnel" | "ended" = "body";
+  #responseState: "waiting" | "body" | "tunnel" | "ended" = "waiting";
+  #over = false;
+  #framing: Framing = "none";
+  /** Bytes that Content-Length still promises. */
+  #remaining = 0;
+  #close = false;
+  #continued = false;
+
+  constructor(connection: ExchangeConnection, request: ReceivedRequest) {
+    this.#connection = connection;
+    this.#request = request;
+  }
+
+  /** Whether an answer has begun, so that no other can be given. */
+  get answered(): boolean {
+    return this.#responseState !== "waiting";
+  }
+
+  start(service: Service): void {
+    this.#sink = service(new Exchange(this.#request), this);
+    if (this.#over) return;
+    if (this.#responseState === "ended" && this.#request.bodyLength !== 0) this.#endEarly();
+  }
+
+  receiveBody(chunk: Buffer): void {
+    if (this.#over || this.#sink === undefined) return;
+    if (!this.#sink.writeRequest(chunk)) this.#connection.pauseRequest(true);
+  }
+
+  receiveEnd(trailers: HeaderFields | undefined): void {
+    if (this.#over || this.#sink === undefined) return;
+    if (this.#request.upgrade !== undefined || this.#request.method === "CONNECT") return this.#awaitSwitch();
+    this.requestState = "ended";
+    this.#sink.endRequest(trailers);
+    this.#settle();
+  }
+
+  /** The client sends no more. True: it may do so here, as one half of a tunnel. */
+  receiveFin(): boolean {
+    if (this.requestState !== "tunnel") return false;
+    this.requestState = "ended";
+    this.#sink?.endRequest();
+    this.#settle();
+    return true;
+  }
+
+  /** The request can't go on: the client is gone, or breaks the rules. Nothing more is owed to it here. */
+  abandon(error: MeshError): void {
+    if (this.#over) return;
+    this.#over = true;
+    const requestEnded = this.requestState === "ended";
+    if (!requestEnded || this.#responseState !== "ended") this.#sink?.abortRequest(error);
+  }
+
+  drained(): void {
+    if (!this.#over && this.#responseState !== "ended") this.#sink?.resumeResponse();
+  }
+
+  informational(head: ResponseHead): void {
+    if (this.#over || this.#responseState !== "waiting" || this.#request.minorVersion === 0) return;
+    if (head.status === 100) this.#continued = true;
+    writeResponseHead(this.#connection.outbox, head, "none", undefined);
+  }
+
+  head(head: ResponseHead): void {
+    if (this.#over || this.#responseState !== "waiting") return;
+    const { method, upgrade } = this.#request;
+    if (head.status === 101 || (method === "CONNECT" && head.status >= 200 && head.status < 300)) {
+      if (method !== "CONNECT" && upgrade === undefined) return this.#breakOff("101 to a request without Upgrade");
+      return this.#openTunnel(head, upgrade);
+    }
+    this.#frame(head);
+    this.#responseState = "body";
+    writeResponseHead(this.#connection.outbox, head, this.#framing, this.#connectionOption(head.status));
+    if (this.requestState === "held") this.#refuseSwitch();
+  }
+
+  writeResponse(chunk: Buffer): boolean {
+    if (this.#over || chunk.length === 0) return true;
+    const { outbox } = this.#connection;
+    if (this.#responseState === "tunnel") outbox.append(chunk);
+    else if (this.#responseState === "body") this.#writeBody(outbox, chunk);
+    return !outbox.congested;
+  }
+
+  endResponse(trailers?: HeaderFields): void {
+    if (this.#over) return;
+    if (this.#responseState === "tunnel") {
+      this.#responseState = "ended";
+      this.#connection.endTunnel();
+      return this.#settle();
+    }
+    if (this.#responseState !== "body") return;
+    if (this.#remaining > 0) return this.#breakOff("an answer shorter than its Content-Length");
+    if (this.#framing === "chunked") writeLastChunk(this.#connection.outbox, trailers);
+    this.#responseState = "ended";
+    if (this.#sink === undefined) return;
+    if (this.requestState === "body") this.#endEarly();
+    else this.#settle();
+  }
+
+  abortResponse(error: MeshError): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (this.#responseState === "waiting") this.#connection.answerError(error);
+    else this.#connection.cut();
+  }
+
+  resumeRequest(): void {
+    if (!this.#over) this.#connection.pauseRequest(false);
+  }
+
+  #writeBody(outbox: Outbox, chunk: Buffer): void {
+    switch (this.#framing) {
+      case "chunked":
+        return writeChunk(outbox, chunk);
+      case "close":
+        return outbox.append(chunk);
+      case "length":
+        if (chunk.length > this.#remaining) return this.#breakOff("an answer longer than its Content-Length");
+        this.#remaining -= chunk.length;
+        return outbox.append(chunk);
+      case "none":
+      case "empty":
+        return;
+    }
+  }
+
+  #frame(head: ResponseHead): void {
+    const length = head.headers.get("content-length");
+    if (this.#request.method === "HEAD" || head.status === 204 || head.status === 304) this.#framing = "none";
+    else if (length !== undefined) {
+      this.#framing = "length";
+      this.#remaining = Number(length);
+    } else if (head.bodyless) this.#framing = "empty";
+    else this.#framing = this.#request.minorVersion === 1 ? "chunked" : "close";
+  }
+
+  /** Decides whether the connection goes on behind this answer, and says so where the version does not. */
+  #connectionOption(status: number): string | undefined {
+    const { keepAlive, minorVersion, expectsContinue } = this.#request;
+    // The rest of a body that is refused, or was never asked for, may come or not: only closing is unambiguous.
+    const unread = this.requestState === "body" && this.#request.bodyLength !== 0;
+    const refusesBody = unread && (status >= 300 || (expectsContinue && !this.#continued));
+    // Bytes sent ahead of a switch that is refused now are no request.
+    const strayBytes = this.requestState === "held" && this.#connection.heldBytes > 0;
+    this.#close = !keepAlive || this.#connection.draining || this.#framing === "close" || refusesBody || strayBytes;
+    if (this.#close) return "close";
+    return minorVersion === 0 ? "keep-alive" : undefined;
+  }
+
+  #awaitSwitch(): void {
+    this.requestState = "held";
+    if (this.#responseState === "tunnel") this.#releaseTunnel();
+    else if (this.#responseState !== "waiting") this.#refuseSwitch();
+  }
+
+  #openTunnel(head: ResponseHead, upgrade: string | undefined): void {
+    this.#responseState = "tunnel";
+    this.#close = true;
+    const connection = upgrade === undefined ? undefined : "upgrade";
+    head.headers.remove("content-length");
+    writeResponseHead(this.#connection.outbox, head, "none", connection, upgrade);
+    if (this.requestState === "held") this.#releaseTunnel();
+  }
+
+  #releaseTunnel(): void {
+    this.requestState = "tunnel";
+    this.#connection.releaseHeld();
+  }
+
+  /** The answer to an upgrade or CONNECT is an ordinary one. */
+  #refuseSwitch(): void {
+    this.requestState = "ended";
+    this.#sink?.endRequest();
+    this.#settle();
+  }
+
+  /** Answered before the request had ended: the rest of it is read by nobody. */
+  #endEarly(): void {
+    this.abandon(new MeshError("upstream_closed", "answered before the request had ended"));
+    this.#connection.finish(true);
+  }
+
+  #settle(): void {
+    if (this.#over || this.requestState !== "ended" || this.#responseState !== "ended") return;
+    this.#over = true;
+    this.#connection.finish(this.#close || this.#connection.draining);
+  }
+
+  #breakOff(why: string): void {
+    this.abandon(new MeshError("bad_response", why));
+    this.#connection.cut();
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * The server side of HTTP/1: one connection from a client, its requests one after the other.
+ *
+ * ```
+ *   open ──▶ lingering ──▶ closed         open: idle ⇄ head ⇄ exchange
+ *     └────────────────────────▲
+ * ```
+ * Lingering: our last byte is said; what the client still sends is read and dropped, so that its kernel does not throw
+ * the answer away (RFC 9112 §9.6). Bounded in time.
+ *
+ * Absolute-form targets are always understood (RFC 9112 §3.2.2); CONNECT only as a forward proxy, 501 else.
+ * A client that closes its sending side while it waits for an answer counts as gone, as with most proxies.
+ */
+
+import type * as net from "node:net";
+import * as tls from "node:tls";
+import { type ErrorCode, errorCodes, MeshError } from "../../model/errors.ts";
+import type { Service } from "../net/exchange.ts";
+import { HeaderFields } from "../net/header-fields.ts";
+import { Outbox } from "../net/outbox.ts";
+import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import { defaultLimits, type Http1Limits, type Refusal } from "./limits.ts";
+import { type MessageListener, RequestParser } from "./parser.ts";
+import type { ReceivedRequest } from "./request-head.ts";
+import { type ExchangeConnection, ServerExchange } from "./server-exchange.ts";
+import { writeResponseHead } from "./writer.ts";
+
+export interface Http1ServerOptions {
+  /** Without it no timeout below is kept. */
+  readonly timers?: TimerWheel;
+  readonly limits?: Partial<Http1Limits>;
+  /** Serve CONNECT, and keep `Proxy-Authorization` from going further. Default false. */
+  readonly forwardProxy?: boolean;
+  /** How the requests came: put into every exchange. Default `http`. */
+  readonly scheme?: "http" | "https";
+  /** From the first byte of a head to its last; 408. Default 10 s. */
+  readonly headTimeoutMs?: number;
+  /** A request body without a byte (408), or an answer of which the client takes no byte (cut). Seen within twice this time. Default 60 s. */
+  readonly stallTimeoutMs?: number;
+  /** A connection without a request. Default 10 min. */
+  readonly idleTimeoutMs?: number;
+  /** How long the client may take to read our last answer and close. Default 2 s, again with each progress. */
+  readonly lingerTimeoutMs?: number;
+  /** A request was refused by the codec itself. */
+  readonly onRefused?: (code: ErrorCode, detail: string) => void;
+  readonly onClosed?: () => void;
+}
+
+/** Bytes of later requests, or ahead of a switch, that are read before we stop reading. */
+const maxHeldBytes = 64 * 1024;
+
+/** Serves a connection. `received`: bytes that were read from it before. The socket should allow half open. */
+export function serveHttp1(
+  socket: net.Socket | tls.TLSSocket,
+  service: Service,
+  options: Http1ServerOptions,
+  received?: Buffer,
+): Http1ServerConnection {
+  const connection = new Http1ServerConnection(socket, service, options);
+  if (received !== undefined && received.length > 0) connection.receive(received);
+  return connection;
+}
+
+class ConnectionTimer extends Timer {
+  readonly #connection: Http1ServerConnection;
+  constructor(connection: Http1ServerConnection) {
+    super();
+    this.#connection = connection;
+  }
+  expire(): void {
+    this.#connection.expire();
+  }
+}
+
+export class Http1ServerConnection implements MessageListener<ReceivedRequest>, ExchangeConnection {
+  readonly outbox: Outbox;
+  draining = false;
+  /** Requests presented to the service. */
+  requestCount = 0;
+  /** Requests refused by the codec itself. */
+  refusedCount = 0;
+  heldBytes = 0;
+
+  readonly #socket: net.Socket | tls.TLSSocket;
+  readonly #service: Service;
+  readonly #options: Http1ServerOptions;
+  readonly #parser: RequestParser;
+  readonly #timer: ConnectionTimer | undefined;
+  #phase: "open" | "lingering" | "closed" = "open";
+  #current: ServerExchange | undefined;
+  #held: Buffer[] = [];
+  #requestPaused = false;
+  /** The next request waits until the client has taken the answers before it. */
+  #nextWaits = false;
+  #awaited: "nothing" | "request" | "head" | "progress" = "nothing";
+  #bytesReadBefore = 0;
+  #bytesTakenBefore = 0;
+
+  constructor(socket: net.Socket | tls.TLSSocket, service: Service, options: Http1ServerOptions) {
+    this.#socket = socket;
+    this.#service = service;
+    this.#options = options;
+    this.outbox = new Outbox(socket, () => this.#drained());
+    this.#parser = new RequestParser({ ...defaultLimits, ...options.limits }, this);
+    if (options.timers !== undefined) this.#timer = new ConnectionTimer(this);
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => this.receive(chunk));
+    socket.on("end", () => this.#receiveFin());
+    socket.on("error", () => this.#closed());
+    socket.on("close", () => this.#closed());
+    this.#await("request");
+    if (socket.destroyed) this.#closed();
+  }
+
+  /** Finishes the exchange that runs, telling the client that it is the last, and closes. A tunnel ends by itself. */
+  drain(): void {
+    this.draining = true;
+    if (this.#phase === "open" && this.#current === undefined && !this.#parser.insideHead) this.#linger();
+  }
+
+  /** Closes at once. */
+  destroy(error?: Error): void {
+    this.#socket.destroy(error);
+    this.#closed();
+  }
+
+  receive(chunk: Buffer): void {
+    if (this.#phase !== "open") return;
+    const current = this.#current;
+    if (this.#nextWaits) this.#hold(chunk);
+    else if (current === undefined || current.requestState === "body") this.#parse(chunk);
+    else if (current.requestState === "tunnel") current.receiveBody(chunk);
+    else this.#hold(chunk);
+  }
+
+  #parse(chunk: Buffer): void {
+    const at = this.#parser.read(chunk, 0);
+    if (this.#phase !== "open") return;
+    if (at < chunk.length) return this.receive(chunk.subarray(at));
+    if (this.#current === undefined && this.#parser.insideHead) this.#await("head");
+  }
+
+  #hold(chunk: Buffer): void {
+    this.#held.push(chunk);
+    this.heldBytes += chunk.length;
+    this.#updateReading();
+  }
+
+  #updateReading(): void {
+    if (this.#requestPaused || this.heldBytes > maxHeldBytes) this.#socket.pause();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  releaseHeld(): void {
+    if (this.#held.length === 0) return;
+    const held = this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held);
+    this.#held = [];
+    this.heldBytes = 0;
+    this.receive(held);
+    if (this.#phase === "open") this.#updateReading();
+  }
+
+  receiveHead(head: ReceivedRequest): void {
+    if (this.#options.scheme !== undefined) head.scheme = this.#options.scheme;
+    if (head.method === "CONNECT" && this.#options.forwardProxy !== true)
+      return this.refuse({ code: "unsupported", detail: "CONNECT where no forward proxy is" });
+    if (head.proxied && this.#options.forwardProxy === true) head.headers.remove("proxy-authorization");
+    this.requestCount++;
+    this.#await("progress");
+    this.#current = new ServerExchange(this, head);
+    this.#current.start(this.#service);
+  }
+
+  receiveBody(chunk: Buffer): void {
+    this.#current?.receiveBody(chunk);
+  }
+
+  receiveEnd(trailers: HeaderFields | undefined): void {
+    this.#current?.receiveEnd(trailers);
+  }
+
+  refuse(refusal: Refusal): void {
+    this.refusedCount++;
+    this.#options.onRefused?.(refusal.code, refusal.detail);
+    const error = new MeshError(refusal.code, refusal.detail);
+    const current = this.#current;
+    current?.abandon(error);
+    if (current?.answered === true) this.cut();
+    else this.answerError(error);
+  }
+
+  answerError(error: MeshError): void {
+    this.#current = undefined;
+    const { http, says } = errorCodes[error.code];
+    const body = Buffer.from(`${says} ${error.message}\n`);
+    const headers = new HeaderFields(["tulle-error", error.code, "content-type", "text/plain"]);
+    headers.append("content-length", String(body.length));
+    headers.append("date", new Date().toUTCString());
+    writeResponseHead(this.outbox, { status: http, headers, bodyless: false }, "length", "close");
+    this.outbox.append(body);
+    this.#linger();
+  }
+
+  pauseRequest(paused: boolean): void {
+    this.#requestPaused = paused;
+    if (this.#phase === "open") this.#updateReading();
+  }
+
+  endTunnel(): void {
+    this.outbox.flush();
+    this.#socket.end();
+  }
+
+  finish(close: boolean): void {
+    this.#current = undefined;
+    if (this.#phase !== "open") return;
+    if (close || this.#parser.phase !== "complete") return this.#linger();
+    this.#requestPaused = false;
+    if (this.outbox.congested) {
+      this.#nextWaits = true;
+      return;
+    }
+    this.#parser.next();
+    this.#await("request");
+    this.releaseHeld();
+    this.#updateReading();
+  }
+
+  cut(): void {
+    // A clean end would complete an answer that is delimited by it; a TLS socket has no reset, but no close_notify either.
+    if (this.#socket instanceof tls.TLSSocket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+    this.#closed();
+  }
+
+  #drained(): void {
+    if (!this.#nextWaits) {
+      this.#current?.drained();
+      return;
+    }
+    this.#nextWaits = false;
+    if (this.#phase === "open") this.finish(this.draining);
+  }
+
+  #receiveFin(): void {
+    if (this.#phase !== "open" || this.#current?.receiveFin() === true) return;
+    if (this.#current === undefined && !this.#parser.insideHead) return this.#linger();
+    this.destroy();
+  }
+
+  #linger(): void {
+    if (this.#phase !== "open") return;
+    this.#phase = "lingering";
+    this.#parser.stop();
+    this.#held = [];
+    this.heldBytes = 0;
+    this.outbox.flush();
+    this.#socket.end();
+    this.#socket.resume();
+    this.#await("progress");
+  }
+
+  #closed(): void {
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    this.#parser.stop();
+    this.#held = [];
+    this.heldBytes = 0;
+    if (this.#timer !== undefined) this.#options.timers?.clear(this.#timer);
+    const current = this.#current;
+    this.#current = undefined;
+    current?.abandon(new MeshError("upstream_closed", "the client closed its connection"));
+    this.#options.onClosed?.();
+  }
+
+  /** Starts the timeout of what has to come next. */
+  #await(what: "request" | "head" | "progress"): void {
+    if (this.#timer === undefined || (what === "head" && this.#awaited === "head")) return;
+    this.#awaited = what;
+    this.#options.timers?.arm(this.#timer, this.#timeoutMs(what));
+    if (what !== "progress") return;
+    this.#bytesReadBefore = this.#socket.bytesRead;
+    this.#bytesTakenBefore = this.#bytesTaken;
+  }
+
+  #timeoutMs(what: "request" | "head" | "progress"): number {
+    const options = this.#options;
+    if (what === "request") return options.idleTimeoutMs ?? 600_000;
+    if (what === "head") return options.headTimeoutMs ?? 10_000;
+    return this.#phase === "lingering" ? (options.lingerTimeoutMs ?? 2_000) : (options.stallTimeoutMs ?? 60_000);
+  }
+
+  /** Bytes that the kernel has taken from us. */
+  get #bytesTaken(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  expire(): void {
+    if (this.#awaited === "request") return this.#linger();
+    if (this.#awaited === "head") return this.refuse({ code: "request_too_slow", detail: "head not complete in time" });
+    const taken = this.#bytesTaken !== this.#bytesTakenBefore;
+    const unsent = this.outbox.unsentBytes > 0;
+    if (this.#phase === "lingering" ? !taken : unsent && !taken) return this.destroy();
+    const current = this.#current;
+    if (current?.requestState === "tunnel") return;
+    const stalled = this.#socket.bytesRead === this.#bytesReadBefore && !this.#requestPaused;
+    if (current?.requestState === "body" && stalled && !unsent)
+      return this.refuse({ code: "request_too_slow", detail: "body not sent in time" });
+    this.#await("progress");
+  }
+}
