@@ -1,0 +1,128 @@
+/**
+ * A histogram of durations as arrays. A value finds its bucket by the exponent and the first four bits of its mantissa,
+ * so that no logarithm is taken and no list is searched.
+ *
+ * It counts finer than it exposes: 14 buckets a decade for quantiles, of which `exposedBoundsMs` are shown to Prometheus.
+ * Both sets of bounds are exact, and a value on a bound belongs below it, as `le` says.
+ */
+
+import { LabelSets } from "./label-sets.ts";
+import type { MetricDefinition } from "./metrics.ts";
+
+const decade = [1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9];
+const lowestMs = 0.1;
+const decades = 6;
+
+/** Upper bounds of the fine buckets, ascending; what is above the last is counted in one more. */
+const boundsMs = Array.from({ length: decades }, (_, power) =>
+  decade.map((step) => (step * 10 ** power) / (1 / lowestMs)),
+).flat();
+const buckets = boundsMs.length + 1;
+
+/** The bounds that Prometheus sees; each is one of the fine ones. */
+export const exposedBoundsMs = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
+const exposedBuckets = exposedBoundsMs.map((bound) => boundsMs.indexOf(bound));
+
+/** Shares its bytes with `bits`: the way to a number's exponent and mantissa. */
+const float = new Float64Array(1);
+const bits = new Uint32Array(float.buffer);
+const highWord = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
+
+function cellOf(value: number): number {
+  float[0] = value;
+  return (bits[highWord] as number) >>> 16;
+}
+
+/** For each cell of equal exponent and mantissa bits, from the lowest bound's on: the first bucket a value in it may be in. */
+const firstCell = cellOf(lowestMs);
+const lastCell = cellOf(boundsMs.at(-1) as number);
+const firstBucket = new Uint8Array(lastCell - firstCell + 1);
+for (let cell = firstCell, bucket = 0; cell <= lastCell; cell++) {
+  while (bucket < boundsMs.length && cellOf(boundsMs[bucket] as number) < cell) bucket++;
+  firstBucket[cell - firstCell] = bucket;
+}
+
+function bucketOf(valueMs: number): number {
+  const cell = cellOf(valueMs);
+  if (cell < firstCell) return 0;
+  if (cell > lastCell) return boundsMs.length;
+  let bucket = firstBucket[cell - firstCell] as number;
+  while (valueMs > (boundsMs[bucket] ?? Number.POSITIVE_INFINITY)) bucket++;
+  return bucket;
+}
+
+export class Histogram<L extends string> {
+  readonly definition: MetricDefinition<L>;
+  readonly labelSets: LabelSets<L>;
+  #counts = new Float64Array(8 * buckets);
+  #sumsMs = new Float64Array(8);
+
+  constructor(definition: MetricDefinition<L>, limit: number) {
+    this.definition = definition;
+    this.labelSets = new LabelSets(definition.labels, definition.growing ?? [], limit);
+  }
+
+  /** Where this label set is counted; see `Counter.slot`. */
+  slot(labels: Readonly<Record<L, string>>): number {
+    const slot = this.labelSets.slot(labels);
+    if (slot >= this.#sumsMs.length) {
+      this.#counts = grow(this.#counts);
+      this.#sumsMs = grow(this.#sumsMs);
+    }
+    return slot;
+  }
+
+  /** A value below zero counts as zero: a duration can't be. */
+  record(slot: number, valueMs: number): void {
+    const value = valueMs > 0 ? valueMs : 0;
+    (this.#counts[slot * buckets + bucketOf(value)] as number)++;
+    (this.#sumsMs[slot] as number) += value;
+  }
+
+  sumMs(slot: number): number {
+    return this.#sumsMs[slot] ?? 0;
+  }
+
+  count(slot: number): number {
+    return this.#slice(slot).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** How many values were at most each of `exposedBoundsMs`. */
+  cumulative(slot: number): number[] {
+    const counts = this.#slice(slot);
+    let sum = 0;
+    let bucket = 0;
+    return exposedBuckets.map((last) => {
+      while (bucket <= last) sum += counts[bucket++] ?? 0;
+      return sum;
+    });
+  }
+
+  /** The value below which a share of all lies (0.99: p99), interpolated within its bucket. Undefined: nothing counted. */
+  quantileMs(slot: number, share: number): number | undefined {
+    const counts = this.#slice(slot);
+    const total = this.count(slot);
+    if (total === 0) return undefined;
+    let left = share * total;
+    for (const [bucket, count] of counts.entries()) {
+      if (count === 0 || left > count) {
+        left -= count;
+        continue;
+      }
+      const low = bucket === 0 ? 0 : (boundsMs[bucket - 1] as number);
+      const high = boundsMs[bucket] ?? low;
+      return low + ((high - low) * left) / count;
+    }
+    return boundsMs.at(-1);
+  }
+
+  #slice(slot: number): Float64Array {
+    return this.#counts.subarray(slot * buckets, (slot + 1) * buckets);
+  }
+}
+
+function grow(array: Float64Array): Float64Array<ArrayBuffer> {
+  const grown = new Float64Array(array.length * 2);
+  grown.set(array);
+  return grown;
+}

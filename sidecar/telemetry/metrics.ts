@@ -1,0 +1,177 @@
+/**
+ * Every metric of a sidecar, in one list: `docs/metrics.md` says the same, and a test compares them.
+ * Names and units follow https://prometheus.io/docs/practices/naming/.
+ *
+ * Counters and histograms exist from the start; gauges mirror live objects and are read from them at each scrape.
+ */
+
+import type { Counter } from "./counter.ts";
+import type { Histogram } from "./histogram.ts";
+import type { MetricRegistry } from "./registry.ts";
+
+export interface MetricDefinition<L extends string = string> {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly L[];
+  /** The labels whose values are not from a list in the code: they become `other` past the limit of label sets. */
+  readonly growing?: readonly L[];
+}
+
+function define<const L extends string>(
+  type: MetricDefinition["type"],
+  name: string,
+  help: string,
+  labels: readonly L[] = [],
+  growing: readonly NoInfer<L>[] = [],
+): MetricDefinition<L> {
+  return { name, type, help, labels, growing };
+}
+
+export const sidecarMetrics = {
+  requests: define(
+    "counter",
+    "tulle_requests_total",
+    "Requests that ended, by the status the caller got.",
+    ["direction", "service", "peer", "code", "error"],
+    ["service", "peer"],
+  ),
+  requestDuration: define(
+    "histogram",
+    "tulle_request_duration_seconds",
+    "Time from a request's head to the end of its answer, all tries together.",
+    ["direction", "service"],
+    ["service"],
+  ),
+  attempts: define(
+    "counter",
+    "tulle_attempts_total",
+    "Tries sent to an endpoint, first ones and retries.",
+    ["service", "outcome"],
+    ["service"],
+  ),
+  retries: define(
+    "counter",
+    "tulle_retries_total",
+    "Tries that were made again, by what was wrong with the one before.",
+    ["service", "reason"],
+    ["service"],
+  ),
+  retriesSkipped: define(
+    "counter",
+    "tulle_retries_skipped_total",
+    "Retries that the policy asked for and that were not made, by why not.",
+    ["service", "reason"],
+    ["service"],
+  ),
+  splitRequests: define(
+    "counter",
+    "tulle_split_requests_total",
+    "Requests that a route sent to each of its backends.",
+    ["service", "route", "backend"],
+    ["service", "route", "backend"],
+  ),
+  splitWeight: define(
+    "gauge",
+    "tulle_split_weight",
+    "The weight that a route gives to each of its backends, as configured.",
+    ["service", "route", "backend"],
+    ["service", "route", "backend"],
+  ),
+  breakerState: define(
+    "gauge",
+    "tulle_breaker_state",
+    "A circuit breaker's state: 0 closed, 1 half-open, 2 open.",
+    ["backend", "endpoint"],
+    ["backend", "endpoint"],
+  ),
+  breakerTransitions: define(
+    "counter",
+    "tulle_breaker_transitions_total",
+    "Changes of a circuit breaker's state, by the new one.",
+    ["backend", "endpoint", "to"],
+    ["backend", "endpoint"],
+  ),
+  endpoints: define(
+    "gauge",
+    "tulle_endpoints",
+    "Endpoints of a backend that this sidecar knows, by state.",
+    ["backend", "state"],
+    ["backend"],
+  ),
+  connections: define("gauge", "tulle_connections", "Open connections, by direction.", ["direction"]),
+  tlsHandshakes: define("counter", "tulle_tls_handshakes_total", "Finished mutual TLS handshakes, by outcome.", [
+    "direction",
+    "outcome",
+  ]),
+  certificateNotBefore: define(
+    "gauge",
+    "tulle_certificate_not_before_timestamp_seconds",
+    "The start of the validity of the certificate in use, as Unix time.",
+  ),
+  certificateExpiry: define(
+    "gauge",
+    "tulle_certificate_expiry_timestamp_seconds",
+    "The end of the validity of the certificate in use, as Unix time.",
+  ),
+  controlStreamConnected: define(
+    "gauge",
+    "tulle_control_stream_connected",
+    "Whether the stream from the control plane is up: 1 or 0.",
+  ),
+  policyUpdates: define("counter", "tulle_policy_updates_total", "Resources received from the control plane.", [
+    "kind",
+    "outcome",
+  ]),
+  passthrough: define(
+    "counter",
+    "tulle_passthrough_total",
+    "Connections and requests forwarded to the dialled address without a policy, by why.",
+    ["reason"],
+  ),
+  refused: define("counter", "tulle_refused_total", "Requests refused by a codec before any layer saw them.", [
+    "listener",
+    "code",
+  ]),
+  spansDropped: define(
+    "counter",
+    "tulle_spans_dropped_total",
+    "Recorded spans that could not be kept or exported, and were thrown away.",
+  ),
+} as const;
+
+type Labels<D> = D extends MetricDefinition<infer L> ? L : never;
+type Defined = typeof sidecarMetrics;
+
+/** The counters and the histogram of one sidecar. */
+export interface SidecarMetrics {
+  readonly requests: Counter<Labels<Defined["requests"]>>;
+  readonly requestDuration: Histogram<Labels<Defined["requestDuration"]>>;
+  readonly attempts: Counter<Labels<Defined["attempts"]>>;
+  readonly retries: Counter<Labels<Defined["retries"]>>;
+  readonly retriesSkipped: Counter<Labels<Defined["retriesSkipped"]>>;
+  readonly splitRequests: Counter<Labels<Defined["splitRequests"]>>;
+  readonly breakerTransitions: Counter<Labels<Defined["breakerTransitions"]>>;
+  readonly tlsHandshakes: Counter<Labels<Defined["tlsHandshakes"]>>;
+  readonly policyUpdates: Counter<Labels<Defined["policyUpdates"]>>;
+  readonly passthrough: Counter<Labels<Defined["passthrough"]>>;
+  readonly refused: Counter<Labels<Defined["refused"]>>;
+  readonly spansDropped: Counter<Labels<Defined["spansDropped"]>>;
+}
+
+export function createSidecarMetrics(registry: MetricRegistry): SidecarMetrics {
+  return {
+    requests: registry.counter(sidecarMetrics.requests),
+    requestDuration: registry.histogram(sidecarMetrics.requestDuration),
+    attempts: registry.counter(sidecarMetrics.attempts),
+    retries: registry.counter(sidecarMetrics.retries),
+    retriesSkipped: registry.counter(sidecarMetrics.retriesSkipped),
+    splitRequests: registry.counter(sidecarMetrics.splitRequests),
+    breakerTransitions: registry.counter(sidecarMetrics.breakerTransitions),
+    tlsHandshakes: registry.counter(sidecarMetrics.tlsHandshakes),
+    policyUpdates: registry.counter(sidecarMetrics.policyUpdates),
+    passthrough: registry.counter(sidecarMetrics.passthrough),
+    refused: registry.counter(sidecarMetrics.refused),
+    spansDropped: registry.counter(sidecarMetrics.spansDropped),
+  };
+}

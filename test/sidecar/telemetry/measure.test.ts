@@ -1,0 +1,86 @@
+import { expect, it } from "vitest";
+import { MeshError } from "../../../model/errors.ts";
+import { type Direction, measure } from "../../../sidecar/telemetry/measure.ts";
+import { createSidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
+import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+import { parseExposition } from "../../support/exposition.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+
+function measured(direction: Direction) {
+  const registry = new MetricRegistry({ labels: {}, seriesLimit: 1_000 });
+  const metrics = createSidecarMetrics(registry);
+  const clock = new HandClock(5_000);
+  const upstream = new RecordingUpstream();
+  const service = measure({ metrics, clock, direction, service: "shop/orders" })(upstream.service);
+  async function counted(): Promise<unknown[]> {
+    const samples = parseExposition(await registry.expose()).get("tulle_requests_total") ?? [];
+    return samples.map(({ labels, value }) => [labels["peer"], labels["code"], labels["error"], value]);
+  }
+  return { registry, metrics, clock, upstream, service, counted };
+}
+
+it("counts an answer by its status and peer, and its duration to its last byte", async () => {
+  const { service, upstream, clock, counted, metrics } = measured("inbound");
+  const exchange = exchangeOf();
+  exchange.peer = "spiffe://demo/ns/shop/sa/web";
+  service(exchange, new RecordingCaller());
+  upstream.response.head(responseHead(200));
+  clock.advance(40);
+  expect(await counted()).toEqual([]);
+  upstream.response.endResponse();
+  expect(await counted()).toEqual([["spiffe://demo/ns/shop/sa/web", "200", "", 1]]);
+  expect(metrics.requestDuration.sumMs(0)).toBe(40);
+});
+
+it("names the error of an answer that the mesh made, and none that it does not know", async () => {
+  const { service, upstream, counted } = measured("outbound");
+  for (const code of ["circuit_open", "made_up_by_an_upstream"]) {
+    service(exchangeOf(), new RecordingCaller());
+    upstream.response.head(responseHead(503, { "tulle-error": code }));
+    upstream.response.endResponse();
+  }
+  expect(await counted()).toEqual([
+    ["", "503", "circuit_open", 1],
+    ["", "503", "other", 1],
+  ]);
+});
+
+it("counts an aborted exchange by what the caller saw", async () => {
+  const { service, upstream, counted } = measured("outbound");
+  service(exchangeOf(), new RecordingCaller());
+  upstream.response.abortResponse(new MeshError("connect_timeout", "10.0.0.1:80"));
+  service(exchangeOf(), new RecordingCaller());
+  upstream.response.head(responseHead(200));
+  upstream.response.abortResponse(new MeshError("upstream_closed", "10.0.0.1:80"));
+  service(exchangeOf(), new RecordingCaller()).abortRequest(new MeshError("upstream_closed", "the caller"));
+  expect(await counted()).toEqual([
+    ["", "504", "connect_timeout", 1],
+    ["", "200", "upstream_closed", 1],
+    ["", "499", "upstream_closed", 1],
+  ]);
+});
+
+it("names the backend that an outbound request went to", async () => {
+  const { service, upstream, counted } = measured("outbound");
+  service(exchangeOf(), new RecordingCaller());
+  upstream.exchange.backend = "shop/orders-v2";
+  upstream.response.head(responseHead(404));
+  upstream.response.endResponse();
+  expect(await counted()).toEqual([["shop/orders-v2", "404", "", 1]]);
+});
+
+it("stays bounded under 100,000 distinct peers", async () => {
+  const { service, upstream, counted, registry } = measured("inbound");
+  for (let i = 0; i < 100_000; i++) {
+    const exchange = exchangeOf();
+    exchange.peer = `spiffe://demo/ns/n${i}/sa/default`;
+    service(exchange, new RecordingCaller());
+    upstream.response.head(responseHead(200 + (i % 3)));
+    upstream.response.endResponse();
+  }
+  const rows = await counted();
+  expect(rows.length).toBeLessThanOrEqual(1_003);
+  expect(rows.reduce<number>((sum, row) => sum + ((row as unknown[])[3] as number), 0)).toBe(100_000);
+  expect((await registry.expose()).length).toBeLessThan(200_000);
+});
