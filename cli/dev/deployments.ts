@@ -1,0 +1,200 @@
+/**
+ * What `tulle dev` runs: the Deployments among a folder's objects. It reads no other kind; those are the control plane's.
+ * Fields of a cluster that mean nothing here (resources, volumes, affinity …) are passed over, as a newer API server's would be.
+ */
+
+import { err, type FieldError, ok, type Result } from "../../model/result.ts";
+
+export const annotations = {
+  /** A shell command line that does on this machine what the container's image does in a cluster. */
+  command: "tulle.dev/dev-command",
+  /** `service:port=127.0.0.1:port, …`: listeners of the sidecar for programs that know no proxy. */
+  upstreams: "tulle.dev/upstreams",
+  proxyVersion: "tulle.dev/proxy-version",
+} as const;
+
+export interface DevDeployment {
+  readonly namespace: string;
+  readonly name: string;
+  readonly replicas: number;
+  readonly template: PodTemplate;
+}
+
+/** Equal by content: a Deployment's pods are replaced when it changed. */
+export interface PodTemplate {
+  readonly command: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
+  /** Of all containers, the application's first one leading. */
+  readonly ports: readonly ContainerPort[];
+  readonly env: readonly EnvironmentEntry[];
+  readonly readiness?: Readiness;
+  /** How long a pod may take to end before it is killed. */
+  readonly graceMs: number;
+}
+
+export interface ContainerPort {
+  readonly containerPort: number;
+  readonly name?: string;
+  readonly appProtocol?: string;
+  readonly protocol?: string;
+}
+
+/** A value, or the pod's own field that gives it (`valueFrom.fieldRef.fieldPath`). */
+export type EnvironmentEntry =
+  | { readonly name: string; readonly value: string }
+  | { readonly name: string; readonly field: string };
+
+export interface Readiness {
+  readonly check:
+    | { readonly kind: "tcp"; readonly port: number }
+    | { readonly kind: "http"; readonly port: number; readonly path: string };
+  readonly periodMs: number;
+  readonly timeoutMs: number;
+  readonly failureThreshold: number;
+}
+
+/** What the reader knows of an object before it looks closer. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function isDeployment(object: unknown): object is Fields {
+  return isFields(object) && object["kind"] === "Deployment" && object["apiVersion"] === "apps/v1";
+}
+
+/** Namespace and name as an object gives them, or their defaults. */
+export function readName(object: Fields): { readonly namespace: string; readonly name: string | undefined } {
+  const metadata = fields(object["metadata"]);
+  return { namespace: text(metadata["namespace"]) ?? "default", name: text(metadata["name"]) };
+}
+
+/** Reads one Deployment; every field that `tulle dev` can't work with is an error. */
+export function readDeployment(object: Fields): Result<DevDeployment, readonly FieldError[]> {
+  const errors: FieldError[] = [];
+  const spec = fields(object["spec"]);
+  const { namespace, name } = readName(object);
+  if (name === undefined) errors.push({ path: "metadata.name", message: "is required" });
+  const replicas = spec["replicas"] ?? 1;
+  if (!isCount(replicas))
+    errors.push({
+      path: "spec.replicas",
+      message: `must be a whole number of at least 0, got ${JSON.stringify(replicas)}`,
+    });
+  const template = readTemplate(fields(spec["template"]), errors);
+  if (errors.length > 0 || name === undefined || !isCount(replicas)) return err(errors);
+  return ok({ namespace, name, replicas, template });
+}
+
+function readTemplate(template: Fields, errors: FieldError[]): PodTemplate {
+  const metadata = fields(template["metadata"]);
+  const spec = fields(template["spec"]);
+  const notes = strings(metadata["annotations"]);
+  const command = notes[annotations.command];
+  if (command === undefined)
+    errors.push({
+      path: `spec.template.metadata.annotations["${annotations.command}"]`,
+      message: "is required: the command that starts this container as a process, for example: node server.ts",
+    });
+  const containers = list(spec["containers"]).map(fields);
+  const ports = containers.flatMap((container) => list(container["ports"])).flatMap((port) => readPort(port, errors));
+  const application = containers[0] ?? {};
+  const readiness = readReadiness(application, ports, errors);
+  return {
+    command: command ?? "",
+    labels: strings(metadata["labels"]),
+    annotations: notes,
+    serviceAccount: text(spec["serviceAccountName"]) ?? "default",
+    ports,
+    env: list(application["env"]).flatMap((entry, index) => readEnvironment(fields(entry), index, errors)),
+    ...(readiness === undefined ? {} : { readiness }),
+    graceMs: seconds(spec["terminationGracePeriodSeconds"], 30),
+  };
+}
+
+function readPort(port: unknown, errors: FieldError[]): readonly ContainerPort[] {
+  const given = fields(port);
+  const containerPort = given["containerPort"];
+  if (!isPort(containerPort)) {
+    const message = `must be a port, 1 to 65535, got ${JSON.stringify(containerPort)}`;
+    errors.push({ path: "spec.template.spec.containers[].ports[].containerPort", message });
+    return [];
+  }
+  const name = text(given["name"]);
+  const protocol = text(given["protocol"]);
+  return [{ containerPort, ...(name === undefined ? {} : { name }), ...(protocol === undefined ? {} : { protocol }) }];
+}
+
+function readEnvironment(entry: Fields, index: number, errors: FieldError[]): readonly EnvironmentEntry[] {
+  const path = `spec.template.spec.containers[0].env[${index}]`;
+  const name = text(entry["name"]);
+  if (name === undefined) {
+    errors.push({ path: `${path}.name`, message: "is required" });
+    return [];
+  }
+  const field = text(fields(fields(entry["valueFrom"])["fieldRef"])["fieldPath"]);
+  if (field !== undefined) return [{ name, field }];
+  if (entry["valueFrom"] !== undefined) {
+    errors.push({ path: `${path}.valueFrom`, message: `only fieldRef is known here; give ${name} a value` });
+    return [];
+  }
+  return [{ name, value: text(entry["value"]) ?? "" }];
+}
+
+/** The application's readinessProbe; exec and grpc probes are stood in for by "its port accepts connections". */
+function readReadiness(
+  container: Fields,
+  ports: readonly ContainerPort[],
+  errors: FieldError[],
+): Readiness | undefined {
+  const probe = fields(container["readinessProbe"]);
+  const http = fields(probe["httpGet"]);
+  const asked = http["port"] ?? fields(probe["tcpSocket"])["port"] ?? ports[0]?.containerPort;
+  if (asked === undefined) return undefined;
+  const port = isPort(asked) ? asked : ports.find(({ name }) => name === asked)?.containerPort;
+  if (port === undefined) {
+    const message = `must be a port or the name of one of the container's, got ${JSON.stringify(asked)}`;
+    errors.push({ path: "spec.template.spec.containers[0].readinessProbe", message });
+    return undefined;
+  }
+  const threshold = probe["failureThreshold"];
+  return {
+    check: "port" in http ? { kind: "http", port, path: text(http["path"]) ?? "/" } : { kind: "tcp", port },
+    periodMs: seconds(probe["periodSeconds"], 10),
+    timeoutMs: seconds(probe["timeoutSeconds"], 1),
+    failureThreshold: isCount(threshold) && threshold > 0 ? threshold : 3,
+  };
+}
+
+function seconds(value: unknown, fallback: number): number {
+  return (typeof value === "number" && value > 0 ? value : fallback) * 1_000;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0;
+}
+
+function isPort(value: unknown): value is number {
+  return isCount(value) && value >= 1 && value <= 65_535;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function fields(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function strings(value: unknown): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(fields(value)).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
+}

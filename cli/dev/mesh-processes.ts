@@ -1,0 +1,111 @@
+/** How each process of a mesh is started: its command, its folder, its environment. It starts none. */
+
+import { dirname } from "node:path";
+import type { Bundles } from "../../deploy/build.ts";
+import { version } from "../version.ts";
+import { type AddressBlock, sidecarPorts } from "./addresses.ts";
+import { annotations, type DevDeployment } from "./deployments.ts";
+import type { Report } from "./mesh-event.ts";
+import { Pod } from "./pod.ts";
+import { applicationEnvironment, type PodIdentity, telemetryEnvironment } from "./pod-object.ts";
+import { markVariable } from "./process-table.ts";
+import type { PodFiles, StateFolder } from "./state-folder.ts";
+import type { ProcessOptions } from "./supervised-process.ts";
+
+/** What all processes of a mesh have in common. */
+export interface MeshGround {
+  readonly folder: string;
+  /** Where applications are started. */
+  readonly workFolder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly block: AddressBlock;
+  readonly state: StateFolder;
+  readonly bundles: Bundles;
+  /** What every process of this mesh carries in its environment. */
+  readonly mark: string;
+}
+
+const trustDomain = "cluster.local";
+
+export class MeshProcesses {
+  readonly #ground: MeshGround;
+
+  constructor(ground: MeshGround) {
+    this.#ground = ground;
+  }
+
+  controlPlane(): ProcessOptions {
+    const folders = ["--folder", this.#ground.folder, "--folder", this.#ground.state.objects];
+    const address = ["--listen-address", this.#ground.block.controlPlane, "--trust-domain", trustDomain];
+    return {
+      command: process.execPath,
+      args: [this.#ground.bundles.controlPlane, ...folders, "--state", this.#ground.state.controlPlane, ...address],
+      folder: this.#ground.state.path,
+      env: this.#ownEnvironment(),
+    };
+  }
+
+  pod(deployment: DevDeployment, ordinal: number, podIP: string, report: Report, onReadiness: () => void): Pod {
+    const { namespace, name, template } = deployment;
+    const { serviceAccount } = template;
+    return new Pod({
+      identity: { namespace, pod: `${name}-${ordinal}`, podIP, serviceAccount, workload: name },
+      deployment,
+      state: this.#ground.state,
+      version,
+      report,
+      onReadiness,
+      onGone: () => this.#ground.block.giveBack(podIP),
+      sidecar: (identity, files) => this.#sidecar(identity, deployment, files),
+      application: (identity) => this.#application(identity, deployment),
+    });
+  }
+
+  #sidecar(identity: PodIdentity, deployment: DevDeployment, files: PodFiles): ProcessOptions {
+    return {
+      command: process.execPath,
+      args: ["--max-semi-space-size=2", this.#ground.bundles.sidecar],
+      folder: files.stateFolder,
+      env: {
+        ...this.#ownEnvironment(),
+        TULLE_NAMESPACE: identity.namespace,
+        TULLE_WORKLOAD: identity.workload,
+        TULLE_POD: identity.pod,
+        TULLE_SERVICE_ACCOUNT: identity.serviceAccount,
+        POD_IP: identity.podIP,
+        TULLE_TOKEN_FILE: files.tokenFile,
+        TULLE_TRUST_BUNDLE: this.#ground.state.trustBundle,
+        TULLE_STATE_DIR: files.stateFolder,
+        TULLE_CONTROL_PLANE: this.#ground.block.controlPlane,
+        TULLE_TRUST_DOMAIN: trustDomain,
+        TULLE_UPSTREAMS: deployment.template.annotations[annotations.upstreams] ?? "",
+      },
+    };
+  }
+
+  #application(identity: PodIdentity, deployment: DevDeployment): ProcessOptions {
+    const base = {
+      OTEL_SERVICE_NAME: deployment.name,
+      ...this.#ground.env,
+      PATH: this.#path(),
+      [markVariable]: this.#ground.mark,
+    };
+    const proxyUrl = `http://${identity.podIP}:${sidecarPorts.outbound}`;
+    return {
+      command: "/bin/sh",
+      args: ["-c", deployment.template.command],
+      folder: this.#ground.workFolder,
+      env: applicationEnvironment(identity, deployment, proxyUrl, base),
+    };
+  }
+
+  /** What the mesh's own processes get: no more of the user's environment than they read. */
+  #ownEnvironment(): NodeJS.ProcessEnv {
+    return { PATH: this.#path(), [markVariable]: this.#ground.mark, ...telemetryEnvironment(this.#ground.env) };
+  }
+
+  /** The project's Node first. */
+  #path(): string {
+    return `${dirname(process.execPath)}:${this.#ground.env["PATH"] ?? ""}`;
+  }
+}

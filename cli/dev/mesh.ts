@@ -1,0 +1,205 @@
+/**
+ * The standalone mesh: control plane, sidecars and applications as plain processes of one machine, from a folder of
+ * Kubernetes YAML. It owns everything that it starts and leaves nothing behind: no process, port, or file.
+ */
+
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { join, resolve } from "node:path";
+import { type Bundles, ensureBundles } from "../../deploy/build.ts";
+import { UsageError } from "../usage-error.ts";
+import { type AddressBlock, requireFree, reserveBlock, sidecarPorts } from "./addresses.ts";
+import { ControlPlane } from "./control-plane.ts";
+import type { DevDeployment } from "./deployments.ts";
+import { DeploymentFolder, type FolderContent } from "./folder.ts";
+import type { Report } from "./mesh-event.ts";
+import { MeshProcesses } from "./mesh-processes.ts";
+import type { Pod } from "./pod.ts";
+import { Replicas } from "./replicas.ts";
+import { StateFolder } from "./state-folder.ts";
+import { sweep } from "./sweep.ts";
+
+export interface MeshOptions {
+  /** Kubernetes YAML, watched while the mesh runs. */
+  readonly folder: string;
+  /** Where applications are started. Default: `folder`. */
+  readonly workFolder?: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly report: Report;
+  /** Ends the start. */
+  readonly signal: AbortSignal;
+  /** Default: built from this checkout. */
+  readonly bundles?: Bundles;
+}
+
+const folderPollMs = 250;
+/** On the way out nobody is waiting for an answer any more. */
+const stopGraceMs = 3_000;
+
+/**
+ * Starts a mesh; resolves when the control plane is ready and every pod is being started.
+ * Throws `UsageError` for what the user has to put right, and the signal's reason if it ends the start; nothing stays behind.
+ */
+export async function startMesh(options: MeshOptions): Promise<Mesh> {
+  const { signal, report } = options;
+  const folder = resolve(options.folder);
+  const deployments = new DeploymentFolder(folder);
+  const content = deployments.poll() ?? { deployments: new Map(), errors: [] };
+  if (content.deployments.size === 0)
+    throw new UsageError(content.errors[0] ?? `${folder}: holds no Deployment to run`);
+
+  await using undo = new AsyncDisposableStack();
+  const block = await reserveBlock(folder);
+  undo.defer(() => block.release());
+  await requirePodPorts(block, content.deployments);
+  const state = new StateFolder(options.env);
+  undo.defer(() => state.remove());
+  const mark = randomUUID();
+  undo.defer(startReaper(mark, state));
+  undo.defer(() => sweep(mark, stopGraceMs));
+  signal.throwIfAborted();
+  report({ kind: "progress", text: "building the sidecar and the control plane" });
+  const bundles = options.bundles ?? (await ensureBundles());
+  signal.throwIfAborted();
+
+  const workFolder = resolve(options.workFolder ?? folder);
+  const processes = new MeshProcesses({ folder, workFolder, env: options.env, block, state, bundles, mark });
+  report({ kind: "progress", text: `starting the control plane at ${block.controlPlane}` });
+  const controlPlane = new ControlPlane(block.controlPlane, processes.controlPlane(), report);
+  undo.defer(() => controlPlane.stop());
+  await controlPlane.start(signal);
+  const mesh = new Mesh({ block, controlPlane, deployments, mark, processes, report, undo: undo.move() });
+  mesh.apply(content);
+  return mesh;
+}
+
+/** The block is ours, so only a program that listens on all addresses can be in the way: one pod's address shows it. */
+async function requirePodPorts(block: AddressBlock, deployments: ReadonlyMap<string, DevDeployment>): Promise<void> {
+  const templates = [...deployments.values()].map(({ template }) => template);
+  const ports = templates.flatMap((template) => template.ports.map(({ containerPort }) => containerPort));
+  const podIP = block.take();
+  await requireFree(podIP, [...new Set([...ports, ...Object.values(sidecarPorts)])]);
+  block.giveBack(podIP);
+}
+
+/** Ends what the mesh left if this process can't do it any more. Returns what makes it end in good order. */
+function startReaper(mark: string, state: StateFolder): () => Promise<void> {
+  const script = join(import.meta.dirname, "reaper.ts");
+  const reaper = spawn(process.execPath, [script, mark, state.path], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  const exited = once(reaper, "exit");
+  return async () => {
+    reaper.stdin.end();
+    await exited;
+  };
+}
+
+interface MeshParts {
+  readonly block: AddressBlock;
+  readonly controlPlane: ControlPlane;
+  readonly deployments: DeploymentFolder;
+  readonly mark: string;
+  readonly processes: MeshProcesses;
+  readonly report: Report;
+  readonly undo: AsyncDisposableStack;
+}
+
+export class Mesh {
+  readonly controlPlane: ControlPlane;
+  readonly #parts: MeshParts;
+  readonly #replicas = new Map<string, Replicas>();
+  readonly #timer: NodeJS.Timeout;
+  #errors: ReadonlySet<string> = new Set();
+  #stopped: Promise<void> | undefined;
+  #onSettled: (() => void)[] = [];
+
+  constructor(parts: MeshParts) {
+    this.#parts = parts;
+    this.controlPlane = parts.controlPlane;
+    this.#timer = setInterval(() => {
+      const content = parts.deployments.poll();
+      if (content !== undefined) this.apply(content);
+    }, folderPollMs);
+  }
+
+  /** All pods that are meant to serve. */
+  get pods(): readonly Pod[] {
+    return [...this.#replicas.values()].flatMap(({ pods }) => pods);
+  }
+
+  /** Makes the processes what the folder says. */
+  apply(content: FolderContent): void {
+    if (this.#stopped !== undefined) return;
+    this.#reportErrors(new Set(content.errors));
+    for (const [key, replicas] of this.#replicas) if (!content.deployments.has(key)) replicas.apply(undefined);
+    for (const [key, deployment] of content.deployments) this.#replicasOf(key).apply(deployment);
+    this.#noticeSettled();
+  }
+
+  /** Resolves once every Deployment has all of its replicas ready. */
+  async settled(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#isSettled()) return;
+    await new Promise<void>((done, reject) => {
+      const onAbort = () => reject(signal.reason as Error);
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#onSettled.push(() => {
+        signal.removeEventListener("abort", onAbort);
+        done();
+      });
+    });
+  }
+
+  /** Stops everything: applications, their sidecars, the control plane. Leaves no process, port or file. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** Kills everything at once, for those who can't wait for `stop`. */
+  async kill(): Promise<void> {
+    await sweep(this.#parts.mark, 0);
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all([...this.#replicas.values()].map((replicas) => replicas.stop(stopGraceMs)));
+    await this.#parts.undo.disposeAsync();
+  }
+
+  #replicasOf(key: string): Replicas {
+    const known = this.#replicas.get(key);
+    if (known !== undefined) return known;
+    const replicas: Replicas = new Replicas((deployment, ordinal) => this.#makePod(deployment, ordinal, replicas));
+    this.#replicas.set(key, replicas);
+    return replicas;
+  }
+
+  #makePod(deployment: DevDeployment, ordinal: number, replicas: Replicas): Pod {
+    const { block, processes, report } = this.#parts;
+    return processes.pod(deployment, ordinal, block.take(), report, () => {
+      replicas.reconcile();
+      this.#noticeSettled();
+    });
+  }
+
+  #reportErrors(errors: ReadonlySet<string>): void {
+    for (const text of errors) if (!this.#errors.has(text)) this.#parts.report({ kind: "problem", text });
+    for (const text of this.#errors) if (!errors.has(text)) this.#parts.report({ kind: "solved", text });
+    this.#errors = errors;
+  }
+
+  #isSettled(): boolean {
+    return [...this.#replicas.values()].every(({ settled }) => settled);
+  }
+
+  #noticeSettled(): void {
+    if (!this.#isSettled()) return;
+    const listeners = this.#onSettled;
+    this.#onSettled = [];
+    for (const listener of listeners) listener();
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The pods of one Deployment, kept at what the folder says now: as many as `replicas`, all of the current template.
+ * A changed template starts all new pods first and lets the old ones go when those are ready, so a broken one harms nothing.
+ */
+
+import { isDeepStrictEqual } from "node:util";
+import type { DevDeployment } from "./deployments.ts";
+import type { Pod } from "./pod.ts";
+
+export type ReplicaStep =
+  | { readonly kind: "start" }
+  | { readonly kind: "stop"; readonly pod: Pick<Pod, "deployment" | "phase"> }
+  | { readonly kind: "settled" };
+
+/** The next step towards `wanted`; undefined wants none at all. Pods come oldest first. */
+export function nextStep(
+  wanted: DevDeployment | undefined,
+  pods: readonly Pick<Pod, "deployment" | "phase">[],
+): ReplicaStep {
+  const fresh = pods.filter(({ deployment }) => wanted && isDeepStrictEqual(deployment.template, wanted.template));
+  const stale = pods.filter((pod) => !fresh.includes(pod));
+  const replicas = wanted?.replicas ?? 0;
+  if (fresh.length < replicas) return { kind: "start" };
+  const newest = fresh.at(-1);
+  if (fresh.length > replicas && newest !== undefined) return { kind: "stop", pod: newest };
+  const oldest = stale[0];
+  if (oldest !== undefined && fresh.every(({ phase }) => phase === "ready")) return { kind: "stop", pod: oldest };
+  return { kind: "settled" };
+}
+
+export class Replicas {
+  readonly #makePod: (deployment: DevDeployment, ordinal: number) => Pod;
+  readonly #leaving = new Set<Promise<void>>();
+  #wanted: DevDeployment | undefined;
+  #pods: readonly Pod[] = [];
+  /** Ordinals are not used twice, so that `web-1` is one process in every log. */
+  #ordinal = 0;
+
+  constructor(makePod: (deployment: DevDeployment, ordinal: number) => Pod) {
+    this.#makePod = makePod;
+  }
+
+  /** Those that are meant to serve, oldest first; terminating ones are not among them. */
+  get pods(): readonly Pod[] {
+    return this.#pods;
+  }
+
+  get settled(): boolean {
+    return this.#pods.every(({ phase }) => phase === "ready") && nextStep(this.#wanted, this.#pods).kind === "settled";
+  }
+
+  /** Undefined: the Deployment is gone. */
+  apply(wanted: DevDeployment | undefined): void {
+    this.#wanted = wanted;
+    this.reconcile();
+  }
+
+  /** To be called whenever a pod's readiness changed. */
+  reconcile(): void {
+    for (;;) {
+      const step = nextStep(this.#wanted, this.#pods);
+      switch (step.kind) {
+        case "settled":
+          return;
+        case "start":
+          this.#start();
+          break;
+        case "stop":
+          this.#release(step.pod, { notice: true });
+      }
+    }
+  }
+
+  /** Ends all of them at once, the terminating ones too. */
+  async stop(graceMs: number): Promise<void> {
+    this.#wanted = undefined;
+    for (const pod of this.#pods) this.#release(pod, { notice: false, graceMs });
+    await Promise.all(this.#leaving);
+  }
+
+  #start(): void {
+    if (this.#wanted === undefined) return;
+    this.#ordinal += 1;
+    const pod = this.#makePod(this.#wanted, this.#ordinal);
+    this.#pods = [...this.#pods, pod];
+    pod.start();
+  }
+
+  #release(leaver: Pick<Pod, "deployment" | "phase">, options: Parameters<Pod["terminate"]>[0]): void {
+    const pod = this.#pods.find((candidate) => candidate === leaver);
+    if (pod === undefined) return;
+    this.#pods = this.#pods.filter((candidate) => candidate !== pod);
+    const left = pod.terminate(options).finally(() => this.#leaving.delete(left));
+    this.#leaving.add(left);
+  }
+}

@@ -1,0 +1,45 @@
+/** Puts what happens in a mesh into lines of text. */
+
+import { stripVTControlCharacters } from "node:util";
+import { assertNever } from "../../model/result.ts";
+import type { Paint } from "../terminal.ts";
+import type { MeshEvent } from "./mesh-event.ts";
+
+export function formatEvent(event: MeshEvent, paint: Paint): readonly string[] {
+  switch (event.kind) {
+    case "progress":
+      return [paint("dim", event.text)];
+    case "output":
+      return [`${paint("cyan", `${event.process} |`)} ${printable(event.line)}`];
+    case "exited":
+      return formatExit(event, paint);
+    case "ready":
+      return [`${paint("green", "ready")}    ${event.pod} at ${event.podIP}`];
+    case "unready":
+      return [`${paint("yellow", "unready")}  ${event.pod}: ${event.because}`];
+    case "terminating":
+      return [`${paint("dim", "stopping")} ${event.pod}`];
+    case "problem":
+      return [`${paint("red", "error")}    ${event.text}`];
+    case "solved":
+      return [`${paint("green", "solved")}   ${event.text}`];
+    default:
+      return assertNever(event);
+  }
+}
+
+function formatExit({ process, exit }: Extract<MeshEvent, { kind: "exited" }>, paint: Paint): readonly string[] {
+  const again = exit.restartInMs === undefined ? "" : `, starts again in ${exit.restartInMs / 1_000} s`;
+  const last = exit.lastLines.length === 0 ? ["(it wrote nothing)"] : exit.lastLines;
+  return [
+    `${paint("red", "exited")}   ${process}: ${exit.how}${again}; its last lines:`,
+    ...last.map((line) => `         ${printable(line)}`),
+  ];
+}
+
+/** What a process writes may not colour, move or clear what others wrote. */
+function printable(line: string): string {
+  return stripVTControlCharacters(line)
+    .replaceAll("\t", "  ")
+    .replace(/\p{Cc}/gu, "");
+}

@@ -1,0 +1,42 @@
+/** Ctrl-C, SIGTERM and SIGHUP as a request to stop: the first one asks, a second one insists. */
+
+export interface StopRequest {
+  /** Aborted by the first request. */
+  readonly signal: AbortSignal;
+  /** Resolves with the first request. */
+  readonly asked: Promise<void>;
+  /** Called for a second request; the process ends with 130 after it. */
+  onSecond(kill: () => Promise<void>): void;
+  /** Gives the signals their usual meaning back. */
+  forget(): void;
+}
+
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** A terminal sends Ctrl-C to npm and to us, and npm passes it on: what comes this soon is the same keystroke. */
+const sameKeystrokeMs = 300;
+const interrupted = 130;
+
+export function onStopRequest(): StopRequest {
+  const controller = new AbortController();
+  const asked = Promise.withResolvers<void>();
+  let kill: () => Promise<void> = () => Promise.resolve();
+  let firstAtMs: number | undefined;
+  const onSignal = () => {
+    if (firstAtMs === undefined) {
+      firstAtMs = performance.now();
+      controller.abort(new Error("asked to stop"));
+      asked.resolve();
+    } else if (performance.now() - firstAtMs > sameKeystrokeMs) void kill().finally(() => process.exit(interrupted));
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  return {
+    signal: controller.signal,
+    asked: asked.promise,
+    onSecond: (action) => {
+      kill = action;
+    },
+    forget: () => {
+      for (const signal of signals) process.off(signal, onSignal);
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * The `tulle` command. Exit codes: 0 all is well, 1 problems were found in what was asked about, 2 the command was wrong or
+ * the machine did not let it run. What the user can put right is one line on stderr; only a bug shows a stack trace.
+ */
+
+import { Command, CommanderError } from "commander";
+import { devCommand } from "./dev/command.ts";
+import { paintFor } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
+import { version } from "./version.ts";
+
+const usageExitCode = 2;
+
+const examples = `
+Examples:
+  $ tulle dev -f deploy/demo        a mesh on this machine
+  $ tulle help dev                  one command in detail`;
+
+export function tulleCommand(): Command {
+  return new Command("tulle")
+    .description("A service mesh for Kubernetes, on this machine and in a cluster.")
+    .version(version, "-V, --version", "print the version")
+    .addHelpText("after", examples)
+    .addCommand(devCommand())
+    .addCommand(versionCommand());
+}
+
+function versionCommand(): Command {
+  return new Command("version").description("print the version").action(() => console.log(version));
+}
+
+async function main(): Promise<void> {
+  const program = tulleCommand();
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  // Commander has printed its own line, help and version are no errors.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`${paintFor(process.stderr, process.env)("red", "tulle:")} ${error.message}\n`);
+  return usageExitCode;
+}
+
+if (process.argv[1] === import.meta.filename) await main();

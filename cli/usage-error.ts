@@ -1,0 +1,15 @@
+/**
+ * What the user, or the machine, has to put right before a command can run: a folder that can't be read, a port in use.
+ * `cli/main.ts` prints its message as one line and exits with 2; no stack trace, for it is not a bug.
+ */
+export class UsageError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UsageError";
+  }
+}
+
+/** The code of a failed system call (`ENOENT`, `EADDRINUSE`), or undefined for any other failure. */
+export function systemErrorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,0 +1,80 @@
+/**
+ * `npm run build`: the sidecar and the control plane as one file each in dist/, with the .proto files beside them.
+ * A bundle starts faster and needs less memory than its sources. `tulle dev` builds when a source is newer.
+ */
+
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build, type Metafile } from "esbuild";
+
+export interface Bundles {
+  readonly sidecar: string;
+  readonly controlPlane: string;
+}
+
+const root = join(import.meta.dirname, "..");
+const dist = join(root, "dist");
+const bundles: Bundles = { sidecar: join(dist, "sidecar.mjs"), controlPlane: join(dist, "control-plane.mjs") };
+const inputsFile = join(dist, "inputs.json");
+/** What the bundles are made from, besides the sources that esbuild lists. */
+const alsoInputs = ["package-lock.json", "deploy/build.ts"];
+
+/** The bundles, built now if a source is newer. Two builds at a time do not disturb each other. */
+export async function ensureBundles(): Promise<Bundles> {
+  if (!isFresh()) await buildBundles();
+  return bundles;
+}
+
+async function buildBundles(): Promise<void> {
+  const unfinished = join(dist, `part-${process.pid}`);
+  mkdirSync(unfinished, { recursive: true });
+  try {
+    const { metafile } = await build({
+      entryPoints: { sidecar: join(root, "sidecar/main.ts"), "control-plane": join(root, "control-plane/main.ts") },
+      outdir: unfinished,
+      outExtension: { ".js": ".mjs" },
+      absWorkingDir: root,
+      bundle: true,
+      platform: "node",
+      target: "node24",
+      format: "esm",
+      sourcemap: "linked",
+      metafile: true,
+      logLevel: "error",
+      legalComments: "none",
+      // CommonJS packages ask for Node's own modules by `require`.
+      banner: {
+        js: 'import { createRequire as bundleRequire } from "node:module"; const require = bundleRequire(import.meta.url);',
+      },
+    });
+    cpSync(join(root, "proto"), join(unfinished, "proto"), {
+      recursive: true,
+      filter: (source) => statSync(source).isDirectory() || source.endsWith(".proto"),
+    });
+    writeFileSync(join(unfinished, "inputs.json"), JSON.stringify(inputsOf(metafile)));
+    // Each file is replaced at once, and the list last: whoever reads it finds what it describes.
+    cpSync(join(unfinished, "proto"), join(dist, "proto"), { recursive: true });
+    for (const name of ["sidecar", "control-plane"])
+      for (const ending of [".mjs.map", ".mjs"]) renameSync(join(unfinished, name + ending), join(dist, name + ending));
+    renameSync(join(unfinished, "inputs.json"), inputsFile);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+}
+
+function inputsOf(metafile: Metafile): readonly string[] {
+  return [...Object.keys(metafile.inputs).filter((path) => !path.startsWith("node_modules/")), ...alsoInputs].sort();
+}
+
+function isFresh(): boolean {
+  try {
+    const builtAtMs = statSync(inputsFile).mtimeMs;
+    const inputs: unknown = JSON.parse(readFileSync(inputsFile, "utf8"));
+    return Array.isArray(inputs) && inputs.every((path) => statSync(join(root, String(path))).mtimeMs < builtAtMs);
+  } catch {
+    // Never built, or a source of it is gone.
+    return false;
+  }
+}
+
+if (process.argv[1] === import.meta.filename) await buildBundles();

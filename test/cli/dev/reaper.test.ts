@@ -1,0 +1,33 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { expect, it } from "vitest";
+import type { MeshEvent } from "../../../cli/dev/mesh-event.ts";
+import { processesOfGroup } from "../../../cli/dev/process-table.ts";
+import { eventually } from "../../support/eventually.ts";
+import { TinyFolder } from "../../support/tiny-mesh/tiny-mesh.ts";
+
+it("leaves no process or file when the supervisor is killed", async () => {
+  // The application moves to a session of its own: neither its parent nor its process group leads to it any more.
+  const runaway = `exec setsid node -e 'require("node:net").createServer().listen(process.env.PORT, process.env.HOST, () => console.log(process.pid))'`;
+  using folder = new TinyFolder().deploy("web", runaway);
+  const script = join(import.meta.dirname, "../../support/tiny-mesh/run.ts");
+  const env = { ...process.env, XDG_RUNTIME_DIR: folder.runtime };
+  const supervisor = spawn(process.execPath, [script, folder.path], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const pid = await firstOutput(createInterface(supervisor.stdout));
+  supervisor.kill("SIGKILL");
+  await once(supervisor, "exit");
+  await eventually(() => processesOfGroup(pid).length === 0);
+  await eventually(() => readdirSync(folder.runtime).length === 0);
+  expect(readdirSync(folder.runtime)).toEqual([]);
+});
+
+async function firstOutput(lines: AsyncIterable<string>): Promise<number> {
+  for await (const line of lines) {
+    const event = JSON.parse(line) as MeshEvent;
+    if (event.kind === "output") return Number(event.line);
+  }
+  throw new Error("the supervisor ended before its application wrote a line");
+}
