@@ -44,10 +44,17 @@ export interface Http1ServerOptions {
   /** A request was refused by the codec itself. */
   readonly onRefused?: (code: ErrorCode, detail: string) => void;
   readonly onClosed?: () => void;
+  /**
+   * With `forwardProxy`: takes over the connection of a CONNECT, after it was answered 200, with the bytes that were read
+   * behind its head. Without it, a CONNECT is an exchange for the service like any other.
+   */
+  readonly onTunnel?: (authority: string, received: Buffer) => void;
 }
 
 /** Bytes of later requests, or ahead of a switch, that are read before we stop reading. */
 const maxHeldBytes = 64 * 1024;
+
+const tunnelOpen = Buffer.from("HTTP/1.1 200 OK\r\n\r\n");
 
 /** Serves a connection. `received`: bytes that were read from it before. The socket should allow half open. */
 export function serveHttp1(
@@ -86,7 +93,12 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   readonly #options: Http1ServerOptions;
   readonly #parser: RequestParser;
   readonly #timer: ConnectionTimer | undefined;
-  #phase: "open" | "lingering" | "closed" = "open";
+  readonly #onData = (chunk: Buffer): void => this.receive(chunk);
+  readonly #onEnd = (): void => this.#receiveFin();
+  readonly #onClosed = (): void => this.#closed();
+  #phase: "open" | "lingering" | "closed" | "handed-over" = "open";
+  /** The authority of a CONNECT whose connection `onTunnel` is about to get. */
+  #tunnelTo: string | undefined;
   #current: ServerExchange | undefined;
   #held: Buffer[] = [];
   #requestPaused = false;
@@ -104,10 +116,10 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.#parser = new RequestParser({ ...defaultLimits, ...options.limits }, this);
     if (options.timers !== undefined) this.#timer = new ConnectionTimer(this);
     socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => this.receive(chunk));
-    socket.on("end", () => this.#receiveFin());
-    socket.on("error", () => this.#closed());
-    socket.on("close", () => this.#closed());
+    socket.on("data", this.#onData);
+    socket.on("end", this.#onEnd);
+    socket.on("error", this.#onClosed);
+    socket.on("close", this.#onClosed);
     this.#await("request");
     if (socket.destroyed) this.#closed();
   }
@@ -135,6 +147,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
 
   #parse(chunk: Buffer): void {
     const at = this.#parser.read(chunk, 0);
+    if (this.#tunnelTo !== undefined) return this.#handOver(this.#tunnelTo, chunk.subarray(at));
     if (this.#phase !== "open") return;
     if (at < chunk.length) return this.receive(chunk.subarray(at));
     if (this.#current === undefined && this.#parser.insideHead) this.#await("head");
@@ -166,9 +179,25 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
       return this.refuse({ code: "unsupported", detail: "CONNECT where no forward proxy is" });
     if (head.proxied && this.#options.forwardProxy === true) head.headers.remove("proxy-authorization");
     this.requestCount++;
+    if (head.method === "CONNECT" && this.#options.onTunnel !== undefined) {
+      this.#tunnelTo = head.authority;
+      return;
+    }
     this.#await("progress");
     this.#current = new ServerExchange(this, head);
     this.#current.start(this.#service);
+  }
+
+  /** Leaves the socket, paused, to another codec. */
+  #handOver(authority: string, received: Buffer): void {
+    this.#phase = "handed-over";
+    if (this.#timer !== undefined) this.#options.timers?.clear(this.#timer);
+    this.#socket.pause();
+    this.#socket.off("data", this.#onData).off("end", this.#onEnd);
+    this.#socket.off("error", this.#onClosed).off("close", this.#onClosed);
+    this.outbox.append(tunnelOpen);
+    this.outbox.flush();
+    this.#options.onTunnel?.(authority, Buffer.from(received));
   }
 
   receiveBody(chunk: Buffer): void {
