@@ -27,6 +27,8 @@ function flushAll(): void {
 export class Outbox {
   /** Where to write; valid until the next call of any method. */
   buffer: Buffer = emptyBuffer;
+  /** How often something was handed to the target: what was reserved since is not on its way yet. */
+  flushes = 0;
   #target: OutboxTarget;
   #onDrain: () => void;
   #highWaterBytes: number;
@@ -92,6 +94,7 @@ export class Outbox {
     this.#inFlight.push(buffer);
     this.#inFlightBytes.push(used);
     this.#unsentBytes += used;
+    this.flushes++;
     this.#target.write(buffer.subarray(0, used), this.#written);
   }
 

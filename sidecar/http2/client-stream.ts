@@ -1,0 +1,169 @@
+/**
+ * A stream at the client's end: a request of ours through `RequestSink`, and the peer's answer.
+ * An exchange with `upgrade` travels as extended CONNECT (RFC 8441): the peer says 2xx, the layers above read 101.
+ */
+
+import { MeshError } from "../../model/errors.ts";
+import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
+import type { HeaderFields } from "../net/header-fields.ts";
+import type { Field } from "./field.ts";
+import { errorCode, nameOfError } from "./frames.ts";
+import { type ReceivedResponse, readResponse, readTrailers, requestPseudo } from "./headers.ts";
+import type { Decoded } from "./hpack/decoder.ts";
+import { Http2Stream, type StreamHost } from "./stream.ts";
+
+export interface ClientStreamHost extends StreamHost {
+  readonly maxHeaderFields: number;
+  /** True if what was written since then is still here: the peer can't have seen it. */
+  isUnsent(flushes: number): boolean;
+  readonly flushes: number;
+  noteRefused(): void;
+}
+
+/**
+ * How far the answer is:
+ * ```
+ *   awaited ──head──▶ begun ──end──▶ complete
+ *    │  ▲ 1xx            │
+ *    └──┴────────────────┴──abort by either side, loss──▶ dropped
+ * ```
+ */
+type Answer = "awaited" | "begun" | "complete" | "dropped";
+
+export class ClientStream extends Http2Stream implements RequestSink {
+  readonly #host: ClientStreamHost;
+  readonly #exchange: Exchange;
+  readonly #response: ResponseSink;
+  #answer: Answer = "awaited";
+  #flushesAtHead = 0;
+
+  constructor(host: ClientStreamHost, id: number, sendWindowBytes: number, exchange: Exchange, response: ResponseSink) {
+    super(host, id, sendWindowBytes);
+    this.#host = host;
+    this.#exchange = exchange;
+    this.#response = response;
+  }
+
+  /** Sends the head. */
+  start(): void {
+    const exchange = this.#exchange;
+    const opensTunnel = exchange.upgrade !== undefined || exchange.method === "CONNECT";
+    const endStream = exchange.bodyless && !opensTunnel;
+    this.host.sendHeaders(this.id, requestPseudo(exchange), exchange.headers, endStream);
+    this.#flushesAtHead = this.#host.flushes;
+    if (endStream) this.markSent();
+  }
+
+  receiveHeaders(fields: readonly Field[], decoded: Decoded, endStream: boolean): void {
+    if (decoded !== "ok") return this.refuse("a header section larger than the limit");
+    if (this.#answer === "awaited") return this.#receiveHead(fields, endStream);
+    const trailers = readTrailers(fields, this.#host.maxHeaderFields);
+    if (!endStream || typeof trailers === "string") return this.refuse("malformed trailers");
+    this.receiveEnd(trailers);
+  }
+
+  #receiveHead(fields: readonly Field[], endStream: boolean): void {
+    const received = readResponse(fields, this.#host.maxHeaderFields);
+    if (typeof received === "string") return this.refuse("a malformed answer");
+    const { status, headers } = received;
+    if (status >= 200) return this.#receiveFinalHead(received, endStream);
+    if (status === 101 || endStream) return this.refuse("an informational answer that ends, or switches protocols");
+    this.#response.informational({ status, headers, bodyless: true });
+  }
+
+  #receiveFinalHead(received: ReceivedResponse, endStream: boolean): void {
+    const { status, headers, contentLength } = received;
+    const { method, upgrade } = this.#exchange;
+    const isSuccess = status < 300;
+    const isTunnel = isSuccess && (upgrade !== undefined || method === "CONNECT");
+    const neverHasBody = !isTunnel && (method === "HEAD" || status === 204 || status === 304);
+    if (endStream && !neverHasBody && contentLength > 0) return this.refuse("less DATA than content-length");
+    if (neverHasBody) this.announce(0);
+    else if (contentLength >= 0 && !isTunnel) this.announce(contentLength);
+    this.#answer = "begun";
+    const bodyless = !isTunnel && (endStream || neverHasBody);
+    this.#response.head({ status: isTunnel && upgrade !== undefined ? 101 : status, headers, bodyless });
+    if (endStream && this.canReceive) this.receiveEnd(undefined);
+  }
+
+  protected deliver(chunk: Buffer): boolean {
+    if (this.#answer === "awaited") {
+      this.refuse("DATA before the head");
+      return true;
+    }
+    return this.#response.writeResponse(chunk);
+  }
+
+  protected deliverEnd(trailers: HeaderFields | undefined): void {
+    if (this.#answer === "awaited") return this.refuse("an end before the head");
+    this.#answer = "complete";
+    this.#response.endResponse(trailers);
+  }
+
+  protected resumeWriter(): void {
+    this.#response.resumeRequest();
+  }
+
+  protected onSendingEnded(): void {}
+
+  protected refuse(reason: string): void {
+    this.#host.noteRefused();
+    this.reset("PROTOCOL_ERROR");
+    this.#fail(new MeshError("bad_response", reason));
+  }
+
+  giveUp(): void {
+    if (this.host.scheduler.isCongested) return this.host.destroyStalled();
+    this.reset("CANCEL");
+    this.#fail(new MeshError("idle_timeout", "the upstream takes no request bytes"));
+  }
+
+  receiveReset(code: number): void {
+    this.close("reset-there");
+    const name = nameOfError(code);
+    if (code === errorCode.REFUSED_STREAM) {
+      return this.#fail(
+        new MeshError("refused_stream", "the upstream refused the stream", { processed: "unprocessed" }),
+      );
+    }
+    this.#fail(new MeshError("upstream_reset", `the upstream reset the stream: ${name}`));
+  }
+
+  /** The connection is lost. */
+  lose(error: MeshError): void {
+    this.close("reset-there");
+    if (!this.#host.isUnsent(this.#flushesAtHead)) return this.#fail(error);
+    this.#fail(new MeshError(error.code, error.message, { cause: error.cause, processed: "unprocessed" }));
+  }
+
+  /** GOAWAY named an earlier stream as the last. */
+  loseUnprocessed(reason: string): void {
+    this.close("reset-there");
+    this.#fail(new MeshError("refused_stream", reason, { processed: "unprocessed" }));
+  }
+
+  #fail(error: MeshError): void {
+    if (this.#answer === "complete" || this.#answer === "dropped") return;
+    this.#answer = "dropped";
+    this.#response.abortResponse(error);
+  }
+
+  // ---- RequestSink
+
+  writeRequest(chunk: Buffer): boolean {
+    return this.send(chunk);
+  }
+
+  endRequest(trailers?: HeaderFields): void {
+    this.sendEnd(trailers);
+  }
+
+  abortRequest(_error: MeshError): void {
+    this.#answer = "dropped";
+    this.reset("CANCEL");
+  }
+
+  resumeResponse(): void {
+    this.resumeReceiving();
+  }
+}

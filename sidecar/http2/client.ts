@@ -1,0 +1,155 @@
+/**
+ * The client's end of an HTTP/2 connection: a service whose requests become streams. It holds no queue: whoever owns
+ * it asks `canOpenStream` first and waits for `onStreamSlot`.
+ */
+
+import type { Socket } from "node:net";
+import { type ErrorCode, MeshError } from "../../model/errors.ts";
+import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
+import { ClientStream, type ClientStreamHost } from "./client-stream.ts";
+import { Http2Connection } from "./connection.ts";
+import { clientPreface, largestStreamId, nameOfError, setting } from "./frames.ts";
+import type { Http2Options } from "./options.ts";
+
+export interface Http2ClientOptions extends Http2Options {}
+
+/** How many streams we open before the peer said how many it takes. RFC 9113 §6.5.2 recommends no less than 100. */
+const streamsBeforeSettings = 100;
+
+export class Http2Client extends Http2Connection implements ClientStreamHost {
+  protected readonly codeOfLoss: ErrorCode = "upstream_closed";
+  protected readonly lastPeerStreamId = 0;
+  readonly maxHeaderFields: number;
+  /** The peer's SETTINGS arrived. */
+  onReady: (() => void) | undefined;
+  /** The peer, or `drain`, ended the taking of new streams; running ones finish. */
+  onGoaway: ((reason: string) => void) | undefined;
+  /** A stream ended, or the peer raised its limit, and `canOpenStream` holds. */
+  onStreamSlot: (() => void) | undefined;
+  #nextStreamId = 1;
+
+  constructor(socket: Socket, options: Http2ClientOptions) {
+    super(socket, options, false);
+    this.maxHeaderFields = this.limits.maxHeaderFields;
+    this.outbox.append(clientPreface);
+    this.sendSettings([[setting.enablePush, 0]]);
+  }
+
+  /** What the peer allows at a time. */
+  get maxConcurrentStreams(): number {
+    return this.state === "opening" ? streamsBeforeSettings : this.peer.maxConcurrentStreams;
+  }
+
+  get canOpenStream(): boolean {
+    return (
+      (this.state === "open" || this.state === "opening") &&
+      this.streams.size < this.maxConcurrentStreams &&
+      this.#nextStreamId <= largestStreamId
+    );
+  }
+
+  /** The peer takes extended CONNECT (RFC 8441); false until its SETTINGS arrived. */
+  get canUpgrade(): boolean {
+    return this.peer.enableConnectProtocol;
+  }
+
+  get flushes(): number {
+    return this.outbox.flushes;
+  }
+
+  isUnsent(flushes: number): boolean {
+    return this.outbox.flushes === flushes;
+  }
+
+  noteRefused(): void {
+    this.counters.refused++;
+  }
+
+  /** Opens a stream; where that can't be, aborts at once with `refused_stream`, surely unprocessed. */
+  readonly request: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
+    const refusal = this.#refusal(exchange);
+    if (refusal !== undefined) {
+      response.abortResponse(refusal);
+      return closedRequest;
+    }
+    const stream = new ClientStream(this, this.#nextStreamId, this.peer.initialWindowBytes, exchange, response);
+    this.#nextStreamId += 2;
+    this.admit(stream);
+    stream.start();
+    return stream;
+  };
+
+  #refusal(exchange: Exchange): MeshError | undefined {
+    const processed = "unprocessed";
+    if (!this.canOpenStream)
+      return new MeshError("refused_stream", `no stream can be opened: ${this.state}`, { processed });
+    if (exchange.upgrade === undefined || this.canUpgrade) return undefined;
+    if (this.state === "opening") {
+      return new MeshError("refused_stream", "the peer has not said yet that it takes upgrades", { processed });
+    }
+    return new MeshError("unsupported", "the peer takes no upgrades (extended CONNECT)", { processed });
+  }
+
+  protected isIdle(streamId: number): boolean {
+    return streamId >= this.#nextStreamId || streamId % 2 === 0;
+  }
+
+  protected receiveNewHeaders(streamId: number): void {
+    if (this.isIdle(streamId)) return this.fail("PROTOCOL_ERROR", "HEADERS on a stream that was never opened");
+    if (this.closedStreams.find(streamId) !== "ended") return;
+    this.fail("STREAM_CLOSED", "HEADERS on a stream that is closed");
+  }
+
+  protected receiveGoaway(lastStreamId: number, code: number): void {
+    const reason = `GOAWAY ${nameOfError(code)}`;
+    const isFirst = this.state !== "draining";
+    this.state = "draining";
+    for (const stream of this.streams.values()) {
+      if (stream.id > lastStreamId && stream instanceof ClientStream) stream.loseUnprocessed(reason);
+    }
+    if (isFirst) this.onGoaway?.(reason);
+    this.#finishIfIdle();
+  }
+
+  protected afterSettings(): void {
+    this.onReady?.();
+    this.#offerSlot();
+  }
+
+  protected receivePong(): void {}
+
+  protected onIdle(): void {
+    if (this.state === "opening") return this.fail("SETTINGS_TIMEOUT", "no SETTINGS in time");
+    if (this.streams.size > 0) return this.fail("ENHANCE_YOUR_CALM", "a field block without end");
+    this.drain();
+  }
+
+  /** Opens no more streams; running ones finish, and then the connection ends. */
+  drain(): void {
+    if (this.isFailed || this.state === "draining") return;
+    this.state = "draining";
+    this.onGoaway?.("drain");
+    this.#finishIfIdle();
+  }
+
+  protected onStreamClosed(): void {
+    this.#finishIfIdle();
+    this.#offerSlot();
+  }
+
+  #finishIfIdle(): void {
+    if (this.state === "draining" && this.streams.size === 0) this.finish("NO_ERROR", "");
+  }
+
+  #offerSlot(): void {
+    if (this.canOpenStream) this.onStreamSlot?.();
+  }
+}
+
+/** Where a request ends that was refused before it began. */
+const closedRequest: RequestSink = {
+  writeRequest: () => true,
+  endRequest: () => {},
+  abortRequest: () => {},
+  resumeResponse: () => {},
+};

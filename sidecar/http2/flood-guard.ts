@@ -1,0 +1,81 @@
+/**
+ * Notices peers that make work and carry nothing: resets, pings, settings, empty frames (CVE-2019-9511 to -9518,
+ * rapid reset CVE-2023-44487, MadeYouReset CVE-2025-8671). What is normal is paid for by useful frames.
+ */
+
+import type { Clock } from "../../model/clock.ts";
+
+/** A bucket of tokens that fills with time and with useful work. */
+export class TokenBucket {
+  readonly #clock: Clock;
+  readonly #capacity: number;
+  readonly #perSecond: number;
+  #tokens: number;
+  #filledAtMs: number;
+
+  constructor(capacity: number, perSecond: number, clock: Clock) {
+    this.#clock = clock;
+    this.#capacity = capacity;
+    this.#perSecond = perSecond;
+    this.#tokens = capacity;
+    this.#filledAtMs = clock.now();
+  }
+
+  /** Useful work happened. */
+  refund(tokens: number): void {
+    this.#tokens = Math.min(this.#capacity, this.#tokens + tokens);
+  }
+
+  /** False: the bucket is empty. */
+  take(): boolean {
+    if (this.#tokens < 1) this.#fill();
+    this.#tokens--;
+    return this.#tokens >= 0;
+  }
+
+  #fill(): void {
+    const now = this.#clock.now();
+    this.refund(((now - this.#filledAtMs) / 1000) * this.#perSecond);
+    this.#filledAtMs = now;
+  }
+}
+
+/** How much is too much. Each bucket: a burst, what comes back in a second, and what useful work gives back. */
+export interface FloodLimits {
+  /** Streams that end by RST_STREAM, or that we must reset, before their answer was complete. Default 500 and 50/s. */
+  readonly resets?: number;
+  readonly resetsPerSecond?: number;
+  /** Frames that carry nothing: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA, unknown. Default 2,000 and 200/s. */
+  readonly emptyFrames?: number;
+  readonly emptyFramesPerSecond?: number;
+}
+
+export class FloodGuard {
+  readonly #resets: TokenBucket;
+  readonly #emptyFrames: TokenBucket;
+
+  constructor(limits: FloodLimits, clock: Clock) {
+    this.#resets = new TokenBucket(limits.resets ?? 500, limits.resetsPerSecond ?? 50, clock);
+    this.#emptyFrames = new TokenBucket(limits.emptyFrames ?? 2000, limits.emptyFramesPerSecond ?? 200, clock);
+  }
+
+  /** A stream was reset by the peer, or by us because of the peer. False: a flood. */
+  admitReset(): boolean {
+    return this.#resets.take();
+  }
+
+  /** A frame that carries nothing. False: a flood. */
+  admitEmptyFrame(): boolean {
+    return this.#emptyFrames.take();
+  }
+
+  /** A stream ended as it should: cancellations may be as many as completions. */
+  noteCompletion(): void {
+    this.#resets.refund(1);
+  }
+
+  /** DATA went out or came in: an honest peer answers each frame by at most two WINDOW_UPDATE and a PING. */
+  noteData(): void {
+    this.#emptyFrames.refund(4);
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * From decoded fields to the heads of an exchange and back (RFC 9113 §8.2, §8.3; RFC 8441 §4).
+ *
+ * Strict: what makes a message malformed is refused before anyone above sees it, never repaired. Single fields were
+ * judged when they were decoded (`field.ts`); here is what only a whole section can tell.
+ */
+
+import type { RequestHead } from "../net/exchange.ts";
+import { HeaderFields } from "../net/header-fields.ts";
+import type { Field, FieldKind } from "./field.ts";
+
+/** What a section says besides its head. */
+export interface ReceivedRequest {
+  readonly head: RequestHead;
+  /** -1: not said. */
+  readonly contentLength: number;
+}
+
+export interface ReceivedResponse {
+  readonly status: number;
+  readonly headers: HeaderFields;
+  readonly contentLength: number;
+}
+
+/** Why a section is refused. `too-many-fields` may be answered with 431. */
+export type Refused = "malformed" | "too-many-fields";
+
+type PseudoName = Extract<FieldKind, `:${string}`>;
+
+/** Collects a section's regular fields and the pseudo-header fields before them. */
+class Section {
+  readonly flat: string[] = [];
+  contentLength = -1;
+  host: string | undefined;
+  readonly pseudo: Record<PseudoName, string | undefined> = {
+    ":authority": undefined,
+    ":method": undefined,
+    ":path": undefined,
+    ":protocol": undefined,
+    ":scheme": undefined,
+    ":status": undefined,
+  };
+  #cookieAt = -1;
+
+  /** False: malformed. */
+  add(field: Field): boolean {
+    const { name, value } = field;
+    switch (field.kind) {
+      case "regular":
+        this.flat.push(name, value);
+        return true;
+      case "malformed":
+      case "connection-specific":
+        return false;
+      case "content-length":
+        if (this.contentLength >= 0) return false;
+        this.contentLength = Number(value);
+        this.flat.push(name, value);
+        return true;
+      case "cookie":
+        this.#addCookie(value);
+        return true;
+      case "host":
+        if (this.host !== undefined) return false;
+        this.host = value;
+        return true;
+      case ":authority":
+      case ":method":
+      case ":path":
+      case ":protocol":
+      case ":scheme":
+      case ":status":
+        return this.#addPseudo(field.kind, value);
+    }
+  }
+
+  /** Crumbs become one field again (RFC 9113 §8.2.3). */
+  #addCookie(value: string): void {
+    if (this.#cookieAt >= 0) {
+      this.flat[this.#cookieAt] = `${this.flat[this.#cookieAt]}; ${value}`;
+      return;
+    }
+    this.#cookieAt = this.flat.push("cookie", value) - 1;
+  }
+
+  /** Each at most once, and before all others (RFC 9113 §8.3). */
+  #addPseudo(name: PseudoName, value: string): boolean {
+    if (this.flat.length > 0 || this.host !== undefined || this.pseudo[name] !== undefined) return false;
+    this.pseudo[name] = value;
+    return true;
+  }
+}
+
+function collect(fields: readonly Field[], maxFields: number): Section | Refused {
+  const section = new Section();
+  for (const field of fields) if (!section.add(field)) return "malformed";
+  return section.flat.length > maxFields * 2 ? "too-many-fields" : section;
+}
+
+/** The head of a request. `endStream`: the HEADERS frame ended the stream. */
+export function readRequest(
+  fields: readonly Field[],
+  endStream: boolean,
+  maxFields: number,
+): ReceivedRequest | Refused {
+  const section = collect(fields, maxFields);
+  if (typeof section === "string") return section;
+  const { contentLength, host, pseudo } = section;
+  const { ":method": method, ":protocol": protocol, ":path": path, ":scheme": scheme } = pseudo;
+  const authority = pseudo[":authority"] ?? host ?? "";
+  if (method === undefined || pseudo[":status"] !== undefined) return "malformed";
+  if (host !== undefined && host !== authority) return "malformed";
+  if (endStream && contentLength > 0) return "malformed";
+  const headers = new HeaderFields(section.flat);
+  const bodyless = endStream;
+  if (method === "CONNECT" && protocol === undefined) {
+    if (path !== undefined || scheme !== undefined || !pseudo[":authority"]) return "malformed";
+    return { head: { method, authority, path: "", scheme: "http", headers, bodyless }, contentLength };
+  }
+  if (path === undefined || (scheme !== "http" && scheme !== "https")) return "malformed";
+  if (path === "*" && method !== "OPTIONS") return "malformed";
+  if (protocol === undefined) return { head: { method, authority, path, scheme, headers, bodyless }, contentLength };
+  // Extended CONNECT: to the layers above it is the GET with Upgrade that it stands for.
+  if (method !== "CONNECT" || !pseudo[":authority"]) return "malformed";
+  return { head: { method: "GET", authority, path, scheme, headers, bodyless, upgrade: protocol }, contentLength };
+}
+
+/** The head of an answer, informational ones too. */
+export function readResponse(fields: readonly Field[], maxFields: number): ReceivedResponse | Refused {
+  const section = collect(fields, maxFields);
+  if (typeof section === "string") return section;
+  const { ":status": status, ...ofRequests } = section.pseudo;
+  if (status === undefined || Object.values(ofRequests).some((value) => value !== undefined)) return "malformed";
+  if (section.host !== undefined) section.flat.push("host", section.host);
+  return { status: Number(status), headers: new HeaderFields(section.flat), contentLength: section.contentLength };
+}
+
+/** Fields that would change how the message is framed, routed or trusted, had they come in its head (RFC 9110 §6.5.1). */
+const forbiddenTrailers = new Set([
+  "authorization",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "cookie",
+  "host",
+  "proxy-authorization",
+  "set-cookie",
+  "te",
+  "trailer",
+]);
+
+/** Trailers; those that have no business there are dropped, never merged. Undefined if none is left. */
+export function readTrailers(fields: readonly Field[], maxFields: number): HeaderFields | undefined | Refused {
+  const flat: string[] = [];
+  for (const { kind, name, value } of fields) {
+    if (kind === "malformed" || kind === "connection-specific" || name.startsWith(":")) return "malformed";
+    if (!forbiddenTrailers.has(name)) flat.push(name, value);
+  }
+  if (flat.length > maxFields * 2) return "too-many-fields";
+  return flat.length === 0 ? undefined : new HeaderFields(flat);
+}
+
+/** The pseudo-header fields of a request, name, value, name, value … */
+export function requestPseudo(head: RequestHead): string[] {
+  const { authority } = head;
+  if (head.upgrade !== undefined) {
+    const pseudo = [":method", "CONNECT", ":protocol", head.upgrade, ":scheme", head.scheme, ":path", head.path];
+    pseudo.push(":authority", authority);
+    return pseudo;
+  }
+  if (head.method === "CONNECT") return [":method", "CONNECT", ":authority", authority];
+  const pseudo = [":method", head.method, ":scheme", head.scheme, ":path", head.path];
+  if (authority !== "") pseudo.push(":authority", authority);
+  return pseudo;
+}

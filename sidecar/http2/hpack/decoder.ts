@@ -1,0 +1,97 @@
+/**
+ * The receiving half of HPACK (RFC 7541). It always decodes a whole block, also when the fields are too many to keep:
+ * only so do both ends agree on the dynamic table afterwards.
+ */
+
+import { Field } from "../field.ts";
+import { DecodingTable } from "./decoding-table.ts";
+import { decodeHuffman } from "./huffman.ts";
+import { IntegerCursor } from "./integers.ts";
+import { staticFields } from "./static-table.ts";
+
+/** `too-large`: the fields in `into` are only the first; `invalid`: the connection can't go on (COMPRESSION_ERROR). */
+export type Decoded = "ok" | "too-large" | "invalid";
+
+export class HpackDecoder {
+  readonly #table: DecodingTable;
+  readonly #cursor = new IntegerCursor();
+  /** What the peer may set the table to, in octets of RFC 7541 §4.1. */
+  #limitBytes: number;
+  /** After our limit went below the table's size the peer must say so first (RFC 7541 §4.2). */
+  #owesSizeUpdate = false;
+
+  constructor(limitBytes = 4096) {
+    this.#limitBytes = limitBytes;
+    this.#table = new DecodingTable(limitBytes);
+  }
+
+  /** Octets in the dynamic table. */
+  get tableBytes(): number {
+    return this.#table.sizeBytes;
+  }
+
+  /** Takes effect for the next block. To be called when the peer acknowledged a smaller limit, at once for a larger one. */
+  setLimit(limitBytes: number): void {
+    this.#owesSizeUpdate = limitBytes < this.#table.limitBytes;
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Appends the fields of a block to `into`, up to `limitBytes` of decoded size (RFC 9113 §6.5.2). */
+  decode(block: Buffer, into: Field[], limitBytes: number): Decoded {
+    const cursor = this.#cursor;
+    cursor.block = block;
+    cursor.at = 0;
+    let mayUpdateSize = true;
+    let bytes = 0;
+    while (cursor.at < block.length) {
+      const first = block[cursor.at] as number;
+      if ((first & 0xe0) === 0x20) {
+        if (!mayUpdateSize || !this.#updateSize()) return "invalid";
+        continue;
+      }
+      if (this.#owesSizeUpdate) return "invalid";
+      mayUpdateSize = false;
+      const field = first >= 0x80 ? this.#lookUp(cursor.read(7)) : this.#readLiteral(first);
+      if (field === undefined) return "invalid";
+      bytes += field.sizeBytes;
+      if (bytes <= limitBytes) into.push(field);
+    }
+    return bytes <= limitBytes ? "ok" : "too-large";
+  }
+
+  #updateSize(): boolean {
+    const size = this.#cursor.read(5);
+    if (size < 0 || size > this.#limitBytes) return false;
+    this.#owesSizeUpdate = false;
+    this.#table.resize(size);
+    return true;
+  }
+
+  /** Index 0 and one beyond the table have no field; neither has -1, an integer that could not be read. */
+  #lookUp(index: number): Field | undefined {
+    return index <= staticFields.length ? staticFields[index - 1] : this.#table.at(index - staticFields.length - 1);
+  }
+
+  #readLiteral(first: number): Field | undefined {
+    const isIndexed = (first & 0x40) !== 0;
+    const nameIndex = this.#cursor.read(isIndexed ? 6 : 4);
+    const name = nameIndex === 0 ? this.#readString() : this.#lookUp(nameIndex)?.name;
+    if (name === undefined) return undefined;
+    const value = this.#readString();
+    if (value === undefined) return undefined;
+    const field = new Field(name, value);
+    if (isIndexed) this.#table.insert(field);
+    return field;
+  }
+
+  #readString(): string | undefined {
+    const cursor = this.#cursor;
+    const isHuffman = ((cursor.block[cursor.at] ?? 0) & 0x80) !== 0;
+    const length = cursor.read(7);
+    const from = cursor.at;
+    const to = from + length;
+    if (length < 0 || to > cursor.block.length) return undefined;
+    cursor.at = to;
+    return isHuffman ? decodeHuffman(cursor.block, from, to) : cursor.block.toString("latin1", from, to);
+  }
+}

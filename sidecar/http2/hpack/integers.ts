@@ -1,0 +1,43 @@
+/** The integers of HPACK: a prefix of some bits, then seven bits an octet (RFC 7541 §5.1). */
+
+/** Reads integers out of a block; a cursor, so that nothing is allocated for an answer of two parts. */
+export class IntegerCursor {
+  block: Buffer = Buffer.alloc(0);
+  at = 0;
+
+  /** The next integer, or -1: cut off, or longer than any length that we would accept. */
+  read(prefixBits: number): number {
+    const { block } = this;
+    if (this.at >= block.length) return -1;
+    const mask = (1 << prefixBits) - 1;
+    let value = (block[this.at++] as number) & mask;
+    if (value < mask) return value;
+    for (let shift = 0; shift <= 21; shift += 7) {
+      if (this.at >= block.length) return -1;
+      const octet = block[this.at++] as number;
+      value += (octet & 0x7f) << shift;
+      if (octet < 0x80) return value;
+    }
+    return -1;
+  }
+}
+
+/** Octets that `writeInteger` needs at most for a value below 2^28. */
+export const longestIntegerBytes = 5;
+
+/** Writes `value` with the bits of `pattern` above the prefix, and returns the offset after it. */
+export function writeInteger(buffer: Buffer, at: number, pattern: number, prefixBits: number, value: number): number {
+  const mask = (1 << prefixBits) - 1;
+  if (value < mask) {
+    buffer[at++] = pattern | value;
+    return at;
+  }
+  buffer[at++] = pattern | mask;
+  let rest = value - mask;
+  while (rest >= 0x80) {
+    buffer[at++] = 0x80 | (rest & 0x7f);
+    rest >>>= 7;
+  }
+  buffer[at++] = rest;
+  return at;
+}

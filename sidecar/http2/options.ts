@@ -1,0 +1,66 @@
+/** What can be set on an HTTP/2 connection, either end, with defaults that are safe for one that faces strangers. */
+
+import type { Clock } from "../../model/clock.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
+import type { FloodLimits } from "./flood-guard.ts";
+import { WindowBudget } from "./flow-control.ts";
+import { defaultWindowBytes } from "./frames.ts";
+import type { KeepAliveOptions } from "./keep-alive.ts";
+
+export interface Http2Options {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  /** Of a header section as decoded, 32 more octets a field (RFC 9113 §6.5.2). Default 32 KiB. */
+  readonly maxHeadBytes?: number;
+  /** Of a header section, cookie crumbs counted as one. Default 100. */
+  readonly maxHeaderFields?: number;
+  /** Streams that the client may have open at a time; more are refused. Default 256. */
+  readonly maxConcurrentStreams?: number;
+  /** What each stream may send us before anything was consumed. Default 65,535, the protocol's own. */
+  readonly initialWindowBytes?: number;
+  /** How far a fast stream's window grows. Default 1 MiB. */
+  readonly maxWindowBytes?: number;
+  /** Credited on receipt, so only the peer's own bursts are bounded by it. Default 16 MiB. */
+  readonly connectionWindowBytes?: number;
+  /** What windows may grow by in all. Default: one budget of 64 MiB for the process. */
+  readonly windowBudget?: WindowBudget;
+  /** Of our encoder's dynamic table, if the peer allows as much. Default 4,096. */
+  readonly encoderTableBytes?: number;
+  /** For the preface and the first SETTINGS. Default 10 s. */
+  readonly handshakeTimeoutMs?: number;
+  /** For a field block, from HEADERS to its last CONTINUATION. Default 10 s. */
+  readonly headTimeoutMs?: number;
+  /** Without any stream; then GOAWAY. Default 10 min. */
+  readonly idleTimeoutMs?: number;
+  /** How long body octets wait for a peer that takes none. Default 30 s. */
+  readonly stallTimeoutMs?: number;
+  /** Default: none. */
+  readonly keepAlive?: KeepAliveOptions;
+  readonly floods?: FloodLimits;
+}
+
+/** The same with every default filled in. */
+export type Http2Limits = Required<Omit<Http2Options, "clock" | "wheel" | "keepAlive">> &
+  Pick<Http2Options, "keepAlive">;
+
+/** Shared by all connections of the process that name no other. */
+export const processWindowBudget = new WindowBudget(64 * 1024 * 1024);
+
+export function resolveLimits(options: Http2Options): Http2Limits {
+  return {
+    maxHeadBytes: 32 * 1024,
+    maxHeaderFields: 100,
+    maxConcurrentStreams: 256,
+    initialWindowBytes: defaultWindowBytes,
+    maxWindowBytes: 1024 * 1024,
+    connectionWindowBytes: 16 * 1024 * 1024,
+    windowBudget: processWindowBudget,
+    encoderTableBytes: 4096,
+    handshakeTimeoutMs: 10_000,
+    headTimeoutMs: 10_000,
+    idleTimeoutMs: 600_000,
+    stallTimeoutMs: 30_000,
+    floods: {},
+    ...options,
+  };
+}

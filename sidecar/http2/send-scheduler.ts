@@ -1,0 +1,71 @@
+/**
+ * Who may send DATA next (RFC 9113 §5.2, §6.9): both windows, the outbox's high-water mark, and turns of one frame each
+ * among the streams that had to wait, so that bulk starves nobody. Priorities (RFC 7540 §5.3) are ignored.
+ */
+
+import type { Outbox } from "../net/outbox.ts";
+import { defaultMaxFrameBytes, defaultWindowBytes, largestWindowBytes, writeData } from "./frames.ts";
+
+/** A stream as the scheduler sees it. */
+export interface Sender {
+  readonly id: number;
+  /** What the peer still allows this stream; negative after SETTINGS took some back (RFC 9113 §6.9.2). */
+  sendWindowBytes: number;
+  /** True while it stands in the queue for a turn. Owned by the scheduler. */
+  isQueued: boolean;
+  /** Sends at most one frame. True: it could send more at once. */
+  takeTurn(): boolean;
+}
+
+export class SendScheduler {
+  readonly #outbox: Outbox;
+  #windowBytes = defaultWindowBytes;
+  #queue: Sender[] = [];
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
+  }
+
+  get windowBytes(): number {
+    return this.#windowBytes;
+  }
+
+  get isCongested(): boolean {
+    return this.#outbox.congested;
+  }
+
+  /** The peer credits the connection. False: more than 2^31-1. */
+  credit(bytes: number): boolean {
+    this.#windowBytes += bytes;
+    return this.#windowBytes <= largestWindowBytes;
+  }
+
+  /** Octets that may go out in one frame now. */
+  allowance(sender: Sender): number {
+    if (this.#outbox.congested) return 0;
+    return Math.min(this.#windowBytes, sender.sendWindowBytes, defaultMaxFrameBytes);
+  }
+
+  /** Writes one frame; `to - from` is within `allowance`. */
+  send(sender: Sender, chunk: Buffer, from: number, to: number, endStream: boolean): void {
+    this.#windowBytes -= to - from;
+    sender.sendWindowBytes -= to - from;
+    writeData(this.#outbox, sender.id, chunk, from, to, endStream);
+  }
+
+  /** Puts a stream at the end of the queue; it gets its turn from `pump`. */
+  enqueue(sender: Sender): void {
+    if (sender.isQueued) return;
+    sender.isQueued = true;
+    this.#queue.push(sender);
+  }
+
+  /** Gives turns as long as there is room. Called when a window or the outbox opened. */
+  pump(): void {
+    while (this.#queue.length > 0 && this.#windowBytes > 0 && !this.#outbox.congested) {
+      const sender = this.#queue.shift() as Sender;
+      sender.isQueued = false;
+      if (sender.takeTurn()) this.enqueue(sender);
+    }
+  }
+}

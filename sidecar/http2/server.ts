@@ -1,0 +1,151 @@
+/**
+ * The server's end of an HTTP/2 connection: each request goes to one service. Refuses what is malformed, too large or
+ * too much before the service sees it; knows no policy.
+ */
+
+import type { Socket } from "node:net";
+import type { ErrorCode } from "../../model/errors.ts";
+import type { Service } from "../net/exchange.ts";
+import { HeaderFields } from "../net/header-fields.ts";
+import { Http2Connection } from "./connection.ts";
+import { Deadline } from "./deadline.ts";
+import type { Field } from "./field.ts";
+import { largestStreamId, setting, writeGoaway } from "./frames.ts";
+import { readRequest } from "./headers.ts";
+import type { Decoded } from "./hpack/decoder.ts";
+import type { Http2Options } from "./options.ts";
+import { ServerStream, type ServerStreamHost } from "./server-stream.ts";
+
+export interface Http2ServerOptions extends Http2Options {}
+
+/** For the PING between the two GOAWAY of a drain. */
+const drainPing = Buffer.from("tulle go", "latin1");
+/** A peer that does not answer that PING is told the last stream all the same. */
+const drainPingTimeoutMs = 2000;
+
+/** Serves a connection on which the client's preface is next, or in `received`. */
+export function serveHttp2(
+  socket: Socket,
+  service: Service,
+  options: Http2ServerOptions,
+  received?: Buffer,
+): Http2ServerConnection {
+  return new Http2ServerConnection(socket, service, options, received);
+}
+
+/**
+ * A drain: GOAWAY for all streams that could ever be, PING, and when that is back GOAWAY for those that really came
+ * (RFC 9113 §6.8).
+ * ```
+ *   none ──drain──▶ announced ──PING back, or no answer──▶ final
+ * ```
+ */
+type Drain = "none" | "announced" | "final";
+
+export class Http2ServerConnection extends Http2Connection implements ServerStreamHost {
+  protected readonly codeOfLoss: ErrorCode = "upstream_closed";
+  readonly maxHeaderFields: number;
+  readonly #service: Service;
+  #lastStreamId = 0;
+  #drain: Drain = "none";
+  #drainDeadline: Deadline | undefined;
+
+  constructor(socket: Socket, service: Service, options: Http2ServerOptions, received: Buffer | undefined) {
+    super(socket, options, true);
+    this.#service = service;
+    this.maxHeaderFields = this.limits.maxHeaderFields;
+    this.sendSettings([
+      [setting.maxConcurrentStreams, this.limits.maxConcurrentStreams],
+      [setting.enableConnectProtocol, 1],
+    ]);
+    this.readReceived(received);
+  }
+
+  protected get lastPeerStreamId(): number {
+    return this.#lastStreamId;
+  }
+
+  /** Even streams are ours to open, and we push nothing. */
+  protected isIdle(streamId: number): boolean {
+    return streamId > this.#lastStreamId || streamId % 2 === 0;
+  }
+
+  protected receiveNewHeaders(streamId: number, fields: readonly Field[], decoded: Decoded, endStream: boolean): void {
+    if (streamId % 2 === 0) return this.fail("PROTOCOL_ERROR", "HEADERS on a stream that a client can't open");
+    if (streamId <= this.#lastStreamId) return this.#receiveLateHeaders(streamId);
+    this.#lastStreamId = streamId;
+    if (this.#drain === "final" || this.streams.size >= this.limits.maxConcurrentStreams) {
+      return this.refuseStream(streamId, "REFUSED_STREAM", "too many streams");
+    }
+    const received = readRequest(fields, endStream, this.maxHeaderFields);
+    if (decoded === "too-large" || received === "too-many-fields") return this.#refuseHead(streamId, endStream);
+    if (received === "malformed") {
+      this.counters.refused++;
+      return this.refuseStream(streamId, "PROTOCOL_ERROR", "a malformed request");
+    }
+    const stream = new ServerStream(this, streamId, this.peer.initialWindowBytes, received);
+    this.admit(stream);
+    stream.start(this.#service);
+  }
+
+  /** A stream that is gone: trailers that were on their way when we reset it, or a breach. */
+  #receiveLateHeaders(streamId: number): void {
+    const closing = this.closedStreams.find(streamId);
+    if (closing === "reset-here") return;
+    if (closing === undefined) return this.fail("PROTOCOL_ERROR", "HEADERS on a stream below the last one");
+    this.fail("STREAM_CLOSED", "HEADERS on a stream that is closed");
+  }
+
+  /** The table of the decoder is in step, only this request is lost. */
+  #refuseHead(streamId: number, endStream: boolean): void {
+    this.counters.refused++;
+    const headers = new HeaderFields(["tulle-error", "head_too_large" satisfies ErrorCode]);
+    this.sendHeaders(streamId, [":status", "431"], headers, true);
+    if (!endStream) this.sendReset(streamId, "NO_ERROR");
+    else this.closedStreams.note(streamId, "ended");
+  }
+
+  protected receiveGoaway(): void {
+    this.state = "draining";
+    this.#finishIfIdle();
+  }
+
+  protected afterSettings(): void {}
+
+  protected receivePong(): void {
+    if (this.#drain === "announced") this.#announceLast();
+  }
+
+  protected onIdle(): void {
+    if (this.state === "opening") return this.fail("SETTINGS_TIMEOUT", "no preface and SETTINGS in time");
+    if (this.streams.size > 0) return this.fail("ENHANCE_YOUR_CALM", "a field block without end");
+    this.drain();
+  }
+
+  /** No new requests after a round trip; running ones finish, and then the connection ends. */
+  drain(): void {
+    if (this.#drain !== "none" || this.isFailed) return;
+    this.#drain = "announced";
+    writeGoaway(this.outbox, largestStreamId, 0, "");
+    this.sendPing(drainPing);
+    this.#drainDeadline = new Deadline(() => this.#announceLast());
+    this.wheel.arm(this.#drainDeadline, drainPingTimeoutMs);
+  }
+
+  #announceLast(): void {
+    if (this.#drainDeadline !== undefined) this.wheel.clear(this.#drainDeadline);
+    if (this.isFailed) return;
+    this.#drain = "final";
+    this.state = "draining";
+    if (this.streams.size === 0) return this.finish("NO_ERROR", "");
+    writeGoaway(this.outbox, this.#lastStreamId, 0, "");
+  }
+
+  protected onStreamClosed(): void {
+    this.#finishIfIdle();
+  }
+
+  #finishIfIdle(): void {
+    if (this.state === "draining" && this.streams.size === 0) this.finish("NO_ERROR", "");
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * One stream, either end (RFC 9113 §5): its state, what it may send and receive, and the body bytes that had to wait.
+ *
+ * What is kept: body octets that the writer had already received when it was told to stop (rule 3 of `exchange.ts`).
+ * Received octets are never kept here. Heads and their meaning are `server-stream.ts` and `client-stream.ts`.
+ */
+
+import type { Clock } from "../../model/clock.ts";
+import type { MeshError } from "../../model/errors.ts";
+import type { HeaderFields } from "../net/header-fields.ts";
+import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import type { Field } from "./field.ts";
+import { StreamWindow, type StreamWindowLimits, type WindowBudget } from "./flow-control.ts";
+import { type Http2ErrorName, largestWindowBytes } from "./frames.ts";
+import type { Decoded } from "./hpack/decoder.ts";
+import type { Sender, SendScheduler } from "./send-scheduler.ts";
+
+/**
+ * ```
+ *   open ──end sent──────▶ half-closed-local ───end received──▶ closed
+ *    ├─────end received──▶ half-closed-remote ──end sent──────▶ closed
+ *    └─────RST_STREAM sent or received, connection lost───────▶ closed
+ * ```
+ */
+export type StreamState = "open" | "half-closed-local" | "half-closed-remote" | "closed";
+
+/** What a stream needs of its connection. */
+export interface StreamHost {
+  readonly scheduler: SendScheduler;
+  readonly wheel: TimerWheel;
+  readonly clock: Clock;
+  readonly windowLimits: StreamWindowLimits;
+  readonly windowBudget: WindowBudget;
+  /** How long a writer may wait for the peer to take octets, in ms. */
+  readonly stallTimeoutMs: number;
+  sendHeaders(streamId: number, pseudo: readonly string[], headers: HeaderFields | undefined, endStream: boolean): void;
+  sendReset(streamId: number, error: Http2ErrorName): void;
+  sendWindowUpdate(streamId: number, increment: number): void;
+  /** The stream is closed: it takes no frames any more. */
+  forget(stream: Http2Stream, closing: "ended" | "reset-here" | "reset-there"): void;
+  /** The peer takes nothing at all any more. */
+  destroyStalled(): void;
+}
+
+/** The end of what a stream sends, while body octets still wait before it. */
+interface PendingEnd {
+  readonly trailers: HeaderFields | undefined;
+}
+
+const noPseudo: readonly string[] = [];
+const noBytes = Buffer.alloc(0);
+
+export abstract class Http2Stream implements Sender {
+  id: number;
+  state: StreamState = "open";
+  sendWindowBytes: number;
+  isQueued = false;
+  protected readonly host: StreamHost;
+  readonly #window: StreamWindow;
+  /** Body octets announced by content-length and not received yet; -1: not announced. */
+  #announcedBytes = -1;
+  /** Octets that the receiver took but did not finish with. */
+  #heldBytes = 0;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #pendingEnd: PendingEnd | undefined;
+  #writerWaits = false;
+  #stall: StallTimer | undefined;
+
+  constructor(host: StreamHost, id: number, sendWindowBytes: number) {
+    this.host = host;
+    this.id = id;
+    this.sendWindowBytes = sendWindowBytes;
+    this.#window = new StreamWindow(host.windowLimits, host.windowBudget, host.clock);
+  }
+
+  /** A header section arrived for this stream. */
+  abstract receiveHeaders(fields: readonly Field[], decoded: Decoded, endStream: boolean): void;
+  /** False: wait for `resumeReceiving`. */
+  protected abstract deliver(chunk: Buffer): boolean;
+  protected abstract deliverEnd(trailers: HeaderFields | undefined): void;
+  protected abstract resumeWriter(): void;
+  /** The stream's own end was sent and the peer's has not come. */
+  protected abstract onSendingEnded(): void;
+  /** The peer, or the connection, ended the stream. */
+  abstract lose(error: MeshError): void;
+  /** The peer sent what is not HTTP. */
+  protected abstract refuse(reason: string): void;
+  /** The peer takes nothing. */
+  abstract giveUp(): void;
+  abstract receiveReset(code: number): void;
+
+  get canReceive(): boolean {
+    return this.state === "open" || this.state === "half-closed-local";
+  }
+
+  get canSend(): boolean {
+    return (this.state === "open" || this.state === "half-closed-remote") && this.#pendingEnd === undefined;
+  }
+
+  // ---- receiving
+
+  protected announce(contentLength: number): void {
+    this.#announcedBytes = contentLength;
+  }
+
+  /** Accounts a DATA frame, padding included. False: beyond the window. */
+  admitData(length: number): boolean {
+    return this.#window.receive(length);
+  }
+
+  receiveData(chunk: Buffer): void {
+    if (this.#announcedBytes >= 0) {
+      if (chunk.length > this.#announcedBytes) return this.refuse("more DATA than content-length");
+      this.#announcedBytes -= chunk.length;
+    }
+    const goOn = this.deliver(chunk);
+    if (this.state === "closed") return;
+    if (goOn && this.#heldBytes === 0) this.credit(chunk.length);
+    else this.#heldBytes += chunk.length;
+  }
+
+  /** Octets that nobody has to wait for: taken by the receiver, or padding. */
+  credit(bytes: number): void {
+    const increment = this.#window.consume(bytes);
+    if (increment > 0 && this.canReceive) this.host.sendWindowUpdate(this.id, increment);
+  }
+
+  protected resumeReceiving(): void {
+    const bytes = this.#heldBytes;
+    if (bytes === 0 || this.state === "closed") return;
+    this.#heldBytes = 0;
+    this.credit(bytes);
+  }
+
+  receiveEnd(trailers: HeaderFields | undefined): void {
+    if (this.#announcedBytes > 0) return this.refuse("less DATA than content-length");
+    this.markReceived();
+    this.deliverEnd(trailers);
+  }
+
+  /** END_STREAM was received. */
+  protected markReceived(): void {
+    if (this.state === "open") this.state = "half-closed-remote";
+    else if (this.state === "half-closed-local") this.close("ended");
+  }
+
+  // ---- sending
+
+  /** The peer credits the stream. False: more than 2^31-1. */
+  creditSending(bytes: number): boolean {
+    this.sendWindowBytes += bytes;
+    if (this.sendWindowBytes > largestWindowBytes) return false;
+    if (this.#pendingBytes > 0 && this.sendWindowBytes > 0) this.host.scheduler.enqueue(this);
+    return true;
+  }
+
+  /** Sends body octets; what does not fit is copied. False: wait for `resumeWriter`. */
+  protected send(chunk: Buffer): boolean {
+    if (!this.canSend) return true;
+    const { scheduler } = this.host;
+    let from = 0;
+    while (this.#pendingBytes === 0 && from < chunk.length) {
+      const to = Math.min(chunk.length, from + scheduler.allowance(this));
+      if (to <= from) break;
+      scheduler.send(this, chunk, from, to, false);
+      from = to;
+    }
+    if (from === chunk.length && !scheduler.isCongested) return this.#pendingBytes === 0;
+    if (from < chunk.length) {
+      this.#pending.push(Buffer.from(chunk.subarray(from)));
+      this.#pendingBytes += chunk.length - from;
+    }
+    this.#writerWaits = true;
+    this.#waitForTurn();
+    return false;
+  }
+
+  /** Ends what this side sends, after what waits. */
+  protected sendEnd(trailers: HeaderFields | undefined): void {
+    if (!this.canSend) return;
+    if (this.#pendingBytes > 0) this.#pendingEnd = { trailers };
+    else this.#finish(trailers);
+  }
+
+  #finish(trailers: HeaderFields | undefined): void {
+    if (trailers !== undefined && trailers.count > 0) this.host.sendHeaders(this.id, noPseudo, trailers, true);
+    else this.host.scheduler.send(this, noBytes, 0, 0, true);
+    this.markSent();
+  }
+
+  /** END_STREAM was sent. */
+  protected markSent(): void {
+    this.#pendingEnd = undefined;
+    if (this.state === "half-closed-remote") return this.close("ended");
+    if (this.state !== "open") return;
+    this.state = "half-closed-local";
+    this.onSendingEnded();
+  }
+
+  #waitForTurn(): void {
+    // Without a window of its own the stream has no turn to wait for: `creditSending` enqueues it.
+    if (this.#pendingBytes === 0 || this.sendWindowBytes > 0) this.host.scheduler.enqueue(this);
+    this.#stall ??= new StallTimer(this);
+    if (this.#stall.slot === undefined) this.host.wheel.arm(this.#stall, this.host.stallTimeoutMs);
+  }
+
+  takeTurn(): boolean {
+    if (this.state === "closed") return false;
+    if (this.#pendingBytes > 0) this.#sendPending();
+    if (this.#pendingBytes > 0) return this.sendWindowBytes > 0;
+    if (this.#stall !== undefined) this.host.wheel.clear(this.#stall);
+    if (this.#pendingEnd !== undefined) this.#finish(this.#pendingEnd.trailers);
+    else if (this.#writerWaits && this.canSend) {
+      this.#writerWaits = false;
+      this.resumeWriter();
+    }
+    return false;
+  }
+
+  /** One frame of what waits. */
+  #sendPending(): void {
+    const first = this.#pending[0] as Buffer;
+    const length = Math.min(first.length, this.host.scheduler.allowance(this));
+    if (length <= 0) return;
+    this.#pendingBytes -= length;
+    if (length === first.length) this.#pending.shift();
+    else this.#pending[0] = first.subarray(length);
+    const isLast =
+      this.#pendingBytes === 0 && this.#pendingEnd !== undefined && this.#pendingEnd.trailers === undefined;
+    this.host.scheduler.send(this, first, 0, length, isLast);
+    if (isLast) this.markSent();
+    else if (this.#stall !== undefined) this.host.wheel.arm(this.#stall, this.host.stallTimeoutMs);
+  }
+
+  // ---- the end
+
+  /** Ends the stream with RST_STREAM. */
+  reset(error: Http2ErrorName): void {
+    if (this.state === "closed") return;
+    this.host.sendReset(this.id, error);
+    this.close("reset-here");
+  }
+
+  protected close(closing: "ended" | "reset-here" | "reset-there"): void {
+    if (this.state === "closed") return;
+    this.state = "closed";
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#pendingEnd = undefined;
+    if (this.#stall !== undefined) this.host.wheel.clear(this.#stall);
+    this.#window.release();
+    this.host.forget(this, closing);
+  }
+}
+
+/** Armed while a writer waits: every octet that the peer takes starts it anew. */
+class StallTimer extends Timer {
+  readonly #stream: Http2Stream;
+
+  constructor(stream: Http2Stream) {
+    super();
+    this.#stream = stream;
+  }
+
+  expire(): void {
+    this.#stream.giveUp();
+  }
+}
