@@ -75,7 +75,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
   /** Called once, when the socket is gone. */
   onClosed: ((error: Error | undefined) => void) | undefined;
   readonly scheduler: SendScheduler;
-  readonly wheel: TimerWheel;
+  readonly timers: TimerWheel;
   readonly clock: Clock;
   readonly windowLimits: StreamWindowLimits;
   readonly windowBudget: WindowBudget;
@@ -108,7 +108,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     const limits = resolveLimits(options);
     this.socket = socket;
     this.limits = limits;
-    this.wheel = options.wheel;
+    this.timers = options.timers;
     this.clock = options.clock;
     this.windowLimits = { initialBytes: limits.initialWindowBytes, maxBytes: limits.maxWindowBytes };
     this.windowBudget = limits.windowBudget;
@@ -123,7 +123,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     this.#window = new ConnectionWindow(limits.connectionWindowBytes);
     this.#assembly = new HeaderAssembly(limits.maxHeadBytes * 4);
     this.#idle = new Deadline(() => this.onIdle());
-    this.wheel.arm(this.#idle, limits.handshakeTimeoutMs);
+    this.timers.arm(this.#idle, limits.handshakeTimeoutMs);
     if (limits.keepAlive !== undefined) this.#keepAlive = new KeepAlive(limits.keepAlive, this);
     this.#listen();
   }
@@ -235,7 +235,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     const block = payload.subarray(from, to);
     if ((flags & flag.endHeaders) !== 0) this.#receiveBlock(streamId, endStream, block);
     else this.#assembly.begin(streamId, endStream, block);
-    if (this.#assembly.isOpen) this.wheel.arm(this.#idle, this.limits.headTimeoutMs);
+    if (this.#assembly.isOpen) this.timers.arm(this.#idle, this.limits.headTimeoutMs);
     if (dependsOnItself) this.#refuseStream(streamId, "PROTOCOL_ERROR");
   }
 
@@ -246,8 +246,8 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     if ((flags & flag.endHeaders) === 0) return;
     const { endStream } = assembly;
     const block = assembly.take();
-    if (this.streams.size === 0) this.wheel.arm(this.#idle, this.limits.idleTimeoutMs);
-    else this.wheel.clear(this.#idle);
+    if (this.streams.size === 0) this.timers.arm(this.#idle, this.limits.idleTimeoutMs);
+    else this.timers.clear(this.#idle);
     this.#receiveBlock(streamId, endStream, block);
   }
 
@@ -361,7 +361,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     writeSettingsAck(this.outbox);
     if (this.state === "opening") {
       this.state = "open";
-      if (this.streams.size === 0) this.wheel.arm(this.#idle, this.limits.idleTimeoutMs);
+      if (this.streams.size === 0) this.timers.arm(this.#idle, this.limits.idleTimeoutMs);
     }
     this.scheduler.pump();
     this.afterSettings();
@@ -444,7 +444,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
   // ---- life and death
 
   protected admit(stream: Http2Stream): void {
-    if (this.streams.size === 0) this.wheel.clear(this.#idle);
+    if (this.streams.size === 0) this.timers.clear(this.#idle);
     this.streams.set(stream.id, stream);
     this.counters.streams++;
   }
@@ -453,7 +453,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     this.streams.delete(stream.id);
     if (closing !== "reset-here") this.closedStreams.note(stream.id, closing);
     if (closing === "ended") this.guard.noteCompletion();
-    if (this.streams.size === 0 && !this.isFailed) this.wheel.arm(this.#idle, this.limits.idleTimeoutMs);
+    if (this.streams.size === 0 && !this.isFailed) this.timers.arm(this.#idle, this.limits.idleTimeoutMs);
     this.onStreamClosed();
   }
 
@@ -477,7 +477,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     this.outbox.flush();
     this.socket.end();
     this.#linger = new Deadline(() => this.socket.destroy());
-    this.wheel.arm(this.#linger, lingerMs);
+    this.timers.arm(this.#linger, lingerMs);
   }
 
   /** Closes at once. */
@@ -500,7 +500,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     this.#loseStreams(this.#error?.message ?? "the connection was closed");
     this.state = "closed";
     this.#stopTimers();
-    if (this.#linger !== undefined) this.wheel.clear(this.#linger);
+    if (this.#linger !== undefined) this.timers.clear(this.#linger);
     this.onClosed?.(this.#error);
   }
 
@@ -511,7 +511,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
   }
 
   #stopTimers(): void {
-    this.wheel.clear(this.#idle);
+    this.timers.clear(this.#idle);
     this.#keepAlive?.stop();
   }
 }

@@ -14,7 +14,7 @@ export interface KeepAliveOptions {
 }
 
 export interface KeepAliveHost {
-  readonly wheel: TimerWheel;
+  readonly timers: TimerWheel;
   sendPing(opaque: Buffer): void;
   destroy(error?: Error): void;
 }
@@ -38,7 +38,7 @@ export class KeepAlive {
     this.#options = options;
     this.#host = host;
     this.#timer = new Deadline(() => this.#expire());
-    host.wheel.arm(this.#timer, options.intervalMs);
+    host.timers.arm(this.#timer, options.intervalMs);
   }
 
   /** Hot: a frame costs one assignment, the timer looks at it when it expires. */
@@ -47,19 +47,19 @@ export class KeepAlive {
   }
 
   stop(): void {
-    this.#host.wheel.clear(this.#timer);
+    this.#host.timers.clear(this.#timer);
   }
 
   #expire(): void {
-    const { wheel } = this.#host;
+    const { timers } = this.#host;
     if (this.#heard) {
       this.#heard = false;
       this.#state = "listening";
-      return wheel.arm(this.#timer, this.#options.intervalMs);
+      return timers.arm(this.#timer, this.#options.intervalMs);
     }
     if (this.#state === "asking") return this.#host.destroy(new Error("the peer does not answer a PING"));
     this.#state = "asking";
     this.#host.sendPing(opaque);
-    wheel.arm(this.#timer, this.#options.timeoutMs);
+    timers.arm(this.#timer, this.#options.timeoutMs);
   }
 }

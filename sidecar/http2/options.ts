@@ -9,7 +9,7 @@ import type { KeepAliveOptions } from "./keep-alive.ts";
 
 export interface Http2Options {
   readonly clock: Clock;
-  readonly wheel: TimerWheel;
+  readonly timers: TimerWheel;
   /** Of a header section as decoded, 32 more octets a field (RFC 9113 §6.5.2). Default 32 KiB. */
   readonly maxHeadBytes?: number;
   /** Of a header section, cookie crumbs counted as one. Default 100. */
@@ -40,7 +40,7 @@ export interface Http2Options {
 }
 
 /** The same with every default filled in. */
-export type Http2Limits = Required<Omit<Http2Options, "clock" | "wheel" | "keepAlive">> &
+export type Http2Limits = Required<Omit<Http2Options, "clock" | "timers" | "keepAlive">> &
   Pick<Http2Options, "keepAlive">;
 
 /** Shared by all connections of the process that name no other. */

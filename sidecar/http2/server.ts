@@ -129,11 +129,11 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     writeGoaway(this.outbox, largestStreamId, 0, "");
     this.sendPing(drainPing);
     this.#drainDeadline = new Deadline(() => this.#announceLast());
-    this.wheel.arm(this.#drainDeadline, drainPingTimeoutMs);
+    this.timers.arm(this.#drainDeadline, drainPingTimeoutMs);
   }
 
   #announceLast(): void {
-    if (this.#drainDeadline !== undefined) this.wheel.clear(this.#drainDeadline);
+    if (this.#drainDeadline !== undefined) this.timers.clear(this.#drainDeadline);
     if (this.isFailed) return;
     this.#drain = "final";
     this.state = "draining";

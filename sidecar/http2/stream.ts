@@ -27,7 +27,7 @@ export type StreamState = "open" | "half-closed-local" | "half-closed-remote" | 
 /** What a stream needs of its connection. */
 export interface StreamHost {
   readonly scheduler: SendScheduler;
-  readonly wheel: TimerWheel;
+  readonly timers: TimerWheel;
   readonly clock: Clock;
   readonly windowLimits: StreamWindowLimits;
   readonly windowBudget: WindowBudget;
@@ -202,14 +202,14 @@ export abstract class Http2Stream implements Sender {
     // Without a window of its own the stream has no turn to wait for: `creditSending` enqueues it.
     if (this.#pendingBytes === 0 || this.sendWindowBytes > 0) this.host.scheduler.enqueue(this);
     this.#stall ??= new StallTimer(this);
-    if (this.#stall.slot === undefined) this.host.wheel.arm(this.#stall, this.host.stallTimeoutMs);
+    if (this.#stall.slot === undefined) this.host.timers.arm(this.#stall, this.host.stallTimeoutMs);
   }
 
   takeTurn(): boolean {
     if (this.state === "closed") return false;
     if (this.#pendingBytes > 0) this.#sendPending();
     if (this.#pendingBytes > 0) return this.sendWindowBytes > 0;
-    if (this.#stall !== undefined) this.host.wheel.clear(this.#stall);
+    if (this.#stall !== undefined) this.host.timers.clear(this.#stall);
     if (this.#pendingEnd !== undefined) this.#finish(this.#pendingEnd.trailers);
     else if (this.#writerWaits && this.canSend) {
       this.#writerWaits = false;
@@ -230,7 +230,7 @@ export abstract class Http2Stream implements Sender {
       this.#pendingBytes === 0 && this.#pendingEnd !== undefined && this.#pendingEnd.trailers === undefined;
     this.host.scheduler.send(this, first, 0, length, isLast);
     if (isLast) this.markSent();
-    else if (this.#stall !== undefined) this.host.wheel.arm(this.#stall, this.host.stallTimeoutMs);
+    else if (this.#stall !== undefined) this.host.timers.arm(this.#stall, this.host.stallTimeoutMs);
   }
 
   // ---- the end
@@ -248,7 +248,7 @@ export abstract class Http2Stream implements Sender {
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#pendingEnd = undefined;
-    if (this.#stall !== undefined) this.host.wheel.clear(this.#stall);
+    if (this.#stall !== undefined) this.host.timers.clear(this.#stall);
     this.#window.release();
     this.host.forget(this, closing);
   }
