@@ -1,0 +1,48 @@
+/** What the control plane's two gRPC ports have in common: limits, keepalive, how they open and how they close. */
+
+import { isIPv6 } from "node:net";
+import { Server, type ServerCredentials } from "@grpc/grpc-js";
+
+export interface GrpcServerLimits {
+  /** Of one message from a client. */
+  readonly maxReceivedBytes: number;
+  readonly maxStreamsPerConnection: number;
+}
+
+/** Dead peers are found within 40 s; clients may ping every 10 s. */
+export function createGrpcServer({ maxReceivedBytes, maxStreamsPerConnection }: GrpcServerLimits): Server {
+  return new Server({
+    "grpc.max_receive_message_length": maxReceivedBytes,
+    "grpc.max_concurrent_streams": maxStreamsPerConnection,
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.keepalive_permit_without_calls": 1,
+  });
+}
+
+/** Resolves to the port; rejects in one plain line where it can't be had. */
+export function bindServer(
+  server: Server,
+  host: string,
+  port: number,
+  credentials: ServerCredentials,
+): Promise<number> {
+  const address = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(new Error(`can't listen on ${address}: ${error.message}`, { cause: error }));
+    });
+  });
+}
+
+/** Lets calls finish for `graceMs`, then ends them. */
+export function closeServer(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => server.forceShutdown(), graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
+}

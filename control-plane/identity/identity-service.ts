@@ -1,0 +1,124 @@
+/**
+ * `tulle.v1.Identity`: a token and a certificate request in, a certificate out. Every answer leaves a line in the log.
+ * It keeps no state: whoever holds a valid token may ask again, as a restarted sidecar does.
+ */
+
+import { isIP } from "node:net";
+import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { err, ok, type Result } from "../../model/result.ts";
+import { formatSpiffeId, parseSpiffeId } from "../../model/spiffe.ts";
+import type { IdentityHandlers } from "../../proto/generated/tulle/v1/Identity.ts";
+import type { IssueRequest__Output } from "../../proto/generated/tulle/v1/IssueRequest.ts";
+import type { IssueResponse } from "../../proto/generated/tulle/v1/IssueResponse.ts";
+import { type Log, reasonOf } from "../../system/log.ts";
+import type { CertificateAuthority } from "./authority.ts";
+import type { RequestFault } from "./certificate-request.ts";
+import type { TokenFault, TokenOwner, TokenReviewer } from "./tokens.ts";
+
+/** Why no certificate was issued; a label of the refusal metric. */
+export type IssueFault = RequestFault | TokenFault | "token_identity" | "caller_address" | "review_failed";
+
+const answers: Readonly<Record<IssueFault, { readonly code: status; readonly says: string }>> = {
+  csr_malformed: { code: status.INVALID_ARGUMENT, says: "the certificate request is not PKCS#10 in DER" },
+  csr_key: { code: status.INVALID_ARGUMENT, says: "the key of the certificate request is not P-256" },
+  csr_signature: { code: status.INVALID_ARGUMENT, says: "the certificate request is not signed by its own key" },
+  csr_names: {
+    code: status.INVALID_ARGUMENT,
+    says: "the certificate request names something; names come from the token",
+  },
+  token_unknown: { code: status.UNAUTHENTICATED, says: "the token is not known" },
+  token_expired: { code: status.UNAUTHENTICATED, says: "the token has expired" },
+  token_audience: { code: status.UNAUTHENTICATED, says: "the token is for another audience" },
+  token_identity: {
+    code: status.UNAUTHENTICATED,
+    says: "the token's namespace or service account can't be an identity",
+  },
+  caller_address: { code: status.PERMISSION_DENIED, says: "the token's pod is known under another address" },
+  review_failed: { code: status.UNAVAILABLE, says: "the token can't be reviewed now" },
+};
+
+export interface IdentityServiceOptions {
+  readonly authority: CertificateAuthority;
+  readonly tokens: TokenReviewer;
+  readonly trustDomain: string;
+  /** Refuse a token whose pod is known under another address than the caller's. Off behind source NAT. */
+  readonly checkCallerAddress: boolean;
+  readonly wallClock: () => number;
+  readonly log: Log;
+  /** Called once for each request. */
+  readonly count: (outcome: "issued" | IssueFault) => void;
+}
+
+export function identityService(options: IdentityServiceOptions): IdentityHandlers {
+  return {
+    Issue(call: ServerUnaryCall<IssueRequest__Output, IssueResponse>, callback: sendUnaryData<IssueResponse>): void {
+      issue(options, call.request, callerAddress(call.getPeer())).then(
+        (answer) => {
+          if (answer.ok) return callback(null, answer.value);
+          const { code, says } = answers[answer.error];
+          callback({ code, details: says });
+        },
+        (error: unknown) => {
+          options.log("error", "certificate request failed", { reason: reasonOf(error) });
+          callback({ code: status.INTERNAL, details: "internal error" });
+        },
+      );
+    },
+  };
+}
+
+async function issue(
+  options: IdentityServiceOptions,
+  request: IssueRequest__Output,
+  caller: string,
+): Promise<Result<IssueResponse, IssueFault>> {
+  const { authority, log, count, wallClock } = options;
+  const owner = await reviewToken(options, request.token, caller);
+  if (!owner.ok) {
+    count(owner.error);
+    log("warn", "certificate refused", { reason: owner.error, caller });
+    return owner;
+  }
+  const { pod, identity } = owner.value;
+  const issued = authority.issue(request.csrDer, identity);
+  if (!issued.ok) {
+    count(issued.error);
+    log("warn", "certificate refused", { reason: issued.error, caller, identity, pod });
+    return issued;
+  }
+  const { certificateDer, serial, notAfterMs } = issued.value;
+  count("issued");
+  log("info", "certificate issued", { identity, serial, pod, caller, notAfter: new Date(notAfterMs).toISOString() });
+  return ok({
+    certificateChainDer: [certificateDer],
+    trustBundleDer: [...authority.trustBundleDer],
+    lifetimeMs: notAfterMs - wallClock(),
+  });
+}
+
+async function reviewToken(
+  options: IdentityServiceOptions,
+  token: string,
+  caller: string,
+): Promise<Result<TokenOwner & { readonly identity: string }, IssueFault>> {
+  let owner: Result<TokenOwner, TokenFault>;
+  try {
+    owner = await options.tokens.review(token);
+  } catch (error) {
+    options.log("error", "token review failed", { reason: reasonOf(error) });
+    return err("review_failed");
+  }
+  if (!owner.ok) return owner;
+  const { namespace, serviceAccount, podIp } = owner.value;
+  const identity = formatSpiffeId({ trustDomain: options.trustDomain, namespace, serviceAccount });
+  if (!parseSpiffeId(identity).ok) return err("token_identity");
+  if (options.checkCallerAddress && podIp !== undefined && podIp !== caller) return err("caller_address");
+  return ok({ ...owner.value, identity });
+}
+
+/** grpc-js says `10.0.0.1:4711` or `[fd00::1]:4711`; an IPv4 caller of an IPv6 socket is `::ffff:10.0.0.1`. */
+function callerAddress(peer: string): string {
+  const host = peer.replace(/:[0-9]+$/, "").replace(/^\[(.*)\]$/, "$1");
+  const mapped = /^::ffff:([0-9.]+)$/.exec(host)?.[1];
+  return mapped !== undefined && isIP(mapped) === 4 ? mapped : host;
+}

@@ -1,0 +1,67 @@
+/** What a workload proves itself with, and how the rest of the sidecar gets it. Secret: never logged, never a field. */
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { readPeerIdentity } from "../../model/peer-identity.ts";
+import { err, ok, type Result } from "../../model/result.ts";
+
+export interface Credentials {
+  /** The leaf first. */
+  readonly certificateChainPem: string;
+  /** PKCS#8. */
+  readonly privateKeyPem: string;
+  /** Every root that peers' certificates may lead to. */
+  readonly trustBundlePem: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** Of the leaf, hexadecimal. */
+  readonly serial: string;
+}
+
+export interface Identity {
+  readonly spiffeId: string;
+  /** Changes when the certificate is renewed, and when the trust bundle does. */
+  current(): Credentials;
+  /** Returns what ends it. */
+  onChange(listener: (credentials: Credentials) => void): () => void;
+}
+
+export interface CredentialPems {
+  readonly certificateChainPem: string;
+  readonly privateKeyPem: string;
+  readonly trustBundlePem: string;
+}
+
+/** Checks that the parts belong together. The error names the part, never its contents. */
+export function readCredentials(
+  pems: CredentialPems,
+): Result<{ readonly credentials: Credentials; readonly spiffeId: string }, string> {
+  let leaf: X509Certificate;
+  try {
+    leaf = new X509Certificate(pems.certificateChainPem);
+    if (!leaf.checkPrivateKey(createPrivateKey(pems.privateKeyPem))) return err("the key is not the certificate's");
+  } catch {
+    return err("the certificate or the key is not PEM");
+  }
+  if (!isCertificates(pems.trustBundlePem)) return err("the trust bundle holds no certificate");
+  const spiffeId = readPeerIdentity(leaf.raw);
+  if (!spiffeId.ok) return err(`the certificate names no workload: ${spiffeId.error}`);
+  const credentials: Credentials = {
+    certificateChainPem: pems.certificateChainPem,
+    privateKeyPem: pems.privateKeyPem,
+    trustBundlePem: pems.trustBundlePem,
+    notBeforeMs: Date.parse(leaf.validFrom),
+    notAfterMs: Date.parse(leaf.validTo),
+    serial: leaf.serialNumber,
+  };
+  return ok({ credentials, spiffeId: spiffeId.value });
+}
+
+/** Whether the text is one or more certificates in PEM: what a half-written file is not. */
+export function isCertificates(pem: string): boolean {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  try {
+    return blocks.length > 0 && blocks.every((block) => new X509Certificate(block).raw.length > 0);
+  } catch {
+    return false;
+  }
+}

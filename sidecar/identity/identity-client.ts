@@ -1,0 +1,235 @@
+/**
+ * Keeps the workload's certificate: asks for the first, renews it in time, and serves on with what it has meanwhile.
+ *
+ * ```
+ *   start ──▶ kept in the state folder and still valid? ──yes──▶ serving ◀──────────┐
+ *                     │ no                                          │ 70 % ± 5 %    │ issued
+ *                     └────────────────▶ asking ◀───────────────────┘ of lifetime   │
+ *                                        │  ▲ refused, unreachable: after a backoff │
+ *                                        └──┴───────────────────────────────────────┘
+ * ```
+ *
+ * The key is made here, anew for each certificate, and leaves the process only for the state folder. The trust bundle
+ * is the one that was heard of last: from its file, which is read again when it changes, or from an answer.
+ */
+
+import { generateKeyPair, X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { promisify } from "node:util";
+import { backoffDelayMs } from "../../model/backoff.ts";
+import type { Random } from "../../model/clock.ts";
+import { isErrorCode, writeDurably } from "../../system/durable-file.ts";
+import { type Log, reasonOf } from "../../system/log.ts";
+import { buildCertificateRequest } from "./certificate-request.ts";
+import {
+  type CredentialPems,
+  type Credentials,
+  type Identity,
+  isCertificates,
+  readCredentials,
+} from "./credentials.ts";
+import { issueCertificate } from "./issue.ts";
+
+export interface IdentityOptions {
+  /** The SPIFFE id that this workload is to have; a certificate with another is an error. */
+  readonly spiffeId: string;
+  /** `host:port` of the Identity service; several are tried in turn. */
+  readonly addresses: readonly string[];
+  readonly controlPlaneIdentity: string;
+  /** Read anew for each request: it is replaced before it expires. */
+  readonly tokenFile: string;
+  readonly trustBundleFile: string;
+  /** Where key, chain and bundle outlive a restart, readable by the owner only. Absent: nowhere. */
+  readonly stateFolder?: string;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  readonly random: Random;
+  readonly log: Log;
+  /** How often the trust bundle's file is looked at. Default 10 s. */
+  readonly trustBundleCheckMs?: number;
+  /** Between failed requests. Default 500 ms, doubled each time up to 30 s, ± 50 %. */
+  readonly retry?: { readonly initialDelayMs: number; readonly maxDelayMs: number };
+}
+
+const renewAt = 0.7;
+const renewSpread = 0.05;
+const longestTimerMs = 60 * 60 * 1000;
+const defaultRetry = { initialDelayMs: 500, maxDelayMs: 30_000 };
+const fileName = "credentials.json";
+const makeKey = promisify(generateKeyPair);
+
+/** Resolves once there is a valid certificate; rejects only when `signal` aborts. It lives on until then. */
+export async function startIdentity(options: IdentityOptions, signal: AbortSignal): Promise<Identity> {
+  const client = new IdentityClient(options);
+  await client.start(signal);
+  return client;
+}
+
+export class IdentityClient implements Identity {
+  readonly spiffeId: string;
+  readonly #options: IdentityOptions;
+  readonly #listeners = new Set<(credentials: Credentials) => void>();
+  #credentials: Credentials | undefined;
+  #trustBundlePem = "";
+  /** As of the file, to tell news from what is known. */
+  #trustBundleInFile = "";
+  #renewAtMs = 0;
+
+  constructor(options: IdentityOptions) {
+    this.#options = options;
+    this.spiffeId = options.spiffeId;
+  }
+
+  current(): Credentials {
+    if (this.#credentials === undefined) throw new Error("no certificate yet: start has not resolved");
+    return this.#credentials;
+  }
+
+  onChange(listener: (credentials: Credentials) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#loadKept();
+    await this.#readTrustBundle();
+    if (this.#credentials === undefined) await this.#askUntilIssued(signal);
+    this.#keepFresh(signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+    const { trustBundleCheckMs = 10_000 } = this.#options;
+    const check = setInterval(() => {
+      this.#readTrustBundle().catch((error: unknown) => this.#warn("trust bundle not read", error));
+    }, trustBundleCheckMs).unref();
+    signal.addEventListener("abort", () => clearInterval(check), { once: true });
+  }
+
+  async #keepFresh(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      // In steps, since a machine that slept wakes up with its timers late.
+      const leftMs = this.#renewAtMs - this.#options.wallClock();
+      await wait(Math.min(Math.max(leftMs, 0), longestTimerMs), undefined, { signal, ref: false });
+      if (this.#options.wallClock() >= this.#renewAtMs) await this.#askUntilIssued(signal);
+    }
+  }
+
+  async #askUntilIssued(signal: AbortSignal): Promise<void> {
+    const { addresses, random, retry = defaultRetry } = this.#options;
+    const backoff = { ...retry, backoffMultiplier: 2, jitter: 0.5 };
+    for (let failures = 0; ; failures++) {
+      try {
+        return await this.#ask(addresses[failures % addresses.length] ?? "", signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#warn("certificate not issued", error);
+      }
+      await wait(backoffDelayMs(backoff, failures + 1, random), undefined, { signal });
+    }
+  }
+
+  async #ask(address: string, signal: AbortSignal): Promise<void> {
+    const { tokenFile, controlPlaneIdentity, wallClock, random, log } = this.#options;
+    await this.#readTrustBundle();
+    const trustBundlePem = this.#trustBundlePem;
+    const token = (await readFile(tokenFile, "utf8")).trim();
+    const { privateKey } = await makeKey("ec", { namedCurve: "P-256" });
+    const requestDer = buildCertificateRequest(privateKey);
+    const issued = await issueCertificate({ address, controlPlaneIdentity, trustBundlePem, requestDer, token, signal });
+    const pems: CredentialPems = {
+      certificateChainPem: issued.certificateChainDer.map(toPem).join(""),
+      privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      trustBundlePem: issued.trustBundleDer.map(toPem).join(""),
+    };
+    const credentials = this.#check(pems);
+    // From the answer, not from the certificate's dates: this clock may be off.
+    this.#renewAtMs = wallClock() + issued.lifetimeMs * (renewAt + renewSpread * (2 * random() - 1));
+    this.#trustBundlePem = pems.trustBundlePem;
+    await this.#keep(pems);
+    this.#publish(credentials);
+    log("info", "certificate issued", {
+      identity: this.spiffeId,
+      serial: credentials.serial,
+      notAfter: new Date(credentials.notAfterMs).toISOString(),
+    });
+  }
+
+  #check(pems: CredentialPems): Credentials {
+    const read = readCredentials(pems);
+    if (!read.ok) throw new Error(read.error);
+    const { spiffeId, credentials } = read.value;
+    if (spiffeId !== this.spiffeId) throw new Error(`the certificate is that of ${spiffeId}, not of ${this.spiffeId}`);
+    return credentials;
+  }
+
+  /** A file that is missing, empty or half written leaves in force what was known. */
+  async #readTrustBundle(): Promise<void> {
+    let pem: string;
+    try {
+      pem = await readFile(this.#options.trustBundleFile, "utf8");
+    } catch (error) {
+      if (isErrorCode(error, "ENOENT") && this.#trustBundlePem !== "") return;
+      throw error;
+    }
+    if (pem === this.#trustBundleInFile || !isCertificates(pem)) return;
+    this.#trustBundleInFile = pem;
+    if (pem === this.#trustBundlePem) return;
+    this.#trustBundlePem = pem;
+    if (this.#credentials === undefined) return;
+    const credentials = { ...this.#credentials, trustBundlePem: pem };
+    await this.#keep(credentials);
+    this.#publish(credentials);
+    this.#options.log("info", "trust bundle changed");
+  }
+
+  #publish(credentials: Credentials): void {
+    this.#credentials = credentials;
+    for (const listener of this.#listeners) listener(credentials);
+  }
+
+  async #keep({ certificateChainPem, privateKeyPem, trustBundlePem }: CredentialPems): Promise<void> {
+    const { stateFolder } = this.#options;
+    if (stateFolder === undefined) return;
+    try {
+      const kept: CredentialPems = { certificateChainPem, privateKeyPem, trustBundlePem };
+      await writeDurably(join(stateFolder, fileName), JSON.stringify(kept));
+    } catch (error) {
+      this.#warn("certificate not kept", error); // it is good all the same
+    }
+  }
+
+  async #loadKept(): Promise<void> {
+    const { stateFolder, wallClock, log } = this.#options;
+    if (stateFolder === undefined) return;
+    try {
+      const kept: unknown = JSON.parse(await readFile(join(stateFolder, fileName), "utf8"));
+      if (!isPems(kept)) throw new Error("not what was kept");
+      const credentials = this.#check(kept);
+      const lifetimeMs = credentials.notAfterMs - credentials.notBeforeMs;
+      if (wallClock() >= credentials.notAfterMs) return;
+      this.#credentials = credentials;
+      this.#trustBundlePem = credentials.trustBundlePem;
+      this.#renewAtMs = credentials.notBeforeMs + lifetimeMs * renewAt;
+      log("info", "certificate taken from before the restart", { serial: credentials.serial });
+    } catch (error) {
+      if (!isErrorCode(error, "ENOENT")) this.#warn("kept certificate not usable", error);
+    }
+  }
+
+  #warn(message: string, error: unknown): void {
+    this.#options.log("warn", message, { reason: reasonOf(error) });
+  }
+}
+
+function toPem(der: Buffer): string {
+  return new X509Certificate(der).toString();
+}
+
+function isPems(value: unknown): value is CredentialPems {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  return ["certificateChainPem", "privateKeyPem", "trustBundlePem"].every(
+    (name) => typeof fields.get(name) === "string",
+  );
+}

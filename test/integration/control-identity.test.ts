@@ -1,0 +1,280 @@
+/** A workload's way to its certificate over real sockets, and every way in which it must not get one. */
+
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
+import { Server, status } from "@grpc/grpc-js";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { bindServer } from "../../control-plane/grpc-server.ts";
+import { RotatingServerCredentials } from "../../control-plane/identity/server-credentials.ts";
+import { Identity } from "../../proto/load.ts";
+import { buildCertificateRequest } from "../../sidecar/identity/certificate-request.ts";
+import type { Credentials } from "../../sidecar/identity/credentials.ts";
+import { type IdentityOptions, startIdentity } from "../../sidecar/identity/identity-client.ts";
+import { issueCertificate } from "../../sidecar/identity/issue.ts";
+import { TestAuthority, workloadId } from "../support/authority.ts";
+import { makeRoot } from "../support/certificates.ts";
+import { eventually } from "../support/eventually.ts";
+
+let ca: TestAuthority;
+let folder: string;
+let stop: AbortController;
+
+beforeEach(async () => {
+  ca = await TestAuthority.open();
+  folder = await mkdtemp(join(tmpdir(), "tulle-workload-"));
+  stop = new AbortController();
+});
+afterEach(async () => {
+  stop.abort();
+  await ca[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const ask = (token: string, changes: { address?: string; trustBundlePem?: string } = {}) =>
+  issueCertificate({
+    address: changes.address ?? ca.address,
+    controlPlaneIdentity: ca.controlPlaneIdentity,
+    trustBundlePem: changes.trustBundlePem ?? ca.authority.trustBundlePem,
+    requestDer: buildCertificateRequest(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey),
+    token,
+    signal: stop.signal,
+  });
+
+async function workload(serviceAccount: string, changes: Partial<IdentityOptions> = {}): Promise<IdentityOptions> {
+  const tokenFile = join(folder, "token");
+  await writeFile(tokenFile, await ca.token(serviceAccount));
+  return {
+    spiffeId: workloadId(serviceAccount),
+    addresses: [ca.address],
+    controlPlaneIdentity: ca.controlPlaneIdentity,
+    tokenFile,
+    trustBundleFile: ca.trustBundleFile,
+    stateFolder: folder,
+    wallClock: Date.now,
+    random: () => 0.5,
+    log: () => {},
+    trustBundleCheckMs: 20,
+    retry: { initialDelayMs: 5, maxDelayMs: 20 },
+    ...changes,
+  };
+}
+
+describe("a token is refused", () => {
+  it.each([
+    ["that nobody gave out", () => Promise.resolve("made-up"), status.UNAUTHENTICATED, "token_unknown"],
+    ["that is empty", () => Promise.resolve(""), status.UNAUTHENTICATED, "token_unknown"],
+    ["that is a path", () => Promise.resolve("../ca/root.pem"), status.UNAUTHENTICATED, "token_unknown"],
+    [
+      "that has expired",
+      () => ca.token("orders", { expiresAt: new Date(Date.now() - 1).toISOString() }),
+      status.UNAUTHENTICATED,
+      "token_expired",
+    ],
+    [
+      "with an unreadable date",
+      () => ca.token("orders", { expiresAt: "soon" }),
+      status.UNAUTHENTICATED,
+      "token_expired",
+    ],
+    ["for another audience", () => ca.token("orders", { audience: "vault" }), status.UNAUTHENTICATED, "token_audience"],
+    [
+      "of a namespace that is no name",
+      () => ca.token("orders", { namespace: "shop/sa/payments" }),
+      status.UNAUTHENTICATED,
+      "token_identity",
+    ],
+    [
+      "of a pod that is known elsewhere",
+      () => ca.token("orders", { podIP: "10.1.2.3" }),
+      status.PERMISSION_DENIED,
+      "caller_address",
+    ],
+    ["that can't be reviewed", () => ca.token("orders", { pod: 7 }), status.UNAVAILABLE, "review_failed"],
+  ])("%s", async (_, token, code, outcome) => {
+    await ca.serve({ checkCallerAddress: true });
+    await expect(ask(await token())).rejects.toMatchObject({ code });
+    expect(ca.outcomes).toEqual([outcome]);
+    const line = ca.log.find(({ message }) => message === "certificate refused");
+    expect(line?.fields).toEqual({ reason: outcome, caller: "127.0.0.1" });
+  });
+
+  it("once its pod is gone", async () => {
+    await ca.serve();
+    const token = await ca.token("orders");
+    await ask(token);
+    await rm(join(ca.folder, "tokens"), { recursive: true });
+    await expect(ask(token)).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+  });
+});
+
+describe("an issued certificate", () => {
+  it("leaves a line with identity, serial and pod, and no secret", async () => {
+    await ca.serve({ checkCallerAddress: true });
+    const token = await ca.token("orders", { podIP: "127.0.0.1" });
+    await ask(token);
+    expect(ca.outcomes).toEqual(["issued"]);
+    expect(ca.log).toHaveLength(1);
+    expect(ca.log[0]).toMatchObject({
+      message: "certificate issued",
+      fields: { identity: workloadId("orders"), pod: "orders-1", caller: "127.0.0.1" },
+    });
+    expect(ca.log[0]?.fields["serial"]).toMatch(/^[0-9A-F]{20,34}$/);
+    expect(JSON.stringify(ca.log)).not.toContain(token);
+  });
+});
+
+describe("the token is not shown", () => {
+  async function impostor(credentials: RotatingServerCredentials): Promise<{ address: string; asked: () => number }> {
+    let asked = 0;
+    const server = new Server();
+    server.addService(Identity.service, {
+      Issue: (_call: unknown, callback: (error: Error) => void) => {
+        asked++;
+        callback(new Error("got you"));
+      },
+    });
+    const port = await bindServer(server, "127.0.0.1", 0, credentials);
+    stop.signal.addEventListener("abort", () => server.forceShutdown());
+    return { address: `127.0.0.1:${port}`, asked: () => asked };
+  }
+
+  it("to a workload that plays the control plane", async () => {
+    const { address, asked } = await impostor(
+      new RotatingServerCredentials("anonymous", ca.credentials(workloadId("evil"))),
+    );
+    await expect(ask("secret", { address })).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    expect(asked()).toBe(0);
+  });
+
+  it("to a server of another root", async () => {
+    const { address, asked } = await impostor(new RotatingServerCredentials("anonymous", ca.serverCertificate));
+    await expect(ask("secret", { address, trustBundlePem: makeRoot().pem })).rejects.toMatchObject({
+      code: status.UNAVAILABLE,
+    });
+    expect(asked()).toBe(0);
+  });
+});
+
+it("speaks no TLS before 1.3", async () => {
+  await ca.serve();
+  const socket = connectTls({
+    host: "127.0.0.1",
+    port: Number(ca.address.split(":")[1]),
+    ca: ca.authority.trustBundlePem,
+    maxVersion: "TLSv1.2",
+    ALPNProtocols: ["h2"],
+    checkServerIdentity: () => undefined,
+  });
+  const [error] = (await once(socket, "error")) as [Error];
+  expect(error.message).toMatch(/protocol version/i);
+});
+
+describe("a workload", () => {
+  it("waits for a control plane that comes later, and for its token", async () => {
+    await ca.serve();
+    const { address } = ca;
+    await ca.stop();
+    const warnings: string[] = [];
+    const options = await workload("orders", {
+      addresses: [address],
+      log: (_level, message) => warnings.push(message),
+    });
+    const starting = startIdentity(options, stop.signal);
+    await eventually(() => warnings.length > 1);
+    await ca.serve();
+    const identity = await starting;
+    expect(identity.current().notAfterMs).toBeGreaterThan(Date.now() + 23 * 3_600_000);
+  });
+
+  it("takes no certificate with another name than its own", async () => {
+    await ca.serve();
+    const reasons: unknown[] = [];
+    const options = await workload("orders", {
+      spiffeId: workloadId("payments"),
+      log: (_level, _message, fields) => reasons.push(fields?.["reason"]),
+    });
+    startIdentity(options, stop.signal).catch(() => {});
+    await eventually(() => reasons.length > 0);
+    expect(reasons[0]).toBe(`the certificate is that of ${workloadId("orders")}, not of ${workloadId("payments")}`);
+  });
+
+  it("renews at 70 % of the lifetime, with a new key, while the former is still valid", async () => {
+    await using short = await TestAuthority.open({ leafLifetimeMs: 3_000, folder: ca.folder });
+    await short.serve();
+    const identity = await startIdentity(await workload("orders", { addresses: [short.address] }), stop.signal);
+    const first = identity.current();
+    const renewed = await new Promise<Credentials>((resolve) => identity.onChange(resolve));
+    expect(Date.now()).toBeLessThan(first.notAfterMs);
+    expect(renewed.serial).not.toBe(first.serial);
+    expect(renewed.privateKeyPem).not.toBe(first.privateKeyPem);
+    expect(renewed.notAfterMs).toBeGreaterThan(first.notAfterMs);
+    expect(identity.current()).toBe(renewed);
+  });
+
+  it("serves on with its certificate while it can't be renewed, and renews once it can", async () => {
+    await using short = await TestAuthority.open({ leafLifetimeMs: 3_000, folder: ca.folder });
+    await short.serve();
+    const warnings: string[] = [];
+    const options = await workload("orders", {
+      addresses: [short.address],
+      log: (_level, message) => warnings.push(message),
+    });
+    const identity = await startIdentity(options, stop.signal);
+    const first = identity.current();
+    await short.stop();
+    await eventually(() => warnings.includes("certificate not issued"));
+    expect(identity.current()).toBe(first);
+    await short.serve();
+    await eventually(() => identity.current() !== first);
+  });
+
+  it("needs no control plane after a restart", async () => {
+    await ca.serve();
+    const options = await workload("orders");
+    const before = (await startIdentity(options, stop.signal)).current();
+    await ca.stop();
+    const after = (await startIdentity(options, stop.signal)).current();
+    expect(after).toEqual(before);
+    expect((await stat(join(folder, "credentials.json"))).mode & 0o777).toBe(0o600);
+  });
+
+  it("asks anew where what it kept is damaged, expired or another's", async () => {
+    await ca.serve();
+    const options = await workload("orders");
+    const first = (await startIdentity(options, stop.signal)).current();
+    const kept = join(folder, "credentials.json");
+    const good = await readFile(kept, "utf8");
+    for (const spoil of [
+      () => writeFile(kept, good.slice(0, 200)),
+      () => writeFile(kept, JSON.stringify({ ...ca.credentials(workloadId("payments")) })),
+      () =>
+        writeFile(
+          kept,
+          JSON.stringify({ ...ca.credentials(workloadId("orders")), privateKeyPem: first.privateKeyPem }),
+        ),
+    ]) {
+      await spoil();
+      const next = (await startIdentity(options, stop.signal)).current();
+      expect(next.serial).not.toBe(first.serial);
+    }
+    await writeFile(kept, good);
+    const late = { ...options, wallClock: () => first.notAfterMs };
+    expect((await startIdentity(late, stop.signal)).current().serial).not.toBe(first.serial);
+  });
+
+  it("takes up a new trust bundle when the file changes, and no half of one", async () => {
+    await ca.serve();
+    const identity = await startIdentity(await workload("orders"), stop.signal);
+    const seen: string[] = [];
+    identity.onChange(({ trustBundlePem }) => seen.push(trustBundlePem));
+    const both = ca.authority.trustBundlePem + makeRoot().pem;
+    await writeFile(ca.trustBundleFile, both.slice(0, 500));
+    await writeFile(ca.trustBundleFile, both);
+    await eventually(() => identity.current().trustBundlePem === both);
+    expect(seen).toEqual([both]);
+  });
+});

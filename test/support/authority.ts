@@ -1,0 +1,159 @@
+/** A real certificate authority and its gRPC service on a port of their own, in a folder that goes with the test. */
+
+import { createHash, createPublicKey, generateKeyPairSync, randomUUID, X509Certificate } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bindServer, closeServer, createGrpcServer } from "../../control-plane/grpc-server.ts";
+import { CertificateAuthority } from "../../control-plane/identity/authority.ts";
+import { type IdentityServiceOptions, identityService } from "../../control-plane/identity/identity-service.ts";
+import {
+  controlPlaneIdentity,
+  issueOwnCertificate,
+  keepOwnCertificateFresh,
+} from "../../control-plane/identity/own-certificate.ts";
+import { openRoot } from "../../control-plane/identity/root.ts";
+import { RotatingServerCredentials, type ServerCertificate } from "../../control-plane/identity/server-credentials.ts";
+import { FolderTokens } from "../../control-plane/identity/tokens.ts";
+import { Identity } from "../../proto/load.ts";
+import {
+  type Credentials,
+  readCredentials,
+  type Identity as WorkloadIdentity,
+} from "../../sidecar/identity/credentials.ts";
+import type { LogFields } from "../../system/log.ts";
+
+export const trustDomain = "cluster.local";
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+export class TestAuthority implements AsyncDisposable {
+  readonly folder: string;
+  readonly authority: CertificateAuthority;
+  readonly trustBundleFile: string;
+  readonly log: LogLine[] = [];
+  readonly outcomes: string[] = [];
+  #port = 0;
+  #close: () => Promise<void> = () => Promise.resolve();
+
+  private constructor(folder: string, authority: CertificateAuthority) {
+    this.folder = folder;
+    this.authority = authority;
+    this.trustBundleFile = join(folder, "trust-bundle.pem");
+  }
+
+  static async open(options: { leafLifetimeMs?: number; folder?: string } = {}): Promise<TestAuthority> {
+    const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "tulle-ca-")));
+    const root = await openRoot(join(folder, "ca"), trustDomain, Date.now());
+    const { leafLifetimeMs = 24 * 3_600_000 } = options;
+    const test = new TestAuthority(folder, new CertificateAuthority(root, { leafLifetimeMs, wallClock: Date.now }));
+    await mkdir(join(folder, "tokens"), { recursive: true });
+    await writeFile(test.trustBundleFile, test.authority.trustBundlePem);
+    return test;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  async serve(options: Partial<IdentityServiceOptions> & { port?: number } = {}): Promise<void> {
+    const server = createGrpcServer({ maxReceivedBytes: 65_536, maxStreamsPerConnection: 100 });
+    server.addService(
+      Identity.service,
+      identityService({
+        authority: this.authority,
+        tokens: new FolderTokens(join(this.folder, "tokens"), Date.now),
+        trustDomain,
+        checkCallerAddress: false,
+        wallClock: Date.now,
+        log: (level, message, fields = {}) => this.log.push({ level, message, fields }),
+        count: (outcome) => this.outcomes.push(outcome),
+        ...options,
+      }),
+    );
+    const certificate = issueOwnCertificate(this.authority, trustDomain);
+    const credentials = new RotatingServerCredentials("anonymous", certificate);
+    const stop = new AbortController();
+    const rotate = (next: ServerCertificate) => credentials.rotate(next);
+    keepOwnCertificateFresh(this.authority, trustDomain, Date.now, certificate, rotate, stop.signal);
+    this.#port = await bindServer(server, "127.0.0.1", options.port ?? this.#port, credentials);
+    this.#close = () => {
+      stop.abort();
+      return closeServer(server, 0);
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.#close();
+    this.#close = () => Promise.resolve();
+  }
+
+  /** A token for that pod, and what describes it, with fields of it changed. */
+  async token(serviceAccount: string, changes: Record<string, unknown> = {}): Promise<string> {
+    const token = randomUUID();
+    const kept = { namespace: "shop", serviceAccount, pod: `${serviceAccount}-1`, audience: "tulle", ...changes };
+    const name = createHash("sha256").update(token).digest("hex");
+    await writeFile(join(this.folder, "tokens", `${name}.json`), JSON.stringify(kept), { mode: 0o600 });
+    return token;
+  }
+
+  credentials(identity: string): Credentials {
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const publicKeyDer = createPublicKey(privateKey).export({ type: "spki", format: "der" });
+    const { certificateDer } = this.authority.certify(publicKeyDer, identity);
+    const read = readCredentials({
+      certificateChainPem: new X509Certificate(certificateDer).toString(),
+      privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      trustBundlePem: this.authority.trustBundlePem,
+    });
+    if (!read.ok) throw new Error(read.error);
+    return read.value.credentials;
+  }
+
+  get serverCertificate() {
+    return issueOwnCertificate(this.authority, trustDomain);
+  }
+
+  get controlPlaneIdentity(): string {
+    return controlPlaneIdentity(trustDomain);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+export function workloadId(serviceAccount: string, namespace = "shop"): string {
+  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+}
+
+/** An identity that a test rotates by hand. */
+export class HandIdentity implements WorkloadIdentity {
+  readonly spiffeId: string;
+  #credentials: Credentials;
+  readonly #listeners = new Set<(credentials: Credentials) => void>();
+
+  constructor(spiffeId: string, credentials: Credentials) {
+    this.spiffeId = spiffeId;
+    this.#credentials = credentials;
+  }
+
+  current(): Credentials {
+    return this.#credentials;
+  }
+
+  onChange(listener: (credentials: Credentials) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  rotate(credentials: Credentials): void {
+    this.#credentials = credentials;
+    for (const listener of this.#listeners) listener(credentials);
+  }
+}
