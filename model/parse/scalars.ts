@@ -1,0 +1,128 @@
+/** The scalar values of resources: numbers, texts, durations, Kubernetes names. */
+
+import { durationPattern, formatDuration, parseDuration } from "../duration.ts";
+import { compileRegex } from "../regex.ts";
+import { Schema, show } from "./schema.ts";
+
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+export function integer(range: Range): Schema<number> {
+  return new Schema<number>({ type: "integer", minimum: range.min, maximum: range.max }, (value, at) => {
+    if (typeof value !== "number" || !Number.isInteger(value))
+      return at.fail(`must be a whole number, got ${show(value)}`);
+    const problem = outside(range, value, String);
+    return problem === undefined ? value : at.fail(problem);
+  });
+}
+
+/** Also with a fraction. */
+export function number(range: Range): Schema<number> {
+  return new Schema<number>({ type: "number", minimum: range.min, maximum: range.max }, (value, at) => {
+    if (typeof value !== "number" || Number.isNaN(value)) return at.fail(`must be a number, got ${show(value)}`);
+    const problem = outside(range, value, String);
+    return problem === undefined ? value : at.fail(problem);
+  });
+}
+
+export function boolean(): Schema<boolean> {
+  return new Schema<boolean>({ type: "boolean" }, (value, at) => {
+    return typeof value === "boolean" ? value : at.fail(`must be true or false, got ${show(value)}`);
+  });
+}
+
+/** Written as GEP-2257 says, read as milliseconds; the bounds are in ms too. */
+export function duration(range: Range): Schema<number> {
+  return new Schema<number>(
+    { type: "string", pattern: durationPattern },
+    (value, at) => {
+      // A bare 10 would be seconds to some and milliseconds to others.
+      const ms = parseDuration(typeof value === "string" ? value : "");
+      if (!ms.ok) return at.fail(`must be a duration such as 1h30m, 10s or 500ms, got ${show(value)}`);
+      const problem = outside(range, ms.value, formatDuration);
+      return problem === undefined ? ms.value : at.fail(problem);
+    },
+    { write: formatDuration },
+  );
+}
+
+/** As `duration`, and `0s` turns the thing off: undefined. */
+export function limit(range: Range): Schema<number | undefined> {
+  const least = formatDuration(range.min);
+  const cel = { rule: `duration(self) == duration('0s') || duration(self) >= duration('${least}')` };
+  return new Schema<number | undefined>(
+    { type: "string", pattern: durationPattern, "x-kubernetes-validations": [cel] },
+    (value, at) => {
+      const ms = duration({ min: 0, max: range.max }).read(value, at);
+      if (ms === undefined || ms === 0) return undefined;
+      const problem = outside(range, ms, formatDuration);
+      return problem === undefined ? ms : at.fail(problem);
+    },
+    { write: formatDuration },
+  );
+}
+
+interface TextOptions {
+  readonly pattern?: string;
+  /** What the pattern stands for: `a DNS label`. */
+  readonly says?: string;
+  readonly minLength?: number;
+  readonly maxLength: number;
+}
+
+export function text({ pattern, says, minLength = 1, maxLength }: TextOptions): Schema<string> {
+  const regex = pattern === undefined ? undefined : new RegExp(pattern);
+  return new Schema<string>({ type: "string", minLength, maxLength, ...(pattern && { pattern }) }, (value, at) => {
+    if (typeof value !== "string") return at.fail(`must be a text, got ${show(value)}`);
+    if (value.length < minLength) return at.fail("must not be empty");
+    if (value.length > maxLength) return at.fail(`must have at most ${maxLength} characters, got ${value.length}`);
+    if (regex !== undefined && !regex.test(value)) return at.fail(`must be ${says}, got ${show(value)}`);
+    return value;
+  });
+}
+
+/** A regular expression in RE2 syntax. */
+export function regex(): Schema<string> {
+  return new Schema<string>({ type: "string", minLength: 1, maxLength: 1024 }, (value, at) => {
+    if (typeof value !== "string") return at.fail(`must be a text, got ${show(value)}`);
+    const compiled = compileRegex(value);
+    return compiled.ok ? value : at.fail(compiled.error);
+  });
+}
+
+const dnsLabel = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+
+/** The name of a Service or a namespace (RFC 1123 label). */
+export function labelName(): Schema<string> {
+  return text({ pattern: `^${dnsLabel}$`, maxLength: 63, says: "a name of lower-case letters, digits and dashes" });
+}
+
+/** The name of most other objects (RFC 1123 subdomain). */
+export function objectName(): Schema<string> {
+  return text({
+    pattern: `^${dnsLabel}(\\.${dnsLabel})*$`,
+    maxLength: 253,
+    says: "a name of lower-case letters, digits, dashes and dots",
+  });
+}
+
+/** A header field's name, read in lower case (RFC 9110, section 5.1). */
+export function headerName(): Schema<string> {
+  return text({
+    pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+    maxLength: 256,
+    says: "the name of a header",
+  }).map((name) => name.toLowerCase());
+}
+
+export function port(): Schema<number> {
+  return integer({ min: 1, max: 65_535 });
+}
+
+function outside(range: Range, value: number, write: (value: number) => string): string | undefined {
+  if (value < range.min) return `must be at least ${write(range.min)}, got ${write(value)}`;
+  if (value > range.max) return `must be at most ${write(range.max)}, got ${write(value)}`;
+  return undefined;
+}

@@ -1,0 +1,260 @@
+/**
+ * A small language for what users may write. One definition does two things: it reads a value, collecting every error with
+ * its path, and it gives the structural OpenAPI schema that a CustomResourceDefinition needs for the same value.
+ *
+ * It knows nothing of any resource; the definitions are in the files beside it.
+ */
+
+import { err, type FieldError, ok, type Result } from "../result.ts";
+import { suggest } from "./suggest.ts";
+
+/** Plain JSON. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
+
+/** A structural schema as in https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/ */
+export type OpenApiSchema = { readonly [keyword: string]: Json };
+
+/** Where a value stands in the object, and where to complain about it. */
+export class Place {
+  readonly path: string;
+  readonly #errors: FieldError[];
+
+  constructor(path: string, errors: FieldError[]) {
+    this.path = path;
+    this.#errors = errors;
+  }
+
+  field(name: string): Place {
+    const step = /^[A-Za-z_][A-Za-z0-9_-]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+    return new Place(this.path === "" ? step.replace(/^\./, "") : this.path + step, this.#errors);
+  }
+
+  item(index: number): Place {
+    return new Place(`${this.path}[${index}]`, this.#errors);
+  }
+
+  /** Returns undefined, so that a reader can `return at.fail(…)`. */
+  fail(message: string): undefined {
+    this.#errors.push({ path: this.path, message });
+    return undefined;
+  }
+
+  get errorCount(): number {
+    return this.#errors.length;
+  }
+}
+
+/** What holds across the fields of a value. */
+export interface Rule<T> {
+  /** The same in CEL (https://kubernetes.io/docs/reference/using-api/cel/), for the API server. */
+  readonly cel: string;
+  /** One sentence for the API server to say, which can't name the values. */
+  readonly says: string;
+  /** The field to blame. */
+  readonly field: string;
+  /** What is wrong, or undefined. */
+  readonly find: (value: T) => string | undefined;
+}
+
+interface SchemaOptions<T> {
+  /** What an absent or null value means; without it, it is an error. */
+  readonly absent?: { readonly value: T };
+  /** The inverse of reading, for showing defaults. A method, so that a schema of a narrower type is one of a wider. */
+  write?(value: NonNullable<T>): Json;
+}
+
+export class Schema<T> {
+  readonly openApi: OpenApiSchema;
+  readonly #read: (value: unknown, at: Place) => T | undefined;
+  readonly #options: SchemaOptions<T>;
+
+  /** `read` returns undefined after it has reported an error. */
+  constructor(
+    openApi: OpenApiSchema,
+    read: (value: unknown, at: Place) => T | undefined,
+    options: SchemaOptions<T> = {},
+  ) {
+    this.openApi = openApi;
+    this.#read = read;
+    this.#options = options;
+  }
+
+  get required(): boolean {
+    return this.#options.absent === undefined;
+  }
+
+  /** The value read; undefined where it is absent, or where an error was reported. */
+  read(value: unknown, at: Place): T | undefined {
+    if (value !== undefined && value !== null) return this.#read(value, at);
+    const { absent } = this.#options;
+    return absent === undefined ? at.fail("is required") : absent.value;
+  }
+
+  /** All of a value, from its root. */
+  parse(value: unknown, path = ""): Result<T, FieldError[]> {
+    const errors: FieldError[] = [];
+    const read = this.read(value, new Place(path, errors));
+    return errors.length > 0 ? err(errors) : ok(read as T);
+  }
+
+  optional(): Schema<T | undefined> {
+    return new Schema<T | undefined>(this.openApi, this.#read, { absent: { value: undefined } });
+  }
+
+  /** With a default. It is told in the description, and not left to the API server: objects stay as they were written. */
+  or(value: T): Schema<T> {
+    const { description = "" } = this.openApi;
+    const says = `${description as string}${this.#tellDefault(value)}`.trim();
+    const openApi = says === "" ? this.openApi : { ...this.openApi, description: says };
+    return new Schema<T>(openApi, this.#read, { ...this.#options, absent: { value } });
+  }
+
+  /** One plain sentence for `kubectl explain`. */
+  describe(description: string): Schema<T> {
+    return new Schema<T>({ ...this.openApi, description }, this.#read, this.#options);
+  }
+
+  /** Makes something else of a value that was read without an error. `undefined` again means that it reported one. */
+  map<U>(make: (value: T, at: Place) => U | undefined): Schema<U> {
+    return new Schema<U>(this.openApi, (value, at) => {
+      const errorsBefore = at.errorCount;
+      const read = this.read(value, at);
+      return at.errorCount > errorsBefore ? undefined : make(read as T, at);
+    });
+  }
+
+  check(rule: Rule<T>): Schema<T> {
+    const validation = { rule: rule.cel, fieldPath: `.${rule.field}`, message: rule.says };
+    const others = this.openApi["x-kubernetes-validations"];
+    const validations = Array.isArray(others) ? [...(others as readonly Json[]), validation] : [validation];
+    return new Schema<T>({ ...this.openApi, "x-kubernetes-validations": validations }, (value, at) => {
+      const errorsBefore = at.errorCount;
+      const read = this.read(value, at);
+      if (at.errorCount > errorsBefore) return undefined;
+      const problem = rule.find(read as T);
+      return problem === undefined ? read : at.field(rule.field).fail(problem);
+    });
+  }
+
+  /** Nothing for objects, whose fields tell their own, and for empty lists. */
+  #tellDefault(value: T): string {
+    if (value === undefined || value === null) return "";
+    const written: unknown = this.#options.write?.(value) ?? value;
+    if (Array.isArray(written)) return written.length === 0 ? "" : ` Default: ${written.join(", ")}.`;
+    if (typeof written === "object") return "";
+    return ` Default: ${typeof written === "string" ? written : JSON.stringify(written)}.`;
+  }
+}
+
+type Shape = Readonly<Record<string, Schema<unknown>>>;
+type Fields<S extends Shape> = { readonly [K in keyof S]: S[K] extends Schema<infer T> ? T : never };
+
+/** An object with these fields and no others. */
+export function object<const S extends Shape>(shape: S): Schema<Fields<S>> {
+  const fields = Object.entries(shape);
+  const known = fields.filter(([, schema]) => schema.openApi !== nothing);
+  const names = known.map(([name]) => name);
+  const openApi: OpenApiSchema = {
+    type: "object",
+    properties: Object.fromEntries(known.map(([name, schema]) => [name, schema.openApi])),
+    ...given({ required: nonEmpty(fields.filter(([, schema]) => schema.required).map(([name]) => name)) }),
+  };
+  return new Schema<Fields<S>>(openApi, (value, at) => {
+    if (!isRecord(value)) return at.fail(`must be an object, got ${show(value)}`);
+    for (const name of Object.keys(value)) {
+      if (!Object.hasOwn(shape, name)) at.field(name).fail(unknown("unknown field", name, names));
+    }
+    const read = fields.map(([name, schema]) => {
+      const own = Object.hasOwn(value, name) ? value[name] : undefined;
+      return [name, schema.read(own, at.field(name))] as const;
+    });
+    return Object.fromEntries(read) as Fields<S>;
+  });
+}
+
+interface ListOptions<T> {
+  readonly min?: number;
+  readonly max: number;
+  /** What two items may not have in common, and how to name it. */
+  readonly unique?: (item: T) => string;
+}
+
+export function list<T>(item: Schema<T>, options: ListOptions<T>): Schema<readonly T[]> {
+  const { min = 0, max, unique } = options;
+  const openApi = { type: "array", items: item.openApi, ...(min > 0 && { minItems: min }), maxItems: max };
+  return new Schema<readonly T[]>(openApi, (value, at) => {
+    if (!Array.isArray(value)) return at.fail(`must be a list, got ${show(value)}`);
+    if (value.length < min)
+      return at.fail(`must have at least ${min} ${min === 1 ? "item" : "items"}, got ${value.length}`);
+    if (value.length > max) return at.fail(`must have at most ${max} items, got ${value.length}`);
+    const errorsBefore = at.errorCount;
+    const items = value.map((one: unknown, index) => item.read(one, at.item(index))) as T[];
+    if (at.errorCount === errorsBefore && unique !== undefined) refuseDoubles(items.map(unique), at);
+    return items;
+  });
+}
+
+function refuseDoubles(keys: readonly string[], at: Place): void {
+  const first = new Map<string, number>();
+  for (const [index, key] of keys.entries()) {
+    const earlier = first.get(key);
+    if (earlier === undefined) first.set(key, index);
+    else at.item(index).fail(`${key} is there twice, see ${at.path}[${earlier}]`);
+  }
+}
+
+/** `a`, `b` and `c` written as `A`, `B` and `C`: users' names to ours. */
+export function oneOf<const V extends string>(values: Readonly<Record<string, V>> | readonly V[]): Schema<V> {
+  const byName = new Map<string, V>(isList(values) ? values.map((value) => [value, value]) : Object.entries<V>(values));
+  const names = [...byName.keys()];
+  return new Schema<V>(
+    { type: "string", enum: names },
+    (value, at) => {
+      if (typeof value !== "string") return at.fail(`must be one of ${names.join(", ")}, got ${show(value)}`);
+      return (
+        byName.get(value) ?? at.fail(unknown(`must be one of ${names.join(", ")}, got ${show(value)}`, value, names))
+      );
+    },
+    { write: (value) => names.find((name) => byName.get(name) === value) ?? value },
+  );
+}
+
+const nothing: OpenApiSchema = {};
+
+/** A place where nothing may stand, because of what `message` says: better than "unknown field" where many would try. */
+export function refused(message: string): Schema<undefined> {
+  return new Schema<undefined>(nothing, (_, at) => at.fail(message), { absent: { value: undefined } });
+}
+
+/** An object without the fields that are undefined. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** A value as an error quotes it: short, on one line. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = typeof value === "number" ? `${value}` : (JSON.stringify(value) ?? typeof value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+function unknown(complaint: string, name: string, known: readonly string[]): string {
+  const nearest = suggest(name, known);
+  if (nearest !== undefined) return `${complaint}, did you mean ${nearest}?`;
+  return complaint.startsWith("unknown") ? `${complaint}, known are ${known.join(", ")}` : complaint;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isList<V>(values: object | readonly V[]): values is readonly V[] {
+  return Array.isArray(values);
+}
+
+function nonEmpty<T>(items: readonly T[]): readonly T[] | undefined {
+  return items.length > 0 ? items : undefined;
+}
