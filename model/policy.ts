@@ -3,6 +3,8 @@
  * An absent field means "off". What users write, and its defaults, is in the parsers beside this file.
  */
 
+import type { RouteMatch } from "./resources.ts";
+
 /** What may be retried. Names as users write them; HTTP statuses as strings. */
 export type RetryCondition =
   | "connect-failure"
@@ -89,4 +91,48 @@ export interface CircuitBreakerPolicy {
   readonly maxRequests?: number;
   readonly maxConnections?: number;
   readonly maxPendingRequests?: number;
+}
+
+/** How the requests to one Service are spread over others. */
+export interface TrafficSplit {
+  /** The Service that is dialled, in the policy's namespace. */
+  readonly service: string;
+  /** One of its ports; absent: all. */
+  readonly port?: number;
+  /** Tried in order before `backends`: a request that matches goes to the backends of that entry. */
+  readonly match: readonly SplitMatch[];
+  readonly backends: readonly SplitBackend[];
+  readonly sticky?: Sticky;
+  readonly mirror?: Mirror;
+}
+
+export interface SplitMatch {
+  readonly match: RouteMatch;
+  readonly backends: readonly SplitBackend[];
+}
+
+export interface SplitBackend {
+  /** Absent: the policy's namespace. Another one needs a ReferenceGrant there. */
+  readonly namespace?: string;
+  readonly service: string;
+  /** Absent: the port that was dialled. */
+  readonly port?: number;
+  /** A share of the sum; 0 is legal, and then the Service may be missing. */
+  readonly weight: number;
+}
+
+/** Where the key is that keeps a client at one backend. A request without it is split by weight. */
+export interface Sticky {
+  readonly by: "header" | "cookie";
+  /** A header's in lower case, a cookie's as it is. */
+  readonly name: string;
+}
+
+/** A copy of some requests for another Service; its answers are dropped. */
+export interface Mirror {
+  readonly namespace?: string;
+  readonly service: string;
+  readonly port?: number;
+  /** 0 to 100. */
+  readonly percent: number;
 }

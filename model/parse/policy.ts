@@ -1,0 +1,76 @@
+/** A policy as a whole object: which kind it is, what it is called, and its spec. */
+
+import { type Policy, type PolicyKind, policyApiVersion } from "../policy-object.ts";
+import { err, type FieldError, ok, type Result } from "../result.ts";
+import { circuitBreakerSpec } from "./circuit-breaker.ts";
+import { retryPolicySpec } from "./retry-policy.ts";
+import { labelName, objectName } from "./scalars.ts";
+import { type OpenApiSchema, Place, type Schema, show } from "./schema.ts";
+import { suggest } from "./suggest.ts";
+import type { Attached } from "./targets.ts";
+import { timeoutPolicySpec } from "./timeout-policy.ts";
+import { trafficSplitSpec } from "./traffic-split.ts";
+
+type Specs = { readonly [K in PolicyKind]: Schema<Attached<Extract<Policy, { kind: K }>["spec"]>> };
+
+const specs: Specs = {
+  CircuitBreaker: circuitBreakerSpec,
+  RetryPolicy: retryPolicySpec,
+  TimeoutPolicy: timeoutPolicySpec,
+  TrafficSplit: trafficSplitSpec,
+};
+
+/** Sorted. */
+export const policyKinds = Object.keys(specs) as readonly PolicyKind[];
+
+export function isPolicyKind(kind: string): kind is PolicyKind {
+  return Object.hasOwn(specs, kind);
+}
+
+/** The structural schema of a kind's `spec`, for its CustomResourceDefinition. */
+export function openApiOf(kind: PolicyKind): OpenApiSchema {
+  return specs[kind].openApi;
+}
+
+/** Reads an object of `tulle.dev`. An absent namespace is `default`, as kubectl has it. `status` and the rest of `metadata` are not looked at. */
+export function parsePolicy(object: unknown): Result<Policy, FieldError[]> {
+  const errors: FieldError[] = [];
+  const root = new Place("", errors);
+  const whole = isRecord(object) ? object : {};
+  if (whole !== object) root.fail(`must be an object, got ${show(object)}`);
+  const { apiVersion, kind } = whole;
+  if (apiVersion !== policyApiVersion) {
+    root.field("apiVersion").fail(`must be ${policyApiVersion}, got ${show(apiVersion)}`);
+  }
+  for (const name of Object.keys(whole)) {
+    if (!topLevel.includes(name)) root.field(name).fail(`unknown field${didYouMean(name, topLevel)}`);
+  }
+  if (typeof kind !== "string" || !isPolicyKind(kind)) {
+    const allowed = `must be one of ${policyKinds.join(", ")}, got ${show(kind)}`;
+    root.field("kind").fail(allowed + (typeof kind === "string" ? didYouMean(kind, policyKinds) : ""));
+    return err(errors);
+  }
+  const { name, namespace } = readMetadata(whole["metadata"], root.field("metadata"));
+  const attached = specs[kind].read(whole["spec"] ?? {}, root.field("spec"));
+  if (errors.length > 0 || attached === undefined) return err(errors);
+  return ok({ kind, namespace, name, ...attached } as Policy);
+}
+
+const topLevel = ["apiVersion", "kind", "metadata", "spec", "status"];
+
+function readMetadata(metadata: unknown, at: Place): { name: string; namespace: string } {
+  const { name, namespace } = isRecord(metadata) ? metadata : {};
+  return {
+    name: objectName().read(name, at.field("name")) ?? "",
+    namespace: labelName().or("default").read(namespace, at.field("namespace")) ?? "",
+  };
+}
+
+function didYouMean(word: string, known: readonly string[]): string {
+  const nearest = suggest(word, known);
+  return nearest === undefined ? "" : `, did you mean ${nearest}?`;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,42 @@
+/** What is legal, and probably not what its author wanted. */
+
+import { formatDuration } from "../duration.ts";
+import type { SplitBackend, TimeoutPolicy, TrafficSplit } from "../policy.ts";
+import type { Policy } from "../policy-object.ts";
+import type { FieldError } from "../result.ts";
+
+/** Warnings about a policy that was read without an error. */
+export function policyWarnings(policy: Policy): FieldError[] {
+  switch (policy.kind) {
+    case "RetryPolicy":
+      if (!policy.spec.retryNonIdempotent) return [];
+      return [
+        {
+          path: "spec.retryNonIdempotent",
+          message: "POST and PATCH may be processed twice; an IdempotencyPolicy on the target would prevent that",
+        },
+      ];
+    case "TimeoutPolicy":
+      return timeoutWarnings(policy.spec);
+    case "TrafficSplit":
+      return splitWarnings(policy.spec);
+    case "CircuitBreaker":
+      return [];
+  }
+}
+
+function timeoutWarnings({ requestMs, perTryMs }: TimeoutPolicy): FieldError[] {
+  if (requestMs === undefined || perTryMs === undefined || perTryMs <= requestMs) return [];
+  const message = `${formatDuration(perTryMs)} is never reached: request ends all tries after ${formatDuration(requestMs)}`;
+  return [{ path: "spec.perTry", message }];
+}
+
+function splitWarnings(split: TrafficSplit): FieldError[] {
+  const lists: (readonly [path: string, backends: readonly SplitBackend[]])[] = [
+    ...split.match.map(({ backends }, index) => [`spec.match[${index}].backends`, backends] as const),
+    ["spec.backends", split.backends],
+  ];
+  return lists
+    .filter(([, backends]) => backends.every(({ weight }) => weight === 0))
+    .map(([path]) => ({ path, message: "all weights are 0: every request is answered with 503" }));
+}

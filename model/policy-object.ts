@@ -1,0 +1,30 @@
+/** Policies as objects: what they are called, what they attach to, and what they say. */
+
+import type { CircuitBreakerPolicy, RetryPolicy, TimeoutPolicy, TrafficSplit } from "./policy.ts";
+
+export const policyApiVersion = "tulle.dev/v1alpha1";
+
+/** What a policy attaches to, in its own namespace. */
+export interface TargetRef {
+  readonly kind: "Service" | "HTTPRoute" | "GRPCRoute";
+  readonly name: string;
+  /** A port of the Service, by name or number, or a rule of the route, by name. */
+  readonly sectionName?: string;
+}
+
+interface PolicyOf<Kind extends string, Spec> {
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly name: string;
+  /** Empty: the default of its namespace. */
+  readonly targets: readonly TargetRef[];
+  readonly spec: Spec;
+}
+
+export type Policy =
+  | PolicyOf<"CircuitBreaker", CircuitBreakerPolicy>
+  | PolicyOf<"RetryPolicy", RetryPolicy>
+  | PolicyOf<"TimeoutPolicy", TimeoutPolicy>
+  | PolicyOf<"TrafficSplit", TrafficSplit>;
+
+export type PolicyKind = Policy["kind"];
