@@ -1,0 +1,127 @@
+/**
+ * Sends spans over OTLP (HTTP, protobuf) with OpenTelemetry's own parts. `span-queue.ts` loads it when it is wanted.
+ * It turns spans into OpenTelemetry's form, and it makes the losses that the SDK keeps to itself count.
+ */
+
+import {
+  createTraceState,
+  type HrTime,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+} from "@opentelemetry/api";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from "@opentelemetry/sdk-trace";
+import type { Span } from "./span.ts";
+import type { ExportOptions, SpanExport, SpanQueue } from "./span-queue.ts";
+import type { TraceContext } from "./trace-context.ts";
+
+/** Connects the queue to the receiver at `options.url`, whether anyone listens there or not. */
+export function openExporter(queue: SpanQueue, options: ExportOptions): SpanExport {
+  const otlp = new OTLPTraceExporter({ url: options.url, timeoutMillis: options.timeoutMs ?? 10_000 });
+  const exporter = new CountingExporter(otlp, queue);
+  const processor = new BatchSpanProcessor({
+    exporter,
+    maxQueueSize: queue.capacity,
+    maxExportBatchSize: Math.min(512, queue.capacity),
+    scheduledDelayMillis: options.batchDelayMs ?? 5_000,
+  });
+  const resource = resourceFromAttributes(options.resource);
+  let closed = false;
+  queue.drainTo({
+    push(span) {
+      if (closed || !exporter.admit()) return queue.drop(1);
+      processor.onEnd(readable(span, resource, options.epochMs));
+    },
+  });
+  return {
+    async close(timeoutMs) {
+      closed = true;
+      // A batch that fails to go out has been counted; what is left to do then is to let go of the connection.
+      await within(
+        timeoutMs,
+        processor.shutdown().catch(() => exporter.shutdown()),
+      );
+    },
+  };
+}
+
+/** `ExportResultCode.SUCCESS` of @opentelemetry/core, which is not a dependency of its own. */
+const exportSucceeded = 0;
+
+/** Knows how many spans the batch processor holds, which it does not tell, and counts those that could not be sent. */
+class CountingExporter implements SpanExporter {
+  readonly #exporter: SpanExporter;
+  readonly #queue: SpanQueue;
+  #held = 0;
+
+  constructor(exporter: SpanExporter, queue: SpanQueue) {
+    this.#exporter = exporter;
+    this.#queue = queue;
+  }
+
+  admit(): boolean {
+    if (this.#held >= this.#queue.capacity) return false;
+    this.#held++;
+    return true;
+  }
+
+  export(spans: ReadableSpan[], done: Parameters<SpanExporter["export"]>[1]): void {
+    this.#held -= spans.length;
+    this.#exporter.export(spans, (result) => {
+      if (result.code !== exportSucceeded) this.#queue.drop(spans.length);
+      done(result);
+    });
+  }
+
+  shutdown(): Promise<void> {
+    return this.#exporter.shutdown();
+  }
+}
+
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([work, timeout]).finally(() => clearTimeout(timer));
+}
+
+const scope = { name: "tulle" };
+
+function readable(span: Span, resource: ReadableSpan["resource"], epochMs: number): ReadableSpan {
+  const context = spanContext(span.context, span.context.spanId, false);
+  const { parentSpanId } = span;
+  const parent = parentSpanId === undefined ? undefined : spanContext(span.context, parentSpanId, span.parentRemote);
+  return {
+    name: span.name,
+    kind: span.kind === "server" ? SpanKind.SERVER : SpanKind.CLIENT,
+    spanContext: () => context,
+    ...(parent === undefined ? {} : { parentSpanContext: parent }),
+    startTime: hrTime(epochMs + span.startMs),
+    endTime: hrTime(epochMs + span.endMs),
+    duration: hrTime(span.endMs - span.startMs),
+    status: { code: span.failed ? SpanStatusCode.ERROR : SpanStatusCode.UNSET },
+    attributes: span.attributes,
+    links: [],
+    events: [],
+    ended: true,
+    resource,
+    instrumentationScope: scope,
+    droppedAttributesCount: 0,
+    droppedEventsCount: 0,
+    droppedLinksCount: 0,
+  };
+}
+
+function spanContext({ traceId, tracestate }: TraceContext, spanId: string, isRemote: boolean): SpanContext {
+  const traceState = tracestate === undefined ? {} : { traceState: createTraceState(tracestate) };
+  return { traceId, spanId, isRemote, traceFlags: TraceFlags.SAMPLED, ...traceState };
+}
+
+function hrTime(ms: number): HrTime {
+  const seconds = Math.floor(ms / 1_000);
+  return [seconds, Math.round((ms - seconds * 1_000) * 1e6)];
+}

@@ -1,0 +1,90 @@
+/**
+ * Recorded spans on their way out: a ring until there is an exporter, and then its batches.
+ *
+ * ```
+ *   layers ─▶ SpanQueue ─▶ BatchSpanProcessor ─▶ OTLPTraceExporter   (the latter two in exporter.ts)
+ * ```
+ *
+ * No request waits for any of it. Memory is bounded at each arrow, and what finds no room is dropped and counted.
+ * Nothing of OpenTelemetry is loaded before `exportSpans` is called.
+ */
+
+import type { Span, SpanSink } from "./span.ts";
+
+/** How many spans wait, at most, in the ring and then in the batch processor: about 1 KiB each. */
+const defaultCapacity = 2_048;
+
+/** Holds spans until there is an exporter, and counts those that it could not keep. */
+export class SpanQueue implements SpanSink {
+  readonly capacity: number;
+  readonly #countDropped: (spans: number) => void;
+  readonly #ring: Span[] = [];
+  #oldest = 0;
+  #sink: SpanSink | undefined;
+
+  constructor(options: { countDropped: (spans: number) => void; capacity?: number }) {
+    this.capacity = options.capacity ?? defaultCapacity;
+    this.#countDropped = options.countDropped;
+  }
+
+  /** Without an exporter the newest spans are kept. */
+  push(span: Span): void {
+    if (this.#sink !== undefined) return this.#sink.push(span);
+    if (this.#ring.length < this.capacity) {
+      this.#ring.push(span);
+      return;
+    }
+    this.#ring[this.#oldest] = span;
+    this.#oldest = (this.#oldest + 1) % this.capacity;
+    this.#countDropped(1);
+  }
+
+  drop(spans: number): void {
+    this.#countDropped(spans);
+  }
+
+  /** Gives away what waits, oldest first, and everything from now on. */
+  drainTo(sink: SpanSink): void {
+    this.#sink = sink;
+    const waiting = [...this.#ring.slice(this.#oldest), ...this.#ring.slice(0, this.#oldest)];
+    this.#ring.length = this.#oldest = 0;
+    for (const span of waiting) sink.push(span);
+  }
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Where traces go, as https://opentelemetry.io/docs/specs/otel/protocol/exporter/ reads the variables. Undefined: nowhere.
+ * Headers, compression, timeout and certificates are read by the exporter itself, from the same family of variables.
+ */
+export function tracesEndpoint(env: Variables): string | undefined {
+  const own = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+  if (own !== undefined && own !== "") return own;
+  const all = env["OTEL_EXPORTER_OTLP_ENDPOINT"];
+  return all === undefined || all === "" ? undefined : `${all.replace(/\/+$/, "")}/v1/traces`;
+}
+
+export interface ExportOptions {
+  /** As `tracesEndpoint` gives it. */
+  readonly url: string;
+  /** What stands on every span: `service.name`, `k8s.pod.name` … */
+  readonly resource: Readonly<Record<string, string>>;
+  /** Unix time in ms at which the sidecar's clock showed 0. */
+  readonly epochMs: number;
+  /** How long a span waits for others to be sent with. Default 5 s. */
+  readonly batchDelayMs?: number;
+  /** How long one export may take, its repetitions included. Default 10 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface SpanExport {
+  /** Sends what waits, for at most that long, and stops. Later spans are dropped. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** Loads the exporter and connects the queue to it. Call it once the sidecar is ready: it takes about 50 ms. */
+export async function exportSpans(queue: SpanQueue, options: ExportOptions): Promise<SpanExport> {
+  const { openExporter } = await import("./exporter.ts");
+  return openExporter(queue, options);
+}

@@ -1,0 +1,173 @@
+import { expect, it } from "vitest";
+import { MeshError } from "../../../model/errors.ts";
+import { type Exchange, type RequestHead, type Service, stack } from "../../../sidecar/net/exchange.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import type { Span } from "../../../sidecar/telemetry/span.ts";
+import { type Tracer, traceRequest, traceTry } from "../../../sidecar/telemetry/trace.ts";
+import { IdSource, readTraceContext } from "../../../sidecar/telemetry/trace-context.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+const callerSpan = "00f067aa0ba902b7";
+
+function tracing(ratio: number, kind: Span["kind"] = "client") {
+  const spans: Span[] = [];
+  const clock = new HandClock(1_000);
+  const tracer: Tracer = {
+    sampler: { ratio, parentBased: true },
+    ids: new IdSource(),
+    clock,
+    sink: { push: (span) => spans.push(span) },
+  };
+  const upstream = new RecordingUpstream();
+  const request = traceRequest({ kind, tracer, service: "shop/orders" });
+  const service = stack([request, traceTry(tracer)], upstream.service);
+  return { spans, clock, tracer, upstream, request, service };
+}
+
+function exchangeWith(traceparent: string, head: Partial<RequestHead> = {}): Exchange {
+  return exchangeOf({ headers: new HeaderFields(["traceparent", traceparent]), ...head });
+}
+
+function answer(upstream: RecordingUpstream, status: number, headers: Record<string, string> = {}): void {
+  upstream.response.head(responseHead(status, headers));
+  upstream.response.endResponse();
+}
+
+it("begins a trace where none came, and its context travels although it is not recorded", () => {
+  const { service, upstream, spans } = tracing(0);
+  service(exchangeOf(), new RecordingCaller());
+  answer(upstream, 200);
+  expect(readTraceContext(upstream.exchange.headers)).toMatchObject({ sampled: false });
+  expect(spans).toEqual([]);
+});
+
+it("passes an unsampled context on untouched, so that the caller's span stays the parent", () => {
+  const { service, upstream, spans } = tracing(1);
+  const traceparent = `00-${traceId}-${callerSpan}-00`;
+  service(exchangeWith(traceparent), new RecordingCaller());
+  answer(upstream, 200);
+  expect(upstream.exchange.headers.all("traceparent")).toEqual([traceparent]);
+  expect(spans).toEqual([]);
+});
+
+it("continues a sampled context: caller ▸ request ▸ try ▸ what goes on", () => {
+  const { service, upstream, spans, clock } = tracing(0);
+  service(exchangeWith(`00-${traceId}-${callerSpan}-01`), new RecordingCaller());
+  clock.advance(25);
+  answer(upstream, 200);
+  const [attempt, request] = spans as [Span, Span];
+  expect(request).toMatchObject({
+    kind: "client",
+    parentSpanId: callerSpan,
+    parentRemote: true,
+    startMs: 1_000,
+    endMs: 1_025,
+  });
+  expect(attempt).toMatchObject({ kind: "client", parentSpanId: request.context.spanId, parentRemote: false });
+  expect(readTraceContext(upstream.exchange.headers)).toEqual({ ...attempt.context });
+  expect(attempt.context.traceId).toBe(traceId);
+});
+
+it("makes the tries of one request siblings, and says which they are and why", () => {
+  const { upstream, spans, tracer, request } = tracing(1);
+  const tryOnce = traceTry(tracer)(upstream.service);
+  const retrying: Service = (exchange, response) => {
+    tryOnce(exchange, new RecordingCaller());
+    exchange.endpoint = "10.0.0.1:8080";
+    upstream.response.abortResponse(new MeshError("connect_failed", "10.0.0.1:8080"));
+    exchange.attempt = 2;
+    exchange.retryReason = "connect-failure";
+    const sink = tryOnce(exchange, response);
+    exchange.endpoint = "[fd00::2]:8080";
+    return sink;
+  };
+  request(retrying)(exchangeOf(), new RecordingCaller());
+  answer(upstream, 200);
+  const [first, second, whole] = spans as [Span, Span, Span];
+  expect([first.parentSpanId, second.parentSpanId]).toEqual([whole.context.spanId, whole.context.spanId]);
+  expect(whole.parentSpanId).toBeUndefined();
+  expect(first).toMatchObject({
+    failed: true,
+    attributes: { "error.type": "connect_failed", "tulle.attempt": 1, "network.peer.address": "10.0.0.1" },
+  });
+  expect(second.attributes).toMatchObject({
+    "tulle.attempt": 2,
+    "tulle.retry_reason": "connect-failure",
+    "http.request.resend_count": 1,
+    "network.peer.address": "fd00::2",
+    "network.peer.port": 8080,
+  });
+  expect(second.failed).toBe(false);
+});
+
+it("describes the request without its query", () => {
+  const { service, upstream, spans } = tracing(1, "server");
+  const exchange = exchangeOf({ method: "POST", path: "/pay?card=4111", authority: "payments.shop:8080" });
+  exchange.peer = "spiffe://demo/ns/shop/sa/orders";
+  exchange.route = "TrafficSplit shop/payments";
+  exchange.backend = "shop/payments-v2";
+  service(exchange, new RecordingCaller());
+  answer(upstream, 503, { "tulle-error": "overloaded" });
+  const whole = spans.at(-1) as Span;
+  expect(whole).toMatchObject({ name: "POST", kind: "server", failed: true });
+  expect(whole.attributes).toEqual({
+    "error.type": "overloaded",
+    "http.request.method": "POST",
+    "http.response.status_code": 503,
+    "server.address": "payments.shop",
+    "server.port": 8080,
+    "tulle.backend": "shop/payments-v2",
+    "tulle.peer": "spiffe://demo/ns/shop/sa/orders",
+    "tulle.route": "TrafficSplit shop/payments",
+    "tulle.service": "shop/orders",
+    "url.path": "/pay",
+    "url.scheme": "http",
+  });
+});
+
+it.each([
+  ["client", 404, true],
+  ["server", 404, false],
+  ["server", 500, true],
+  ["client", 302, false],
+] as const)("marks a %s span with status %i as failed: %s", (kind, status, failed) => {
+  const { upstream, spans, request } = tracing(1, kind);
+  request(upstream.service)(exchangeOf(), new RecordingCaller());
+  answer(upstream, status);
+  expect(spans.map((span) => span.failed)).toEqual([failed]);
+});
+
+it("ends the span of a request that its caller gave up, once", () => {
+  const { service, upstream, spans } = tracing(1);
+  const sink = service(exchangeOf(), new RecordingCaller());
+  sink.abortRequest(new MeshError("upstream_closed", "the caller"));
+  answer(upstream, 200);
+  expect(spans).toHaveLength(2);
+  expect(spans.every((span) => span.failed)).toBe(true);
+});
+
+it("drops a tracestate without a valid traceparent, and carries one that has it", () => {
+  const { service, upstream, spans } = tracing(1);
+  service(
+    exchangeOf({ headers: new HeaderFields(["traceparent", "nonsense", "tracestate", "a=1"]) }),
+    new RecordingCaller(),
+  );
+  expect(upstream.exchange.headers.has("tracestate")).toBe(false);
+  const headers = new HeaderFields(["traceparent", `00-${traceId}-${callerSpan}-01`, "tracestate", "a=1"]);
+  service(exchangeOf({ headers }), new RecordingCaller());
+  expect(upstream.exchange.headers.get("tracestate")).toBe("a=1");
+  answer(upstream, 200);
+  expect(spans.at(-1)?.context.tracestate).toBe("a=1");
+});
+
+it("bounds what a client can put into a span", () => {
+  const { service, upstream, spans } = tracing(1);
+  const long = "x".repeat(50_000);
+  service(exchangeOf({ method: long, path: `/${long}`, authority: `${long}:80` }), new RecordingCaller());
+  answer(upstream, 200);
+  expect(spans.at(-1)?.name).toBe("HTTP");
+  expect(spans.at(-1)?.attributes["http.request.method"]).toBe("_OTHER");
+  expect(JSON.stringify(spans.at(-1)).length).toBeLessThan(5_000);
+});
