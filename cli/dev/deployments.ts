@@ -3,6 +3,7 @@
  * Fields of a cluster that mean nothing here (resources, volumes, affinity …) are passed over, as a newer API server's would be.
  */
 
+import { describe, fieldPath, isRecord, type KubeObject } from "../../control-plane/source/kube-object.ts";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 
 export const annotations = {
@@ -55,34 +56,24 @@ export interface Readiness {
   readonly failureThreshold: number;
 }
 
-/** What the reader knows of an object before it looks closer. */
-export type Fields = Readonly<Record<string, unknown>>;
+type Fields = Readonly<Record<string, unknown>>;
 
-export function isDeployment(object: unknown): object is Fields {
-  return isFields(object) && object["kind"] === "Deployment" && object["apiVersion"] === "apps/v1";
-}
-
-/** Namespace and name as an object gives them, or their defaults. */
-export function readName(object: Fields): { readonly namespace: string; readonly name: string | undefined } {
-  const metadata = fields(object["metadata"]);
-  return { namespace: text(metadata["namespace"]) ?? "default", name: text(metadata["name"]) };
+export function isDeployment(object: KubeObject): boolean {
+  return object.kind === "Deployment" && object.apiVersion === "apps/v1";
 }
 
 /** Reads one Deployment; every field that `tulle dev` can't work with is an error. */
-export function readDeployment(object: Fields): Result<DevDeployment, readonly FieldError[]> {
+export function readDeployment(object: KubeObject): Result<DevDeployment, readonly FieldError[]> {
   const errors: FieldError[] = [];
-  const spec = fields(object["spec"]);
-  const { namespace, name } = readName(object);
-  if (name === undefined) errors.push({ path: "metadata.name", message: "is required" });
+  const spec = fields(object.spec);
+  const { namespace, name } = object.metadata;
   const replicas = spec["replicas"] ?? 1;
-  if (!isCount(replicas))
-    errors.push({
-      path: "spec.replicas",
-      message: `must be a whole number of at least 0, got ${JSON.stringify(replicas)}`,
-    });
   const template = readTemplate(fields(spec["template"]), errors);
-  if (errors.length > 0 || name === undefined || !isCount(replicas)) return err(errors);
-  return ok({ namespace, name, replicas, template });
+  if (!isCount(replicas)) {
+    const message = `must be a whole number of at least 0, got ${describe(replicas)}`;
+    return err([{ path: "spec.replicas", message }, ...errors]);
+  }
+  return errors.length > 0 ? err(errors) : ok({ namespace, name, replicas, template });
 }
 
 function readTemplate(template: Fields, errors: FieldError[]): PodTemplate {
@@ -92,7 +83,7 @@ function readTemplate(template: Fields, errors: FieldError[]): PodTemplate {
   const command = notes[annotations.command];
   if (command === undefined)
     errors.push({
-      path: `spec.template.metadata.annotations["${annotations.command}"]`,
+      path: fieldPath("spec.template.metadata.annotations", annotations.command),
       message: "is required: the command that starts this container as a process, for example: node server.ts",
     });
   const containers = list(spec["containers"]).map(fields);
@@ -115,7 +106,7 @@ function readPort(port: unknown, errors: FieldError[]): readonly ContainerPort[]
   const given = fields(port);
   const containerPort = given["containerPort"];
   if (!isPort(containerPort)) {
-    const message = `must be a port, 1 to 65535, got ${JSON.stringify(containerPort)}`;
+    const message = `must be a port, 1 to 65535, got ${describe(containerPort)}`;
     errors.push({ path: "spec.template.spec.containers[].ports[].containerPort", message });
     return [];
   }
@@ -152,7 +143,7 @@ function readReadiness(
   if (asked === undefined) return undefined;
   const port = isPort(asked) ? asked : ports.find(({ name }) => name === asked)?.containerPort;
   if (port === undefined) {
-    const message = `must be a port or the name of one of the container's, got ${JSON.stringify(asked)}`;
+    const message = `must be a port or the name of one of the container's, got ${describe(asked)}`;
     errors.push({ path: "spec.template.spec.containers[0].readinessProbe", message });
     return undefined;
   }
@@ -177,12 +168,8 @@ function isPort(value: unknown): value is number {
   return isCount(value) && value >= 1 && value <= 65_535;
 }
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function fields(value: unknown): Fields {
-  return isFields(value) ? value : {};
+  return isRecord(value) ? value : {};
 }
 
 function list(value: unknown): readonly unknown[] {

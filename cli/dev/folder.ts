@@ -1,130 +1,65 @@
 /**
- * The Deployments of a folder as they are now. It polls file times instead of listening for events, which editors, WSL mounts
- * and deleted folders make unreliable; the control plane, which has to be quick, watches the same folder by itself.
- *
- * A file that can't be parsed keeps the Deployments it had: the control plane says what is wrong with it.
+ * The Deployments of a folder as they are now. It reads the folder the way the control plane does, and leaves what is wrong
+ * with any other object, or with the YAML itself, for the control plane to say.
  */
 
-import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
-import { parseAllDocuments } from "yaml";
-import { systemErrorCode, UsageError } from "../usage-error.ts";
-import { type DevDeployment, type Fields, isDeployment, readDeployment, readName } from "./deployments.ts";
+import { watchFolders } from "../../control-plane/source/folder.ts";
+import { type KubeObject, objectKey } from "../../control-plane/source/kube-object.ts";
+import { formatProblem } from "../../control-plane/source/problem.ts";
+import type { SourceChange } from "../../control-plane/source/source.ts";
+import { UsageError } from "../usage-error.ts";
+import { type DevDeployment, isDeployment, readDeployment } from "./deployments.ts";
 
 export interface FolderContent {
   /** By `namespace/name`. */
   readonly deployments: ReadonlyMap<string, DevDeployment>;
-  /** `apps.yaml Deployment shop/web spec.replicas: must be …`. */
+  /** `apps.yaml:12 spec.replicas: must be …`. */
+  readonly errors: ReadonlySet<string>;
+}
+
+/** A Deployment that somebody broke keeps what it said before, beside what is wrong with it now. */
+interface Entry {
+  readonly good: DevDeployment | undefined;
   readonly errors: readonly string[];
 }
 
-interface KnownFile {
-  readonly stamp: string;
-  readonly objects: readonly Fields[];
-}
-
-const readable = /\.(ya?ml|json)$/;
-/** Aliases that a document may expand to: enough for people, too few for a bomb. */
-const maxAliasCount = 100;
-
 export class DeploymentFolder {
-  readonly #root: string;
-  readonly #files = new Map<string, KnownFile>();
-  /** What an object said before somebody broke it stays in force. */
-  readonly #lastGood = new Map<string, DevDeployment>();
+  /** Called with the new content after each change. */
+  onChange: (content: FolderContent) => void = () => undefined;
+  readonly #entries = new Map<string, Entry>();
 
-  /** Throws `UsageError` if the folder can't be read. */
-  constructor(root: string) {
-    this.#root = root;
-    listFiles(root);
-  }
-
-  /** Reads what changed since the last call; undefined if nothing did. A folder that is gone for now changes nothing. */
-  poll(): FolderContent | undefined {
-    let paths: readonly string[];
+  /** Watches until `signal` aborts. Throws `UsageError` if the folder can't be read. */
+  static async open(path: string, signal: AbortSignal): Promise<DeploymentFolder> {
+    const folder = new DeploymentFolder();
     try {
-      paths = listFiles(this.#root);
-    } catch {
-      return undefined;
+      await watchFolders({ folders: [path], signal, onChange: (change) => folder.#apply(change) });
+    } catch (error) {
+      throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
     }
-    const vanished = [...this.#files.keys()].filter((path) => !paths.includes(path));
-    for (const path of vanished) this.#files.delete(path);
-    const changed = paths.filter((path) => this.#reread(path));
-    return vanished.length + changed.length > 0 ? this.#content() : undefined;
+    return folder;
   }
 
-  #reread(path: string): boolean {
-    const known = this.#files.get(path);
-    try {
-      const { mtimeMs, size, ino } = statSync(path);
-      const stamp = `${mtimeMs} ${size} ${ino}`;
-      if (known?.stamp === stamp) return false;
-      this.#files.set(path, { stamp, objects: readObjects(path) ?? known?.objects ?? [] });
-      return true;
-    } catch {
-      // Between listing and reading an editor may have moved it: the next poll sees what became of it.
-      return false;
-    }
-  }
-
-  #content(): FolderContent {
+  get content(): FolderContent {
     const deployments = new Map<string, DevDeployment>();
-    const errors: string[] = [];
-    for (const [path, { objects }] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1)))
-      for (const object of objects) {
-        const key = keyOf(object);
-        const read = readDeployment(object);
-        if (!read.ok) {
-          const where = `${relative(this.#root, path)} Deployment ${key}`;
-          errors.push(...read.error.map((error) => `${where} ${error.path}: ${error.message}`));
-        }
-        const deployment = read.ok ? read.value : this.#lastGood.get(key);
-        if (deployment !== undefined && !deployments.has(key)) deployments.set(key, deployment);
-      }
-    for (const [key, deployment] of deployments) this.#lastGood.set(key, deployment);
-    return { deployments, errors };
+    for (const { good } of this.#entries.values())
+      if (good !== undefined) deployments.set(`${good.namespace}/${good.name}`, good);
+    return { deployments, errors: new Set([...this.#entries.values()].flatMap(({ errors }) => errors)) };
   }
-}
 
-function readObjects(path: string): readonly Fields[] | undefined {
-  const documents = parseAllDocuments(readFileSync(path, "utf8"));
-  if (!Array.isArray(documents) || documents.some((document) => document.errors.length > 0)) return undefined;
-  const roots = documents.map((document) => {
-    const root: unknown = document.toJS({ maxAliasCount });
-    return root;
-  });
-  return roots.flatMap((root) => (isList(root) ? root.items : [root])).filter(isDeployment);
-}
-
-function isList(root: unknown): root is { readonly items: readonly unknown[] } {
-  return typeof root === "object" && root !== null && "items" in root && Array.isArray(root.items);
-}
-
-function keyOf(object: Fields): string {
-  const { namespace, name } = readName(object);
-  return `${namespace}/${name ?? "(no name)"}`;
-}
-
-function listFiles(folder: string): readonly string[] {
-  let entries: readonly Dirent[];
-  try {
-    entries = readdirSync(folder, { withFileTypes: true });
-  } catch (error) {
-    throw new UsageError(`${folder}: ${folderTrouble(error)}`, { cause: error });
+  #apply(change: SourceChange): void {
+    const read = change.applied.filter(isDeployment);
+    for (const object of read) this.#entries.set(objectKey(object), this.#read(object));
+    const removed = change.removed.filter((key) => this.#entries.delete(key));
+    if (read.length + removed.length > 0) this.onChange(this.content);
   }
-  return entries.flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (!entry.isDirectory()) return readable.test(entry.name) ? [path] : [];
-    return entry.name === "node_modules" || entry.name.startsWith(".") ? [] : listFiles(path);
-  });
-}
 
-const troubles: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such folder",
-  ENOTDIR: "is not a folder",
-  EACCES: "may not be read by this user",
-};
-
-function folderTrouble(error: unknown): string {
-  return troubles[systemErrorCode(error) ?? ""] ?? String(error);
+  #read(object: KubeObject): Entry {
+    const deployment = readDeployment(object);
+    if (deployment.ok) return { good: deployment.value, errors: [] };
+    const { origin } = object;
+    const errors = deployment.error.map(({ path, message }) =>
+      formatProblem({ severity: "error", file: origin.file, line: origin.lineOf(path), path, message }),
+    );
+    return { good: this.#entries.get(objectKey(object))?.good, errors };
+  }
 }

@@ -14,6 +14,7 @@ import type { ProcessOptions } from "./supervised-process.ts";
 
 /** What all processes of a mesh have in common. */
 export interface MeshGround {
+  /** As the user named it. */
   readonly folder: string;
   /** Where applications are started. */
   readonly workFolder: string;
@@ -40,7 +41,8 @@ export class MeshProcesses {
     return {
       command: process.execPath,
       args: [this.#ground.bundles.controlPlane, ...folders, "--state", this.#ground.state.controlPlane, ...address],
-      folder: this.#ground.state.path,
+      // The folder may be given relative to where we are.
+      folder: process.cwd(),
       env: this.#ownEnvironment(),
     };
   }

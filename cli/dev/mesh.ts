@@ -6,7 +6,8 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { join, resolve } from "node:path";
+import { statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { type Bundles, ensureBundles } from "../../deploy/build.ts";
 import { UsageError } from "../usage-error.ts";
 import { type AddressBlock, requireFree, reserveBlock, sidecarPorts } from "./addresses.ts";
@@ -21,9 +22,9 @@ import { StateFolder } from "./state-folder.ts";
 import { sweep } from "./sweep.ts";
 
 export interface MeshOptions {
-  /** Kubernetes YAML, watched while the mesh runs. */
+  /** Kubernetes YAML, a folder or one file, watched while the mesh runs; messages name it as it is written here. */
   readonly folder: string;
-  /** Where applications are started. Default: `folder`. */
+  /** Where applications are started. Default: `folder`, or the folder of that file. */
   readonly workFolder?: string;
   readonly env: NodeJS.ProcessEnv;
   readonly report: Report;
@@ -33,7 +34,6 @@ export interface MeshOptions {
   readonly bundles?: Bundles;
 }
 
-const folderPollMs = 250;
 /** On the way out nobody is waiting for an answer any more. */
 const stopGraceMs = 3_000;
 
@@ -42,17 +42,17 @@ const stopGraceMs = 3_000;
  * Throws `UsageError` for what the user has to put right, and the signal's reason if it ends the start; nothing stays behind.
  */
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
-  const { signal, report } = options;
-  const folder = resolve(options.folder);
-  const deployments = new DeploymentFolder(folder);
-  const content = deployments.poll() ?? { deployments: new Map(), errors: [] };
-  if (content.deployments.size === 0)
-    throw new UsageError(content.errors[0] ?? `${folder}: holds no Deployment to run`);
-
+  const { folder, signal, report } = options;
   await using undo = new AsyncDisposableStack();
-  const block = await reserveBlock(folder);
+  const watch = new AbortController();
+  undo.defer(() => watch.abort());
+  const source = await DeploymentFolder.open(folder, watch.signal);
+  const { deployments, errors } = source.content;
+  if (deployments.size === 0) throw new UsageError([...errors][0] ?? `${folder}: holds no Deployment to run`);
+
+  const block = await reserveBlock(resolve(folder));
   undo.defer(() => block.release());
-  await requirePodPorts(block, content.deployments);
+  await requirePodPorts(block, deployments);
   const state = new StateFolder(options.env);
   undo.defer(() => state.remove());
   const mark = randomUUID();
@@ -63,14 +63,15 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const bundles = options.bundles ?? (await ensureBundles());
   signal.throwIfAborted();
 
-  const workFolder = resolve(options.workFolder ?? folder);
+  const workFolder = resolve(options.workFolder ?? (statSync(folder).isDirectory() ? folder : dirname(folder)));
   const processes = new MeshProcesses({ folder, workFolder, env: options.env, block, state, bundles, mark });
   report({ kind: "progress", text: `starting the control plane at ${block.controlPlane}` });
   const controlPlane = new ControlPlane(block.controlPlane, processes.controlPlane(), report);
   undo.defer(() => controlPlane.stop());
   await controlPlane.start(signal);
-  const mesh = new Mesh({ block, controlPlane, deployments, mark, processes, report, undo: undo.move() });
-  mesh.apply(content);
+  const mesh = new Mesh({ block, controlPlane, mark, processes, report, undo: undo.move() });
+  source.onChange = (content) => mesh.apply(content);
+  mesh.apply(source.content);
   return mesh;
 }
 
@@ -100,7 +101,6 @@ function startReaper(mark: string, state: StateFolder): () => Promise<void> {
 interface MeshParts {
   readonly block: AddressBlock;
   readonly controlPlane: ControlPlane;
-  readonly deployments: DeploymentFolder;
   readonly mark: string;
   readonly processes: MeshProcesses;
   readonly report: Report;
@@ -111,7 +111,6 @@ export class Mesh {
   readonly controlPlane: ControlPlane;
   readonly #parts: MeshParts;
   readonly #replicas = new Map<string, Replicas>();
-  readonly #timer: NodeJS.Timeout;
   #errors: ReadonlySet<string> = new Set();
   #stopped: Promise<void> | undefined;
   #onSettled: (() => void)[] = [];
@@ -119,10 +118,6 @@ export class Mesh {
   constructor(parts: MeshParts) {
     this.#parts = parts;
     this.controlPlane = parts.controlPlane;
-    this.#timer = setInterval(() => {
-      const content = parts.deployments.poll();
-      if (content !== undefined) this.apply(content);
-    }, folderPollMs);
   }
 
   /** All pods that are meant to serve. */
@@ -133,7 +128,7 @@ export class Mesh {
   /** Makes the processes what the folder says. */
   apply(content: FolderContent): void {
     if (this.#stopped !== undefined) return;
-    this.#reportErrors(new Set(content.errors));
+    this.#reportErrors(content.errors);
     for (const [key, replicas] of this.#replicas) if (!content.deployments.has(key)) replicas.apply(undefined);
     for (const [key, deployment] of content.deployments) this.#replicasOf(key).apply(deployment);
     this.#noticeSettled();
@@ -165,7 +160,6 @@ export class Mesh {
   }
 
   async #stop(): Promise<void> {
-    clearInterval(this.#timer);
     await Promise.all([...this.#replicas.values()].map((replicas) => replicas.stop(stopGraceMs)));
     await this.#parts.undo.disposeAsync();
   }

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { parse } from "yaml";
-import { type Fields, readDeployment } from "../../../cli/dev/deployments.ts";
+import { readDeployment } from "../../../cli/dev/deployments.ts";
+import { parseManifest } from "../../../control-plane/source/manifest.ts";
 
 function read(yaml: string) {
-  return readDeployment(parse(yaml) as Fields);
+  const [object] = parseManifest(yaml, "web.yaml").objects;
+  if (object === undefined) throw new Error("no object in the test's own YAML");
+  return readDeployment(object);
 }
 
 const web = `

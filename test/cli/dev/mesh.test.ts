@@ -71,7 +71,7 @@ describe("startMesh", () => {
     await mesh.settled(never);
     folder.deploy("web", serving, -1);
     const { text } = await reports.next("problem");
-    expect(text).toBe("web.yaml Deployment default/web spec.replicas: must be a whole number of at least 0, got -1");
+    expect(text).toBe(`${folder.path}/web.yaml:6 spec.replicas: must be a whole number of at least 0, got -1`);
     expect(mesh.pods.map(({ phase }) => phase)).toEqual(["ready"]);
     folder.deploy("web", serving);
     await reports.next("solved", (event) => event.text === text);
@@ -129,7 +129,7 @@ describe("startMesh", () => {
       signal: never,
       bundles: tinyBundles,
     });
-    await expect(start).rejects.toThrow("/nowhere: there is no such folder");
+    await expect(start).rejects.toThrow("/nowhere: cannot be read: ENOENT");
   });
 
   it("leaves nothing behind when it is told to stop while it starts", async () => {
