@@ -7,6 +7,7 @@
 
 import type { Clock } from "../../model/clock.ts";
 import { type ErrorCode, errorCodes, type MeshError } from "../../model/errors.ts";
+import { parseSpiffeId } from "../../model/spiffe.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
 import { otherValue } from "./label-sets.ts";
 import type { SidecarMetrics } from "./metrics.ts";
@@ -76,13 +77,19 @@ class Tally {
     const slot = this.#metrics.requests.slot({
       direction: this.#direction,
       service: this.#service,
-      peer: this.#rows.has(peer) ? peer : otherValue,
+      peer: this.#rows.has(peer) ? shortName(peer) : otherValue,
       code: String((outcome - error) / 256),
       error: error === 0 ? "" : (codes[error - 1] ?? otherValue),
     });
     row.set(outcome, slot);
     return slot;
   }
+}
+
+/** `namespace/service-account` of a SPIFFE id; a backend's name is short enough. */
+function shortName(peer: string): string {
+  const id = parseSpiffeId(peer);
+  return id.ok ? `${id.value.namespace}/${id.value.serviceAccount}` : peer;
 }
 
 class Measured extends Tap {

@@ -29,7 +29,7 @@ it("counts an answer by its status and peer, and its duration to its last byte",
   clock.advance(40);
   expect(await counted()).toEqual([]);
   upstream.response.endResponse();
-  expect(await counted()).toEqual([["spiffe://demo/ns/shop/sa/web", "200", "", 1]]);
+  expect(await counted()).toEqual([["shop/web", "200", "", 1]]);
   expect(metrics.requestDuration.sumMs(0)).toBe(40);
 });
 
