@@ -10,7 +10,8 @@
  *
  * Rules that hold on every seam:
  * 1. `end…` or `abort…` is the last call on a sink, and exactly one of them comes, also where there is no body.
- *    One exception: whoever called `abort…` on one sink is owed nothing more on the other.
+ *    Two exceptions: whoever called `abort…` on one sink is owed nothing more on the other; and `abortRequest` may follow
+ *    `endRequest` while the answer is still to come or to end: the caller is gone.
  * 2. A chunk is the receiver's only during the call. Who keeps it copies it (sources read into one buffer).
  * 3. `write…` returning false asks the sender to stop until `resume…` is called. It is a request, not a wall:
  *    what the sender had already received may still come, and must be taken.
