@@ -43,6 +43,10 @@ export class ServerExchange implements ResponseSink {
   requestState: "body" | "held" | "tunnel" | "ended" = "body";
   #responseState: "waiting" | "body" | "tunnel" | "ended" = "waiting";
   #over = false;
+  /** Why the exchange ended before the service had returned a sink to tell it to. */
+  #orphanedBy: MeshError | undefined;
+  /** The answer opened a tunnel. */
+  #switched = false;
   #framing: Framing = "none";
   /** Bytes that Content-Length still promises. */
   #remaining = 0;
@@ -61,6 +65,7 @@ export class ServerExchange implements ResponseSink {
 
   start(service: Service): void {
     this.#sink = service(new Exchange(this.#request), this);
+    if (this.#orphanedBy !== undefined) this.#sink.abortRequest(this.#orphanedBy);
     if (this.#over) return;
     if (this.#responseState === "ended" && this.#request.bodyLength !== 0) this.#endEarly();
   }
@@ -91,8 +96,8 @@ export class ServerExchange implements ResponseSink {
   abandon(error: MeshError): void {
     if (this.#over) return;
     this.#over = true;
-    const requestEnded = this.requestState === "ended";
-    if (!requestEnded || this.#responseState !== "ended") this.#sink?.abortRequest(error);
+    if (this.#sink === undefined) this.#orphanedBy = error;
+    else if (this.requestState !== "ended" || this.#responseState !== "ended") this.#sink.abortRequest(error);
   }
 
   drained(): void {
@@ -184,7 +189,8 @@ export class ServerExchange implements ResponseSink {
     const { keepAlive, minorVersion, expectsContinue } = this.#request;
     // The rest of a body that is refused, or was never asked for, may come or not: only closing is unambiguous.
     const unread = this.requestState === "body" && this.#request.bodyLength !== 0;
-    const refusesBody = unread && (status >= 300 || (expectsContinue && !this.#continued));
+    const unseen = this.#sink === undefined || (expectsContinue && !this.#continued);
+    const refusesBody = unread && (status >= 300 || unseen);
     // Bytes sent ahead of a switch that is refused now are no request.
     const strayBytes = this.requestState === "held" && this.#connection.heldBytes > 0;
     this.#close = !keepAlive || this.#connection.draining || this.#framing === "close" || refusesBody || strayBytes;
@@ -194,12 +200,13 @@ export class ServerExchange implements ResponseSink {
 
   #awaitSwitch(): void {
     this.requestState = "held";
-    if (this.#responseState === "tunnel") this.#releaseTunnel();
+    if (this.#switched) this.#releaseTunnel();
     else if (this.#responseState !== "waiting") this.#refuseSwitch();
   }
 
   #openTunnel(head: ResponseHead, upgrade: string | undefined): void {
     this.#responseState = "tunnel";
+    this.#switched = true;
     this.#close = true;
     const connection = upgrade === undefined ? undefined : "upgrade";
     head.headers.remove("content-length");

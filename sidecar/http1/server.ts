@@ -39,10 +39,11 @@ export interface Http1ServerOptions {
   readonly stallTimeoutMs?: number;
   /** A connection without a request. Default 10 min. */
   readonly idleTimeoutMs?: number;
-  /** How long the client may take to read our last answer and close. Default 2 s, again with each progress. */
+  /** How long the client may take to close once the kernel has our last byte. Default 2 s. */
   readonly lingerTimeoutMs?: number;
   /** A request was refused by the codec itself. */
   readonly onRefused?: (code: ErrorCode, detail: string) => void;
+  /** The socket is gone. Not called for one that `onTunnel` got. */
   readonly onClosed?: () => void;
   /**
    * With `forwardProxy`: takes over the connection of a CONNECT, after it was answered 200, with the bytes that were read
@@ -95,7 +96,11 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   readonly #timer: ConnectionTimer | undefined;
   readonly #onData = (chunk: Buffer): void => this.receive(chunk);
   readonly #onEnd = (): void => this.#receiveFin();
-  readonly #onClosed = (): void => this.#closed();
+  readonly #onError = (): void => this.#closed();
+  readonly #onClose = (): void => {
+    this.#closed();
+    this.#options.onClosed?.();
+  };
   #phase: "open" | "lingering" | "closed" | "handed-over" = "open";
   /** The authority of a CONNECT whose connection `onTunnel` is about to get. */
   #tunnelTo: string | undefined;
@@ -118,10 +123,10 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     socket.setNoDelay(true);
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
-    socket.on("error", this.#onClosed);
-    socket.on("close", this.#onClosed);
+    socket.on("error", this.#onError);
+    socket.on("close", this.#onClose);
+    socket.resume();
     this.#await("request");
-    if (socket.destroyed) this.#closed();
   }
 
   /** Finishes the exchange that runs, telling the client that it is the last, and closes. A tunnel ends by itself. */
@@ -194,7 +199,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     if (this.#timer !== undefined) this.#options.timers?.clear(this.#timer);
     this.#socket.pause();
     this.#socket.off("data", this.#onData).off("end", this.#onEnd);
-    this.#socket.off("error", this.#onClosed).off("close", this.#onClosed);
+    this.#socket.off("error", this.#onError).off("close", this.#onClose);
     this.outbox.append(tunnelOpen);
     this.outbox.flush();
     this.#options.onTunnel?.(authority, Buffer.from(received));
@@ -232,7 +237,9 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
 
   pauseRequest(paused: boolean): void {
     this.#requestPaused = paused;
-    if (this.#phase === "open") this.#updateReading();
+    if (this.#phase !== "open") return;
+    this.#updateReading();
+    if (!paused && this.#awaited === "progress") this.#await("progress");
   }
 
   endTunnel(): void {
@@ -252,7 +259,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.#parser.next();
     this.#await("request");
     this.releaseHeld();
-    this.#updateReading();
+    if (this.#phase === "open") this.#updateReading();
   }
 
   cut(): void {
@@ -299,7 +306,6 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     const current = this.#current;
     this.#current = undefined;
     current?.abandon(new MeshError("upstream_closed", "the client closed its connection"));
-    this.#options.onClosed?.();
   }
 
   /** Starts the timeout of what has to come next. */
@@ -316,7 +322,8 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     const options = this.#options;
     if (what === "request") return options.idleTimeoutMs ?? 600_000;
     if (what === "head") return options.headTimeoutMs ?? 10_000;
-    return this.#phase === "lingering" ? (options.lingerTimeoutMs ?? 2_000) : (options.stallTimeoutMs ?? 60_000);
+    const lingering = this.#phase === "lingering" && this.outbox.unsentBytes === 0;
+    return lingering ? (options.lingerTimeoutMs ?? 2_000) : (options.stallTimeoutMs ?? 60_000);
   }
 
   /** Bytes that the kernel has taken from us. */
@@ -327,11 +334,11 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   expire(): void {
     if (this.#awaited === "request") return this.#linger();
     if (this.#awaited === "head") return this.refuse({ code: "request_too_slow", detail: "head not complete in time" });
+    const current = this.#current;
+    if (current?.requestState === "tunnel") return;
     const taken = this.#bytesTaken !== this.#bytesTakenBefore;
     const unsent = this.outbox.unsentBytes > 0;
     if (this.#phase === "lingering" ? !taken : unsent && !taken) return this.destroy();
-    const current = this.#current;
-    if (current?.requestState === "tunnel") return;
     const stalled = this.#socket.bytesRead === this.#bytesReadBefore && !this.#requestPaused;
     if (current?.requestState === "body" && stalled && !unsent)
       return this.refuse({ code: "request_too_slow", detail: "body not sent in time" });
