@@ -53,6 +53,11 @@ abstract class MessageParser<Head extends object> {
 
   protected abstract parse(scanner: HeadScanner): Parsed<Head> | Refusal;
 
+  /** Says whose fault it is that a message is refused. */
+  protected blame(refusal: Refusal): Refusal {
+    return refusal;
+  }
+
   /** Whether some bytes of a head have come, but not all. */
   get insideHead(): boolean {
     return this.phase === "head" && this.#scanner.started;
@@ -140,7 +145,7 @@ abstract class MessageParser<Head extends object> {
 
   #refuse(refusal: Refusal, chunk: Buffer): number {
     this.phase = "refused";
-    this.#listener.refuse(refusal);
+    this.#listener.refuse(this.blame(refusal));
     return chunk.length;
   }
 }
@@ -170,5 +175,9 @@ export class ResponseParser extends MessageParser<ReceivedResponse> {
     if (isRefusal(head)) return head;
     const informational = head.status < 200 && !head.switches;
     return { head, bodyLength: informational ? "another-head" : head.bodyLength };
+  }
+
+  protected override blame(refusal: Refusal): Refusal {
+    return { code: "bad_response", detail: refusal.detail };
   }
 }

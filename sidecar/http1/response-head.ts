@@ -29,7 +29,7 @@ export function readResponseHead(scanner: HeadScanner, asked: AskedRequest): Rec
   const minorVersion = readVersion(line[1] as string) ?? 1;
   const status = Number(line[2]);
   const section = readHeaderSection(scanner, text);
-  if (isRefusal(section)) return badResponse(section.detail);
+  if (isRefusal(section)) return section;
   if (section.chunked && minorVersion === 0) return badResponse("Transfer-Encoding in HTTP/1.0");
 
   const switches = status === 101 || (asked.method === "CONNECT" && status >= 200 && status < 300);

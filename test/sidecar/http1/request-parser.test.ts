@@ -19,10 +19,7 @@ const accepted: Record<string, string> = {
   "a chunked body":
     "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n",
   "chunk extensions":
-    'PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n1;a;b=c;d="e \\"\\\r"\r\nx\r\n0;z\r\n\r\n'.replace(
-      "\\\r",
-      "f",
-    ),
+    'PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n1;a;b=c;d="e \\"f"\r\nx\r\n0;z\r\n\r\n',
   trailers:
     "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 9\r\nHost: evil\r\n\r\n",
   "two pipelined requests":
