@@ -60,7 +60,7 @@ export const sidecarMetrics = {
   retriesSkipped: define(
     "counter",
     "tulle_retries_skipped_total",
-    "Retries that the policy asked for and that were not made, by why not.",
+    "Tries that failed and were not made again, by why not.",
     ["service", "reason"],
     ["service"],
   ),
