@@ -1,6 +1,6 @@
 /** Policies as objects: what they are called, what they attach to, and what they say. */
 
-import type { CircuitBreakerPolicy, RetryPolicy, TimeoutPolicy, TrafficSplit } from "./policy.ts";
+import type { AccessPolicy, CircuitBreakerPolicy, RetryPolicy, TimeoutPolicy, TrafficSplit } from "./policy.ts";
 
 export const policyApiVersion = "tulle.dev/v1alpha1";
 
@@ -22,6 +22,7 @@ interface PolicyOf<Kind extends string, Spec> {
 }
 
 export type Policy =
+  | PolicyOf<"AccessPolicy", AccessPolicy>
   | PolicyOf<"CircuitBreaker", CircuitBreakerPolicy>
   | PolicyOf<"RetryPolicy", RetryPolicy>
   | PolicyOf<"TimeoutPolicy", TimeoutPolicy>

@@ -3,7 +3,7 @@
  * An absent field means "off". What users write, and its defaults, is in the parsers beside this file.
  */
 
-import type { RouteMatch } from "./resources.ts";
+import type { PathMatch, RouteMatch } from "./resources.ts";
 
 /** What may be retried. Names as users write them; HTTP statuses as strings. */
 export type RetryCondition =
@@ -136,3 +136,42 @@ export interface Mirror {
   /** 0 to 100. */
   readonly percent: number;
 }
+
+/** Which of a pod's ports a policy of the server side holds for, besides what its targets say. */
+export interface ServerScope {
+  /** Labels that the pod must have, sorted by name; absent: any pod. */
+  readonly labels?: readonly (readonly [name: string, value: string])[];
+  /** Container ports, sorted; absent: all. */
+  readonly ports?: readonly number[];
+}
+
+/** Who may call what. */
+export interface AccessPolicy extends ServerScope {
+  /** Absent: this policy only sets `mtls`. */
+  readonly access?: AccessRules;
+  readonly mtls?: MtlsMode;
+}
+
+/** `strict`: plaintext is refused. */
+export type MtlsMode = "strict" | "permissive";
+
+export interface AccessRules {
+  readonly action: "allow" | "deny";
+  /** `audit`: it decides nothing, and what it would have refused is counted. */
+  readonly mode: "enforce" | "audit";
+  /** It matches a request that one of these does; an empty list matches none. */
+  readonly rules: readonly AccessRule[];
+}
+
+/** Each given part must match; an empty list matches all. */
+export interface AccessRule {
+  readonly from: readonly CallerMatch[];
+  readonly methods: readonly string[];
+  readonly paths: readonly PathMatch[];
+}
+
+export type CallerMatch =
+  | { readonly kind: "identity"; readonly id: string }
+  /** Absent trust domain: the mesh's own. */
+  | { readonly kind: "namespace"; readonly namespace: string; readonly trustDomain?: string }
+  | { readonly kind: "trust-domain"; readonly trustDomain: string };

@@ -50,9 +50,15 @@ export interface Route {
 /** All given parts must match. */
 export interface RouteMatch {
   readonly method?: string;
-  readonly path?: { readonly kind: "exact" | "prefix" | "regex"; readonly value: string };
+  readonly path?: PathMatch;
   readonly headers?: readonly ValueMatch[];
   readonly query?: readonly ValueMatch[];
+}
+
+/** Against the path in normal form; a prefix goes by whole segments. */
+export interface PathMatch {
+  readonly kind: "exact" | "prefix" | "regex";
+  readonly value: string;
 }
 
 export interface ValueMatch {

@@ -4,8 +4,9 @@
  */
 
 import { normalizePath } from "./path.ts";
+import { pathTest } from "./path-match.ts";
 import { compileRegex, type Regex } from "./regex.ts";
-import type { Route, RouteMatch, ValueMatch } from "./resources.ts";
+import type { PathMatch, Route, RouteMatch, ValueMatch } from "./resources.ts";
 
 /** Header fields by lower-case name. */
 export interface HeaderLookup {
@@ -81,28 +82,13 @@ function conditionsOf(match: RouteMatch): Condition[] {
   return conditions;
 }
 
-function pathCondition(path: NonNullable<RouteMatch["path"]>): Condition {
-  switch (path.kind) {
-    case "exact": {
-      const exact = normalizePath(path.value).path;
-      return (subject) => pathOfSubject(subject) === exact;
-    }
-    case "prefix": {
-      const prefix = normalizePath(path.value).path;
-      return prefix === "/" ? always : (subject) => hasPathPrefix(pathOfSubject(subject), prefix);
-    }
-    case "regex": {
-      const regex = regexOrNothing(path.value);
-      return (subject) => regex.matches(pathOfSubject(subject));
-    }
-  }
-}
-
-/** Whole segments, a trailing slash of the prefix not counted: `/a` and `/a/` cover `/a`, `/a/` and `/a/b`, not `/ab`. */
-export function hasPathPrefix(path: string, prefix: string): boolean {
-  const bare = prefix.endsWith("/") ? prefix.slice(0, -1) : prefix;
-  if (!path.startsWith(bare)) return false;
-  return path.length === bare.length || path[bare.length] === "/";
+function pathCondition(path: PathMatch): Condition {
+  if (path.kind === "prefix" && path.value === "/") return always;
+  const test = pathTest(path, false);
+  return (subject) => {
+    subject.normalPath ??= normalizePath(subject.path).path;
+    return test(subject.normalPath);
+  };
 }
 
 /**
@@ -151,9 +137,4 @@ function regexOrNothing(pattern: string): Regex {
 
 function always(): boolean {
   return true;
-}
-
-function pathOfSubject(subject: Subject): string {
-  subject.normalPath ??= normalizePath(subject.path).path;
-  return subject.normalPath;
 }

@@ -2,6 +2,7 @@
 
 import { type Policy, type PolicyKind, policyApiVersion } from "../policy-object.ts";
 import { err, type FieldError, ok, type Result } from "../result.ts";
+import { accessPolicySpec } from "./access-policy.ts";
 import { circuitBreakerSpec } from "./circuit-breaker.ts";
 import { retryPolicySpec } from "./retry-policy.ts";
 import { labelName, objectName } from "./scalars.ts";
@@ -14,6 +15,7 @@ import { trafficSplitSpec } from "./traffic-split.ts";
 type Specs = { readonly [K in PolicyKind]: Schema<Attached<Extract<Policy, { kind: K }>["spec"]>> };
 
 const specs: Specs = {
+  AccessPolicy: accessPolicySpec,
   CircuitBreaker: circuitBreakerSpec,
   RetryPolicy: retryPolicySpec,
   TimeoutPolicy: timeoutPolicySpec,

@@ -203,6 +203,23 @@ function refuseDoubles(keys: readonly string[], at: Place): void {
   }
 }
 
+/** Names of any kind to values of one. */
+export function map<T>(
+  name: Schema<string>,
+  item: Schema<T>,
+  { max }: { max: number },
+): Schema<ReadonlyMap<string, T>> {
+  const openApi = { type: "object", additionalProperties: item.openApi, maxProperties: max };
+  return new Schema<ReadonlyMap<string, T>>(openApi, (value, at) => {
+    if (!isRecord(value)) return at.fail(`must be an object, got ${show(value)}`);
+    const entries = Object.entries(value);
+    if (entries.length > max) return at.fail(`must have at most ${max} entries, got ${entries.length}`);
+    return new Map(
+      entries.map(([key, one]) => [name.read(key, at.field(key)) ?? key, item.read(one, at.field(key)) as T]),
+    );
+  });
+}
+
 /** `a`, `b` and `c` written as `A`, `B` and `C`: users' names to ours. */
 export function oneOf<const V extends string>(values: Readonly<Record<string, V>> | readonly V[]): Schema<V> {
   const byName = new Map<string, V>(isList(values) ? values.map((value) => [value, value]) : Object.entries<V>(values));

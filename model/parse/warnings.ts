@@ -1,7 +1,7 @@
 /** What is legal, and probably not what its author wanted. */
 
 import { formatDuration } from "../duration.ts";
-import type { SplitBackend, TimeoutPolicy, TrafficSplit } from "../policy.ts";
+import type { AccessPolicy, SplitBackend, TimeoutPolicy, TrafficSplit } from "../policy.ts";
 import type { Policy } from "../policy-object.ts";
 import type { FieldError } from "../result.ts";
 
@@ -20,9 +20,17 @@ export function policyWarnings(policy: Policy): FieldError[] {
       return timeoutWarnings(policy.spec);
     case "TrafficSplit":
       return splitWarnings(policy.spec);
+    case "AccessPolicy":
+      return accessWarnings(policy.spec);
     case "CircuitBreaker":
       return [];
   }
+}
+
+function accessWarnings({ access }: AccessPolicy): FieldError[] {
+  if (access?.rules.length !== 0) return [];
+  const message = access.action === "allow" ? "admits nobody" : "denies nobody";
+  return [{ path: "spec.rules", message: `without a rule this policy ${message}` }];
 }
 
 function timeoutWarnings({ requestMs, perTryMs }: TimeoutPolicy): FieldError[] {

@@ -1,0 +1,33 @@
+/** Testing a path in normal form against what a route or an access rule asks for. */
+
+import { normalizePath } from "./path.ts";
+import { compileRegex } from "./regex.ts";
+import type { PathMatch } from "./resources.ts";
+
+/**
+ * Compiles a match into a test of normalised paths. `onBadPattern` is the answer of a pattern that does not compile:
+ * parsers refuse those, and if one gets here all the same, it must not open what it was to close.
+ */
+export function pathTest(match: PathMatch, onBadPattern: boolean): (normalPath: string) => boolean {
+  switch (match.kind) {
+    case "exact": {
+      const exact = normalizePath(match.value).path;
+      return (path) => path === exact;
+    }
+    case "prefix": {
+      const prefix = normalizePath(match.value).path;
+      return (path) => hasPathPrefix(path, prefix);
+    }
+    case "regex": {
+      const regex = compileRegex(match.value);
+      return regex.ok ? (path) => regex.value.matches(path) : () => onBadPattern;
+    }
+  }
+}
+
+/** Whole segments, a trailing slash of the prefix not counted: `/a` and `/a/` cover `/a`, `/a/` and `/a/b`, not `/ab`. */
+export function hasPathPrefix(path: string, prefix: string): boolean {
+  const bare = prefix.endsWith("/") ? prefix.slice(0, -1) : prefix;
+  if (!path.startsWith(bare)) return false;
+  return path.length === bare.length || path[bare.length] === "/";
+}

@@ -1,0 +1,113 @@
+import { expect, it } from "vitest";
+import { parseAccessPolicy } from "../../../model/parse/access-policy.ts";
+import { parsePolicy } from "../../../model/parse/policy.ts";
+import { policyWarnings } from "../../../model/parse/warnings.ts";
+
+function errorsOf(spec: unknown): string[] {
+  const result = parseAccessPolicy(spec);
+  return result.ok ? [] : result.error.map(({ path, message }) => `${path}: ${message}`);
+}
+
+it("is read in full", () => {
+  const spec = {
+    targetRefs: [{ kind: "Service", name: "payments" }],
+    selector: { matchLabels: { version: "2", app: "payments" } },
+    ports: [9090, 8080],
+    action: "deny",
+    mode: "audit",
+    rules: [
+      {
+        from: [
+          { identity: "spiffe://cluster.local/ns/ops/sa/probe" },
+          { namespace: "shop" },
+          { namespace: "shop", trustDomain: "other.example" },
+          { trustDomain: "other.example" },
+        ],
+        methods: ["POST"],
+        paths: [{ value: "/charges" }],
+      },
+      {},
+    ],
+    mtls: "strict",
+  };
+  expect(parseAccessPolicy(spec)).toEqual({
+    ok: true,
+    value: {
+      labels: [
+        ["app", "payments"],
+        ["version", "2"],
+      ],
+      ports: [8080, 9090],
+      access: {
+        action: "deny",
+        mode: "audit",
+        rules: [
+          {
+            from: [
+              { kind: "identity", id: "spiffe://cluster.local/ns/ops/sa/probe" },
+              { kind: "namespace", namespace: "shop" },
+              { kind: "namespace", namespace: "shop", trustDomain: "other.example" },
+              { kind: "trust-domain", trustDomain: "other.example" },
+            ],
+            methods: ["POST"],
+            paths: [{ kind: "prefix", value: "/charges" }],
+          },
+          { from: [], methods: [], paths: [] },
+        ],
+      },
+      mtls: "strict",
+    },
+  });
+});
+
+it("may set mtls alone, or allow nobody", () => {
+  expect(parseAccessPolicy({ mtls: "strict" })).toEqual({ ok: true, value: { mtls: "strict" } });
+  expect(parseAccessPolicy({ rules: [] })).toEqual({
+    ok: true,
+    value: { access: { action: "allow", mode: "enforce", rules: [] } },
+  });
+});
+
+it.each<[object, string]>([
+  [{}, "spec.rules: is required, except where only mtls is set"],
+  [{ action: "deny", mtls: "strict" }, "spec.rules: is required, except where only mtls is set"],
+  [
+    { rules: [{ from: [{}] }] },
+    "spec.rules[0].from[0].identity: either identity, or namespace or trustDomain or both are required",
+  ],
+  [{ rules: [{ from: [] }] }, "spec.rules[0].from: must have at least 1 item, got 0"],
+  [
+    { rules: [{ from: [{ identity: "spiffe://cluster.local/ns/shop/sa/orders/" }] }] },
+    'spec.rules[0].from[0].identity: must be spiffe://<trust domain>/ns/<namespace>/sa/<service account>, got "spiffe://cluster.local/ns/shop/sa/orders/"',
+  ],
+  [
+    { rules: [{ from: [{ trustDomain: "Cluster.Local" }] }] },
+    'spec.rules[0].from[0].trustDomain: must be a trust domain such as cluster.local, got "Cluster.Local"',
+  ],
+  [{ rules: [{ methods: ["get"] }] }, 'spec.rules[0].methods[0]: must be a method in upper case, got "get"'],
+  [{ mtls: "STRICT" }, 'spec.mtls: must be one of strict, permissive, got "STRICT", did you mean strict?'],
+  [{ mtls: "strict", ports: [80, 80] }, "spec.ports[1]: 80 is there twice, see spec.ports[0]"],
+  [{ mtls: "strict", selector: { matchLabels: { app: 7 } } }, "spec.selector.matchLabels.app: must be a text, got 7"],
+])("refuses %j", (spec, message) => {
+  expect(errorsOf(spec)).toEqual([message]);
+});
+
+it("keeps labels of any name apart from its own fields", () => {
+  const matchLabels = JSON.parse('{"__proto__": "x", "a.b/c": "y"}') as unknown;
+  expect(errorsOf({ mtls: "strict", selector: { matchLabels } })).toEqual([
+    'spec.selector.matchLabels.__proto__: must be a label\'s name, got "__proto__"',
+  ]);
+});
+
+it("warns where it has no rule", () => {
+  const policy = {
+    apiVersion: "tulle.dev/v1alpha1",
+    kind: "AccessPolicy",
+    metadata: { name: "a" },
+    spec: { rules: [] },
+  };
+  const parsed = parsePolicy(policy);
+  expect(parsed.ok && policyWarnings(parsed.value)).toEqual([
+    { path: "spec.rules", message: "without a rule this policy admits nobody" },
+  ]);
+});
