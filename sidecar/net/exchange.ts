@@ -20,6 +20,7 @@
  */
 
 import type { MeshError } from "../../model/errors.ts";
+import type { InboundPort } from "../../model/resources.ts";
 import type { Span } from "../telemetry/span.ts";
 import type { HeaderFields } from "./header-fields.ts";
 
@@ -86,6 +87,8 @@ export class Exchange implements RequestHead {
   upgrade?: string;
   /** The SPIFFE id of the calling workload, from its certificate. Inbound only. */
   peer: string | undefined;
+  /** The container port it is meant for. Inbound only. */
+  target: InboundPort | undefined;
   /** When the time that the caller gave is over, on the sidecar's clock in ms. */
   deadlineAtMs = Number.POSITIVE_INFINITY;
   /** 1 for the first try. */

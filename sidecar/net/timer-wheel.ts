@@ -5,19 +5,30 @@
 
 import type { Clock } from "../../model/clock.ts";
 
-/** Something that happens later unless it is cleared. Reusable, armed at most once at a time. */
-export abstract class Timer {
-  /** The list it hangs in; undefined: not armed. Owned by the wheel. */
-  previous: Timer | undefined;
-  next: Timer | undefined;
+/**
+ * Something that happens later unless it is cleared. Reusable, armed at most once at a time.
+ * All fields but `expire` are the wheel's own; a class that has another base declares them itself.
+ */
+export interface TimerEntry {
+  /** The list it hangs in; undefined: not armed. */
   slot: TimerSlot | undefined;
+  previous: TimerEntry | undefined;
+  next: TimerEntry | undefined;
+  dueMs: number;
+  expire(): void;
+}
+
+export abstract class Timer implements TimerEntry {
+  slot: TimerSlot | undefined;
+  previous: TimerEntry | undefined;
+  next: TimerEntry | undefined;
   dueMs = 0;
 
   abstract expire(): void;
 }
 
-interface TimerSlot {
-  first: Timer | undefined;
+export interface TimerSlot {
+  first: TimerEntry | undefined;
 }
 
 const tickMs = 10;
@@ -40,7 +51,7 @@ export class TimerWheel {
   }
 
   /** Arms or re-arms. */
-  arm(timer: Timer, delayMs: number): void {
+  arm(timer: TimerEntry, delayMs: number): void {
     this.clear(timer);
     const now = this.#clock.now();
     if (this.#armed === 0) this.#tick = Math.floor(now / tickMs);
@@ -59,7 +70,7 @@ export class TimerWheel {
     }
   }
 
-  clear(timer: Timer): void {
+  clear(timer: TimerEntry): void {
     const { slot } = timer;
     if (slot === undefined) return;
     if (timer.previous === undefined) slot.first = timer.next;
@@ -84,7 +95,7 @@ export class TimerWheel {
   }
 
   #expireSlot(slot: TimerSlot, now: number): void {
-    const due: Timer[] = [];
+    const due: TimerEntry[] = [];
     for (let timer = slot.first; timer !== undefined; timer = timer.next) if (timer.dueMs <= now) due.push(timer);
     for (const timer of due) {
       if (timer.slot !== slot) continue; // cleared, or armed anew, by one that expired before it

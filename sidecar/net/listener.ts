@@ -1,0 +1,94 @@
+/** Listening sockets that know their connections, so that a drain can wait for them and a close can end them. */
+
+import { once } from "node:events";
+import net from "node:net";
+
+/** One served connection, whatever its codec. */
+export interface ServedConnection {
+  /** Finishes what runs, takes nothing new. */
+  drain(): void;
+}
+
+export interface Listener {
+  readonly port: number;
+  /** Passes no new connection on, and drains those there are. Resolves when all are gone. */
+  drain(): Promise<void>;
+  /** Ends everything now. */
+  close(): void;
+  readonly connectionCount: number;
+}
+
+/** Tracks sockets from their acceptance to their end. */
+export class Connections {
+  readonly #drains = new Map<net.Socket, ServedConnection | undefined>();
+  #draining = false;
+  #onEmpty: (() => void) | undefined;
+
+  get size(): number {
+    return this.#drains.size;
+  }
+
+  add(socket: net.Socket): void {
+    this.#drains.set(socket, undefined);
+    socket.on("close", () => {
+      this.#drains.delete(socket);
+      if (this.#drains.size === 0) this.#onEmpty?.();
+    });
+  }
+
+  /** Says how to drain a socket, once its protocol is known. */
+  serve(socket: net.Socket, connection: ServedConnection): void {
+    if (!this.#drains.has(socket)) return;
+    this.#drains.set(socket, connection);
+    if (this.#draining) connection.drain();
+  }
+
+  drain(): Promise<void> {
+    this.#draining = true;
+    for (const [socket, connection] of this.#drains) {
+      if (connection !== undefined) connection.drain();
+      else socket.destroy();
+    }
+    if (this.#drains.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+    });
+  }
+
+  destroy(): void {
+    for (const socket of this.#drains.keys()) socket.destroy();
+  }
+}
+
+/** Listens for plain connections. Rejects where it can't: the port is in use. */
+export async function listen(
+  address: { readonly host: string; readonly port: number },
+  accept: (socket: net.Socket, connections: Connections) => void,
+): Promise<Listener> {
+  const connections = new Connections();
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    connections.add(socket);
+    accept(socket, connections);
+  });
+  server.listen(address);
+  await once(server, "listening");
+  return asListener(server, connections);
+}
+
+export function asListener(server: net.Server, connections: Connections): Listener {
+  const bound = server.address();
+  return {
+    port: bound !== null && typeof bound === "object" ? bound.port : 0,
+    get connectionCount() {
+      return connections.size;
+    },
+    drain() {
+      server.close();
+      return connections.drain();
+    },
+    close() {
+      server.close();
+      connections.destroy();
+    },
+  };
+}
