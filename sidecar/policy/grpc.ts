@@ -1,0 +1,14 @@
+/** What the policies need to know of gRPC: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+
+import type { RequestHead, ResponseHead } from "../net/exchange.ts";
+
+export function isGrpc(request: RequestHead): boolean {
+  const type = request.headers.get("content-type");
+  return type !== undefined && (type === "application/grpc" || /^application\/grpc[+;]/.test(type));
+}
+
+/** The gRPC status of an answer that has it together with its head: trailers-only. */
+export function grpcStatusOf(head: ResponseHead): number | undefined {
+  const status = head.headers.get("grpc-status");
+  return status !== undefined && /^\d{1,2}$/.test(status) ? Number(status) : undefined;
+}

@@ -1,0 +1,53 @@
+/** The `tulle-*` header fields: taken off what comes from outside, understood where they may be, and set anew. */
+
+import type { Clock } from "../../model/clock.ts";
+import { formatRemaining, parseRemaining } from "../../model/deadline.ts";
+import type { Layer } from "../net/exchange.ts";
+import type { HeaderFields } from "../net/header-fields.ts";
+import { isGrpc } from "./grpc.ts";
+
+/**
+ * Reads the time that the caller gives (`grpc-timeout`, else `tulle-deadline`: whoever sends it can only shorten what
+ * policy allows), then removes every field of the mesh's own, so that nobody outside can set one.
+ */
+export function takeOwnFields(clock: Clock): Layer {
+  return (next) => (exchange, response) => {
+    const { headers } = exchange;
+    const given = isGrpc(exchange) ? headers.get("grpc-timeout") : headers.get("tulle-deadline");
+    const remainingMs = given === undefined ? undefined : parseRemaining(given);
+    if (remainingMs !== undefined) exchange.deadlineAtMs = clock.now() + remainingMs;
+    dropOwnFields(headers);
+    return next(exchange, response);
+  };
+}
+
+/** Tells the next hop how much of the time is left. */
+export function carryDeadline(clock: Clock): Layer {
+  return (next) => (exchange, response) => {
+    const remainingMs = exchange.deadlineAtMs - clock.now();
+    if (remainingMs !== Number.POSITIVE_INFINITY) {
+      exchange.headers.set(isGrpc(exchange) ? "grpc-timeout" : "tulle-deadline", formatRemaining(remainingMs));
+    }
+    return next(exchange, response);
+  };
+}
+
+/** Tells the application who calls, by the SPIFFE id of the caller's certificate. */
+export function identifyCaller(): Layer {
+  return (next) => (exchange, response) => {
+    if (exchange.peer !== undefined) exchange.headers.set("tulle-client-id", exchange.peer);
+    return next(exchange, response);
+  };
+}
+
+/** For who is outside the mesh: they get none of the mesh's own fields. */
+export function withholdOwnFields(): Layer {
+  return (next) => (exchange, response) => {
+    dropOwnFields(exchange.headers);
+    return next(exchange, response);
+  };
+}
+
+function dropOwnFields(headers: HeaderFields): void {
+  headers.removeWhere((name) => name.startsWith("tulle-"));
+}

@@ -1,0 +1,85 @@
+/**
+ * Turns an error from below into an answer that says why: the one place that maps codes to HTTP and gRPC statuses.
+ * An error after the head can't be told any more; it cuts the exchange.
+ */
+
+import { type ErrorCode, errorCodes, type MeshError } from "../../model/errors.ts";
+import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import { HeaderFields } from "../net/header-fields.ts";
+import { PassThrough } from "../net/pass-through.ts";
+import { isGrpc } from "./grpc.ts";
+
+export interface RescueOptions {
+  /**
+   * Codes to pass on unanswered, for a caller that understands them: over the mesh link `refused_stream` becomes
+   * REFUSED_STREAM, and the far sidecar tries elsewhere, a POST too.
+   */
+  readonly passOn?: readonly ErrorCode[];
+}
+
+export function rescue(options: RescueOptions = {}): Layer {
+  const passOn = new Set(options.passOn);
+  return (next) => (exchange, response) => {
+    const rescued = new Rescued(exchange, response, passOn);
+    rescued.attach(next(exchange, rescued));
+    return rescued;
+  };
+}
+
+class Rescued extends PassThrough {
+  readonly #exchange: Exchange;
+  readonly #passOn: ReadonlySet<ErrorCode>;
+  #headSent = false;
+
+  constructor(exchange: Exchange, above: ResponseSink, passOn: ReadonlySet<ErrorCode>) {
+    super(above);
+    this.#exchange = exchange;
+    this.#passOn = passOn;
+  }
+
+  override head(head: ResponseHead): void {
+    this.#headSent = true;
+    this.above.head(head);
+  }
+
+  override abortResponse(error: MeshError): void {
+    this.detach();
+    if (this.#headSent || this.#passOn.has(error.code)) return this.above.abortResponse(error);
+    this.#headSent = true;
+    answerError(this.#exchange, this.above, error);
+  }
+}
+
+/** Answers a request with an error of the mesh's own. */
+export function answerError(exchange: Exchange, response: ResponseSink, error: MeshError): void {
+  const { http, grpc, says } = errorCodes[error.code];
+  const text = `${says} ${error.message}`;
+  const headers = new HeaderFields(["tulle-error", error.code]);
+  if (error.retryAfterMs !== undefined) {
+    headers.append("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1_000))));
+  }
+  if (isGrpc(exchange)) {
+    headers.append("content-type", "application/grpc");
+    headers.append("grpc-status", String(grpc));
+    headers.append("grpc-message", percentEncode(`${error.code}: ${text}`));
+    response.head({ status: 200, headers, bodyless: true });
+    return response.endResponse();
+  }
+  const body = Buffer.from(`${text}\n`);
+  const bodyless = exchange.method === "HEAD";
+  headers.append("content-type", "text/plain; charset=utf-8");
+  headers.append("content-length", String(body.length));
+  response.head({ status: http, headers, bodyless });
+  if (!bodyless) response.writeResponse(body);
+  response.endResponse();
+}
+
+/** As `grpc-message` wants it: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses */
+function percentEncode(text: string): string {
+  let encoded = "";
+  for (const byte of Buffer.from(text)) {
+    const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+    encoded += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return encoded;
+}

@@ -1,0 +1,253 @@
+/**
+ * Sends a request again where the policy, the budget and the request itself allow it. The judge is `model/retry-verdict.ts`;
+ * this layer keeps what was sent, waits, and tells a caller of the one answer that stands.
+ *
+ * ```
+ *              send                          head, or failed before it
+ *   waiting ─────────▶ trying(Try) ──────────────▶ settled: all passes through
+ *      ▲                   │
+ *      └───────────────────┘ verdict: retry, and the budget allows
+ * ```
+ * A try that was given up is known by not being the current one: what still comes of it is swallowed.
+ */
+
+import type { Clock, Random } from "../../model/clock.ts";
+import { MeshError } from "../../model/errors.ts";
+import type { RetryPolicy } from "../../model/policy.ts";
+import { parseRetryAfter } from "../../model/retry-after.ts";
+import type { RetryBudget } from "../../model/retry-budget.ts";
+import { type RetryRefusal, type RetryVerdict, retryVerdict } from "../../model/retry-verdict.ts";
+import type { TryOutcome } from "../../model/try-outcome.ts";
+import type { Exchange, Layer, RequestSink, ResponseHead, ResponseSink, Service } from "../net/exchange.ts";
+import type { HeaderFields } from "../net/header-fields.ts";
+import { nowhere } from "../net/pass-through.ts";
+import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import { grpcStatusOf, isGrpc } from "./grpc.ts";
+
+/** A request's body is kept up to this size while it streams; past it, the request is sent once only. */
+const keptBodyBytes = 64 * 1024;
+/** The rest of an answer that was given up is read up to this size, so that its connection stays usable. */
+const swallowedBytes = 64 * 1024;
+
+export interface RetryCounts {
+  retried(reason: string): void;
+  notRetried(reason: RetryRefusal): void;
+}
+
+export interface RetryOptions {
+  /** Undefined: only what was surely not processed is tried once more. */
+  readonly policy: RetryPolicy | undefined;
+  readonly budget: RetryBudget;
+  readonly wheel: TimerWheel;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The date, for `Retry-After` as a date. Milliseconds since 1970. */
+  readonly unixNow: () => number;
+  readonly counts: RetryCounts;
+}
+
+export function retry(options: RetryOptions): Layer {
+  return (next) => (exchange, response) => {
+    const retrying = new Retrying(exchange, response, next, options);
+    options.budget.recordFirstTry();
+    retrying.send();
+    return retrying;
+  };
+}
+
+class Retrying extends Timer implements RequestSink {
+  readonly exchange: Exchange;
+  readonly above: ResponseSink;
+  readonly #service: Service;
+  readonly #options: RetryOptions;
+  #current: Try | undefined;
+  #below: RequestSink | undefined;
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #keeping = true;
+  #ended = false;
+  #trailers: HeaderFields | undefined;
+
+  constructor(exchange: Exchange, above: ResponseSink, service: Service, options: RetryOptions) {
+    super();
+    this.exchange = exchange;
+    this.above = above;
+    this.#service = service;
+    this.#options = options;
+    exchange.attempt = 0;
+  }
+
+  send(): void {
+    const attempt = ++this.exchange.attempt;
+    if (attempt > 1) this.exchange.headers.set("tulle-attempt", String(attempt));
+    const current = new Try(this);
+    this.#current = current;
+    const below = this.#service(this.exchange, current);
+    current.below = below;
+    if (this.#current !== current) return; // it failed before the service returned, and has been dealt with
+    this.#below = below;
+    let takesMore = true;
+    for (const chunk of this.#kept) takesMore = below.writeRequest(chunk);
+    if (this.#keptBytes > keptBodyBytes) this.#stopKeeping();
+    if (this.#ended) below.endRequest(this.#trailers);
+    else if (attempt > 1 && takesMore) this.above.resumeRequest();
+  }
+
+  /** The wait before the next try is over. */
+  expire(): void {
+    this.send();
+  }
+
+  isCurrent(aTry: Try): boolean {
+    return this.#current === aTry;
+  }
+
+  /** True: another try follows, and this one is given up. */
+  triesAgainAfter(outcome: TryOutcome): boolean {
+    const verdict = this.#judge(outcome);
+    if (!verdict.retry) {
+      if (verdict.because !== "succeeded") this.#options.counts.notRetried(verdict.because);
+      return false;
+    }
+    this.#options.counts.retried(verdict.reason);
+    this.exchange.retryReason = verdict.reason;
+    if (this.exchange.endpoint !== undefined) (this.exchange.tried ??= []).push(this.exchange.endpoint);
+    this.#current = undefined;
+    if (!this.#ended) this.#below?.abortRequest(givenUp);
+    this.#below = undefined;
+    if (verdict.delayMs > 0) this.#options.wheel.arm(this, verdict.delayMs);
+    else this.send();
+    return true;
+  }
+
+  /** The current try's answer stands: from here on nothing is kept and nothing judged. */
+  settle(): void {
+    this.#stopKeeping();
+  }
+
+  /** The current try failed for good. */
+  fail(error: MeshError): void {
+    this.#current = undefined;
+    this.#below = nowhere;
+    this.#stopKeeping();
+    this.above.abortResponse(error);
+  }
+
+  writeRequest(chunk: Buffer): boolean {
+    if (this.#keeping) this.#keep(chunk);
+    return this.#below?.writeRequest(chunk) ?? false;
+  }
+
+  endRequest(trailers?: HeaderFields): void {
+    this.#ended = true;
+    this.#trailers = trailers;
+    this.#below?.endRequest(trailers);
+  }
+
+  abortRequest(error: MeshError): void {
+    this.#options.wheel.clear(this);
+    this.#current = undefined;
+    this.#stopKeeping();
+    this.#below?.abortRequest(error);
+  }
+
+  resumeResponse(): void {
+    this.#below?.resumeResponse();
+  }
+
+  /** Between two tries there is nobody else to take a chunk, so it is kept whatever its size. */
+  #keep(chunk: Buffer): void {
+    if (this.#keptBytes + chunk.length > keptBodyBytes && this.#below !== undefined) return this.#stopKeeping();
+    this.#kept.push(Buffer.from(chunk));
+    this.#keptBytes += chunk.length;
+  }
+
+  #stopKeeping(): void {
+    this.#keeping = false;
+    this.#kept = [];
+    this.#keptBytes = 0;
+  }
+
+  #judge(outcome: TryOutcome): RetryVerdict {
+    const { exchange } = this;
+    const { policy, budget, random } = this.#options;
+    const request = {
+      method: exchange.upgrade === undefined ? exchange.method : "CONNECT",
+      grpc: isGrpc(exchange),
+      idempotencyKey: false,
+      bodyReplayable: this.#keeping,
+      alreadyRetriedBelow: false,
+    };
+    const verdict = retryVerdict(policy, request, exchange.attempt, outcome, random);
+    if (!verdict.retry || budget.tryWithdraw()) return verdict;
+    return { retry: false, because: "retry_budget_exhausted" };
+  }
+
+  outcomeOf(head: ResponseHead): TryOutcome {
+    const grpcStatus = grpcStatusOf(head);
+    const retryAfter = head.headers.get("retry-after");
+    const retryAfterMs = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, this.#options.unixNow());
+    return {
+      kind: "answer",
+      status: head.status,
+      retriedBelow: head.headers.has("tulle-retried"),
+      ...(grpcStatus !== undefined && { grpcStatus }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    };
+  }
+}
+
+/** One try: passes its answer up as long as it is the current one. */
+class Try implements ResponseSink {
+  readonly #owner: Retrying;
+  below: RequestSink | undefined;
+  #swallowed = 0;
+  #settled = false;
+
+  constructor(owner: Retrying) {
+    this.#owner = owner;
+  }
+
+  informational(head: ResponseHead): void {
+    if (this.#owner.isCurrent(this)) this.#owner.above.informational(head);
+  }
+
+  head(head: ResponseHead): void {
+    const owner = this.#owner;
+    if (!owner.isCurrent(this)) return;
+    const surelyFine = head.status < 400 && !head.headers.has("grpc-status");
+    if (!surelyFine && owner.triesAgainAfter(owner.outcomeOf(head))) return;
+    this.#settled = true;
+    owner.settle();
+    if (owner.exchange.attempt > 1) head.headers.set("tulle-retried", String(owner.exchange.attempt - 1));
+    owner.above.head(head);
+  }
+
+  writeResponse(chunk: Buffer): boolean {
+    if (this.#owner.isCurrent(this)) return this.#owner.above.writeResponse(chunk);
+    this.#swallowed += chunk.length;
+    if (this.#swallowed > swallowedBytes) {
+      this.below?.abortRequest(givenUp);
+      this.below = undefined;
+    }
+    return true;
+  }
+
+  endResponse(trailers?: HeaderFields): void {
+    if (this.#owner.isCurrent(this)) this.#owner.above.endResponse(trailers);
+  }
+
+  abortResponse(error: MeshError): void {
+    const owner = this.#owner;
+    if (!owner.isCurrent(this)) return;
+    const outcome: TryOutcome = { kind: "failure", code: error.code, processed: error.processed };
+    if (!this.#settled && owner.triesAgainAfter(outcome)) return;
+    owner.fail(error);
+  }
+
+  resumeRequest(): void {
+    if (this.#owner.isCurrent(this)) this.#owner.above.resumeRequest();
+  }
+}
+
+const givenUp = new MeshError("upstream_reset", "the try was given up for another");
