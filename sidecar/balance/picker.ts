@@ -1,0 +1,76 @@
+/**
+ * Picks an endpoint: the cheaper of two taken at random ("power of two choices"), so that no herd follows one figure.
+ * A snapshot of the endpoints; another set is another picker. O(1) as long as few breakers are open.
+ */
+
+import type { Permit } from "../../model/circuit-breaker.ts";
+import type { Random } from "../../model/clock.ts";
+import type { LiveEndpoint } from "./live-endpoint.ts";
+
+export type Pick =
+  | { readonly kind: "picked"; readonly endpoint: LiveEndpoint; readonly permit: Permit }
+  /** There are endpoints, but no breaker admits a request. */
+  | { readonly kind: "all-open" }
+  | { readonly kind: "none" };
+
+export class Picker {
+  readonly #endpoints: readonly LiveEndpoint[];
+  readonly #random: Random;
+
+  constructor(endpoints: readonly LiveEndpoint[], random: Random) {
+    this.#endpoints = endpoints;
+    this.#random = random;
+  }
+
+  /** `avoid`: addresses that are picked only if there is nothing else. */
+  pick(avoid: readonly string[] | undefined): Pick {
+    const count = this.#endpoints.length;
+    if (count === 0) return none;
+    const first = this.#at(Math.floor(this.#random() * count));
+    const second = count === 1 ? first : this.#anotherThan(first, count);
+    const [better, worse] = preferred(first, second, avoid) ? [first, second] : [second, first];
+    if (!isAvoided(better, avoid)) {
+      const picked = admitted(better) ?? (isAvoided(worse, avoid) ? undefined : admitted(worse));
+      if (picked !== undefined) return picked;
+    }
+    return this.#scan(avoid) ?? this.#scan(undefined) ?? allOpen;
+  }
+
+  #anotherThan(first: LiveEndpoint, count: number): LiveEndpoint {
+    const second = this.#at(Math.floor(this.#random() * (count - 1)));
+    return second === first ? this.#at(count - 1) : second;
+  }
+
+  /** From a random place, so that those behind open ones get no more than their share. */
+  #scan(avoid: readonly string[] | undefined): Pick | undefined {
+    const count = this.#endpoints.length;
+    const start = Math.floor(this.#random() * count);
+    for (let i = 0; i < count; i++) {
+      const endpoint = this.#at((start + i) % count);
+      const picked = isAvoided(endpoint, avoid) ? undefined : admitted(endpoint);
+      if (picked !== undefined) return picked;
+    }
+    return undefined;
+  }
+
+  #at(place: number): LiveEndpoint {
+    return this.#endpoints[place] as LiveEndpoint;
+  }
+}
+
+const none: Pick = { kind: "none" };
+const allOpen: Pick = { kind: "all-open" };
+
+function admitted(endpoint: LiveEndpoint): Pick | undefined {
+  const permit = endpoint.admit();
+  return permit && { kind: "picked", endpoint, permit };
+}
+
+function preferred(a: LiveEndpoint, b: LiveEndpoint, avoid: readonly string[] | undefined): boolean {
+  const avoided = isAvoided(a, avoid);
+  return avoided === isAvoided(b, avoid) ? a.load.cost <= b.load.cost : !avoided;
+}
+
+function isAvoided(endpoint: LiveEndpoint, avoid: readonly string[] | undefined): boolean {
+  return avoid?.includes(endpoint.endpoint.address) ?? false;
+}
