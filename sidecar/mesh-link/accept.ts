@@ -1,0 +1,81 @@
+/** The mesh port: accepts links of peers, and nobody else. What is not mutual TLS of this trust domain gets no byte. */
+
+import { once } from "node:events";
+import tls from "node:tls";
+import type { Clock } from "../../model/clock.ts";
+import { serveHttp2 } from "../http2/server.ts";
+import type { Identity } from "../identity/credentials.ts";
+import { checkPeer, meshContextOptions, meshServerOptions } from "../identity/tls-options.ts";
+import type { Service } from "../net/exchange.ts";
+import { asListener, Connections, type Listener } from "../net/listener.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
+
+export interface AcceptOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly identity: Identity;
+  readonly trustDomain: string;
+  /** Gets every request with `exchange.peer` set from the caller's certificate. */
+  readonly service: Service;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  /** `ok`, or why it failed. */
+  readonly onHandshake: (outcome: string) => void;
+}
+
+/** Rejects where it can't listen. A new certificate serves new links; those there are stay as they are. */
+export async function acceptLinks(options: AcceptOptions): Promise<Listener> {
+  const { identity, onHandshake } = options;
+  const connections = new Connections();
+  const server = tls.createServer(meshServerOptions(identity.current()), (socket) =>
+    serveLink(socket, connections, options),
+  );
+  server.on("tlsClientError", (error, socket) => {
+    onHandshake(reasonOf(error));
+    socket.destroy();
+  });
+  const stopFollowing = identity.onChange((credentials) => server.setSecureContext(meshContextOptions(credentials)));
+  server.on("close", stopFollowing);
+  server.listen({ host: options.host, port: options.port });
+  await once(server, "listening");
+  return asListener(server, connections);
+}
+
+function serveLink(socket: tls.TLSSocket, connections: Connections, options: AcceptOptions): void {
+  const { service, trustDomain, clock, wheel, onHandshake } = options;
+  const peer = checkPeer(socket, { trustDomain });
+  if (!peer.ok) {
+    onHandshake("identity_refused");
+    socket.on("error", () => {}); // nothing to do for it: it is being closed
+    socket.destroy();
+    return;
+  }
+  onHandshake("ok");
+  connections.add(socket);
+  const identified: Service = (exchange, response) => {
+    exchange.peer = peer.value;
+    return service(exchange, response);
+  };
+  connections.serve(socket, serveHttp2(socket, identified, { clock, timers: wheel }));
+}
+
+/** A closed list, for a label: OpenSSL's texts have no end. */
+function reasonOf(error: Error & { code?: string }): string {
+  switch (error.code ?? "") {
+    case "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE":
+      return "no_certificate";
+    case "ERR_SSL_CERTIFICATE_VERIFY_FAILED":
+    case "ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM":
+      return "certificate_refused";
+    case "ERR_SSL_HTTP_REQUEST":
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+    case "ERR_SSL_PACKET_LENGTH_TOO_LONG":
+      return "not_tls";
+    case "ERR_SSL_UNSUPPORTED_PROTOCOL":
+      return "version_refused";
+    case "ECONNRESET":
+      return "closed";
+    default:
+      return "failed";
+  }
+}

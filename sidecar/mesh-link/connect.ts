@@ -1,0 +1,176 @@
+/** Makes one connection of a link: TCP, mutual TLS 1.3 with the peer's identity checked, then HTTP/2. */
+
+import tls from "node:tls";
+import type { Clock } from "../../model/clock.ts";
+import { type ErrorCode, MeshError } from "../../model/errors.ts";
+import { err, ok, type Result } from "../../model/result.ts";
+import { Http2Client } from "../http2/client.ts";
+import type { Credentials, Identity } from "../identity/credentials.ts";
+import { checkPeer, meshClientContext, meshClientOptions } from "../identity/tls-options.ts";
+import { joinAddress } from "../net/address.ts";
+import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import type { ConnectLink, LinkConnection, LinkEvents } from "./link.ts";
+
+export const meshPort = 15_008;
+
+export interface ConnectOptions {
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  /** Milliseconds since 1970, as certificates have it. */
+  readonly unixNow: () => number;
+  /** `ok`, or why it failed. */
+  readonly onHandshake: (outcome: string) => void;
+}
+
+/** A peer that says nothing for this long is asked; one that does not answer is dead within the sum. */
+const keepAlive = { intervalMs: 5_000, timeoutMs: 4_000 };
+const maxAgeMs = 8 * 3_600_000;
+/** Replaced this long before a leaf of either end expires, or at four fifths of a short life. */
+const renewalLeadMs = 10 * 60_000;
+const renewalShare = 0.2;
+
+/** For the links of one sidecar: the secure context is made once per credentials. */
+export function linkConnector(options: ConnectOptions): (podIp: string, identity: string) => ConnectLink {
+  let context = meshClientContext(options.identity.current());
+  options.identity.onChange((credentials) => {
+    context = meshClientContext(credentials);
+  });
+  return (podIp, identity) => (timeoutMs, events, done) => {
+    const socket = tls.connect({
+      host: podIp,
+      port: meshPort,
+      ...meshClientOptions(context, identity),
+    });
+    new Handshake(socket, podIp, identity, timeoutMs, options, events, done);
+  };
+}
+
+/** From the dial to the connection, or to the one error. */
+class Handshake extends Timer {
+  readonly #socket: tls.TLSSocket;
+  readonly #podIp: string;
+  readonly #identity: string;
+  readonly #options: ConnectOptions;
+  readonly #events: LinkEvents;
+  #done: ((connection: Result<LinkConnection, MeshError>) => void) | undefined;
+  #tcpConnected = false;
+
+  constructor(
+    socket: tls.TLSSocket,
+    podIp: string,
+    identity: string,
+    timeoutMs: number,
+    options: ConnectOptions,
+    events: LinkEvents,
+    done: (connection: Result<LinkConnection, MeshError>) => void,
+  ) {
+    super();
+    this.#socket = socket;
+    this.#podIp = podIp;
+    this.#identity = identity;
+    this.#options = options;
+    this.#events = events;
+    this.#done = done;
+    socket.setNoDelay(true);
+    socket.on("connect", this.#onConnect);
+    socket.on("secureConnect", this.#onSecure);
+    socket.on("error", this.#onError);
+    socket.on("close", this.#onClose);
+    if (Number.isFinite(timeoutMs)) options.wheel.arm(this, timeoutMs);
+  }
+
+  override expire(): void {
+    this.#fail("connect_timeout", "no answer in time");
+  }
+
+  #onConnect = (): void => {
+    this.#tcpConnected = true;
+  };
+
+  #onError = (error: Error): void => {
+    const code = this.#codeOf(error);
+    this.#fail(code, error.message, error);
+  };
+
+  #onClose = (): void => this.#fail("mesh_port_unreachable", "closed during the handshake");
+
+  #onSecure = (): void => {
+    const peer = checkPeer(this.#socket, this.#identity);
+    if (!peer.ok) return this.#fail("identity_mismatch", peer.error);
+    this.#settle("ok", ok(new Connection(this.#socket, this.#options, this.#events, this.#replaceAtMs())));
+  };
+
+  #codeOf(error: Error): ErrorCode {
+    if (!this.#tcpConnected) return "mesh_port_unreachable";
+    return error.message.includes(identityWord) ? "identity_mismatch" : "tls_failed";
+  }
+
+  #fail(code: ErrorCode, reason: string, cause?: Error): void {
+    const where = `${joinAddress(this.#podIp, meshPort)} (${this.#identity}): ${reason}`;
+    this.#settle(code, err(new MeshError(code, where, { cause, processed: "unprocessed" })));
+    this.#socket.destroy();
+  }
+
+  #settle(outcome: string, result: Result<LinkConnection, MeshError>): void {
+    const done = this.#done;
+    if (done === undefined) return;
+    this.#done = undefined;
+    this.#options.wheel.clear(this);
+    this.#socket.off("connect", this.#onConnect).off("secureConnect", this.#onSecure).off("close", this.#onClose);
+    // An error listener stays until the codec has its own: an error without one would end the process.
+    if (result.ok) this.#socket.off("error", this.#onError);
+    this.#options.onHandshake(outcome);
+    done(result);
+  }
+
+  #replaceAtMs(): number {
+    const { clock, unixNow, identity } = this.#options;
+    const own: Credentials = identity.current();
+    const peer = this.#socket.getPeerX509Certificate();
+    const lives = [own.notAfterMs - own.notBeforeMs];
+    const ends = [own.notAfterMs];
+    if (peer !== undefined) {
+      lives.push(Date.parse(peer.validTo) - Date.parse(peer.validFrom));
+      ends.push(Date.parse(peer.validTo));
+    }
+    const lead = Math.min(renewalLeadMs, Math.min(...lives) * renewalShare);
+    const leftMs = Math.min(...ends) - lead - unixNow();
+    return clock.now() + Math.min(leftMs, maxAgeMs);
+  }
+}
+
+const identityWord = "instead of";
+
+class Connection implements LinkConnection {
+  readonly #client: Http2Client;
+  readonly replaceAtMs: number;
+
+  constructor(socket: tls.TLSSocket, { clock, wheel }: ConnectOptions, events: LinkEvents, replaceAtMs: number) {
+    this.#client = new Http2Client(socket, { clock, timers: wheel, keepAlive });
+    this.#client.onStreamSlot = events.slotFreed;
+    this.#client.onGoaway = events.unusable;
+    this.#client.onClosed = events.unusable;
+    this.replaceAtMs = replaceAtMs;
+  }
+
+  get request() {
+    return this.#client.request;
+  }
+
+  get canOpenStream(): boolean {
+    return this.#client.canOpenStream;
+  }
+
+  get activeStreams(): number {
+    return this.#client.activeStreams;
+  }
+
+  drain(): void {
+    this.#client.drain();
+  }
+
+  destroy(): void {
+    this.#client.destroy();
+  }
+}

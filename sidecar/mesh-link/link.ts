@@ -1,0 +1,189 @@
+/**
+ * All requests of this sidecar to one peer pod. One HTTP/2 connection over mutual TLS carries them; another is opened
+ * when its streams are used up, or to replace it before a certificate ends.
+ *
+ * ```
+ *              request                  connected
+ *   idle ───────────────▶ connecting ───────────────▶ ready (1 … maxConnections)
+ *    ▲                        │ failed                  │ replaced, or the peer says GOAWAY
+ *    │   backoff is over      ▼                         ▼
+ *    └─────────────────── backing off                draining: finishes its streams, gets no new ones
+ * ```
+ */
+
+import type { Clock, Random } from "../../model/clock.ts";
+import { MeshError } from "../../model/errors.ts";
+import type { Result } from "../../model/result.ts";
+import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
+import { HeldRequest } from "../net/held-request.ts";
+import { nowhere } from "../net/pass-through.ts";
+
+/** One HTTP/2 connection to the peer, as a link sees it. */
+export interface LinkConnection {
+  readonly request: Service;
+  /** The peer allows one more stream now. */
+  readonly canOpenStream: boolean;
+  readonly activeStreams: number;
+  /** When it must be replaced, on the sidecar's clock: before a leaf of either end expires. */
+  readonly replaceAtMs: number;
+  /** Finishes its streams, then closes. */
+  drain(): void;
+  destroy(error: MeshError): void;
+}
+
+/** What a connection tells its link. */
+export interface LinkEvents {
+  /** A stream ended, or the peer allows more. */
+  readonly slotFreed: () => void;
+  /** No new streams: GOAWAY, or closed. */
+  readonly unusable: () => void;
+}
+
+/** Connects to the peer; calls `done` once, later. */
+export type ConnectLink = (
+  timeoutMs: number,
+  events: LinkEvents,
+  done: (connection: Result<LinkConnection, MeshError>) => void,
+) => void;
+
+export interface LinkOptions {
+  readonly connect: ConnectLink;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const maxConnections = 4;
+const maxWaiting = 1_024;
+const firstBackoffMs = 50;
+const maxBackoffMs = 1_000;
+const idleCloseMs = 10 * 60_000;
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #ready: LinkConnection[] = [];
+  #connecting = false;
+  #waiting: HeldRequest[] = [];
+  #failures = 0;
+  #backoffUntilMs = 0;
+  #lastError: MeshError | undefined;
+  #usedAtMs: number;
+  #closed = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#usedAtMs = options.clock.now();
+  }
+
+  readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
+    this.#usedAtMs = this.#options.clock.now();
+    const connection = this.#waiting.length === 0 ? this.#withSlot() : undefined;
+    if (connection !== undefined) return connection.request(exchange, response);
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      response.abortResponse(refusal);
+      return nowhere;
+    }
+    const held = new HeldRequest(exchange, response);
+    this.#waiting.push(held);
+    if (!this.#connecting && this.#ready.length < maxConnections) this.#connect(exchange.connectTimeoutMs);
+    return held;
+  };
+
+  /** Nothing is under way and nothing was for ten minutes: it may be forgotten. */
+  get isIdle(): boolean {
+    if (this.#waiting.length > 0 || this.#ready.some(({ activeStreams }) => activeStreams > 0)) return false;
+    return this.#options.clock.now() - this.#usedAtMs >= idleCloseMs;
+  }
+
+  /** Replaces what is about to end: the new connection first, then GOAWAY for the old. Called now and then. */
+  renewDue(): void {
+    const now = this.#options.clock.now();
+    if (this.#connecting || now < this.#backoffUntilMs) return;
+    if (this.#ready.some(({ replaceAtMs }) => replaceAtMs <= now)) this.#connect(defaultConnectTimeoutMs);
+  }
+
+  get connectionCount(): number {
+    return this.#ready.length;
+  }
+
+  /** Ends everything now. */
+  destroy(error: MeshError): void {
+    this.#closed = true;
+    for (const connection of this.#ready.splice(0)) connection.destroy(error);
+    for (const held of this.#waiting.splice(0)) held.refuse(error);
+  }
+
+  /** No new requests; those under way finish. */
+  drain(): void {
+    this.#closed = true;
+    for (const connection of this.#ready.splice(0)) connection.drain();
+  }
+
+  #withSlot(): LinkConnection | undefined {
+    return this.#ready.find(({ canOpenStream }) => canOpenStream);
+  }
+
+  #refusal(): MeshError | undefined {
+    if (this.#waiting.length >= maxWaiting) {
+      return new MeshError("overloaded", `${maxWaiting} requests wait for the peer`, { processed: "unprocessed" });
+    }
+    const backsOff = this.#ready.length === 0 && this.#options.clock.now() < this.#backoffUntilMs;
+    return backsOff ? this.#lastError : undefined;
+  }
+
+  #connect(timeoutMs: number): void {
+    this.#connecting = true;
+    let connection: LinkConnection | undefined;
+    const events: LinkEvents = {
+      slotFreed: () => this.#releaseWaiting(),
+      unusable: () => connection !== undefined && this.#remove(connection),
+    };
+    this.#options.connect(timeoutMs, events, (result) => {
+      this.#connecting = false;
+      if (!result.ok) return this.#backOff(result.error);
+      connection = result.value;
+      this.#add(connection);
+    });
+  }
+
+  #add(connection: LinkConnection): void {
+    this.#failures = 0;
+    this.#backoffUntilMs = 0;
+    if (this.#closed) return connection.drain();
+    const now = this.#options.clock.now();
+    const ending = this.#ready.filter(({ replaceAtMs }) => replaceAtMs <= now);
+    this.#ready.push(connection);
+    for (const old of ending) {
+      this.#remove(old);
+      old.drain();
+    }
+    this.#releaseWaiting();
+  }
+
+  #remove(connection: LinkConnection): void {
+    const place = this.#ready.indexOf(connection);
+    if (place >= 0) this.#ready.splice(place, 1);
+    if (this.#waiting.length > 0 && this.#ready.length === 0 && !this.#connecting)
+      this.#connect(defaultConnectTimeoutMs);
+  }
+
+  #releaseWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const connection = this.#withSlot();
+      if (connection === undefined) break;
+      this.#waiting.shift()?.release(connection.request);
+    }
+    if (this.#waiting.length === 0 || this.#connecting || this.#ready.length >= maxConnections) return;
+    this.#connect(defaultConnectTimeoutMs);
+  }
+
+  #backOff(error: MeshError): void {
+    const backoffMs = Math.min(firstBackoffMs * 2 ** this.#failures++, maxBackoffMs);
+    this.#backoffUntilMs = this.#options.clock.now() + backoffMs * (0.8 + 0.4 * this.#options.random());
+    this.#lastError = error;
+    if (this.#ready.length > 0) return; // those that wait get the next free stream
+    for (const held of this.#waiting.splice(0)) held.refuse(error);
+  }
+}
+
+const defaultConnectTimeoutMs = 1_000;

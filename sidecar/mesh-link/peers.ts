@@ -1,0 +1,67 @@
+/** The links of this sidecar, one per peer pod and identity: all requests of a pod pair share one. */
+
+import type { Clock, Random } from "../../model/clock.ts";
+import { MeshError } from "../../model/errors.ts";
+import type { Endpoint } from "../../model/resources.ts";
+import { splitAddress } from "../net/address.ts";
+import { type Service, stack } from "../net/exchange.ts";
+import { carryDeadline } from "../policy/own-fields.ts";
+import { type ConnectLink, Link } from "./link.ts";
+import { aimAt } from "./target.ts";
+
+export interface PeersOptions {
+  /** Connects to the mesh port of a pod whose certificate must be `identity`'s. */
+  readonly connectTo: (podIp: string, identity: string) => ConnectLink;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #links = new Map<string, Link>();
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+  }
+
+  /** The way to one container port of a meshed pod. */
+  service(endpoint: Endpoint, identity: string): Service {
+    const { clock } = this.#options;
+    const { host } = splitAddress(endpoint.address);
+    return stack([aimAt(endpoint.address), carryDeadline(clock)], (exchange, response) =>
+      this.#link(host, identity).service(exchange, response),
+    );
+  }
+
+  get connectionCount(): number {
+    let count = 0;
+    for (const link of this.#links.values()) count += link.connectionCount;
+    return count;
+  }
+
+  /** Called now and then: replaces connections that are due, and forgets idle links. */
+  tend(): void {
+    for (const [key, link] of this.#links) {
+      link.renewDue();
+      if (!link.isIdle) continue;
+      link.drain();
+      this.#links.delete(key);
+    }
+  }
+
+  close(): void {
+    for (const link of this.#links.values()) link.destroy(new MeshError("upstream_closed", "the sidecar ends"));
+    this.#links.clear();
+  }
+
+  #link(podIp: string, identity: string): Link {
+    const key = `${podIp} ${identity}`;
+    let link = this.#links.get(key);
+    if (link === undefined) {
+      const { connectTo, clock, random } = this.#options;
+      link = new Link({ connect: connectTo(podIp, identity), clock, random });
+      this.#links.set(key, link);
+    }
+    return link;
+  }
+}

@@ -1,0 +1,68 @@
+/** For which pod and port a stream on a link is meant: said at one end, understood at the other. */
+
+import { MeshError } from "../../model/errors.ts";
+import type { InboundPort } from "../../model/resources.ts";
+import { splitAddress } from "../net/address.ts";
+import type { Exchange, Layer, ResponseHead } from "../net/exchange.ts";
+import { nowhere, PassThrough } from "../net/pass-through.ts";
+
+/** `address` is `podIP:containerPort`. A tunnel has it as its `:authority`, all else as `tulle-target`. */
+export function aimAt(address: string): Layer {
+  return (next) => (exchange, response) => {
+    if (exchange.method === "CONNECT") exchange.authority = address;
+    else exchange.headers.set("tulle-target", address);
+    const aimed = new Aimed(response);
+    aimed.attach(next(exchange, aimed));
+    return aimed;
+  };
+}
+
+/** Understands when it came to the wrong pod, so that it can be tried elsewhere. */
+class Aimed extends PassThrough {
+  override head(head: ResponseHead): void {
+    if (head.status !== 421 || head.headers.get("tulle-error") !== "wrong_pod") return this.above.head(head);
+    const error = new MeshError("wrong_pod", "its address belongs to another pod now", { processed: "unprocessed" });
+    this.below?.abortRequest(error);
+    this.detach();
+    this.above.abortResponse(error);
+  }
+}
+
+export interface TargetOptions {
+  readonly podIp: string;
+  /** The pod's declared container ports, as they are now. */
+  readonly ports: () => readonly InboundPort[];
+}
+
+/** Finds the container port that a stream is meant for (`exchange.target`), or refuses it with `wrong_pod`. */
+export function takeTarget({ podIp, ports }: TargetOptions): Layer {
+  return (next) => (exchange, response) => {
+    const target = targetPort(exchange, podIp, ports());
+    if (target === undefined) {
+      const asked = exchange.headers.get("tulle-target") ?? exchange.authority;
+      const error = new MeshError("wrong_pod", `${asked} is not ${podIp} with a declared port`, {
+        processed: "unprocessed",
+      });
+      response.abortResponse(error);
+      return nowhere;
+    }
+    exchange.target = target;
+    return next(exchange, response);
+  };
+}
+
+/** Without a target (a foreign client): the authority's port if the pod declares it, else the only port there is. */
+function targetPort(exchange: Exchange, podIp: string, ports: readonly InboundPort[]): InboundPort | undefined {
+  const isTunnel = exchange.method === "CONNECT";
+  const target = isTunnel ? exchange.authority : exchange.headers.get("tulle-target");
+  if (target !== undefined) {
+    const { host, port } = splitAddress(target);
+    return host === podIp ? declared(port, ports) : undefined;
+  }
+  const { port } = splitAddress(exchange.authority);
+  return declared(port, ports) ?? (ports.length === 1 ? ports[0] : undefined);
+}
+
+function declared(port: number | undefined, ports: readonly InboundPort[]): InboundPort | undefined {
+  return ports.find((candidate) => candidate.port === port);
+}
