@@ -1,0 +1,141 @@
+/**
+ * What the application dials, and the stack that answers for each: asked of the control plane at the first dial, composed
+ * anew with each update, forgotten ten minutes after the last dial. So memory grows with a pod's neighbours only.
+ */
+
+import type { Clock } from "../../model/clock.ts";
+import { MeshError } from "../../model/errors.ts";
+import type { Destination, Protocol } from "../../model/resources.ts";
+import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
+import { HeldRequest } from "../net/held-request.ts";
+import { nowhere } from "../net/pass-through.ts";
+import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+
+/** Follows one resource; `apply` is called with each value, `undefined` when there is no such resource. Returns what ends it. */
+export type FollowDestination = (name: string, apply: (destination: Destination | undefined) => void) => () => void;
+
+export interface DestinationsOptions {
+  readonly follow: FollowDestination;
+  readonly compose: (destination: Destination) => Service;
+  /** For addresses that are none of the mesh's, or not known to be: dials them as a client without a mesh would. */
+  readonly passThrough: (address: string, reason: "outside" | "no_policy_yet") => Service;
+  /** Whether a dial with nobody to ask is forwarded in the clear; else it is refused. */
+  readonly outboundMtls: "preferred" | "required";
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+}
+
+const firstAnswerMs = 1_000;
+const forgetAfterMs = 10 * 60_000;
+const maxDestinations = 10_000;
+
+export class Destinations {
+  readonly #options: DestinationsOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: DestinationsOptions) {
+    this.#options = options;
+  }
+
+  /** For a name in full (`orders.shop.svc.cluster.local:80`), which is `dialled` if it turns out to be foreign. */
+  dial(name: string, dialled: string): { readonly service: Service; readonly protocol: Protocol | undefined } {
+    let entry = this.#entries.get(name);
+    if (entry === undefined) {
+      if (this.#entries.size >= maxDestinations) this.#forgetOldest();
+      entry = new Entry(name, dialled, this.#options);
+      this.#entries.set(name, entry);
+    }
+    entry.usedAtMs = this.#options.clock.now();
+    return entry;
+  }
+
+  /** Those in use that the control plane knows. */
+  get known(): Destination[] {
+    return Array.from(this.#entries.values(), ({ destination }) => destination).filter((known) => known !== undefined);
+  }
+
+  /** Called now and then. */
+  forgetIdle(): void {
+    const idleSince = this.#options.clock.now() - forgetAfterMs;
+    for (const entry of this.#entries.values()) if (entry.usedAtMs < idleSince) this.#forget(entry);
+  }
+
+  close(): void {
+    for (const entry of this.#entries.values()) this.#forget(entry);
+  }
+
+  #forgetOldest(): void {
+    const oldest = [...this.#entries.values()].reduce((a, b) => (b.usedAtMs < a.usedAtMs ? b : a));
+    this.#forget(oldest);
+  }
+
+  #forget(entry: Entry): void {
+    this.#entries.delete(entry.name);
+    entry.close();
+  }
+}
+
+/** One dialled name. Until the first answer, requests are held for up to a second. */
+class Entry extends Timer {
+  readonly name: string;
+  usedAtMs = 0;
+  /** As last told; undefined: not told yet, or none of the mesh's. */
+  destination: Destination | undefined;
+  readonly #dialled: string;
+  readonly #options: DestinationsOptions;
+  readonly #unfollow: () => void;
+  #current: Service | undefined;
+  #held: HeldRequest[] = [];
+
+  constructor(name: string, dialled: string, options: DestinationsOptions) {
+    super();
+    this.name = name;
+    this.#dialled = dialled;
+    this.#options = options;
+    options.wheel.arm(this, firstAnswerMs);
+    this.#unfollow = options.follow(name, (destination) => this.#apply(destination));
+  }
+
+  get protocol(): Protocol | undefined {
+    return this.destination?.protocol;
+  }
+
+  readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
+    if (this.#current !== undefined) return this.#current(exchange, response);
+    const held = new HeldRequest(exchange, response);
+    this.#held.push(held);
+    return held;
+  };
+
+  /** Nobody answered. What comes now is not held again; an answer that comes later counts from then on. */
+  override expire(): void {
+    if (this.#options.outboundMtls === "required") {
+      this.#release((_exchange, response) => {
+        response.abortResponse(new MeshError("no_policy_yet", this.name, { processed: "unprocessed" }));
+        return nowhere;
+      });
+    } else {
+      this.#release(this.#options.passThrough(this.#dialled, "no_policy_yet"));
+    }
+  }
+
+  close(): void {
+    this.#options.wheel.clear(this);
+    this.#unfollow();
+  }
+
+  #apply(destination: Destination | undefined): void {
+    this.#options.wheel.clear(this);
+    this.destination = destination;
+    this.#release(
+      destination === undefined
+        ? this.#options.passThrough(this.#dialled, "outside")
+        : this.#options.compose(destination),
+    );
+  }
+
+  #release(service: Service): void {
+    this.#current = service;
+    for (const held of this.#held.splice(0)) held.release(service);
+  }
+}

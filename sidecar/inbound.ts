@@ -1,0 +1,45 @@
+/**
+ * The way of a request from a peer's sidecar to the application: the layers in the order in which it meets them.
+ * This file composes; each layer's reasons are in its own.
+ */
+
+import type { InboundPort } from "../model/resources.ts";
+import { takeTarget } from "./mesh-link/target.ts";
+import { type Service, stack } from "./net/exchange.ts";
+import type { Shared } from "./outbound.ts";
+import { enforceDeadline } from "./policy/limit-time.ts";
+import { identifyCaller, takeOwnFields } from "./policy/own-fields.ts";
+import { rescue } from "./policy/rescue.ts";
+import { measure } from "./telemetry/measure.ts";
+import { traceRequest } from "./telemetry/trace.ts";
+
+export interface InboundOptions extends Shared {
+  /** `namespace/workload`. */
+  readonly workload: string;
+  /** What a stream may be meant for: this pod's IP, and its declared ports. */
+  readonly podIp: string;
+  readonly ports: () => readonly InboundPort[];
+  /** The application, by the port in `exchange.target`. */
+  readonly application: Service;
+}
+
+export function inboundStack(options: InboundOptions): Service {
+  const { clock, metrics, tracer, workload, podIp, ports, application } = options;
+  return stack(
+    [
+      measure({ metrics, clock, direction: "inbound", service: workload }),
+      traceRequest({ kind: "server", tracer, service: workload }),
+      // The one error that stays an error: the peer then knows that nothing was processed, and tries elsewhere.
+      rescue({ passOn: ["refused_stream"] }),
+      // For this pod, and for which port? An address may have been reused by another pod.
+      takeTarget({ podIp, ports }),
+      // The mesh's own fields are understood and removed …
+      takeOwnFields(clock),
+      // … and the only one that the application can trust is set: who calls, from the caller's certificate.
+      identifyCaller(),
+      // What is late already does not reach the application.
+      enforceDeadline(undefined, options),
+    ],
+    application,
+  );
+}

@@ -1,0 +1,76 @@
+/**
+ * The way of a request from the application to an endpoint: the layers in the order in which it meets them.
+ * This file composes; each layer's reasons are in its own.
+ */
+
+import type { Clock, Random } from "../model/clock.ts";
+import type { RetryBudgetPolicy } from "../model/policy.ts";
+import type { Destination, Route } from "../model/resources.ts";
+import type { RetryBudget } from "../model/retry-budget.ts";
+import { type Service, stack } from "./net/exchange.ts";
+import type { TimerWheel } from "./net/timer-wheel.ts";
+import { enforceDeadline, limitIdle, limitTry } from "./policy/limit-time.ts";
+import { takeOwnFields } from "./policy/own-fields.ts";
+import { rescue } from "./policy/rescue.ts";
+import { retry } from "./policy/retry.ts";
+import { routeRequests } from "./route/route-requests.ts";
+import { split } from "./route/split.ts";
+import { countRetries, countSplit } from "./telemetry/counts.ts";
+import { measure } from "./telemetry/measure.ts";
+import type { SidecarMetrics } from "./telemetry/metrics.ts";
+import { type Tracer, traceRequest, traceTry } from "./telemetry/trace.ts";
+
+/** What all stacks of a sidecar share. */
+export interface Shared {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: Random;
+  /** Milliseconds since 1970. */
+  readonly unixNow: () => number;
+  readonly metrics: SidecarMetrics;
+  readonly tracer: Tracer;
+}
+
+export interface OutboundOptions extends Shared {
+  /** The balancer of a backend by the name of its `Endpoints`. */
+  readonly backend: (endpoints: string) => Service;
+  /** The budget of a destination under a policy: shared by all its routes and requests, kept over updates. */
+  readonly retryBudget: (destination: string, policy: RetryBudgetPolicy | undefined) => RetryBudget;
+}
+
+/** The stack of one destination. It is composed anew with each update; what must outlive updates lies below, in `backend`. */
+export function outboundStack(destination: Destination, options: OutboundOptions): Service {
+  const { clock, metrics, tracer } = options;
+  const service = `${destination.service.namespace}/${destination.service.name}`;
+  return stack(
+    [
+      // Outermost, so that what is counted and traced is what the application gets.
+      measure({ metrics, clock, direction: "outbound", service }),
+      traceRequest({ kind: "client", tracer, service }),
+      // Whatever fails below becomes an answer that says why.
+      rescue(),
+      // Nothing that the application set may pass for the mesh's own word; its deadline may shorten ours.
+      takeOwnFields(clock),
+    ],
+    routeRequests(destination.routes, (route) => routeStack(route, destination.name, service, options)),
+  );
+}
+
+function routeStack(route: Route, destination: string, service: string, options: OutboundOptions): Service {
+  const { clock, wheel, random, unixNow, metrics, tracer, backend, retryBudget } = options;
+  const budget = retryBudget(destination, route.retry?.budget);
+  return stack(
+    [
+      // All tries together.
+      enforceDeadline(route.timeout.requestMs, options),
+      limitIdle(route.timeout.idleMs, wheel),
+      // Above the split and the balancer: the next try may land elsewhere.
+      retry({ policy: route.retry, budget, wheel, clock, random, unixNow, counts: countRetries(metrics, service) }),
+      traceTry(tracer),
+      // One try, its connection included.
+      limitTry(route.timeout.perTryMs ?? route.retry?.perTryTimeoutMs, wheel),
+    ],
+    // The backend by weight; below it the endpoint by load, its breaker, and the link to its pod.
+    split(route, { backend, random, count: countSplit(metrics, service) }),
+  );
+}

@@ -1,0 +1,22 @@
+/** What the layers count, in the words of the metrics: slots are found once, the hot path adds one. */
+
+import type { RetryCounts } from "../policy/retry.ts";
+import type { SidecarMetrics } from "./metrics.ts";
+
+export function countRetries(metrics: SidecarMetrics, service: string): RetryCounts {
+  return {
+    retried: (reason) => metrics.retries.increment(metrics.retries.slot({ service, reason })),
+    notRetried: (reason) => metrics.retriesSkipped.increment(metrics.retriesSkipped.slot({ service, reason })),
+  };
+}
+
+export function countSplit(metrics: SidecarMetrics, service: string): (route: string, backend: string) => void {
+  const slots = new Map<string, Map<string, number>>();
+  return (route, backend) => {
+    const ofRoute = slots.get(route) ?? new Map<string, number>();
+    slots.set(route, ofRoute);
+    const slot = ofRoute.get(backend) ?? metrics.splitRequests.slot({ service, route, backend });
+    ofRoute.set(backend, slot);
+    metrics.splitRequests.increment(slot);
+  };
+}

@@ -1,0 +1,53 @@
+/** The gauges that mirror what lives in a sidecar: read from it at each scrape, kept nowhere. */
+
+import type { Identity } from "../identity/credentials.ts";
+import type { SidecarState } from "../sidecar.ts";
+import { sidecarMetrics } from "./metrics.ts";
+import type { MetricRegistry } from "./registry.ts";
+
+export interface GaugeSources {
+  readonly state: () => SidecarState;
+  readonly identity: Identity;
+  readonly controlStreamConnected: () => boolean;
+}
+
+const breakerNumbers = { closed: 0, "half-open": 1, open: 2 } as const;
+
+export function exposeGauges(
+  registry: MetricRegistry,
+  { state, identity, controlStreamConnected }: GaugeSources,
+): void {
+  registry.gauge(sidecarMetrics.breakerState, (emit) => {
+    for (const backend of state().backends.all) {
+      for (const { breakerState, endpoint } of backend.liveEndpoints) {
+        if (breakerState !== undefined) {
+          emit({ backend: backend.name, endpoint: endpoint.address }, breakerNumbers[breakerState]);
+        }
+      }
+    }
+  });
+  registry.gauge(sidecarMetrics.endpoints, (emit) => {
+    for (const backend of state().backends.all) {
+      const counts = { ready: 0, terminating: 0 };
+      for (const { endpoint } of backend.liveEndpoints) counts[endpoint.state]++;
+      for (const name of ["ready", "terminating"] as const) emit({ backend: backend.name, state: name }, counts[name]);
+    }
+  });
+  registry.gauge(sidecarMetrics.splitWeight, (emit) => {
+    for (const { service, routes } of state().destinations.known) {
+      for (const route of routes) {
+        for (const { weight, service: backend } of route.backends) {
+          const labels = { route: route.name, backend: `${backend.namespace}/${backend.name}` };
+          emit({ service: `${service.namespace}/${service.name}`, ...labels }, weight);
+        }
+      }
+    }
+  });
+  registry.gauge(sidecarMetrics.connections, (emit) => {
+    emit({ direction: "outbound" }, state().linkCount);
+    emit({ direction: "inbound" }, state().inboundCount);
+  });
+  registry.gauge(sidecarMetrics.certificateNotBefore, (emit) => emit({}, identity.current().notBeforeMs / 1_000));
+  registry.gauge(sidecarMetrics.certificateExpiry, (emit) => emit({}, identity.current().notAfterMs / 1_000));
+  registry.gauge(sidecarMetrics.controlStreamConnected, (emit) => emit({}, controlStreamConnected() ? 1 : 0));
+}

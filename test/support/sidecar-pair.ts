@@ -1,0 +1,191 @@
+/** Sidecars in this process, each on a loopback address of its own, with resources that a test hands out. */
+
+import { once } from "node:events";
+import http from "node:http";
+import net from "node:net";
+import type { Destination, Endpoints, Inbound, Resource, ResourceKind } from "../../model/resources.ts";
+import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
+import { type Follow, Sidecar } from "../../sidecar/sidecar.ts";
+import { createSidecarMetrics, type SidecarMetrics } from "../../sidecar/telemetry/metrics.ts";
+import { MetricRegistry } from "../../sidecar/telemetry/registry.ts";
+import { IdSource } from "../../sidecar/telemetry/trace-context.ts";
+import { HandIdentity, TestAuthority, trustDomain, workloadId } from "./authority.ts";
+
+/** What a control plane would push, set by hand. */
+export class HandResources {
+  readonly #values = new Map<string, Resource>();
+  readonly #followers = new Map<string, Set<(resource: Resource | undefined) => string | undefined>>();
+  readonly nacks: string[] = [];
+
+  set(resource: Resource): void {
+    const key = `${resource.kind} ${resource.value.name}`;
+    this.#values.set(key, resource);
+    for (const apply of this.#followers.get(key) ?? []) {
+      const refused = apply(resource);
+      if (refused !== undefined) this.nacks.push(refused);
+    }
+  }
+
+  readonly follow: Follow = (kind: ResourceKind, name, apply) => {
+    const key = `${kind} ${name}`;
+    const followers = this.#followers.get(key) ?? new Set();
+    this.#followers.set(key, followers.add(apply));
+    apply(this.#values.get(key));
+    return () => followers.delete(apply);
+  };
+}
+
+let lastHost = 1;
+
+/** A loopback address that no other test of this process has, in a block by process. */
+export function nextPodIp(): string {
+  const block = 64 + (process.pid % 120);
+  const host = lastHost++;
+  return `127.${block}.${(process.pid >> 7) % 250}.${host}`;
+}
+
+export interface TestSidecar {
+  readonly sidecar: Sidecar;
+  readonly podIp: string;
+  readonly identity: HandIdentity;
+  readonly metrics: SidecarMetrics;
+}
+
+export class TestMesh implements AsyncDisposable {
+  readonly authority: TestAuthority;
+  readonly resources = new HandResources();
+  readonly #closing: (() => void)[] = [];
+
+  private constructor(authority: TestAuthority) {
+    this.authority = authority;
+  }
+
+  static async open(options: { leafLifetimeMs?: number } = {}): Promise<TestMesh> {
+    return new TestMesh(await TestAuthority.open(options));
+  }
+
+  async sidecar(workload: string, options: { port?: number; outboundMtls?: "required" } = {}): Promise<TestSidecar> {
+    const podIp = nextPodIp();
+    const spiffeId = workloadId(workload);
+    const identity = new HandIdentity(spiffeId, this.authority.credentials(spiffeId));
+    const clock = performance;
+    const wheel = new TimerWheel(clock);
+    const metrics = createSidecarMetrics(new MetricRegistry({ labels: {} }));
+    const ports: Inbound["ports"] = [{ port: options.port ?? 8080, protocol: "detect" }];
+    this.resources.set({ kind: "inbound", value: { name: `shop/${workload}`, ports } });
+    const sidecar = new Sidecar({
+      namespace: "shop",
+      workload,
+      podIp,
+      trustDomain,
+      identity,
+      follow: this.resources.follow,
+      upstreams: [],
+      outboundMtls: options.outboundMtls ?? "preferred",
+      clock,
+      wheel,
+      random: Math.random,
+      unixNow: Date.now,
+      metrics,
+      tracer: { sampler: { ratio: 0, parentBased: true }, ids: new IdSource(), clock, sink: { push() {} } },
+    });
+    await sidecar.start();
+    this.#closing.push(() => sidecar.close());
+    return { sidecar, podIp, identity, metrics };
+  }
+
+  /** An HTTP application on a port of a pod. */
+  async application(podIp: string, listener: http.RequestListener, port = 8080): Promise<http.Server> {
+    const server = http.createServer(listener);
+    server.listen(port, podIp);
+    await once(server, "listening");
+    this.#closing.push(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+    return server;
+  }
+
+  /** A Service of one backend, as compile makes it. */
+  service(name: string, endpoints: Endpoints["endpoints"], more: Partial<Destination["routes"][number]> = {}): void {
+    this.backend(name, endpoints);
+    const service = { namespace: "shop", name };
+    const full = `${name}.shop.svc.cluster.local:80`;
+    this.resources.set({
+      kind: "destination",
+      value: {
+        name: full,
+        service,
+        protocol: "detect",
+        routes: [
+          {
+            name: "default",
+            matches: [],
+            backends: [{ endpoints: full, service, weight: 1 }],
+            timeout: { connectMs: 1_000 },
+            ...more,
+          },
+        ],
+      },
+    });
+  }
+
+  backend(name: string, endpoints: Endpoints["endpoints"], more: Partial<Endpoints> = {}): void {
+    const value: Endpoints = {
+      name: `${name}.shop.svc.cluster.local:80`,
+      service: { namespace: "shop", name },
+      protocol: "detect",
+      endpoints,
+      ...more,
+    };
+    this.resources.set({ kind: "endpoints", value });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.#closing.reverse()) close();
+    await this.authority[Symbol.asyncDispose]();
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Asks through a sidecar's forward proxy, as an application with `http_proxy` does. */
+export async function askThrough(
+  podIp: string,
+  url: string,
+  options: { method?: string; headers?: Record<string, string>; body?: string | Buffer } = {},
+): Promise<Answer> {
+  const { host } = new URL(url);
+  const request = http.request({
+    host: podIp,
+    port: 15_001,
+    path: url,
+    method: options.method ?? "GET",
+    headers: { host, ...options.headers },
+    agent: false,
+  });
+  request.end(options.body);
+  const [response] = (await once(request, "response")) as [http.IncomingMessage];
+  let body = "";
+  for await (const chunk of response) body += String(chunk);
+  return { status: response.statusCode ?? 0, headers: response.headers, body };
+}
+
+export function meshed(podIp: string, workload: string, port = 8080): Endpoints["endpoints"][number] {
+  return { address: `${podIp}:${port}`, pod: `${workload}-${podIp}`, identity: workloadId(workload), state: "ready" };
+}
+
+export function isOpen(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
+}
