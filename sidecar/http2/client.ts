@@ -118,12 +118,6 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
 
   protected receivePong(): void {}
 
-  protected onIdle(): void {
-    if (this.state === "opening") return this.fail("SETTINGS_TIMEOUT", "no SETTINGS in time");
-    if (this.streams.size > 0) return this.fail("ENHANCE_YOUR_CALM", "a field block without end");
-    this.drain();
-  }
-
   /** Opens no more streams; running ones finish, and then the connection ends. */
   drain(): void {
     if (this.isFailed || this.state === "draining") return;

@@ -19,13 +19,13 @@ import { ConnectionWindow, type StreamWindowLimits, type WindowBudget } from "./
 import { FrameReader, type FrameReceiver } from "./frame-reader.ts";
 import {
   defaultMaxFrameBytes,
+  defaultTableBytes,
   defaultWindowBytes,
   errorCode,
   flag,
   frameHeaderBytes,
   frameType,
   type Http2ErrorName,
-  largestStreamId,
   readUint31,
   readUint32,
   setting,
@@ -95,13 +95,18 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
   readonly #assembly: HeaderAssembly;
   readonly #keepAlive: KeepAlive | undefined;
   readonly #isServer: boolean;
+  /** Armed while there is no stream: for the first SETTINGS, later for the idle timeout. */
   readonly #idle: Deadline;
+  /** Armed while a field block is incomplete. */
+  #blockDeadline: Deadline | undefined;
   #linger: Deadline | undefined;
   /** Reused for every header section. */
   readonly #fields: Field[] = [];
   /** The stream of the DATA frame that is being read, if it wants it. */
   #dataStream: Http2Stream | undefined;
+  /** What of that frame counts for its windows and was not passed on: padding, in the end. */
   #dataCredit = 0;
+  #dataEndsStream = false;
   #error: Error | undefined;
 
   constructor(socket: Socket, options: Http2Options, isServer: boolean) {
@@ -115,14 +120,14 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     this.stallTimeoutMs = limits.stallTimeoutMs;
     this.#isServer = isServer;
     this.outbox = new Outbox(socket, () => this.scheduler.pump());
-    this.scheduler = new SendScheduler(this.outbox);
     this.guard = new FloodGuard(limits.floods, options.clock);
+    this.scheduler = new SendScheduler(this.outbox, this.guard);
     this.#reader = new FrameReader(this, isServer);
-    this.#decoder = new HpackDecoder();
+    this.#decoder = new HpackDecoder(limits.decoderTableBytes);
     this.#encoder = new HpackEncoder(limits.encoderTableBytes);
     this.#window = new ConnectionWindow(limits.connectionWindowBytes);
     this.#assembly = new HeaderAssembly(limits.maxHeadBytes * 4);
-    this.#idle = new Deadline(() => this.onIdle());
+    this.#idle = new Deadline(() => this.#expireIdle());
     this.timers.arm(this.#idle, limits.handshakeTimeoutMs);
     if (limits.keepAlive !== undefined) this.#keepAlive = new KeepAlive(limits.keepAlive, this);
     this.#listen();
@@ -146,6 +151,9 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     const settings = [...own, [setting.maxHeaderListSize, limits.maxHeadBytes] as const];
     if (limits.initialWindowBytes !== defaultWindowBytes) {
       settings.push([setting.initialWindowSize, limits.initialWindowBytes]);
+    }
+    if (limits.decoderTableBytes !== defaultTableBytes) {
+      settings.push([setting.headerTableSize, limits.decoderTableBytes]);
     }
     writeSettings(this.outbox, settings);
     writeWindowUpdate(this.outbox, 0, limits.connectionWindowBytes - defaultWindowBytes);
@@ -179,7 +187,6 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
   protected abstract afterSettings(): void;
   /** A PING of ours came back. */
   protected abstract receivePong(): void;
-  protected abstract onIdle(): void;
   protected abstract onStreamClosed(): void;
 
   // ---- frames in
@@ -234,9 +241,14 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     const endStream = (flags & flag.endStream) !== 0;
     const block = payload.subarray(from, to);
     if ((flags & flag.endHeaders) !== 0) this.#receiveBlock(streamId, endStream, block);
-    else this.#assembly.begin(streamId, endStream, block);
-    if (this.#assembly.isOpen) this.timers.arm(this.#idle, this.limits.headTimeoutMs);
+    else this.#beginAssembly(streamId, endStream, block);
     if (dependsOnItself) this.#refuseStream(streamId, "PROTOCOL_ERROR");
+  }
+
+  #beginAssembly(streamId: number, endStream: boolean, block: Buffer): void {
+    this.#assembly.begin(streamId, endStream, block);
+    this.#blockDeadline ??= new Deadline(() => this.#calm("a field block that takes too long"));
+    this.timers.arm(this.#blockDeadline, this.limits.headTimeoutMs);
   }
 
   #receiveContinuation(flags: number, streamId: number, payload: Buffer): void {
@@ -246,8 +258,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     if ((flags & flag.endHeaders) === 0) return;
     const { endStream } = assembly;
     const block = assembly.take();
-    if (this.streams.size === 0) this.timers.arm(this.#idle, this.limits.idleTimeoutMs);
-    else this.timers.clear(this.#idle);
+    if (this.#blockDeadline !== undefined) this.timers.clear(this.#blockDeadline);
     this.#receiveBlock(streamId, endStream, block);
   }
 
@@ -281,8 +292,6 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     if (length > 0) this.guard.noteData();
     this.#dataStream = stream;
   }
-
-  #dataEndsStream = false;
 
   receiveData(chunk: Buffer): void {
     this.#dataCredit -= chunk.length;
@@ -321,7 +330,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
       return;
     }
     stream.receiveReset(readUint32(payload, 0));
-    if (this.#isServer && !this.guard.admitReset()) this.#calm("streams that are opened and reset");
+    this.chargeReset();
   }
 
   #receiveWindowUpdate(streamId: number, payload: Buffer): void {
@@ -346,6 +355,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     if (!this.guard.admitEmptyFrame()) return this.#calm("SETTINGS");
     if ((flags & flag.ack) !== 0) {
       if (payload.length > 0) return this.fail("FRAME_SIZE_ERROR", "an acknowledgement with a payload");
+      this.#decoder.setLimit(this.limits.decoderTableBytes);
       return;
     }
     const windowBefore = this.peer.initialWindowBytes;
@@ -361,7 +371,8 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     writeSettingsAck(this.outbox);
     if (this.state === "opening") {
       this.state = "open";
-      if (this.streams.size === 0) this.timers.arm(this.#idle, this.limits.idleTimeoutMs);
+      this.timers.clear(this.#idle);
+      if (this.streams.size === 0) this.#awaitStreams();
     }
     this.scheduler.pump();
     this.afterSettings();
@@ -395,7 +406,12 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
       stream.reset(error);
       stream.lose(new MeshError(this.codeOfLoss, `${reason}: ${error}`));
     }
-    if (this.#isServer && !this.guard.admitReset()) this.#calm("streams that break the rules");
+    this.chargeReset();
+  }
+
+  /** A stream was lost through the peer's doing. */
+  protected chargeReset(): void {
+    if (this.#isServer && !this.guard.admitReset()) this.#calm("streams that are reset, or must be");
   }
 
   #calm(what: string): void {
@@ -444,7 +460,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
   // ---- life and death
 
   protected admit(stream: Http2Stream): void {
-    if (this.streams.size === 0) this.timers.clear(this.#idle);
+    if (this.streams.size === 0 && this.state !== "opening") this.timers.clear(this.#idle);
     this.streams.set(stream.id, stream);
     this.counters.streams++;
   }
@@ -453,9 +469,21 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     this.streams.delete(stream.id);
     if (closing !== "reset-here") this.closedStreams.note(stream.id, closing);
     if (closing === "ended") this.guard.noteCompletion();
-    if (this.streams.size === 0 && !this.isFailed) this.timers.arm(this.#idle, this.limits.idleTimeoutMs);
+    if (this.streams.size === 0) this.#awaitStreams();
     this.onStreamClosed();
   }
+
+  #awaitStreams(): void {
+    if (this.state === "open" || this.state === "draining") this.timers.arm(this.#idle, this.limits.idleTimeoutMs);
+  }
+
+  #expireIdle(): void {
+    if (this.state === "opening") this.fail("SETTINGS_TIMEOUT", "no SETTINGS in time");
+    else this.drain();
+  }
+
+  /** No new streams; running ones finish, and then the connection ends. */
+  abstract drain(): void;
 
   /** The code of a `MeshError` for streams that end because of the peer or the connection. */
   protected abstract readonly codeOfLoss: ErrorCode;
@@ -470,11 +498,12 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
   /** Says GOAWAY and closes; streams that are still open are lost. */
   protected finish(error: Http2ErrorName, reason: string): void {
     if (this.isFailed) return;
-    writeGoaway(this.outbox, Math.min(this.lastPeerStreamId, largestStreamId), errorCode[error], reason);
+    writeGoaway(this.outbox, this.lastPeerStreamId, errorCode[error], reason);
     this.#stopTimers();
     this.state = "closing";
-    this.#loseStreams(`the connection ended: ${error}, ${reason}`);
+    // First the octets, then the word on them: a request that goes out now may be processed.
     this.outbox.flush();
+    this.#loseStreams(`the connection ended: ${error}, ${reason}`);
     this.socket.end();
     this.#linger = new Deadline(() => this.socket.destroy());
     this.timers.arm(this.#linger, lingerMs);
@@ -486,9 +515,8 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
     this.#error ??= error;
     this.#stopTimers();
     this.state = "closing";
-    this.#loseStreams(error?.message ?? "the connection was closed");
-    this.outbox.flush();
     this.socket.destroy();
+    this.#loseStreams(error?.message ?? "the connection was closed");
   }
 
   destroyStalled(): void {
@@ -512,6 +540,7 @@ export abstract class Http2Connection implements FrameReceiver, StreamHost {
 
   #stopTimers(): void {
     this.timers.clear(this.#idle);
+    if (this.#blockDeadline !== undefined) this.timers.clear(this.#blockDeadline);
     this.#keepAlive?.stop();
   }
 }

@@ -12,6 +12,8 @@ export const largestMaxFrameBytes = 16_777_215;
 export const largestWindowBytes = 0x7fffffff;
 export const largestStreamId = 0x7fffffff;
 export const defaultWindowBytes = 65_535;
+/** SETTINGS_HEADER_TABLE_SIZE. */
+export const defaultTableBytes = 4096;
 
 export const frameType = {
   data: 0x0,

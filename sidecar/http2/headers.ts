@@ -129,8 +129,10 @@ export function readRequest(
 export function readResponse(fields: readonly Field[], maxFields: number): ReceivedResponse | Refused {
   const section = collect(fields, maxFields);
   if (typeof section === "string") return section;
-  const { ":status": status, ...ofRequests } = section.pseudo;
-  if (status === undefined || Object.values(ofRequests).some((value) => value !== undefined)) return "malformed";
+  const { pseudo } = section;
+  const status = pseudo[":status"];
+  const ofRequests = pseudo[":method"] ?? pseudo[":path"] ?? pseudo[":authority"] ?? pseudo[":scheme"];
+  if (status === undefined || (ofRequests ?? pseudo[":protocol"]) !== undefined) return "malformed";
   if (section.host !== undefined) section.flat.push("host", section.host);
   return { status: Number(status), headers: new HeaderFields(section.flat), contentLength: section.contentLength };
 }
@@ -150,12 +152,16 @@ const forbiddenTrailers = new Set([
   "trailer",
 ]);
 
+function mayBeTrailer(name: string): boolean {
+  return !forbiddenTrailers.has(name) && !name.startsWith("tulle-") && !name.startsWith("x-forwarded-");
+}
+
 /** Trailers; those that have no business there are dropped, never merged. Undefined if none is left. */
 export function readTrailers(fields: readonly Field[], maxFields: number): HeaderFields | undefined | Refused {
   const flat: string[] = [];
   for (const { kind, name, value } of fields) {
     if (kind === "malformed" || kind === "connection-specific" || name.startsWith(":")) return "malformed";
-    if (!forbiddenTrailers.has(name)) flat.push(name, value);
+    if (mayBeTrailer(name)) flat.push(name, value);
   }
   if (flat.length > maxFields * 2) return "too-many-fields";
   return flat.length === 0 ? undefined : new HeaderFields(flat);

@@ -4,7 +4,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import type { FloodLimits } from "./flood-guard.ts";
 import { WindowBudget } from "./flow-control.ts";
-import { defaultWindowBytes } from "./frames.ts";
+import { defaultTableBytes, defaultWindowBytes } from "./frames.ts";
 import type { KeepAliveOptions } from "./keep-alive.ts";
 
 export interface Http2Options {
@@ -24,6 +24,8 @@ export interface Http2Options {
   readonly connectionWindowBytes?: number;
   /** What windows may grow by in all. Default: one budget of 64 MiB for the process. */
   readonly windowBudget?: WindowBudget;
+  /** What the peer's encoder may keep here. Default 4,096, the protocol's own. */
+  readonly decoderTableBytes?: number;
   /** Of our encoder's dynamic table, if the peer allows as much. Default 4,096. */
   readonly encoderTableBytes?: number;
   /** For the preface and the first SETTINGS. Default 10 s. */
@@ -55,7 +57,8 @@ export function resolveLimits(options: Http2Options): Http2Limits {
     maxWindowBytes: 1024 * 1024,
     connectionWindowBytes: 16 * 1024 * 1024,
     windowBudget: processWindowBudget,
-    encoderTableBytes: 4096,
+    decoderTableBytes: defaultTableBytes,
+    encoderTableBytes: defaultTableBytes,
     handshakeTimeoutMs: 10_000,
     headTimeoutMs: 10_000,
     idleTimeoutMs: 600_000,

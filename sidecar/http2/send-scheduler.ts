@@ -4,6 +4,7 @@
  */
 
 import type { Outbox } from "../net/outbox.ts";
+import type { FloodGuard } from "./flood-guard.ts";
 import { defaultMaxFrameBytes, defaultWindowBytes, largestWindowBytes, writeData } from "./frames.ts";
 
 /** A stream as the scheduler sees it. */
@@ -19,11 +20,13 @@ export interface Sender {
 
 export class SendScheduler {
   readonly #outbox: Outbox;
+  readonly #guard: FloodGuard;
   #windowBytes = defaultWindowBytes;
   #queue: Sender[] = [];
 
-  constructor(outbox: Outbox) {
+  constructor(outbox: Outbox, guard: FloodGuard) {
     this.#outbox = outbox;
+    this.#guard = guard;
   }
 
   get windowBytes(): number {
@@ -50,6 +53,7 @@ export class SendScheduler {
   send(sender: Sender, chunk: Buffer, from: number, to: number, endStream: boolean): void {
     this.#windowBytes -= to - from;
     sender.sendWindowBytes -= to - from;
+    this.#guard.noteData();
     writeData(this.#outbox, sender.id, chunk, from, to, endStream);
   }
 

@@ -74,11 +74,13 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     if (streamId % 2 === 0) return this.fail("PROTOCOL_ERROR", "HEADERS on a stream that a client can't open");
     if (streamId <= this.#lastStreamId) return this.#receiveLateHeaders(streamId);
     this.#lastStreamId = streamId;
-    if (this.#drain === "final" || this.streams.size >= this.limits.maxConcurrentStreams) {
+    if (this.#drain === "final") return this.sendReset(streamId, "REFUSED_STREAM");
+    if (this.streams.size >= this.limits.maxConcurrentStreams) {
       return this.refuseStream(streamId, "REFUSED_STREAM", "too many streams");
     }
+    if (decoded === "too-large") return this.#refuseHead(streamId, endStream);
     const received = readRequest(fields, endStream, this.maxHeaderFields);
-    if (decoded === "too-large" || received === "too-many-fields") return this.#refuseHead(streamId, endStream);
+    if (received === "too-many-fields") return this.#refuseHead(streamId, endStream);
     if (received === "malformed") {
       this.counters.refused++;
       return this.refuseStream(streamId, "PROTOCOL_ERROR", "a malformed request");
@@ -103,6 +105,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     this.sendHeaders(streamId, [":status", "431"], headers, true);
     if (!endStream) this.sendReset(streamId, "NO_ERROR");
     else this.closedStreams.note(streamId, "ended");
+    this.chargeReset();
   }
 
   protected receiveGoaway(): void {
@@ -116,16 +119,11 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     if (this.#drain === "announced") this.#announceLast();
   }
 
-  protected onIdle(): void {
-    if (this.state === "opening") return this.fail("SETTINGS_TIMEOUT", "no preface and SETTINGS in time");
-    if (this.streams.size > 0) return this.fail("ENHANCE_YOUR_CALM", "a field block without end");
-    this.drain();
-  }
-
   /** No new requests after a round trip; running ones finish, and then the connection ends. */
   drain(): void {
     if (this.#drain !== "none" || this.isFailed) return;
     this.#drain = "announced";
+    if (this.streams.size === 0 && this.state !== "open") return this.#announceLast();
     writeGoaway(this.outbox, largestStreamId, 0, "");
     this.sendPing(drainPing);
     this.#drainDeadline = new Deadline(() => this.#announceLast());

@@ -3,6 +3,7 @@
 import type { Http2ErrorName } from "./frames.ts";
 import {
   defaultMaxFrameBytes,
+  defaultTableBytes,
   defaultWindowBytes,
   largestMaxFrameBytes,
   largestWindowBytes,
@@ -16,7 +17,7 @@ export interface SettingsError {
 }
 
 export class PeerSettings {
-  headerTableBytes = 4096;
+  headerTableBytes = defaultTableBytes;
   /** Unlimited until the peer says otherwise. */
   maxConcurrentStreams = Number.POSITIVE_INFINITY;
   initialWindowBytes = defaultWindowBytes;

@@ -4,6 +4,7 @@
  */
 
 import { Field } from "../field.ts";
+import { defaultTableBytes } from "../frames.ts";
 import { DecodingTable } from "./decoding-table.ts";
 import { decodeHuffman } from "./huffman.ts";
 import { IntegerCursor } from "./integers.ts";
@@ -13,16 +14,16 @@ import { staticFields } from "./static-table.ts";
 export type Decoded = "ok" | "too-large" | "invalid";
 
 export class HpackDecoder {
-  readonly #table: DecodingTable;
+  readonly #table = new DecodingTable(defaultTableBytes);
   readonly #cursor = new IntegerCursor();
   /** What the peer may set the table to, in octets of RFC 7541 §4.1. */
   #limitBytes: number;
   /** After our limit went below the table's size the peer must say so first (RFC 7541 §4.2). */
   #owesSizeUpdate = false;
 
-  constructor(limitBytes = 4096) {
-    this.#limitBytes = limitBytes;
-    this.#table = new DecodingTable(limitBytes);
+  /** `limitBytes` is what we announce; until the peer acknowledged it, it may go by the protocol's default. */
+  constructor(limitBytes: number) {
+    this.#limitBytes = Math.max(defaultTableBytes, limitBytes);
   }
 
   /** Octets in the dynamic table. */
@@ -30,7 +31,7 @@ export class HpackDecoder {
     return this.#table.sizeBytes;
   }
 
-  /** Takes effect for the next block. To be called when the peer acknowledged a smaller limit, at once for a larger one. */
+  /** The peer acknowledged our SETTINGS. */
   setLimit(limitBytes: number): void {
     this.#owesSizeUpdate = limitBytes < this.#table.limitBytes;
     this.#limitBytes = limitBytes;

@@ -10,6 +10,7 @@
  */
 
 import { fieldOverheadBytes } from "../field.ts";
+import { defaultTableBytes } from "../frames.ts";
 import { longestIntegerBytes, writeInteger } from "./integers.ts";
 import { staticFields } from "./static-table.ts";
 
@@ -41,7 +42,7 @@ const candidateSlots = 64;
 export class HpackEncoder {
   /** Our own bound, whatever the peer allows. */
   readonly #maxBytes: number;
-  #limitBytes: number;
+  #limitBytes = defaultTableBytes;
   #sizeBytes = 0;
   /** name → value → the number of the insertion. The newest insertion has index 62. */
   readonly #numbers = new Map<string, Map<string, number>>();
@@ -54,10 +55,9 @@ export class HpackEncoder {
   /** The smallest limit since the last block, to be announced with the next (RFC 7541 §4.2). */
   #announceBytes: number | undefined;
 
-  constructor(maxBytes = 4096) {
+  constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
-    this.#limitBytes = 4096;
-    this.setPeerLimit(4096);
+    this.setPeerLimit(defaultTableBytes);
   }
 
   get tableBytes(): number {
