@@ -21,9 +21,17 @@ interface Unit {
 }
 
 interface CompiledUnit {
+  readonly unit: Unit;
   readonly reads: ReadonlySet<Fact>;
+  /** Names of the policies that are in it. */
+  readonly policies: ReadonlySet<string>;
   /** Names of the resources it gave. */
   readonly gave: readonly string[];
+}
+
+export interface ResourceName {
+  readonly kind: ResourceKind;
+  readonly name: string;
 }
 
 export interface CompilerOptions extends MeshNames {
@@ -53,7 +61,7 @@ export class Compiler {
       for (const unit of unitsNamedBy(fact)) units.set(keyOf(unit), unit);
     }
     const published: Resource[] = [];
-    const withdrawn: { kind: ResourceKind; name: string }[] = [];
+    const withdrawn: ResourceName[] = [];
     const identities = new Map<string, string>();
     for (const [key, unit] of units) {
       const view = new TrackedView(this.#index);
@@ -62,9 +70,22 @@ export class Compiler {
       const before = this.#compiled.get(key)?.gave ?? [];
       for (const name of before) if (!gave.includes(name)) withdrawn.push({ kind: unit.kind, name });
       published.push(...resources);
-      this.#remember(key, unit, { reads: view.read, gave });
+      this.#remember(key, { unit, reads: view.read, policies: view.applied, gave });
     }
     this.#snapshot.commit({ published, withdrawn, identities });
+  }
+
+  /** By the name of each policy that is in force anywhere: the resources that carry it. */
+  resourcesByPolicy(): ReadonlyMap<string, readonly ResourceName[]> {
+    const resources = new Map<string, ResourceName[]>();
+    for (const { unit, policies, gave } of this.#compiled.values()) {
+      for (const policy of policies) {
+        const carriers = resources.get(policy) ?? [];
+        for (const name of gave) carriers.push({ kind: unit.kind, name });
+        resources.set(policy, carriers);
+      }
+    }
+    return resources;
   }
 
   #compile(unit: Unit, view: IndexView, identities: Map<string, string>): Resource[] {
@@ -88,7 +109,7 @@ export class Compiler {
   }
 
   /** A unit that gives nothing is forgotten: the fact that names it brings it back. */
-  #remember(key: string, unit: Unit, now: CompiledUnit): void {
+  #remember(key: string, now: CompiledUnit): void {
     for (const fact of this.#compiled.get(key)?.reads ?? []) {
       const readers = this.#readers.get(fact);
       readers?.delete(key);
@@ -103,7 +124,7 @@ export class Compiler {
         readers = new Map();
         this.#readers.set(fact, readers);
       }
-      readers.set(key, unit);
+      readers.set(key, now.unit);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Compiles the Endpoints of a Service: which pods serve each of its ports, and where. */
+/** Compiles the Endpoints of a Service: which pods serve each of its ports, where, and under which breaker. */
 
 import type { Endpoint, Endpoints } from "../../model/resources.ts";
 import { formatSpiffeId } from "../../model/spiffe.ts";
@@ -14,14 +14,18 @@ export function compileEndpoints(view: IndexView, namespace: string, name: strin
   const service = view.service(namespace, name);
   if (service === undefined || service.type === "ExternalName") return [];
   const pods = view.podsOf(namespace, name);
-  return service.ports.map((port) => ({
-    name: servicePortName(service, port.port, names),
-    service: { namespace, name },
-    protocol: readProtocol(port),
-    endpoints: pods
-      .flatMap((pod) => endpointOf(pod, service, port, names) ?? [])
-      .sort((a, b) => compareStrings(a.address, b.address)),
-  }));
+  return service.ports.map((port) => {
+    const breaker = view.policyFor("CircuitBreaker", service, port)?.spec;
+    return {
+      name: servicePortName(service, port.port, names),
+      service: { namespace, name },
+      protocol: readProtocol(port),
+      ...(breaker === undefined ? {} : { breaker }),
+      endpoints: pods
+        .flatMap((pod) => endpointOf(pod, service, port, names) ?? [])
+        .sort((a, b) => compareStrings(a.address, b.address)),
+    };
+  });
 }
 
 /** Undefined: the pod does not serve this port now. */

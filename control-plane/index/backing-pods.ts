@@ -58,37 +58,26 @@ export class BackingPods {
     return [...names].sort(([a], [b]) => compareStrings(a, b)).map(([, workload]) => workload);
   }
 
-  replaceService(before: Service | undefined, after: Service | undefined, touched: Set<Fact>): void {
-    replace(this.#services, before, after);
-    for (const { namespace, name } of present(before, after)) {
-      touched.add(facts.service(namespace, name));
-      touched.add(facts.servicesIn(namespace));
-      touched.add(facts.podsOf(namespace, name));
-    }
+  toggleService(service: Service, present: boolean, touched: Set<Fact>): void {
+    this.#services.toggle(service, present);
+    touched.add(facts.service(service.namespace, service.name));
+    touched.add(facts.servicesIn(service.namespace));
+    touched.add(facts.podsOf(service.namespace, service.name));
   }
 
-  replacePod(before: Pod | undefined, after: Pod | undefined, touched: Set<Fact>): void {
-    replace(this.#pods, before, after);
-    for (const pod of present(before, after)) {
-      touched.add(facts.workload(pod.namespace, pod.name));
-      for (const service of this.#services.in(pod.namespace))
-        if (selects(service.selector, pod.labels)) touched.add(facts.podsOf(pod.namespace, service.name));
-    }
+  togglePod(pod: Pod, present: boolean, touched: Set<Fact>): void {
+    this.#pods.toggle(pod, present);
+    touched.add(facts.workload(pod.namespace, pod.name));
+    for (const service of this.#services.in(pod.namespace))
+      if (selects(service.selector, pod.labels)) touched.add(facts.podsOf(pod.namespace, service.name));
   }
 
-  replaceWorkload(
-    kind: WorkloadKind,
-    before: Workload | undefined,
-    after: Workload | undefined,
-    touched: Set<Fact>,
-  ): void {
-    replace(this.#workloads[kind], before, after);
-    for (const { namespace, name, selector } of present(before, after)) {
-      touched.add(facts.workload(namespace, name));
-      // A pod that gains or loses its owner ceases or begins to be a workload itself.
-      for (const pod of this.#pods.in(namespace))
-        if (selects(selector, pod.labels)) touched.add(facts.workload(namespace, pod.name));
-    }
+  toggleWorkload(kind: WorkloadKind, workload: Workload, present: boolean, touched: Set<Fact>): void {
+    this.#workloads[kind].toggle(workload, present);
+    touched.add(facts.workload(workload.namespace, workload.name));
+    // A pod that gains or loses its owner ceases or begins to be a workload itself.
+    for (const pod of this.#pods.in(workload.namespace))
+      if (selects(workload.selector, pod.labels)) touched.add(facts.workload(pod.namespace, pod.name));
   }
 
   #ownerOf(pod: Pod): Workload | undefined {
@@ -98,17 +87,4 @@ export class BackingPods {
     }
     return undefined;
   }
-}
-
-function replace<T extends { namespace: string; name: string }>(
-  table: Table<T>,
-  before: T | undefined,
-  after: T | undefined,
-): void {
-  if (after !== undefined) table.set(after);
-  else if (before !== undefined) table.delete(before);
-}
-
-function present<T>(...values: (T | undefined)[]): T[] {
-  return values.filter((value) => value !== undefined);
 }

@@ -4,45 +4,47 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
-import { assertNever, err, type FieldError, type Result } from "../../model/result.ts";
+import type { Policy, PolicyKind } from "../../model/policy-object.ts";
+import type { ServiceRef } from "../../model/resources.ts";
+import { assertNever, type FieldError } from "../../model/result.ts";
 import { groupOf, type KubeObject, type ObjectKey, objectKey } from "../source/kube-object.ts";
-import { compareProblems, type Problem } from "../source/problem.ts";
+import { compareProblems, compareStrings, type Problem } from "../source/problem.ts";
 import type { SourceChange } from "../source/source.ts";
-import { BackingPods, type WorkloadKind, workloadKinds } from "./backing-pods.ts";
-import type { Fact, IndexView } from "./facts.ts";
+import { BackingPods } from "./backing-pods.ts";
+import { type Fact, facts, type IndexView, type PolicyOf } from "./facts.ts";
 import { kindsOf, recognizeKind } from "./known-kinds.ts";
-import { type Pod, readPod, readWorkload, type Workload } from "./pod.ts";
-import { readService, type Service } from "./service.ts";
-
-interface Readings {
-  readonly service: Service;
-  readonly pod: Pod;
-  readonly workload: Workload;
-}
-
-/** What an object says, by what reads it. */
-type Reading =
-  | { readonly as: "service"; readonly value: Service }
-  | { readonly as: "pod"; readonly value: Pod }
-  | { readonly as: "workload"; readonly kind: WorkloadKind; readonly value: Workload };
+import type { Pod, Workload } from "./pod.ts";
+import { type Attachment, PolicyTable } from "./policy-table.ts";
+import { type Reading, readKnown } from "./reading.ts";
+import { permits, type ReferenceGrant } from "./reference-grant.ts";
+import type { Service, ServicePort } from "./service.ts";
+import { Table } from "./table.ts";
 
 /** An object of a kind that the mesh reads. */
 interface Held {
   object: KubeObject;
   /** The last valid one; undefined: there was none yet. */
-  reading: Reading | undefined;
-  errors: readonly FieldError[];
+  readonly reading: Reading | undefined;
+  /** What is wrong with the object as it is now. */
+  readonly errors: readonly FieldError[];
 }
 
-export class ClusterIndex {
+/** A policy object, valid or not. */
+export interface HeldPolicy {
+  readonly object: KubeObject;
+  /** What it says, or said when it was last valid; undefined: it never was. */
+  readonly policy: Policy | undefined;
+  readonly errors: readonly FieldError[];
+}
+
+export class ClusterIndex implements IndexView {
   readonly #pods = new BackingPods();
+  readonly #policies = new PolicyTable();
+  readonly #grants = new Table<ReferenceGrant>();
   readonly #held = new Map<ObjectKey, Held>();
   /** Objects of kinds that are not read but deserve a word. */
   readonly #unknown = new Map<ObjectKey, Problem>();
   #sourceProblems: readonly Problem[] = [];
-
-  /** What is true now, for the compiler. */
-  readonly view: IndexView = this.#pods;
 
   /** Returns the names of the facts that changed. */
   apply(change: SourceChange): ReadonlySet<Fact> {
@@ -57,7 +59,7 @@ export class ClusterIndex {
     return touched;
   }
 
-  /** Everything that is wrong with the input now, by file and line. */
+  /** What is wrong with the input by itself, by file and line; references between objects are `policyStatuses`' business. */
   problems(): readonly Problem[] {
     const held = [...this.#held.values()].flatMap(({ object, errors }) => errors.map((e) => fieldProblem(object, e)));
     return [...this.#sourceProblems, ...this.#unknown.values(), ...held].sort(compareProblems);
@@ -68,6 +70,45 @@ export class ClusterIndex {
     return this.#pods.workloads();
   }
 
+  /** All objects of Tulle's own group, sorted by kind, namespace and name. */
+  policies(): readonly HeldPolicy[] {
+    return [...this.#held]
+      .filter(([, { object }]) => groupOf(object.apiVersion) === "tulle.dev")
+      .sort(([a], [b]) => compareStrings(a, b))
+      .map(([, { object, reading, errors }]) => {
+        return { object, policy: reading?.as === "policy" ? reading.value : undefined, errors };
+      });
+  }
+
+  /** The policy of the same kind that is attached to the very same thing and goes before this one. `port` is the one that the section names. */
+  rivalOf(policy: Policy, attachment: Attachment, port: ServicePort | undefined): Policy | undefined {
+    return this.#policies.rivalOf(policy, attachment, port);
+  }
+
+  service(namespace: string, name: string): Service | undefined {
+    return this.#pods.service(namespace, name);
+  }
+
+  servicesIn(namespace: string): readonly Service[] {
+    return this.#pods.servicesIn(namespace);
+  }
+
+  podsOf(namespace: string, service: string): readonly Pod[] {
+    return this.#pods.podsOf(namespace, service);
+  }
+
+  workload(namespace: string, name: string): Workload | undefined {
+    return this.#pods.workload(namespace, name);
+  }
+
+  policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined {
+    return this.#policies.policyFor(kind, service, port);
+  }
+
+  grants(kind: PolicyKind, from: string, service: ServiceRef): boolean {
+    return this.#grants.in(service.namespace).some((grant) => permits(grant, kind, from, service.name));
+  }
+
   #take(key: ObjectKey, object: KubeObject, touched: Set<Fact>): void {
     const before = this.#held.get(key);
     if (before !== undefined && sameContent(before.object, object)) {
@@ -75,57 +116,43 @@ export class ClusterIndex {
       before.object = object;
       return;
     }
-    const result = read(object);
+    const result = readKnown(object);
     if (result === undefined) {
       const problem = unknownKind(object);
       if (problem === undefined) this.#unknown.delete(key);
       else this.#unknown.set(key, problem);
-      return;
+    } else if (result.ok) {
+      this.#held.set(key, { object, reading: result.value, errors: [] });
+      this.#replace(before?.reading, result.value, touched);
+    } else {
+      this.#held.set(key, { object, reading: before?.reading, errors: result.error });
     }
-    const reading = result.ok ? result.value : before?.reading;
-    this.#held.set(key, { object, reading, errors: result.ok ? [] : result.error });
-    if (result.ok) this.#replace(before?.reading, reading, touched);
   }
 
+  /** A key never changes its kind, so two readings of it are of one sort. */
   #replace(before: Reading | undefined, after: Reading | undefined, touched: Set<Fact>): void {
-    const reading = after ?? before;
-    if (reading === undefined) return;
+    if (before !== undefined) this.#toggle(before, false, touched);
+    if (after !== undefined) this.#toggle(after, true, touched);
+  }
+
+  #toggle(reading: Reading, present: boolean, touched: Set<Fact>): void {
     switch (reading.as) {
       case "service":
-        return this.#pods.replaceService(valueOf(before, "service"), valueOf(after, "service"), touched);
+        return this.#pods.toggleService(reading.value, present, touched);
       case "pod":
-        return this.#pods.replacePod(valueOf(before, "pod"), valueOf(after, "pod"), touched);
+        return this.#pods.togglePod(reading.value, present, touched);
       case "workload":
-        return this.#pods.replaceWorkload(
-          reading.kind,
-          valueOf(before, "workload"),
-          valueOf(after, "workload"),
-          touched,
-        );
+        return this.#pods.toggleWorkload(reading.kind, reading.value, present, touched);
+      case "policy":
+        return this.#policies.toggle(reading, present, touched);
+      case "grant":
+        this.#grants.toggle(reading.value, present);
+        touched.add(facts.grantsIn(reading.value.namespace));
+        return;
       default:
         assertNever(reading);
     }
   }
-}
-
-/** A key never changes its kind, so `before` and `after` are read alike. */
-function valueOf<As extends keyof Readings>(reading: Reading | undefined, as: As): Readings[As] | undefined {
-  return reading?.as === as ? (reading.value as Readings[As]) : undefined;
-}
-
-/** Undefined: a kind that the mesh does not read. */
-function read(object: KubeObject): Result<Reading, FieldError[]> | undefined {
-  const group = groupOf(object.apiVersion);
-  if (group === "" && object.kind === "Service")
-    return wrap(readService(object), (value) => ({ as: "service", value }));
-  if (group === "" && object.kind === "Pod") return wrap(readPod(object), (value) => ({ as: "pod", value }));
-  const kind = group === "apps" ? workloadKinds.find((known) => known === object.kind) : undefined;
-  if (kind !== undefined) return wrap(readWorkload(object), (value) => ({ as: "workload", kind, value }));
-  return undefined;
-}
-
-function wrap<T>(result: Result<T, FieldError[]>, as: (value: T) => Reading): Result<Reading, FieldError[]> {
-  return result.ok ? { ok: true, value: as(result.value) } : err(result.error);
 }
 
 function unknownKind(object: KubeObject): Problem | undefined {
@@ -144,7 +171,8 @@ function unknownKind(object: KubeObject): Problem | undefined {
   }
 }
 
-function fieldProblem({ origin }: KubeObject, { path, message }: FieldError): Problem {
+/** What is wrong with a field, with the place where its author wrote it. */
+export function fieldProblem({ origin }: KubeObject, { path, message }: FieldError): Problem {
   return { severity: "error", file: origin.file, line: origin.lineOf(path), path, message };
 }
 

@@ -3,8 +3,15 @@
  * leaves behind the names of the facts it read, absent ones included, and is computed anew when one of them changes.
  */
 
+import type { Policy, PolicyKind } from "../../model/policy-object.ts";
+import type { ServiceRef } from "../../model/resources.ts";
 import type { Pod, Workload } from "./pod.ts";
-import type { Service } from "./service.ts";
+import type { Service, ServicePort } from "./service.ts";
+
+export type PolicyOf<K extends PolicyKind> = Extract<Policy, { kind: K }>;
+
+/** Whose policies without targets hold for the whole mesh. */
+export const meshNamespace = "tulle-system";
 
 export interface IndexView {
   service(namespace: string, name: string): Service | undefined;
@@ -14,6 +21,10 @@ export interface IndexView {
   podsOf(namespace: string, service: string): readonly Pod[];
   /** By the name that its Inbound has; a pod that no workload owns is a workload of its own. */
   workload(namespace: string, name: string): Workload | undefined;
+  /** The one policy of a kind that applies to a port of a Service. */
+  policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined;
+  /** Whether a ReferenceGrant lets policies of this kind and namespace lead to a Service of another namespace. */
+  grants(kind: PolicyKind, from: string, service: ServiceRef): boolean;
 }
 
 /** The name of one fact. */
@@ -24,11 +35,21 @@ export const facts = {
   servicesIn: (namespace: string): Fact => `services ${namespace}`,
   podsOf: (namespace: string, service: string): Fact => `pods ${namespace}/${service}`,
   workload: (namespace: string, name: string): Fact => `workload ${namespace}/${name}`,
+  policiesOfService: (kind: PolicyKind, namespace: string, name: string): Fact => `${kind} ${namespace}/${name}`,
+  policiesOfNamespace: (kind: PolicyKind, namespace: string): Fact => `${kind} ${namespace}`,
+  grantsIn: (namespace: string): Fact => `grants ${namespace}`,
 } as const;
 
-/** Answers from another view, and remembers what was asked. */
+/** Names a policy: its kind is unique in its group, so this is enough. */
+export function policyName({ kind, namespace, name }: { kind: string; namespace: string; name: string }): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+/** Answers from another view, and remembers what was asked, and which policies were the answer. */
 export class TrackedView implements IndexView {
   readonly read = new Set<Fact>();
+  /** Names of policies. */
+  readonly applied = new Set<string>();
   readonly #view: IndexView;
 
   constructor(view: IndexView) {
@@ -53,5 +74,19 @@ export class TrackedView implements IndexView {
   workload(namespace: string, name: string): Workload | undefined {
     this.read.add(facts.workload(namespace, name));
     return this.#view.workload(namespace, name);
+  }
+
+  policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined {
+    this.read.add(facts.policiesOfService(kind, service.namespace, service.name));
+    this.read.add(facts.policiesOfNamespace(kind, service.namespace));
+    this.read.add(facts.policiesOfNamespace(kind, meshNamespace));
+    const policy = this.#view.policyFor(kind, service, port);
+    if (policy !== undefined) this.applied.add(policyName(policy));
+    return policy;
+  }
+
+  grants(kind: PolicyKind, from: string, service: ServiceRef): boolean {
+    this.read.add(facts.grantsIn(service.namespace));
+    return this.#view.grants(kind, from, service);
   }
 }

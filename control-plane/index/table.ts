@@ -25,18 +25,15 @@ export class Table<T extends Named> {
     return [...this.#namespaces.keys()].sort(compareStrings).flatMap((namespace) => this.in(namespace));
   }
 
-  set(value: T): void {
+  /** Puts a value in, or takes whatever has its name out. */
+  toggle(value: T, present: boolean): void {
     let names = this.#namespaces.get(value.namespace);
     if (names === undefined) {
       names = new Map();
       this.#namespaces.set(value.namespace, names);
     }
-    names.set(value.name, value);
-  }
-
-  delete(value: Named): void {
-    const names = this.#namespaces.get(value.namespace);
-    names?.delete(value.name);
-    if (names?.size === 0) this.#namespaces.delete(value.namespace);
+    if (present) names.set(value.name, value);
+    else names.delete(value.name);
+    if (names.size === 0) this.#namespaces.delete(value.namespace);
   }
 }

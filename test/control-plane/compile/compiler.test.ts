@@ -1,21 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { Compiler } from "../../../control-plane/compile/compiler.ts";
-import { ClusterIndex } from "../../../control-plane/index/cluster-index.ts";
-import { Snapshot } from "../../../control-plane/snapshot.ts";
+import { Pipeline } from "../../../control-plane/pipeline.ts";
 import type { Endpoints, Inbound } from "../../../model/resources.ts";
 import { changeOf, deploymentYaml, podYaml, serviceYaml } from "../../support/manifests.ts";
 
-/** Index, compiler and snapshot as the control plane wires them, with a record of what happens. */
-class Pipeline {
-  readonly index = new ClusterIndex();
-  readonly snapshot = new Snapshot();
+/** The control plane's own, with a record of what happens. */
+class Recorded {
   compiled: string[] = [];
   changed: string[] = [];
-  readonly #compiler = new Compiler(this.index.view, this.snapshot, {
+  readonly #pipeline = new Pipeline({
     clusterDomain: "cluster.local",
     trustDomain: "cluster.local",
     onCompile: (kind, namespace, name) => this.compiled.push(`${kind} ${namespace}/${name}`),
   });
+  readonly snapshot = this.#pipeline.snapshot;
 
   constructor(yaml: string) {
     this.apply(yaml);
@@ -25,7 +22,7 @@ class Pipeline {
   apply(yaml: string, removed: readonly string[] = []): void {
     this.compiled = [];
     this.changed = [];
-    this.#compiler.update(this.index.apply(changeOf(yaml, removed)));
+    this.#pipeline.apply(changeOf(yaml, removed));
   }
 
   endpoints(name: string): Endpoints["endpoints"] | undefined {
@@ -44,7 +41,7 @@ describe("what is compiled again", () => {
   const orders = podYaml("orders-1", "orders", "10.0.0.1");
 
   it("is the Endpoints of the Service alone when a pod comes, changes and goes", () => {
-    const pipeline = new Pipeline(yaml);
+    const pipeline = new Recorded(yaml);
     for (const [step, removed] of [
       [orders, []],
       [orders.replace('"True"', '"False"'), []],
@@ -60,20 +57,20 @@ describe("what is compiled again", () => {
   });
 
   it("is nothing when nothing changed", () => {
-    const pipeline = new Pipeline(yaml);
+    const pipeline = new Recorded(yaml);
     pipeline.apply(yaml);
     expect(pipeline.compiled).toEqual([]);
   });
 
   it("wakes nobody when it comes out equal", () => {
-    const pipeline = new Pipeline(yaml);
+    const pipeline = new Recorded(yaml);
     pipeline.apply(deploymentYaml("orders").replace("replicas: 2", "replicas: 3"));
     expect(pipeline.compiled).toEqual(["inbound shop/orders"]);
     expect(pipeline.changed).toEqual([]);
   });
 
   it("withdraws what a Service no longer has", () => {
-    const pipeline = new Pipeline(yaml);
+    const pipeline = new Recorded(yaml);
     pipeline.apply(serviceYaml("orders", "port: 81"));
     expect(pipeline.changed).toEqual([
       "endpoints orders.shop.svc.cluster.local:80",
@@ -93,21 +90,21 @@ describe("what is compiled again", () => {
 
   it("comes out the same in whatever order the input arrived", () => {
     const input = [...yaml.split("---"), orders, podYaml("orders-2", "orders", "10.0.0.2")];
-    const versions = (pipeline: Pipeline) =>
+    const versions = (pipeline: Recorded) =>
       (["destination", "endpoints", "inbound"] as const).flatMap((kind) =>
         pipeline.snapshot.list(kind).map(({ name, version }) => `${name} ${version}`),
       );
-    const forwards = new Pipeline("");
+    const forwards = new Recorded("");
     for (const document of input) forwards.apply(document);
-    const backwards = new Pipeline("");
+    const backwards = new Recorded("");
     for (const document of input.toReversed()) backwards.apply(document);
     expect(versions(backwards)).toEqual(versions(forwards));
-    expect(versions(forwards)).toEqual(versions(new Pipeline(input.join("\n---\n"))));
+    expect(versions(forwards)).toEqual(versions(new Recorded(input.join("\n---\n"))));
   });
 });
 
 describe("Endpoints", () => {
-  const compile = (pod: string, service = serviceYaml("orders")) => new Pipeline(service + pod).endpoints("orders");
+  const compile = (pod: string, service = serviceYaml("orders")) => new Recorded(service + pod).endpoints("orders");
   const orders = podYaml("orders-1", "orders", "10.0.0.1");
 
   it("name address, pod and the identity that a meshed pod must show", () => {
@@ -154,7 +151,7 @@ describe("Endpoints", () => {
 
 describe("Destinations", () => {
   it("lead to the Service itself where no policy says otherwise", () => {
-    const pipeline = new Pipeline(serviceYaml("orders", "name: http, port: 80"));
+    const pipeline = new Recorded(serviceYaml("orders", "name: http, port: 80"));
     expect(pipeline.snapshot.get("destination", "orders.shop.svc.cluster.local:80")?.resource).toEqual({
       kind: "destination",
       value: {
@@ -180,9 +177,9 @@ describe("Destinations", () => {
   });
 
   it("are none for UDP ports and aliases", () => {
-    expect(new Pipeline(serviceYaml("a", "port: 53, protocol: UDP")).snapshot.list("destination")).toEqual([]);
+    expect(new Recorded(serviceYaml("a", "port: 53, protocol: UDP")).snapshot.list("destination")).toEqual([]);
     const alias = serviceYaml("a").replace("spec: {", "spec: {type: ExternalName, externalName: example.com, ");
-    expect(new Pipeline(alias).snapshot.list("destination")).toEqual([]);
+    expect(new Recorded(alias).snapshot.list("destination")).toEqual([]);
   });
 });
 
@@ -192,7 +189,7 @@ describe("Inbounds", () => {
       deploymentYaml("orders", "name: grpc-api, containerPort: 8080}, {containerPort: 9090, name: http-admin") +
       serviceYaml("orders", "port: 80, targetPort: grpc-api, appProtocol: http") +
       serviceYaml("a", "port: 70, targetPort: 7070").replace("app: a", "app: orders");
-    expect(new Pipeline(yaml).inbound("orders")).toEqual([
+    expect(new Recorded(yaml).inbound("orders")).toEqual([
       { port: 7070, protocol: "detect" },
       { port: 8080, protocol: "http1" },
       { port: 9090, protocol: "http1" },
@@ -200,7 +197,7 @@ describe("Inbounds", () => {
   });
 
   it("belong to the identity of the workload's service account alone", () => {
-    const { snapshot } = new Pipeline(deploymentYaml("orders"));
+    const { snapshot } = new Recorded(deploymentYaml("orders"));
     expect(snapshot.workloadIdentity("shop/orders")).toBe("spiffe://cluster.local/ns/shop/sa/orders");
     expect(snapshot.workloadIdentity("shop/other")).toBeUndefined();
   });

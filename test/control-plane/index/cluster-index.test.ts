@@ -20,8 +20,8 @@ describe("pods behind a Service", () => {
     apply(index, podYaml("b", "orders", "10.0.0.2") + podYaml("x", "payments", "10.0.0.3"));
     apply(index, serviceYaml("orders"));
     apply(index, podYaml("a", "orders", "10.0.0.1"));
-    expect(index.view.podsOf("shop", "orders").map((pod) => pod.name)).toEqual(["a", "b"]);
-    expect(index.view.podsOf("other", "orders")).toEqual([]);
+    expect(index.podsOf("shop", "orders").map((pod) => pod.name)).toEqual(["a", "b"]);
+    expect(index.podsOf("other", "orders")).toEqual([]);
   });
 
   it("are none without a selector", () => {
@@ -30,7 +30,7 @@ describe("pods behind a Service", () => {
       index,
       `${podYaml("a", "orders", "10.0.0.1")}\n{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: s}, spec: {ports: [{port: 80}]}}`,
     );
-    expect(index.view.podsOf("shop", "s")).toEqual([]);
+    expect(index.podsOf("shop", "s")).toEqual([]);
   });
 });
 
@@ -73,8 +73,8 @@ describe("workloads", () => {
       deploymentYaml("orders") + podYaml("orders-1", "orders", "10.0.0.1") + podYaml("alone", "x", "10.0.0.2"),
     );
     expect(index.workloads().map((workload) => workload.name)).toEqual(["alone", "orders"]);
-    expect(index.view.workload("shop", "orders-1")).toBeUndefined();
-    expect(index.view.workload("shop", "alone")?.serviceAccount).toBe("x");
+    expect(index.workload("shop", "orders-1")).toBeUndefined();
+    expect(index.workload("shop", "alone")?.serviceAccount).toBe("x");
   });
 });
 
@@ -102,10 +102,10 @@ describe("bad input", () => {
     apply(index, serviceYaml("orders", "port: 80"));
     expect(apply(index, serviceYaml("orders", "port: -80"))).toEqual([]);
     expect(index.problems()).toHaveLength(1);
-    expect(index.view.service("shop", "orders")?.ports[0]?.port).toBe(80);
+    expect(index.service("shop", "orders")?.ports[0]?.port).toBe(80);
     expect(apply(index, serviceYaml("orders", "port: 81"))).toContain("service shop/orders");
     expect(index.problems()).toEqual([]);
-    expect(index.view.service("shop", "orders")?.ports[0]?.port).toBe(81);
+    expect(index.service("shop", "orders")?.ports[0]?.port).toBe(81);
   });
 
   it("passes over Kubernetes' own kinds in silence, and says which it does not know", () => {

@@ -1,0 +1,61 @@
+/** Finds the Service port behind a reference of a policy. */
+
+import type { PolicyKind } from "../../model/policy-object.ts";
+import { err, ok, type Result } from "../../model/result.ts";
+import type { IndexView } from "../index/facts.ts";
+import type { Service } from "../index/service.ts";
+
+/** A reference as policies write it. */
+export interface BackendRef {
+  /** Absent: the policy's own. */
+  readonly namespace?: string;
+  readonly service: string;
+  /** Absent: the port that was dialled, or the only one that the Service has. */
+  readonly port?: number;
+}
+
+export interface Backend {
+  readonly service: Service;
+  readonly port: number;
+}
+
+export interface UnresolvedBackend {
+  readonly reason: "BackendNotFound" | "RefNotPermitted";
+  /** Which part of the reference is to blame. */
+  readonly field: "namespace" | "service" | "port";
+  readonly message: string;
+}
+
+/** `policy` is where the reference stands. */
+export function resolveBackend(
+  view: IndexView,
+  policy: { readonly kind: PolicyKind; readonly namespace: string },
+  ref: BackendRef,
+  dialledPort: number,
+): Result<Backend, UnresolvedBackend> {
+  const namespace = ref.namespace ?? policy.namespace;
+  const { service: name } = ref;
+  if (namespace !== policy.namespace && !view.grants(policy.kind, policy.namespace, { namespace, name })) {
+    const message = `a Service of another namespace needs a ReferenceGrant there, got ${JSON.stringify(namespace)}`;
+    return err({ reason: "RefNotPermitted", field: "namespace", message });
+  }
+  const service = view.service(namespace, name);
+  if (service === undefined || service.type === "ExternalName") {
+    const message = `must be a Service with pods in namespace ${namespace}, got ${JSON.stringify(name)}`;
+    return err({ reason: "BackendNotFound", field: "service", message: `${message}${othersIn(view, namespace)}` });
+  }
+  const wanted = ref.port ?? dialledPort;
+  const numbers = service.ports.map(({ port }) => port);
+  if (numbers.includes(wanted)) return ok({ service, port: wanted });
+  const [only, ...more] = numbers;
+  if (ref.port === undefined && only !== undefined && more.length === 0) return ok({ service, port: only });
+  const message = `must be a port of Service ${name} (${numbers.join(", ") || "it has none"}), got ${wanted}`;
+  return err({ reason: "BackendNotFound", field: ref.port === undefined ? "service" : "port", message });
+}
+
+/** What else could have been meant, for messages; a long list helps nobody. */
+export function othersIn(view: IndexView, namespace: string): string {
+  const names = view.servicesIn(namespace).map(({ name }) => name);
+  if (names.length === 0) return "; it has none";
+  return names.length <= 12 ? `; there are ${names.join(", ")}` : "";
+}

@@ -1,0 +1,58 @@
+/** Which objects the mesh reads, and what each says. */
+
+import { parsePolicy } from "../../model/parse/policy.ts";
+import type { Policy } from "../../model/policy-object.ts";
+import { type FieldError, ok, type Result } from "../../model/result.ts";
+import { groupOf, type KubeObject } from "../source/kube-object.ts";
+import { type WorkloadKind, workloadKinds } from "./backing-pods.ts";
+import { type Pod, readPod, readWorkload, type Workload } from "./pod.ts";
+import { type ReferenceGrant, readReferenceGrant } from "./reference-grant.ts";
+import { readService, type Service } from "./service.ts";
+
+/** What an object says, by what reads it. */
+export type Reading =
+  | { readonly as: "service"; readonly value: Service }
+  | { readonly as: "pod"; readonly value: Pod }
+  | { readonly as: "workload"; readonly kind: WorkloadKind; readonly value: Workload }
+  | { readonly as: "grant"; readonly value: ReferenceGrant }
+  | { readonly as: "policy"; readonly value: Policy; readonly creationTimestamp: string };
+
+/** Undefined: a kind that the mesh does not read. */
+export function readKnown(object: KubeObject): Result<Reading, FieldError[]> | undefined {
+  const { kind } = object;
+  switch (groupOf(object.apiVersion)) {
+    case "":
+      if (kind === "Service") return wrap(readService(object), (value) => ({ as: "service", value }));
+      if (kind === "Pod") return wrap(readPod(object), (value) => ({ as: "pod", value }));
+      return undefined;
+    case "apps": {
+      const known = workloadKinds.find((workloadKind) => workloadKind === kind);
+      if (known === undefined) return undefined;
+      return wrap(readWorkload(object), (value) => ({ as: "workload", kind: known, value }));
+    }
+    case "gateway.networking.k8s.io":
+      if (kind !== "ReferenceGrant") return undefined;
+      return wrap(readReferenceGrant(object), (value) => ({ as: "grant", value }));
+    case "tulle.dev":
+      return wrap(readPolicy(object), (value) => {
+        return { as: "policy", value, creationTimestamp: object.metadata.creationTimestamp ?? "" };
+      });
+    default:
+      return undefined;
+  }
+}
+
+/** The whole of the object but its origin, so that a misspelt `spec` does not pass for an absent one. */
+function readPolicy({ apiVersion, kind, metadata, spec, otherFields }: KubeObject): Result<Policy, FieldError[]> {
+  return parsePolicy({
+    ...Object.fromEntries(otherFields.map((name) => [name, null])),
+    apiVersion,
+    kind,
+    metadata,
+    spec,
+  });
+}
+
+function wrap<T>(result: Result<T, FieldError[]>, as: (value: T) => Reading): Result<Reading, FieldError[]> {
+  return result.ok ? ok(as(result.value)) : result;
+}

@@ -1,0 +1,35 @@
+/** A policy's way in one list: source → index → compile → snapshot, and its status on the way back. */
+
+import { Compiler, type CompilerOptions } from "./compile/compiler.ts";
+import { ClusterIndex } from "./index/cluster-index.ts";
+import { Snapshot } from "./snapshot.ts";
+import { compareProblems, type Problem } from "./source/problem.ts";
+import type { SourceChange } from "./source/source.ts";
+import { type Acknowledgements, type PolicyStatus, policyStatuses } from "./status/policy-status.ts";
+
+export class Pipeline {
+  readonly index = new ClusterIndex();
+  readonly snapshot = new Snapshot();
+  readonly #compiler: Compiler;
+
+  constructor(options: CompilerOptions) {
+    this.#compiler = new Compiler(this.index, this.snapshot, options);
+  }
+
+  /** Takes a change of the source all the way: when it returns, the snapshot has it and its listeners know. */
+  apply(change: SourceChange): void {
+    this.#compiler.update(this.index.apply(change));
+  }
+
+  /** What becomes of each policy; `acknowledgements` is push's. */
+  policyStatuses(acknowledgements: Acknowledgements): PolicyStatus[] {
+    return policyStatuses(this.index, this.#compiler.resourcesByPolicy(), acknowledgements);
+  }
+}
+
+/** All there is to put right, by file and line, each once. */
+export function allProblems(index: ClusterIndex, statuses: readonly PolicyStatus[]): Problem[] {
+  const found = [...index.problems(), ...statuses.flatMap((status) => status.problems)];
+  const unique = new Map(found.map((problem) => [JSON.stringify(problem), problem]));
+  return [...unique.values()].sort(compareProblems);
+}

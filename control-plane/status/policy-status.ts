@@ -1,0 +1,117 @@
+/**
+ * What becomes of each policy, as its author would see it: conditions in the manner of Gateway API (GEP-1364, GEP-713).
+ * Pure: from what is true now, what was compiled and what sidecars have confirmed, to plain data.
+ *
+ *   Accepted      its content is valid, its targets exist, and no older policy is attached to the same thing
+ *   ResolvedRefs  the Services that it leads to exist and may be used
+ *   Programmed    the sidecars that hold a resource it is part of have confirmed it
+ */
+
+import { policyWarnings } from "../../model/parse/warnings.ts";
+import type { Policy } from "../../model/policy-object.ts";
+import type { FieldError } from "../../model/result.ts";
+import type { ResourceName } from "../compile/compiler.ts";
+import { type ClusterIndex, fieldProblem, type HeldPolicy } from "../index/cluster-index.ts";
+import { policyName } from "../index/facts.ts";
+import { compareProblems, type Problem } from "../source/problem.ts";
+import { describeProgrammed, type ResourceAck } from "./programmed.ts";
+import { findTargetFaults, findUnresolved } from "./references.ts";
+
+export interface Condition {
+  readonly type: "Accepted" | "ResolvedRefs" | "Programmed";
+  readonly status: "True" | "False" | "Unknown";
+  /** One word for programs. */
+  readonly reason: string;
+  /** For people. */
+  readonly message: string;
+}
+
+export interface PolicyStatus {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly file: string;
+  readonly line: number;
+  /** Which generation of the object this is about; absent in a folder. */
+  readonly observedGeneration?: number;
+  readonly conditions: readonly Condition[];
+  /** What there is to put right, by file and line: invalid fields, references, conflicts, and what looks unintended. */
+  readonly problems: readonly Problem[];
+}
+
+/** What the sidecars say of the newest version of a resource; undefined: none has subscribed to it. */
+export type Acknowledgements = (resource: ResourceName) => ResourceAck | undefined;
+
+/** Sorted by kind, namespace and name. `resources` gives by policy the resources it is part of. */
+export function policyStatuses(
+  index: ClusterIndex,
+  resources: ReadonlyMap<string, readonly ResourceName[]>,
+  acknowledgements: Acknowledgements,
+): PolicyStatus[] {
+  return index.policies().map((held) => {
+    const { kind, metadata, origin } = held.object;
+    const { namespace, name, generation } = metadata;
+    const carriers = resources.get(policyName({ kind, namespace, name })) ?? [];
+    const { conditions, problems } = judge(index, held, carriers);
+    const acks = carriers.flatMap((carrier) => acknowledgements(carrier) ?? []);
+    const inForce = carriers.length > 0 || conditions.every(({ status }) => status === "True");
+    return {
+      kind,
+      namespace,
+      name,
+      file: origin.file,
+      line: origin.line,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      conditions: [...conditions, inForce ? describeProgrammed(acks) : refused("Programmed", "NotInForce", "")],
+      problems: [...problems].sort(compareProblems),
+    };
+  });
+}
+
+interface Judgement {
+  readonly conditions: readonly Condition[];
+  readonly problems: readonly Problem[];
+}
+
+function judge(index: ClusterIndex, held: HeldPolicy, carriers: readonly ResourceName[]): Judgement {
+  const { object, policy, errors } = held;
+  const problem = (error: FieldError) => fieldProblem(object, error);
+  if (errors.length > 0) {
+    const inForce = policy !== undefined && carriers.length > 0;
+    const rest = inForce ? "what it said before stays in force" : "nothing of it is in force";
+    const message = `${errors.map(oneLine).join("; ")} (${rest})`;
+    return { conditions: [refused("Accepted", "Invalid", message)], problems: errors.map(problem) };
+  }
+  if (policy === undefined) return { conditions: [], problems: [] };
+  const targets = findTargetFaults(index, policy);
+  const unresolved = findUnresolved(index, policy);
+  const warnings = policyWarnings(policy).map((warning): Problem => ({ ...problem(warning), severity: "warning" }));
+  return {
+    conditions: [accepted(policy, targets), resolvedRefs(unresolved)],
+    problems: [...[...targets, ...unresolved].map(problem), ...warnings],
+  };
+}
+
+/** A policy with several targets is in force where it can be, and says where it is not. */
+function accepted(policy: Policy, faults: ReturnType<typeof findTargetFaults>): Condition {
+  const targets = policy.kind === "TrafficSplit" ? 1 : Math.max(1, policy.targets.length);
+  const [first] = faults;
+  if (first === undefined) return { type: "Accepted", status: "True", reason: "Accepted", message: "" };
+  const message = faults.map(oneLine).join("; ");
+  if (faults.length >= targets) return refused("Accepted", first.reason, message);
+  return { type: "Accepted", status: "True", reason: "PartiallyAccepted", message };
+}
+
+function resolvedRefs(unresolved: ReturnType<typeof findUnresolved>): Condition {
+  const [first] = unresolved;
+  if (first === undefined) return { type: "ResolvedRefs", status: "True", reason: "ResolvedRefs", message: "" };
+  return refused("ResolvedRefs", first.reason, unresolved.map(oneLine).join("; "));
+}
+
+function refused(type: Condition["type"], reason: string, message: string): Condition {
+  return { type, status: "False", reason, message };
+}
+
+function oneLine({ path, message }: FieldError): string {
+  return `${path}: ${message}`;
+}

@@ -1,0 +1,85 @@
+import { expect, it } from "vitest";
+import { allProblems, Pipeline } from "../../../control-plane/pipeline.ts";
+import { formatProblem } from "../../../control-plane/source/problem.ts";
+import type { PolicyStatus } from "../../../control-plane/status/policy-status.ts";
+import { changeOf, serviceYaml } from "../../support/manifests.ts";
+
+function pipelineWith(...documents: string[]): Pipeline {
+  const pipeline = new Pipeline({ clusterDomain: "cluster.local", trustDomain: "cluster.local" });
+  pipeline.apply(changeOf(documents.join("\n---\n")));
+  return pipeline;
+}
+
+function timeout(name: string, spec: string): string {
+  return `apiVersion: tulle.dev/v1alpha1\nkind: TimeoutPolicy\nmetadata: {namespace: shop, name: ${name}}\nspec: ${spec}\n`;
+}
+
+function split(backend: string): string {
+  return `apiVersion: tulle.dev/v1alpha1\nkind: TrafficSplit\nmetadata: {namespace: shop, name: a}\nspec: {service: a, backends: [{service: ${backend}, weight: 1}]}\n`;
+}
+
+function reasons(pipeline: Pipeline): Record<string, string[]> {
+  const statuses: PolicyStatus[] = pipeline.policyStatuses(() => undefined);
+  return Object.fromEntries(statuses.map(({ name, conditions }) => [name, conditions.map(({ reason }) => reason)]));
+}
+
+function requestTimeout(pipeline: Pipeline): number | undefined {
+  const resource = pipeline.snapshot.get("destination", "a.shop.svc.cluster.local:80")?.resource;
+  return resource?.kind === "destination" ? resource.value.routes[0]?.timeout.requestMs : undefined;
+}
+
+it("keeps in force what a policy last said validly, and says so", () => {
+  const pipeline = pipelineWith(serviceYaml("a"), timeout("t", "{request: 1s}"));
+  pipeline.apply(changeOf(timeout("t", "{request: 10 parsecs}")));
+  expect(requestTimeout(pipeline)).toBe(1_000);
+  const [status] = pipeline.policyStatuses(() => ({ subscribers: 1, acked: 1, nacked: [] }));
+  expect(status?.conditions.map(({ reason }) => reason)).toEqual(["Invalid", "Programmed"]);
+  expect(status?.conditions[0]?.message).toContain("what it said before stays in force");
+  expect(allProblems(pipeline.index, status === undefined ? [] : [status]).map(formatProblem)).toEqual([
+    'test.yaml:4 spec.request: must be a duration such as 1h30m, 10s or 500ms, got "10 parsecs"',
+  ]);
+  pipeline.apply(changeOf(timeout("t", "{request: 2s}")));
+  expect(requestTimeout(pipeline)).toBe(2_000);
+});
+
+it("lets the loser of a conflict take over when the winner goes", () => {
+  const pipeline = pipelineWith(serviceYaml("a"), timeout("one", "{request: 1s}"), timeout("two", "{request: 2s}"));
+  expect(requestTimeout(pipeline)).toBe(1_000);
+  expect(reasons(pipeline)["two"]).toEqual(["Conflicted", "ResolvedRefs", "NotInForce"]);
+  pipeline.apply(changeOf("", ["TimeoutPolicy.tulle.dev shop/one"]));
+  expect(requestTimeout(pipeline)).toBe(2_000);
+  expect(reasons(pipeline)).toEqual({ two: ["Accepted", "ResolvedRefs", "NoSubscribers"] });
+});
+
+it("resolves a backend as soon as its Service is there, and no longer than that", () => {
+  const pipeline = pipelineWith(serviceYaml("a"), split("b"));
+  expect(reasons(pipeline)["a"]).toContain("BackendNotFound");
+  pipeline.apply(changeOf(serviceYaml("b")));
+  expect(reasons(pipeline)["a"]).toEqual(["Accepted", "ResolvedRefs", "NoSubscribers"]);
+  pipeline.apply(changeOf("", ["Service shop/b"]));
+  expect(reasons(pipeline)["a"]).toContain("BackendNotFound");
+});
+
+it("counts the confirmations of every resource that carries the policy", () => {
+  const pipeline = pipelineWith(serviceYaml("a"), serviceYaml("b"), timeout("t", "{}"));
+  const asked: string[] = [];
+  const [status] = pipeline.policyStatuses(({ kind, name }) => {
+    asked.push(`${kind} ${name}`);
+    return { subscribers: 3, acked: 2, nacked: [] };
+  });
+  expect(asked.sort()).toEqual(["destination a.shop.svc.cluster.local:80", "destination b.shop.svc.cluster.local:80"]);
+  expect(status?.conditions.at(-1)).toMatchObject({ type: "Programmed", reason: "Pending", message: "4/6" });
+});
+
+it("recompiles only the Service that a policy is attached to", () => {
+  const compiled: string[] = [];
+  const pipeline = new Pipeline({
+    clusterDomain: "cluster.local",
+    trustDomain: "cluster.local",
+    onCompile: (kind, namespace, name) => compiled.push(`${kind} ${namespace}/${name}`),
+  });
+  pipeline.apply(changeOf(["a", "b", "c"].map((name) => serviceYaml(name)).join("")));
+  compiled.length = 0;
+  pipeline.apply(changeOf(timeout("t", "{targetRefs: [{kind: Service, name: b}]}")));
+  expect(compiled).toEqual(["destination shop/b"]);
+});

@@ -1,0 +1,31 @@
+import { expect, it } from "vitest";
+import { describeProgrammed } from "../../../control-plane/status/programmed.ts";
+
+const done = { subscribers: 2, acked: 2, nacked: [] };
+
+it("is true with no subscriber at all", () => {
+  expect(describeProgrammed([])).toMatchObject({ status: "True", reason: "NoSubscribers", message: "0/0" });
+});
+
+it("is true once all subscribers of all resources have confirmed", () => {
+  expect(describeProgrammed([done, { ...done, subscribers: 3, acked: 3 }])).toMatchObject({
+    status: "True",
+    reason: "Programmed",
+    message: "5/5",
+  });
+});
+
+it("is not true while one is missing", () => {
+  expect(describeProgrammed([done, { ...done, acked: 1 }])).toMatchObject({
+    status: "False",
+    reason: "Pending",
+    message: "3/4",
+  });
+});
+
+it("names who refused and why, ten at most", () => {
+  const nacked = Array.from({ length: 12 }, (_, n) => `shop/web-${n}: no`);
+  const condition = describeProgrammed([{ subscribers: 12, acked: 0, nacked }]);
+  expect(condition).toMatchObject({ status: "False", reason: "Refused" });
+  expect(condition.message).toMatch(/^0\/12; shop\/web-0: no; .*shop\/web-9: no; and 2 more$/);
+});
