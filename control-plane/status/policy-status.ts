@@ -15,7 +15,8 @@ import { type ClusterIndex, fieldProblem, type HeldPolicy } from "../index/clust
 import { policyName } from "../index/facts.ts";
 import { compareProblems, type Problem } from "../source/problem.ts";
 import { describeProgrammed, type ResourceAck } from "./programmed.ts";
-import { findTargetFaults, findUnresolved } from "./references.ts";
+import { findTargetFaults, findUnresolved, type TargetFault, type UnresolvedRef } from "./references.ts";
+import { findUnapplied } from "./unapplied.ts";
 
 export interface Condition {
   readonly type: "Accepted" | "ResolvedRefs" | "Programmed";
@@ -83,26 +84,33 @@ function judge(index: ClusterIndex, held: HeldPolicy, carriers: readonly Resourc
     return { conditions: [refused("Accepted", "Invalid", message)], problems: errors.map(problem) };
   }
   if (policy === undefined) return { conditions: [], problems: [] };
+  const unapplied = findUnapplied(policy);
+  if (unapplied.some(({ extent }) => extent === "policy")) {
+    const message = unapplied.map(oneLine).join("; ");
+    return { conditions: [refused("Accepted", "Unsupported", message)], problems: unapplied.map(problem) };
+  }
   const targets = findTargetFaults(index, policy);
   const unresolved = findUnresolved(index, policy);
-  const warnings = policyWarnings(policy).map((warning): Problem => ({ ...problem(warning), severity: "warning" }));
+  const warnings = [...unapplied, ...policyWarnings(policy)].map(
+    (warning): Problem => ({ ...problem(warning), severity: "warning" }),
+  );
   return {
-    conditions: [accepted(policy, targets), resolvedRefs(unresolved)],
+    conditions: [accepted(policy, targets, unapplied), resolvedRefs(unresolved)],
     problems: [...[...targets, ...unresolved].map(problem), ...warnings],
   };
 }
 
-/** A policy with several targets is in force where it can be, and says where it is not. */
-function accepted(policy: Policy, faults: ReturnType<typeof findTargetFaults>): Condition {
+/** A policy is in force where it can be, and says where it is not. */
+function accepted(policy: Policy, faults: readonly TargetFault[], unapplied: readonly FieldError[]): Condition {
   const targets = policy.kind === "TrafficSplit" ? 1 : Math.max(1, policy.targets.length);
+  const message = [...faults, ...unapplied].map(oneLine).join("; ");
   const [first] = faults;
-  if (first === undefined) return { type: "Accepted", status: "True", reason: "Accepted", message: "" };
-  const message = faults.map(oneLine).join("; ");
-  if (faults.length >= targets) return refused("Accepted", first.reason, message);
-  return { type: "Accepted", status: "True", reason: "PartiallyAccepted", message };
+  if (first !== undefined && faults.length >= targets) return refused("Accepted", first.reason, message);
+  const reason = message === "" ? "Accepted" : "PartiallyAccepted";
+  return { type: "Accepted", status: "True", reason, message };
 }
 
-function resolvedRefs(unresolved: ReturnType<typeof findUnresolved>): Condition {
+function resolvedRefs(unresolved: readonly UnresolvedRef[]): Condition {
   const [first] = unresolved;
   if (first === undefined) return { type: "ResolvedRefs", status: "True", reason: "ResolvedRefs", message: "" };
   return refused("ResolvedRefs", first.reason, unresolved.map(oneLine).join("; "));

@@ -28,6 +28,32 @@ function requestTimeout(pipeline: Pipeline): number | undefined {
   return resource?.kind === "destination" ? resource.value.routes[0]?.timeout.requestMs : undefined;
 }
 
+it("names the kinds there are when one is misspelt", () => {
+  const pipeline = pipelineWith(timeout("t", "{}").replace("TimeoutPolicy", "TimeoutPolicies"));
+  const [problem] = pipeline.index.problems();
+  expect(problem).toMatchObject({ file: "test.yaml", line: 2, path: "kind" });
+  expect(problem?.message).toMatch(
+    /must be one of .*TimeoutPolicy.*, got "TimeoutPolicies", did you mean TimeoutPolicy/,
+  );
+  expect(reasons(pipeline)).toEqual({ t: ["Invalid", "NotInForce"] });
+});
+
+it("says of what it does not carry out that it has no effect", () => {
+  const access = timeout("t", "{mtls: strict}").replace("TimeoutPolicy", "AccessPolicy");
+  const sticky = split("a").replace("backends:", "sticky: {by: header, name: x}, backends:");
+  const pipeline = pipelineWith(serviceYaml("a"), access, sticky);
+  expect(reasons(pipeline)).toEqual({
+    t: ["Unsupported", "NotInForce"],
+    a: ["PartiallyAccepted", "ResolvedRefs", "NoSubscribers"],
+  });
+  expect(
+    allProblems(
+      pipeline.index,
+      pipeline.policyStatuses(() => undefined),
+    ).map(({ message }) => message),
+  ).toEqual(["AccessPolicy has no effect in this version", "has no effect in this version"]);
+});
+
 it("keeps in force what a policy last said validly, and says so", () => {
   const pipeline = pipelineWith(serviceYaml("a"), timeout("t", "{request: 1s}"));
   pipeline.apply(changeOf(timeout("t", "{request: 10 parsecs}")));
