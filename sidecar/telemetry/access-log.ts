@@ -3,8 +3,8 @@
 import type { Clock, Random } from "../../model/clock.ts";
 import type { MeshError } from "../../model/errors.ts";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
+import type { Log, LogFields } from "../../system/log.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
-import type { Log, LogFields } from "./log.ts";
 import type { Direction } from "./measure.ts";
 import { type Ending, Tap } from "./tap.ts";
 
@@ -54,8 +54,8 @@ class LoggedExchange extends Tap {
   #meshError: string | undefined;
   #responseBytes = 0;
 
-  constructor(exchange: Exchange, response: ResponseSink, options: AccessLogOptions) {
-    super(exchange, response);
+  constructor(exchange: Exchange, above: ResponseSink, options: AccessLogOptions) {
+    super(exchange, above);
     this.#options = options;
     this.#startMs = options.clock.now();
     this.#method = exchange.method;
@@ -75,7 +75,7 @@ class LoggedExchange extends Tap {
   protected override ended(ending: Ending, error: MeshError | undefined): void {
     const failed = ending !== "answered" || this.#meshError !== undefined || this.status >= 500;
     if (this.#options.mode.kind === "errors" && !failed) return;
-    this.#options.log.info("request", this.#fields(ending, error));
+    this.#options.log("info", "request", this.#fields(ending, error));
   }
 
   /** Neither query nor header fields: they are where credentials travel. */

@@ -1,31 +1,30 @@
 /**
- * A layer's object that watches one exchange and changes nothing: every call goes through as it came.
- * It is the one allocation a watching layer makes per request. It reports the end exactly once, whichever call brings it.
+ * A layer's object that watches one exchange and changes nothing: the one allocation that a watching layer makes per
+ * request. It reports the end exactly once, whichever call brings it.
  */
 
 import type { MeshError } from "../../model/errors.ts";
 import type { Exchange, RequestSink, ResponseHead, ResponseSink, Service } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
+import { PassThrough } from "../net/pass-through.ts";
 
 /** How an exchange ended: with a whole answer, without one or with half of one, or because the caller went away. */
 export type Ending = "answered" | "failed" | "abandoned";
 
-export abstract class Tap implements RequestSink, ResponseSink {
+export abstract class Tap extends PassThrough {
   protected readonly exchange: Exchange;
   /** The status of the final head; 0 before it came. */
   protected status = 0;
-  readonly #response: ResponseSink;
-  #request: RequestSink | undefined;
   #ended = false;
 
-  constructor(exchange: Exchange, response: ResponseSink) {
+  constructor(exchange: Exchange, above: ResponseSink) {
+    super(above);
     this.exchange = exchange;
-    this.#response = response;
   }
 
   /** Sends the exchange on, with this object between. */
   through(next: Service): RequestSink {
-    this.#request = next(this.exchange, this);
+    this.attach(next(this.exchange, this));
     return this;
   }
 
@@ -41,48 +40,24 @@ export abstract class Tap implements RequestSink, ResponseSink {
     this.ended(ending, error);
   }
 
-  writeRequest(chunk: Buffer): boolean {
-    return this.#request?.writeRequest(chunk) ?? true;
-  }
-
-  endRequest(trailers?: HeaderFields): void {
-    this.#request?.endRequest(trailers);
-  }
-
-  abortRequest(error: MeshError): void {
+  override abortRequest(error: MeshError): void {
     this.#end("abandoned", error);
-    this.#request?.abortRequest(error);
+    super.abortRequest(error);
   }
 
-  resumeResponse(): void {
-    this.#request?.resumeResponse();
-  }
-
-  informational(head: ResponseHead): void {
-    this.#response.informational(head);
-  }
-
-  head(head: ResponseHead): void {
+  override head(head: ResponseHead): void {
     this.status = head.status;
     this.answered(head);
-    this.#response.head(head);
+    super.head(head);
   }
 
-  writeResponse(chunk: Buffer): boolean {
-    return this.#response.writeResponse(chunk);
-  }
-
-  endResponse(trailers?: HeaderFields): void {
+  override endResponse(trailers?: HeaderFields): void {
     this.#end("answered", undefined);
-    this.#response.endResponse(trailers);
+    super.endResponse(trailers);
   }
 
-  abortResponse(error: MeshError): void {
+  override abortResponse(error: MeshError): void {
     this.#end("failed", error);
-    this.#response.abortResponse(error);
-  }
-
-  resumeRequest(): void {
-    this.#response.resumeRequest();
+    super.abortResponse(error);
   }
 }

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import { type AccessLogMode, logAccess, parseAccessLogMode } from "../../../sidecar/telemetry/access-log.ts";
-import { createLog } from "../../../sidecar/telemetry/log.ts";
+import { jsonLog } from "../../../system/log.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
@@ -9,7 +9,7 @@ import { seededRandom } from "../../support/seeded-random.ts";
 function logging(mode: AccessLogMode) {
   const lines: string[] = [];
   const clock = new HandClock();
-  const log = createLog({ write: (line) => lines.push(line), now: () => 0 });
+  const log = jsonLog("sidecar", "info", (line) => lines.push(line));
   const upstream = new RecordingUpstream();
   const layer = logAccess({ mode, log, clock, random: seededRandom(3), direction: "inbound", service: "shop/web" });
   const service = layer(upstream.service);
