@@ -1,6 +1,12 @@
 /** What a policy is where its author says nothing: the one place for these numbers, also for resource schemas and docs. */
 
-import type { CircuitBreakerPolicy, RetryBudgetPolicy, RetryPolicy, TimeoutPolicy } from "./policy.ts";
+import type {
+  CircuitBreakerPolicy,
+  IdempotencyPolicy,
+  RetryBudgetPolicy,
+  RetryPolicy,
+  TimeoutPolicy,
+} from "./policy.ts";
 
 export const defaultRetryBudget: RetryBudgetPolicy = { percent: 20, windowMs: 10_000, minRetriesPerSecond: 10 };
 
@@ -40,4 +46,14 @@ export const defaultCircuitBreakerPolicy: CircuitBreakerPolicy = {
     "grpc-deadline-exceeded",
     "grpc-data-loss",
   ],
+};
+
+/** For an object of kind IdempotencyPolicy. */
+export const defaultIdempotencyPolicy: IdempotencyPolicy = {
+  methods: ["PATCH", "POST"],
+  required: false,
+  ttlMs: 24 * 3_600_000,
+  maxAnswerBytes: 1024 * 1024,
+  store: "memory",
+  onStoreFailure: "reject",
 };

@@ -1,6 +1,16 @@
 /** Policies as objects: what they are called, what they attach to, and what they say. */
 
-import type { AccessPolicy, CircuitBreakerPolicy, RetryPolicy, TimeoutPolicy, TrafficSplit } from "./policy.ts";
+import type {
+  AccessPolicy,
+  CircuitBreakerPolicy,
+  FaultPolicy,
+  IdempotencyPolicy,
+  RateLimitPolicy,
+  RetryPolicy,
+  TelemetryPolicy,
+  TimeoutPolicy,
+  TrafficSplit,
+} from "./policy.ts";
 
 export const policyApiVersion = "tulle.dev/v1alpha1";
 
@@ -24,7 +34,11 @@ interface PolicyOf<Kind extends string, Spec> {
 export type Policy =
   | PolicyOf<"AccessPolicy", AccessPolicy>
   | PolicyOf<"CircuitBreaker", CircuitBreakerPolicy>
+  | PolicyOf<"FaultInjection", FaultPolicy>
+  | PolicyOf<"IdempotencyPolicy", IdempotencyPolicy>
+  | PolicyOf<"RateLimit", RateLimitPolicy>
   | PolicyOf<"RetryPolicy", RetryPolicy>
+  | PolicyOf<"TelemetryPolicy", TelemetryPolicy>
   | PolicyOf<"TimeoutPolicy", TimeoutPolicy>
   | PolicyOf<"TrafficSplit", TrafficSplit>;
 

@@ -175,3 +175,56 @@ export type CallerMatch =
   /** Absent trust domain: the mesh's own. */
   | { readonly kind: "namespace"; readonly namespace: string; readonly trustDomain?: string }
   | { readonly kind: "trust-domain"; readonly trustDomain: string };
+
+/** How many requests a pod's port takes. Each sidecar counts for itself. */
+export interface RateLimitPolicy extends ServerScope {
+  /** All of them must admit a request. */
+  readonly limits: readonly RateLimit[];
+}
+
+export interface RateLimit extends TokenRate {
+  /** Whether all callers share one bucket, or each SPIFFE id has its own. Callers without one share one. */
+  readonly by: "all" | "client";
+  /** It counts requests that one of these matches; an empty list: all. */
+  readonly matches: readonly RouteMatch[];
+}
+
+/** `requests` tokens come in `perMs`, evenly; `burst` is the most that can be saved. */
+export interface TokenRate {
+  readonly requests: number;
+  readonly perMs: number;
+  readonly burst: number;
+}
+
+/** Faults that are made on purpose, by the caller's sidecar, until a set time. */
+export interface FaultPolicy {
+  /** Wall-clock time in ms since 1970. */
+  readonly untilUnixMs: number;
+  /** It touches requests that one of these matches; an empty list: all. */
+  readonly matches: readonly RouteMatch[];
+  readonly delay?: { readonly delayMs: number; readonly percent: number };
+  readonly abort?: FaultAbort & { readonly percent: number };
+}
+
+export type FaultAbort =
+  | { readonly kind: "http"; readonly status: number }
+  /** A status code of gRPC, 1 to 16. */
+  | { readonly kind: "grpc"; readonly status: number };
+
+export interface TelemetryPolicy {
+  /** The share of traces that are recorded, 0 to 1, where no caller has decided already. */
+  readonly samplingRatio: number;
+}
+
+/** Requests that carry the same key are processed once; the answer is kept and given again. */
+export interface IdempotencyPolicy extends ServerScope {
+  readonly methods: readonly string[];
+  /** A request of these methods without a key is refused. */
+  readonly required: boolean;
+  readonly ttlMs: number;
+  /** A longer answer is not kept. */
+  readonly maxAnswerBytes: number;
+  readonly store: "memory" | "redis";
+  /** What happens to keyed requests while the store can't be reached. */
+  readonly onStoreFailure: "reject" | "allow";
+}

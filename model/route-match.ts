@@ -46,14 +46,7 @@ export class RouteTable {
   }
 
   match(request: RequestView): Route | undefined {
-    const subject: Subject = {
-      method: request.method,
-      path: request.path,
-      query: request.query,
-      headers: request.headers,
-      normalPath: undefined,
-      parameters: undefined,
-    };
+    const subject = subjectOf(request);
     for (const { route, matches } of this.#entries) {
       if (matches.length === 0) return route;
       for (const conditions of matches) if (allHold(conditions, subject)) return route;
@@ -65,6 +58,27 @@ export class RouteTable {
 /** For a single question; who asks often keeps a `RouteTable`. */
 export function matchRoute(routes: readonly Route[], request: RequestView): Route | undefined {
   return new RouteTable(routes).match(request);
+}
+
+/** A test of whether one of `matches` holds; an empty list holds for all. */
+export function compileMatches(matches: readonly RouteMatch[]): (request: RequestView) => boolean {
+  if (matches.length === 0) return always;
+  const compiled = matches.map(conditionsOf);
+  return (request) => {
+    const subject = subjectOf(request);
+    return compiled.some((conditions) => allHold(conditions, subject));
+  };
+}
+
+function subjectOf(request: RequestView): Subject {
+  return {
+    method: request.method,
+    path: request.path,
+    query: request.query,
+    headers: request.headers,
+    normalPath: undefined,
+    parameters: undefined,
+  };
 }
 
 function allHold(conditions: readonly Condition[], subject: Subject): boolean {

@@ -1,12 +1,12 @@
 /** What users write to pick requests: Gateway API's matches, also inside Tulle's own kinds. */
 
 import { compileRegex } from "../regex.ts";
-import type { RouteMatch, ValueMatch } from "../resources.ts";
+import type { PathMatch, RouteMatch, ValueMatch } from "../resources.ts";
 import { headerName, text } from "./scalars.ts";
-import { list, object, oneOf, type Schema, show } from "./schema.ts";
+import { given, list, object, oneOf, type Rule, type Schema, show } from "./schema.ts";
 
 /** https://gateway-api.sigs.k8s.io/reference/spec/#httppathmatch */
-export const pathMatch: Schema<NonNullable<RouteMatch["path"]>> = object({
+export const pathMatch: Schema<PathMatch> = object({
   type: oneOf({ Exact: "exact", PathPrefix: "prefix", RegularExpression: "regex" })
     .describe("PathPrefix goes by whole segments.")
     .or("prefix"),
@@ -60,6 +60,41 @@ export const httpMethod: Schema<string> = oneOf([
   "TRACE",
   "PATCH",
 ]);
+
+/** Fields that pick requests in Tulle's own kinds, to be spread into an `object` and checked with `someCondition`. */
+export const matchFields = {
+  method: httpMethod.optional(),
+  path: pathMatch.optional(),
+  headers: headerMatches.or([]),
+};
+
+interface MatchFields {
+  readonly method: string | undefined;
+  readonly path: PathMatch | undefined;
+  readonly headers: readonly ValueMatch[];
+}
+
+export const someCondition: Rule<MatchFields> = {
+  cel: "has(self.method) || has(self.path) || (has(self.headers) && size(self.headers) > 0)",
+  says: "one of headers, path and method is required",
+  field: "headers",
+  find: ({ method, path, headers }) =>
+    method === undefined && path === undefined && headers.length === 0
+      ? "one of headers, path and method is required: this would match everything"
+      : undefined,
+};
+
+export function toRouteMatch({ method, path, headers }: MatchFields): RouteMatch {
+  return { ...given({ method, path }), ...(headers.length > 0 && { headers }) };
+}
+
+/** Requests that one of these picks; without any, all of them. */
+export const requestMatches: Schema<readonly RouteMatch[]> = list(
+  object(matchFields).check(someCondition).map(toRouteMatch),
+  { max: 16 },
+)
+  .describe("Requests that one of these picks; absent: all.")
+  .or([]);
 
 function regexProblem(pattern: string): string | undefined {
   const regex = compileRegex(pattern);

@@ -4,11 +4,15 @@ import { type Policy, type PolicyKind, policyApiVersion } from "../policy-object
 import { err, type FieldError, ok, type Result } from "../result.ts";
 import { accessPolicySpec } from "./access-policy.ts";
 import { circuitBreakerSpec } from "./circuit-breaker.ts";
+import { faultInjectionSpec } from "./fault-injection.ts";
+import { idempotencyPolicySpec } from "./idempotency-policy.ts";
+import { rateLimitSpec } from "./rate-limit.ts";
 import { retryPolicySpec } from "./retry-policy.ts";
 import { labelName, objectName } from "./scalars.ts";
 import { type OpenApiSchema, Place, type Schema, show } from "./schema.ts";
 import { suggest } from "./suggest.ts";
 import type { Attached } from "./targets.ts";
+import { telemetryPolicySpec } from "./telemetry-policy.ts";
 import { timeoutPolicySpec } from "./timeout-policy.ts";
 import { trafficSplitSpec } from "./traffic-split.ts";
 
@@ -17,7 +21,11 @@ type Specs = { readonly [K in PolicyKind]: Schema<Attached<Extract<Policy, { kin
 const specs: Specs = {
   AccessPolicy: accessPolicySpec,
   CircuitBreaker: circuitBreakerSpec,
+  FaultInjection: faultInjectionSpec,
+  IdempotencyPolicy: idempotencyPolicySpec,
+  RateLimit: rateLimitSpec,
   RetryPolicy: retryPolicySpec,
+  TelemetryPolicy: telemetryPolicySpec,
   TimeoutPolicy: timeoutPolicySpec,
   TrafficSplit: trafficSplitSpec,
 };

@@ -18,7 +18,7 @@
 
 import type { Mirror, SplitBackend, SplitMatch, Sticky, TrafficSplit } from "../policy.ts";
 import type { FieldError, Result } from "../result.ts";
-import { headerMatches, httpMethod, pathMatch } from "./match.ts";
+import { matchFields, someCondition, toRouteMatch } from "./match.ts";
 import { integer, labelName, number, port, text } from "./scalars.ts";
 import { given, list, object, oneOf, type Schema } from "./schema.ts";
 import { type Attached, specOf } from "./targets.ts";
@@ -44,27 +44,9 @@ const backends = list(backend, {
   unique: ({ namespace = "", service, port = "" }) => `${namespace && `${namespace}/`}${service}${port && `:${port}`}`,
 });
 
-const match = object({
-  method: httpMethod.optional(),
-  path: pathMatch.optional(),
-  headers: headerMatches.or([]),
-  backends: backends.describe("Where the requests go that match."),
-})
-  .check({
-    cel: "has(self.method) || has(self.path) || (has(self.headers) && size(self.headers) > 0)",
-    says: "one of headers, path and method is required",
-    field: "headers",
-    find: ({ method, path, headers }) =>
-      method === undefined && path === undefined && headers.length === 0
-        ? "one of headers, path and method is required: this would match everything"
-        : undefined,
-  })
-  .map(
-    ({ method, path, headers, backends }): SplitMatch => ({
-      match: { ...given({ method, path }), ...(headers.length > 0 && { headers }) },
-      backends,
-    }),
-  );
+const match = object({ ...matchFields, backends: backends.describe("Where the requests go that match.") })
+  .check(someCondition)
+  .map(({ backends, ...fields }): SplitMatch => ({ match: toRouteMatch(fields), backends }));
 
 const sticky: Schema<Sticky> = object({
   by: oneOf(["header", "cookie"]).describe("Where the key is."),

@@ -23,6 +23,10 @@ export function policyWarnings(policy: Policy): FieldError[] {
     case "AccessPolicy":
       return accessWarnings(policy.spec);
     case "CircuitBreaker":
+    case "FaultInjection":
+    case "IdempotencyPolicy":
+    case "RateLimit":
+    case "TelemetryPolicy":
       return [];
   }
 }

@@ -1,0 +1,93 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { RateLimit } from "../../model/policy.ts";
+import { formatRateLimit, formatRetryAfter, RateLimiter, type RateVerdict } from "../../model/rate-limit.ts";
+import type { RequestView } from "../../model/route-match.ts";
+import { HeaderFields } from "../../sidecar/net/header-fields.ts";
+import { HandClock } from "../support/hand-clock.ts";
+
+const overall: RateLimit = { requests: 2, perMs: 1000, burst: 2, by: "all", matches: [] };
+const perClient: RateLimit = { ...overall, by: "client" };
+
+let clock: HandClock;
+
+beforeEach(() => {
+  clock = new HandClock();
+});
+
+function get(path = "/"): RequestView {
+  return { method: "GET", path, query: "", headers: new HeaderFields() };
+}
+
+function outcomes(verdicts: readonly RateVerdict[]): string {
+  return verdicts.map(({ kind }) => (kind === "admitted" ? "+" : "-")).join("");
+}
+
+it("admits all where nothing counts", () => {
+  expect(new RateLimiter([], clock).admit(get(), "a")).toEqual({ kind: "admitted" });
+});
+
+it("refuses over the limit, and says when it would admit", () => {
+  const limiter = new RateLimiter([overall], clock);
+  limiter.admit(get(), "a");
+  limiter.admit(get(), "b");
+  expect(limiter.admit(get(), "c")).toMatchObject({ kind: "refused", retryAfterMs: 500 });
+  clock.advance(500);
+  expect(limiter.admit(get(), "c").kind).toBe("admitted");
+});
+
+it("counts callers apart, and those without an identity together", () => {
+  const limiter = new RateLimiter([perClient], clock);
+  const clients = ["a", "a", "a", "b", "b", "b", undefined, undefined, undefined];
+  expect(outcomes(clients.map((client) => limiter.admit(get(), client)))).toBe("++-++-++-");
+});
+
+it("counts only the requests that a limit matches", () => {
+  const reports = { ...overall, matches: [{ path: { kind: "prefix", value: "/reports" } as const }] };
+  const limiter = new RateLimiter([reports], clock);
+  const paths = ["/reports", "/reports/1", "/reports/2", "/other", "/%72eports"];
+  expect(outcomes(paths.map((path) => limiter.admit(get(path), "a")))).toBe("++-+-");
+});
+
+it("takes from all limits or from none", () => {
+  const limiter = new RateLimiter([{ ...overall, requests: 3, burst: 3 }, perClient], clock);
+  expect(outcomes(["a", "a", "a", "a", "b", "b"].map((client) => limiter.admit(get(), client)))).toBe("++--+-");
+});
+
+it("forgets the caller of longest ago beyond 10,000", () => {
+  const limiter = new RateLimiter([{ ...perClient, requests: 1, burst: 1 }], clock);
+  expect(limiter.admit(get(), "first").kind).toBe("admitted");
+  for (let i = 0; i < 9_999; i++) limiter.admit(get(), `client-${i}`);
+  expect(limiter.admit(get(), "first").kind).toBe("refused");
+  for (let i = 0; i < 10_000; i++) limiter.admit(get(), `other-${i}`);
+  expect(limiter.admit(get(), "first").kind).toBe("admitted");
+});
+
+describe("what the caller is told", () => {
+  it("is the state of the limit that is nearest to its end", () => {
+    const limiter = new RateLimiter(
+      [
+        { ...overall, requests: 60, perMs: 60_000, burst: 5 },
+        { ...perClient, burst: 9 },
+      ],
+      clock,
+    );
+    const verdict = limiter.admit(get(), "a");
+    expect(verdict.tightest && formatRateLimit(verdict.tightest)).toEqual({
+      policy: '"all";q=60;w=60',
+      state: '"all";r=4',
+    });
+  });
+
+  it("has a time where nothing is left", () => {
+    expect(formatRateLimit({ limit: overall, remaining: 0, nextInMs: 1200 })).toEqual({
+      policy: '"all";q=2;w=1',
+      state: '"all";r=0;t=2',
+    });
+  });
+
+  it("never asks to come back at once", () => {
+    expect(formatRetryAfter(0)).toBe("1");
+    expect(formatRetryAfter(1000)).toBe("1");
+    expect(formatRetryAfter(1001)).toBe("2");
+  });
+});
