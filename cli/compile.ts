@@ -1,0 +1,97 @@
+/** `tulle compile`: checks a folder of Kubernetes YAML as the control plane would, and shows what it makes of it. */
+
+import { Command } from "commander";
+import { stringify } from "yaml";
+import { standInPods } from "../control-plane/index/stand-in-pods.ts";
+import { allProblems, Pipeline } from "../control-plane/pipeline.ts";
+import type { PublishedResource } from "../control-plane/snapshot.ts";
+import { readFolders } from "../control-plane/source/folder.ts";
+import { formatProblem, type Problem } from "../control-plane/source/problem.ts";
+import type { SourceChange } from "../control-plane/source/source.ts";
+import { UsageError } from "./usage-error.ts";
+
+interface CompileOptions {
+  readonly folder: readonly string[];
+  readonly for?: string;
+  readonly clusterDomain: string;
+  readonly trustDomain: string;
+  readonly output: "json" | "yaml";
+}
+
+const help = `
+Prints one line per problem on stderr: file, line, field, and what is allowed. Exits with 1 if any of them is an error.
+Without --for it only checks. A workload without Pods is shown with one placeholder per replica, "<orders-1>:8080".
+
+Examples:
+  $ tulle compile -f deploy/demo
+  $ tulle compile -f deploy/demo --for shop/web
+  $ tulle compile -f base -f overlay --for shop/web -o json | jq '.resources[].value.name'`;
+
+export function compileCommand(): Command {
+  const command = new Command("compile");
+  return command
+    .description("check a folder of Kubernetes YAML, and print what a workload's sidecar would be told")
+    .requiredOption("-f, --folder <path...>", "folders or files; what an earlier one defines, a later one can't")
+    .option("--for <namespace/workload>", "print the resources that this workload's sidecar would get")
+    .option("--cluster-domain <domain>", "domain of the cluster's DNS", "cluster.local")
+    .option("--trust-domain <domain>", "first part of the workloads' SPIFFE ids", "cluster.local")
+    .addOption(command.createOption("-o, --output <format>", "of --for").choices(["json", "yaml"]).default("yaml"))
+    .addHelpText("after", help)
+    .action((options: CompileOptions) => run(options));
+}
+
+async function run(options: CompileOptions): Promise<void> {
+  const pipeline = new Pipeline(options);
+  const change = await read(options.folder);
+  pipeline.apply(change);
+  pipeline.apply({ ...change, applied: standInPods(pipeline.index, change.applied), removed: [] });
+  const statuses = pipeline.policyStatuses(() => undefined);
+  const problems = allProblems(pipeline.index, statuses);
+  for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
+  if (problems.some(isError)) process.exitCode = 1;
+  if (options.for !== undefined) {
+    process.stdout.write(format(resourcesFor(options.for, pipeline), options.output));
+    return;
+  }
+  const { snapshot } = pipeline;
+  const found = [
+    count(snapshot.list("destination").length, "destination"),
+    count(snapshot.list("inbound").length, "workload"),
+    count(statuses.length, "policy", "policies"),
+  ];
+  const errors = problems.filter(isError).length;
+  const verdict = [count(errors, "error"), count(problems.length - errors, "warning")];
+  process.stdout.write(`${found.join(", ")}: ${verdict.join(", ")}\n`);
+}
+
+async function read(folders: readonly string[]): Promise<SourceChange> {
+  try {
+    return await readFolders(folders);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** All Destinations and Endpoints, for the control plane can't know which of them a workload will dial. */
+function resourcesFor(workload: string, { snapshot }: Pipeline): readonly PublishedResource[] {
+  const inbound = snapshot.get("inbound", workload);
+  if (inbound === undefined) {
+    const names = snapshot.list("inbound").map(({ name }) => name);
+    throw new UsageError(`no workload ${workload}; there are ${names.join(", ") || "none"}`);
+  }
+  return [inbound, ...snapshot.list("destination"), ...snapshot.list("endpoints")];
+}
+
+function format(published: readonly PublishedResource[], output: CompileOptions["output"]): string {
+  const resources = published.map(({ version, resource: { kind, value } }) => ({ kind, version, value }));
+  if (output === "json") return `${JSON.stringify({ resources }, undefined, 2)}\n`;
+  return stringify({ resources }, { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+function isError({ severity }: Problem): boolean {
+  return severity === "error";
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
