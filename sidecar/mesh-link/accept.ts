@@ -31,7 +31,7 @@ export async function acceptLinks(options: AcceptOptions): Promise<Listener> {
     serveLink(socket, connections, options),
   );
   server.on("tlsClientError", (error, socket) => {
-    onHandshake(reasonOf(error));
+    onHandshake(reasonOf(error, socket));
     socket.destroy();
   });
   const stopFollowing = identity.onChange((credentials) => server.setSecureContext(meshContextOptions(credentials)));
@@ -60,13 +60,15 @@ function serveLink(socket: tls.TLSSocket, connections: Connections, options: Acc
 }
 
 /** A closed list, for a label: OpenSSL's texts have no end. */
-function reasonOf(error: Error & { code?: string }): string {
+function reasonOf(error: Error & { code?: string }, socket: tls.TLSSocket): string {
+  // Node verifies the certificate after OpenSSL's handshake, keeps the verdict here, and closes.
+  const verdict: unknown = socket.authorizationError;
+  if (verdict === "CERT_HAS_EXPIRED") return "expired";
+  if (verdict === "CERT_NOT_YET_VALID") return "not_yet_valid";
+  if (typeof verdict === "string") return "untrusted";
   switch (error.code ?? "") {
     case "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE":
       return "no_certificate";
-    case "ERR_SSL_CERTIFICATE_VERIFY_FAILED":
-    case "ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM":
-      return "certificate_refused";
     case "ERR_SSL_HTTP_REQUEST":
     case "ERR_SSL_WRONG_VERSION_NUMBER":
     case "ERR_SSL_PACKET_LENGTH_TOO_LONG":

@@ -26,7 +26,7 @@ export interface ConnectOptions {
 /** A peer that says nothing for this long is asked; one that does not answer is dead within the sum. */
 const keepAlive = { intervalMs: 5_000, timeoutMs: 4_000 };
 const maxAgeMs = 8 * 3_600_000;
-/** Replaced this long before a leaf of either end expires, or at four fifths of a short life. */
+/** Replaced this long before a leaf of either end expires, or a fifth of the time left where that is shorter. */
 const renewalLeadMs = 10 * 60_000;
 const renewalShare = 0.2;
 
@@ -128,15 +128,9 @@ class Handshake extends Timer {
     const { clock, unixNow, identity } = this.#options;
     const own: Credentials = identity.current();
     const peer = this.#socket.getPeerX509Certificate();
-    const lives = [own.notAfterMs - own.notBeforeMs];
-    const ends = [own.notAfterMs];
-    if (peer !== undefined) {
-      lives.push(Date.parse(peer.validTo) - Date.parse(peer.validFrom));
-      ends.push(Date.parse(peer.validTo));
-    }
-    const lead = Math.min(renewalLeadMs, Math.min(...lives) * renewalShare);
-    const leftMs = Math.min(...ends) - lead - unixNow();
-    return clock.now() + Math.min(leftMs, maxAgeMs);
+    const peerEndMs = peer === undefined ? own.notAfterMs : Date.parse(peer.validTo);
+    const leftMs = Math.min(own.notAfterMs, peerEndMs) - unixNow();
+    return clock.now() + Math.min(leftMs - Math.min(renewalLeadMs, leftMs * renewalShare), maxAgeMs);
   }
 }
 
