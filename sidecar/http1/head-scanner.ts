@@ -42,6 +42,7 @@ type State =
 /** Numbers per field in `table`: offset of the name, of the colon, of the value, end of the value; interned index. */
 export const fieldStride = 5;
 const longestMethodBytes = 32;
+const httpVersion = Buffer.from("HTTP/1.");
 const noBytes = Buffer.alloc(0);
 
 export class HeadScanner {
@@ -176,6 +177,7 @@ export class HeadScanner {
           if (at === to) break;
           if (bytes[at] !== CR) return this.#refuse(badRequest("control byte in the start line"));
           this.startLineEnd = at - base;
+          if (!this.#namesVersion(bytes, base)) return this.#refuse(badRequest("HTTP version other than 1.0 and 1.1"));
           this.#state = "start-lf";
           at++;
           break;
@@ -225,6 +227,13 @@ export class HeadScanner {
       }
     }
     return needsMore;
+  }
+
+  /** Told at the first line's end, so that nobody waits for more of what is no HTTP/1. */
+  #namesVersion(bytes: Buffer, base: number): boolean {
+    const from = base + (this.#kind === "request" ? this.targetEnd + 1 : this.headStart);
+    for (let i = 0; i < httpVersion.length; i++) if (bytes[from + i] !== httpVersion[i]) return false;
+    return true;
   }
 
   #startField(offset: number): void {
