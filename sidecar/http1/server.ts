@@ -132,7 +132,12 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   /** Finishes the exchange that runs, telling the client that it is the last, and closes. A tunnel ends by itself. */
   drain(): void {
     this.draining = true;
-    if (this.#phase === "open" && this.#current === undefined && !this.#parser.insideHead) this.#linger();
+    if (this.#phase === "open" && this.#current === undefined && !this.insideHead) this.#linger();
+  }
+
+  /** Whether a part of a head has come, and the rest is awaited. */
+  get insideHead(): boolean {
+    return this.#parser.insideHead;
   }
 
   /** Closes at once. */
@@ -155,7 +160,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     if (this.#tunnelTo !== undefined) return this.#handOver(this.#tunnelTo, chunk.subarray(at));
     if (this.#phase !== "open") return;
     if (at < chunk.length) return this.receive(chunk.subarray(at));
-    if (this.#current === undefined && this.#parser.insideHead) this.#await("head");
+    if (this.#current === undefined && this.insideHead) this.#await("head");
   }
 
   #hold(chunk: Buffer): void {
@@ -280,7 +285,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
 
   #receiveFin(): void {
     if (this.#phase !== "open" || this.#current?.receiveFin() === true) return;
-    if (this.#current === undefined && !this.#parser.insideHead) return this.#linger();
+    if (this.#current === undefined && !this.insideHead) return this.#linger();
     this.destroy();
   }
 
@@ -291,9 +296,12 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.#held = [];
     this.heldBytes = 0;
     this.outbox.flush();
-    this.#socket.end();
-    this.#socket.resume();
     this.#await("progress");
+    // Two times: first while the client reads what is left to send, then for its closing.
+    this.#socket.end(() => {
+      if (this.#phase === "lingering") this.#await("progress");
+    });
+    this.#socket.resume();
   }
 
   #closed(): void {

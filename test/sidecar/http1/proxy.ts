@@ -13,7 +13,7 @@ export class UpstreamConnection {
   readonly socket: net.Socket;
   received = "";
   readonly closed: Promise<void>;
-  #look: (() => void)[] = [];
+  #waiting: { expected: string; resolve: () => void }[] = [];
 
   constructor(socket: net.Socket) {
     this.socket = socket;
@@ -21,7 +21,7 @@ export class UpstreamConnection {
     this.closed = promise;
     socket.on("data", (chunk) => {
       this.received += chunk.toString("latin1");
-      for (const look of this.#look) look();
+      this.#look();
     });
     socket.on("end", () => socket.end());
     socket.on("close", () => resolve());
@@ -34,12 +34,17 @@ export class UpstreamConnection {
 
   receive(expected: string): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const look = () => {
-      if (this.received.includes(expected)) resolve();
-    };
-    this.#look.push(look);
-    look();
+    this.#waiting.push({ expected, resolve });
+    this.#look();
     return promise;
+  }
+
+  #look(): void {
+    this.#waiting = this.#waiting.filter(({ expected, resolve }) => {
+      if (!this.received.includes(expected)) return true;
+      resolve();
+      return false;
+    });
   }
 }
 
@@ -51,13 +56,13 @@ export interface Proxy {
   readonly connections: Set<Http1ServerConnection>;
   readonly refusals: string[];
   /** The next connection that the upstream accepts, from the first on. */
-  nextUpstream(): Promise<UpstreamConnection>;
-  client(): RawClient;
+  readonly nextUpstream: () => Promise<UpstreamConnection>;
+  readonly client: () => RawClient;
   /** Lets time go by, for both sides. */
-  advance(ms: number): void;
+  readonly advance: (ms: number) => void;
   /** Settles when no client connection is left, for each of which the server has said so. */
-  allClosed(): Promise<void>;
-  close(): Promise<void>;
+  readonly allClosed: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface ProxyOptions {
