@@ -1,7 +1,7 @@
 /** From a scanned request head to a `RequestHead` and its framing. What is ambiguous is refused (RFC 9112 §3, §6). */
 
+import { hostOf, isAuthority, portOf, sameAuthority } from "../net/authority.ts";
 import type { RequestHead } from "../net/exchange.ts";
-import { hostOf, isAuthority, portOf, sameAuthority } from "./authority.ts";
 import type { HeadScanner } from "./head-scanner.ts";
 import { type HeaderSection, headText, isRefusal, readHeaderSection } from "./header-section.ts";
 import { badRequest, type Refusal } from "./limits.ts";
