@@ -18,6 +18,7 @@ import { issueCertificate } from "../../sidecar/identity/issue.ts";
 import { TestAuthority, workloadId } from "../support/authority.ts";
 import { makeRoot } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
+import { RecordedLog } from "../support/recorded-log.ts";
 
 let ca: TestAuthority;
 let folder: string;
@@ -56,7 +57,7 @@ async function workload(serviceAccount: string, changes: Partial<IdentityOptions
     stateFolder: folder,
     wallClock: Date.now,
     random: () => 0.5,
-    log: () => {},
+    log: new RecordedLog().write,
     trustBundleCheckMs: 20,
     retry: { initialDelayMs: 5, maxDelayMs: 20 },
     ...changes,
@@ -98,7 +99,7 @@ describe("a token is refused", () => {
     await ca.serve({ checkCallerAddress: true });
     await expect(ask(await token())).rejects.toMatchObject({ code });
     expect(ca.outcomes).toEqual([outcome]);
-    const line = ca.log.find(({ message }) => message === "certificate refused");
+    const line = ca.log.lines.find(({ message }) => message === "certificate refused");
     expect(line?.fields).toEqual({ reason: outcome, caller: "127.0.0.1" });
   });
 
@@ -117,13 +118,13 @@ describe("an issued certificate", () => {
     const token = await ca.token("orders", { podIP: "127.0.0.1" });
     await ask(token);
     expect(ca.outcomes).toEqual(["issued"]);
-    expect(ca.log).toHaveLength(1);
-    expect(ca.log[0]).toMatchObject({
+    expect(ca.log.lines).toHaveLength(1);
+    expect(ca.log.lines[0]).toMatchObject({
       message: "certificate issued",
       fields: { identity: workloadId("orders"), pod: "orders-1", caller: "127.0.0.1" },
     });
-    expect(ca.log[0]?.fields["serial"]).toMatch(/^[0-9A-F]{20,34}$/);
-    expect(JSON.stringify(ca.log)).not.toContain(token);
+    expect(ca.log.lines[0]?.fields["serial"]).toMatch(/^[0-9A-F]{20,34}$/);
+    expect(JSON.stringify(ca.log.lines)).not.toContain(token);
   });
 });
 
@@ -178,13 +179,13 @@ describe("a workload", () => {
     await ca.serve();
     const { address } = ca;
     await ca.stop();
-    const warnings: string[] = [];
+    const log = new RecordedLog();
     const options = await workload("orders", {
       addresses: [address],
-      log: (_level, message) => warnings.push(message),
+      log: log.write,
     });
     const starting = startIdentity(options, stop.signal);
-    await eventually(() => warnings.length > 1);
+    await eventually(() => log.lines.length > 1);
     await ca.serve();
     const identity = await starting;
     expect(identity.current().notAfterMs).toBeGreaterThan(Date.now() + 23 * 3_600_000);
@@ -192,14 +193,16 @@ describe("a workload", () => {
 
   it("takes no certificate with another name than its own", async () => {
     await ca.serve();
-    const reasons: unknown[] = [];
+    const log = new RecordedLog();
     const options = await workload("orders", {
       spiffeId: workloadId("payments"),
-      log: (_level, _message, fields) => reasons.push(fields?.["reason"]),
+      log: log.write,
     });
     startIdentity(options, stop.signal).catch(() => {});
-    await eventually(() => reasons.length > 0);
-    expect(reasons[0]).toBe(`the certificate is that of ${workloadId("orders")}, not of ${workloadId("payments")}`);
+    await eventually(() => log.lines.length > 0);
+    expect(log.lines[0]?.fields["reason"]).toBe(
+      `the certificate is that of ${workloadId("orders")}, not of ${workloadId("payments")}`,
+    );
   });
 
   it("renews at 70 % of the lifetime, with a new key, while the former is still valid", async () => {
@@ -218,15 +221,15 @@ describe("a workload", () => {
   it("serves on with its certificate while it can't be renewed, and renews once it can", async () => {
     await using short = await TestAuthority.open({ leafLifetimeMs: 3_000, folder: ca.folder });
     await short.serve();
-    const warnings: string[] = [];
+    const log = new RecordedLog();
     const options = await workload("orders", {
       addresses: [short.address],
-      log: (_level, message) => warnings.push(message),
+      log: log.write,
     });
     const identity = await startIdentity(options, stop.signal);
     const first = identity.current();
     await short.stop();
-    await eventually(() => warnings.includes("certificate not issued"));
+    await eventually(() => log.messages.includes("certificate not issued"));
     expect(identity.current()).toBe(first);
     await short.serve();
     await eventually(() => identity.current() !== first);

@@ -21,21 +21,15 @@ import {
   readCredentials,
   type Identity as WorkloadIdentity,
 } from "../../sidecar/identity/credentials.ts";
-import type { LogFields } from "../../system/log.ts";
+import { RecordedLog } from "./recorded-log.ts";
 
 export const trustDomain = "cluster.local";
-
-export interface LogLine {
-  readonly level: string;
-  readonly message: string;
-  readonly fields: LogFields;
-}
 
 export class TestAuthority implements AsyncDisposable {
   readonly folder: string;
   readonly authority: CertificateAuthority;
   readonly trustBundleFile: string;
-  readonly log: LogLine[] = [];
+  readonly log = new RecordedLog();
   readonly outcomes: string[] = [];
   #port = 0;
   #close: () => Promise<void> = () => Promise.resolve();
@@ -70,7 +64,7 @@ export class TestAuthority implements AsyncDisposable {
         trustDomain,
         checkCallerAddress: false,
         wallClock: Date.now,
-        log: (level, message, fields = {}) => this.log.push({ level, message, fields }),
+        log: this.log.write,
         count: (outcome) => this.outcomes.push(outcome),
         ...options,
       }),

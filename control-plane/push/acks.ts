@@ -1,0 +1,55 @@
+/** Who has what: the figures behind a policy's `Programmed` condition, as plain data. */
+
+import type { ResourceKind } from "../../model/resources.ts";
+import type { Subscription } from "./subscriber.ts";
+
+export interface ResourceAcks {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  /** The one that all should have; absent: there is no such resource. */
+  readonly version?: string;
+  readonly subscribers: number;
+  /** Subscribers that have this version in force. */
+  readonly acked: number;
+  /** Subscribers that refused this version and keep what they had. */
+  readonly nacks: readonly { readonly pod: string; readonly reason: string }[];
+  /** Pods that have said neither yet; at most `listedLaggards` of them. */
+  readonly laggards: readonly string[];
+}
+
+export const listedLaggards = 10;
+
+/** Where a subscription stands towards the version that is published. */
+export function standing(subscription: Subscription, version: string | undefined): "acked" | "nacked" | "waiting" {
+  if (version === undefined || subscription.ackedVersion === version) return "acked";
+  return subscription.nack?.version === version ? "nacked" : "waiting";
+}
+
+export function countAcks(
+  kind: ResourceKind,
+  name: string,
+  version: string | undefined,
+  subscriptions: Iterable<{ readonly pod: string; readonly subscription: Subscription }>,
+): ResourceAcks {
+  let subscribers = 0;
+  let acked = 0;
+  const nacks: { pod: string; reason: string }[] = [];
+  const laggards: string[] = [];
+  for (const { pod, subscription } of subscriptions) {
+    // Who may not have it does not count.
+    if (subscription.told.kind === "refused") continue;
+    subscribers++;
+    switch (standing(subscription, version)) {
+      case "acked":
+        acked++;
+        break;
+      case "nacked":
+        nacks.push({ pod, reason: subscription.nack?.reason ?? "" });
+        break;
+      case "waiting":
+        if (laggards.length < listedLaggards) laggards.push(pod);
+        break;
+    }
+  }
+  return { kind, name, ...(version !== undefined && { version }), subscribers, acked, nacks, laggards };
+}

@@ -1,0 +1,206 @@
+/**
+ * `tulle.v1.Discovery`: streams of sidecars on one side, the hub on the other. It decides who may speak and how much;
+ * what they are told is the hub's and the snapshot's business.
+ *
+ * A stream's identity is its client certificate. It ends when that expires: a stream must not outlive its proof.
+ */
+
+import { X509Certificate } from "node:crypto";
+import { Metadata, type ServerDuplexStream, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { readPeerIdentity } from "../../model/peer-identity.ts";
+import { err, ok, type Result } from "../../model/result.ts";
+import { parseSpiffeId } from "../../model/spiffe.ts";
+import { decodeName } from "../../proto/decode.ts";
+import type { Hello__Output } from "../../proto/generated/tulle/v1/Hello.ts";
+import type { SidecarMessage__Output } from "../../proto/generated/tulle/v1/SidecarMessage.ts";
+import { Discovery } from "../../proto/load.ts";
+import type { Log } from "../../system/log.ts";
+import type { PushHub } from "./push-hub.ts";
+import type { Subscriber } from "./subscriber.ts";
+
+/** Updates come encoded, once for all. */
+export const pushDefinition = {
+  Stream: { ...Discovery.service.Stream, responseSerialize: (bytes: Buffer): Buffer => bytes },
+};
+
+type DiscoveryStream = ServerDuplexStream<SidecarMessage__Output, Buffer>;
+
+export interface DiscoveryOptions {
+  readonly hub: PushHub;
+  readonly trustDomain: string;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  readonly log: Log;
+  /** A stream was refused; once for each. */
+  readonly onRefused: (reason: string) => void;
+}
+
+const maxSubscriptions = 10_000;
+const maxNameCharacters = 512;
+const maxReasonCharacters = 1_000;
+const maxHelloCharacters = 253;
+const longestTimerMs = 24 * 60 * 60 * 1000;
+
+export class DiscoveryService {
+  readonly #options: DiscoveryOptions;
+  readonly #streams = new Set<SidecarStream>();
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options;
+  }
+
+  get handlers(): UntypedServiceImplementation {
+    return {
+      Stream: (call: DiscoveryStream): void => {
+        const stream = new SidecarStream(call, this.#options);
+        this.#streams.add(stream);
+        call.once("close", () => this.#streams.delete(stream));
+        stream.start();
+      },
+    };
+  }
+
+  /** Ends all streams, one after the other over `overMs`, so that sidecars come back to others in no herd. */
+  async drain(overMs: number, wait: (ms: number) => Promise<void>): Promise<void> {
+    const pauseMs = overMs / Math.max(this.#streams.size, 1);
+    let owedMs = 0;
+    for (const stream of this.#streams) {
+      stream.end(status.UNAVAILABLE, "the control plane is stopping");
+      owedMs += pauseMs;
+      if (owedMs < 10) continue;
+      await wait(owedMs);
+      owedMs = 0;
+    }
+  }
+}
+
+class SidecarStream {
+  readonly #call: DiscoveryStream;
+  readonly #options: DiscoveryOptions;
+  #subscriber: Subscriber | undefined;
+  #expiry: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  constructor(call: DiscoveryStream, options: DiscoveryOptions) {
+    this.#call = call;
+    this.#options = options;
+  }
+
+  start(): void {
+    const call = this.#call;
+    // A broken stream says so by `close` too.
+    call.on("error", () => this.#leave());
+    call.on("cancelled", () => this.#leave());
+    call.on("close", () => this.#leave());
+    const caller = this.#identify();
+    if (!caller.ok) {
+      this.#refuse(caller.error);
+      return;
+    }
+    this.#endAt(caller.value.notAfterMs);
+    call.on("data", (message: SidecarMessage__Output) => this.#take(message, caller.value.identity));
+    call.on("drain", () => this.#subscriber?.resume());
+    call.on("end", () => {
+      this.#leave();
+      call.end();
+    });
+  }
+
+  end(code: status, details: string): void {
+    if (this.#ended) return;
+    this.#leave();
+    this.#call.emit("error", { code, details });
+  }
+
+  #leave(): void {
+    this.#ended = true;
+    clearTimeout(this.#expiry);
+    if (this.#subscriber !== undefined) this.#options.hub.leave(this.#subscriber);
+    this.#subscriber = undefined;
+  }
+
+  #refuse(reason: string): void {
+    this.#options.onRefused(reason);
+    this.#options.log("warn", "stream refused", { reason, caller: this.#call.getPeer() });
+    this.end(status.PERMISSION_DENIED, reason);
+  }
+
+  #identify(): Result<{ readonly identity: string; readonly notAfterMs: number }, string> {
+    const raw = this.#call.getAuthContext()?.sslPeerCertificate?.raw;
+    if (raw === undefined) return err("no client certificate");
+    const identity = readPeerIdentity(raw);
+    if (!identity.ok) return identity;
+    const id = parseSpiffeId(identity.value);
+    if (!id.ok || id.value.trustDomain !== this.#options.trustDomain) return err("of another trust domain");
+    return ok({ identity: identity.value, notAfterMs: Date.parse(new X509Certificate(raw).validTo) });
+  }
+
+  #endAt(notAfterMs: number): void {
+    const leftMs = notAfterMs - this.#options.wallClock();
+    if (leftMs <= 0) {
+      this.end(status.UNAUTHENTICATED, "the client certificate has expired");
+      return;
+    }
+    this.#expiry = setTimeout(() => this.#endAt(notAfterMs), Math.min(leftMs, longestTimerMs)).unref();
+  }
+
+  #take(message: SidecarMessage__Output, identity: string): void {
+    if (this.#ended) return;
+    if (message.hello) return this.#greet(message.hello, identity);
+    const subscriber = this.#subscriber;
+    if (subscriber === undefined) {
+      this.end(status.INVALID_ARGUMENT, "the first message must be hello");
+      return;
+    }
+    const { hub } = this.#options;
+    const { subscribe, unsubscribe, ack, nack } = message;
+    if (subscribe) this.#subscribe(subscriber, subscribe.subscriptions);
+    for (const name of unsubscribe?.resources ?? []) {
+      const resource = decodeName(name);
+      if (resource) hub.unsubscribe(subscriber, resource.kind, resource.name);
+    }
+    const acked = decodeName(ack?.resource ?? null);
+    if (acked && ack) hub.ack(subscriber, acked.kind, acked.name, ack.version);
+    const nacked = decodeName(nack?.resource ?? null);
+    if (nacked && nack) {
+      const reason = nack.reason.slice(0, maxReasonCharacters);
+      hub.nack(subscriber, nacked.kind, nacked.name, nack.version, reason);
+      this.#options.log("warn", "update nacked", { ...nacked, version: nack.version, reason, identity });
+    }
+  }
+
+  #greet(hello: Hello__Output, identity: string): void {
+    if (this.#subscriber !== undefined) {
+      this.end(status.INVALID_ARGUMENT, "hello came twice");
+      return;
+    }
+    const said = (text: string): string => text.slice(0, maxHelloCharacters);
+    const peer = {
+      identity,
+      namespace: said(hello.namespace),
+      workload: said(hello.workload),
+      pod: said(hello.pod),
+      proxyVersion: said(hello.proxyVersion),
+    };
+    this.#subscriber = this.#options.hub.join(peer, (bytes) => this.#call.write(bytes));
+    // Says that the sidecar is in, before there is anything to tell.
+    this.#call.sendMetadata(new Metadata());
+    this.#options.log("info", "sidecar connected", peer);
+  }
+
+  #subscribe(subscriber: Subscriber, wanted: NonNullable<SidecarMessage__Output["subscribe"]>["subscriptions"]): void {
+    for (const { resource, knownVersion } of wanted) {
+      const name = decodeName(resource);
+      if (name === undefined || name.name === "" || name.name.length > maxNameCharacters) {
+        this.end(status.INVALID_ARGUMENT, "a subscription without a valid resource name");
+        return;
+      }
+      if (subscriber.subscriptions.size >= maxSubscriptions) {
+        this.end(status.RESOURCE_EXHAUSTED, `at most ${maxSubscriptions} subscriptions`);
+        return;
+      }
+      this.#options.hub.subscribe(subscriber, name.kind, name.name, knownVersion);
+    }
+    subscriber.flush();
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * Brings changes of the snapshot to the subscribers of what changed. It knows no gRPC: `discovery-service.ts` does.
+ *
+ * The first change goes out at once, those of the next 50 ms together at the end of them, and so on while changes come.
+ */
+
+import type { Clock } from "../../model/clock.ts";
+import type { ResourceKind } from "../../model/resources.ts";
+import type { Snapshot } from "../snapshot.ts";
+import { countAcks, type ResourceAcks } from "./acks.ts";
+import { type ResourceKey, resourceKey } from "./resource-key.ts";
+import { type Answer, Subscriber, type Subscription, type Write } from "./subscriber.ts";
+import { UpdateEncoder } from "./update-encoder.ts";
+
+export interface PushEvents {
+  /** A resource was encoded, for all of its subscribers. */
+  readonly encoded: () => void;
+  /** One write to one subscriber, of one or more resources. */
+  readonly written: (bytes: number) => void;
+  readonly acked: (secondsSinceChange: number) => void;
+  readonly nacked: () => void;
+  /** An Inbound was asked for by another workload. */
+  readonly refused: () => void;
+}
+
+const windowMs = 50;
+
+/** Who is at the other end of a stream. */
+export interface Peer {
+  /** From its certificate. */
+  readonly identity: string;
+  /** As it says, for people. */
+  readonly pod: string;
+  readonly namespace: string;
+  readonly workload: string;
+  readonly proxyVersion: string;
+}
+
+export interface HubOptions {
+  readonly snapshot: Snapshot;
+  readonly clock: Clock;
+  readonly events: PushEvents;
+  /** Calls once after a delay; for tests. Default: `setTimeout`, not keeping the process alive. */
+  readonly after?: (delayMs: number, call: () => void) => void;
+}
+
+export class PushHub {
+  readonly #options: HubOptions;
+  readonly #encoder: UpdateEncoder;
+  readonly #subscribers = new Map<Subscriber, Peer>();
+  readonly #byResource = new Map<ResourceKey, Set<Subscriber>>();
+  readonly #changed = new Map<ResourceKey, number>();
+  readonly #stopWatching: () => void;
+  #window: "closed" | "opening" | "open" = "closed";
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.#encoder = new UpdateEncoder(options.events.encoded);
+    this.#stopWatching = options.snapshot.watch((kind, name) => this.#onChange(kind, name));
+  }
+
+  get subscriberCount(): number {
+    return this.#subscribers.size;
+  }
+
+  peers(): readonly Peer[] {
+    return [...this.#subscribers.values()];
+  }
+
+  close(): void {
+    this.#stopWatching();
+  }
+
+  join(peer: Peer, write: Write): Subscriber {
+    const { events } = this.#options;
+    const subscriber = new Subscriber({
+      encoder: this.#encoder,
+      answer: (kind, name) => this.#answer(peer, kind, name),
+      write: (bytes) => {
+        events.written(bytes.length);
+        return write(bytes);
+      },
+    });
+    this.#subscribers.set(subscriber, peer);
+    return subscriber;
+  }
+
+  leave(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber);
+    for (const key of subscriber.subscriptions.keys()) this.#forget(key, subscriber);
+  }
+
+  /** The answer comes with the next `flush`. */
+  subscribe(subscriber: Subscriber, kind: ResourceKind, name: string, knownVersion: string): void {
+    const key = resourceKey(kind, name);
+    subscriber.subscribe(kind, name, knownVersion, this.#options.clock.now());
+    const others = this.#byResource.get(key);
+    if (others === undefined) this.#byResource.set(key, new Set([subscriber]));
+    else others.add(subscriber);
+  }
+
+  unsubscribe(subscriber: Subscriber, kind: ResourceKind, name: string): void {
+    subscriber.unsubscribe(kind, name);
+    this.#forget(resourceKey(kind, name), subscriber);
+  }
+
+  /** An ack of a version that is no longer the current one says nothing about the current one. */
+  ack(subscriber: Subscriber, kind: ResourceKind, name: string, version: string): void {
+    const subscription = this.#told(subscriber, kind, name, version);
+    if (subscription === undefined) return;
+    subscription.ackedVersion = version;
+    subscription.nack = undefined;
+    this.#options.events.acked((this.#options.clock.now() - subscription.changedAtMs) / 1000);
+  }
+
+  nack(subscriber: Subscriber, kind: ResourceKind, name: string, version: string, reason: string): void {
+    const subscription = this.#told(subscriber, kind, name, version);
+    if (subscription === undefined) return;
+    subscription.nack = { version, reason };
+    this.#options.events.nacked();
+  }
+
+  /** Of one resource; 0 subscribers where nobody asked for it. */
+  acksOf(kind: ResourceKind, name: string): ResourceAcks {
+    const key = resourceKey(kind, name);
+    const subscriptions: { pod: string; subscription: Subscription }[] = [];
+    for (const subscriber of this.#byResource.get(key) ?? []) {
+      const subscription = subscriber.subscriptions.get(key);
+      const pod = this.#subscribers.get(subscriber)?.pod ?? "";
+      if (subscription !== undefined) subscriptions.push({ pod, subscription });
+    }
+    return countAcks(kind, name, this.#options.snapshot.get(kind, name)?.version, subscriptions);
+  }
+
+  /** Of every resource that somebody subscribed to. */
+  acks(): readonly ResourceAcks[] {
+    const names = [...this.#byResource.keys()].sort().map((key) => key.split(" ") as [ResourceKind, string]);
+    return names.map(([kind, name]) => this.acksOf(kind, name));
+  }
+
+  #answer(peer: Peer, kind: ResourceKind, name: string): Answer {
+    const { snapshot, events } = this.#options;
+    const published = snapshot.get(kind, name);
+    if (published === undefined) return { kind: "absent" };
+    if (kind === "inbound" && snapshot.workloadIdentity(name) !== peer.identity) {
+      events.refused();
+      return { kind: "refused", reason: `${name} is not a workload of ${peer.identity}` };
+    }
+    return { kind: "published", published };
+  }
+
+  #told(subscriber: Subscriber, kind: ResourceKind, name: string, version: string): Subscription | undefined {
+    const subscription = subscriber.subscriptions.get(resourceKey(kind, name));
+    const { told } = subscription ?? {};
+    return told?.kind === "version" && told.version === version ? subscription : undefined;
+  }
+
+  #forget(key: ResourceKey, subscriber: Subscriber): void {
+    const others = this.#byResource.get(key);
+    others?.delete(subscriber);
+    if (others?.size === 0) this.#byResource.delete(key);
+  }
+
+  #onChange(kind: ResourceKind, name: string): void {
+    const key = resourceKey(kind, name);
+    if (!this.#changed.has(key)) this.#changed.set(key, this.#options.clock.now());
+    if (this.#window !== "closed") return;
+    this.#window = "opening";
+    // A commit tells of its changes one by one: they go out together, right after it.
+    queueMicrotask(() => this.#push());
+  }
+
+  #push(): void {
+    if (this.#changed.size === 0) {
+      this.#window = "closed";
+      return;
+    }
+    const touched = new Set<Subscriber>();
+    for (const [key, changedAtMs] of this.#changed) {
+      for (const subscriber of this.#byResource.get(key) ?? []) {
+        subscriber.markDue(key, changedAtMs);
+        touched.add(subscriber);
+      }
+    }
+    this.#changed.clear();
+    for (const subscriber of touched) subscriber.flush();
+    this.#window = "open";
+    const { after = afterTimeout } = this.#options;
+    after(windowMs, () => this.#push());
+  }
+}
+
+function afterTimeout(delayMs: number, call: () => void): void {
+  setTimeout(call, delayMs).unref();
+}

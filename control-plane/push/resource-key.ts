@@ -1,0 +1,8 @@
+import type { ResourceKind } from "../../model/resources.ts";
+
+/** Kind and name as one map key: kinds have no space in them. */
+export type ResourceKey = `${ResourceKind} ${string}`;
+
+export function resourceKey(kind: ResourceKind, name: string): ResourceKey {
+  return `${kind} ${name}`;
+}

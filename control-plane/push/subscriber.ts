@@ -1,0 +1,142 @@
+/**
+ * One stream's side of the push: what it subscribed to, what it was last told of each, and what it said to that.
+ *
+ * What is to be told is kept as names, not as messages: a reader that is slow, or stopped, is told the newest state
+ * once it reads again, and costs no more memory than its subscriptions.
+ *
+ * ```
+ *   change ──▶ due ──▶ told(version) ──▶ acked
+ *               ▲          │      └────▶ nacked
+ *               └──────────┴─ a newer version, absence or refusal
+ * ```
+ */
+
+import type { ResourceKind } from "../../model/resources.ts";
+import type { PublishedResource } from "../snapshot.ts";
+import { type ResourceKey, resourceKey } from "./resource-key.ts";
+import type { UpdateEncoder } from "./update-encoder.ts";
+
+/** What a subscriber was last told of a name. */
+type Told =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "version"; readonly version: string }
+  | { readonly kind: "absent" }
+  | { readonly kind: "refused" };
+
+export interface Subscription {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  told: Told;
+  ackedVersion: string | undefined;
+  nack: { readonly version: string; readonly reason: string } | undefined;
+  /** When the change that is not acked yet was made known, on the clock in ms. */
+  changedAtMs: number;
+}
+
+/** What is true of a name for one subscriber. */
+export type Answer =
+  | { readonly kind: "published"; readonly published: PublishedResource }
+  | { readonly kind: "absent" }
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** Where the bytes go: false asks to wait for `Subscriber.resume`. */
+export type Write = (bytes: Buffer) => boolean;
+
+export interface SubscriberOptions {
+  readonly write: Write;
+  readonly answer: (kind: ResourceKind, name: string) => Answer;
+  readonly encoder: UpdateEncoder;
+}
+
+/** Messages are joined up to this size; a single resource may be larger. */
+const joinedBytes = 64 * 1024;
+
+export class Subscriber {
+  readonly subscriptions = new Map<ResourceKey, Subscription>();
+  readonly #due = new Set<Subscription>();
+  readonly #options: SubscriberOptions;
+  #stopped = false;
+
+  constructor(options: SubscriberOptions) {
+    this.#options = options;
+  }
+
+  /** Adds, or starts anew with the version that the sidecar says it has. */
+  subscribe(kind: ResourceKind, name: string, knownVersion: string, nowMs: number): Subscription {
+    const known = knownVersion === "" ? undefined : knownVersion;
+    const subscription: Subscription = {
+      kind,
+      name,
+      told: known === undefined ? { kind: "nothing" } : { kind: "version", version: known },
+      ackedVersion: known,
+      nack: undefined,
+      changedAtMs: nowMs,
+    };
+    const key = resourceKey(kind, name);
+    const before = this.subscriptions.get(key);
+    if (before !== undefined) this.#due.delete(before);
+    this.subscriptions.set(key, subscription);
+    this.#due.add(subscription);
+    return subscription;
+  }
+
+  unsubscribe(kind: ResourceKind, name: string): void {
+    const key = resourceKey(kind, name);
+    const subscription = this.subscriptions.get(key);
+    if (subscription === undefined) return;
+    this.subscriptions.delete(key);
+    this.#due.delete(subscription);
+  }
+
+  /** Something changed; `flush` tells what. */
+  markDue(key: ResourceKey, nowMs: number): void {
+    const subscription = this.subscriptions.get(key);
+    if (subscription === undefined) return;
+    if (!this.#due.has(subscription)) subscription.changedAtMs = nowMs;
+    this.#due.add(subscription);
+  }
+
+  /** Tells what is due, as far as the reader takes it. */
+  flush(): void {
+    while (this.#due.size > 0 && !this.#stopped) {
+      const bytes = this.#nextBytes();
+      if (bytes.length > 0 && !this.#options.write(bytes)) this.#stopped = true;
+    }
+  }
+
+  /** The reader takes bytes again. */
+  resume(): void {
+    this.#stopped = false;
+    this.flush();
+  }
+
+  #nextBytes(): Buffer {
+    const parts: Buffer[] = [];
+    let length = 0;
+    for (const subscription of this.#due) {
+      const part = this.#tell(subscription);
+      if (part !== undefined && length > 0 && length + part.length > joinedBytes) break;
+      this.#due.delete(subscription);
+      if (part === undefined) continue;
+      subscription.told = part.told;
+      parts.push(part.bytes);
+      length += part.length;
+    }
+    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+  }
+
+  /** Undefined: it knows already. */
+  #tell({ kind, name, told }: Subscription): { told: Told; bytes: Buffer; length: number } | undefined {
+    const answer = this.#options.answer(kind, name);
+    const { encoder } = this.#options;
+    if (answer.kind === "published") {
+      const { version } = answer.published;
+      if (told.kind === "version" && told.version === version) return undefined;
+      const bytes = encoder.resource(answer.published);
+      return { told: { kind: "version", version }, bytes, length: bytes.length };
+    }
+    if (told.kind === answer.kind) return undefined;
+    const bytes = answer.kind === "absent" ? encoder.absent(kind, name) : encoder.refused(kind, name, answer.reason);
+    return { told: { kind: answer.kind }, bytes, length: bytes.length };
+  }
+}

@@ -1,0 +1,32 @@
+/** Encodes each resource once, however many subscribers it has. Encoded updates may be joined: see `Update`. */
+
+import type { ResourceKind } from "../../model/resources.ts";
+import { encodeName, encodeResource, encodeUpdate } from "../../proto/encode.ts";
+import type { PublishedResource } from "../snapshot.ts";
+
+export class UpdateEncoder {
+  /** A change makes a new `PublishedResource`, and the former goes from here with its last holder. */
+  readonly #encoded = new WeakMap<PublishedResource, Buffer>();
+  readonly #onEncode: () => void;
+
+  constructor(onEncode: () => void = () => {}) {
+    this.#onEncode = onEncode;
+  }
+
+  resource(published: PublishedResource): Buffer {
+    const known = this.#encoded.get(published);
+    if (known !== undefined) return known;
+    this.#onEncode();
+    const bytes = encodeUpdate({ resources: [encodeResource(published.resource, published.version)] });
+    this.#encoded.set(published, bytes);
+    return bytes;
+  }
+
+  absent(kind: ResourceKind, name: string): Buffer {
+    return encodeUpdate({ absent: [encodeName(kind, name)] });
+  }
+
+  refused(kind: ResourceKind, name: string, reason: string): Buffer {
+    return encodeUpdate({ refused: [{ resource: encodeName(kind, name), reason }] });
+  }
+}

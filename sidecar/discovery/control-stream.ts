@@ -1,0 +1,308 @@
+/**
+ * What this sidecar knows from the control plane, kept up to date over one stream.
+ *
+ * ```
+ *             ┌──────── after a jittered backoff ────────┐
+ *             ▼                                          │
+ *   start ─▶ dialling ──let in──▶ connected ──broken──▶ waiting
+ *             ▲   └──────refused, unreachable────────────▲
+ *             │                       │
+ *             └── new certificate ────┘  (the former connection serves until the new one is let in)
+ * ```
+ *
+ * Each connection subscribes to everything that is wanted, with the versions in force: what has not changed is not sent
+ * again. Nothing that happens to a connection changes what is in force.
+ */
+
+import { backoffDelayMs } from "../../model/backoff.ts";
+import type { Clock, Random } from "../../model/clock.ts";
+import type { ResourceKind } from "../../model/resources.ts";
+import { decodeName, decodeResource } from "../../proto/decode.ts";
+import { encodeName } from "../../proto/encode.ts";
+import type { Resource__Output } from "../../proto/generated/tulle/v1/Resource.ts";
+import type { ResourceName__Output } from "../../proto/generated/tulle/v1/ResourceName.ts";
+import type { Subscription } from "../../proto/generated/tulle/v1/Subscription.ts";
+import type { Update__Output } from "../../proto/generated/tulle/v1/Update.ts";
+import type { Log } from "../../system/log.ts";
+import type { Identity } from "../identity/credentials.ts";
+import { ControlConnection } from "./control-connection.ts";
+import { type Apply, type GoodResource, HeldResource } from "./held-resource.ts";
+import { KeptSnapshot } from "./kept-snapshot.ts";
+
+export interface ControlStreamOptions {
+  /** `host:port` of Discovery; tried in turn. */
+  readonly endpoints: readonly string[];
+  readonly identity: Identity;
+  readonly controlPlaneIdentity: string;
+  readonly node: {
+    readonly namespace: string;
+    readonly workload: string;
+    readonly pod: string;
+    readonly proxyVersion: string;
+  };
+  /** Where the last good resources outlive a restart. Absent: nowhere. */
+  readonly stateFolder?: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** How long a connection must have stood before it is believed that a resource is gone. Default 30 s. */
+  readonly absenceGraceMs?: number;
+  /** Before dialling again. Default 250 ms, doubled each time up to 10 s, ± 50 %. */
+  readonly retry?: { readonly initialDelayMs: number; readonly maxDelayMs: number };
+}
+
+const defaultGraceMs = 30_000;
+const defaultRetry = { initialDelayMs: 250, maxDelayMs: 10_000 };
+/** A connection that stood for this long was no failure. */
+const steadyMs = 10_000;
+/** What was kept from before a restart and nobody asked for is dropped after this long. */
+const keptUnaskedMs = 10 * 60 * 1000;
+
+export class ControlStream {
+  readonly #options: ControlStreamOptions;
+  readonly #held = new Map<string, HeldResource>();
+  /** From before the restart, until it is asked for. */
+  readonly #kept = new Map<string, GoodResource>();
+  readonly #snapshot: KeptSnapshot | undefined;
+  /** In force although this connection says that they are gone: it has not stood for long. */
+  readonly #doubted = new Set<HeldResource>();
+  readonly #connectedListeners = new Set<(connected: boolean) => void>();
+  #current: ControlConnection | undefined;
+  #next: ControlConnection | undefined;
+  #redial: NodeJS.Timeout | undefined;
+  #grace: NodeJS.Timeout | undefined;
+  #attempts = 0;
+  #failures = 0;
+  #openedAtMs = 0;
+  /** The connection has stood for long enough to believe what it says is gone. */
+  #trusted = false;
+  #startedAtMs = 0;
+  #running = false;
+
+  constructor(options: ControlStreamOptions) {
+    this.#options = options;
+    if (options.stateFolder !== undefined) this.#snapshot = new KeptSnapshot(options.stateFolder, options.log);
+  }
+
+  get connected(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Called at each change of `connected`. Returns what ends it. */
+  onConnected(listener: (connected: boolean) => void): () => void {
+    this.#connectedListeners.add(listener);
+    return () => void this.#connectedListeners.delete(listener);
+  }
+
+  /** Resolves once what was kept is loaded, and connects from then on until `signal`. */
+  async start(signal: AbortSignal): Promise<void> {
+    for (const { kind, name, good } of (await this.#snapshot?.load()) ?? []) this.#restore(kind, name, good);
+    if (signal.aborted) return;
+    this.#running = true;
+    this.#startedAtMs = this.#options.clock.now();
+    const ignoreIdentity = this.#options.identity.onChange(() => this.#onNewCredentials());
+    const stop = (): void => {
+      ignoreIdentity();
+      this.#stop();
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    this.#dial();
+  }
+
+  /**
+   * From now on `apply` is given what is in force of a name, at once if that is known already.
+   * Returns what ends it; the resource is forgotten with its last subscription.
+   */
+  subscribe(kind: ResourceKind, name: string, apply: Apply): () => void {
+    const key = keyOf(kind, name);
+    let held = this.#held.get(key);
+    if (held === undefined) {
+      held = new HeldResource(kind, name, this.#kept.get(key));
+      this.#kept.delete(key);
+      this.#held.set(key, held);
+      this.#sendBoth({ subscribe: { subscriptions: [subscriptionOf(held)] } });
+    }
+    const reason = held.add(apply);
+    if (reason !== undefined && held.good !== undefined) this.#answer(held, held.good.version, reason);
+    return () => this.#unsubscribe(key, held, apply);
+  }
+
+  /** Writes what is still to be kept. */
+  async flush(): Promise<void> {
+    await this.#snapshot?.close(() => this.#goods());
+  }
+
+  #restore(kind: ResourceKind, name: string, good: GoodResource): void {
+    const held = this.#held.get(keyOf(kind, name));
+    if (held === undefined) this.#kept.set(keyOf(kind, name), good);
+    else if (held.state.kind === "unknown") held.offer(good);
+  }
+
+  #unsubscribe(key: string, held: HeldResource, apply: Apply): void {
+    held.remove(apply);
+    if (held.wanted || this.#held.get(key) !== held) return;
+    this.#held.delete(key);
+    this.#doubted.delete(held);
+    this.#sendBoth({ unsubscribe: { resources: [encodeName(held.kind, held.name)] } });
+    this.#keepSoon();
+  }
+
+  #stop(): void {
+    this.#running = false;
+    clearTimeout(this.#redial);
+    this.#next?.close();
+    this.#current?.close();
+    this.#next = undefined;
+    this.#setCurrent(undefined);
+  }
+
+  #dial(): void {
+    this.#redial = undefined;
+    this.#next?.close();
+    const { endpoints, identity, controlPlaneIdentity, node } = this.#options;
+    const address = endpoints[this.#attempts++ % endpoints.length] ?? "";
+    const connection: ControlConnection = new ControlConnection(address, identity.current(), controlPlaneIdentity, {
+      opened: () => this.#onOpened(connection),
+      update: (update) => this.#take(update),
+      closed: (reason) => this.#onClosed(connection, reason),
+    });
+    this.#next = connection;
+    connection.send({ hello: node });
+    const subscriptions = Array.from(this.#held.values(), subscriptionOf);
+    if (subscriptions.length > 0) connection.send({ subscribe: { subscriptions } });
+  }
+
+  #onOpened(connection: ControlConnection): void {
+    const former = this.#current;
+    this.#next = undefined;
+    this.#openedAtMs = this.#options.clock.now();
+    this.#setCurrent(connection);
+    former?.close();
+    this.#options.log("info", "connected to the control plane", { address: connection.address });
+    this.#startGrace();
+  }
+
+  #onClosed(connection: ControlConnection, reason: string): void {
+    const wasCurrent = connection === this.#current;
+    if (connection === this.#next) this.#next = undefined;
+    if (wasCurrent) this.#setCurrent(undefined);
+    if (!this.#running) return;
+    const { address } = connection;
+    this.#options.log("warn", wasCurrent ? "control plane lost" : "control plane not reached", { address, reason });
+    const stoodMs = wasCurrent ? this.#options.clock.now() - this.#openedAtMs : 0;
+    this.#failures = stoodMs >= steadyMs ? 1 : this.#failures + 1;
+    if (this.#next === undefined) this.#dialLater();
+  }
+
+  #onNewCredentials(): void {
+    this.#failures = Math.max(this.#failures, 1);
+    // All sidecars may be given a new trust bundle at the same time.
+    this.#dialLater();
+  }
+
+  #dialLater(): void {
+    const { retry = defaultRetry, random } = this.#options;
+    const backoff = { ...retry, backoffMultiplier: 2, jitter: 0.5 };
+    clearTimeout(this.#redial);
+    this.#redial = setTimeout(() => this.#dial(), backoffDelayMs(backoff, Math.max(this.#failures, 1), random)).unref();
+  }
+
+  #setCurrent(connection: ControlConnection | undefined): void {
+    const before = this.connected;
+    this.#current = connection;
+    if (connection === undefined) this.#endGrace();
+    if (before !== this.connected) for (const listener of this.#connectedListeners) listener(this.connected);
+  }
+
+  #take(update: Update__Output): void {
+    for (const message of update.resources) this.#takeResource(message);
+    for (const name of update.absent) this.#takeAbsent(name);
+    for (const { resource, reason } of update.refused) {
+      const held = this.#find(resource);
+      if (held === undefined) continue;
+      this.#options.log("warn", "subscription refused", { kind: held.kind, name: held.name, reason });
+      if (held.state.kind === "unknown") held.believeGone();
+    }
+  }
+
+  #takeResource(message: Resource__Output): void {
+    const { body, name, version } = message;
+    const held = body === undefined ? undefined : this.#held.get(keyOf(body, name));
+    if (held === undefined) return;
+    const decoded = decodeResource(message);
+    const reason = decoded.ok
+      ? held.offer({ resource: decoded.value, version })
+      : decoded.error.map(({ path, message }) => `${path} ${message}`).join("; ");
+    this.#doubted.delete(held);
+    if (reason === undefined) this.#keepSoon();
+    this.#answer(held, version, reason);
+  }
+
+  #takeAbsent(message: ResourceName__Output): void {
+    const held = this.#find(message);
+    if (held === undefined) return;
+    if (held.good === undefined || this.#trusted) return this.#believeGone(held);
+    this.#doubted.add(held);
+    this.#options.log("info", "kept although said to be gone", { kind: held.kind, name: held.name });
+  }
+
+  /** A control plane that has just started may not know everything yet. */
+  #startGrace(): void {
+    const { absenceGraceMs = defaultGraceMs } = this.#options;
+    this.#endGrace();
+    this.#grace = setTimeout(() => {
+      this.#trusted = true;
+      for (const held of this.#doubted) this.#believeGone(held);
+      this.#doubted.clear();
+    }, absenceGraceMs).unref();
+  }
+
+  /** What is in doubt is asked anew by the next connection, and in force until then. */
+  #endGrace(): void {
+    clearTimeout(this.#grace);
+    this.#trusted = false;
+    this.#doubted.clear();
+  }
+
+  #believeGone(held: HeldResource): void {
+    held.believeGone();
+    this.#keepSoon();
+  }
+
+  #find(message: ResourceName__Output | null): HeldResource | undefined {
+    const name = decodeName(message);
+    return name && this.#held.get(keyOf(name.kind, name.name));
+  }
+
+  #answer(held: HeldResource, version: string, reason: string | undefined): void {
+    const resource = encodeName(held.kind, held.name);
+    if (reason === undefined) this.#current?.send({ ack: { resource, version } });
+    else {
+      this.#current?.send({ nack: { resource, version, reason } });
+      this.#options.log("warn", "update can't be applied", { kind: held.kind, name: held.name, version, reason });
+    }
+  }
+
+  #sendBoth(message: Parameters<ControlConnection["send"]>[0]): void {
+    this.#current?.send(message);
+    this.#next?.send(message);
+  }
+
+  #keepSoon(): void {
+    if (this.#options.clock.now() - this.#startedAtMs > keptUnaskedMs) this.#kept.clear();
+    this.#snapshot?.saveSoon(() => this.#goods());
+  }
+
+  *#goods(): Generator<GoodResource> {
+    yield* this.#kept.values();
+    for (const { good } of this.#held.values()) if (good !== undefined) yield good;
+  }
+}
+
+function keyOf(kind: ResourceKind, name: string): string {
+  return `${kind} ${name}`;
+}
+
+function subscriptionOf(held: HeldResource): Subscription {
+  return { resource: encodeName(held.kind, held.name), knownVersion: held.good?.version ?? "" };
+}

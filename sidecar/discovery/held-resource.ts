@@ -1,0 +1,93 @@
+/**
+ * One name that this sidecar subscribed to: what is in force of it, and what news of it does.
+ *
+ * ```
+ *   unknown ──resource──▶ present ◀──resource── absent
+ *      │                     └─────believed gone──▶▲
+ *      └──────────────────────────believed gone────┘
+ * ```
+ *
+ * A resource that can't be applied changes nothing: the last good one stays in force.
+ */
+
+import type { Resource, ResourceKind } from "../../model/resources.ts";
+
+/** Takes what is in force from now on; undefined: there is no such resource. A text says why it can't be applied. */
+export type Apply = (resource: Resource | undefined) => string | undefined;
+
+export interface GoodResource {
+  readonly resource: Resource;
+  readonly version: string;
+}
+
+export type HeldState =
+  | { readonly kind: "unknown" }
+  | { readonly kind: "absent" }
+  | { readonly kind: "present"; readonly good: GoodResource };
+
+export class HeldResource {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  readonly #appliers = new Set<Apply>();
+  #state: HeldState;
+
+  constructor(kind: ResourceKind, name: string, kept: GoodResource | undefined) {
+    this.kind = kind;
+    this.name = name;
+    this.#state = kept === undefined ? { kind: "unknown" } : { kind: "present", good: kept };
+  }
+
+  get state(): HeldState {
+    return this.#state;
+  }
+
+  /** What is in force. */
+  get good(): GoodResource | undefined {
+    return this.#state.kind === "present" ? this.#state.good : undefined;
+  }
+
+  get wanted(): boolean {
+    return this.#appliers.size > 0;
+  }
+
+  /** What is known already is applied at once; returns why it can't be. */
+  add(apply: Apply): string | undefined {
+    this.#appliers.add(apply);
+    return this.#state.kind === "unknown" ? undefined : applySafely(apply, this.good?.resource);
+  }
+
+  remove(apply: Apply): void {
+    this.#appliers.delete(apply);
+  }
+
+  /** Undefined: in force. A text: why not, and nothing has changed. */
+  offer(good: GoodResource): string | undefined {
+    if (this.good?.version === good.version) return undefined;
+    const took: Apply[] = [];
+    for (const apply of this.#appliers) {
+      const reason = applySafely(apply, good.resource);
+      if (reason !== undefined) {
+        if (this.#state.kind !== "unknown") for (const undo of took) applySafely(undo, this.good?.resource);
+        return reason;
+      }
+      took.push(apply);
+    }
+    this.#state = { kind: "present", good };
+    return undefined;
+  }
+
+  believeGone(): void {
+    if (this.#state.kind === "absent") return;
+    this.#state = { kind: "absent" };
+    for (const apply of this.#appliers) applySafely(apply, undefined);
+  }
+}
+
+/** A bug in an applier must cost one resource, not the sidecar. */
+function applySafely(apply: Apply, resource: Resource | undefined): string | undefined {
+  try {
+    return apply(resource);
+  } catch (error) {
+    return error instanceof Error ? `internal error: ${error.message}` : "internal error";
+  }
+}
