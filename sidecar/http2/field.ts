@@ -4,6 +4,8 @@
  * here but in `headers.ts`.
  */
 
+import { isAuthority } from "../net/authority.ts";
+
 /** `malformed`: its octets break RFC 9113 §8.2.1 or §8.3, whatever the message it stands in. */
 export type FieldKind =
   | "regular"
@@ -67,7 +69,6 @@ const tokenCharacter = 1;
 const upperCase = 2;
 const valueCharacter = 4;
 const pathCharacter = 8;
-const authorityCharacter = 16;
 const classes = buildClasses();
 
 function buildClasses(): Uint8Array {
@@ -78,7 +79,6 @@ function buildClasses(): Uint8Array {
     if (/[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(character)) found |= tokenCharacter;
     if (/[A-Z]/.test(character)) found |= upperCase;
     if (character !== "#") found |= pathCharacter;
-    if (/[0-9A-Za-z\-._~!$&'()*+,;=%:[\]]/.test(character)) found |= authorityCharacter;
     table[code] = found;
   }
   for (let code = 0x80; code < 0x100; code++) table[code] = valueCharacter;
@@ -112,10 +112,6 @@ function isFieldValue(value: string): boolean {
 function isBlank(value: string, at: number): boolean {
   const code = value.charCodeAt(at);
   return code === 0x20 || code === 0x09;
-}
-
-function isAuthority(value: string): boolean {
-  return consistsOf(value, authorityCharacter, 0);
 }
 
 /** Origin form, or the asterisk (whose method is checked with the message). ASCII only, as RFC 3986 has it. */
