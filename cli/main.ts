@@ -4,10 +4,10 @@
  */
 
 import { Command, CommanderError } from "commander";
+import { version } from "../system/version.ts";
 import { devCommand } from "./dev/command.ts";
 import { paintFor } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
-import { version } from "./version.ts";
 
 const usageExitCode = 2;
 

@@ -110,14 +110,13 @@ export class Sidecar {
     this.#application = new Application({ podIp, clock, wheel });
   }
 
-  get state(): SidecarState {
-    return {
-      backends: this.#backends,
-      destinations: this.#destinations,
-      linkCount: this.#peers.connectionCount,
-      inboundCount: this.#meshListener?.connectionCount ?? 0,
-    };
-  }
+  /** As it is now. */
+  readonly state = (): SidecarState => ({
+    backends: this.#backends,
+    destinations: this.#destinations,
+    linkCount: this.#peers.connectionCount,
+    inboundCount: this.#meshListener?.connectionCount ?? 0,
+  });
 
   /** What is still missing before requests can be served; empty: ready. */
   get missing(): readonly string[] {

@@ -2,7 +2,7 @@
 
 import { dirname } from "node:path";
 import type { Bundles } from "../../deploy/build.ts";
-import { version } from "../version.ts";
+import { version } from "../../system/version.ts";
 import { type AddressBlock, sidecarPorts } from "./addresses.ts";
 import { annotations, type DevDeployment } from "./deployments.ts";
 import type { Report } from "./mesh-event.ts";

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { version } from "../../cli/version.ts";
+import { version } from "../../system/version.ts";
 import { TinyFolder } from "../support/tiny-mesh/tiny-mesh.ts";
 
 function tulle(...args: readonly string[]) {

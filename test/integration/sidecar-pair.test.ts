@@ -60,7 +60,7 @@ it("shares one link among all requests of a pod pair", async () => {
   const answers = await Promise.all(Array.from({ length: 50 }, () => askThrough(web.podIp, "http://orders/")));
 
   expect(answers.map(({ status }) => status)).toEqual(Array<number>(50).fill(200));
-  expect(orders.sidecar.state.inboundCount).toBe(1);
+  expect(orders.sidecar.state().inboundCount).toBe(1);
 });
 
 it("serves fetch's way of using a proxy: HTTP/1.1 and HTTP/2 behind CONNECT", async () => {
@@ -297,12 +297,12 @@ it("finishes running requests when it drains, and takes no new links", async () 
   mesh.service("orders", [meshed(orders.podIp, "orders")]);
 
   const running = askThrough(web.podIp, "http://orders/slow");
-  await eventually(() => orders.sidecar.state.inboundCount === 1);
+  await eventually(() => orders.sidecar.state().inboundCount === 1);
   const drained = orders.sidecar.drain(5_000);
   finish();
   expect((await running).body).toBe("…finished");
   await drained;
-  expect(orders.sidecar.state.inboundCount).toBe(0);
+  expect(orders.sidecar.state().inboundCount).toBe(0);
 });
 
 it("forwards what is none of the mesh's, and takes no loop through itself", async () => {

@@ -1,4 +1,4 @@
-/** The version of this checkout, which its sidecars announce too. */
+/** The version of this checkout, for the CLI, the control plane and the sidecars. */
 
 import packageJson from "../package.json" with { type: "json" };
 

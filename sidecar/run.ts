@@ -1,0 +1,98 @@
+/** Runs a sidecar from its admin port's first answer to the end of its drain. */
+
+import type { Log } from "../system/log.ts";
+import type { SidecarConfig } from "./config.ts";
+import { TimerWheel } from "./net/timer-wheel.ts";
+import { adminPort, type Follow, Sidecar } from "./sidecar.ts";
+import type { Sources } from "./sources.ts";
+import { openAdmin } from "./telemetry/admin.ts";
+import { exposeGauges } from "./telemetry/gauges.ts";
+import { createSidecarMetrics, type SidecarMetrics } from "./telemetry/metrics.ts";
+import { MetricRegistry } from "./telemetry/registry.ts";
+import type { Sampler } from "./telemetry/sampling.ts";
+import { exportSpans, type SpanExport, SpanQueue, tracesEndpoint } from "./telemetry/span-queue.ts";
+import { IdSource } from "./telemetry/trace-context.ts";
+
+export interface RunOptions {
+  readonly config: SidecarConfig;
+  readonly sampler: Sampler;
+  readonly log: Log;
+  /** Aborted: drain, and end. */
+  readonly stop: AbortSignal;
+  readonly openSources: (stop: AbortSignal) => Promise<Sources>;
+}
+
+const flushSpansMs = 2_000;
+const defaultBatchDelayMs = 5_000;
+
+/** Resolves when it has ended. Rejects where it can't run: a port is in use, a file is missing. */
+export async function runSidecar({ config, sampler, log, stop, openSources }: RunOptions): Promise<void> {
+  const { namespace, workload, pod, podIp } = config;
+  const clock = performance;
+  const registry = new MetricRegistry({ labels: { namespace, workload, pod } });
+  const metrics = createSidecarMetrics(registry);
+  const dropped = metrics.spansDropped.slot({});
+  const spans = new SpanQueue({ countDropped: (count) => metrics.spansDropped.add(dropped, count) });
+
+  const started: { sidecar?: Sidecar } = {};
+  const readiness = () => started.sidecar?.missing ?? ["certificate"];
+  const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness });
+  const sources = await openSources(stop);
+  const sidecar = new Sidecar({
+    ...config,
+    identity: sources.identity,
+    follow: counted(sources.follow, metrics),
+    clock,
+    wheel: new TimerWheel(clock),
+    random: Math.random,
+    unixNow: Date.now,
+    metrics,
+    tracer: { sampler, ids: new IdSource(), clock, sink: spans },
+  });
+  started.sidecar = sidecar;
+  const { state } = sidecar;
+  exposeGauges(registry, { state, identity: sources.identity, controlStreamConnected: sources.connected });
+  await sidecar.start();
+  log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}` });
+
+  const exporting = await startExport(config, spans);
+  await aborted(stop);
+  log("info", "draining", { graceMs: config.drainGraceMs });
+  await sidecar.drain(config.drainGraceMs);
+  sidecar.close();
+  await Promise.all([exporting?.close(flushSpansMs), sources.flush(), admin.close()]);
+}
+
+/** Nothing of OpenTelemetry is loaded unless traces go somewhere. */
+async function startExport(config: SidecarConfig, spans: SpanQueue): Promise<SpanExport | undefined> {
+  const url = tracesEndpoint(process.env);
+  if (url === undefined) return undefined;
+  const { namespace, workload, pod } = config;
+  return exportSpans(spans, {
+    url,
+    resource: {
+      "service.name": workload,
+      "service.namespace": namespace,
+      "k8s.pod.name": pod,
+      "tulle.proxy": "sidecar",
+    },
+    epochMs: performance.timeOrigin,
+    batchDelayMs: Number(process.env["OTEL_BSP_SCHEDULE_DELAY"] ?? defaultBatchDelayMs),
+  });
+}
+
+function counted(follow: Follow, { policyUpdates }: SidecarMetrics): Follow {
+  return (kind, name, apply) =>
+    follow(kind, name, (resource) => {
+      const refused = apply(resource);
+      policyUpdates.increment(policyUpdates.slot({ kind, outcome: refused === undefined ? "ack" : "nack" }));
+      return refused;
+    });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

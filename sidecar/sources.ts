@@ -1,0 +1,81 @@
+/** Where a sidecar gets its identity and its resources from: the control plane, or files. */
+
+import { readFile } from "node:fs/promises";
+import type { Resource } from "../model/resources.ts";
+import { formatSpiffeId } from "../model/spiffe.ts";
+import type { Log } from "../system/log.ts";
+import { version } from "../system/version.ts";
+import type { SidecarConfig } from "./config.ts";
+import { ControlStream } from "./discovery/control-stream.ts";
+import type { Identity } from "./identity/credentials.ts";
+import { startIdentity } from "./identity/identity-client.ts";
+import { loadStaticIdentity } from "./identity/static-identity.ts";
+import type { Follow } from "./sidecar.ts";
+
+export interface Sources {
+  readonly identity: Identity;
+  readonly follow: Follow;
+  readonly connected: () => boolean;
+  /** Writes what is still to be kept. */
+  flush(): Promise<void>;
+}
+
+const discoveryPort = 15_010;
+const identityPort = 15_012;
+const controlPlaneAccount = { namespace: "tulle-system", serviceAccount: "tulle-control-plane" };
+
+/** Resolves once there is a certificate: at once after a restart, else as soon as a control plane issues one. */
+export async function fromControlPlane(config: SidecarConfig, log: Log, stop: AbortSignal): Promise<Sources> {
+  const { namespace, workload, pod, serviceAccount, trustDomain, stateFolder, controlPlane } = config;
+  const controlPlaneIdentity = formatSpiffeId({ trustDomain, ...controlPlaneAccount });
+  const shared = { controlPlaneIdentity, stateFolder, random: Math.random, log };
+  const identity = await startIdentity(
+    {
+      ...shared,
+      spiffeId: formatSpiffeId({ trustDomain, namespace, serviceAccount }),
+      addresses: controlPlane.map((host) => `${host}:${identityPort}`),
+      tokenFile: config.tokenFile,
+      trustBundleFile: config.trustBundleFile,
+      wallClock: Date.now,
+    },
+    stop,
+  );
+  const stream = new ControlStream({
+    ...shared,
+    endpoints: controlPlane.map((host) => `${host}:${discoveryPort}`),
+    identity,
+    node: { namespace, workload, pod, proxyVersion: version },
+    clock: performance,
+  });
+  await stream.start(stop);
+  return {
+    identity,
+    follow: (kind, name, apply) => stream.subscribe(kind, name, apply),
+    connected: () => stream.connected,
+    flush: () => stream.flush(),
+  };
+}
+
+export interface SourceFiles {
+  /** What `tulle compile --for … -o json` prints. */
+  readonly snapshot: string;
+  readonly certificate: string;
+  readonly privateKey: string;
+  readonly trustBundle: string;
+}
+
+/** For a sidecar without a control plane: what the files say never changes. */
+export async function fromFiles(files: SourceFiles): Promise<Sources> {
+  const identity = await loadStaticIdentity(files);
+  const { resources } = JSON.parse(await readFile(files.snapshot, "utf8")) as { resources: readonly Resource[] };
+  const byKey = new Map(resources.map((resource) => [`${resource.kind} ${resource.value.name}`, resource]));
+  return {
+    identity,
+    follow: (kind, name, apply) => {
+      apply(byKey.get(`${kind} ${name}`));
+      return () => {};
+    },
+    connected: () => false,
+    flush: () => Promise.resolve(),
+  };
+}
