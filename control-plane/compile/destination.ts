@@ -49,8 +49,8 @@ function compileRoutes(view: IndexView, service: Service, port: ServicePort, nam
 }
 
 /**
- * A backend that can't be resolved keeps its share, as in Gateway API: what falls to it is refused, not moved to others.
- * It then names Endpoints that do not exist. Undefined: it has no share, and is not there.
+ * A backend that can't be resolved keeps its share, as in Gateway API: what falls to it is refused with `no_endpoints`, not
+ * moved to others. It then names Endpoints that do not exist. Undefined: it has no share, and is not there.
  */
 function compileBackend(
   view: IndexView,

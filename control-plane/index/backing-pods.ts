@@ -68,7 +68,7 @@ export class BackingPods {
   togglePod(pod: Pod, present: boolean, touched: Set<Fact>): void {
     this.#pods.toggle(pod, present);
     touched.add(facts.workload(pod.namespace, pod.name));
-    for (const service of this.#services.in(pod.namespace))
+    for (const service of this.#services.eachIn(pod.namespace))
       if (selects(service.selector, pod.labels)) touched.add(facts.podsOf(pod.namespace, service.name));
   }
 
@@ -76,7 +76,7 @@ export class BackingPods {
     this.#workloads[kind].toggle(workload, present);
     touched.add(facts.workload(workload.namespace, workload.name));
     // A pod that gains or loses its owner ceases or begins to be a workload itself.
-    for (const pod of this.#pods.in(workload.namespace))
+    for (const pod of this.#pods.eachIn(workload.namespace))
       if (selects(workload.selector, pod.labels)) touched.add(facts.workload(pod.namespace, pod.name));
   }
 

@@ -55,18 +55,28 @@ interface Entry extends Contender {
   readonly section: string | undefined;
 }
 
+/** Who is attached to one thing. */
+interface Place {
+  /** By policy and section. */
+  readonly entries: Map<string, Entry>;
+  /** The winner first; made when it is asked for, so that thousands may come at once. */
+  ranked: readonly Entry[] | undefined;
+}
+
 export class PolicyTable {
-  /** By fact: who is attached there, the winner first. */
-  readonly #attached = new Map<Fact, Entry[]>();
+  readonly #places = new Map<Fact, Place>();
 
   toggle({ value: policy, creationTimestamp }: Contender, present: boolean, touched: Set<Fact>): void {
     for (const attachment of attachmentsOf(policy)) {
+      const { section } = attachment;
       const fact = factOf(policy.kind, attachment);
-      const others = this.#at(fact).filter(({ value, section }) => value !== policy || section !== attachment.section);
-      const entry = { value: policy, creationTimestamp, section: attachment.section };
-      const entries = present ? [...others, entry].sort(compareContenders) : others;
-      if (entries.length === 0) this.#attached.delete(fact);
-      else this.#attached.set(fact, entries);
+      const place = this.#places.get(fact) ?? { entries: new Map<string, Entry>(), ranked: undefined };
+      const key = `${policy.namespace}/${policy.name} ${section ?? ""}`;
+      if (present) place.entries.set(key, { value: policy, creationTimestamp, section });
+      else place.entries.delete(key);
+      place.ranked = undefined;
+      if (place.entries.size === 0) this.#places.delete(fact);
+      else this.#places.set(fact, place);
       touched.add(fact);
     }
   }
@@ -90,8 +100,11 @@ export class PolicyTable {
     return first?.value === policy ? undefined : first?.value;
   }
 
-  #at(fact: Fact): Entry[] {
-    return this.#attached.get(fact) ?? [];
+  #at(fact: Fact): readonly Entry[] {
+    const place = this.#places.get(fact);
+    if (place === undefined) return [];
+    place.ranked ??= [...place.entries.values()].sort(compareContenders);
+    return place.ranked;
   }
 }
 

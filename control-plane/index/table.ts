@@ -7,17 +7,30 @@ interface Named {
   readonly name: string;
 }
 
+interface Namespace<T> {
+  readonly names: Map<string, T>;
+  /** By name; made when it is asked for. */
+  sorted: readonly T[] | undefined;
+}
+
 export class Table<T extends Named> {
-  readonly #namespaces = new Map<string, Map<string, T>>();
+  readonly #namespaces = new Map<string, Namespace<T>>();
 
   get(namespace: string, name: string): T | undefined {
-    return this.#namespaces.get(namespace)?.get(name);
+    return this.#namespaces.get(namespace)?.names.get(name);
   }
 
   /** All of a namespace, sorted by name. */
   in(namespace: string): readonly T[] {
-    const entries = [...(this.#namespaces.get(namespace)?.values() ?? [])];
-    return entries.sort((a, b) => compareStrings(a.name, b.name));
+    const found = this.#namespaces.get(namespace);
+    if (found === undefined) return [];
+    found.sorted ??= [...found.names.values()].sort((a, b) => compareStrings(a.name, b.name));
+    return found.sorted;
+  }
+
+  /** All of a namespace, in no order. */
+  eachIn(namespace: string): Iterable<T> {
+    return this.#namespaces.get(namespace)?.names.values() ?? [];
   }
 
   /** All there are, sorted by namespace and name. */
@@ -27,13 +40,14 @@ export class Table<T extends Named> {
 
   /** Puts a value in, or takes whatever has its name out. */
   toggle(value: T, present: boolean): void {
-    let names = this.#namespaces.get(value.namespace);
-    if (names === undefined) {
-      names = new Map();
-      this.#namespaces.set(value.namespace, names);
+    let namespace = this.#namespaces.get(value.namespace);
+    if (namespace === undefined) {
+      namespace = { names: new Map(), sorted: undefined };
+      this.#namespaces.set(value.namespace, namespace);
     }
-    if (present) names.set(value.name, value);
-    else names.delete(value.name);
-    if (names.size === 0) this.#namespaces.delete(value.namespace);
+    namespace.sorted = undefined;
+    if (present) namespace.names.set(value.name, value);
+    else namespace.names.delete(value.name);
+    if (namespace.names.size === 0) this.#namespaces.delete(value.namespace);
   }
 }

@@ -86,6 +86,26 @@ it("resolves a backend as soon as its Service is there, and no longer than that"
   expect(reasons(pipeline)["a"]).toContain("BackendNotFound");
 });
 
+it("follows the consent of another namespace, as it comes and goes", () => {
+  const grant = `apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {namespace: books, name: shop}
+spec: {from: [{group: tulle.dev, kind: TrafficSplit, namespace: shop}], to: [{group: "", kind: Service, name: b}]}`;
+  const other = serviceYaml("b").replace("namespace: shop", "namespace: books");
+  const pipeline = pipelineWith(serviceYaml("a"), other, split("b, namespace: books"));
+  const backend = () => {
+    const resource = pipeline.snapshot.get("destination", "a.shop.svc.cluster.local:80")?.resource;
+    return resource?.kind === "destination" ? resource.value.routes[0]?.backends[0]?.endpoints : undefined;
+  };
+  expect(reasons(pipeline)["a"]).toContain("RefNotPermitted");
+  expect(pipeline.snapshot.get("endpoints", backend() ?? "")).toBeUndefined();
+  pipeline.apply(changeOf(grant));
+  expect(reasons(pipeline)["a"]).toEqual(["Accepted", "ResolvedRefs", "NoSubscribers"]);
+  expect(backend()).toBe("b.books.svc.cluster.local:80");
+  pipeline.apply(changeOf(grant.replace("kind: TrafficSplit", "kind: HTTPRoute")));
+  expect(reasons(pipeline)["a"]).toContain("RefNotPermitted");
+});
+
 it("counts the confirmations of every resource that carries the policy", () => {
   const pipeline = pipelineWith(serviceYaml("a"), serviceYaml("b"), timeout("t", "{}"));
   const asked: string[] = [];
