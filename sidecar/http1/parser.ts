@@ -65,7 +65,7 @@ abstract class MessageParser<Head extends object> {
 
   /** Whether the body ends with the connection. */
   get untilClose(): boolean {
-    return this.phase === "body" && this.#remaining === Number.POSITIVE_INFINITY;
+    return this.phase === "body" && this.#chunked === undefined && this.#remaining === Number.POSITIVE_INFINITY;
   }
 
   /** Reads from an offset. Returns the offset of what it did not take: bytes behind a complete message. */

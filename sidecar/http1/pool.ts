@@ -113,7 +113,7 @@ export class Http1Pool {
     if (connection !== undefined) return connection.client.send(exchange);
     // A connection too old for this request may hold the last place.
     if (this.#full) this.#idle[0]?.client.destroy();
-    if (this.#full && this.#waiting.length >= (this.#options.maxQueued ?? 1_024))
+    if (this.#full && this.#waiting.length - this.#connecting >= (this.#options.maxQueued ?? 1_024))
       return exchange.fail(this.#unsent("overloaded", "too many requests wait for a connection"));
     this.#waiting.push(exchange);
     this.#openForWaiting();

@@ -109,6 +109,11 @@ describe("what a head means", () => {
     ).toBe("abc");
   });
 
+  it("takes no close for the end of a body that tells its own", () => {
+    for (const framing of ["Content-Length: 9", "Transfer-Encoding: chunked"])
+      expect(readResponse([`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n5\r\nhe`]).messages[0]?.ended).toBe(false);
+  });
+
   it("leaves bytes behind an answer to its caller", () => {
     expect(readResponse(["HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1"]).behind).toBe(8);
     expect(readResponse(["HTTP/1.1 204 No Content\r\n\r\nhello"]).behind).toBe(5);
