@@ -23,7 +23,11 @@ export interface Tracer {
   readonly sampler: Sampler;
   readonly ids: IdSource;
   readonly clock: Clock;
-  readonly sink: SpanSink;
+  /**
+   * Undefined: spans would go nowhere, so none is made, and a caller's context passes untouched, sampled or not. A span that
+   * is recorded and never exported would leave what follows without a parent.
+   */
+  readonly sink: SpanSink | undefined;
 }
 
 export interface TraceRequestOptions {
@@ -75,10 +79,10 @@ function beginRequest(tracer: Tracer, exchange: Exchange, kind: Span["kind"]): S
   const { headers } = exchange;
   const parent = readTraceContext(headers);
   const traceId = parent?.traceId ?? tracer.ids.traceId();
-  const sampled = isSampled(tracer.sampler, traceId, parent?.sampled);
+  const sampled = tracer.sink !== undefined && isSampled(tracer.sampler, traceId, parent?.sampled);
   if (parent?.tracestate === undefined && headers.has("tracestate")) headers.remove("tracestate");
   // Not recorded here: the caller's span stays the parent of what follows, as if there were no sidecar.
-  if (parent !== undefined && !sampled && !parent.sampled) return undefined;
+  if (parent !== undefined && !sampled && (!parent.sampled || tracer.sink === undefined)) return undefined;
   const spanId = tracer.ids.spanId();
   headers.set("traceparent", formatTraceparent(traceId, spanId, sampled));
   if (!sampled) return undefined;
@@ -122,7 +126,7 @@ class TracedExchange extends Tap {
       span.failed = error !== undefined || this.status >= firstFailure;
     }
     span.endMs = this.#tracer.clock.now();
-    this.#tracer.sink.push(span);
+    this.#tracer.sink?.push(span);
   }
 }
 

@@ -52,6 +52,31 @@ it("passes an unsampled context on untouched, so that the caller's span stays th
   expect(spans).toEqual([]);
 });
 
+it("passes every context on untouched where spans would go nowhere, and begins one where there is none", () => {
+  const { tracer } = tracing(1);
+  const upstream = new RecordingUpstream();
+  const service = traceRequest({ kind: "client", tracer: { ...tracer, sink: undefined }, service: "shop/orders" })(
+    upstream.service,
+  );
+  const traceparent = `00-${traceId}-${callerSpan}-01`;
+  service(exchangeWith(traceparent), new RecordingCaller());
+  expect(upstream.exchange.headers.all("traceparent")).toEqual([traceparent]);
+  expect(upstream.exchange.span).toBeUndefined();
+  service(exchangeOf(), new RecordingCaller());
+  expect(readTraceContext(upstream.exchange.headers)).toMatchObject({ sampled: false });
+});
+
+it("tells those below when it does not record what the caller did", () => {
+  const { tracer } = tracing(0);
+  const upstream = new RecordingUpstream();
+  const sampler = { ratio: 0, parentBased: false };
+  const service = traceRequest({ kind: "client", tracer: { ...tracer, sampler }, service: "shop/orders" })(
+    upstream.service,
+  );
+  service(exchangeWith(`00-${traceId}-${callerSpan}-01`), new RecordingCaller());
+  expect(readTraceContext(upstream.exchange.headers)).toMatchObject({ traceId, sampled: false });
+});
+
 it("continues a sampled context: caller ▸ request ▸ try ▸ what goes on", () => {
   const { service, upstream, spans, clock } = tracing(0);
   service(exchangeWith(`00-${traceId}-${callerSpan}-01`), new RecordingCaller());
