@@ -2,12 +2,14 @@
 
 import type { Condition } from "./policy-status.ts";
 
-/** Of the newest version of one resource. */
+/** Of the newest version of one resource; push counts it. */
 export interface ResourceAck {
   readonly subscribers: number;
   readonly acked: number;
-  /** Who could not apply it, and why: `shop/web-1: no such field`. */
-  readonly nacked: readonly string[];
+  /** Who could not apply it, and why. */
+  readonly nacks: readonly { readonly pod: string; readonly reason: string }[];
+  /** Who has not answered yet; possibly not all of them. */
+  readonly laggards: readonly string[];
 }
 
 /** No more are named: the rest is counted. */
@@ -17,16 +19,21 @@ export function describeProgrammed(acks: readonly ResourceAck[]): Condition {
   const type = "Programmed";
   const subscribers = sum(acks.map((ack) => ack.subscribers));
   const acked = sum(acks.map((ack) => ack.acked));
-  const nacked = acks.flatMap((ack) => ack.nacked);
+  const nacks = acks.flatMap((ack) => ack.nacks.map(({ pod, reason }) => `${pod}: ${reason}`));
+  const laggards = [...new Set(acks.flatMap((ack) => ack.laggards))];
   const count = `${acked}/${subscribers}`;
   if (subscribers === 0) return { type, status: "True", reason: "NoSubscribers", message: count };
-  if (nacked.length > 0) {
-    const named = nacked.slice(0, maxNamed).join("; ");
-    const others = nacked.length > maxNamed ? `; and ${nacked.length - maxNamed} more` : "";
-    return { type, status: "False", reason: "Refused", message: `${count}; ${named}${others}` };
+  if (nacks.length > 0) return { type, status: "False", reason: "Refused", message: `${count}; ${listed(nacks)}` };
+  if (acked < subscribers) {
+    const waiting = laggards.length === 0 ? "" : `; waiting for ${listed(laggards)}`;
+    return { type, status: "False", reason: "Pending", message: `${count}${waiting}` };
   }
-  if (acked < subscribers) return { type, status: "False", reason: "Pending", message: count };
   return { type, status: "True", reason: "Programmed", message: count };
+}
+
+function listed(items: readonly string[]): string {
+  const others = items.length > maxNamed ? ` and ${items.length - maxNamed} more` : "";
+  return `${items.slice(0, maxNamed).join(", ")}${others}`;
 }
 
 function sum(numbers: readonly number[]): number {

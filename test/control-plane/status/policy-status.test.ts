@@ -58,7 +58,7 @@ it("keeps in force what a policy last said validly, and says so", () => {
   const pipeline = pipelineWith(serviceYaml("a"), timeout("t", "{request: 1s}"));
   pipeline.apply(changeOf(timeout("t", "{request: 10 parsecs}")));
   expect(requestTimeout(pipeline)).toBe(1_000);
-  const [status] = pipeline.policyStatuses(() => ({ subscribers: 1, acked: 1, nacked: [] }));
+  const [status] = pipeline.policyStatuses(() => ({ subscribers: 1, acked: 1, nacks: [], laggards: [] }));
   expect(status?.conditions.map(({ reason }) => reason)).toEqual(["Invalid", "Programmed"]);
   expect(status?.conditions[0]?.message).toContain("what it said before stays in force");
   expect(allProblems(pipeline.index, status === undefined ? [] : [status]).map(formatProblem)).toEqual([
@@ -111,7 +111,7 @@ it("counts the confirmations of every resource that carries the policy", () => {
   const asked: string[] = [];
   const [status] = pipeline.policyStatuses(({ kind, name }) => {
     asked.push(`${kind} ${name}`);
-    return { subscribers: 3, acked: 2, nacked: [] };
+    return { subscribers: 3, acked: 2, nacks: [], laggards: [] };
   });
   expect(asked.sort()).toEqual(["destination a.shop.svc.cluster.local:80", "destination b.shop.svc.cluster.local:80"]);
   expect(status?.conditions.at(-1)).toMatchObject({ type: "Programmed", reason: "Pending", message: "4/6" });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { describeProgrammed } from "../../../control-plane/status/programmed.ts";
 
-const done = { subscribers: 2, acked: 2, nacked: [] };
+const done = { subscribers: 2, acked: 2, nacks: [], laggards: [] };
 
 it("is true with no subscriber at all", () => {
   expect(describeProgrammed([])).toMatchObject({ status: "True", reason: "NoSubscribers", message: "0/0" });
@@ -16,16 +16,16 @@ it("is true once all subscribers of all resources have confirmed", () => {
 });
 
 it("is not true while one is missing", () => {
-  expect(describeProgrammed([done, { ...done, acked: 1 }])).toMatchObject({
+  expect(describeProgrammed([done, { ...done, acked: 1, laggards: ["web-1"] }])).toMatchObject({
     status: "False",
     reason: "Pending",
-    message: "3/4",
+    message: "3/4; waiting for web-1",
   });
 });
 
 it("names who refused and why, ten at most", () => {
-  const nacked = Array.from({ length: 12 }, (_, n) => `shop/web-${n}: no`);
-  const condition = describeProgrammed([{ subscribers: 12, acked: 0, nacked }]);
+  const nacks = Array.from({ length: 12 }, (_, n) => ({ pod: `web-${n}`, reason: "no" }));
+  const condition = describeProgrammed([{ ...done, subscribers: 12, acked: 0, nacks }]);
   expect(condition).toMatchObject({ status: "False", reason: "Refused" });
-  expect(condition.message).toMatch(/^0\/12; shop\/web-0: no; .*shop\/web-9: no; and 2 more$/);
+  expect(condition.message).toMatch(/^0\/12; web-0: no, .*web-9: no and 2 more$/);
 });
