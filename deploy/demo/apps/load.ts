@@ -1,5 +1,5 @@
 /**
- * Visitors: REQUESTS_PER_SECOND to web, at an even pace whatever the answers, with a bound on those under way.
+ * Visitors: REQUESTS_PER_SECOND to web, at an even pace whatever the answers, with a bound on those under way; 0 sends none.
  * It says how it goes once in ten seconds.
  */
 
@@ -32,7 +32,7 @@ function count(answer: string): void {
 }
 
 console.log(`load sends ${rate} requests/s to http://web/`);
-setInterval(visit, 1_000 / rate);
+if (rate > 0) setInterval(visit, 1_000 / rate);
 setInterval(() => {
   console.log([...answers].map(([answer, times]) => `${answer}: ${times}`).join(", ") || "no answer yet");
   answers.clear();

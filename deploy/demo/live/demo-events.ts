@@ -1,0 +1,32 @@
+/** What happened lately, for the foot of the screen; until the screen is up, and where there is none, plain lines. */
+
+import type { MeshEvent } from "../../../cli/dev/mesh-event.ts";
+import { formatEvent } from "../../../cli/dev/report.ts";
+import { plain } from "../../../cli/terminal.ts";
+
+const kept = 20;
+
+export class DemoEvents {
+  /** Latest last, each with its time of day. */
+  readonly lines: string[] = [];
+  /** What is wrong and not solved yet. */
+  readonly problems = new Set<string>();
+  readonly #print: (line: string) => void;
+  /** While true nothing is printed. */
+  silent = false;
+
+  constructor(print: (line: string) => void) {
+    this.#print = print;
+  }
+
+  readonly report = (event: MeshEvent): void => {
+    if (event.kind === "output") return;
+    if (event.kind === "problem") this.problems.add(event.text);
+    if (event.kind === "solved") this.problems.delete(event.text);
+    const lines = formatEvent(event, plain);
+    const time = new Date().toTimeString().slice(0, 8);
+    this.lines.push(...lines.map((line) => `${time} ${line}`));
+    this.lines.splice(0, Math.max(this.lines.length - kept, 0));
+    if (!this.silent) for (const line of lines) this.#print(line);
+  };
+}

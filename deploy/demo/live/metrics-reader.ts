@@ -1,0 +1,45 @@
+/** Reads the metrics of all sidecars of a mesh, over HTTP as Prometheus would. */
+
+import { sidecarPorts } from "../../../cli/dev/addresses.ts";
+import { parseExposition, type Sample } from "./exposition.ts";
+import type { Reading } from "./picture.ts";
+
+const patienceMs = 1_000;
+
+/** A sidecar that does not answer is left out. */
+export async function readMetrics(podIPs: readonly string[]): Promise<Reading> {
+  const samples = await Promise.all(podIPs.map(readPod));
+  return { atMs: performance.now(), samples: samples.flat() };
+}
+
+async function readPod(podIP: string): Promise<readonly Sample[]> {
+  try {
+    const url = `http://${podIP}:${sidecarPorts.admin}/metrics`;
+    const response = await fetch(url, { signal: AbortSignal.timeout(patienceMs) });
+    return response.ok ? parseExposition(await response.text()) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** The readings of the last `windowMs`, oldest first. */
+export class ReadingWindow {
+  readonly #windowMs: number;
+  #readings: readonly Reading[] = [];
+
+  constructor(windowMs: number) {
+    this.#windowMs = windowMs;
+  }
+
+  add(reading: Reading): void {
+    const inside = this.#readings.filter(({ atMs }) => atMs >= reading.atMs - this.#windowMs);
+    this.#readings = [...inside, reading];
+  }
+
+  /** The oldest and the newest. */
+  get ends(): readonly [before: Reading, now: Reading] | undefined {
+    const before = this.#readings[0];
+    const now = this.#readings.at(-1);
+    return before === undefined || now === undefined || before === now ? undefined : [before, now];
+  }
+}

@@ -1,0 +1,167 @@
+/** Puts a picture of the mesh into lines of at most `columns` characters. Pure; colour is the caller's choice. */
+
+import type { Colour, Paint } from "../../../cli/terminal.ts";
+import type { Edge, Picture, Split, SplitBackend } from "./picture.ts";
+
+export interface ScreenInput {
+  readonly picture: Picture;
+  readonly upMs: number;
+  /** Latest last: `16:20:31 ready catalog-v2-1`. */
+  readonly events: readonly string[];
+  /** What is wrong in the folder now. */
+  readonly problems: readonly string[];
+  /** How long the window is that figures are taken from. */
+  readonly windowMs: number;
+  /** The file that the reader is invited to edit. */
+  readonly policyFile: string;
+}
+
+interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+const widest = 100;
+
+export function drawScreen(input: ScreenInput, size: Size, paint: Paint): readonly string[] {
+  const columns = Math.min(size.columns, widest);
+  const { picture } = input;
+  const upper = [
+    headline(input, columns, paint),
+    "",
+    ...drawEdges(picture.edges, columns, paint),
+    "",
+    ...picture.splits.flatMap((split) => [...drawSplit(split, columns, input.windowMs, paint), ""]),
+    ...drawHealth(picture, columns, paint),
+    "",
+  ];
+  const problems = input.problems.flatMap((problem) =>
+    wrap(problem, columns - 2).map((line) => paint("red", `  ${line}`)),
+  );
+  const lower = drawHints(input.policyFile, columns, paint);
+  const room = Math.max(size.rows - upper.length - problems.length - lower.length - 2, 1);
+  const events = input.events.slice(-Math.min(room, 6)).map((event) => paint("dim", fit(`  ${event}`, columns)));
+  return [...upper, ...problems, ...events, ...(events.length > 0 ? [""] : []), ...lower].slice(0, size.rows);
+}
+
+/** One line for people who pipe: nothing to redraw, nothing to colour. */
+export function drawLine({ picture, upMs }: Pick<ScreenInput, "picture" | "upMs">): string {
+  const edges = picture.edges.map((edge) => {
+    const success = edge.successPercent === undefined ? "" : ` ${formatPercent(edge.successPercent)} ok`;
+    return `${edge.from}->${edge.to} ${edge.perSecond.toFixed(1)}/s${success} p99 ${formatMs(edge.p99Ms)} ms`;
+  });
+  const splits = picture.splits.map(({ service, backends }) => {
+    const shares = backends.map(({ name, wantedPercent, seenPercent }) => {
+      return `${name} ${seenPercent?.toFixed(0) ?? "-"} % of ${wantedPercent.toFixed(0)} %`;
+    });
+    return `split ${service}: ${shares.join(", ")}`;
+  });
+  const breakers = picture.trippedBreakers.map(({ endpoint, state }) => `breaker ${endpoint} ${state}`);
+  return [`${Math.round(upMs / 1_000)} s`, ...edges, ...splits, ...breakers].join(" | ");
+}
+
+function headline({ upMs, picture }: ScreenInput, columns: number, paint: Paint): string {
+  const title = "Tulle, the demo shop";
+  const right = `${formatDuration(upMs)} up, ${picture.sidecars.count} sidecars, Ctrl-C stops`;
+  return paint("bold", title) + paint("dim", right.padStart(Math.max(columns - title.length, right.length + 1)));
+}
+
+function drawEdges(edges: readonly Edge[], columns: number, paint: Paint): readonly string[] {
+  const cells = ["REQ/S", "OK", "P50 ms", "P99 ms", "RETRIES/S"];
+  const header = row("WHO CALLS WHOM", cells, columns);
+  if (edges.length === 0) return [paint("dim", header), paint("dim", "  no request yet")];
+  return [paint("dim", header), ...edges.map((edge) => drawEdge(edge, columns, paint))];
+}
+
+function drawEdge(edge: Edge, columns: number, paint: Paint): string {
+  const success = edge.successPercent === undefined ? "-" : formatPercent(edge.successPercent);
+  const retries = edge.retriesPerSecond.toFixed(1);
+  const cells = [edge.perSecond.toFixed(1), success, formatMs(edge.p50Ms), formatMs(edge.p99Ms), retries];
+  const line = row(`${edge.from} → ${edge.to}`, cells, columns);
+  return edge.successPercent === undefined ? line : paintWord(line, success, healthColour(edge.successPercent), paint);
+}
+
+function healthColour(successPercent: number): Colour {
+  return successPercent >= 99.9 ? "green" : successPercent >= 95 ? "yellow" : "red";
+}
+
+const cellWidths = [8, 9, 9, 9, 11];
+
+function row(name: string, cells: readonly string[], columns: number): string {
+  const right = cells.map((cell, index) => cell.padStart(cellWidths[index] ?? 8)).join("");
+  return `${fit(name, columns - right.length).padEnd(columns - right.length)}${right}`;
+}
+
+function drawSplit(split: Split, columns: number, windowMs: number, paint: Paint): readonly string[] {
+  const title = `SPLIT OF ${split.service} (seen in the last ${Math.round(windowMs / 1_000)} s)`;
+  const width = Math.max(columns - 45, 8);
+  return [
+    paint("dim", fit(title, columns)),
+    ...split.backends.map((backend) => drawBackend(backend, width, columns, paint)),
+  ];
+}
+
+function drawBackend(backend: SplitBackend, width: number, columns: number, paint: Paint): string {
+  const seen = backend.seenPercent === undefined ? "-" : `${backend.seenPercent.toFixed(0)} %`;
+  const wanted = `${backend.wantedPercent.toFixed(0)} %`;
+  const filled = Math.round(((backend.seenPercent ?? 0) / 100) * width);
+  const text = `  ${backend.name.padEnd(14)} seen ${seen.padStart(5)}  wanted ${wanted.padStart(5)}  `;
+  const bar = "█".repeat(filled) + "·".repeat(width - filled);
+  return fit(text, columns) + paint("cyan", fit(bar, columns - text.length));
+}
+
+function drawHealth(picture: Picture, columns: number, paint: Paint): readonly string[] {
+  const { count, connected, certificateAgeMs, certificateLeftMs } = picture.sidecars;
+  const tripped = picture.trippedBreakers.map(({ from, backend, endpoint, state }) => {
+    const line = fit(`  ${state.padEnd(10)} ${endpoint} of ${backend}, as ${from} sees it`, columns);
+    return paint(state === "open" ? "red" : "yellow", line);
+  });
+  const age = certificateAgeMs === undefined ? "none yet" : `${formatDuration(certificateAgeMs)} old at most`;
+  const left = certificateLeftMs === undefined ? "" : `, good for ${formatDuration(certificateLeftMs)}`;
+  return [
+    `${paint("dim", "BREAKERS")}      ${fit(`${picture.closedBreakers} closed, ${tripped.length} not`, columns - 14)}`,
+    ...tripped,
+    `${paint("dim", "CERTIFICATES")}  ${fit(`${age}${left}`, columns - 14)}`,
+    `${paint("dim", "PUSH")}          ${fit(`${connected} of ${count} sidecars hear the control plane`, columns - 14)}`,
+  ];
+}
+
+function drawHints(policyFile: string, columns: number, paint: Paint): readonly string[] {
+  return [
+    `${paint("bold", "Try")}  ${fit(`edit ${policyFile}: change the weights, save, and watch SPLIT`, columns - 5)}`,
+  ];
+}
+
+function paintWord(line: string, word: string, colour: Colour, paint: Paint): string {
+  const at = line.indexOf(word);
+  return at < 0 ? line : line.slice(0, at) + paint(colour, word) + line.slice(at + word.length);
+}
+
+function fit(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
+}
+
+const maxWrapped = 3;
+
+function wrap(text: string, width: number): readonly string[] {
+  const lines = Array.from({ length: Math.ceil(text.length / width) }, (_, i) =>
+    text.slice(i * width, (i + 1) * width),
+  );
+  return lines.slice(0, maxWrapped);
+}
+
+function formatPercent(percent: number): string {
+  // 99.96 is not 100: what failed must stay visible.
+  return `${percent === 100 ? "100" : Math.min(percent, 99.9).toFixed(1)} %`;
+}
+
+function formatMs(ms: number | undefined): string {
+  return ms === undefined ? "-" : ms >= 100 ? ms.toFixed(0) : ms.toFixed(1);
+}
+
+function formatDuration(ms: number): string {
+  const seconds = Math.floor(ms / 1_000);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
+}

@@ -1,0 +1,92 @@
+/** What goes wrong above the data path, and what traffic notices of it: nothing. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseExposition } from "../live/exposition.ts";
+import type { Claim } from "./claim.ts";
+import { type Answer, askMany, askOn } from "./client.ts";
+import { catalogs, type Shop, until } from "./shop.ts";
+
+const parallel = 8;
+const adminPort = 15020;
+const flakyPercent = 10;
+
+export const refusesTypo: Claim = {
+  name: "typo_refused",
+  title: "a typo is refused, the old policy stays",
+  async prove(shop: Shop) {
+    const requests = 500;
+    const restore = shop.editPolicies("maxAttempts", "maxAttemps");
+    const problem = () => shop.events.find((event) => event.kind === "problem" && event.text.includes("maxAttemps"));
+    try {
+      await until("a message about maxAttemps", () => problem() !== undefined);
+      await shop.trouble(catalogs, { failPercent: flakyPercent });
+      const answers = await askMany(shop.askCatalog, requests, parallel);
+      const failed = answers.filter(({ status }) => status !== 200).length;
+      const found = problem();
+      const text = found?.kind === "problem" ? found.text.replace(/^\S*\//, "") : "";
+      return {
+        ok: text.startsWith("policies.yaml:") && text.includes("spec.maxAttemps") && failed <= requests / 200,
+        says: `"${text}"; ${failed} of ${requests} requests to a backend that fails 1 in 10 fail`,
+        figures: { message: text, requests, failed },
+      };
+    } finally {
+      restore();
+      await shop.trouble(catalogs, { failPercent: 0 });
+      await until("the message to be withdrawn", () => shop.events.some((event) => event.kind === "solved"));
+    }
+  },
+};
+
+export const outlivesControlPlane: Claim = {
+  name: "control_plane_restart",
+  title: "the control plane may die and return",
+  async prove(shop: Shop) {
+    const downMs = 2_000;
+    const { controlPlane } = shop.mesh;
+    const asking = askOn(() => paced(shop.askCatalog), parallel);
+    let answers: readonly Answer[] = [];
+    try {
+      await controlPlane.lose();
+      await until("sidecars notice", async () => (await connectedSidecars(shop)) === 0);
+      await sleep(downMs);
+      controlPlane.restore();
+      await until(
+        "all sidecars hear it again",
+        async () => (await connectedSidecars(shop)) === shop.mesh.pods.length,
+        20_000,
+      );
+      // It is back for good if it is still followed: all of the catalog to v2.
+      shop.editPolicies(/(catalog-v1, weight: )\d+/, "$10");
+      await until("an edit is followed", async () => {
+        const seen = await askMany(shop.askCatalog, 30, parallel);
+        return seen.every(({ body }) => body.includes('"v2"'));
+      });
+    } finally {
+      controlPlane.restore();
+      answers = await asking.stop();
+    }
+    const failed = answers.filter(({ status }) => status !== 200).length;
+    return {
+      ok: answers.length > 0 && failed === 0,
+      says: `killed, gone for ${downMs / 1_000} s, back and followed again; ${failed} of ${answers.length} requests failed`,
+      figures: { requests: answers.length, failed, downMs },
+    };
+  },
+};
+
+/** A pause after each answer: steady traffic that leaves the machine room for what is looked at. */
+async function paced(ask: () => Promise<Answer>): Promise<Answer> {
+  const answer = await ask();
+  await sleep(20);
+  return answer;
+}
+
+async function connectedSidecars(shop: Shop): Promise<number> {
+  const states = await Promise.all(
+    shop.mesh.pods.map(async ({ identity }) => {
+      const { body } = await shop.client.direct({ url: `http://${identity.podIP}:${adminPort}/metrics` });
+      return parseExposition(body).find(({ name }) => name === "tulle_control_stream_connected")?.value ?? 0;
+    }),
+  );
+  return states.filter((value) => value === 1).length;
+}

@@ -1,0 +1,115 @@
+/** What callers notice of backends that fail, dawdle or die. */
+
+import { parseExposition } from "../live/exposition.ts";
+import type { Claim } from "./claim.ts";
+import { type Answer, askMany } from "./client.ts";
+import { catalogs, type Shop, until } from "./shop.ts";
+import { boundPercent, percentile } from "./statistics.ts";
+
+const requests = 1_000;
+const parallel = 8;
+const flakyShare = 0.1;
+const adminPort = 15020;
+
+export const hidesFlakiness: Claim = {
+  name: "retries",
+  title: "retries hide a flaky backend",
+  async prove(shop: Shop) {
+    await shop.trouble(catalogs, { failPercent: 100 * flakyShare });
+    let restore = () => {};
+    try {
+      const withRetries = failedPercent(await askMany(shop.askCatalog, requests, parallel));
+      restore = withoutRetries(shop);
+      await until("503s without the policy", async () => (await shop.askCatalog()).status === 503);
+      const without = failedPercent(await askMany(shop.askCatalog, requests, parallel));
+      const bound = boundPercent(flakyShare, requests);
+      return {
+        ok: withRetries <= 0.5 && Math.abs(without - 100 * flakyShare) <= bound,
+        says: `${withRetries.toFixed(1)} % of ${requests} requests fail with the RetryPolicy, ${without.toFixed(1)} % without it`,
+        figures: { requests, failedPercentWith: withRetries, failedPercentWithout: without },
+      };
+    } finally {
+      restore();
+      await shop.trouble(catalogs, { failPercent: 0 });
+    }
+  },
+};
+
+/** Points the catalog's RetryPolicy at another Service. */
+function withoutRetries(shop: Shop): () => void {
+  return shop.editPolicies(
+    /(kind: RetryPolicy\nmetadata: \{ name: catalog,[^]*?kind: Service, name: )catalog/,
+    "$1web",
+  );
+}
+
+export const cutsSlowness: Claim = {
+  name: "timeout",
+  title: "a slow backend is cut off",
+  async prove(shop: Shop) {
+    // Fewer than the breaker's threshold: it is the timeout that is looked at.
+    const count = 4;
+    await shop.trouble(catalogs, { delayMs: 3_000 });
+    let slow: readonly Answer[];
+    try {
+      slow = await askMany(shop.askCatalog, count, count);
+    } finally {
+      await shop.trouble(catalogs, { delayMs: 0 });
+    }
+    const tookMs = slow.map((answer) => answer.tookMs);
+    const codes = [...new Set(slow.map(({ status, headers }) => `${status} ${String(headers["tulle-error"])}`))];
+    const onTime = tookMs.every((ms) => ms >= 950 && ms < 1_500);
+    return {
+      ok: onTime && codes.length === 1 && codes[0] === "504 request_timeout",
+      says: `${codes.join(", ")} after ${percentile(tookMs, 0.5).toFixed(0)} ms; the limit is 1 s, the backend takes 3 s`,
+      figures: {
+        requests: count,
+        answers: codes.join(", "),
+        medianMs: percentile(tookMs, 0.5),
+        worstMs: Math.max(...tookMs),
+      },
+    };
+  },
+};
+
+export const tripsBreaker: Claim = {
+  name: "breaker",
+  title: "a dead endpoint opens its breaker",
+  async prove(shop: Shop) {
+    const dead = shop.pods("catalog-v1").at(-1);
+    if (dead === undefined) throw new Error("catalog-v1 has no pod");
+    const endpoint = `${dead.identity.podIP}:8080`;
+    const before = await breakerState(shop, endpoint);
+    await dead.lose();
+    try {
+      const answers = await askMany(shop.askCatalog, requests, parallel);
+      const state = await breakerState(shop, endpoint);
+      const failed = failedPercent(answers);
+      const served = new Set(answers.map(({ body }) => /"pod":"([^"]*)"/.exec(body)?.[1]));
+      return {
+        ok: before !== "open" && state === "open" && failed === 0 && !served.has(dead.identity.podIP),
+        says: `${endpoint} is ${state} (before: ${before}); ${failed.toFixed(1)} % of ${requests} requests fail, ${served.size} other pods serve them`,
+        figures: { requests, failedPercent: failed, before, state },
+      };
+    } finally {
+      dead.restore();
+      await until(`${dead.identity.pod} is ready again`, () => dead.phase === "ready");
+    }
+  },
+};
+
+/** As the sidecar of orders shows it to anybody who reads its metrics. */
+async function breakerState(shop: Shop, endpoint: string): Promise<string> {
+  const answer = await shop.client.direct({ url: `http://${shop.podIP("orders")}:${adminPort}/metrics` });
+  const states = parseExposition(answer.body).filter(
+    ({ name, labels }) => name === "tulle_breaker_state" && labels.get("endpoint") === endpoint,
+  );
+  const worst = Math.max(...states.map(({ value }) => value));
+  return states.length === 0 ? "not there" : (["closed", "half-open", "open"][worst] ?? String(worst));
+}
+
+/** Throws on an empty list: no request, no proof. */
+function failedPercent(answers: readonly Answer[]): number {
+  if (answers.length === 0) throw new Error("not one request was made");
+  return (100 * answers.filter(({ status }) => status !== 200).length) / answers.length;
+}
