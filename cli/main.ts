@@ -5,6 +5,7 @@
 
 import { Command, CommanderError } from "commander";
 import { version } from "../system/version.ts";
+import { compileCommand } from "./compile.ts";
 import { devCommand } from "./dev/command.ts";
 import { paintFor } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
@@ -14,6 +15,7 @@ const usageExitCode = 2;
 const examples = `
 Examples:
   $ tulle dev -f deploy/demo        a mesh on this machine
+  $ tulle compile -f deploy/demo    is everything in this folder right?
   $ tulle help dev                  one command in detail`;
 
 export function tulleCommand(): Command {
@@ -22,6 +24,7 @@ export function tulleCommand(): Command {
     .version(version, "-V, --version", "print the version")
     .addHelpText("after", examples)
     .addCommand(devCommand())
+    .addCommand(compileCommand())
     .addCommand(versionCommand());
 }
 

@@ -63,51 +63,72 @@ export function drawLine({ picture, upMs }: Pick<ScreenInput, "picture" | "upMs"
 function headline({ upMs, picture }: ScreenInput, columns: number, paint: Paint): string {
   const title = "Tulle, the demo shop";
   const right = `${formatDuration(upMs)} up, ${picture.sidecars.count} sidecars, Ctrl-C stops`;
-  return paint("bold", title) + paint("dim", right.padStart(Math.max(columns - title.length, right.length + 1)));
+  const room = columns - title.length - 1;
+  return paint("bold", title) + (right.length > room ? "" : ` ${paint("dim", right.padStart(room))}`);
 }
+
+/** A column of the table of edges; a narrow terminal shows only the ones that can't be done without. */
+interface Column {
+  readonly title: string;
+  readonly width: number;
+  readonly always: boolean;
+  readonly cell: (edge: Edge) => string;
+}
+
+const table: readonly Column[] = [
+  { title: "REQ/S", width: 8, always: true, cell: ({ perSecond }) => perSecond.toFixed(1) },
+  { title: "OK", width: 9, always: true, cell: ({ successPercent }) => formatPercent(successPercent) },
+  { title: "P50 ms", width: 9, always: false, cell: ({ p50Ms }) => formatMs(p50Ms) },
+  { title: "P99 ms", width: 9, always: true, cell: ({ p99Ms }) => formatMs(p99Ms) },
+  { title: "RETRIES/S", width: 11, always: false, cell: ({ retriesPerSecond }) => retriesPerSecond.toFixed(1) },
+];
+const narrow = 70;
 
 function drawEdges(edges: readonly Edge[], columns: number, paint: Paint): readonly string[] {
-  const cells = ["REQ/S", "OK", "P50 ms", "P99 ms", "RETRIES/S"];
-  const header = row("WHO CALLS WHOM", cells, columns);
+  const shown = table.filter(({ always }) => always || columns >= narrow);
+  const row = (name: string, cells: readonly string[]) => {
+    const right = shown.map(({ width }, index) => (cells[index] ?? "").padStart(width)).join("");
+    const room = columns - right.length;
+    return fit(name, room).padEnd(room) + right;
+  };
+  const header = row(
+    "WHO CALLS WHOM",
+    shown.map(({ title }) => title),
+  );
   if (edges.length === 0) return [paint("dim", header), paint("dim", "  no request yet")];
-  return [paint("dim", header), ...edges.map((edge) => drawEdge(edge, columns, paint))];
-}
-
-function drawEdge(edge: Edge, columns: number, paint: Paint): string {
-  const success = edge.successPercent === undefined ? "-" : formatPercent(edge.successPercent);
-  const retries = edge.retriesPerSecond.toFixed(1);
-  const cells = [edge.perSecond.toFixed(1), success, formatMs(edge.p50Ms), formatMs(edge.p99Ms), retries];
-  const line = row(`${edge.from} → ${edge.to}`, cells, columns);
-  return edge.successPercent === undefined ? line : paintWord(line, success, healthColour(edge.successPercent), paint);
+  return [
+    paint("dim", header),
+    ...edges.map((edge) => {
+      const line = row(
+        `${edge.from} → ${edge.to}`,
+        shown.map(({ cell }) => cell(edge)),
+      );
+      const { successPercent } = edge;
+      return successPercent === undefined
+        ? line
+        : paintWord(line, formatPercent(successPercent), healthColour(successPercent), paint);
+    }),
+  ];
 }
 
 function healthColour(successPercent: number): Colour {
   return successPercent >= 99.9 ? "green" : successPercent >= 95 ? "yellow" : "red";
 }
 
-const cellWidths = [8, 9, 9, 9, 11];
-
-function row(name: string, cells: readonly string[], columns: number): string {
-  const right = cells.map((cell, index) => cell.padStart(cellWidths[index] ?? 8)).join("");
-  return `${fit(name, columns - right.length).padEnd(columns - right.length)}${right}`;
-}
-
 function drawSplit(split: Split, columns: number, windowMs: number, paint: Paint): readonly string[] {
   const title = `SPLIT OF ${split.service} (seen in the last ${Math.round(windowMs / 1_000)} s)`;
-  const width = Math.max(columns - 45, 8);
-  return [
-    paint("dim", fit(title, columns)),
-    ...split.backends.map((backend) => drawBackend(backend, width, columns, paint)),
-  ];
+  return [paint("dim", fit(title, columns)), ...split.backends.map((backend) => drawBackend(backend, columns, paint))];
 }
 
-function drawBackend(backend: SplitBackend, width: number, columns: number, paint: Paint): string {
-  const seen = backend.seenPercent === undefined ? "-" : `${backend.seenPercent.toFixed(0)} %`;
-  const wanted = `${backend.wantedPercent.toFixed(0)} %`;
-  const filled = Math.round(((backend.seenPercent ?? 0) / 100) * width);
-  const text = `  ${backend.name.padEnd(14)} seen ${seen.padStart(5)}  wanted ${wanted.padStart(5)}  `;
-  const bar = "█".repeat(filled) + "·".repeat(width - filled);
-  return fit(text, columns) + paint("cyan", fit(bar, columns - text.length));
+const leastBar = 8;
+
+function drawBackend({ name, seenPercent, wantedPercent }: SplitBackend, columns: number, paint: Paint): string {
+  const seen = seenPercent === undefined ? "-" : `${seenPercent.toFixed(0)} %`;
+  const text = `  ${name.padEnd(12)} seen ${seen.padStart(5)} wanted ${wantedPercent.toFixed(0).padStart(3)} %  `;
+  const width = columns - text.length;
+  if (width < leastBar) return fit(text.trimEnd(), columns);
+  const filled = Math.round(((seenPercent ?? 0) / 100) * width);
+  return text + paint("cyan", "█".repeat(filled) + "·".repeat(width - filled));
 }
 
 function drawHealth(picture: Picture, columns: number, paint: Paint): readonly string[] {
@@ -150,7 +171,8 @@ function wrap(text: string, width: number): readonly string[] {
   return lines.slice(0, maxWrapped);
 }
 
-function formatPercent(percent: number): string {
+function formatPercent(percent: number | undefined): string {
+  if (percent === undefined) return "-";
   // 99.96 is not 100: what failed must stay visible.
   return `${percent === 100 ? "100" : Math.min(percent, 99.9).toFixed(1)} %`;
 }

@@ -56,7 +56,7 @@ export const outlivesControlPlane: Claim = {
         20_000,
       );
       // It is back for good if it is still followed: all of the catalog to v2.
-      shop.editPolicies(/(catalog-v1, weight: )\d+/, "$10");
+      shop.editPolicies(/(?<=catalog-v1, weight: )\d+/, "0");
       await until("an edit is followed", async () => {
         const seen = await askMany(shop.askCatalog, 30, parallel);
         return seen.every(({ body }) => body.includes('"v2"'));

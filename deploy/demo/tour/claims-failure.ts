@@ -38,8 +38,8 @@ export const hidesFlakiness: Claim = {
 /** Points the catalog's RetryPolicy at another Service. */
 function withoutRetries(shop: Shop): () => void {
   return shop.editPolicies(
-    /(kind: RetryPolicy\nmetadata: \{ name: catalog,[^]*?kind: Service, name: )catalog/,
-    "$1web",
+    /(?<=kind: RetryPolicy\nmetadata: \{ name: catalog,[^]*?kind: Service, name: )catalog/,
+    "web",
   );
 }
 

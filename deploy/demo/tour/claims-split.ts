@@ -43,7 +43,7 @@ export const followsEdit: Claim = {
     try {
       await until("traffic before the edit", () => answers.length >= 100);
       editedAtMs = performance.now();
-      shop.editPolicies(/weight: 90(.*\n.*)weight: 10/, "weight: 50$1weight: 50");
+      shop.editPolicies(/weight: 90([^]*?)weight: 10/, "weight: 50$1weight: 50");
       const answeredBefore = answers.length;
       await until("traffic after the edit", () => answers.length >= answeredBefore + answersAfterEdit);
       await until("a second to pass", () => performance.now() - editedAtMs > soonMs + 200);

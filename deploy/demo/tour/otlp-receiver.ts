@@ -48,9 +48,10 @@ export class OtlpReceiver {
     const raw = Buffer.concat(chunks);
     const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw;
     if (request.url === "/v1/traces") this.spans.push(...readSpans(body));
+    // Before the answer, so that a program that flushes its spans and ends has them passed on too.
+    if (this.#forwardTo !== undefined) await this.#forward(this.#forwardTo, body);
     // An empty ExportTraceServiceResponse: everything was taken.
     response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
-    if (this.#forwardTo !== undefined) await this.#forward(this.#forwardTo, body);
   }
 
   /** The tour's own result does not hang on whether somebody else listens. */

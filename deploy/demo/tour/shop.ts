@@ -17,10 +17,14 @@ const demoFolder = join(import.meta.dirname, "..");
 const manifests = ["shop.yaml", "policies.yaml"];
 const appPort = 8080;
 const pollMs = 20;
-/** The tour's own requests are the only ones that count: the visitors stay at home. */
-const noVisitors = [/(name: REQUESTS_PER_SECOND, value: )"\d+"/, '$1"0"'] as const;
-/** Payments is as reliable as the rest, until the tour says otherwise. */
-const noFailures = [/(name: FAIL_PERCENT, value: )"\d+"/, '$1"0"'] as const;
+/** However the folder was left, and whatever the shop does by default, the tour begins with the same. */
+const tourEdits = [
+  // Its own requests are the only ones that count: the visitors stay at home.
+  ["shop.yaml", /(?<=REQUESTS_PER_SECOND, value: )"\d+"/, '"0"'],
+  ["shop.yaml", /(?<=FAIL_PERCENT, value: )"\d+"/, '"0"'],
+  ["policies.yaml", /(?<=catalog-v1, weight: )\d+/, "90"],
+  ["policies.yaml", /(?<=catalog-v2, weight: )\d+/, "10"],
+] as const;
 
 export class Shop implements AsyncDisposable {
   readonly mesh: Mesh;
@@ -42,7 +46,7 @@ export class Shop implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), "tulle-tour-"));
     undo.defer(() => rmSync(folder, { recursive: true, force: true }));
     for (const file of manifests) cpSync(join(demoFolder, file), join(folder, file));
-    for (const change of [noVisitors, noFailures]) edit(join(folder, "shop.yaml"), ...change);
+    for (const [file, from, to] of tourEdits) rewrite(join(folder, file), from, to);
     const receiver = await OtlpReceiver.listen(process.env);
     undo.defer(() => receiver.close());
     const events: MeshEvent[] = [];
@@ -94,11 +98,10 @@ export class Shop implements AsyncDisposable {
     }
   }
 
-  /** Edits policies.yaml, as a person would; the returned function puts the old text back. Throws if nothing changes. */
+  /** Edits policies.yaml, as a person would; the returned function puts the old text back. Throws if there is no such place. */
   editPolicies(from: string | RegExp, to: string): () => void {
     const path = join(this.#folder, "policies.yaml");
-    const before = readFileSync(path, "utf8");
-    edit(path, from, to);
+    const before = rewrite(path, from, to);
     return () => writeFileSync(path, before);
   }
 }
@@ -114,11 +117,12 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   }
 }
 
-function edit(path: string, from: string | RegExp, to: string): void {
+/** Throws where the file holds nothing like `from`. Returns the text before. */
+function rewrite(path: string, from: string | RegExp, to: string): string {
   const before = readFileSync(path, "utf8");
-  const after = before.replace(from, to);
-  if (after === before) throw new Error(`${path} holds nothing like ${String(from)}`);
-  writeFileSync(path, after);
+  if (before.search(from) < 0) throw new Error(`${path} holds nothing like ${String(from)}`);
+  writeFileSync(path, before.replace(from, to));
+  return before;
 }
 
 /** Only what the tour asks to be traced is traced, and sent at once. */
