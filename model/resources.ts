@@ -47,6 +47,34 @@ export interface Route {
   readonly timeout: TimeoutPolicy;
 }
 
+/** What happens to a request or its answer on the way (Gateway API's HTTPRouteFilter). */
+export type RouteFilter =
+  | ({ readonly kind: "request-headers" | "response-headers" } & HeaderEdits)
+  | {
+      readonly kind: "redirect";
+      readonly scheme?: string;
+      readonly hostname?: string;
+      readonly path?: PathRewrite;
+      readonly port?: number;
+      readonly status: number;
+    }
+  | { readonly kind: "rewrite"; readonly hostname?: string; readonly path?: PathRewrite }
+  /** A filter that the mesh does not have: the request gets 500, since it must not be sent as if the filter were not there. */
+  | { readonly kind: "unsupported"; readonly type: string };
+
+/** Names in lower case. Applied in this order. */
+export interface HeaderEdits {
+  readonly set: readonly (readonly [name: string, value: string])[];
+  readonly add: readonly (readonly [name: string, value: string])[];
+  readonly remove: readonly string[];
+}
+
+/** Instead of the whole path, or of the prefix that the route matched. The query stays. */
+export interface PathRewrite {
+  readonly kind: "full" | "prefix";
+  readonly value: string;
+}
+
 /** All given parts must match. */
 export interface RouteMatch {
   readonly method?: string;

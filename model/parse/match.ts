@@ -3,7 +3,7 @@
 import { compileRegex } from "../regex.ts";
 import type { PathMatch, RouteMatch, ValueMatch } from "../resources.ts";
 import { headerName, text } from "./scalars.ts";
-import { given, list, object, oneOf, type Rule, type Schema, show } from "./schema.ts";
+import { given, list, object, oneOf, type Place, type Rule, type Schema, show } from "./schema.ts";
 
 /** https://gateway-api.sigs.k8s.io/reference/spec/#httppathmatch */
 export const pathMatch: Schema<PathMatch> = object({
@@ -25,14 +25,41 @@ export const pathMatch: Schema<PathMatch> = object({
   })
   .map(({ type, value }) => ({ kind: type, value }));
 
+const valueFields = {
+  type: oneOf({ Exact: "exact", RegularExpression: "regex" }).or("exact"),
+  value: text({ maxLength: 4096 }).describe("The value, or a regular expression in RE2 syntax."),
+};
+
+interface ValueFields {
+  readonly type: "exact" | "regex";
+  readonly name: string;
+  readonly value: string;
+}
+
+function toValueMatch({ type, name, value }: ValueFields, at: Place): ValueMatch | undefined {
+  const problem = type === "regex" ? regexProblem(value) : undefined;
+  return problem === undefined ? { name, kind: type, value } : at.field("value").fail(problem);
+}
+
 /** https://gateway-api.sigs.k8s.io/reference/spec/#httpheadermatch */
-export const headerMatches: Schema<readonly ValueMatch[]> = list(
+export const headerMatch: Schema<ValueMatch> = object({
+  ...valueFields,
+  name: headerName().describe("In any case."),
+}).map(toValueMatch);
+
+/** https://gateway-api.sigs.k8s.io/reference/spec/#httpqueryparammatch */
+export const queryMatch: Schema<ValueMatch> = object({ ...valueFields, name: text({ maxLength: 256 }) }).map(
+  toValueMatch,
+);
+
+/** As `headerMatch`, and `type: Present` for any value at all: in Tulle's own kinds. */
+const headerMatches: Schema<readonly ValueMatch[]> = list(
   object({
     type: oneOf({ Exact: "exact", RegularExpression: "regex", Present: "present" })
       .describe("Present: any value will do.")
       .or("exact"),
     name: headerName().describe("In any case."),
-    value: text({ maxLength: 4096 }).describe("The value, or a regular expression in RE2 syntax.").optional(),
+    value: valueFields.value.optional(),
   })
     .check({
       cel: "(has(self.type) && self.type == 'Present') != has(self.value)",
@@ -40,11 +67,12 @@ export const headerMatches: Schema<readonly ValueMatch[]> = list(
       field: "value",
       find: ({ type, value }) => {
         if (type === "present") return value === undefined ? undefined : "must be absent where type is Present";
-        if (value === undefined) return "is required";
-        return type === "regex" ? regexProblem(value) : undefined;
+        return value === undefined ? "is required" : undefined;
       },
     })
-    .map(({ type, name, value = "" }): ValueMatch => ({ name, kind: type, value })),
+    .map(({ type, name, value = "" }, at) =>
+      type === "present" ? { name, kind: type, value } : toValueMatch({ type, name, value }, at),
+    ),
   { max: 16, unique: ({ name }) => name },
 );
 

@@ -6,9 +6,9 @@ import { accessPolicySpec } from "./access-policy.ts";
 import { circuitBreakerSpec } from "./circuit-breaker.ts";
 import { faultInjectionSpec } from "./fault-injection.ts";
 import { idempotencyPolicySpec } from "./idempotency-policy.ts";
+import { readMetadata } from "./metadata.ts";
 import { rateLimitSpec } from "./rate-limit.ts";
 import { retryPolicySpec } from "./retry-policy.ts";
-import { labelName, objectName } from "./scalars.ts";
 import { type OpenApiSchema, Place, type Schema, show } from "./schema.ts";
 import { suggest } from "./suggest.ts";
 import type { Attached } from "./targets.ts";
@@ -67,14 +67,6 @@ export function parsePolicy(object: unknown): Result<Policy, FieldError[]> {
 }
 
 const topLevel = ["apiVersion", "kind", "metadata", "spec", "status"];
-
-function readMetadata(metadata: unknown, at: Place): { name: string; namespace: string } {
-  const { name, namespace } = isRecord(metadata) ? metadata : {};
-  return {
-    name: objectName().read(name, at.field("name")) ?? "",
-    namespace: labelName().or("default").read(namespace, at.field("namespace")) ?? "",
-  };
-}
 
 function didYouMean(word: string, known: readonly string[]): string {
   const nearest = suggest(word, known);

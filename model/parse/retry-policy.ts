@@ -35,6 +35,14 @@ const retryConditions = [
 /** Answers that stay the same however often one asks. */
 const final: readonly string[] = ["400", "401", "403", "404", "409"];
 
+/** Why a status can't be retried, if it is one of those. */
+export function finalStatusProblem(status: unknown): string | undefined {
+  const name = String(status);
+  return final.includes(name)
+    ? `${name} can't be retried: the request itself must change before the answer can`
+    : undefined;
+}
+
 const conditionByName = oneOf<RetryCondition>(retryConditions);
 
 /** A status may also be written as a number, which is what YAML makes of it. */
@@ -44,9 +52,9 @@ const retryCondition = new Schema<RetryCondition>(
     enum: [...retryConditions, ...retryConditions.filter((name) => /^\d+$/.test(name)).map(Number)],
   },
   (value, at) => {
-    const name = typeof value === "number" ? `${value}` : value;
-    if (typeof name !== "string" || !final.includes(name)) return conditionByName.read(name, at);
-    return at.fail(`${name} can't be retried: the request itself must change before the answer can`);
+    const problem = finalStatusProblem(value);
+    if (problem !== undefined) return at.fail(problem);
+    return conditionByName.read(typeof value === "number" ? `${value}` : value, at);
   },
 );
 

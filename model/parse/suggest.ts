@@ -4,10 +4,10 @@
 export function suggest(word: string, known: readonly string[]): string | undefined {
   if (word.length > longestWord) return undefined;
   let best: string | undefined;
-  let bestDistance = Math.floor(word.length / 3) + 1;
+  let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance >= bestDistance) continue;
+    if (distance >= bestDistance || distance > Math.max(word.length, candidate.length) / 3) continue;
     best = candidate;
     bestDistance = distance;
   }

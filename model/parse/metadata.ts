@@ -1,0 +1,28 @@
+/** What the mesh reads of an object's `metadata`. */
+
+import { labelName, objectName } from "./scalars.ts";
+import type { Place } from "./schema.ts";
+
+export interface Metadata {
+  readonly name: string;
+  /** `default` where it is absent, as kubectl has it. */
+  readonly namespace: string;
+  /** Wall-clock time in ms since 1970; absent in files. */
+  readonly createdAtUnixMs?: number;
+}
+
+const namespaceName = labelName().or("default");
+
+/** The names are empty where they are wrong, which was reported then. */
+export function readMetadata(metadata: unknown, at: Place): Metadata {
+  const fields = new Map<string, unknown>(
+    typeof metadata === "object" && metadata !== null ? Object.entries(metadata) : [],
+  );
+  const created = fields.get("creationTimestamp");
+  const createdAtUnixMs = typeof created === "string" ? Date.parse(created) : Number.NaN;
+  return {
+    name: objectName().read(fields.get("name"), at.field("name")) ?? "",
+    namespace: namespaceName.read(fields.get("namespace"), at.field("namespace")) ?? "",
+    ...(!Number.isNaN(createdAtUnixMs) && { createdAtUnixMs }),
+  };
+}
