@@ -7,6 +7,7 @@ import { Command, CommanderError } from "commander";
 import { version } from "../system/version.ts";
 import { compileCommand } from "./compile.ts";
 import { devCommand } from "./dev/command.ts";
+import { sidecarCommand } from "./sidecar.ts";
 import { paintFor } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -25,6 +26,7 @@ export function tulleCommand(): Command {
     .addHelpText("after", examples)
     .addCommand(devCommand())
     .addCommand(compileCommand())
+    .addCommand(sidecarCommand())
     .addCommand(versionCommand());
 }
 

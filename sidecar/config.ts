@@ -10,18 +10,22 @@ export interface SidecarConfig {
   /** The name of what owns the pod: its Deployment, StatefulSet or the like. */
   readonly workload: string;
   readonly pod: string;
-  readonly serviceAccount: string;
   readonly podIp: string;
   readonly trustDomain: string;
+  readonly upstreams: readonly Upstream[];
+  readonly outboundMtls: "preferred" | "required";
+  readonly drainGraceMs: number;
+}
+
+/** What it takes to be told the rest by a control plane. */
+export interface ControlPlaneConfig {
+  readonly serviceAccount: string;
   readonly tokenFile: string;
   readonly trustBundleFile: string;
   /** Key, chain and last resources, for a restart without a control plane. */
   readonly stateFolder: string;
-  /** Hosts of the control plane. */
+  /** Its hosts. */
   readonly controlPlane: readonly string[];
-  readonly upstreams: readonly Upstream[];
-  readonly outboundMtls: "preferred" | "required";
-  readonly drainGraceMs: number;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -29,7 +33,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 const defaultDrainGraceMs = 10_000;
 
 /** All that is wrong, not only the first. */
-export function readConfig(env: Variables): Result<SidecarConfig, FieldError[]> {
+export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneConfig, FieldError[]> {
   const errors: FieldError[] = [];
   const required = (name: string): string => {
     const value = env[name] ?? "";
@@ -49,7 +53,7 @@ export function readConfig(env: Variables): Result<SidecarConfig, FieldError[]> 
       message: `must be a number, at least 0, got ${env["TULLE_DRAIN_SECONDS"]}`,
     });
   }
-  const config: SidecarConfig = {
+  const config: SidecarConfig & ControlPlaneConfig = {
     namespace: required("TULLE_NAMESPACE"),
     workload: required("TULLE_WORKLOAD"),
     pod: required("TULLE_POD"),

@@ -5,7 +5,7 @@ import type { Resource } from "../model/resources.ts";
 import { formatSpiffeId } from "../model/spiffe.ts";
 import type { Log } from "../system/log.ts";
 import { version } from "../system/version.ts";
-import type { SidecarConfig } from "./config.ts";
+import type { ControlPlaneConfig, SidecarConfig } from "./config.ts";
 import { ControlStream } from "./discovery/control-stream.ts";
 import type { Identity } from "./identity/credentials.ts";
 import { startIdentity } from "./identity/identity-client.ts";
@@ -25,7 +25,11 @@ const identityPort = 15_012;
 const controlPlaneAccount = { namespace: "tulle-system", serviceAccount: "tulle-control-plane" };
 
 /** Resolves once there is a certificate: at once after a restart, else as soon as a control plane issues one. */
-export async function fromControlPlane(config: SidecarConfig, log: Log, stop: AbortSignal): Promise<Sources> {
+export async function fromControlPlane(
+  config: SidecarConfig & ControlPlaneConfig,
+  log: Log,
+  stop: AbortSignal,
+): Promise<Sources> {
   const { namespace, workload, pod, serviceAccount, trustDomain, stateFolder, controlPlane } = config;
   const controlPlaneIdentity = formatSpiffeId({ trustDomain, ...controlPlaneAccount });
   const shared = { controlPlaneIdentity, stateFolder, random: Math.random, log };
