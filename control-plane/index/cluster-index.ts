@@ -12,6 +12,7 @@ import { compareProblems, compareStrings, type Problem } from "../source/problem
 import type { SourceChange } from "../source/source.ts";
 import { BackingPods } from "./backing-pods.ts";
 import { type Fact, facts, type IndexView, type PolicyOf } from "./facts.ts";
+import { Fields } from "./fields.ts";
 import { kindsOf, recognizeKind } from "./known-kinds.ts";
 import type { Pod, Workload } from "./pod.ts";
 import { type Attachment, PolicyTable } from "./policy-table.ts";
@@ -161,7 +162,8 @@ function unknownKind(object: KubeObject): Problem | undefined {
   const place = { file: object.origin.file, line: object.origin.lineOf("kind"), path: "kind" };
   switch (recognizeKind(group, object.kind)) {
     case "listed":
-      return undefined;
+      if (!leadsToService(object)) return undefined;
+      return { severity: "warning", ...place, message: `${object.kind} of a Service has no effect in this version` };
     case "misspelt": {
       const message = `unknown kind ${name}; of ${object.apiVersion} there are ${kindsOf(group).join(", ")}`;
       return { severity: "error", ...place, message };
@@ -169,6 +171,13 @@ function unknownKind(object: KubeObject): Problem | undefined {
     case "foreign":
       return { severity: "warning", ...place, message: `unknown kind ${name}, ignored` };
   }
+}
+
+/** A route of the Gateway API may belong to a Gateway, which is none of the mesh's business, or to a Service, which is. */
+function leadsToService({ kind, spec }: KubeObject): boolean {
+  if (kind !== "HTTPRoute" && kind !== "GRPCRoute") return false;
+  const parents = new Fields(spec, "spec", []).children("parentRefs");
+  return parents.some((parent) => parent.string("kind") === "Service");
 }
 
 /** What is wrong with a field, with the place where its author wrote it. */

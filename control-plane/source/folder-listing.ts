@@ -1,67 +1,80 @@
 /** Finds the manifests below a folder, and the directories to watch for more. Reads no file. */
 
-import type { BigIntStats } from "node:fs";
+import type { BigIntStats, Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compareStrings } from "./problem.ts";
 
 export interface FolderListing {
-  /** By path, sorted: the stamp changes whenever the content may have. */
-  readonly files: ReadonlyMap<string, string>;
+  /** By path, sorted. */
+  readonly files: ReadonlyMap<string, FoundFile>;
   /** By path: the inode, which differs when a directory was made anew under its old name. */
   readonly directories: ReadonlyMap<string, bigint>;
+  /** Directories below the root that could not be listed, by path: why. */
+  readonly unreadable: ReadonlyMap<string, string>;
+}
+
+export interface FoundFile {
+  /** Differs whenever the content may have changed. */
+  readonly stamp: string;
+  readonly bytes: number;
 }
 
 const manifestName = /\.(ya?ml|json)$/i;
 
 /**
  * Lists a folder, or the one file that `root` names. Skips names that begin with a dot (editors' swap files, `.git`, the
- * `..data` of a mounted ConfigMap) and `node_modules`. Follows links to files, not to directories. Rejects if `root` is gone.
+ * `..data` of a mounted ConfigMap) and `node_modules`. Follows links to files, not to directories. Rejects if `root` itself
+ * can't be read.
  */
 export async function listFolder(root: string): Promise<FolderListing> {
-  const files: [string, string][] = [];
-  const directories = new Map<string, bigint>();
-  const rootStats = await stat(root, { bigint: true });
-  if (rootStats.isDirectory()) {
-    await walk(root, rootStats, files, directories);
+  const walk = new Walk();
+  const found = await stat(root, { bigint: true });
+  if (found.isDirectory()) {
+    await walk.list(root, found);
   } else {
-    files.push([root, stampOf(rootStats)]);
-    directories.set(dirname(root), (await stat(dirname(root), { bigint: true })).ino);
+    walk.files.push([root, describeFile(found)]);
+    walk.directories.set(dirname(root), (await stat(dirname(root), { bigint: true })).ino);
   }
-  return { files: new Map(files.sort(([a], [b]) => compareStrings(a, b))), directories };
+  const files = new Map(walk.files.sort(([a], [b]) => compareStrings(a, b)));
+  return { files, directories: walk.directories, unreadable: walk.unreadable };
 }
 
-async function walk(
-  directory: string,
-  stats: BigIntStats,
-  files: [string, string][],
-  directories: Map<string, bigint>,
-): Promise<void> {
-  directories.set(directory, stats.ino);
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
-    const path = join(directory, entry.name);
-    const found = entry.isDirectory() || manifestName.test(entry.name) ? await statIfThere(path) : undefined;
-    if (found === undefined) continue;
-    if (entry.isDirectory() && found.isDirectory()) await walk(path, found, files, directories);
-    else if (found.isFile()) files.push([path, stampOf(found)]);
+class Walk {
+  readonly files: [string, FoundFile][] = [];
+  readonly directories = new Map<string, bigint>();
+  readonly unreadable = new Map<string, string>();
+
+  async list(directory: string, stats: BigIntStats): Promise<void> {
+    const entries = await readdir(directory, { withFileTypes: true });
+    this.directories.set(directory, stats.ino);
+    for (const entry of entries) {
+      if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
+      if (entry.isDirectory() || manifestName.test(entry.name)) await this.#visit(entry, join(directory, entry.name));
+    }
+  }
+
+  async #visit(entry: Dirent, path: string): Promise<void> {
+    try {
+      const found = await stat(path, { bigint: true });
+      if (entry.isDirectory() && found.isDirectory()) await this.list(path, found);
+      else if (found.isFile()) this.files.push([path, describeFile(found)]);
+    } catch (error) {
+      // It vanished since its directory was read, or is a dangling link: then it is not there. All else is worth a word.
+      if (!isMissing(error)) this.unreadable.set(path, reasonOf(error));
+    }
   }
 }
 
-/** Undefined for what vanished since its directory was read, and for dangling links. */
-async function statIfThere(path: string): Promise<BigIntStats | undefined> {
-  try {
-    return await stat(path, { bigint: true });
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-function stampOf(stats: BigIntStats): string {
-  return `${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`;
+function describeFile(stats: BigIntStats): FoundFile {
+  return { stamp: `${stats.ino} ${stats.size} ${stats.mtimeNs} ${stats.ctimeNs}`, bytes: Number(stats.size) };
 }
 
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+/** `EACCES` and the like. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }

@@ -9,7 +9,7 @@
 
 import { readFile } from "node:fs/promises";
 import type { Clock } from "../../model/clock.ts";
-import { type FolderListing, isMissing, listFolder } from "./folder-listing.ts";
+import { type FolderListing, type FoundFile, isMissing, listFolder, reasonOf } from "./folder-listing.ts";
 import { type KubeObject, type ObjectKey, objectKey } from "./kube-object.ts";
 import { parseManifest } from "./manifest.ts";
 import { compareProblems, compareStrings, type Problem } from "./problem.ts";
@@ -41,8 +41,8 @@ interface FileState {
 interface RootState {
   files: ReadonlyMap<string, FileState>;
   directories: ReadonlyMap<string, bigint>;
-  /** Why the root itself can't be read now. */
-  problem: Problem | undefined;
+  /** Directories that can't be read now, the root itself among them. */
+  problems: readonly Problem[];
   /** Since when it has held an object, on the clock; undefined: it holds none. */
   populatedSinceMs: number | undefined;
 }
@@ -89,19 +89,22 @@ export class FolderReader {
       listing = await listFolder(root);
     } catch (error) {
       // Its objects stay until it is back and says otherwise.
-      state.problem = { severity: "error", file: root, message: `cannot be read: ${reason(error)}` };
+      state.problems = [unreadable(root, reasonOf(error))];
       state.directories = new Map();
       return;
     }
     const files = new Map<string, FileState>();
-    for (const [path, stamp] of listing.files) {
+    for (const [path, found] of listing.files) {
       const before = state.files.get(path);
-      const now = before !== undefined && before.stamp === stamp ? before : await readState(path, stamp, before);
+      const now = before?.stamp === found.stamp ? before : await readState(path, found, before);
       if (now !== undefined) files.set(path, now);
     }
-    state.files = files;
+    for (const hidden of listing.unreadable.keys())
+      for (const [path, before] of state.files)
+        if (path === hidden || path.startsWith(`${hidden}/`)) files.set(path, before);
+    state.files = new Map([...files].sort(([a], [b]) => compareStrings(a, b)));
     state.directories = listing.directories;
-    state.problem = undefined;
+    state.problems = [...listing.unreadable].map(([path, why]) => unreadable(path, why));
   }
 
   /** One object per key: the first by folder and file name; the others are reported. */
@@ -156,7 +159,7 @@ export class FolderReader {
   #problems(duplicates: readonly Problem[]): Problem[] {
     const states = [...this.#roots.values()];
     return [
-      ...states.flatMap((root) => root.problem ?? []),
+      ...states.flatMap((root) => root.problems),
       ...states.flatMap((root) => [...root.files.values()].flatMap((file) => file.problems)),
       ...duplicates,
     ].sort(compareProblems);
@@ -164,24 +167,26 @@ export class FolderReader {
 }
 
 function emptyRoot(): RootState {
-  return { files: new Map(), directories: new Map(), problem: undefined, populatedSinceMs: undefined };
+  return { files: new Map(), directories: new Map(), problems: [], populatedSinceMs: undefined };
 }
 
 /** Undefined: the file vanished after it was listed. */
-async function readState(path: string, stamp: string, before: FileState | undefined): Promise<FileState | undefined> {
+async function readState(
+  path: string,
+  { stamp, bytes }: FoundFile,
+  before: FileState | undefined,
+): Promise<FileState | undefined> {
   const kept = before?.objects ?? new Map<ObjectKey, KubeObject>();
+  if (bytes > maxFileBytes) {
+    const message = `is larger than ${maxFileBytes / 1024 / 1024} MiB and was not read`;
+    return { stamp, objects: kept, problems: [{ severity: "error", file: path, message }] };
+  }
   let text: string;
   try {
-    const bytes = await readFile(path);
-    if (bytes.length > maxFileBytes) {
-      const message = `is larger than ${maxFileBytes / 1024 / 1024} MiB and was not read`;
-      return { stamp, objects: kept, problems: [{ severity: "error", file: path, message }] };
-    }
-    text = bytes.toString("utf8");
+    text = await readFile(path, "utf8");
   } catch (error) {
     if (isMissing(error)) return undefined;
-    const message = `cannot be read: ${reason(error)}`;
-    return { stamp: undefined, objects: kept, problems: [{ severity: "error", file: path, message }] };
+    return { stamp: undefined, objects: kept, problems: [unreadable(path, reasonOf(error))] };
   }
   const manifest = parseManifest(text, path);
   // A file that is read only in part deletes nothing: what is missing may be what could not be read.
@@ -205,6 +210,6 @@ function duplicate(object: KubeObject, first: KubeObject): Problem {
   return { severity: "error", file, line, path: "metadata.name", message };
 }
 
-function reason(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+function unreadable(path: string, why: string): Problem {
+  return { severity: "error", file: path, message: `cannot be read: ${why}` };
 }

@@ -120,6 +120,15 @@ describe("bad input", () => {
     ]);
   });
 
+  it("says of a route of a Service that it has no effect, and nothing of a route of a Gateway", () => {
+    const route = (parent: string) =>
+      `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: a}, spec: {parentRefs: [${parent}]}}`;
+    expect(problemsOf(route("{name: edge}"))).toEqual([]);
+    expect(problemsOf(route('{group: "", kind: Service, name: a}'))).toEqual([
+      "test.yaml:1 kind: warning: HTTPRoute of a Service has no effect in this version",
+    ]);
+  });
+
   it("forgets what was wrong with an object that is gone", () => {
     const index = new ClusterIndex();
     apply(index, `${serviceYaml("a", "port: 0")}\n{apiVersion: x/v1, kind: Y, metadata: {name: z}}`);

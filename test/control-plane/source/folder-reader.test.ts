@@ -136,6 +136,26 @@ it("keeps everything while the folder itself is gone, and says so", async () => 
   expect(await scan()).toEqual({ applied: [], removed: [], problems: [] });
 });
 
+it("keeps what lies in a directory that can't be read, and says so", async () => {
+  await mkdir(join(folder, "sub"));
+  await write("a.yaml", service("a"));
+  await write("sub/b.yaml", service("b"));
+  await scan();
+  await rm(join(folder, "sub"), { recursive: true });
+  // A path that resolves to itself can't be read by anyone, root included.
+  await symlink("b.yaml", join(folder, "b.yaml"));
+  await mkdir(join(folder, "sub"));
+  await symlink("b.yaml", join(folder, "sub", "b.yaml"));
+  const change = await scan();
+  expect(change?.problems).toEqual(["b.yaml: cannot be read: ELOOP", "sub/b.yaml: cannot be read: ELOOP"]);
+  clock.advance(10_000);
+  expect(await scan()).toBeUndefined();
+  await rm(join(folder, "sub", "b.yaml"));
+  await scan();
+  clock.advance(200);
+  expect((await scan())?.removed).toEqual(["b"]);
+});
+
 it("gives a folder that is emptied five seconds before it believes it", async () => {
   await write("a.yaml", service("a", "b"));
   await scan();
