@@ -4,6 +4,7 @@
  */
 
 import { normalizePath } from "./path.ts";
+import { PathIndex } from "./path-index.ts";
 import { pathTest } from "./path-match.ts";
 import { compileRegex, type Regex } from "./regex.ts";
 import type { PathMatch, Route, RouteMatch, ValueMatch } from "./resources.ts";
@@ -31,28 +32,37 @@ interface Subject extends RequestView {
 
 type Condition = (subject: Subject) => boolean;
 
-interface Entry {
+/** One match of a route. */
+interface Rule {
+  readonly order: number;
   readonly route: Route;
-  /** Each a match of the route: all its conditions must hold. Empty: the route takes everything. */
-  readonly matches: readonly (readonly Condition[])[];
+  /** All must hold. Exact and prefix paths are not among them: the index has seen to those. */
+  readonly conditions: readonly Condition[];
 }
 
 export class RouteTable {
-  readonly #entries: readonly Entry[];
+  readonly #index = new PathIndex<Rule>();
+  readonly #asksForPath: boolean;
 
   /** A pattern that does not compile matches nothing: parsers refuse it, and a route must not take what it was not meant for. */
   constructor(routes: readonly Route[]) {
-    this.#entries = routes.map((route) => ({ route, matches: route.matches.map(conditionsOf) }));
+    this.#asksForPath = routes.some(({ matches }) => matches.some(({ path }) => path !== undefined));
+    for (const [order, route] of routes.entries()) {
+      for (const match of route.matches.length === 0 ? [{}] : route.matches) {
+        this.#index.add(match.path, { order, route, conditions: conditionsBesidesPath(match) });
+      }
+    }
   }
 
   match(request: RequestView): Route | undefined {
     const subject = subjectOf(request);
-    for (const { route, matches } of this.#entries) {
-      if (matches.length === 0) return route;
-      for (const conditions of matches) if (allHold(conditions, subject)) return route;
-    }
-    return undefined;
+    const path = this.#asksForPath ? normalPathOf(subject) : "/";
+    return this.#index.find(path, ruleHolds, subject)?.route;
   }
+}
+
+function ruleHolds(rule: Rule, subject: Subject): boolean {
+  return allHold(rule.conditions, subject);
 }
 
 /** For a single question; who asks often keeps a `RouteTable`. */
@@ -87,22 +97,27 @@ function allHold(conditions: readonly Condition[], subject: Subject): boolean {
 }
 
 function conditionsOf(match: RouteMatch): Condition[] {
-  const conditions: Condition[] = [];
-  const { method, path } = match;
-  if (method !== undefined) conditions.push((subject) => subject.method === method);
-  if (path !== undefined) conditions.push(pathCondition(path));
-  for (const header of match.headers ?? []) conditions.push(headerCondition(header));
-  for (const parameter of match.query ?? []) conditions.push(queryCondition(parameter));
-  return conditions;
+  const rest = otherConditions(match);
+  return match.path === undefined ? rest : [pathCondition(match.path), ...rest];
+}
+
+function conditionsBesidesPath(match: RouteMatch): Condition[] {
+  return match.path?.kind === "regex" ? conditionsOf(match) : otherConditions(match);
+}
+
+function otherConditions({ method, headers = [], query = [] }: RouteMatch): Condition[] {
+  const conditions = [...headers.map(headerCondition), ...query.map(queryCondition)];
+  return method === undefined ? conditions : [(subject) => subject.method === method, ...conditions];
 }
 
 function pathCondition(path: PathMatch): Condition {
-  if (path.kind === "prefix" && path.value === "/") return always;
   const test = pathTest(path, false);
-  return (subject) => {
-    subject.normalPath ??= normalizePath(subject.path).path;
-    return test(subject.normalPath);
-  };
+  return (subject) => test(normalPathOf(subject));
+}
+
+function normalPathOf(subject: Subject): string {
+  subject.normalPath ??= normalizePath(subject.path).path;
+  return subject.normalPath;
 }
 
 /**

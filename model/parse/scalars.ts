@@ -33,10 +33,13 @@ export function boolean(): Schema<boolean> {
   });
 }
 
+/** Four times five digits and a unit; the API server wants to know how long what it computes with may be. */
+const maxDurationLength = 28;
+
 /** Written as GEP-2257 says, read as milliseconds; the bounds are in ms too. */
 export function duration(range: Range): Schema<number> {
   return new Schema<number>(
-    { type: "string", pattern: durationPattern },
+    { type: "string", pattern: durationPattern, maxLength: maxDurationLength },
     (value, at) => {
       // A bare 10 would be seconds to some and milliseconds to others.
       const ms = parseDuration(typeof value === "string" ? value : "");
@@ -51,9 +54,14 @@ export function duration(range: Range): Schema<number> {
 /** As `duration`, and `0s` turns the thing off: undefined. */
 export function limit(range: Range): Schema<number | undefined> {
   const least = formatDuration(range.min);
-  const cel = { rule: `duration(self) == duration('0s') || duration(self) >= duration('${least}')` };
+  const rule = `duration(self) == duration('0s') || duration(self) >= duration('${least}')`;
   return new Schema<number | undefined>(
-    { type: "string", pattern: durationPattern, "x-kubernetes-validations": [cel] },
+    {
+      type: "string",
+      pattern: durationPattern,
+      maxLength: maxDurationLength,
+      "x-kubernetes-validations": [{ rule, message: `must be 0s, or at least ${least}` }],
+    },
     (value, at) => {
       const ms = duration({ min: 0, max: range.max }).read(value, at);
       if (ms === undefined || ms === 0) return undefined;
