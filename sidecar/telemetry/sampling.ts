@@ -11,9 +11,9 @@ export interface Sampler {
 
 export const defaultSampler: Sampler = { ratio: 0.01, parentBased: true };
 
-/** Two hex digits hold one byte; the specification has the last seven of a trace id random. 13 digits fit a double exactly. */
+/** The specification has the last seven bytes of a trace id random. Seven of their hex digits, 28 bits, are a small integer. */
 const randomDigitsFrom = 18;
-const randomDigits = 13;
+const randomDigits = 7;
 const randomRange = 2 ** (4 * randomDigits);
 
 /** The same trace gets the same answer at each sidecar with the same ratio, and a larger ratio only adds traces. */

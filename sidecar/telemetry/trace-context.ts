@@ -93,9 +93,9 @@ export class IdSource {
         this.#fill(this.#pool);
         this.#used = 0;
       }
-      const id = this.#pool.toString("hex", this.#used, this.#used + length);
-      this.#used += length;
-      if (!/^0+$/.test(id)) return id;
+      const start = this.#used;
+      const end = (this.#used = start + length);
+      for (let at = start; at < end; at++) if (this.#pool[at] !== 0) return this.#pool.toString("hex", start, end);
     }
   }
 }

@@ -84,7 +84,9 @@ function beginRequest(tracer: Tracer, exchange: Exchange, kind: Span["kind"]): S
   // Not recorded here: the caller's span stays the parent of what follows, as if there were no sidecar.
   if (parent !== undefined && !sampled && (!parent.sampled || tracer.sink === undefined)) return undefined;
   const spanId = tracer.ids.spanId();
-  headers.set("traceparent", formatTraceparent(traceId, spanId, sampled));
+  const traceparent = formatTraceparent(traceId, spanId, sampled);
+  if (headers.has("traceparent")) headers.set("traceparent", traceparent);
+  else headers.append("traceparent", traceparent);
   if (!sampled) return undefined;
   return {
     name: spanName(exchange.method),
