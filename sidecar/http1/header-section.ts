@@ -135,6 +135,10 @@ const malformedConnection: string[] = [];
 /** Notes the options of one `Connection` field; fields that it names beyond them are collected. */
 function readConnection(value: string, section: HeaderSection, named: string[] | undefined): string[] | undefined {
   let fields = named;
+  if (value === "keep-alive") {
+    section.keepAlive = true; // by far the most common one
+    return fields;
+  }
   for (const part of value.split(",")) {
     const option = part.trim().toLowerCase();
     switch (option) {
