@@ -6,10 +6,15 @@
 
 const authorityPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~!$&'()*+;=]*)(?::[0-9]{0,5})?$/;
 
+/** The last one found well-formed: requests in a row mostly name the same host. */
+let lastAuthority = "";
+
 /** Whether text is `host` or `host:port`; an empty host is one. */
 export function isAuthority(text: string): boolean {
-  if (!authorityPattern.test(text)) return false;
-  return Number(text.slice(portAt(text) + 1)) <= 65535 || portAt(text) < 0;
+  if (text === lastAuthority) return true;
+  if (!authorityPattern.test(text) || (portOf(text) ?? 0) > 65535) return false;
+  lastAuthority = text;
+  return true;
 }
 
 /** Where the colon of the port is, or -1. */

@@ -69,7 +69,8 @@ export function readResponse(
   let behind = 0;
   for (const piece of pieces) {
     const chunk = Buffer.from(piece, "latin1");
-    behind += chunk.length - parser.read(chunk, 0);
+    const at = parser.read(chunk, 0);
+    if (parser.phase === "complete") behind += chunk.length - at;
     chunk.fill(0);
   }
   parser.close();
