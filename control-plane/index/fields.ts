@@ -58,7 +58,10 @@ export class Fields {
   /** A port by number, or by the name that a container gives it. */
   portOrName(key: string): number | string | undefined {
     const value = this.#get(key);
-    if (typeof value === "string" && value !== "") return value;
+    if (typeof value === "string") {
+      if (/[a-z]/.test(value)) return value;
+      return this.refuse(key, "must be a number without quotes, or the name of a port", value);
+    }
     return value === undefined ? undefined : this.integer(key, 1, 65_535);
   }
 

@@ -2,6 +2,7 @@
 
 import type { FieldError, Result } from "../../model/result.ts";
 import { err, ok } from "../../model/result.ts";
+import { formatSpiffeId, parseSpiffeId } from "../../model/spiffe.ts";
 import type { KubeObject } from "../source/kube-object.ts";
 import { Fields } from "./fields.ts";
 
@@ -90,6 +91,9 @@ export function readWorkload(object: KubeObject): Result<Workload, FieldError[]>
 
 function readPodSpec(spec: Fields): Pick<Pod, "serviceAccount" | "ports"> {
   const serviceAccount = spec.string("serviceAccountName") ?? "default";
+  // It becomes the last part of a SPIFFE id, where a slash would make another id of it.
+  if (!parseSpiffeId(formatSpiffeId({ trustDomain: "any", namespace: "any", serviceAccount })).ok)
+    spec.refuse("serviceAccountName", "must be a DNS subdomain", serviceAccount);
   // A native sidecar is an init container that stays, and its ports are the pod's too.
   const containers = [...spec.children("containers"), ...spec.children("initContainers").filter(staysOn)];
   return { serviceAccount, ports: containers.flatMap((container) => container.children("ports").flatMap(readPort)) };

@@ -2,7 +2,7 @@
 
 import type { FieldError, Result } from "../../model/result.ts";
 import { err, ok } from "../../model/result.ts";
-import type { KubeObject } from "../source/kube-object.ts";
+import { describe, isDnsLabel, type KubeObject } from "../source/kube-object.ts";
 import { Fields } from "./fields.ts";
 
 export interface Service {
@@ -33,15 +33,28 @@ export function readService(object: KubeObject): Result<Service, FieldError[]> {
   const typeName = spec.string("type") ?? "ClusterIP";
   const type = serviceTypes.find((known) => known === typeName);
   if (type === undefined) spec.refuse("type", `must be one of ${serviceTypes.join(", ")}`, typeName);
+  const { namespace, name } = object.metadata;
+  if (!isDnsLabel(name)) errors.push({ path: "metadata.name", message: `must be a DNS label, got ${describe(name)}` });
   const service: Service = {
-    namespace: object.metadata.namespace,
-    name: object.metadata.name,
+    namespace,
+    name,
     selector: spec.stringMap("selector"),
     type: type ?? "ClusterIP",
-    ports: spec.children("ports").flatMap((port) => readPort(port) ?? []),
+    ports: readPorts(spec.children("ports")),
     publishNotReadyAddresses: spec.boolean("publishNotReadyAddresses") ?? false,
   };
   return errors.length === 0 ? ok(service) : err(errors);
+}
+
+function readPorts(list: readonly Fields[]): ServicePort[] {
+  const ports = new Map<number, ServicePort>();
+  for (const fields of list) {
+    const port = readPort(fields);
+    if (port === undefined) continue;
+    if (ports.has(port.port)) fields.refuse("port", "must be given once per protocol", port.port);
+    else ports.set(port.port, port);
+  }
+  return [...ports.values()];
 }
 
 /** Undefined: not TCP. */

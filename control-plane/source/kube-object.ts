@@ -56,8 +56,14 @@ export function groupOf(apiVersion: string): string {
 
 const usualFields = new Set(["apiVersion", "kind", "metadata", "spec", "status"]);
 const clusterScoped = new Set(["Namespace"]);
-/** Wider than DNS labels, because RBAC names hold colons; what no name may hold is what separates names. */
+/** Wider than DNS names, because RBAC names hold colons; what no name may hold is what separates names. */
 const namePattern = /^[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?$/;
+/** RFC 1123: what namespaces and Services are called. It holds no dot, so that their names joined by dots stay distinct. */
+const dnsLabelPattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+export function isDnsLabel(text: string): boolean {
+  return dnsLabelPattern.test(text);
+}
 
 /** Takes an object apart. `value` holds plain JSON values; a namespace that is not given is `default`. */
 export function readObject(value: unknown, origin: Origin): Result<KubeObject, FieldError[]> {
@@ -85,6 +91,8 @@ function readMeta(value: unknown, kind: string, errors: FieldError[]): ObjectMet
   const namespace = clusterScoped.has(kind)
     ? ""
     : requiredName({ namespace: meta["namespace"] ?? "default" }, "namespace", errors);
+  if (errors.length === 0 && namespace !== "" && !isDnsLabel(namespace))
+    errors.push({ path: "metadata.namespace", message: `must be a DNS label, got ${describe(namespace)}` });
   const generation = meta["generation"];
   const creationTimestamp = meta["creationTimestamp"];
   const deletionTimestamp = meta["deletionTimestamp"];

@@ -97,6 +97,22 @@ describe("bad input", () => {
     ]);
   });
 
+  it("refuses names that would make two things look like one", () => {
+    expect(problemsOf(serviceYaml("a.b"))).toEqual(['test.yaml:4 metadata.name: must be a DNS label, got "a.b"']);
+    expect(problemsOf(serviceYaml("a").replace("namespace: shop", "namespace: b.shop"))).toEqual([
+      'test.yaml:4 metadata.namespace: must be a DNS label, got "b.shop"',
+    ]);
+    expect(
+      problemsOf(podYaml("a", "a", "10.0.0.1").replace("serviceAccountName: a", "serviceAccountName: a/b")),
+    ).toEqual(['test.yaml:5 spec.serviceAccountName: must be a DNS subdomain, got "a/b"']);
+    expect(problemsOf(serviceYaml("a", "port: 80}, {port: 80, protocol: UDP}, {port: 80, name: b"))).toEqual([
+      "test.yaml:5 spec.ports[2].port: must be given once per protocol, got 80",
+    ]);
+    expect(problemsOf(serviceYaml("a", 'port: 80, targetPort: "8080"'))).toEqual([
+      'test.yaml:5 spec.ports[0].targetPort: must be a number without quotes, or the name of a port, got "8080"',
+    ]);
+  });
+
   it("leaves in force what the object last said validly", () => {
     const index = new ClusterIndex();
     apply(index, serviceYaml("orders", "port: 80"));
