@@ -31,7 +31,8 @@ export function bindServer(
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => {
       if (error === null) resolve(bound);
-      else reject(new Error(`can't listen on ${address}: ${error.message}`, { cause: error }));
+      // grpc-js wraps the system's words: `No address added …: [listen EADDRINUSE: address already in use …]`.
+      else reject(new Error(`can't listen: ${/\[(.*)\]$/.exec(error.message)?.[1] ?? error.message}`));
     });
   });
 }

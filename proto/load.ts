@@ -5,10 +5,13 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { loadPackageDefinition } from "@grpc/grpc-js";
+import { loadPackageDefinition, logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import type { ProtoGrpcType as DiscoveryType } from "./generated/discovery.ts";
 import type { ProtoGrpcType as IdentityType } from "./generated/identity.ts";
+
+// What goes wrong comes to callers as errors; grpc-js would also write it to standard error, in lines of its own form.
+if (process.env["GRPC_VERBOSITY"] === undefined) setLogVerbosity(logVerbosity.NONE);
 
 export const protoFiles = ["tulle/v1/discovery.proto", "tulle/v1/identity.proto"];
 

@@ -35,8 +35,8 @@ export function keepOwnCertificateFresh(
   trustDomain: string,
   wallClock: () => number,
   first: { readonly notAfterMs: number },
-  rotate: (certificate: ServerCertificate) => void,
   signal: AbortSignal,
+  rotate: (certificate: ServerCertificate) => void,
 ): void {
   let renewAtMs = wallClock() + (first.notAfterMs - wallClock()) * renewAt;
   let timer: NodeJS.Timeout;

@@ -7,6 +7,7 @@
 import type { Clock } from "../../model/clock.ts";
 import type { ResourceKind } from "../../model/resources.ts";
 import type { Snapshot } from "../snapshot.ts";
+import { traced } from "../tracing.ts";
 import { countAcks, type ResourceAcks } from "./acks.ts";
 import { type ResourceKey, resourceKey } from "./resource-key.ts";
 import { type Answer, Subscriber, type Subscription, type Write } from "./subscriber.ts";
@@ -182,8 +183,11 @@ export class PushHub {
         touched.add(subscriber);
       }
     }
+    const sizes = { "tulle.resources": this.#changed.size, "tulle.subscribers": touched.size };
     this.#changed.clear();
-    for (const subscriber of touched) subscriber.flush();
+    traced("push", sizes, () => {
+      for (const subscriber of touched) subscriber.flush();
+    });
     this.#window = "open";
     const { after = afterTimeout } = this.#options;
     after(windowMs, () => this.#push());

@@ -73,7 +73,7 @@ export class TestAuthority implements AsyncDisposable {
     const credentials = new RotatingServerCredentials("anonymous", certificate);
     const stop = new AbortController();
     const rotate = (next: ServerCertificate) => credentials.rotate(next);
-    keepOwnCertificateFresh(this.authority, trustDomain, Date.now, certificate, rotate, stop.signal);
+    keepOwnCertificateFresh(this.authority, trustDomain, Date.now, certificate, stop.signal, rotate);
     this.#port = await bindServer(server, "127.0.0.1", options.port ?? this.#port, credentials);
     this.#close = () => {
       stop.abort();

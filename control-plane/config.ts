@@ -1,0 +1,104 @@
+/** What the control plane is told on its command line. A wrong value ends it with a line that names it. */
+
+import { isIP } from "node:net";
+import { parseArgs } from "node:util";
+import { formatDuration, parseDuration } from "../model/duration.ts";
+import { err, ok, type Result } from "../model/result.ts";
+import { isTrustDomain } from "../model/spiffe.ts";
+
+export interface ControlPlaneConfig {
+  /** Where the YAML is, in their order of precedence. */
+  readonly folders: readonly string[];
+  /** Holds the root, the trust bundle and the tokens. */
+  readonly stateFolder: string;
+  readonly listenAddress: string;
+  readonly trustDomain: string;
+  readonly clusterDomain: string;
+  /** 0: any free one. */
+  readonly ports: { readonly discovery: number; readonly identity: number; readonly admin: number };
+  readonly leafLifetimeMs: number;
+  readonly checkCallerAddress: boolean;
+}
+
+export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --state DIR [options]
+
+  --folder DIR              Kubernetes YAML to read and watch; may be given several times
+  --state DIR               where the root certificate, the trust bundle and tokens/ are
+  --listen-address IP       default 127.0.0.1
+  --trust-domain NAME       default cluster.local
+  --cluster-domain NAME     default cluster.local
+  --discovery-port PORT     default 15010
+  --identity-port PORT      default 15012
+  --admin-port PORT         default 15014
+  --leaf-lifetime DURATION  of workloads' certificates; default 24h
+  --check-caller-address    refuse a token whose pod is known under another address than the caller's
+`;
+
+const shortestLifetimeMs = 1_000;
+
+/** The error is one line. */
+export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, string> {
+  const given = readArgs(args);
+  if (!given.ok) return given;
+  const values = given.value;
+  const folders = values.folder ?? [];
+  if (folders.length === 0) return err("--folder must be given");
+  if (values.state === undefined) return err("--state must be given");
+  const listenAddress = values["listen-address"];
+  if (isIP(listenAddress) === 0) return err(`--listen-address must be an IP address, got ${listenAddress}`);
+  const trustDomain = values["trust-domain"];
+  if (!isTrustDomain(trustDomain)) return err(`--trust-domain must be like cluster.local, got ${trustDomain}`);
+  const lifetime = parseDuration(values["leaf-lifetime"]);
+  if (!lifetime.ok) return err(`--leaf-lifetime ${lifetime.error}`);
+  if (lifetime.value < shortestLifetimeMs)
+    return err(
+      `--leaf-lifetime must be at least ${formatDuration(shortestLifetimeMs)}, got ${values["leaf-lifetime"]}`,
+    );
+  const discovery = readPort("--discovery-port", values["discovery-port"]);
+  const identity = readPort("--identity-port", values["identity-port"]);
+  const admin = readPort("--admin-port", values["admin-port"]);
+  if (!discovery.ok) return discovery;
+  if (!identity.ok) return identity;
+  if (!admin.ok) return admin;
+  return ok({
+    folders,
+    stateFolder: values.state,
+    listenAddress,
+    trustDomain,
+    clusterDomain: values["cluster-domain"],
+    ports: { discovery: discovery.value, identity: identity.value, admin: admin.value },
+    leafLifetimeMs: lifetime.value,
+    checkCallerAddress: values["check-caller-address"],
+  });
+}
+
+function parse(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    options: {
+      folder: { type: "string", multiple: true },
+      state: { type: "string" },
+      "listen-address": { type: "string", default: "127.0.0.1" },
+      "trust-domain": { type: "string", default: "cluster.local" },
+      "cluster-domain": { type: "string", default: "cluster.local" },
+      "discovery-port": { type: "string", default: "15010" },
+      "identity-port": { type: "string", default: "15012" },
+      "admin-port": { type: "string", default: "15014" },
+      "leaf-lifetime": { type: "string", default: "24h" },
+      "check-caller-address": { type: "boolean", default: false },
+    },
+  }).values;
+}
+
+function readArgs(args: readonly string[]): Result<ReturnType<typeof parse>, string> {
+  try {
+    return ok(parse(args));
+  } catch (error) {
+    return err(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readPort(option: string, text: string): Result<number, string> {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  return port <= 65_535 ? ok(port) : err(`${option} must be a port from 0 to 65535, got ${text}`);
+}

@@ -1,0 +1,162 @@
+/**
+ * The whole control plane in one process, in the order in which a policy meets its parts:
+ *
+ *   source ─▶ index ─▶ compile ─▶ snapshot ─▶ push          (pipeline.ts, push/)
+ *   CSR + token ─▶ identity                                 (identity/)
+ *   status, metrics ◀─ all of them                          (admin.ts)
+ *
+ * What is opened here is closed here.
+ */
+
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Clock } from "../model/clock.ts";
+import { Identity } from "../proto/load.ts";
+import { writeDurably } from "../system/durable-file.ts";
+import type { Log } from "../system/log.ts";
+import { openAdmin } from "./admin.ts";
+import type { ControlPlaneConfig } from "./config.ts";
+import { bindServer, closeServer, createGrpcServer } from "./grpc-server.ts";
+import { CertificateAuthority } from "./identity/authority.ts";
+import { identityService } from "./identity/identity-service.ts";
+import { issueOwnCertificate, keepOwnCertificateFresh } from "./identity/own-certificate.ts";
+import { openRoot, type Root } from "./identity/root.ts";
+import { RotatingServerCredentials } from "./identity/server-credentials.ts";
+import { FolderTokens } from "./identity/tokens.ts";
+import { ControlPlaneMetrics } from "./metrics.ts";
+import { Pipeline } from "./pipeline.ts";
+import { DiscoveryService, pushDefinition } from "./push/discovery-service.ts";
+import { PushHub } from "./push/push-hub.ts";
+import { watchFolders } from "./source/folder.ts";
+import type { SourceChange } from "./source/source.ts";
+import { StatusPage } from "./status-page.ts";
+import { traced } from "./tracing.ts";
+
+export interface ControlPlane {
+  readonly ports: { readonly discovery: number; readonly identity: number; readonly admin: number };
+  /** Ends streams gradually, then everything else. */
+  stop(): Promise<void>;
+}
+
+/** Sidecars are sent away one by one, this far apart, but all within `longestDrainMs`. */
+const drainPauseMs = 10;
+const longestDrainMs = 1_500;
+const closeGraceMs = 500;
+const tokensFolder = "tokens";
+const publicFile = 0o644;
+const maxRequestBytes = 64 * 1024;
+/** 10,000 subscriptions with long names. */
+const maxSubscribeBytes = 8 * 1024 * 1024;
+
+/** Resolves once it serves. Rejects in one plain line where it can't: a folder, a file or a port. */
+export async function startControlPlane(config: ControlPlaneConfig, clock: Clock, log: Log): Promise<ControlPlane> {
+  const stopping = new AbortController();
+  const metrics = new ControlPlaneMetrics();
+  const root = await openState(config);
+  const pipeline = new Pipeline({ ...config, onCompile: metrics.countCompiled });
+  const hub = new PushHub({ snapshot: pipeline.snapshot, clock, events: metrics.push });
+  const status = new StatusPage(pipeline, hub, log);
+  const apply = (change: SourceChange): void => {
+    const startMs = clock.now();
+    traced("compile", { "tulle.objects": change.applied.length + change.removed.length }, () => pipeline.apply(change));
+    metrics.observeCompile((clock.now() - startMs) / 1000);
+    status.logSoon();
+  };
+  metrics.watch({
+    subscribers: () => hub.subscriberCount,
+    problems: () => status.countProblems(),
+    rootExpiryMs: Date.parse(root.certificate.validTo),
+  });
+  try {
+    await watchFolders({ folders: config.folders, onChange: apply, signal: stopping.signal });
+    const grpc = await serveGrpc({ config, root, hub, metrics, log, signal: stopping.signal });
+    const admin = await openAdmin({
+      host: config.listenAddress,
+      port: config.ports.admin,
+      registry: metrics.registry,
+      ready: () => !stopping.signal.aborted,
+      status: () => status.read(),
+    }).catch((error: unknown) => grpc.close().then(() => Promise.reject(error)));
+    const ports = { ...grpc.ports, admin: admin.port };
+    log("info", "control plane ready", { host: config.listenAddress, ...ports });
+    return {
+      ports,
+      async stop() {
+        log("info", "control plane stopping", { sidecars: hub.subscriberCount });
+        stopping.abort();
+        await grpc.drain();
+        await grpc.close();
+        hub.close();
+        await admin.close();
+      },
+    };
+  } catch (error) {
+    stopping.abort();
+    hub.close();
+    throw error;
+  }
+}
+
+/** The state folder: the root, `tokens/` for whoever gives out tokens, and the trust bundle for sidecars to read. */
+async function openState({ stateFolder, trustDomain }: ControlPlaneConfig): Promise<Root> {
+  const root = await openRoot(join(stateFolder, "ca"), trustDomain, Date.now());
+  await mkdir(join(stateFolder, tokensFolder), { recursive: true, mode: 0o700 });
+  await writeDurably(join(stateFolder, "trust-bundle.pem"), root.certificate.toString(), publicFile);
+  return root;
+}
+
+interface GrpcParts {
+  readonly config: ControlPlaneConfig;
+  readonly root: Root;
+  readonly hub: PushHub;
+  readonly metrics: ControlPlaneMetrics;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+interface GrpcPorts {
+  readonly ports: { readonly discovery: number; readonly identity: number };
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The two gRPC ports, under one certificate of the control plane's own that is renewed until `signal`. */
+async function serveGrpc({ config, root, hub, metrics, log, signal }: GrpcParts): Promise<GrpcPorts> {
+  const { trustDomain, listenAddress: host, leafLifetimeMs, checkCallerAddress } = config;
+  const wallClock = Date.now;
+  const authority = new CertificateAuthority(root, { leafLifetimeMs, wallClock });
+  const own = issueOwnCertificate(authority, trustDomain);
+  const discoveryTls = new RotatingServerCredentials("certificate-required", own);
+  const identityTls = new RotatingServerCredentials("anonymous", own);
+  keepOwnCertificateFresh(authority, trustDomain, wallClock, own, signal, (next) => {
+    discoveryTls.rotate(next);
+    identityTls.rotate(next);
+  });
+
+  const onRefused = metrics.countRefusedStream;
+  const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused });
+  const discoveryServer = createGrpcServer({ maxReceivedBytes: maxSubscribeBytes, maxStreamsPerConnection: 4 });
+  discoveryServer.addService(pushDefinition, discovery.handlers);
+
+  const tokens = new FolderTokens(join(config.stateFolder, tokensFolder), wallClock);
+  const count = metrics.countCertificate;
+  const identityServer = createGrpcServer({ maxReceivedBytes: maxRequestBytes, maxStreamsPerConnection: 100 });
+  const issuing = { authority, tokens, trustDomain, checkCallerAddress, wallClock, log, count };
+  identityServer.addService(Identity.service, identityService(issuing));
+
+  const close = async (): Promise<void> => {
+    await Promise.all([closeServer(discoveryServer, closeGraceMs), closeServer(identityServer, closeGraceMs)]);
+  };
+  try {
+    const ports = {
+      discovery: await bindServer(discoveryServer, host, config.ports.discovery, discoveryTls),
+      identity: await bindServer(identityServer, host, config.ports.identity, identityTls),
+    };
+    const drainMs = (): number => Math.min(hub.subscriberCount * drainPauseMs, longestDrainMs);
+    return { ports, close, drain: () => discovery.drain(drainMs(), (ms) => wait(ms)) };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * The control plane's process. It ends with 0 on SIGTERM or SIGINT, after sidecars were sent away, and with 2 where its
+ * arguments or its machine do not let it run: one plain line on standard error says why.
+ */
+
+import { jsonLog, reasonOf } from "../system/log.ts";
+import { readConfig, usage } from "./config.ts";
+import { startControlPlane } from "./control-plane.ts";
+import { startTracing } from "./tracing.ts";
+
+const environmentExitCode = 2;
+
+function refuse(reason: string): never {
+  process.stderr.write(`tulle-control-plane: ${reason}\n`);
+  process.exit(environmentExitCode);
+}
+
+const args = process.argv.slice(2);
+if (args.includes("--help")) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+const config = readConfig(args);
+if (!config.ok) refuse(config.error);
+
+const log = jsonLog("control-plane", "info", (line) => process.stderr.write(line));
+const stopped = new Promise<void>((resolve) => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+});
+try {
+  const stopTracing = await startTracing(process.env);
+  const controlPlane = await startControlPlane(config.value, { now: () => performance.now() }, log);
+  await stopped;
+  await controlPlane.stop();
+  await stopTracing();
+  process.exit(0);
+} catch (error) {
+  refuse(reasonOf(error));
+}

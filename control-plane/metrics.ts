@@ -1,0 +1,127 @@
+/** What the control plane counts, as Prometheus reads it on `/metrics`. */
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { ResourceKind } from "../model/resources.ts";
+import type { IssueFault } from "./identity/identity-service.ts";
+import type { PushEvents } from "./push/push-hub.ts";
+
+const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Asked at each scrape. */
+export interface MetricSources {
+  readonly subscribers: () => number;
+  readonly problems: () => { readonly error: number; readonly warning: number };
+  readonly rootExpiryMs: number;
+}
+
+export class ControlPlaneMetrics {
+  readonly registry = new Registry();
+  readonly push: PushEvents;
+  readonly #compileSeconds: Histogram;
+  readonly #compiledUnits: Counter<"kind">;
+  readonly #issued: Counter;
+  readonly #refusedRequests: Counter<"reason">;
+  readonly #refusedStreams: Counter;
+
+  constructor() {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.#compileSeconds = new Histogram({
+      name: "tulle_compile_seconds",
+      help: "Time from a change of the source to the snapshot that has it.",
+      buckets: secondsBuckets,
+      registers,
+    });
+    this.#compiledUnits = new Counter({
+      name: "tulle_compiled_units_total",
+      help: "Units compiled: all Destinations or Endpoints of a Service, or an Inbound.",
+      labelNames: ["kind"],
+      registers,
+    });
+    this.#issued = new Counter({
+      name: "tulle_certificates_issued_total",
+      help: "Certificates issued to workloads.",
+      registers,
+    });
+    this.#refusedRequests = new Counter({
+      name: "tulle_certificates_refused_total",
+      help: "Requests for a certificate that were refused, by reason.",
+      labelNames: ["reason"],
+      registers,
+    });
+    this.#refusedStreams = new Counter({
+      name: "tulle_streams_refused_total",
+      help: "Discovery streams refused because of their client certificate.",
+      registers,
+    });
+    this.push = pushMetrics(this.registry);
+  }
+
+  readonly countCompiled = (kind: ResourceKind): void => this.#compiledUnits.inc({ kind });
+  readonly countRefusedStream = (): void => this.#refusedStreams.inc();
+  readonly observeCompile = (seconds: number): void => this.#compileSeconds.observe(seconds);
+
+  readonly countCertificate = (outcome: "issued" | IssueFault): void => {
+    if (outcome === "issued") this.#issued.inc();
+    else this.#refusedRequests.inc({ reason: outcome });
+  };
+
+  /** Once, when there is something to ask. */
+  watch(sources: MetricSources): void {
+    const registers = [this.registry];
+    new Gauge({
+      name: "tulle_subscribers",
+      help: "Sidecars with a Discovery stream to this control plane.",
+      registers,
+      collect() {
+        this.set(sources.subscribers());
+      },
+    });
+    new Gauge({
+      name: "tulle_problems",
+      help: "What is wrong with the source and its policies, by severity.",
+      labelNames: ["severity"],
+      registers,
+      collect() {
+        const { error, warning } = sources.problems();
+        this.set({ severity: "error" }, error);
+        this.set({ severity: "warning" }, warning);
+      },
+    });
+    new Gauge({
+      name: "tulle_root_expiry_timestamp_seconds",
+      help: "The end of the validity of the mesh's root certificate, as Unix time.",
+      registers,
+    }).set(sources.rootExpiryMs / 1000);
+  }
+}
+
+function pushMetrics(registry: Registry): PushEvents {
+  const registers = [registry];
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+  const encoded = counter("tulle_push_encoded_total", "Resources encoded, each once for all of its subscribers.");
+  const writes = counter("tulle_pushes_total", "Updates written to a subscriber.");
+  const bytes = counter("tulle_push_bytes_total", "Bytes of updates written to subscribers.");
+  const acks = counter("tulle_push_acks_total", "Resources that a subscriber has put in force.");
+  const nacks = counter("tulle_push_nacks_total", "Resources that a subscriber could not apply.");
+  const refused = counter("tulle_subscriptions_refused_total", "Subscriptions to another workload's Inbound.");
+  const seconds = new Histogram({
+    name: "tulle_push_seconds",
+    help: "Time from a change of the snapshot to a subscriber's ack.",
+    buckets: secondsBuckets,
+    registers,
+  });
+  return {
+    encoded: () => encoded.inc(),
+    written: (length) => {
+      writes.inc();
+      bytes.inc(length);
+    },
+    acked: (elapsed) => {
+      acks.inc();
+      seconds.observe(elapsed);
+    },
+    nacked: () => nacks.inc(),
+    refused: () => refused.inc(),
+  };
+}

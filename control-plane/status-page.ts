@@ -1,0 +1,67 @@
+/** What there is to see of the mesh, and to put right in it, gathered from the parts as plain data. */
+
+import type { Log } from "../system/log.ts";
+import { allProblems, type Pipeline } from "./pipeline.ts";
+import type { PushHub } from "./push/push-hub.ts";
+import { formatProblem, type Problem } from "./source/problem.ts";
+import type { PolicyStatus } from "./status/policy-status.ts";
+
+/** Problems are gathered from all objects: not after each change of a burst. */
+const settleMs = 200;
+
+export class StatusPage {
+  readonly #pipeline: Pipeline;
+  readonly #hub: PushHub;
+  readonly #log: Log;
+  #logged: ReadonlySet<string> = new Set();
+  #soon = false;
+
+  constructor(pipeline: Pipeline, hub: PushHub, log: Log) {
+    this.#pipeline = pipeline;
+    this.#hub = hub;
+    this.#log = log;
+  }
+
+  /** For `/status`. */
+  read(): unknown {
+    const policies = this.#policies();
+    return {
+      problems: allProblems(this.#pipeline.index, policies).map(formatProblem),
+      policies,
+      sidecars: this.#hub.peers(),
+      resources: this.#hub.acks(),
+    };
+  }
+
+  countProblems(): { error: number; warning: number } {
+    const counts = { error: 0, warning: 0 };
+    for (const { severity } of this.#problems()) counts[severity]++;
+    return counts;
+  }
+
+  /** Something has changed: problems that appeared or went are logged soon, once each. */
+  logSoon(): void {
+    if (this.#soon) return;
+    this.#soon = true;
+    setTimeout(() => {
+      this.#soon = false;
+      this.#logProblems();
+    }, settleMs).unref();
+  }
+
+  #logProblems(): void {
+    const lines = new Map(this.#problems().map((problem) => [formatProblem(problem), problem]));
+    for (const [problem, { severity }] of lines)
+      if (!this.#logged.has(problem)) this.#log(severity === "error" ? "error" : "warn", "problem found", { problem });
+    for (const problem of this.#logged) if (!lines.has(problem)) this.#log("info", "problem solved", { problem });
+    this.#logged = new Set(lines.keys());
+  }
+
+  #problems(): readonly Problem[] {
+    return allProblems(this.#pipeline.index, this.#policies());
+  }
+
+  #policies(): readonly PolicyStatus[] {
+    return this.#pipeline.policyStatuses(({ kind, name }) => this.#hub.acksOf(kind, name));
+  }
+}

@@ -1,0 +1,71 @@
+import { expect, it } from "vitest";
+import { readConfig, usage } from "../../control-plane/config.ts";
+
+const needed = ["--folder", "yaml", "--state", "state"];
+
+it("has a default for all but the folders", () => {
+  expect(readConfig(needed)).toEqual({
+    ok: true,
+    value: {
+      folders: ["yaml"],
+      stateFolder: "state",
+      listenAddress: "127.0.0.1",
+      trustDomain: "cluster.local",
+      clusterDomain: "cluster.local",
+      ports: { discovery: 15_010, identity: 15_012, admin: 15_014 },
+      leafLifetimeMs: 24 * 3_600_000,
+      checkCallerAddress: false,
+    },
+  });
+});
+
+it("takes what is given", () => {
+  const args = [
+    "--folder",
+    "a",
+    "--folder",
+    "b",
+    "--state",
+    "s",
+    "--listen-address",
+    "fd00::1",
+    "--leaf-lifetime",
+    "90s",
+  ];
+  const ports = ["--discovery-port", "1", "--identity-port", "0", "--admin-port", "65535"];
+  expect(readConfig([...args, ...ports, "--check-caller-address", "--trust-domain", "mesh.example"])).toMatchObject({
+    ok: true,
+    value: {
+      folders: ["a", "b"],
+      listenAddress: "fd00::1",
+      leafLifetimeMs: 90_000,
+      ports: { discovery: 1, identity: 0, admin: 65_535 },
+      checkCallerAddress: true,
+      trustDomain: "mesh.example",
+    },
+  });
+});
+
+it.each([
+  [["--state", "s"], /^--folder must be given$/],
+  [["--folder", "f"], /^--state must be given$/],
+  [[...needed, "--colour", "red"], /'--colour'/],
+  [[...needed, "stray"], /stray/],
+  [[...needed, "--admin-port", "99999"], /^--admin-port must be a port from 0 to 65535, got 99999$/],
+  [[...needed, "--discovery-port", "-1"], /--discovery-port/],
+  [[...needed, "--identity-port", ""], /^--identity-port must be a port/],
+  [[...needed, "--listen-address", "here"], /^--listen-address must be an IP address, got here$/],
+  [[...needed, "--leaf-lifetime", "10 parsecs"], /^--leaf-lifetime .*10 parsecs/],
+  [[...needed, "--leaf-lifetime", "10ms"], /^--leaf-lifetime must be at least 1s, got 10ms$/],
+  [[...needed, "--trust-domain", "A/B"], /^--trust-domain must be like cluster.local, got A\/B$/],
+])("refuses %j", (args, reason) => {
+  const read = readConfig(args);
+  expect(read.ok ? "" : read.error).toMatch(reason);
+});
+
+it("explains every option", () => {
+  for (const option of ["folder", "state", "listen-address", "trust-domain", "cluster-domain", "leaf-lifetime"])
+    expect(usage).toContain(`--${option}`);
+  for (const port of ["discovery", "identity", "admin"]) expect(usage).toContain(`--${port}-port`);
+  expect(usage).toContain("--check-caller-address");
+});
