@@ -18,7 +18,12 @@ import { FailureWindow } from "./failure-window.ts";
 import type { CircuitBreakerPolicy } from "./policy.ts";
 
 export type BreakerState =
-  | { readonly kind: "closed"; readonly window: FailureWindow }
+  | {
+      readonly kind: "closed";
+      readonly window: FailureWindow;
+      /** One for all who are admitted: admission allocates nothing then. */
+      readonly permit: Permit;
+    }
   | { readonly kind: "open"; readonly untilMs: number; readonly trips: number }
   | {
       readonly kind: "half-open";
@@ -39,6 +44,7 @@ export interface Permit {
 }
 
 type ClosedState = Extract<BreakerState, { kind: "closed" }>;
+type HalfOpenState = Extract<BreakerState, { kind: "half-open" }>;
 
 export class CircuitBreaker {
   readonly #policy: CircuitBreakerPolicy;
@@ -46,8 +52,6 @@ export class CircuitBreaker {
   readonly #onTransition: ((from: BreakerState["kind"], to: BreakerState["kind"]) => void) | undefined;
   readonly #mayOpen: () => boolean;
   #state: BreakerState;
-  /** One for all that a closed state admits: admission allocates nothing then. */
-  #closedPermit: Permit;
 
   /** `mayOpen` is asked before it leaves `closed`, for a limit on how many may be out at once (see `mayOpen`). */
   constructor(
@@ -60,9 +64,7 @@ export class CircuitBreaker {
     this.#clock = clock;
     this.#onTransition = onTransition;
     this.#mayOpen = mayOpen;
-    const closed: ClosedState = { kind: "closed", window: new FailureWindow(policy) };
-    this.#state = closed;
-    this.#closedPermit = new ClosedPermit(this, closed);
+    this.#state = this.#closed();
   }
 
   get state(): BreakerState {
@@ -79,7 +81,7 @@ export class CircuitBreaker {
     const state = this.#state;
     switch (state.kind) {
       case "closed":
-        return this.#closedPermit;
+        return state.permit;
       case "open":
         return this.#clock.now() < state.untilMs ? undefined : this.#sendProbe(state.trips, 0);
       case "half-open":
@@ -87,33 +89,43 @@ export class CircuitBreaker {
     }
   }
 
-  /** Called by the permits of `admittedIn`; a result that comes after that state was left is dropped. */
-  settleClosed(admittedIn: BreakerState, succeeded: boolean): void {
-    if (this.#state !== admittedIn || this.#state.kind !== "closed") return;
-    if (succeeded) return this.#state.window.recordSuccess();
-    if (this.#state.window.recordFailure(this.#clock.now()) && this.#mayOpen()) this.#open(1);
-  }
-
-  settleProbe(probe: Permit, outcome: "succeeded" | "failed" | "abandoned"): void {
-    const state = this.#state;
-    if (state.kind !== "half-open" || state.probe !== probe) return;
-    switch (outcome) {
-      case "failed":
-        return this.#open(state.trips + 1);
-      case "abandoned":
-        return this.#enter({ ...state, probe: undefined });
-      case "succeeded":
-        if (state.successes + 1 < this.#policy.successThreshold) {
-          return this.#enter({ ...state, successes: state.successes + 1, probe: undefined });
-        }
-        return this.#close();
-    }
+  /** A result that comes after this state was left is dropped, also when it is closed again. */
+  #closed(): ClosedState {
+    const closed: ClosedState = {
+      kind: "closed",
+      window: new FailureWindow(this.#policy),
+      permit: {
+        succeed: () => {
+          if (this.#state === closed) closed.window.recordSuccess();
+        },
+        fail: () => {
+          if (this.#state !== closed) return;
+          if (closed.window.recordFailure(this.#clock.now()) && this.#mayOpen()) this.#open(1);
+        },
+        abandon: () => {},
+      },
+    };
+    return closed;
   }
 
   #sendProbe(trips: number, successes: number): Permit {
-    const probe = new ProbePermit(this);
+    const settle = (next: (state: HalfOpenState) => void) => () => {
+      const state = this.#state;
+      if (state.kind === "half-open" && state.probe === probe) next(state);
+    };
+    const probe: Permit = {
+      succeed: settle((state) => this.#countSuccess(state)),
+      fail: settle((state) => this.#open(state.trips + 1)),
+      abandon: settle((state) => this.#enter({ ...state, probe: undefined })),
+    };
     this.#enter({ kind: "half-open", trips, successes, probe });
     return probe;
+  }
+
+  #countSuccess(state: HalfOpenState): void {
+    const successes = state.successes + 1;
+    if (successes < this.#policy.successThreshold) return this.#enter({ ...state, successes, probe: undefined });
+    this.#enter(this.#closed());
   }
 
   #open(trips: number): void {
@@ -122,56 +134,10 @@ export class CircuitBreaker {
     this.#enter({ kind: "open", untilMs: this.#clock.now() + durationMs, trips });
   }
 
-  #close(): void {
-    const closed: ClosedState = { kind: "closed", window: new FailureWindow(this.#policy) };
-    this.#closedPermit = new ClosedPermit(this, closed);
-    this.#enter(closed);
-  }
-
   #enter(next: BreakerState): void {
     const from = this.#state.kind;
     this.#state = next;
     if (from !== next.kind) this.#onTransition?.(from, next.kind);
-  }
-}
-
-class ClosedPermit implements Permit {
-  readonly #breaker: CircuitBreaker;
-  readonly #admittedIn: BreakerState;
-
-  constructor(breaker: CircuitBreaker, admittedIn: BreakerState) {
-    this.#breaker = breaker;
-    this.#admittedIn = admittedIn;
-  }
-
-  succeed(): void {
-    this.#breaker.settleClosed(this.#admittedIn, true);
-  }
-
-  fail(): void {
-    this.#breaker.settleClosed(this.#admittedIn, false);
-  }
-
-  abandon(): void {}
-}
-
-class ProbePermit implements Permit {
-  readonly #breaker: CircuitBreaker;
-
-  constructor(breaker: CircuitBreaker) {
-    this.#breaker = breaker;
-  }
-
-  succeed(): void {
-    this.#breaker.settleProbe(this, "succeeded");
-  }
-
-  fail(): void {
-    this.#breaker.settleProbe(this, "failed");
-  }
-
-  abandon(): void {
-    this.#breaker.settleProbe(this, "abandoned");
   }
 }
 

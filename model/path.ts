@@ -16,8 +16,12 @@ export interface NormalPath {
 /** Most paths: segments of plain characters, no dot or slash after a slash. */
 const plain = /^(?:\/(?:[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)?)+$/;
 
-/** Normalises the path of a request target (RFC 3986, section 6.2.2), without its query. */
+/**
+ * Normalises the path of a request target (RFC 3986, section 6.2.2), without its query. The targets that have no path are
+ * `/*` (`OPTIONS *`) and `/` (CONNECT), so that rules for everything hold for them too.
+ */
 export function normalizePath(raw: string): NormalPath {
+  if (raw === "" || raw === "*") return { path: `/${raw}`, ambiguous: false };
   if (plain.test(raw) && !raw.includes("//")) return { path: raw, ambiguous: false };
   const decoded = raw.replace(/%[0-9A-Fa-f]{2}/g, decodeUnreserved);
   const path = resolveSegments(decoded);

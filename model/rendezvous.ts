@@ -1,13 +1,13 @@
 /**
  * Weighted rendezvous hashing: which of several names a key belongs to, with no table to keep in step. Adding or removing a
- * name, or changing its weight, moves only the keys that it gains or loses
- * (Mosharaf et al. call it highest random weight; the logarithm makes the shares follow the weights).
+ * name, or changing its weight, moves only the keys that it gains or loses. (Thaler and Ravishankar's highest random weight;
+ * the logarithm, which makes shares follow weights, is Schindelhauer and Schomaker's.)
  */
 
 /** The score of `name` for `key`; the highest among the names wins. Weight 0 never wins against a positive one. */
 export function rendezvousScore(key: string, name: string, weight = 1): number {
   if (weight <= 0) return Number.NEGATIVE_INFINITY;
-  // Between the two a separator that is in neither a name nor a header.
+  // The change in between keeps ("ab", "c") and ("a", "bc") apart.
   const hash = mix(fnv1a(key, fnv1a(name) ^ 0x00ff));
   const uniform = (hash + 0.5) / 2 ** 32;
   return -weight / Math.log(uniform);

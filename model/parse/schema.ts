@@ -114,8 +114,12 @@ export class Schema<T> {
     return new Schema<T>({ ...this.openApi, description }, this.#read, this.#options);
   }
 
-  /** Makes something else of a value that was read without an error. `undefined` again means that it reported one. */
+  /**
+   * Makes something else of a value that was read without an error. `undefined` again means that it reported one.
+   * As with `check`, what an absent value means is said afterwards.
+   */
   map<U>(make: (value: T, at: Place) => U | undefined): Schema<U> {
+    this.#mustNotBeAbsent();
     return new Schema<U>(this.openApi, (value, at) => {
       const errorsBefore = at.errorCount;
       const read = this.read(value, at);
@@ -124,6 +128,7 @@ export class Schema<T> {
   }
 
   check(rule: Rule<T>): Schema<T> {
+    this.#mustNotBeAbsent();
     const validation = { rule: rule.cel, fieldPath: `.${rule.field}`, message: rule.says };
     const others = this.openApi["x-kubernetes-validations"];
     const validations = Array.isArray(others) ? [...(others as readonly Json[]), validation] : [validation];
@@ -134,6 +139,10 @@ export class Schema<T> {
       const problem = rule.find(read as T);
       return problem === undefined ? read : at.field(rule.field).fail(problem);
     });
+  }
+
+  #mustNotBeAbsent(): void {
+    if (!this.required) throw new Error("a schema is mapped and checked before `or` and `optional`");
   }
 
   /** Nothing for objects, whose fields tell their own, and for empty lists. */

@@ -35,8 +35,7 @@ it.each([
   ["/a//", "/a/"],
   ["/%61dmin", "/admin"],
   ["/%7Euser", "/~user"],
-  ["", "/"],
-  ["*", "/*"],
+  ["a/b", "/a/b"],
 ])("resolves %j to %j, and calls it ambiguous", (raw, path) => {
   expect(normalizePath(raw)).toEqual({ path, ambiguous: true });
 });
@@ -67,6 +66,11 @@ it.each([
   "/a\u00e9",
 ])("calls %j ambiguous", (raw) => {
   expect(normalizePath(raw).ambiguous).toBe(true);
+});
+
+it("has a form for the targets without a path", () => {
+  expect(normalizePath("*")).toEqual({ path: "/*", ambiguous: false });
+  expect(normalizePath("")).toEqual({ path: "/", ambiguous: false });
 });
 
 it("keeps an encoded slash within its segment", () => {
