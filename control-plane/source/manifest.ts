@@ -1,14 +1,15 @@
 /** Reads one manifest: the text of a YAML or JSON file that holds any number of Kubernetes objects. Pure. */
 
 import { type Document, LineCounter, parseAllDocuments, type YAMLParseError } from "yaml";
-import { isRecord, type KubeObject, type Origin, readObject } from "./kube-object.ts";
+import { recognizeKind } from "./known-kinds.ts";
+import { groupOf, isRecord, type KubeObject, type Origin, readObject } from "./kube-object.ts";
 import type { Problem } from "./problem.ts";
 import { YamlRefusal, YamlTree } from "./yaml-nodes.ts";
 
 export interface Manifest {
   readonly objects: readonly KubeObject[];
   readonly problems: readonly Problem[];
-  /** All of the text could be read; if not, objects may be missing that its author did not mean to delete. */
+  /** All of the text was understood; if not, objects may be missing that its author did not mean to delete. */
   readonly complete: boolean;
 }
 
@@ -76,6 +77,8 @@ class Reading implements Manifest {
     const object = readObject(value, origin);
     if (object.ok) {
       this.objects.push(object.value);
+      // The object that it was before a letter of its kind got lost must not count as deleted.
+      if (recognizeKind(groupOf(object.value.apiVersion), object.value.kind) === "misspelt") this.complete = false;
       return;
     }
     // Which object this was meant to be is not known, so nothing of this file may count as deleted.

@@ -123,6 +123,15 @@ it("keeps the objects of a file that is broken, and takes over its good document
   expect(await scan()).toEqual({ applied: ["a", "b"], removed: [], problems: [] });
 });
 
+it("keeps an object whose kind is misspelt from one edit to the next", async () => {
+  await write("a.yaml", service("a", "b"));
+  await scan();
+  await write("a.yaml", service("a", "b").replace("kind: Service", "kind: Servce"));
+  await scan();
+  clock.advance(10_000);
+  expect(await scan()).toBeUndefined();
+});
+
 it("keeps everything while the folder itself is gone, and says so", async () => {
   await write("a.yaml", service("a"));
   await scan();

@@ -1,7 +1,10 @@
 /**
- * The kinds of Kubernetes itself: a folder may hold them, and the mesh reads only some. A kind that is in none of these
- * groups is someone's own and passes with a warning; one that claims such a group and is not listed is a misspelling.
+ * The kinds of Kubernetes itself and of Tulle: a folder may hold them all, and the mesh reads only some. A kind that is in
+ * none of these groups is someone's own and passes with a warning; one that claims such a group and is not listed is a
+ * misspelling.
  */
+
+import { policyKinds } from "../../model/parse/policy.ts";
 
 const kindsByGroup: Readonly<Record<string, string>> = {
   "": `Binding ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate
@@ -24,6 +27,7 @@ const kindsByGroup: Readonly<Record<string, string>> = {
   "node.k8s.io": "RuntimeClass",
   "rbac.authorization.k8s.io": "ClusterRole ClusterRoleBinding Role RoleBinding",
   "scheduling.k8s.io": "PriorityClass",
+  "tulle.dev": policyKinds.join(" "),
   "storage.k8s.io": "CSIDriver CSINode CSIStorageCapacity StorageClass VolumeAttachment VolumeAttributesClass",
 };
 
@@ -31,14 +35,14 @@ const knownKinds: ReadonlyMap<string, readonly string[]> = new Map(
   Object.entries(kindsByGroup).map(([group, kinds]) => [group, kinds.split(/\s+/)]),
 );
 
-/** `listed`: a kind of Kubernetes; `misspelt`: its group is one of Kubernetes, the kind is not in it; `foreign`: neither. */
+/** `listed`: a known kind; `misspelt`: the group is known, the kind is not in it; `foreign`: neither. */
 export function recognizeKind(group: string, kind: string): "listed" | "misspelt" | "foreign" {
   const kinds = knownKinds.get(group);
   if (kinds === undefined) return "foreign";
   return kinds.includes(kind) ? "listed" : "misspelt";
 }
 
-/** All kinds of a group of Kubernetes, for messages. */
+/** All kinds of a known group, for messages. */
 export function kindsOf(group: string): readonly string[] {
   return knownKinds.get(group) ?? [];
 }
