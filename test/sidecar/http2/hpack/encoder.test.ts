@@ -1,0 +1,86 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Field } from "../../../../sidecar/http2/field.ts";
+import { HpackDecoder } from "../../../../sidecar/http2/hpack/decoder.ts";
+import { HpackEncoder } from "../../../../sidecar/http2/hpack/encoder.ts";
+
+function encode(encoder: HpackEncoder, flat: readonly string[]): Buffer {
+  const buffer = Buffer.alloc(encoder.bound(flat));
+  return buffer.subarray(0, encoder.encode(buffer, 0, flat));
+}
+
+function decode(decoder: HpackDecoder, block: Buffer): string[] {
+  const fields: Field[] = [];
+  expect(decoder.decode(block, fields, Number.POSITIVE_INFINITY)).toBe("ok");
+  return fields.flatMap(({ name, value }) => [name, value]);
+}
+
+const text = fc.string({ unit: fc.constantFrom(..."abcdefgh-"), maxLength: 12 });
+const octet = fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code));
+const value = fc.oneof(text, fc.string({ unit: octet }));
+const name = fc.oneof(
+  fc.constantFrom(":method", ":path", "cookie", "authorization", "date", "x-a", "x-b", "accept"),
+  text,
+);
+const section = fc.array(fc.tuple(name, value), { maxLength: 20 }).map((pairs) => pairs.flat());
+
+it("is undone by the decoder, section after section, whatever the table's size", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(section, fc.constantFrom(0, 64, 100, 1000, 4096)), { maxLength: 30 }),
+      fc.constantFrom(0, 100, 4096),
+      (steps, maxBytes) => {
+        const encoder = new HpackEncoder(maxBytes);
+        const decoder = new HpackDecoder(4096);
+        for (const [flat, peerLimit] of steps) {
+          encoder.setPeerLimit(peerLimit);
+          decoder.setLimit(peerLimit);
+          expect(decode(decoder, encode(encoder, flat))).toEqual(flat);
+          if (flat.length > 0) expect(decoder.tableBytes).toBe(encoder.tableBytes);
+          expect(encoder.tableBytes).toBeLessThanOrEqual(Math.min(maxBytes, peerLimit));
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+describe("what enters the dynamic table", () => {
+  it("is a field that comes again: one octet from the third time on", () => {
+    const encoder = new HpackEncoder(4096);
+    const sizes = [1, 2, 3, 4].map(() => encode(encoder, ["x-tenant", "blue"]).length);
+    expect(sizes).toEqual([15, 15, 1, 1]);
+  });
+
+  it("is no field of the static table: one octet from the first time on", () => {
+    expect(encode(new HpackEncoder(4096), [":method", "GET", "accept-encoding", "gzip, deflate"])).toHaveLength(2);
+  });
+
+  it("is nothing that was seen once", () => {
+    const encoder = new HpackEncoder(4096);
+    for (let i = 0; i < 1000; i++) encode(encoder, ["traceparent", `00-${i}-01`]);
+    expect(encoder.tableBytes).toBe(0);
+  });
+
+  it.each(["authorization", "proxy-authorization", "set-cookie", "cookie"])(
+    "is no %s, and it is marked",
+    (credential) => {
+      const encoder = new HpackEncoder(4096);
+      for (let i = 0; i < 3; i++) expect((encode(encoder, [credential, "secret"])[0] as number) & 0xf0).toBe(0x10);
+      expect(encoder.tableBytes).toBe(0);
+    },
+  );
+
+  it("is a long cookie, which can't be guessed", () => {
+    const encoder = new HpackEncoder(4096);
+    for (let i = 0; i < 2; i++) encode(encoder, ["cookie", "session=0123456789abcdef"]);
+    expect(encoder.tableBytes).toBeGreaterThan(0);
+  });
+});
+
+it("announces the smallest limit and the last when the peer changed it twice", () => {
+  const encoder = new HpackEncoder(4096);
+  encoder.setPeerLimit(10);
+  encoder.setPeerLimit(100);
+  expect(encode(encoder, [":method", "GET"]).toString("hex")).toBe("2a3f4582");
+});
