@@ -94,8 +94,12 @@ export class ClientStream extends Http2Stream implements RequestSink {
     return this.#response.writeResponse(chunk);
   }
 
+  override receiveEnd(trailers: HeaderFields | undefined): void {
+    if (this.#answer === "awaited") this.refuse("an end before the head");
+    else super.receiveEnd(trailers);
+  }
+
   protected deliverEnd(trailers: HeaderFields | undefined): void {
-    if (this.#answer === "awaited") return this.refuse("an end before the head");
     this.#answer = "complete";
     this.#response.endResponse(trailers);
   }

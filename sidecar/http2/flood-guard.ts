@@ -28,9 +28,10 @@ export class TokenBucket {
 
   /** False: the bucket is empty. */
   take(): boolean {
-    if (this.#tokens < 1) this.#fill();
+    this.#fill();
+    if (this.#tokens < 1) return false;
     this.#tokens--;
-    return this.#tokens >= 0;
+    return true;
   }
 
   #fill(): void {

@@ -98,6 +98,7 @@ export class RawPeer {
     });
     socket.setNoDelay(true);
     socket.on("error", () => {});
+    socket.on("end", () => socket.end());
     socket.on("data", (chunk) => {
       this.#received = Buffer.concat([this.#received, chunk]);
       this.#cut();

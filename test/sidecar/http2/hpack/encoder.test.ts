@@ -15,14 +15,14 @@ function decode(decoder: HpackDecoder, block: Buffer): string[] {
   return fields.flatMap(({ name, value }) => [name, value]);
 }
 
-const text = fc.string({ unit: fc.constantFrom(..."abcdefgh-"), maxLength: 12 });
+const text = fc.string({ unit: fc.constantFrom("a", "b", "c", "d", "-"), maxLength: 12 });
 const octet = fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code));
 const value = fc.oneof(text, fc.string({ unit: octet }));
 const name = fc.oneof(
   fc.constantFrom(":method", ":path", "cookie", "authorization", "date", "x-a", "x-b", "accept"),
   text,
 );
-const section = fc.array(fc.tuple(name, value), { maxLength: 20 }).map((pairs) => pairs.flat());
+const section = fc.array(fc.tuple(name, value), { minLength: 1, maxLength: 20 }).map((pairs) => pairs.flat());
 
 it("is undone by the decoder, section after section, whatever the table's size", () => {
   fc.assert(
@@ -36,7 +36,7 @@ it("is undone by the decoder, section after section, whatever the table's size",
           encoder.setPeerLimit(peerLimit);
           decoder.setLimit(peerLimit);
           expect(decode(decoder, encode(encoder, flat))).toEqual(flat);
-          if (flat.length > 0) expect(decoder.tableBytes).toBe(encoder.tableBytes);
+          expect(decoder.tableBytes).toBe(encoder.tableBytes);
           expect(encoder.tableBytes).toBeLessThanOrEqual(Math.min(maxBytes, peerLimit));
         }
       },
