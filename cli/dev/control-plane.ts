@@ -5,7 +5,6 @@ import { UsageError } from "../usage-error.ts";
 import { controlPlanePorts } from "./addresses.ts";
 import type { Report } from "./mesh-event.ts";
 import { passes } from "./readiness.ts";
-import { readProblems } from "./status-problems.ts";
 import { type Exit, type ProcessOptions, SupervisedProcess } from "./supervised-process.ts";
 
 const pollMs = 250;
@@ -90,9 +89,15 @@ export class ControlPlane {
     try {
       const signal = AbortSignal.timeout(requestTimeoutMs);
       const response = await fetch(`http://${this.address}:${controlPlanePorts.admin}/status`, { signal });
-      return response.ok ? new Set(readProblems(await response.json())) : undefined;
+      return response.ok ? readProblems(await response.json()) : undefined;
     } catch {
       return undefined;
     }
   }
+}
+
+/** Its lines as they are: `policies.yaml:12 spec.maxAttemps: unknown field`. */
+function readProblems(status: unknown): ReadonlySet<string> {
+  const problems = typeof status === "object" && status !== null && "problems" in status ? status.problems : [];
+  return new Set(Array.isArray(problems) ? problems.map(String) : []);
 }

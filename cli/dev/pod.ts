@@ -114,6 +114,7 @@ export class Pod {
   restore(): void {
     this.#lost = false;
     this.#applicationSinceMs = undefined;
+    this.#becomeUnready("it starts anew");
     this.sidecar.start();
     this.#scheduleProbe(startingProbeMs);
   }
@@ -165,7 +166,8 @@ export class Pod {
     const { pod, podIP } = this.identity;
     const listeners = listenersOf(processesOfGroup(pid));
     const wrong = listeners.find((listener) => listener.port === port && listener.address !== podIP);
-    const elsewhere = wrong ?? (passed ? undefined : listeners[0]);
+    const right = listeners.some((listener) => listener.port === port && listener.address === podIP);
+    const elsewhere = wrong ?? (right ? undefined : listeners[0]);
     if (elsewhere === undefined) {
       this.#solvePlacement();
       return passed ? undefined : `port ${port} does not answer`;

@@ -20,7 +20,7 @@ export function formatEvent(event: MeshEvent, paint: Paint): readonly string[] {
     case "terminating":
       return [`${paint("dim", "stopping")} ${event.pod}`];
     case "problem":
-      return [`${paint("red", "error")}    ${event.text}`];
+      return [`${paint("red", "problem")}  ${event.text}`];
     case "solved":
       return [`${paint("green", "solved")}   ${event.text}`];
     default:

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { coloured, plain } from "../../cli/terminal.ts";
 import { parseExposition } from "../../deploy/demo/live/exposition.ts";
+import { ReadingWindow } from "../../deploy/demo/live/metrics-reader.ts";
 import { drawPicture } from "../../deploy/demo/live/picture.ts";
 import { drawLine, drawScreen } from "../../deploy/demo/live/screen.ts";
 
@@ -40,7 +41,7 @@ function picture(before: number, now: number, weight?: number) {
     atMs,
     samples: parseExposition(exposition(requests, weight)),
   });
-  return drawPicture(reading(0, before), reading(2_000, now), 1_000_090_000);
+  return drawPicture(reading(0, before), reading(2_000, now), 1_000_390_000);
 }
 
 function input(events: readonly string[] = [], problems: readonly string[] = []) {
@@ -102,8 +103,16 @@ describe("drawPicture", () => {
       count: 1,
       connected: 1,
       certificateAgeMs: 90_000,
-      certificateLeftMs: 86_310_000,
+      certificateLeftMs: 86_010_000,
     });
+  });
+
+  it("orders edges as a request meets them", () => {
+    const requests = (workload: string, service: string) =>
+      `tulle_requests_total{direction="outbound",service="shop/${service}",code="200",workload="${workload}"} 1\n`;
+    const text = requests("orders", "catalog") + requests("web", "orders") + requests("load", "web");
+    const { edges } = drawPicture({ atMs: 0, samples: [] }, { atMs: 1_000, samples: parseExposition(text) }, 0);
+    expect(edges.map(({ from, to }) => `${from} ${to}`)).toEqual(["load web", "web orders", "orders catalog"]);
   });
 
   it("leaves out what there is no figure for", () => {
@@ -150,4 +159,24 @@ it("says the same in one line where there is no terminal", () => {
     "61 s | orders->catalog 100.0/s 99.0 % ok p99 9.8 ms | " +
       "split catalog: catalog-v1 75 % of 90 %, catalog-v2 25 % of 10 % | breaker 127.70.1.6:8080 open",
   );
+});
+
+describe("ReadingWindow", () => {
+  const reading = (atMs: number, weight: number) => ({ atMs, samples: parseExposition(exposition(100, weight)) });
+
+  it("spans no more than its length", () => {
+    const window = new ReadingWindow(3_000);
+    for (const atMs of [0, 1_000, 2_000, 3_000, 4_000]) window.add(reading(atMs, 90));
+    expect(window.ends?.map(({ atMs }) => atMs)).toEqual([1_000, 4_000]);
+  });
+
+  it("begins anew when a weight changes, so that what is seen is what the new one does", () => {
+    const window = new ReadingWindow(3_000);
+    window.add(reading(0, 90));
+    window.add(reading(1_000, 90));
+    window.add(reading(1_500, 50));
+    expect(window.ends).toBeUndefined();
+    window.add(reading(2_000, 50));
+    expect(window.ends?.map(({ atMs }) => atMs)).toEqual([1_500, 2_000]);
+  });
 });

@@ -9,12 +9,14 @@ import type { Mesh } from "../../../cli/dev/mesh.ts";
 import { paintFor } from "../../../cli/terminal.ts";
 import type { DemoEvents } from "./demo-events.ts";
 import { ReadingWindow, readMetrics } from "./metrics-reader.ts";
-import { drawPicture } from "./picture.ts";
+import { drawPicture, type Reading } from "./picture.ts";
 import { drawLine, drawScreen } from "./screen.ts";
 
 const windowMs = 3_000;
 const screenEveryMs = 500;
 const linesEveryMs = 3_000;
+/** After a look that there is nothing to compare with. */
+const firstLookMs = 250;
 
 const screenOn = "\u001b[?1049h\u001b[?25l";
 const screenOff = "\u001b[?25h\u001b[?1049l";
@@ -61,10 +63,14 @@ async function loop(
       const picture = drawPicture(...ends, Date.now());
       const upMs = performance.now() - startedAtMs;
       const { lines, problems } = events;
-      const input = { picture, upMs, events: lines, problems: [...problems], windowMs, policyFile };
+      const input = { picture, upMs, events: lines, problems: [...problems], windowMs: seenForMs(ends), policyFile };
       const size = { columns: output.columns ?? 80, rows: output.rows ?? 24 };
       write(output.isTTY ? drawScreen(input, size, paintFor(output, process.env)) : [drawLine(input)]);
     }
-    await sleep(ends === undefined ? screenEveryMs : everyMs, undefined, { signal }).catch(() => undefined);
+    await sleep(ends === undefined ? firstLookMs : everyMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+function seenForMs([before, now]: readonly [Reading, Reading]): number {
+  return now.atMs - before.atMs;
 }

@@ -22,18 +22,25 @@ async function readPod(podIP: string): Promise<readonly Sample[]> {
   }
 }
 
-/** The readings of the last `windowMs`, oldest first. */
+/**
+ * The readings of the last `windowMs`, oldest first. When a split's weights change it begins anew: what is seen from then on
+ * is what the new weights do.
+ */
 export class ReadingWindow {
   readonly #windowMs: number;
   #readings: readonly Reading[] = [];
+  #weights = "";
 
   constructor(windowMs: number) {
     this.#windowMs = windowMs;
   }
 
   add(reading: Reading): void {
+    const weights = weightsOf(reading);
+    const changed = weights !== this.#weights;
+    this.#weights = weights;
     const inside = this.#readings.filter(({ atMs }) => atMs >= reading.atMs - this.#windowMs);
-    this.#readings = [...inside, reading];
+    this.#readings = changed ? [reading] : [...inside, reading];
   }
 
   /** The oldest and the newest. */
@@ -42,4 +49,9 @@ export class ReadingWindow {
     const now = this.#readings.at(-1);
     return before === undefined || now === undefined || before === now ? undefined : [before, now];
   }
+}
+
+function weightsOf({ samples }: Reading): string {
+  const weights = samples.filter(({ name }) => name === "tulle_split_weight");
+  return JSON.stringify(weights.map(({ labels, value }) => [...labels.values(), value].join(" ")).sort());
 }

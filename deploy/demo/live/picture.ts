@@ -56,11 +56,14 @@ export interface TrippedBreaker {
 export interface Sidecars {
   readonly count: number;
   readonly connected: number;
-  /** Of the oldest certificate in use. */
+  /** Of the oldest certificate in use, since it was issued. */
   readonly certificateAgeMs?: number;
   /** Of the one that ends first. */
   readonly certificateLeftMs?: number;
 }
+
+/** Certificates are valid from this long before they are issued, for peers whose clocks are behind. */
+const backdatedMs = 5 * 60_000;
 
 export function drawPicture(before: Reading, now: Reading, unixMs: number): Picture {
   const seconds = Math.max(now.atMs - before.atMs, 1) / 1_000;
@@ -104,9 +107,8 @@ function drawEdges(growth: Growth, seconds: number): readonly Edge[] {
   const requests = groupBy(outbound("tulle_requests_total"), edgeOf);
   const buckets = groupBy(outbound("tulle_request_duration_seconds_bucket"), edgeOf);
   const retries = groupBy(growth.of("tulle_retries_total"), edgeOf);
-  return [...requests.entries()]
+  const edges = [...requests.entries()]
     .filter(([, samples]) => samples[0]?.labels.get("service") !== "")
-    .sort(([a], [b]) => compare(a, b))
     .map(([edge, samples]) => {
       const [from = "", to = ""] = edge.split(" ");
       const total = sum(samples);
@@ -124,6 +126,21 @@ function drawEdges(growth: Growth, seconds: number): readonly Edge[] {
         retriesPerSecond: sum(retries.get(edge) ?? []) / seconds,
       };
     });
+  return sortByWay(edges);
+}
+
+/** In the order in which a request from outside meets them, then by name. */
+function sortByWay(edges: readonly Edge[]): readonly Edge[] {
+  const depths = new Map<string, number>();
+  const visit = (workload: string, depth: number) => {
+    if (depths.has(workload)) return;
+    depths.set(workload, depth);
+    for (const { from, to } of edges) if (from === workload) visit(to, depth + 1);
+  };
+  const called = new Set(edges.map(({ to }) => to));
+  for (const { from } of edges) if (!called.has(from)) visit(from, 0);
+  const depthOf = ({ from }: Edge) => depths.get(from) ?? 0;
+  return edges.toSorted((a, b) => depthOf(a) - depthOf(b) || compare(a.from, b.from) || compare(a.to, b.to));
 }
 
 function edgeOf({ labels }: Sample): string {
@@ -214,7 +231,7 @@ function drawSidecars(samples: readonly Sample[], unixMs: number): Sidecars {
   return {
     count: connected.length,
     connected: connected.filter((value) => value === 1).length,
-    ...(notBefore.length === 0 ? {} : { certificateAgeMs: unixMs - 1_000 * Math.min(...notBefore) }),
+    ...(notBefore.length === 0 ? {} : { certificateAgeMs: unixMs - 1_000 * Math.min(...notBefore) - backdatedMs }),
     ...(expiry.length === 0 ? {} : { certificateLeftMs: 1_000 * Math.min(...expiry) - unixMs }),
   };
 }

@@ -116,7 +116,7 @@ function healthColour(successPercent: number): Colour {
 }
 
 function drawSplit(split: Split, columns: number, windowMs: number, paint: Paint): readonly string[] {
-  const title = `SPLIT OF ${split.service} (seen in the last ${Math.round(windowMs / 1_000)} s)`;
+  const title = `SPLIT OF ${split.service} (seen in the last ${(windowMs / 1_000).toFixed(1)} s)`;
   return [paint("dim", fit(title, columns)), ...split.backends.map((backend) => drawBackend(backend, columns, paint))];
 }
 

@@ -57,17 +57,17 @@ export const cutsSlowness: Claim = {
       await shop.trouble(catalogs, { delayMs: 0 });
     }
     const tookMs = slow.map((answer) => answer.tookMs);
-    const codes = [...new Set(slow.map(({ status, headers }) => `${status} ${String(headers["tulle-error"])}`))];
+    const median = percentile(tookMs, 0.5);
+    const answers = [
+      ...new Set(slow.map(({ status, headers }) => `${status} ${String(headers["tulle-error"])}`)),
+    ].sort();
+    // The time that is left travels with the request: either side may be the first to see that it is over.
+    const rightly = answers.every((answer) => ["504 request_timeout", "504 deadline_exceeded"].includes(answer));
     const onTime = tookMs.every((ms) => ms >= 950 && ms < 1_500);
     return {
-      ok: onTime && codes.length === 1 && codes[0] === "504 request_timeout",
-      says: `${codes.join(", ")} after ${percentile(tookMs, 0.5).toFixed(0)} ms; the limit is 1 s, the backend takes 3 s`,
-      figures: {
-        requests: count,
-        answers: codes.join(", "),
-        medianMs: percentile(tookMs, 0.5),
-        worstMs: Math.max(...tookMs),
-      },
+      ok: slow.length === count && rightly && onTime,
+      says: `${answers.join(" and ")} after ${median.toFixed(0)} ms; the limit is 1 s, the backend takes 3 s`,
+      figures: { requests: count, answers: answers.join(", "), medianMs: median, worstMs: Math.max(...tookMs) },
     };
   },
 };
@@ -81,20 +81,24 @@ export const tripsBreaker: Claim = {
     const endpoint = `${dead.identity.podIP}:8080`;
     const before = await breakerState(shop, endpoint);
     await dead.lose();
+    let answers: readonly Answer[];
+    let state: string;
     try {
-      const answers = await askMany(shop.askCatalog, requests, parallel);
-      const state = await breakerState(shop, endpoint);
-      const failed = failedPercent(answers);
-      const served = new Set(answers.map(({ body }) => /"pod":"([^"]*)"/.exec(body)?.[1]));
-      return {
-        ok: before !== "open" && state === "open" && failed === 0 && !served.has(dead.identity.podIP),
-        says: `${endpoint} is ${state} (before: ${before}); ${failed.toFixed(1)} % of ${requests} requests fail, ${served.size} other pods serve them`,
-        figures: { requests, failedPercent: failed, before, state },
-      };
+      answers = await askMany(shop.askCatalog, requests, parallel);
+      state = await breakerState(shop, endpoint);
     } finally {
       dead.restore();
-      await until(`${dead.identity.pod} is ready again`, () => dead.phase === "ready");
     }
+    const restoredAtMs = performance.now();
+    const isDead = ({ body }: Answer) => body.includes(`"pod":"${dead.identity.podIP}"`);
+    await until("the endpoint serves again", async () => (await askMany(shop.askCatalog, 20, parallel)).some(isDead));
+    const backAfterMs = performance.now() - restoredAtMs;
+    const failed = failedPercent(answers);
+    return {
+      ok: before !== "open" && state === "open" && failed === 0 && !answers.some(isDead),
+      says: `${endpoint} is ${state}; ${failed.toFixed(1)} % of ${requests} requests fail; it serves again ${(backAfterMs / 1_000).toFixed(1)} s after its return`,
+      figures: { requests, failedPercent: failed, before, state, backAfterMs },
+    };
   },
 };
 

@@ -27,7 +27,7 @@ export const traces: Claim = {
     return {
       ok: inOrder && applications.every((name) => services.includes(name)),
       says: `${spans.length} spans of ${services.length} services, every parent known; upwards from payments: ${path.join(" < ")}`,
-      figures: { spans: spans.length, services: services.join(" "), depth: path.length },
+      figures: { spans: spans.length, services: services.join(" "), path: path.join(" < ") },
     };
   },
 };
@@ -42,12 +42,15 @@ function isPaymentsServer({ service, name }: ReceivedSpan): boolean {
   return service === "payments" && name === "POST /payments";
 }
 
-/** The services on the way from a span to its root. */
+/** The services on the way from a span to its root, each stretch once: a service's sidecar has spans in its name too. */
 function pathUp(spans: readonly ReceivedSpan[], from: ReceivedSpan | undefined): readonly string[] {
-  const byId = new Map(spans.map((span) => [span.spanId, span]));
+  const above = new Map(spans.map((span) => [span.spanId, span]));
   const path: string[] = [];
-  for (let span = from; span !== undefined && path.length <= spans.length; span = byId.get(span.parentSpanId))
-    path.push(span.service);
+  for (let span = from; span !== undefined; span = above.get(span.parentSpanId)) {
+    if (path.at(-1) !== span.service) path.push(span.service);
+    // Each span is passed once, even if somebody sends a circle of parents.
+    above.delete(span.spanId);
+  }
   return path;
 }
 
