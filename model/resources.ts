@@ -3,7 +3,7 @@
  * They are the compiled form: names are full, lists are sorted, every default is filled in; equal means nothing changed.
  */
 
-import type { CircuitBreakerPolicy, RetryPolicy, TimeoutPolicy } from "./policy.ts";
+import type { CircuitBreakerPolicy, RetryPolicy, Sticky, TimeoutPolicy } from "./policy.ts";
 
 /** How bytes on a port are to be read. `detect`: by the first bytes of each connection. */
 export type Protocol = "http1" | "http2" | "grpc" | "tls" | "opaque" | "detect";
@@ -45,6 +45,11 @@ export interface Route {
   readonly backends: readonly WeightedBackend[];
   readonly retry?: RetryPolicy;
   readonly timeout: TimeoutPolicy;
+  /** In the order in which they are applied; never empty. */
+  readonly filters?: readonly RouteFilter[];
+  /** Never empty. */
+  readonly mirrors?: readonly RouteMirror[];
+  readonly sticky?: Sticky;
 }
 
 /** What happens to a request or its answer on the way (Gateway API's HTTPRouteFilter). */
@@ -75,6 +80,15 @@ export interface PathRewrite {
   readonly value: string;
 }
 
+/** Copies of some requests; their answers are dropped. */
+export interface RouteMirror {
+  /** The name of its `Endpoints`. */
+  readonly endpoints: string;
+  readonly service: ServiceRef;
+  /** 0 to 100. */
+  readonly percent: number;
+}
+
 /** All given parts must match. */
 export interface RouteMatch {
   readonly method?: string;
@@ -102,6 +116,8 @@ export interface WeightedBackend {
   readonly service: ServiceRef;
   /** At least 0; a share of the sum, which need not be 100. */
   readonly weight: number;
+  /** Applied after those of the route, to requests that go here; never empty. */
+  readonly filters?: readonly RouteFilter[];
 }
 
 /** A backend Service port: its endpoints, and the policies that hold for them whoever calls. */

@@ -10,12 +10,15 @@ import type {
   Resource,
   ResourceKind,
   Route,
+  RouteFilter,
   RouteMatch,
+  RouteMirror,
   ServiceRef,
   ValueMatch,
   WeightedBackend,
 } from "../model/resources.ts";
 import { err, type FieldError, ok, type Result } from "../model/result.ts";
+import { decodeFilter } from "./decode-filter.ts";
 import {
   breakerScopes,
   endpointStates,
@@ -25,8 +28,9 @@ import {
   protocols,
   resourceKinds,
   retryConditions,
-  type Spelling,
+  stickyBys,
 } from "./enums.ts";
+import { Faults } from "./faults.ts";
 import type { CircuitBreakerPolicy__Output } from "./generated/tulle/v1/CircuitBreakerPolicy.ts";
 import type { Endpoint__Output } from "./generated/tulle/v1/Endpoint.ts";
 import type { PathMatch__Output } from "./generated/tulle/v1/PathMatch.ts";
@@ -34,7 +38,9 @@ import type { Resource__Output } from "./generated/tulle/v1/Resource.ts";
 import type { ResourceName__Output } from "./generated/tulle/v1/ResourceName.ts";
 import type { RetryPolicy__Output } from "./generated/tulle/v1/RetryPolicy.ts";
 import type { Route__Output } from "./generated/tulle/v1/Route.ts";
+import type { RouteFilter__Output } from "./generated/tulle/v1/RouteFilter.ts";
 import type { RouteMatch__Output } from "./generated/tulle/v1/RouteMatch.ts";
+import type { RouteMirror__Output } from "./generated/tulle/v1/RouteMirror.ts";
 import type { ServiceRef__Output } from "./generated/tulle/v1/ServiceRef.ts";
 import type { TimeoutPolicy__Output } from "./generated/tulle/v1/TimeoutPolicy.ts";
 import type { Update__Output } from "./generated/tulle/v1/Update.ts";
@@ -121,6 +127,30 @@ function decodeRoute(at: string, message: Route__Output, faults: Faults): Route 
     backends: message.backends.map((backend, i) => decodeBackend(`${at}.backends[${i}]`, backend, faults)),
     ...(message.retry && { retry: decodeRetry(`${at}.retry`, message.retry, faults) }),
     timeout: message.timeout === null ? {} : decodeTimeout(`${at}.timeout`, message.timeout, faults),
+    ...decodeFilters(at, message.filters, faults),
+    ...(message.mirrors.length > 0 && {
+      mirrors: message.mirrors.map((mirror, i) => decodeMirror(`${at}.mirrors[${i}]`, mirror, faults)),
+    }),
+    ...(message.sticky && {
+      sticky: {
+        by: faults.word(`${at}.sticky.by`, stickyBys, message.sticky.by),
+        name: faults.filled(`${at}.sticky.name`, message.sticky.name),
+      },
+    }),
+  };
+}
+
+/** An empty list is an absent one. */
+function decodeFilters(at: string, filters: RouteFilter__Output[], faults: Faults): { filters?: RouteFilter[] } {
+  if (filters.length === 0) return {};
+  return { filters: filters.map((filter, i) => decodeFilter(`${at}.filters[${i}]`, filter, faults)) };
+}
+
+function decodeMirror(at: string, message: RouteMirror__Output, faults: Faults): RouteMirror {
+  return {
+    endpoints: faults.filled(`${at}.endpoints`, message.endpoints),
+    service: decodeService(`${at}.service`, message.service, faults),
+    percent: faults.number(`${at}.percent`, message.percent, 0, 100),
   };
 }
 
@@ -129,6 +159,7 @@ function decodeBackend(at: string, message: WeightedBackend__Output, faults: Fau
     endpoints: faults.filled(`${at}.endpoints`, message.endpoints),
     service: decodeService(`${at}.service`, message.service, faults),
     weight: faults.integer(`${at}.weight`, message.weight, 0),
+    ...decodeFilters(at, message.filters, faults),
   };
 }
 
@@ -205,45 +236,4 @@ function decodeBreaker(at: string, message: CircuitBreakerPolicy__Output, faults
     ...(maxConnections !== undefined && { maxConnections: limit("maxConnections", maxConnections) }),
     ...(maxPendingRequests !== undefined && { maxPendingRequests: limit("maxPendingRequests", maxPendingRequests) }),
   };
-}
-
-/** Collects what is wrong; each check returns a value of the right type, which is dropped if there was any fault. */
-class Faults {
-  readonly list: FieldError[] = [];
-
-  add(path: string, message: string): void {
-    this.list.push({ path, message });
-  }
-
-  filled(path: string, value: string | undefined): string {
-    if (!value) this.add(path, "must not be empty");
-    return value ?? "";
-  }
-
-  address(path: string, value: string): string {
-    const port = Number(/^(?:[0-9.]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})$/.exec(value)?.[1]);
-    if (!(port >= 1 && port <= 65_535)) this.add(path, `must be IP:port, got ${JSON.stringify(value)}`);
-    return value;
-  }
-
-  number(path: string, value: number, min: number, max = Number.MAX_VALUE): number {
-    if (!(value >= min && value <= max)) {
-      const range = max === Number.MAX_VALUE ? `at least ${min}` : `from ${min} to ${max}`;
-      this.add(path, `must be ${range}, got ${value}`);
-    }
-    return value;
-  }
-
-  integer(path: string, value: number, min: number, max = Number.MAX_SAFE_INTEGER): number {
-    if (!Number.isSafeInteger(value) || value < min || value > max)
-      this.add(path, `must be an integer from ${min} to ${max}, got ${value}`);
-    return value;
-  }
-
-  word<Model extends string>(path: string, spelling: Spelling<Model, string>, value: unknown): Model {
-    const word = modelWord(spelling, value);
-    if (word !== undefined) return word;
-    this.add(path, `has a value that this version does not know: ${String(value)}`);
-    return Object.keys(spelling)[0] as Model;
-  }
 }

@@ -1,7 +1,15 @@
 /** The model as messages. What the control plane compiled is taken as it is: validation is the decoder's. */
 
 import type { CircuitBreakerPolicy, RetryPolicy } from "../model/policy.ts";
-import type { Resource, ResourceKind, Route, RouteMatch, ValueMatch } from "../model/resources.ts";
+import type {
+  HeaderEdits,
+  Resource,
+  ResourceKind,
+  Route,
+  RouteFilter,
+  RouteMatch,
+  ValueMatch,
+} from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";
 import {
   breakerScopes,
@@ -11,13 +19,16 @@ import {
   protocols,
   resourceKinds,
   retryConditions,
+  stickyBys,
 } from "./enums.ts";
 import type { CircuitBreakerPolicy as CircuitBreakerMessage } from "./generated/tulle/v1/CircuitBreakerPolicy.ts";
+import type { HeaderEdits as HeaderEditsMessage } from "./generated/tulle/v1/HeaderEdits.ts";
 import type { PathMatch as PathMatchMessage } from "./generated/tulle/v1/PathMatch.ts";
 import type { Resource as ResourceMessage } from "./generated/tulle/v1/Resource.ts";
 import type { ResourceName as ResourceNameMessage } from "./generated/tulle/v1/ResourceName.ts";
 import type { RetryPolicy as RetryMessage } from "./generated/tulle/v1/RetryPolicy.ts";
 import type { Route as RouteMessage } from "./generated/tulle/v1/Route.ts";
+import type { RouteFilter as RouteFilterMessage } from "./generated/tulle/v1/RouteFilter.ts";
 import type { RouteMatch as RouteMatchMessage } from "./generated/tulle/v1/RouteMatch.ts";
 import type { Update } from "./generated/tulle/v1/Update.ts";
 import type { ValueMatch as ValueMatchMessage } from "./generated/tulle/v1/ValueMatch.ts";
@@ -69,10 +80,44 @@ function encodeRoute(route: Route): RouteMessage {
   return {
     name: route.name,
     matches: route.matches.map(encodeRouteMatch),
-    backends: [...route.backends],
+    backends: route.backends.map(({ filters = [], ...backend }) => ({
+      ...backend,
+      filters: filters.map(encodeFilter),
+    })),
     ...(route.retry && { retry: encodeRetry(route.retry) }),
     timeout: route.timeout,
+    filters: route.filters?.map(encodeFilter) ?? [],
+    mirrors: [...(route.mirrors ?? [])],
+    ...(route.sticky && { sticky: { by: stickyBys[route.sticky.by], name: route.sticky.name } }),
   };
+}
+
+function encodeFilter(filter: RouteFilter): RouteFilterMessage {
+  switch (filter.kind) {
+    case "request-headers":
+      return { requestHeaders: encodeEdits(filter) };
+    case "response-headers":
+      return { responseHeaders: encodeEdits(filter) };
+    case "redirect": {
+      const { kind: _, path, ...redirect } = filter;
+      return { redirect: { ...redirect, ...(path && { path: { [path.kind]: path.value } }) } };
+    }
+    case "rewrite": {
+      const { hostname, path } = filter;
+      return {
+        rewrite: { ...(hostname !== undefined && { hostname }), ...(path && { path: { [path.kind]: path.value } }) },
+      };
+    }
+    case "unsupported":
+      return { unsupported: filter.type };
+    default:
+      return assertNever(filter);
+  }
+}
+
+function encodeEdits({ set, add, remove }: HeaderEdits): HeaderEditsMessage {
+  const field = ([name, value]: readonly [string, string]) => ({ name, value });
+  return { set: set.map(field), add: add.map(field), remove: [...remove] };
 }
 
 function encodeRouteMatch({ method, path, headers, query }: RouteMatch): RouteMatchMessage {

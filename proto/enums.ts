@@ -1,6 +1,6 @@
 /** The closed sets of the model, as the enums of `resources.proto` spell them: `"connect-failure"` is `RETRY_CONDITION_CONNECT_FAILURE`. */
 
-import type { FailureCount, FailureKind, RetryCondition } from "../model/policy.ts";
+import type { FailureCount, FailureKind, RetryCondition, Sticky } from "../model/policy.ts";
 import type { Endpoint, Protocol, ResourceKind } from "../model/resources.ts";
 import type { BreakerScope } from "./generated/tulle/v1/BreakerScope.ts";
 import type { EndpointState } from "./generated/tulle/v1/EndpointState.ts";
@@ -9,6 +9,7 @@ import type { FailureKind as FailureKindMessage } from "./generated/tulle/v1/Fai
 import type { Protocol as ProtocolMessage } from "./generated/tulle/v1/Protocol.ts";
 import type { ResourceKind as ResourceKindMessage } from "./generated/tulle/v1/ResourceKind.ts";
 import type { RetryCondition as RetryConditionMessage } from "./generated/tulle/v1/RetryCondition.ts";
+import type { StickyBy } from "./generated/tulle/v1/StickyBy.ts";
 
 /** One closed set in both spellings; complete by its type, in the model and in the .proto file. */
 export type Spelling<Model extends string, Message extends string> = {
@@ -56,6 +57,11 @@ export const retryConditions: Spelling<RetryCondition, Spelled<RetryConditionMes
   internal: "RETRY_CONDITION_INTERNAL",
   unavailable: "RETRY_CONDITION_UNAVAILABLE",
   "data-loss": "RETRY_CONDITION_DATA_LOSS",
+};
+
+export const stickyBys: Spelling<Sticky["by"], Spelled<StickyBy>> = {
+  header: "STICKY_BY_HEADER",
+  cookie: "STICKY_BY_COOKIE",
 };
 
 export const breakerScopes: Spelling<"endpoint" | "service", Spelled<BreakerScope>> = {

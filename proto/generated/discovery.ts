@@ -7,20 +7,28 @@ import type { Destination as _tulle_v1_Destination, Destination__Output as _tull
 import type { DiscoveryClient as _tulle_v1_DiscoveryClient, DiscoveryDefinition as _tulle_v1_DiscoveryDefinition } from './tulle/v1/Discovery.ts';
 import type { Endpoint as _tulle_v1_Endpoint, Endpoint__Output as _tulle_v1_Endpoint__Output } from './tulle/v1/Endpoint.ts';
 import type { Endpoints as _tulle_v1_Endpoints, Endpoints__Output as _tulle_v1_Endpoints__Output } from './tulle/v1/Endpoints.ts';
+import type { HeaderEdits as _tulle_v1_HeaderEdits, HeaderEdits__Output as _tulle_v1_HeaderEdits__Output } from './tulle/v1/HeaderEdits.ts';
+import type { HeaderField as _tulle_v1_HeaderField, HeaderField__Output as _tulle_v1_HeaderField__Output } from './tulle/v1/HeaderField.ts';
 import type { Hello as _tulle_v1_Hello, Hello__Output as _tulle_v1_Hello__Output } from './tulle/v1/Hello.ts';
 import type { Inbound as _tulle_v1_Inbound, Inbound__Output as _tulle_v1_Inbound__Output } from './tulle/v1/Inbound.ts';
 import type { InboundPort as _tulle_v1_InboundPort, InboundPort__Output as _tulle_v1_InboundPort__Output } from './tulle/v1/InboundPort.ts';
 import type { Nack as _tulle_v1_Nack, Nack__Output as _tulle_v1_Nack__Output } from './tulle/v1/Nack.ts';
 import type { PathMatch as _tulle_v1_PathMatch, PathMatch__Output as _tulle_v1_PathMatch__Output } from './tulle/v1/PathMatch.ts';
+import type { PathRewrite as _tulle_v1_PathRewrite, PathRewrite__Output as _tulle_v1_PathRewrite__Output } from './tulle/v1/PathRewrite.ts';
+import type { Redirect as _tulle_v1_Redirect, Redirect__Output as _tulle_v1_Redirect__Output } from './tulle/v1/Redirect.ts';
 import type { Refusal as _tulle_v1_Refusal, Refusal__Output as _tulle_v1_Refusal__Output } from './tulle/v1/Refusal.ts';
 import type { Resource as _tulle_v1_Resource, Resource__Output as _tulle_v1_Resource__Output } from './tulle/v1/Resource.ts';
 import type { ResourceName as _tulle_v1_ResourceName, ResourceName__Output as _tulle_v1_ResourceName__Output } from './tulle/v1/ResourceName.ts';
 import type { RetryBudget as _tulle_v1_RetryBudget, RetryBudget__Output as _tulle_v1_RetryBudget__Output } from './tulle/v1/RetryBudget.ts';
 import type { RetryPolicy as _tulle_v1_RetryPolicy, RetryPolicy__Output as _tulle_v1_RetryPolicy__Output } from './tulle/v1/RetryPolicy.ts';
+import type { Rewrite as _tulle_v1_Rewrite, Rewrite__Output as _tulle_v1_Rewrite__Output } from './tulle/v1/Rewrite.ts';
 import type { Route as _tulle_v1_Route, Route__Output as _tulle_v1_Route__Output } from './tulle/v1/Route.ts';
+import type { RouteFilter as _tulle_v1_RouteFilter, RouteFilter__Output as _tulle_v1_RouteFilter__Output } from './tulle/v1/RouteFilter.ts';
 import type { RouteMatch as _tulle_v1_RouteMatch, RouteMatch__Output as _tulle_v1_RouteMatch__Output } from './tulle/v1/RouteMatch.ts';
+import type { RouteMirror as _tulle_v1_RouteMirror, RouteMirror__Output as _tulle_v1_RouteMirror__Output } from './tulle/v1/RouteMirror.ts';
 import type { ServiceRef as _tulle_v1_ServiceRef, ServiceRef__Output as _tulle_v1_ServiceRef__Output } from './tulle/v1/ServiceRef.ts';
 import type { SidecarMessage as _tulle_v1_SidecarMessage, SidecarMessage__Output as _tulle_v1_SidecarMessage__Output } from './tulle/v1/SidecarMessage.ts';
+import type { Sticky as _tulle_v1_Sticky, Sticky__Output as _tulle_v1_Sticky__Output } from './tulle/v1/Sticky.ts';
 import type { Subscribe as _tulle_v1_Subscribe, Subscribe__Output as _tulle_v1_Subscribe__Output } from './tulle/v1/Subscribe.ts';
 import type { Subscription as _tulle_v1_Subscription, Subscription__Output as _tulle_v1_Subscription__Output } from './tulle/v1/Subscription.ts';
 import type { TimeoutPolicy as _tulle_v1_TimeoutPolicy, TimeoutPolicy__Output as _tulle_v1_TimeoutPolicy__Output } from './tulle/v1/TimeoutPolicy.ts';
@@ -46,12 +54,16 @@ export interface ProtoGrpcType {
       Endpoints: MessageTypeDefinition<_tulle_v1_Endpoints, _tulle_v1_Endpoints__Output>
       FailureCount: EnumTypeDefinition
       FailureKind: EnumTypeDefinition
+      HeaderEdits: MessageTypeDefinition<_tulle_v1_HeaderEdits, _tulle_v1_HeaderEdits__Output>
+      HeaderField: MessageTypeDefinition<_tulle_v1_HeaderField, _tulle_v1_HeaderField__Output>
       Hello: MessageTypeDefinition<_tulle_v1_Hello, _tulle_v1_Hello__Output>
       Inbound: MessageTypeDefinition<_tulle_v1_Inbound, _tulle_v1_Inbound__Output>
       InboundPort: MessageTypeDefinition<_tulle_v1_InboundPort, _tulle_v1_InboundPort__Output>
       Nack: MessageTypeDefinition<_tulle_v1_Nack, _tulle_v1_Nack__Output>
       PathMatch: MessageTypeDefinition<_tulle_v1_PathMatch, _tulle_v1_PathMatch__Output>
+      PathRewrite: MessageTypeDefinition<_tulle_v1_PathRewrite, _tulle_v1_PathRewrite__Output>
       Protocol: EnumTypeDefinition
+      Redirect: MessageTypeDefinition<_tulle_v1_Redirect, _tulle_v1_Redirect__Output>
       Refusal: MessageTypeDefinition<_tulle_v1_Refusal, _tulle_v1_Refusal__Output>
       Resource: MessageTypeDefinition<_tulle_v1_Resource, _tulle_v1_Resource__Output>
       ResourceKind: EnumTypeDefinition
@@ -59,10 +71,15 @@ export interface ProtoGrpcType {
       RetryBudget: MessageTypeDefinition<_tulle_v1_RetryBudget, _tulle_v1_RetryBudget__Output>
       RetryCondition: EnumTypeDefinition
       RetryPolicy: MessageTypeDefinition<_tulle_v1_RetryPolicy, _tulle_v1_RetryPolicy__Output>
+      Rewrite: MessageTypeDefinition<_tulle_v1_Rewrite, _tulle_v1_Rewrite__Output>
       Route: MessageTypeDefinition<_tulle_v1_Route, _tulle_v1_Route__Output>
+      RouteFilter: MessageTypeDefinition<_tulle_v1_RouteFilter, _tulle_v1_RouteFilter__Output>
       RouteMatch: MessageTypeDefinition<_tulle_v1_RouteMatch, _tulle_v1_RouteMatch__Output>
+      RouteMirror: MessageTypeDefinition<_tulle_v1_RouteMirror, _tulle_v1_RouteMirror__Output>
       ServiceRef: MessageTypeDefinition<_tulle_v1_ServiceRef, _tulle_v1_ServiceRef__Output>
       SidecarMessage: MessageTypeDefinition<_tulle_v1_SidecarMessage, _tulle_v1_SidecarMessage__Output>
+      Sticky: MessageTypeDefinition<_tulle_v1_Sticky, _tulle_v1_Sticky__Output>
+      StickyBy: EnumTypeDefinition
       Subscribe: MessageTypeDefinition<_tulle_v1_Subscribe, _tulle_v1_Subscribe__Output>
       Subscription: MessageTypeDefinition<_tulle_v1_Subscription, _tulle_v1_Subscription__Output>
       TimeoutPolicy: MessageTypeDefinition<_tulle_v1_TimeoutPolicy, _tulle_v1_TimeoutPolicy__Output>

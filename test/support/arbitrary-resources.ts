@@ -16,8 +16,10 @@ import type {
   Protocol,
   Resource,
   Route,
+  RouteFilter,
   RouteMatch,
   ValueMatch,
+  WeightedBackend,
 } from "../../model/resources.ts";
 import { failureKinds, protocols, retryConditions } from "../../proto/enums.ts";
 
@@ -108,18 +110,58 @@ const match = some<RouteMatch, never>(
   [],
 );
 
+const port = fc.integer({ min: 1, max: 65_535 });
+
+const rewritePath = fc.record({ kind: fc.constantFrom("full" as const, "prefix" as const), value: fc.string() });
+const field = fc.tuple(text, fc.string());
+
+type FilterOf<K extends RouteFilter["kind"]> = Extract<RouteFilter, { kind: K }>;
+
+const filter: fc.Arbitrary<RouteFilter> = fc.oneof(
+  fc.record({
+    kind: fc.constantFrom("request-headers" as const, "response-headers" as const),
+    set: fc.array(field, { maxLength: 2 }),
+    add: fc.array(field, { maxLength: 2 }),
+    remove: fc.array(text, { maxLength: 2 }),
+  }),
+  some<FilterOf<"redirect">, "kind" | "status">(
+    {
+      kind: fc.constant("redirect" as const),
+      scheme: text,
+      hostname: text,
+      path: rewritePath,
+      port,
+      status: fc.constantFrom(301, 302),
+    },
+    ["kind", "status"],
+  ),
+  some<FilterOf<"rewrite">, "kind">({ kind: fc.constant("rewrite" as const), hostname: text, path: rewritePath }, [
+    "kind",
+  ]),
+  fc.record({ kind: fc.constant("unsupported" as const), type: text }),
+);
+const filters = fc.array(filter, { minLength: 1, maxLength: 3 });
+
+const mirror = fc.record({ endpoints: text, service, percent: fc.double({ min: 0, max: 100, noNaN: true }) });
+
+const backend = some<WeightedBackend, "endpoints" | "service" | "weight">(
+  { endpoints: text, service, weight: fc.nat(1_000_000), filters },
+  ["endpoints", "service", "weight"],
+);
+
 const route = some<Route, "name" | "matches" | "backends" | "timeout">(
   {
     name: text,
     matches: fc.array(match, { maxLength: 3 }),
-    backends: fc.array(fc.record({ endpoints: text, service, weight: fc.nat(1_000_000) }), { maxLength: 3 }),
+    backends: fc.array(backend, { maxLength: 3 }),
     retry,
     timeout,
+    filters,
+    mirrors: fc.array(mirror, { minLength: 1, maxLength: 2 }),
+    sticky: fc.record({ by: fc.constantFrom("header" as const, "cookie" as const), name: text }),
   },
   ["name", "matches", "backends", "timeout"],
 );
-
-const port = fc.integer({ min: 1, max: 65_535 });
 
 const endpoint = some<Endpoint, "address" | "pod" | "state">(
   {

@@ -4,6 +4,9 @@ import type { RouteMatch as _tulle_v1_RouteMatch, RouteMatch__Output as _tulle_v
 import type { WeightedBackend as _tulle_v1_WeightedBackend, WeightedBackend__Output as _tulle_v1_WeightedBackend__Output } from '../../tulle/v1/WeightedBackend.ts';
 import type { RetryPolicy as _tulle_v1_RetryPolicy, RetryPolicy__Output as _tulle_v1_RetryPolicy__Output } from '../../tulle/v1/RetryPolicy.ts';
 import type { TimeoutPolicy as _tulle_v1_TimeoutPolicy, TimeoutPolicy__Output as _tulle_v1_TimeoutPolicy__Output } from '../../tulle/v1/TimeoutPolicy.ts';
+import type { RouteFilter as _tulle_v1_RouteFilter, RouteFilter__Output as _tulle_v1_RouteFilter__Output } from '../../tulle/v1/RouteFilter.ts';
+import type { RouteMirror as _tulle_v1_RouteMirror, RouteMirror__Output as _tulle_v1_RouteMirror__Output } from '../../tulle/v1/RouteMirror.ts';
+import type { Sticky as _tulle_v1_Sticky, Sticky__Output as _tulle_v1_Sticky__Output } from '../../tulle/v1/Sticky.ts';
 
 export interface Route {
   'name'?: (string);
@@ -11,7 +14,11 @@ export interface Route {
   'backends'?: (_tulle_v1_WeightedBackend)[];
   'retry'?: (_tulle_v1_RetryPolicy | null);
   'timeout'?: (_tulle_v1_TimeoutPolicy | null);
+  'filters'?: (_tulle_v1_RouteFilter)[];
+  'mirrors'?: (_tulle_v1_RouteMirror)[];
+  'sticky'?: (_tulle_v1_Sticky | null);
   '_retry'?: "retry";
+  '_sticky'?: "sticky";
 }
 
 export interface Route__Output {
@@ -20,5 +27,9 @@ export interface Route__Output {
   'backends': (_tulle_v1_WeightedBackend__Output)[];
   'retry'?: (_tulle_v1_RetryPolicy__Output | null);
   'timeout': (_tulle_v1_TimeoutPolicy__Output | null);
+  'filters': (_tulle_v1_RouteFilter__Output)[];
+  'mirrors': (_tulle_v1_RouteMirror__Output)[];
+  'sticky'?: (_tulle_v1_Sticky__Output | null);
   '_retry'?: "retry";
+  '_sticky'?: "sticky";
 }
