@@ -42,7 +42,7 @@ export class BackingPods {
       if (workload !== undefined) return workload;
     }
     const pod = this.#pods.get(namespace, name);
-    if (pod === undefined || this.#ownerOf(pod) !== undefined) return undefined;
+    if (pod === undefined || this.#isOwned(pod)) return undefined;
     const { labels, serviceAccount, ports } = pod;
     return { namespace, name, selector: new Map(), labels, serviceAccount, ports, replicas: 1 };
   }
@@ -67,7 +67,7 @@ export class BackingPods {
 
   togglePod(pod: Pod, present: boolean, touched: Set<Fact>): void {
     this.#pods.toggle(pod, present);
-    touched.add(facts.workload(pod.namespace, pod.name));
+    if (!this.#isOwned(pod)) touched.add(facts.workload(pod.namespace, pod.name));
     for (const service of this.#services.eachIn(pod.namespace))
       if (selects(service.selector, pod.labels)) touched.add(facts.podsOf(pod.namespace, service.name));
   }
@@ -80,11 +80,11 @@ export class BackingPods {
       if (selects(workload.selector, pod.labels)) touched.add(facts.workload(pod.namespace, pod.name));
   }
 
-  #ownerOf(pod: Pod): Workload | undefined {
-    for (const kind of workloadKinds) {
-      const owner = this.#workloads[kind].in(pod.namespace).find(({ selector }) => selects(selector, pod.labels));
-      if (owner !== undefined) return owner;
-    }
-    return undefined;
+  /** Whether a workload makes it. */
+  #isOwned(pod: Pod): boolean {
+    for (const kind of workloadKinds)
+      for (const { selector } of this.#workloads[kind].eachIn(pod.namespace))
+        if (selects(selector, pod.labels)) return true;
+    return false;
   }
 }

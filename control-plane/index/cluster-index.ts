@@ -81,7 +81,7 @@ export class ClusterIndex implements IndexView {
       });
   }
 
-  /** The policy of the same kind that is attached to the very same thing and goes before this one. `port` is the one that the section names. */
+  /** As in `PolicyTable`. */
   rivalOf(policy: Policy, attachment: Attachment, port: ServicePort | undefined): Policy | undefined {
     return this.#policies.rivalOf(policy, attachment, port);
   }

@@ -60,7 +60,7 @@ describe("facts that a change touches", () => {
   });
 
   it("name what a removed object was part of, once", () => {
-    expect(apply(index, "", ["Pod shop/a"])).toEqual(["pods shop/payments", "workload shop/a"]);
+    expect(apply(index, "", ["Pod shop/a"])).toEqual(["pods shop/payments"]);
     expect(apply(index, "", ["Pod shop/a"])).toEqual([]);
   });
 });
