@@ -5,9 +5,9 @@
  * and `header-section.ts`. A head that lies in one read is never copied.
  *
  * ```
- *   start ─▶ start-line … ─▶ start-lf ─▶ line ─▶ name ─▶ before-value ─▶ value ─▶ value-lf ─┐
- *     ▲ one CRLF                          ▲ └─ CR ─▶ end-lf ─▶ done                            │
- *     └ before a request                  └────────────────────────────────────────────────────┘
+ *   start ─▶ method ─▶ target ─▶ rest ─▶ start-lf ─▶ line ─▶ name ─▶ before-value ─▶ value ─▶ value-lf ─┐
+ *    ▲ └────── a response ──────▶┘                   ▲ └─ CR ─▶ end-lf ─▶ done                             │
+ *    └ leading-lf: one CRLF before a request         └─────────────────────────────────────────────────────┘
  * ```
  *
  * Refused here: bare CR and LF, obs-fold, whitespace around names, empty and non-token names, control bytes, HTTP/0.9.
@@ -25,19 +25,8 @@ export const needsMore = -1;
 /** `read` met something it refuses: see `refusal`. */
 export const refused = -2;
 
-type State =
-  | "start"
-  | "leading-lf"
-  | "method"
-  | "target"
-  | "rest-of-start-line"
-  | "start-lf"
-  | "line"
-  | "name"
-  | "before-value"
-  | "value"
-  | "value-lf"
-  | "end-lf";
+type StartState = "start" | "leading-lf" | "method" | "target" | "rest" | "start-lf" | "done";
+type FieldState = "line" | "name" | "before-value" | "value" | "value-lf" | "end-lf";
 
 /** Numbers per field in `table`: offset of the name, of the colon, of the value, end of the value; interned index. */
 export const fieldStride = 5;
@@ -49,7 +38,8 @@ export class HeadScanner {
   readonly #kind: HeadKind;
   readonly #limits: Http1Limits;
   readonly #maxBytes: number;
-  #state: State;
+  #startLine: StartState = "start";
+  #fields: FieldState = "line";
   #leadingLines = 0;
   /** Bytes of a head that came in several reads. */
   #held: Buffer = noBytes;
@@ -73,7 +63,7 @@ export class HeadScanner {
     this.#kind = kind;
     this.#limits = limits;
     this.#maxBytes = kind === "trailers" ? limits.trailerBytes : limits.headBytes;
-    this.#state = kind === "trailers" ? "line" : "start";
+    this.reset();
   }
 
   /** Whether a part of a head has been read. */
@@ -83,7 +73,8 @@ export class HeadScanner {
 
   /** Ready for the next head; lets go of all bytes. */
   reset(): void {
-    this.#state = this.#kind === "trailers" ? "line" : "start";
+    this.#startLine = this.#kind === "trailers" ? "done" : "start";
+    this.#fields = "line";
     this.#leadingLines = 0;
     this.#held = noBytes;
     this.#heldBytes = 0;
@@ -129,74 +120,105 @@ export class HeadScanner {
     return refused;
   }
 
-  /** One inner loop per state: what is long (names, values, targets) is passed over without a look at the state. */
   #scan(bytes: Buffer, base: number, from: number, to: number): number {
-    let at = from;
-    while (at < to) {
-      const byte = bytes[at] as number;
-      switch (this.#state) {
+    const at = this.#startLine === "done" ? from : this.#scanStartLine(bytes, base, from, to);
+    return at < 0 ? at : this.#scanFields(bytes, base, at, to);
+  }
+
+  /**
+   * Returns the offset behind the start line, or `needsMore`, or `refused`. Here and in `#scanFields` an inner loop per
+   * state passes over what is long (names, values, targets) without a look at the state.
+   */
+  #scanStartLine(bytes: Buffer, base: number, from: number, to: number): number {
+    for (let at = from; at < to; at++) {
+      switch (this.#startLine) {
         case "start":
-          if (byte === CR && this.#kind === "request" && this.#leadingLines++ === 0) {
-            this.#state = "leading-lf";
-            at++;
+          if (bytes[at] === CR && this.#kind === "request" && this.#leadingLines++ === 0) {
+            this.#startLine = "leading-lf";
             break;
           }
           this.headStart = at - base;
-          this.#state = this.#kind === "request" ? "method" : "rest-of-start-line";
+          this.#startLine = this.#kind === "request" ? "method" : "rest";
+          at--; // the same byte again
           break;
         case "leading-lf":
-          if (byte !== LF) return this.#refuse(badRequest("CR without LF"));
-          this.#state = "start";
-          at++;
+          if (bytes[at] !== LF) return this.#refuse(badRequest("CR without LF"));
+          this.#startLine = "start";
           break;
         case "method":
           while (at < to && tokenBytes[bytes[at] as number] === 1) at++;
-          if (at - base - this.headStart > longestMethodBytes)
-            return this.#refuse({ code: "unsupported", detail: "method too long" });
-          if (at === to) break;
-          this.methodEnd = at - base;
-          if (bytes[at] !== SP || this.methodEnd === this.headStart)
-            return this.#refuse(badRequest("malformed method"));
-          this.#state = "target";
-          at++;
+          if (!this.#endMethod(at === to ? undefined : bytes[at], at - base)) return refused;
           break;
-        case "target": {
+        case "target":
           while (at < to && targetBytes[bytes[at] as number] === 1) at++;
-          const length = at - base - this.methodEnd - 1;
-          if (length > this.#limits.targetBytes)
-            return this.#refuse({ code: "uri_too_long", detail: "request target too long" });
-          if (at === to) break;
-          this.targetEnd = at - base;
-          if (bytes[at] !== SP || length === 0) return this.#refuse(badTarget(bytes[at] as number));
-          this.#state = "rest-of-start-line";
-          at++;
+          if (!this.#endTarget(at === to ? undefined : bytes[at], at - base)) return refused;
           break;
-        }
-        case "rest-of-start-line":
+        case "rest":
           while (at < to && valueBytes[bytes[at] as number] === 1) at++;
           if (at === to) break;
           if (bytes[at] !== CR) return this.#refuse(badRequest("control byte in the start line"));
           this.startLineEnd = at - base;
           if (!this.#namesVersion(bytes, base)) return this.#refuse(badRequest("HTTP version other than 1.0 and 1.1"));
-          this.#state = "start-lf";
-          at++;
+          this.#startLine = "start-lf";
           break;
         case "start-lf":
-        case "value-lf":
-          if (byte !== LF) return this.#refuse(badRequest("CR without LF"));
-          this.#state = "line";
-          at++;
-          break;
+          if (bytes[at] !== LF) return this.#refuse(badRequest("CR without LF"));
+          this.#startLine = "done";
+          return at + 1;
+        case "done":
+          return at;
+      }
+    }
+    return needsMore;
+  }
+
+  /** `byte` undefined: the method may go on. */
+  #endMethod(byte: number | undefined, end: number): boolean {
+    if (end - this.headStart > longestMethodBytes) {
+      this.refusal = { code: "unsupported", detail: "method too long" };
+      return false;
+    }
+    if (byte === undefined) return true;
+    if (byte !== SP || end === this.headStart) {
+      this.refusal = badRequest("malformed method");
+      return false;
+    }
+    this.methodEnd = end;
+    this.#startLine = "target";
+    return true;
+  }
+
+  /** `byte` undefined: the target may go on. */
+  #endTarget(byte: number | undefined, end: number): boolean {
+    const length = end - this.methodEnd - 1;
+    if (length > this.#limits.targetBytes) {
+      this.refusal = { code: "uri_too_long", detail: "request target too long" };
+      return false;
+    }
+    if (byte === undefined) return true;
+    if (byte !== SP || length === 0) {
+      this.refusal = badTarget(byte);
+      return false;
+    }
+    this.targetEnd = end;
+    this.#startLine = "rest";
+    return true;
+  }
+
+  /** Returns the offset behind the head, or `needsMore`, or `refused`. */
+  #scanFields(bytes: Buffer, base: number, from: number, to: number): number {
+    for (let at = from; at < to; at++) {
+      switch (this.#fields) {
         case "line":
-          if (byte === CR) {
-            this.#state = "end-lf";
-            at++;
+          if (bytes[at] === CR) {
+            this.#fields = "end-lf";
             break;
           }
-          if (byte === SP || byte === HTAB) return this.#refuse(badRequest("folded header field"));
+          if (bytes[at] === SP || bytes[at] === HTAB) return this.#refuse(badRequest("folded header field"));
           if (this.fieldCount === this.#limits.fields)
             return this.#refuse({ code: "head_too_large", detail: "too many header fields" });
           this.#startField(at - base);
+          at--; // the same byte again
           break;
         case "name": {
           let hash = this.#nameHash;
@@ -205,24 +227,27 @@ export class HeadScanner {
           if (at === to) break;
           if (bytes[at] !== COLON || !this.#endName(bytes, base, at))
             return this.#refuse(badRequest("malformed field name"));
-          at++;
           break;
         }
         case "before-value":
           while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at++;
           if (at === to) break;
           this.table[this.fieldCount * fieldStride + 2] = at - base;
-          this.#state = "value";
+          this.#fields = "value";
+          at--; // the same byte again
           break;
         case "value":
           while (at < to && valueBytes[bytes[at] as number] === 1) at++;
           if (at === to) break;
           if (bytes[at] !== CR) return this.#refuse(badRequest("control byte in a field value"));
           this.#endValue(bytes, base, at);
-          at++;
+          break;
+        case "value-lf":
+          if (bytes[at] !== LF) return this.#refuse(badRequest("CR without LF"));
+          this.#fields = "line";
           break;
         case "end-lf":
-          if (byte !== LF) return this.#refuse(badRequest("CR without LF"));
+          if (bytes[at] !== LF) return this.#refuse(badRequest("CR without LF"));
           return at + 1;
       }
     }
@@ -245,7 +270,7 @@ export class HeadScanner {
     }
     this.table[entry] = offset;
     this.#nameHash = 0;
-    this.#state = "name";
+    this.#fields = "name";
   }
 
   /** False: the name is empty. */
@@ -255,7 +280,7 @@ export class HeadScanner {
     if (start === at) return false;
     this.table[entry + 1] = at - base;
     this.table[entry + 4] = internName(bytes, start, at, this.#nameHash);
-    this.#state = "before-value";
+    this.#fields = "before-value";
     return true;
   }
 
@@ -266,7 +291,7 @@ export class HeadScanner {
     while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--;
     this.table[entry + 3] = end - base;
     this.fieldCount++;
-    this.#state = "value-lf";
+    this.#fields = "value-lf";
   }
 }
 

@@ -131,6 +131,8 @@ function refuseTransferEncoding(value: string): Refusal | undefined {
 }
 
 const malformedConnection: string[] = [];
+/** Fields that `Connection` may name: each costs a look at all others. */
+const maxNamed = 16;
 
 /** Notes the options of one `Connection` field; fields that it names beyond them are collected. */
 function readConnection(value: string, section: HeaderSection, named: string[] | undefined): string[] | undefined {
@@ -154,8 +156,9 @@ function readConnection(value: string, section: HeaderSection, named: string[] |
         section.upgradeOption = true;
         break;
       default:
-        if (!isToken(option) || !mayBeConnectionOption(option)) return malformedConnection;
         fields ??= [];
+        if (!isToken(option) || !mayBeConnectionOption(option) || fields.length === maxNamed)
+          return malformedConnection;
         fields.push(option);
     }
   }

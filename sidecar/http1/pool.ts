@@ -173,7 +173,7 @@ export class Http1Pool {
     const connection = new PooledConnection(client, this.#expired);
     this.#connections.set(client, connection);
     if (!socket.connecting) return this.#opened(connection);
-    if (connectTimeoutMs > 0) timers.arm(connection, connectTimeoutMs);
+    if (connectTimeoutMs > 0 && Number.isFinite(connectTimeoutMs)) timers.arm(connection, connectTimeoutMs);
     socket.once("connect", () => this.#opened(connection));
   }
 

@@ -30,8 +30,8 @@ export interface ExchangeConnection {
   endTunnel(): void;
   /** Both sides are done. `close`: no other request may follow. */
   finish(close: boolean): void;
-  /** Answers in the codec's own name, and closes. */
-  answerError(error: MeshError): void;
+  /** Answers in the codec's own name, without the body if `bodyless`, and closes. */
+  answerError(error: MeshError, bodyless: boolean): void;
   /** Cuts the connection so that the client can't take what it has for the whole. */
   cut(): void;
 }
@@ -150,7 +150,7 @@ export class ServerExchange implements ResponseSink {
   abortResponse(error: MeshError): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#responseState === "waiting") this.#connection.answerError(error);
+    if (this.#responseState === "waiting") this.#connection.answerError(error, this.#request.method === "HEAD");
     else this.#connection.cut();
   }
 

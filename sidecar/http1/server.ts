@@ -26,7 +26,7 @@ import { type ExchangeConnection, ServerExchange } from "./server-exchange.ts";
 import { writeResponseHead } from "./writer.ts";
 
 export interface Http1ServerOptions {
-  /** Without it no timeout below is kept. */
+  /** Without it no timeout below is kept. `Infinity` for one of them turns it off. */
   readonly timers?: TimerWheel;
   readonly limits?: Partial<Http1Limits>;
   /** Serve CONNECT, and keep `Proxy-Authorization` from going further. Default false. */
@@ -228,15 +228,15 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     else this.answerError(error);
   }
 
-  answerError(error: MeshError): void {
+  answerError(error: MeshError, bodyless = false): void {
     this.#current = undefined;
     const { http, says } = errorCodes[error.code];
     const body = Buffer.from(`${says} ${error.message}\n`);
     const headers = new HeaderFields(["tulle-error", error.code, "content-type", "text/plain"]);
     headers.append("content-length", String(body.length));
     headers.append("date", new Date().toUTCString());
-    writeResponseHead(this.outbox, { status: http, headers, bodyless: false }, "length", "close");
-    this.outbox.append(body);
+    writeResponseHead(this.outbox, { status: http, headers, bodyless }, "length", "close");
+    if (!bodyless) this.outbox.append(body);
     this.#linger();
   }
 
@@ -320,7 +320,9 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   #await(what: "request" | "head" | "progress"): void {
     if (this.#timer === undefined || (what === "head" && this.#awaited === "head")) return;
     this.#awaited = what;
-    this.#options.timers?.arm(this.#timer, this.#timeoutMs(what));
+    const timeoutMs = this.#timeoutMs(what);
+    if (Number.isFinite(timeoutMs)) this.#options.timers?.arm(this.#timer, timeoutMs);
+    else this.#options.timers?.clear(this.#timer);
     if (what !== "progress") return;
     this.#bytesReadBefore = this.#socket.bytesRead;
     this.#bytesTakenBefore = this.#bytesTaken;

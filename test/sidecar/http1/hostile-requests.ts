@@ -91,6 +91,7 @@ export const refusedFraming: Record<string, [code: string, fields: string]> = {
   "Connection naming a mesh field": ["bad_request", "Connection: tulle-client-id"],
   "Connection naming the trace": ["bad_request", "Connection: traceparent"],
   "Connection naming the client's address": ["bad_request", "Connection: x-forwarded-for"],
+  "Connection naming a crowd": ["bad_request", `Connection: ${Array.from({ length: 20 }, (_, i) => `x${i}`).join()}`],
   "Connection naming no token": ["bad_request", "Connection: a b"],
 };
 

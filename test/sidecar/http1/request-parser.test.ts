@@ -190,6 +190,7 @@ describe("what a head means", () => {
       "",
     ]);
     expect(upgrade("Connection: Upgrade\r\nUpgrade: h2c, websocket")[0]).toBe("websocket");
+    expect(upgrade("Connection: Upgrade\r\nUpgrade: a b, c/1, d")[0]).toBe("c/1");
     expect(upgrade("Upgrade: websocket")[0]).toBeUndefined();
     expect(upgrade("Connection: Upgrade\r\nUpgrade: websocket", "GET / HTTP/1.0")[0]).toBeUndefined();
     expect(upgrade("Connection: Upgrade\r\nUpgrade: websocket", "DELETE / HTTP/1.1")[0]).toBeUndefined();
