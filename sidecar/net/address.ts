@@ -2,18 +2,23 @@
 
 import net from "node:net";
 
-/** An IPv6 host is in brackets. What is missing or not valid is empty (host) or undefined (port). */
+/**
+ * An IPv6 host must be in brackets, and nothing else may: without them nobody can tell its end from the port.
+ * What is missing or not valid is empty (host) or undefined (port).
+ */
 export function splitAddress(address: string): { readonly host: string; readonly port: number | undefined } {
   const colon = address.lastIndexOf(":");
   const bracket = address.lastIndexOf("]");
   const hostPart = colon > bracket ? address.slice(0, colon) : address;
   const portPart = colon > bracket ? address.slice(colon + 1) : "";
   const port = /^\d{1,5}$/.test(portPart) ? Number(portPart) : 0;
-  const host = hostPart.startsWith("[") && hostPart.endsWith("]") ? hostPart.slice(1, -1) : hostPart;
-  return {
-    host: net.isIPv6(host) || !host.includes(":") ? host : "",
-    port: port > 0 && port < 65_536 ? port : undefined,
-  };
+  return { host: hostOf(hostPart), port: port > 0 && port < 65_536 ? port : undefined };
+}
+
+function hostOf(part: string): string {
+  if (!/[[\]:]/.test(part)) return part;
+  const inBrackets = part.startsWith("[") && part.endsWith("]") ? part.slice(1, -1) : "";
+  return net.isIPv6(inBrackets) ? inBrackets : "";
 }
 
 /** The reverse: an IPv6 host gets its brackets. */
