@@ -41,7 +41,7 @@ export class Application {
 class Reached extends PassThrough {
   override abortResponse(error: MeshError): void {
     const refused = error.code === "connect_failed" || error.code === "connect_timeout";
-    this.above.abortResponse(
+    super.abortResponse(
       refused ? new MeshError("refused_stream", error.message, { cause: error, processed: "unprocessed" }) : error,
     );
   }

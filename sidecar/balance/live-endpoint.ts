@@ -115,7 +115,7 @@ class Dispatch extends PassThrough {
 
   override abortResponse(error: MeshError): void {
     this.#fail(error);
-    this.above.abortResponse(error);
+    super.abortResponse(error);
   }
 
   override abortRequest(error: MeshError): void {

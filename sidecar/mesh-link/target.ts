@@ -22,9 +22,10 @@ class Aimed extends PassThrough {
   override head(head: ResponseHead): void {
     if (head.status !== 421 || head.headers.get("tulle-error") !== "wrong_pod") return this.above.head(head);
     const error = new MeshError("wrong_pod", "its address belongs to another pod now", { processed: "unprocessed" });
-    this.below?.abortRequest(error);
-    this.detach();
-    this.above.abortResponse(error);
+    const { above, below } = this;
+    this.leave();
+    below?.abortRequest(error);
+    above.abortResponse(error);
   }
 }
 

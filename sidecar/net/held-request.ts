@@ -11,7 +11,9 @@ export class HeldRequest implements RequestSink {
   #held: Buffer[] = [];
   #ended = false;
   #trailers: HeaderFields | undefined;
-  #gone = false;
+  /** The caller's, while nobody below could be told. */
+  #abort: MeshError | undefined;
+  #state: "held" | "releasing" | "released" | "gone" = "held";
 
   constructor(exchange: Exchange, response: ResponseSink) {
     this.exchange = exchange;
@@ -20,32 +22,40 @@ export class HeldRequest implements RequestSink {
 
   /** The caller gave up, or was refused: nobody needs to answer any more. */
   get gone(): boolean {
-    return this.#gone;
+    return this.#state === "gone";
   }
 
-  /** Passes the request on, with what came of its body meanwhile. */
+  /**
+   * Passes the request on, with what came of its body meanwhile. The service may call back while it takes that: the caller's
+   * next chunks then queue up behind those before them, and its abort waits for who must hear of it.
+   */
   release(service: Service): void {
-    if (this.#gone || this.#below !== undefined) return;
+    if (this.#state !== "held") return;
+    this.#state = "releasing";
     const below = service(this.exchange, this.#response);
-    this.#below = below;
+    const held = this.#held;
     let takesMore = true;
-    for (const chunk of this.#held) takesMore = below.writeRequest(chunk);
+    for (const chunk of held) if (this.#abort === undefined) takesMore = below.writeRequest(chunk);
     this.#held = [];
-    if (this.#ended) below.endRequest(this.#trailers);
-    else if (takesMore) this.#response.resumeRequest();
+    this.#below = below;
+    this.#state = "released";
+    if (this.#abort !== undefined) below.abortRequest(this.#abort);
+    else if (this.#ended) below.endRequest(this.#trailers);
+    else if (takesMore && held.length > 0) this.#response.resumeRequest();
   }
 
   refuse(error: MeshError): void {
-    if (this.#gone || this.#below !== undefined) return;
-    this.#gone = true;
+    if (this.#state !== "held") return;
+    this.#state = "gone";
     this.#held = [];
     this.#response.abortResponse(error);
   }
 
   writeRequest(chunk: Buffer): boolean {
     if (this.#below !== undefined) return this.#below.writeRequest(chunk);
-    if (!this.#gone) this.#held.push(Buffer.from(chunk));
-    return this.#gone;
+    if (this.#state === "gone" || this.#abort !== undefined) return true;
+    this.#held.push(Buffer.from(chunk));
+    return false;
   }
 
   endRequest(trailers?: HeaderFields): void {
@@ -56,7 +66,9 @@ export class HeldRequest implements RequestSink {
 
   abortRequest(error: MeshError): void {
     if (this.#below !== undefined) return this.#below.abortRequest(error);
-    this.#gone = true;
+    this.#abort = error;
+    if (this.#state !== "held") return;
+    this.#state = "gone";
     this.#held = [];
   }
 

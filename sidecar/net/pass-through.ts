@@ -12,14 +12,24 @@ export const nowhere: RequestSink = {
   resumeResponse: () => {},
 };
 
+/** Where the rest of an answer goes that nobody waits for. */
+const nobody: ResponseSink = {
+  informational: () => {},
+  head: () => {},
+  writeResponse: () => true,
+  endResponse: () => {},
+  abortResponse: () => {},
+  resumeRequest: () => {},
+};
+
 /**
  * Subclasses override what they are there for.
  *
- * The next service may answer before it returns: `attach` what it returned, and `detach` when the exchange is over
- * for what is below; whichever comes first, nothing is sent to who does not wait for it.
+ * The next service may answer before it returns: `attach` what it returned. An abort from either side is the last call that
+ * passes: a layer that makes one of its own calls `leave` first, so that what still comes after it reaches neither end.
  */
 export abstract class PassThrough implements RequestSink, ResponseSink {
-  protected readonly above: ResponseSink;
+  protected above: ResponseSink;
   protected below: RequestSink | undefined;
 
   constructor(above: ResponseSink) {
@@ -30,8 +40,9 @@ export abstract class PassThrough implements RequestSink, ResponseSink {
     this.below ??= below;
   }
 
-  /** From now on nothing goes down. */
-  protected detach(): void {
+  /** The exchange is over here: from now on nothing goes up or down. */
+  protected leave(): void {
+    this.above = nobody;
     this.below = nowhere;
   }
 
@@ -44,7 +55,9 @@ export abstract class PassThrough implements RequestSink, ResponseSink {
   }
 
   abortRequest(error: MeshError): void {
-    this.below?.abortRequest(error);
+    const { below } = this;
+    this.leave();
+    below?.abortRequest(error);
   }
 
   resumeResponse(): void {
@@ -68,7 +81,9 @@ export abstract class PassThrough implements RequestSink, ResponseSink {
   }
 
   abortResponse(error: MeshError): void {
-    this.above.abortResponse(error);
+    const { above } = this;
+    this.leave();
+    above.abortResponse(error);
   }
 
   resumeRequest(): void {

@@ -81,14 +81,15 @@ class TimeLimit extends PassThrough implements TimerEntry {
   }
 
   expire(): void {
+    const { above, below } = this;
     const error = this.#error();
-    this.below?.abortRequest(error);
-    this.detach();
-    this.above.abortResponse(error);
+    this.leave();
+    below?.abortRequest(error);
+    above.abortResponse(error);
   }
 
   override head(head: ResponseHead): void {
-    if (isOpenEnded(this.#exchange, head)) this.release();
+    if (isOpenEnded(this.#exchange, head)) this.wheel.clear(this);
     this.above.head(head);
   }
 
@@ -97,24 +98,18 @@ class TimeLimit extends PassThrough implements TimerEntry {
     this.above.endResponse(trailers);
   }
 
-  override abortResponse(error: MeshError): void {
+  protected override leave(): void {
     this.wheel.clear(this);
-    this.above.abortResponse(error);
-  }
-
-  override abortRequest(error: MeshError): void {
-    this.wheel.clear(this);
-    this.below?.abortRequest(error);
-  }
-
-  /** The answer has begun and may last as long as it likes. */
-  protected release(): void {
-    this.wheel.clear(this);
+    super.leave();
   }
 }
 
+/** Armed until both directions have ended: half of a tunnel that goes on may fall silent too. */
 class IdleLimit extends TimeLimit {
   readonly #idleMs: number;
+  #requestEnded = false;
+  #responseEnded = false;
+  #over = false;
 
   constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel, idleMs: number) {
     super(exchange, above, wheel, () => new MeshError("idle_timeout", `limit ${idleMs} ms`));
@@ -123,26 +118,52 @@ class IdleLimit extends TimeLimit {
   }
 
   override writeRequest(chunk: Buffer): boolean {
-    this.wheel.arm(this, this.#idleMs);
+    this.#moved();
     return super.writeRequest(chunk);
   }
 
-  override writeResponse(chunk: Buffer): boolean {
-    this.wheel.arm(this, this.#idleMs);
-    return super.writeResponse(chunk);
+  override endRequest(trailers?: HeaderFields): void {
+    this.#requestEnded = true;
+    this.#moved();
+    super.endRequest(trailers);
+  }
+
+  override informational(head: ResponseHead): void {
+    this.#moved();
+    super.informational(head);
   }
 
   override head(head: ResponseHead): void {
-    this.wheel.arm(this, this.#idleMs);
+    this.#moved();
     this.above.head(head);
   }
 
-  protected override release(): void {}
+  override writeResponse(chunk: Buffer): boolean {
+    this.#moved();
+    return super.writeResponse(chunk);
+  }
+
+  override endResponse(trailers?: HeaderFields): void {
+    this.#responseEnded = true;
+    this.#moved();
+    this.above.endResponse(trailers);
+  }
+
+  protected override leave(): void {
+    this.#over = true;
+    super.leave();
+  }
+
+  #moved(): void {
+    if (this.#over) return;
+    if (this.#requestEnded && this.#responseEnded) this.wheel.clear(this);
+    else this.wheel.arm(this, this.#idleMs);
+  }
 }
 
 /** A switched protocol, a tunnel, or server-sent events: there is no "last byte" to wait for. */
 function isOpenEnded(exchange: Exchange, head: ResponseHead): boolean {
   if (head.status === 101) return true;
   if (exchange.method === "CONNECT") return head.status >= 200 && head.status < 300;
-  return head.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+  return /^text\/event-stream\b/i.test(head.headers.get("content-type") ?? "");
 }

@@ -43,10 +43,10 @@ class Rescued extends PassThrough {
   }
 
   override abortResponse(error: MeshError): void {
-    this.detach();
-    if (this.#headSent || this.#passOn.has(error.code)) return this.above.abortResponse(error);
-    this.#headSent = true;
-    answerError(this.#exchange, this.above, error);
+    const { above } = this;
+    this.leave();
+    if (this.#headSent || this.#passOn.has(error.code)) above.abortResponse(error);
+    else answerError(this.#exchange, above, error);
   }
 }
 
