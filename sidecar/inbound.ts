@@ -8,7 +8,7 @@ import { takeTarget } from "./mesh-link/target.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { Shared } from "./outbound.ts";
 import { enforceDeadline } from "./policy/limit-time.ts";
-import { identifyCaller, takeOwnFields } from "./policy/own-fields.ts";
+import { distrustAnswers, identifyCaller, takeOwnFields } from "./policy/own-fields.ts";
 import { rescue } from "./policy/rescue.ts";
 import { measure } from "./telemetry/measure.ts";
 import { traceRequest } from "./telemetry/trace.ts";
@@ -39,6 +39,8 @@ export function inboundStack(options: InboundOptions): Service {
       identifyCaller(),
       // What is late already does not reach the application.
       enforceDeadline(undefined, options),
+      // What the application answers under the mesh's names is not the mesh's word.
+      distrustAnswers(),
     ],
     application,
   );

@@ -2,8 +2,9 @@
 
 import type { Clock } from "../../model/clock.ts";
 import { formatRemaining, parseRemaining } from "../../model/deadline.ts";
-import type { Layer } from "../net/exchange.ts";
+import type { Layer, ResponseHead } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
+import { PassThrough } from "../net/pass-through.ts";
 import { isGrpc } from "./grpc.ts";
 
 /**
@@ -40,12 +41,37 @@ export function identifyCaller(): Layer {
   };
 }
 
-/** For who is outside the mesh: they get none of the mesh's own fields. */
+/** For who is outside the mesh: they get none of the mesh's own fields, and what they answer is not taken for its word. */
 export function withholdOwnFields(): Layer {
-  return (next) => (exchange, response) => {
-    dropOwnFields(exchange.headers);
-    return next(exchange, response);
+  const trustNone = distrustAnswers();
+  return (next) => {
+    const distrusting = trustNone(next);
+    return (exchange, response) => {
+      dropOwnFields(exchange.headers);
+      return distrusting(exchange, response);
+    };
   };
+}
+
+/** For applications: a `tulle-error` or `tulle-retried` in their answers is none of the mesh's. */
+export function distrustAnswers(): Layer {
+  return (next) => (exchange, response) => {
+    const distrusted = new Distrusted(response);
+    distrusted.attach(next(exchange, distrusted));
+    return distrusted;
+  };
+}
+
+class Distrusted extends PassThrough {
+  override informational(head: ResponseHead): void {
+    dropOwnFields(head.headers);
+    super.informational(head);
+  }
+
+  override head(head: ResponseHead): void {
+    dropOwnFields(head.headers);
+    super.head(head);
+  }
 }
 
 function dropOwnFields(headers: HeaderFields): void {
