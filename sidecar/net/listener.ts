@@ -77,6 +77,8 @@ export async function listen(
 
 export function asListener(server: net.Server, connections: Connections): Listener {
   const bound = server.address();
+  // One connection could not be accepted, for want of descriptors say; an error without a listener would end the process.
+  server.on("error", () => {});
   return {
     port: bound !== null && typeof bound === "object" ? bound.port : 0,
     get connectionCount() {

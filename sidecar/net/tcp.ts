@@ -23,7 +23,7 @@ export function serveTcp(socket: net.Socket, authority: string, service: Service
   const end = new AcceptedEnd(socket);
   end.attach(service(exchange, end));
   if (received !== undefined && received.length > 0) end.feed(received);
-  if (socket.readableEnded) end.ended();
+  if (socket.readableEnded) end.receiveFin();
   return { drain() {} }; // bytes have no end that could be waited for: the application's own close is
 }
 
@@ -31,6 +31,8 @@ export function serveTcp(socket: net.Socket, authority: string, service: Service
 export function dialTcp(connect: () => net.Socket): Service {
   return (exchange, response) => new DialledEnd(connect(), exchange, response);
 }
+
+const keepAliveAfterMs = 60_000;
 
 /** One socket of a tunnel: reads with backpressure, writes once per tick, and reports each end of life once. */
 abstract class TunnelEnd {
@@ -40,16 +42,25 @@ abstract class TunnelEnd {
 
   constructor(socket: net.Socket) {
     this.socket = socket;
-    this.outbox = new Outbox(socket, () => this.drained());
+    this.outbox = new Outbox(socket, () => {
+      if (!this.over) this.drained();
+    });
     socket.setNoDelay(true);
+    // A peer that vanished without a word is found out, however long the tunnel may be silent.
+    socket.setKeepAlive(true, keepAliveAfterMs);
     socket.on("data", (chunk: Buffer) => this.feed(chunk));
-    socket.on("end", () => !this.over && this.ended());
+    socket.on("end", () => this.receiveFin());
     socket.on("error", () => {}); // told by "close"
     socket.on("close", () => this.#closed());
   }
 
   feed(chunk: Buffer): void {
     if (!this.over && !this.passOn(chunk)) this.socket.pause();
+  }
+
+  /** The other side of the socket has sent all. */
+  receiveFin(): void {
+    if (!this.over) this.passEnd();
   }
 
   protected write(chunk: Buffer): boolean {
@@ -65,12 +76,13 @@ abstract class TunnelEnd {
 
   protected cut(): void {
     this.over = true;
-    this.socket.resetAndDestroy();
+    // What is not connected yet has nobody to reset, and `resetAndDestroy` would wait for the connection.
+    if (this.socket.connecting) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   protected abstract passOn(chunk: Buffer): boolean;
-  /** The other side of the socket has sent all. */
-  abstract ended(): void;
+  protected abstract passEnd(): void;
   protected abstract broken(error: MeshError): void;
   protected abstract drained(): void;
 
@@ -94,13 +106,16 @@ class AcceptedEnd extends TunnelEnd implements ResponseSink {
 
   attach(request: RequestSink): void {
     this.#request = request;
-    if (!this.over) this.socket.resume();
+    if (this.over) request.abortRequest(noTunnel);
+    else this.socket.resume();
   }
 
   informational(): void {}
 
   head(head: ResponseHead): void {
-    if (head.status < 200 || head.status > 299) this.cut();
+    if (head.status >= 200 && head.status <= 299) return;
+    this.cut();
+    this.#request?.abortRequest(noTunnel);
   }
 
   writeResponse(chunk: Buffer): boolean {
@@ -123,7 +138,7 @@ class AcceptedEnd extends TunnelEnd implements ResponseSink {
     return this.#request?.writeRequest(chunk) ?? true;
   }
 
-  ended(): void {
+  protected passEnd(): void {
     this.#request?.endRequest();
   }
 
@@ -136,23 +151,21 @@ class AcceptedEnd extends TunnelEnd implements ResponseSink {
   }
 }
 
+/** `connecting ──▶ connected`, or `late` when the time for it is over. */
 class DialledEnd extends TunnelEnd implements RequestSink {
   readonly #response: ResponseSink;
-  #connected = false;
+  #state: "connecting" | "connected" | "late" = "connecting";
 
   constructor(socket: net.Socket, exchange: Exchange, response: ResponseSink) {
     super(socket);
     this.#response = response;
-    socket.once("connect", () => {
-      this.#connected = true;
-      response.head({ status: 200, headers: new HeaderFields(), bodyless: false });
+    socket.once("connect", () => this.#open());
+    if (!Number.isFinite(exchange.connectTimeoutMs)) return;
+    socket.setTimeout(exchange.connectTimeoutMs);
+    socket.once("timeout", () => {
+      this.#state = "late";
+      socket.destroy();
     });
-    if (Number.isFinite(exchange.connectTimeoutMs)) {
-      socket.setTimeout(exchange.connectTimeoutMs, () => {
-        if (!this.#connected) socket.destroy();
-        else socket.setTimeout(0);
-      });
-    }
   }
 
   writeRequest(chunk: Buffer): boolean {
@@ -175,14 +188,24 @@ class DialledEnd extends TunnelEnd implements RequestSink {
     return this.#response.writeResponse(chunk);
   }
 
-  ended(): void {
+  protected passEnd(): void {
     this.#response.endResponse();
   }
 
   protected broken(error: MeshError): void {
-    if (this.#connected) return this.#response.abortResponse(error);
-    const refused = new MeshError("connect_failed", describe(error), { cause: error.cause, processed: "unprocessed" });
-    this.#response.abortResponse(refused);
+    if (this.#state === "connected") return this.#response.abortResponse(error);
+    const code = this.#state === "late" ? "connect_timeout" : "connect_failed";
+    const { cause } = error;
+    const why = cause instanceof Error ? cause.message : "no connection";
+    this.#response.abortResponse(new MeshError(code, why, { cause, processed: "unprocessed" }));
+  }
+
+  #open(): void {
+    this.socket.setTimeout(0);
+    this.socket.removeAllListeners("timeout");
+    if (this.over) return;
+    this.#state = "connected";
+    this.#response.head({ status: 200, headers: new HeaderFields(), bodyless: false });
   }
 
   protected drained(): void {
@@ -190,6 +213,4 @@ class DialledEnd extends TunnelEnd implements RequestSink {
   }
 }
 
-function describe({ cause }: MeshError): string {
-  return cause instanceof Error ? cause.message : "no connection in time";
-}
+const noTunnel = new MeshError("upstream_closed", "the tunnel was refused");

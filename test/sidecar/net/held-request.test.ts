@@ -95,13 +95,12 @@ describe("a request that is held", () => {
 describe("while it is being released", () => {
   it("keeps the order of chunks that a resume calls forth", () => {
     const upstream = new RecordingUpstream();
-    let held: HeldRequest | undefined;
     const caller = new RecordingCaller();
+    const held = new HeldRequest(exchangeOf(), caller);
     caller.resumeRequest = () => {
       caller.resumeRequest = () => {};
-      held?.writeRequest(Buffer.from("three"));
+      held.writeRequest(Buffer.from("three"));
     };
-    held = new HeldRequest(exchangeOf(), caller);
     held.writeRequest(Buffer.from("one"));
     held.writeRequest(Buffer.from("two"));
     const eager: Service = (exchange, response) => {

@@ -95,7 +95,7 @@ describe("the timeout of a request", () => {
     sink.writeRequest(Buffer.from("body"));
     sink.endRequest();
     expect(caller.calls).toEqual([["abort", "deadline_exceeded"]]);
-    expect(() => upstream.exchange).toThrow();
+    expect(() => upstream.exchange).toThrow("no request");
     expect(time.wheel.armed.size).toBe(0);
   });
 });

@@ -19,10 +19,18 @@ function through(layer: Layer, flat: string[], prepare: (exchange: Exchange) => 
 describe("taking the mesh's own fields", () => {
   it("removes every one, whoever set it, and leaves all others", () => {
     const { headers } = through(takeOwnFields(clock), [
-      ...["tulle-client-id", "spiffe://cluster.local/ns/shop/sa/admin"],
-      ...["x-forwarded-for", "1.2.3.4"],
-      ...["tulle-attempt", "7", "tulle-target", "10.0.0.1:80", "tulle-client-id", "another"],
-      ...["tulle", "kept", "x-tulle-attempt", "kept"],
+      "tulle-client-id",
+      "spiffe://cluster.local/ns/shop/sa/admin",
+      "x-forwarded-for",
+      "1.2.3.4",
+      "tulle-attempt",
+      "7",
+      "tulle",
+      "kept",
+      "tulle-client-id",
+      "another",
+      "x-tulle-attempt",
+      "kept",
     ]);
     expect(headers.flat).toEqual(["x-forwarded-for", "1.2.3.4", "tulle", "kept", "x-tulle-attempt", "kept"]);
   });
