@@ -47,12 +47,12 @@ export interface ControlStreamOptions {
   readonly log: Log;
   /** How long a connection must have stood before it is believed that a resource is gone. Default 30 s. */
   readonly absenceGraceMs?: number;
-  /** Before dialling again. Default 250 ms, doubled each time up to 10 s, ± 50 %. */
+  /** Before dialling again. Default 250 ms, doubled each time up to 5 s, ± 50 %. */
   readonly retry?: { readonly initialDelayMs: number; readonly maxDelayMs: number };
 }
 
 const defaultGraceMs = 30_000;
-const defaultRetry = { initialDelayMs: 250, maxDelayMs: 10_000 };
+const defaultRetry = { initialDelayMs: 250, maxDelayMs: 5_000 };
 /** A connection that stood for this long was no failure. */
 const steadyMs = 10_000;
 /** What was kept from before a restart and nobody asked for is dropped after this long. */

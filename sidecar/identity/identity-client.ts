@@ -94,15 +94,16 @@ export class IdentityClient implements Identity {
 
   async start(signal: AbortSignal): Promise<void> {
     await this.#loadKept();
-    await this.#readTrustBundle();
     if (this.#credentials === undefined) await this.#askUntilIssued(signal);
     this.#keepFresh(signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });
     const { trustBundleCheckMs = 10_000 } = this.#options;
-    const check = setInterval(() => {
+    const readBundle = (): void => {
       this.#readTrustBundle().catch((error: unknown) => this.#warn("trust bundle not read", error));
-    }, trustBundleCheckMs).unref();
+    };
+    readBundle();
+    const check = setInterval(readBundle, trustBundleCheckMs).unref();
     signal.addEventListener("abort", () => clearInterval(check), { once: true });
   }
 
@@ -130,9 +131,11 @@ export class IdentityClient implements Identity {
   }
 
   async #ask(address: string, signal: AbortSignal): Promise<void> {
-    const { tokenFile, controlPlaneIdentity, wallClock, random, log } = this.#options;
+    const { tokenFile, trustBundleFile, controlPlaneIdentity, wallClock, random, log } = this.#options;
     await this.#readTrustBundle();
     const trustBundlePem = this.#trustBundlePem;
+    // Node would take no root for its own list of public ones.
+    if (trustBundlePem === "") throw new Error(`${trustBundleFile}: holds no certificate`);
     const token = (await readFile(tokenFile, "utf8")).trim();
     const { privateKey } = await makeKey("ec", { namedCurve: "P-256" });
     const requestDer = buildCertificateRequest(privateKey);

@@ -1,6 +1,6 @@
 /** A workload's way to its certificate over real sockets, and every way in which it must not get one. */
 
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -160,6 +160,26 @@ describe("the token is not shown", () => {
   });
 });
 
+it("is served under a new certificate after a rotation, without a restart", async () => {
+  const server = new Server();
+  const credentials = new RotatingServerCredentials("anonymous", ca.serverCertificate);
+  const port = await bindServer(server, "127.0.0.1", 0, credentials);
+  stop.signal.addEventListener("abort", () => server.forceShutdown());
+  const serialSeen = async (): Promise<string | undefined> => {
+    const roots = ca.authority.trustBundlePem;
+    const socket = connectTls({ port, ca: roots, ALPNProtocols: ["h2"], checkServerIdentity: () => undefined });
+    await once(socket, "secureConnect");
+    const serial = socket.getPeerX509Certificate()?.serialNumber;
+    socket.destroy();
+    return serial;
+  };
+  const first = await serialSeen();
+  const next = ca.serverCertificate;
+  credentials.rotate(next);
+  expect(await serialSeen()).toBe(new X509Certificate(next.certificateChainPem).serialNumber);
+  expect(await serialSeen()).not.toBe(first);
+});
+
 it("speaks no TLS before 1.3", async () => {
   await ca.serve();
   const socket = connectTls({
@@ -189,6 +209,20 @@ describe("a workload", () => {
     await ca.serve();
     const identity = await starting;
     expect(identity.current().notAfterMs).toBeGreaterThan(Date.now() + 23 * 3_600_000);
+  });
+
+  it("waits for its trust bundle, and for all of it", async () => {
+    await ca.serve();
+    const log = new RecordedLog();
+    const trustBundleFile = join(folder, "late.pem");
+    const options = await workload("orders", { trustBundleFile, log: log.write });
+    const starting = startIdentity(options, stop.signal);
+    await eventually(() => log.lines.some(({ fields }) => String(fields["reason"]).includes("ENOENT")));
+    await writeFile(trustBundleFile, ca.authority.trustBundlePem.slice(0, 100));
+    await eventually(() => log.lines.some(({ fields }) => String(fields["reason"]).includes("holds no certificate")));
+    await writeFile(trustBundleFile, ca.authority.trustBundlePem);
+    expect((await starting).spiffeId).toBe(workloadId("orders"));
+    expect(ca.outcomes).toEqual(["issued"]);
   });
 
   it("takes no certificate with another name than its own", async () => {

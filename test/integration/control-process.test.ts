@@ -4,6 +4,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -68,8 +70,11 @@ interface Running {
   readonly ended: Promise<number | null>;
 }
 
-function run(...args: string[]): Running {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+function run(args: string[], env: NodeJS.ProcessEnv = {}): Running {
+  const child = spawn(process.execPath, [main, ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...env },
+  });
   const lines: string[] = [];
   createInterface({ input: child.stderr }).on("line", (line) => lines.push(line));
   // "close" comes when its output is read to the end.
@@ -79,7 +84,10 @@ function run(...args: string[]): Running {
   return running;
 }
 
-async function start(ports: Partial<Ports> = {}): Promise<Running & { readonly ports: Ports }> {
+async function start(
+  ports: Partial<Ports> = {},
+  env: NodeJS.ProcessEnv = {},
+): Promise<Running & { readonly ports: Ports }> {
   const { discovery = 0, identity = 0, admin = 0 } = ports;
   const portOptions = [
     "--discovery-port",
@@ -89,7 +97,7 @@ async function start(ports: Partial<Ports> = {}): Promise<Running & { readonly p
     "--admin-port",
     `${admin}`,
   ];
-  const running = run("--folder", join(folder, "yaml"), "--state", join(folder, "state"), ...portOptions);
+  const running = run(["--folder", join(folder, "yaml"), "--state", join(folder, "state"), ...portOptions], env);
   const ready = () => running.lines.find((line) => line.includes("control plane ready"));
   await eventually(() => ready() !== undefined);
   return { ...running, ports: JSON.parse(ready() ?? "") as Ports };
@@ -215,6 +223,23 @@ describe("a control plane", () => {
     expect(lost()?.fields["reason"]).toContain("the control plane is stopping");
   });
 
+  it("sends spans of its work where an OTLP endpoint is set", async () => {
+    const bodies: string[] = [];
+    const receiver = createServer((request, response) => {
+      request.on("data", (chunk: Buffer) => bodies.push(`${request.url} ${chunk.toString("latin1")}`));
+      request.on("end", () => response.end());
+    }).listen(0, "127.0.0.1");
+    await once(receiver, "listening");
+    stop.signal.addEventListener("abort", () => receiver.close());
+    const { port } = receiver.address() as AddressInfo;
+    const { child, ended } = await start({}, { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+    const spans = bodies.filter((body) => body.startsWith("/v1/traces")).join();
+    expect(spans).toContain("tulle-control-plane");
+    expect(spans).toContain("compile");
+  });
+
   it("answers nothing but its four pages, and changes nothing", async () => {
     const { ports } = await start();
     const url = `http://127.0.0.1:${ports.admin}`;
@@ -253,7 +278,7 @@ describe("a control plane ends with 2 and one plain line", () => {
     ],
   };
   it.each(Object.entries(refused))("%s", async (_, [args, line]) => {
-    const { lines, ended } = run(...(await args()));
+    const { lines, ended } = run(await args());
     expect(await ended).toBe(2);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(line);
@@ -262,7 +287,7 @@ describe("a control plane ends with 2 and one plain line", () => {
   it.each(["discovery", "admin"] as const)("with its %s port in use", async (port) => {
     const { ports } = await start();
     const free = ["--discovery-port", "0", "--identity-port", "0", "--admin-port", "0"];
-    const { lines, ended } = run(...given(...free, `--${port}-port`, String(ports[port])));
+    const { lines, ended } = run(given(...free, `--${port}-port`, String(ports[port])));
     expect(await ended).toBe(2);
     expect(lines).toEqual([
       `tulle-control-plane: can't listen: listen EADDRINUSE: address already in use 127.0.0.1:${ports[port]}`,
