@@ -116,6 +116,29 @@ describe("a destination is refused", () => {
       (route) => Object.assign(route.matches[0] ?? {}, { headers: [{ name: "x" }] }),
       "routes[0].matches[0].headers[0]: must be an exact, regex or present match",
     ],
+    "with a filter of no known kind": [
+      (route) => Object.assign(route, { filters: [{}] }),
+      "routes[0].filters[0]: must be of a known kind",
+    ],
+    "with a redirect that is none": [
+      (route) => Object.assign(route, { filters: [{ redirect: { status: 200 } }] }),
+      "routes[0].filters[0].redirect.status: must be an integer from 300 to 399, got 200",
+    ],
+    "with a rewrite to nothing": [
+      (route) => Object.assign(route, { filters: [{ rewrite: { path: {} } }] }),
+      "routes[0].filters[0].rewrite.path: must be a full or prefix rewrite",
+    ],
+    "with more than all requests mirrored": [
+      (route) => {
+        const service = { namespace: "shop", name: "shadow" };
+        Object.assign(route, { mirrors: [{ endpoints: "shadow", service, percent: 101 }] });
+      },
+      "routes[0].mirrors[0].percent: must be from 0 to 100, got 101",
+    ],
+    "with a key that sticks to something unknown": [
+      (route) => Object.assign(route, { sticky: { by: 9, name: "x" } }),
+      "routes[0].sticky.by: has a value that this version does not know: 9",
+    ],
     "with a backend without a service": [
       (route) => Object.assign(route.backends[0] ?? {}, { service: null }),
       "routes[0].backends[0].service.namespace: must not be empty",

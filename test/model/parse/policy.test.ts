@@ -3,6 +3,7 @@ import { defaultCircuitBreakerPolicy, defaultRetryPolicy, defaultTimeoutPolicy }
 import { parseCircuitBreaker } from "../../../model/parse/circuit-breaker.ts";
 import { isPolicyKind, openApiOf, parsePolicy, policyKinds } from "../../../model/parse/policy.ts";
 import { parseRetryPolicy } from "../../../model/parse/retry-policy.ts";
+import type { OpenApiSchema } from "../../../model/parse/schema.ts";
 import { parseTimeoutPolicy } from "../../../model/parse/timeout-policy.ts";
 import { parseTrafficSplit } from "../../../model/parse/traffic-split.ts";
 import { policyWarnings } from "../../../model/parse/warnings.ts";
@@ -11,6 +12,23 @@ import type { FieldError, Result } from "../../../model/result.ts";
 
 function errorsOf(result: Result<unknown, FieldError[]>): string[] {
   return result.ok ? [] : result.error.map(({ path, message }) => `${path}: ${message}`);
+}
+
+/** What the API server asks of a schema: a type everywhere, lists and texts bounded where rules compute with them. */
+function structureFaults(schema: OpenApiSchema, path: string): string[] {
+  const { type, properties = {}, items, additionalProperties, maxItems, maxLength, maxProperties } = schema;
+  const faults: string[] = [];
+  if (type === undefined && schema["x-kubernetes-int-or-string"] !== true) faults.push(`${path} has no type`);
+  if (type === "array" && maxItems === undefined) faults.push(`${path} has no maxItems`);
+  if (additionalProperties !== undefined && maxProperties === undefined) faults.push(`${path} has no maxProperties`);
+  const bounded = [maxLength, schema["enum"], schema["format"], schema["pattern"]].some((bound) => bound !== undefined);
+  if (type === "string" && !bounded) faults.push(`${path} has no maxLength`);
+  const inner = [...Object.entries(properties as object), ["[]", items], ["{}", additionalProperties]] as const;
+  return inner.reduce<string[]>(
+    (all, [name, one]) =>
+      one === undefined ? all : [...all, ...structureFaults(one as OpenApiSchema, `${path}.${name}`)],
+    faults,
+  );
 }
 
 function policy(kind: string, spec: unknown, more: object = {}): unknown {
@@ -73,11 +91,8 @@ describe("a policy as an object", () => {
     expect(parsePolicy(value).ok).toBe(false);
   });
 
-  it("has a structural schema for every kind", () => {
-    for (const kind of policyKinds) {
-      expect(openApiOf(kind)).toMatchObject({ type: "object" });
-      expect(JSON.stringify(openApiOf(kind))).not.toMatch(/null|undefined/);
-    }
+  it.each(policyKinds)("%s has a structural schema", (kind) => {
+    expect(structureFaults(openApiOf(kind), "spec")).toEqual([]);
   });
 });
 
