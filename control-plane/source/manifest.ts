@@ -1,6 +1,6 @@
 /** Reads one manifest: the text of a YAML or JSON file that holds any number of Kubernetes objects. Pure. */
 
-import { type Document, LineCounter, parseAllDocuments, type YAMLParseError } from "yaml";
+import { type Document, LineCounter, parseAllDocuments, type YAMLError } from "yaml";
 import { recognizeKind } from "./known-kinds.ts";
 import { groupOf, isRecord, type KubeObject, type Origin, readObject } from "./kube-object.ts";
 import type { Problem } from "./problem.ts";
@@ -42,8 +42,9 @@ class Reading implements Manifest {
         logLevel: "error",
       });
       for (const document of documents) {
-        // The first error is the author's; those after it are mostly the parser's, from having lost its way.
-        const [error] = document.errors;
+        // The first error is the author's; those after it are mostly the parser's, from having lost its way. What it only
+        // warns of, such as a tag that it does not know, would mean something else to Kubernetes.
+        const [error] = [...document.errors, ...document.warnings];
         if (error !== undefined) this.#refuse(explain(error), error.pos[0]);
         else if (document.contents !== null) this.#readDocument(document);
       }
@@ -117,6 +118,6 @@ function pathSteps(path: string): (string | number)[] {
 const tooDeep = "nests too deeply to be read";
 
 /** Where the library catches its own exhausted stack, it passes the engine's message on. */
-function explain(error: YAMLParseError): string {
+function explain(error: YAMLError): string {
   return error.message.startsWith("Maximum call stack") ? tooDeep : error.message.replace(/\s+/g, " ").trim();
 }

@@ -115,6 +115,12 @@ describe("bad input", () => {
     ]);
   });
 
+  it("refuses a tag that it does not know", () => {
+    expect(problemsOf("apiVersion: v1\r\nkind: Pod\r\nmetadata:\r\n  name: !include a\r\n")).toEqual([
+      "a.yaml:4: not readable as YAML: Unresolved tag: !include",
+    ]);
+  });
+
   it("refuses an alias without anchor", () => {
     expect(problemsOf("apiVersion: v1\nkind: *x\n")).toEqual([
       "a.yaml:2: not readable as YAML: no anchor &x before this alias",
