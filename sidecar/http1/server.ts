@@ -127,6 +127,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     socket.on("close", this.#onClose);
     socket.resume();
     this.#await("request");
+    if (socket.closed) process.nextTick(this.#onClose);
   }
 
   /** Finishes the exchange that runs, telling the client that it is the last, and closes. A tunnel ends by itself. */
