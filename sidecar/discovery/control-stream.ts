@@ -115,14 +115,14 @@ export class ControlStream {
    */
   subscribe(kind: ResourceKind, name: string, apply: Apply): () => void {
     const key = keyOf(kind, name);
-    let held = this.#held.get(key);
-    if (held === undefined) {
-      held = new HeldResource(kind, name, this.#kept.get(key));
+    const known = this.#held.get(key);
+    const held = known ?? new HeldResource(kind, name, this.#kept.get(key));
+    const reason = held.add(apply);
+    if (known === undefined) {
       this.#kept.delete(key);
       this.#held.set(key, held);
       this.#sendBoth({ subscribe: { subscriptions: [subscriptionOf(held)] } });
     }
-    const reason = held.add(apply);
     if (reason !== undefined && held.good !== undefined) this.#answer(held, held.good.version, reason);
     return () => this.#unsubscribe(key, held, apply);
   }

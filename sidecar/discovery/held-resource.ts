@@ -52,8 +52,13 @@ export class HeldResource {
 
   /** What is known already is applied at once; returns why it can't be. */
   add(apply: Apply): string | undefined {
+    const isFirst = this.#appliers.size === 0;
     this.#appliers.add(apply);
-    return this.#state.kind === "unknown" ? undefined : applySafely(apply, this.good?.resource);
+    if (this.#state.kind === "unknown") return undefined;
+    const reason = applySafely(apply, this.good?.resource);
+    // Then it is in force nowhere, and must be asked for anew.
+    if (reason !== undefined && isFirst) this.#state = { kind: "unknown" };
+    return reason;
   }
 
   remove(apply: Apply): void {

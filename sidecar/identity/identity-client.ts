@@ -10,7 +10,7 @@
  * ```
  *
  * The key is made here, anew for each certificate, and leaves the process only for the state folder. The trust bundle
- * is the one that was heard of last: from its file, which is read again when it changes, or from an answer.
+ * is that of its file, which is read again when it changes; the control plane's answer stands in where there is none.
  */
 
 import { generateKeyPair, X509Certificate } from "node:crypto";
@@ -55,6 +55,8 @@ export interface IdentityOptions {
 
 const renewAt = 0.7;
 const renewSpread = 0.05;
+/** Whatever an answer says: it must not make this sidecar ask without end. */
+const shortestRenewalMs = 1_000;
 const longestTimerMs = 60 * 60 * 1000;
 const defaultRetry = { initialDelayMs: 500, maxDelayMs: 30_000 };
 const fileName = "credentials.json";
@@ -73,9 +75,9 @@ export class IdentityClient implements Identity {
   readonly #listeners = new Set<(credentials: Credentials) => void>();
   #credentials: Credentials | undefined;
   #trustBundlePem = "";
-  /** As of the file, to tell news from what is known. */
-  #trustBundleInFile = "";
+  #trustBundleFrom: "nowhere" | "kept" | "file" = "nowhere";
   #renewAtMs = 0;
+  #keeping: Promise<void> = Promise.resolve();
 
   constructor(options: IdentityOptions) {
     this.#options = options;
@@ -89,7 +91,7 @@ export class IdentityClient implements Identity {
 
   onChange(listener: (credentials: Credentials) => void): () => void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -147,10 +149,10 @@ export class IdentityClient implements Identity {
     };
     const credentials = this.#check(pems);
     // From the answer, not from the certificate's dates: this clock may be off.
-    this.#renewAtMs = wallClock() + issued.lifetimeMs * (renewAt + renewSpread * (2 * random() - 1));
-    this.#trustBundlePem = pems.trustBundlePem;
-    await this.#keep(pems);
-    this.#publish(credentials);
+    const renewInMs = issued.lifetimeMs * (renewAt + renewSpread * (2 * random() - 1));
+    this.#renewAtMs = wallClock() + Math.max(renewInMs, shortestRenewalMs);
+    if (this.#trustBundleFrom !== "file") this.#trustBundlePem = pems.trustBundlePem;
+    await this.#publish(credentials);
     log("info", "certificate issued", {
       identity: this.spiffeId,
       serial: credentials.serial,
@@ -175,20 +177,22 @@ export class IdentityClient implements Identity {
       if (isErrorCode(error, "ENOENT") && this.#trustBundlePem !== "") return;
       throw error;
     }
-    if (pem === this.#trustBundleInFile || !isCertificates(pem)) return;
-    this.#trustBundleInFile = pem;
+    if (!isCertificates(pem)) return;
+    this.#trustBundleFrom = "file";
     if (pem === this.#trustBundlePem) return;
     this.#trustBundlePem = pem;
     if (this.#credentials === undefined) return;
-    const credentials = { ...this.#credentials, trustBundlePem: pem };
-    await this.#keep(credentials);
-    this.#publish(credentials);
+    await this.#publish(this.#credentials);
     this.#options.log("info", "trust bundle changed");
   }
 
-  #publish(credentials: Credentials): void {
+  /** Resolves once they are kept; whoever listens has them before. */
+  #publish(leaf: Credentials): Promise<void> {
+    const credentials = { ...leaf, trustBundlePem: this.#trustBundlePem };
     this.#credentials = credentials;
     for (const listener of this.#listeners) listener(credentials);
+    this.#keeping = this.#keeping.then(() => this.#keep(credentials));
+    return this.#keeping;
   }
 
   async #keep({ certificateChainPem, privateKeyPem, trustBundlePem }: CredentialPems): Promise<void> {
@@ -213,6 +217,7 @@ export class IdentityClient implements Identity {
       if (wallClock() >= credentials.notAfterMs) return;
       this.#credentials = credentials;
       this.#trustBundlePem = credentials.trustBundlePem;
+      this.#trustBundleFrom = "kept";
       this.#renewAtMs = credentials.notBeforeMs + lifetimeMs * renewAt;
       log("info", "certificate taken from before the restart", { serial: credentials.serial });
     } catch (error) {

@@ -303,6 +303,18 @@ describe("a workload", () => {
     expect((await startIdentity(late, stop.signal)).current().serial).not.toBe(first.serial);
   });
 
+  it("trusts what its file says, whatever an answer says later", async () => {
+    await using short = await TestAuthority.open({ leafLifetimeMs: 3_000, folder: ca.folder });
+    await short.serve();
+    const both = ca.authority.trustBundlePem + makeRoot().pem;
+    await writeFile(ca.trustBundleFile, both);
+    const identity = await startIdentity(await workload("orders", { addresses: [short.address] }), stop.signal);
+    expect(identity.current().trustBundlePem).toBe(both);
+    const first = identity.current().serial;
+    await eventually(() => identity.current().serial !== first);
+    expect(identity.current().trustBundlePem).toBe(both);
+  });
+
   it("takes up a new trust bundle when the file changes, and no half of one", async () => {
     await ca.serve();
     const identity = await startIdentity(await workload("orders"), stop.signal);

@@ -330,6 +330,21 @@ describe("a control plane that dies and comes back", () => {
     await after.heard("a=2");
   });
 
+  it("is asked anew where what was kept can't be applied any more", async () => {
+    plane.publish(endpoints("a", 1));
+    const before = await new Sidecar("orders", { stateFolder: folder }).start();
+    before.subscribe("a");
+    await before.heard("a=1");
+    await before.stream.flush();
+    stop.abort();
+    stop = new AbortController();
+    const after = await new Sidecar("orders", { stateFolder: folder }).start();
+    after.refuses.add("1");
+    after.subscribe("a");
+    await eventually(() => acks("a").nacks.length === 1);
+    expect(after.applied).toEqual([]);
+  });
+
   it("is asked where what was kept is damaged", async () => {
     plane.publish(endpoints("a", 1));
     await writeFile(join(folder, "resources.binpb"), Buffer.from("ffffffff", "hex"));

@@ -88,6 +88,19 @@ describe("what is held of a name", () => {
     expect(unwilling.took).toEqual([1]);
   });
 
+  it("is unknown again when what was kept can't be applied any more", () => {
+    const resource = held(good(1));
+    expect(resource.add(new Applier(1).apply)).toBe("not 1");
+    expect(resource.state).toEqual({ kind: "unknown" });
+  });
+
+  it("stays in force for others when it can't be applied by one who comes later", () => {
+    const resource = held(good(1));
+    resource.add(new Applier().apply);
+    expect(resource.add(new Applier(1).apply)).toBe("not 1");
+    expect(resource.good).toEqual(good(1));
+  });
+
   it("survives an applier that throws", () => {
     const resource = held();
     resource.add(() => {
