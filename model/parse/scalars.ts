@@ -2,7 +2,7 @@
 
 import { durationPattern, formatDuration, parseDuration } from "../duration.ts";
 import { compileRegex } from "../regex.ts";
-import { Schema, show } from "./schema.ts";
+import { type OpenApiSchema, Schema, show } from "./schema.ts";
 
 interface Range {
   readonly min: number;
@@ -33,13 +33,11 @@ export function boolean(): Schema<boolean> {
   });
 }
 
-/** Four times five digits and a unit; the API server wants to know how long what it computes with may be. */
-const maxDurationLength = 28;
-
 /** Written as GEP-2257 says, read as milliseconds; the bounds are in ms too. */
 export function duration(range: Range): Schema<number> {
+  const { min, max } = boundsOf(range);
   return new Schema<number>(
-    { type: "string", pattern: durationPattern, maxLength: maxDurationLength },
+    durationSchema(`duration(self) >= ${min} && duration(self) <= ${max}`, range),
     (value, at) => {
       // A bare 10 would be seconds to some and milliseconds to others.
       const ms = parseDuration(typeof value === "string" ? value : "");
@@ -53,23 +51,35 @@ export function duration(range: Range): Schema<number> {
 
 /** As `duration`, and `0s` turns the thing off: undefined. */
 export function limit(range: Range): Schema<number | undefined> {
-  const least = formatDuration(range.min);
-  const rule = `duration(self) == duration('0s') || duration(self) >= duration('${least}')`;
+  const { min, max } = boundsOf(range);
+  const orOff = duration({ min: 0, max: range.max });
   return new Schema<number | undefined>(
-    {
-      type: "string",
-      pattern: durationPattern,
-      maxLength: maxDurationLength,
-      "x-kubernetes-validations": [{ rule, message: `must be 0s, or at least ${least}` }],
-    },
+    durationSchema(`duration(self) == duration('0s') || (duration(self) >= ${min} && duration(self) <= ${max})`, range),
     (value, at) => {
-      const ms = duration({ min: 0, max: range.max }).read(value, at);
+      const ms = orOff.read(value, at);
       if (ms === undefined || ms === 0) return undefined;
       const problem = outside(range, ms, formatDuration);
       return problem === undefined ? ms : at.fail(problem);
     },
     { write: formatDuration },
   );
+}
+
+/** Four times five digits and a unit; the API server wants to know how long what it computes with may be. */
+const maxDurationLength = 28;
+
+function durationSchema(rule: string, range: Range): OpenApiSchema {
+  const message = `must be from ${formatDuration(range.min)} to ${formatDuration(range.max)}`;
+  return {
+    type: "string",
+    pattern: durationPattern,
+    maxLength: maxDurationLength,
+    "x-kubernetes-validations": [{ rule, message }],
+  };
+}
+
+function boundsOf({ min, max }: Range): { min: string; max: string } {
+  return { min: `duration('${formatDuration(min)}')`, max: `duration('${formatDuration(max)}')` };
 }
 
 interface TextOptions {
