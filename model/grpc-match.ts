@@ -17,15 +17,16 @@ export function grpcPath({ kind, service, method }: GrpcMethodMatch): PathMatch 
   if (service === undefined && method === undefined) return undefined;
   if (kind === "regex" || service === undefined) {
     // Grouped, so that an alternative ends where its part ends.
-    return { kind: "regex", value: `/${part(service)}/${part(method)}` };
+    return { kind: "regex", value: `/${part(kind, service)}/${part(kind, method)}` };
   }
   return method === undefined
     ? { kind: "prefix", value: `/${service}` }
     : { kind: "exact", value: `/${service}/${method}` };
 }
 
-function part(pattern: string | undefined): string {
-  return pattern === undefined ? anySegment : `(?:${pattern})`;
+function part(kind: GrpcMethodMatch["kind"], name: string | undefined): string {
+  if (name === undefined) return anySegment;
+  return kind === "regex" ? `(?:${name})` : name.replaceAll(".", "\\.");
 }
 
 /**

@@ -85,6 +85,7 @@ describe("a gRPC method as a path", () => {
   it.each([
     [{ kind: "exact", service: "a.B", method: "Get" }, ["/a.B/Get"], ["/a.B/GetAll", "/a.Bc/Get"]],
     [{ kind: "exact", service: "a.B" }, ["/a.B/Get", "/a.B/Put"], ["/a.Bc/Get"]],
+    [{ kind: "exact", method: "a.b" }, ["/x/a.b"], ["/x/acb"]],
     [{ kind: "exact", method: "Get" }, ["/a.B/Get", "/x/Get"], ["/a.B/GetAll", "/x/y/Get"]],
     [{ kind: "regex", service: "a|b", method: "Get.*" }, ["/a/Get", "/b/GetAll"], ["/ab/Get", "/a/Put", "/a"]],
     [{ kind: "regex", method: "Get|Put" }, ["/a/Get", "/b/Put"], ["/a/Gut"]],

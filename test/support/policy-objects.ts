@@ -1,0 +1,24 @@
+import { parsePolicy } from "../../model/parse/policy.ts";
+import { policyWarnings } from "../../model/parse/warnings.ts";
+import type { FieldError, Result } from "../../model/result.ts";
+
+/** An object of `tulle.dev` as a user would write it. */
+export function policyObject(kind: string, spec: unknown): unknown {
+  return { apiVersion: "tulle.dev/v1alpha1", kind, metadata: { name: "it", namespace: "shop" }, spec };
+}
+
+/** What is wrong with what was parsed, `path: message` each; empty: nothing. */
+export function errorsOf(result: Result<unknown, FieldError[]>): string[] {
+  return result.ok ? [] : result.error.map(told);
+}
+
+/** What a valid policy is warned of. */
+export function warningsOf(kind: string, spec: unknown): string[] {
+  const parsed = parsePolicy(policyObject(kind, spec));
+  if (!parsed.ok) throw new Error(errorsOf(parsed).join("\n"));
+  return policyWarnings(parsed.value).map(told);
+}
+
+function told({ path, message }: FieldError): string {
+  return `${path}: ${message}`;
+}
