@@ -82,7 +82,7 @@ export function writeFrameHeader(
   buffer[at + 1] = length >> 8;
   buffer[at + 2] = length;
   buffer[at + 3] = type;
-  buffer[at + 4] = flags;
+  buffer[at + flagsOffset] = flags;
   writeUint32(buffer, at + 5, streamId);
 }
 
@@ -139,7 +139,13 @@ export function writeWindowUpdate(outbox: Outbox, streamId: number, increment: n
   writeUint32(outbox.buffer, at, increment);
 }
 
-/** Writes `chunk[from, to)` as one frame; the caller has seen to windows and the peer's largest frame. */
+/** Where a frame has its flags. */
+export const flagsOffset = 4;
+
+/**
+ * Writes `chunk[from, to)` as one frame, and returns the frame's offset in `outbox.buffer`. The caller has seen to
+ * windows and the peer's largest frame.
+ */
 export function writeData(
   outbox: Outbox,
   streamId: number,
@@ -147,9 +153,10 @@ export function writeData(
   from: number,
   to: number,
   endStream: boolean,
-): void {
+): number {
   const at = beginFrame(outbox, to - from, frameType.data, endStream ? flag.endStream : 0, streamId);
   chunk.copy(outbox.buffer, at, from, to);
+  return at - frameHeaderBytes;
 }
 
 /** Writes a whole field block as HEADERS and as many CONTINUATION as it takes. */

@@ -5,7 +5,16 @@
 
 import type { Outbox } from "../net/outbox.ts";
 import type { FloodGuard } from "./flood-guard.ts";
-import { defaultMaxFrameBytes, defaultWindowBytes, largestWindowBytes, writeData } from "./frames.ts";
+import {
+  defaultMaxFrameBytes,
+  defaultWindowBytes,
+  flag,
+  flagsOffset,
+  largestWindowBytes,
+  writeData,
+} from "./frames.ts";
+
+const noBytes = Buffer.alloc(0);
 
 /** A stream as the scheduler sees it. */
 export interface Sender {
@@ -23,6 +32,10 @@ export class SendScheduler {
   readonly #guard: FloodGuard;
   #windowBytes = defaultWindowBytes;
   #queue: Sender[] = [];
+  /** The DATA frame written last: whose it is, where it is, and the outbox's flushes then. */
+  #lastSender: Sender | undefined;
+  #lastFrameAt = 0;
+  #lastFlushes = 0;
 
   constructor(outbox: Outbox, guard: FloodGuard) {
     this.#outbox = outbox;
@@ -54,7 +67,26 @@ export class SendScheduler {
     this.#windowBytes -= to - from;
     sender.sendWindowBytes -= to - from;
     this.#guard.noteData();
-    writeData(this.#outbox, sender.id, chunk, from, to, endStream);
+    this.#lastFrameAt = writeData(this.#outbox, sender.id, chunk, from, to, endStream);
+    this.#lastFlushes = this.#outbox.flushes;
+    this.#lastSender = sender;
+  }
+
+  /**
+   * Ends a stream by END_STREAM on its last DATA frame, if that is still here: saves a frame for each message whose
+   * body and end come in one tick. Else by an empty frame.
+   */
+  end(sender: Sender): void {
+    if (this.#lastSender !== sender || this.#lastFlushes !== this.#outbox.flushes) {
+      return this.send(sender, noBytes, 0, 0, true);
+    }
+    const at = this.#lastFrameAt + flagsOffset;
+    this.#outbox.buffer[at] = (this.#outbox.buffer[at] as number) | flag.endStream;
+  }
+
+  /** The stream is over; nothing of it is kept. */
+  forget(sender: Sender): void {
+    if (this.#lastSender === sender) this.#lastSender = undefined;
   }
 
   /** Puts a stream at the end of the queue; it gets its turn from `pump`. */

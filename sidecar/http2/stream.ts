@@ -48,7 +48,6 @@ interface PendingEnd {
 }
 
 const noPseudo: readonly string[] = [];
-const noBytes = Buffer.alloc(0);
 
 export abstract class Http2Stream implements Sender {
   id: number;
@@ -185,7 +184,7 @@ export abstract class Http2Stream implements Sender {
 
   #finish(trailers: HeaderFields | undefined): void {
     if (trailers !== undefined && trailers.count > 0) this.host.sendHeaders(this.id, noPseudo, trailers, true);
-    else this.host.scheduler.send(this, noBytes, 0, 0, true);
+    else this.host.scheduler.end(this);
     this.markSent();
   }
 
@@ -250,6 +249,7 @@ export abstract class Http2Stream implements Sender {
     this.#pendingEnd = undefined;
     if (this.#stall !== undefined) this.host.timers.clear(this.#stall);
     this.#window.release();
+    this.host.scheduler.forget(this);
     this.host.forget(this, closing);
   }
 }
