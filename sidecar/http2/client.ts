@@ -108,7 +108,7 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
       if (stream.id > lastStreamId && stream instanceof ClientStream) stream.loseUnprocessed(reason);
     }
     if (isFirst) this.onGoaway?.(reason);
-    this.#finishIfIdle();
+    this.finishIfIdle();
   }
 
   protected afterSettings(): void {
@@ -123,16 +123,12 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
     if (this.isFailed || this.state === "draining") return;
     this.state = "draining";
     this.onGoaway?.("drain");
-    this.#finishIfIdle();
+    this.finishIfIdle();
   }
 
-  protected onStreamClosed(): void {
-    this.#finishIfIdle();
+  protected override onStreamClosed(): void {
+    super.onStreamClosed();
     this.#offerSlot();
-  }
-
-  #finishIfIdle(): void {
-    if (this.state === "draining" && this.streams.size === 0) this.finish("NO_ERROR", "");
   }
 
   #offerSlot(): void {

@@ -58,7 +58,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
       [setting.maxConcurrentStreams, this.limits.maxConcurrentStreams],
       [setting.enableConnectProtocol, 1],
     ]);
-    this.readReceived(received);
+    if (received !== undefined) this.receive(received);
   }
 
   protected get lastPeerStreamId(): number {
@@ -110,7 +110,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
 
   protected receiveGoaway(): void {
     this.state = "draining";
-    this.#finishIfIdle();
+    this.finishIfIdle();
   }
 
   protected afterSettings(): void {}
@@ -137,13 +137,5 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     this.state = "draining";
     if (this.streams.size === 0) return this.finish("NO_ERROR", "");
     writeGoaway(this.outbox, this.#lastStreamId, 0, "");
-  }
-
-  protected onStreamClosed(): void {
-    this.#finishIfIdle();
-  }
-
-  #finishIfIdle(): void {
-    if (this.state === "draining" && this.streams.size === 0) this.finish("NO_ERROR", "");
   }
 }

@@ -51,7 +51,7 @@ describe("our client and our server", () => {
     open();
     await promise;
     expect(await Promise.all(answers)).toEqual(Array.from({ length: 1000 }, (_, i) => `/n${i}`));
-    expect(pair.server.counters.streams).toBe(1000);
+    expect(pair.server.openedStreams).toBe(1000);
     expect([pair.client.activeStreams, pair.server.activeStreams]).toEqual([0, 0]);
   });
 });

@@ -20,6 +20,7 @@ import {
   END_HEADERS,
   END_STREAM,
   frame,
+  GOAWAY,
   get,
   HEADERS,
   headers,
@@ -374,6 +375,26 @@ describe("threat 10: the slow", () => {
     pass(30_050);
     expect(upstream.calls.at(-1)?.[0]).toBe("abort");
     await expect.poll(() => listening.connections.size).toBe(0);
+  });
+
+  it("lets a slow reader have the last answer of a connection that ends", async () => {
+    const upstream = new RecordingUpstream();
+    service = upstream.service;
+    await start({}, Buffer.concat([Buffer.from([0, 4]), uint32(0x7fffffff)]));
+    const goaway = frame(GOAWAY, 0, 0, Buffer.alloc(8));
+    peer.send(headers(1, get), frame(WINDOW_UPDATE, 0, 0, uint32(0x7fff0000 - 65_535)), goaway);
+    await peer.roundTrip();
+    peer.socket.pause();
+    upstream.response.head({ status: 200, headers: new HeaderFields(), bodyless: false });
+    const chunk = Buffer.alloc(64 * 1024);
+    for (let i = 0; i < 200; i++) upstream.response.writeResponse(chunk);
+    upstream.response.endResponse();
+    pass(20_000);
+    peer.socket.resume();
+    await peer.receive(({ type, flags }) => type === DATA && (flags & END_STREAM) !== 0);
+    const received = peer.frames.reduce((sum, { type, payload }) => sum + (type === DATA ? payload.length : 0), 0);
+    expect(received).toBe(200 * chunk.length);
+    await peer.closed;
   });
 
   it("keeps no more than its window of a stream that nobody reads", async () => {
