@@ -75,7 +75,7 @@ export function knownField(lower: string): FieldName | undefined {
   return byName.get(lower);
 }
 
-/** One step of a name's hash; starts from 0. `_` and DEL fall together here and are told apart by `internName`. */
+/** One step of a name's hash; starts from 0. Case falls away, and `^` meets `~`: `internName` compares the bytes. */
 export function hashNameByte(hash: number, byte: number): number {
   return (Math.imul(hash, 33) + (byte | 0x20)) | 0;
 }
