@@ -52,6 +52,7 @@ describe("policies add up", () => {
 
   it("admits what an allow matches, and refuses the rest", () => {
     expect(decide(request(), allow("a", { ...rule, methods: ["POST"] }), allow("b", fromOrders))).toBe("admitted");
+    expect(decide(request(), allow("b", fromOrders), allow("a", { ...rule, methods: ["POST"] }))).toBe("admitted");
     expect(decide(request(), allow("a", { ...rule, methods: ["POST"] }))).toBe("refused");
   });
 

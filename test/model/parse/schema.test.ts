@@ -50,6 +50,19 @@ describe("an object", () => {
     expect(size.parse({ width: 3, height: 40 })).toMatchObject({ error: [{ message: "must be at most 10, got 40" }] });
   });
 
+  it("is made something else of once it is right, and then only", () => {
+    const area = size.map(({ width, height }, at) => (width > 5 ? at.fail("too large") : width * height));
+    expect(area.parse({ width: 3 })).toEqual({ ok: true, value: 6 });
+    expect(area.parse({ width: 6 })).toEqual({ ok: false, error: [{ path: "", message: "too large" }] });
+    let made = 0;
+    expect(size.map(() => ++made).parse({ width: 0 }).ok).toBe(false);
+    expect(made).toBe(0);
+  });
+
+  it("is said to be optional last", () => {
+    expect(() => size.optional().map((value) => value)).toThrow("before `or` and `optional`");
+  });
+
   it("takes no field from a prototype, and lets nobody reach one", () => {
     const sly = JSON.parse('{"__proto__": {"width": 3}, "constructor": 1, "width": 3}') as unknown;
     expect(size.parse(sly)).toEqual({
