@@ -1,3 +1,4 @@
+import { assert, property, string } from "fast-check";
 import { expect, it } from "vitest";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { formatTraceparent, IdSource, readTraceContext } from "../../../sidecar/telemetry/trace-context.ts";
@@ -53,6 +54,22 @@ it.each([
 it("refuses two traceparent fields, and takes none for none", () => {
   expect(readTraceContext(new HeaderFields(["traceparent", valid, "traceparent", valid]))).toBeUndefined();
   expect(readTraceContext(new HeaderFields(["tracestate", "a=1"]))).toBeUndefined();
+});
+
+it("makes of any header field either nothing or a context that it reads again as the same", () => {
+  assert(
+    property(string({ unit: "binary" }), string({ unit: "binary" }), (noise, tracestate) => {
+      for (const traceparent of [noise, valid + noise, noise + valid, `01${valid.slice(2)}-${noise}`]) {
+        const context = read(traceparent, tracestate);
+        if (context === undefined) continue;
+        const again = read(
+          formatTraceparent(context.traceId, context.spanId, context.sampled),
+          context.tracestate ?? "",
+        );
+        expect(again).toEqual(context);
+      }
+    }),
+  );
 });
 
 it("joins tracestate fields in their order, without empty members", () => {
