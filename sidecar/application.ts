@@ -1,22 +1,25 @@
 /** The application behind this sidecar: its ports at the pod's IP, never at loopback, where it may keep things private. */
 
-import type { Clock } from "../model/clock.ts";
+import type { Clock, Random } from "../model/clock.ts";
 import { MeshError } from "../model/errors.ts";
+import type { InboundPort } from "../model/resources.ts";
 import { joinAddress } from "./net/address.ts";
 import type { Service } from "./net/exchange.ts";
 import { PassThrough } from "./net/pass-through.ts";
-import { PlainUpstreams } from "./net/plain-upstreams.ts";
 import type { TimerWheel } from "./net/timer-wheel.ts";
+import { PlainUpstreams } from "./upstream/plain-upstreams.ts";
 
 export interface ApplicationOptions {
   readonly podIp: string;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
+  readonly random: Random;
 }
 
 export class Application {
   readonly #options: ApplicationOptions;
   readonly #upstreams: PlainUpstreams;
+  readonly #ports = new Map<string, Service>();
 
   constructor(options: ApplicationOptions) {
     this.#options = options;
@@ -28,12 +31,21 @@ export class Application {
     const { target } = exchange;
     if (target === undefined) throw new Error("a request reached the application without a target");
     const reached = new Reached(response);
-    reached.attach(this.#upstreams.service(joinAddress(this.#options.podIp, target.port))(exchange, reached));
+    reached.attach(this.#port(target)(exchange, reached));
     return reached;
   };
 
   close(): void {
     this.#upstreams.close();
+  }
+
+  #port({ port, protocol }: InboundPort): Service {
+    const key = `${port} ${protocol}`;
+    const known = this.#ports.get(key);
+    if (known !== undefined) return known;
+    const service = this.#upstreams.service(joinAddress(this.#options.podIp, port), protocol);
+    this.#ports.set(key, service);
+    return service;
   }
 }
 

@@ -80,7 +80,10 @@ export function serveDialled(
       case "http1":
         return connections.serve(socket, serveHttp1(socket, dialled.service, { timers: wheel, onRefused }, bytes));
       case "http2":
-        return connections.serve(socket, serveHttp2(socket, dialled.service, { clock, timers: wheel }, bytes));
+        return connections.serve(
+          socket,
+          serveHttp2(socket, overHttp2(dialled.service), { clock, timers: wheel }, bytes),
+        );
       case "tls":
       case "opaque":
         return connections.serve(socket, serveTcp(socket, authority, dialled.service, bytes));
@@ -105,4 +108,11 @@ function declaredAs(protocol: Protocol | undefined): Detected | undefined {
     case "opaque":
       return "opaque";
   }
+}
+
+function overHttp2(service: Service): Service {
+  return (exchange, response) => {
+    exchange.overHttp2 = true;
+    return service(exchange, response);
+  };
 }

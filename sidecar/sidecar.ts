@@ -3,7 +3,7 @@
  * Where its identity and its resources come from is its caller's business.
  */
 
-import type { Endpoint, Inbound, Resource, ResourceKind } from "../model/resources.ts";
+import type { Endpoint, Inbound, Protocol, Resource, ResourceKind } from "../model/resources.ts";
 import { destinationName } from "../model/service-host.ts";
 import { Application } from "./application.ts";
 import { Backends } from "./balance/backends.ts";
@@ -17,10 +17,10 @@ import { Peers } from "./mesh-link/peers.ts";
 import { joinAddress } from "./net/address.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import { type Listener, listen } from "./net/listener.ts";
-import { PlainUpstreams } from "./net/plain-upstreams.ts";
 import { outboundStack, type Shared } from "./outbound.ts";
 import { withholdOwnFields } from "./policy/own-fields.ts";
 import { RetryBudgets } from "./policy/retry-budgets.ts";
+import { PlainUpstreams } from "./upstream/plain-upstreams.ts";
 
 /**
  * Follows one resource: `apply` gets every value, `undefined` when there is none, and returns why it can't be applied, if so.
@@ -85,9 +85,9 @@ export class Sidecar {
       metrics.tlsHandshakes.increment(metrics.tlsHandshakes.slot({ direction, outcome }));
     const connectTo = linkConnector({ identity, clock, wheel, unixNow, onHandshake: onHandshake("outbound") });
     this.#peers = new Peers({ connectTo, clock, random });
-    this.#plain = new PlainUpstreams({ clock, wheel });
+    this.#plain = new PlainUpstreams({ clock, wheel, random });
     this.#backends = new Backends((name, apply) => this.#follow("endpoints", name, apply), {
-      dial: (endpoint) => this.#dialEndpoint(endpoint),
+      dial: (endpoint, { protocol }) => this.#dialEndpoint(endpoint, protocol),
       clock,
       random,
       onBreakerTransition: (backend, { address: endpoint }, to) =>
@@ -107,7 +107,7 @@ export class Sidecar {
       clock,
       wheel,
     });
-    this.#application = new Application({ podIp, clock, wheel });
+    this.#application = new Application({ podIp, clock, wheel, random });
   }
 
   /** As it is now. */
@@ -230,9 +230,9 @@ export class Sidecar {
     return this.#destinations.dial(name, dialled);
   }
 
-  #dialEndpoint(endpoint: Endpoint): Service {
+  #dialEndpoint(endpoint: Endpoint, protocol: Protocol): Service {
     if (endpoint.identity !== undefined) return this.#peers.service(endpoint, endpoint.identity);
-    return stack([withholdOwnFields()], this.#plain.service(endpoint.address));
+    return stack([withholdOwnFields()], this.#plain.service(endpoint.address, protocol));
   }
 
   #passThrough(address: string, reason: "outside" | "no_policy_yet"): Service {

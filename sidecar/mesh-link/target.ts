@@ -11,6 +11,7 @@ export function aimAt(address: string): Layer {
   return (next) => (exchange, response) => {
     if (exchange.method === "CONNECT") exchange.authority = address;
     else exchange.headers.set("tulle-target", address);
+    if (exchange.overHttp2) exchange.headers.set("tulle-protocol", "http2");
     const aimed = new Aimed(response);
     aimed.attach(next(exchange, aimed));
     return aimed;
@@ -48,6 +49,7 @@ export function takeTarget({ podIp, ports }: TargetOptions): Layer {
       return nowhere;
     }
     exchange.target = target;
+    exchange.overHttp2 = exchange.headers.get("tulle-protocol") === "http2";
     return next(exchange, response);
   };
 }

@@ -87,6 +87,8 @@ export class Exchange implements RequestHead {
   upgrade?: string;
   /** The SPIFFE id of the calling workload, from its certificate. Inbound only. */
   peer: string | undefined;
+  /** The calling application speaks HTTP/2: so the one that answers is spoken to likewise, unless its port says otherwise. */
+  overHttp2 = false;
   /** The container port it is meant for. Inbound only. */
   target: InboundPort | undefined;
   /** When the time that the caller gave is over, on the sidecar's clock in ms. */

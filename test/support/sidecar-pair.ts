@@ -3,9 +3,9 @@
 import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
-import type { Destination, Endpoints, Inbound, Resource, ResourceKind } from "../../model/resources.ts";
+import type { Destination, Endpoints, Inbound, Protocol, Resource, ResourceKind } from "../../model/resources.ts";
 import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
-import { type Follow, Sidecar } from "../../sidecar/sidecar.ts";
+import { type Follow, Sidecar, type Upstream } from "../../sidecar/sidecar.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../sidecar/telemetry/registry.ts";
 import { IdSource } from "../../sidecar/telemetry/trace-context.ts";
@@ -64,14 +64,17 @@ export class TestMesh implements AsyncDisposable {
     return new TestMesh(await TestAuthority.open(options));
   }
 
-  async sidecar(workload: string, options: { port?: number; outboundMtls?: "required" } = {}): Promise<TestSidecar> {
+  async sidecar(
+    workload: string,
+    options: { port?: number; protocol?: Protocol; outboundMtls?: "required"; upstreams?: readonly Upstream[] } = {},
+  ): Promise<TestSidecar> {
     const podIp = nextPodIp();
     const spiffeId = workloadId(workload);
     const identity = new HandIdentity(spiffeId, this.authority.credentials(spiffeId));
     const clock = performance;
     const wheel = new TimerWheel(clock);
     const metrics = createSidecarMetrics(new MetricRegistry({ labels: {} }));
-    const ports: Inbound["ports"] = [{ port: options.port ?? 8080, protocol: "detect" }];
+    const ports: Inbound["ports"] = [{ port: options.port ?? 8080, protocol: options.protocol ?? "detect" }];
     this.resources.set({ kind: "inbound", value: { name: `shop/${workload}`, ports } });
     const sidecar = new Sidecar({
       namespace: "shop",
@@ -80,7 +83,7 @@ export class TestMesh implements AsyncDisposable {
       trustDomain,
       identity,
       follow: this.resources.follow,
-      upstreams: [],
+      upstreams: options.upstreams ?? [],
       outboundMtls: options.outboundMtls ?? "preferred",
       clock,
       wheel,

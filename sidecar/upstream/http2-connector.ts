@@ -1,0 +1,44 @@
+/** Connections to servers that speak HTTP/2 in the clear, known beforehand to do so (RFC 9113 §3.3). */
+
+import net from "node:net";
+import type { Clock } from "../../model/clock.ts";
+import { MeshError } from "../../model/errors.ts";
+import { err, ok } from "../../model/result.ts";
+import { Http2Client } from "../http2/client.ts";
+import type { ConnectLink, LinkConnection } from "../mesh-link/link.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
+
+export function plainHttp2(host: string, port: number, clock: Clock, wheel: TimerWheel): ConnectLink {
+  return (timeoutMs, events, done) => {
+    const socket = net.connect({ host, port, noDelay: true });
+    if (Number.isFinite(timeoutMs)) socket.setTimeout(timeoutMs, () => socket.destroy(new Error("no answer in time")));
+    const fail = (error: Error): void => {
+      const where = `${host}:${port}: ${error.message}`;
+      done(err(new MeshError("connect_failed", where, { cause: error, processed: "unprocessed" })));
+    };
+    socket.once("error", fail);
+    socket.once("connect", () => {
+      socket.setTimeout(0).off("error", fail);
+      const client = new Http2Client(socket, { clock, timers: wheel });
+      client.onStreamSlot = events.slotFreed;
+      client.onGoaway = events.unusable;
+      client.onClosed = events.unusable;
+      done(ok(asLinkConnection(client)));
+    });
+  };
+}
+
+function asLinkConnection(client: Http2Client): LinkConnection {
+  return {
+    request: client.request,
+    get canOpenStream() {
+      return client.canOpenStream;
+    },
+    get activeStreams() {
+      return client.activeStreams;
+    },
+    replaceAtMs: Number.POSITIVE_INFINITY,
+    drain: () => client.drain(),
+    destroy: () => client.destroy(),
+  };
+}

@@ -1,0 +1,95 @@
+/** Connections in the clear: to the application of this pod, to pods without a sidecar, and out of the mesh. */
+
+import net from "node:net";
+import type { Clock, Random } from "../../model/clock.ts";
+import type { Protocol } from "../../model/resources.ts";
+import { Http1Pool } from "../http1/pool.ts";
+import { Link } from "../mesh-link/link.ts";
+import { splitAddress } from "../net/address.ts";
+import { type Service, stack } from "../net/exchange.ts";
+import { dialTcp } from "../net/tcp.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
+import { isGrpc } from "../policy/grpc.ts";
+import { withholdOwnFields } from "../policy/own-fields.ts";
+import { rescue } from "../policy/rescue.ts";
+import { plainHttp2 } from "./http2-connector.ts";
+
+export interface PlainUpstreamsOptions {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly random: Random;
+}
+
+/** Addresses with connections of their own, at most; the oldest is dropped for the next. */
+const maxUpstreams = 1_000;
+
+export class PlainUpstreams {
+  readonly #options: PlainUpstreamsOptions;
+  readonly #pools = new Map<string, Http1Pool>();
+  readonly #links = new Map<string, Link>();
+
+  constructor(options: PlainUpstreamsOptions) {
+    this.#options = options;
+  }
+
+  /** To `host:port`: tunnels for CONNECT, HTTP/2 for what speaks it, else HTTP/1.1. */
+  service(address: string, protocol: Protocol = "detect"): Service {
+    const tunnel = dialTcp(() => net.connect({ ...hostAndPort(address), allowHalfOpen: true }));
+    const speaksHttp2 = protocol === "http2" || protocol === "grpc";
+    return (exchange, response) => {
+      if (exchange.method === "CONNECT") return tunnel(exchange, response);
+      const http2 = speaksHttp2 || (exchange.overHttp2 && protocol === "detect") || isGrpc(exchange);
+      return http2 ? this.#link(address).service(exchange, response) : this.#pool(address).request(exchange, response);
+    };
+  }
+
+  /** The same for who has no stack above: it gets none of the mesh's fields, and errors become answers. */
+  answering(address: string): Service {
+    return stack([rescue(), withholdOwnFields()], this.service(address));
+  }
+
+  close(): void {
+    for (const pool of this.#pools.values()) pool.close();
+    for (const link of this.#links.values()) link.drain();
+    this.#pools.clear();
+    this.#links.clear();
+  }
+
+  #link(address: string): Link {
+    const known = this.#links.get(address);
+    if (known !== undefined) return known;
+    dropOldest(this.#links, (link) => link.drain());
+    const { clock, wheel, random } = this.#options;
+    const { host, port } = hostAndPort(address);
+    const link = new Link({ connect: plainHttp2(host, port, clock, wheel), clock, random });
+    this.#links.set(address, link);
+    return link;
+  }
+
+  #pool(address: string): Http1Pool {
+    const known = this.#pools.get(address);
+    if (known !== undefined) return known;
+    dropOldest(this.#pools, (pool) => pool.close());
+    const { clock, wheel } = this.#options;
+    const { host, port } = hostAndPort(address);
+    const connect = (onread: net.OnReadOpts) => net.connect({ host, port, allowHalfOpen: true, onread });
+    const pool = new Http1Pool(connect, { clock, timers: wheel, peer: address });
+    this.#pools.set(address, pool);
+    return pool;
+  }
+}
+
+/** Makes room for one more. */
+function dropOldest<T>(upstreams: Map<string, T>, close: (upstream: T) => void): void {
+  if (upstreams.size < maxUpstreams) return;
+  for (const [address, upstream] of upstreams) {
+    close(upstream);
+    upstreams.delete(address);
+    return;
+  }
+}
+
+function hostAndPort(address: string): { readonly host: string; readonly port: number } {
+  const { host, port = 80 } = splitAddress(address);
+  return { host, port };
+}
