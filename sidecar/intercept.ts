@@ -76,6 +76,7 @@ export function serveDialled(
 ): void {
   const serve = (protocol: Detected, bytes: Buffer) => {
     const { clock, wheel, onRefused } = options;
+    socket.resume(); // from the next tick on, when the codec listens; it may pause it again
     switch (protocol) {
       case "http1":
         return connections.serve(socket, serveHttp1(socket, dialled.service, { timers: wheel, onRefused }, bytes));

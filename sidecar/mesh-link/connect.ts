@@ -10,6 +10,7 @@ import { checkPeer, meshClientContext, meshClientOptions } from "../identity/tls
 import { joinAddress } from "../net/address.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import type { ConnectLink, LinkConnection, LinkEvents } from "./link.ts";
+import { asLinkConnection } from "./link-connection.ts";
 
 export const meshPort = 15_008;
 
@@ -98,7 +99,10 @@ class Handshake extends Timer {
   #onSecure = (): void => {
     const peer = checkPeer(this.#socket, this.#identity);
     if (!peer.ok) return this.#fail("identity_mismatch", peer.error);
-    this.#settle("ok", ok(new Connection(this.#socket, this.#options, this.#events, this.#replaceAtMs())));
+    const { clock, wheel } = this.#options;
+    const client = new Http2Client(this.#socket, { clock, timers: wheel, keepAlive });
+    // Its SETTINGS say how many streams it takes, and whether upgrades: half a round trip, once per link.
+    client.onReady = () => this.#settle("ok", ok(asLinkConnection(client, this.#events, this.#replaceAtMs())));
   };
 
   #codeOf(error: Error): ErrorCode {
@@ -118,7 +122,7 @@ class Handshake extends Timer {
     this.#done = undefined;
     this.#options.wheel.clear(this);
     this.#socket.off("connect", this.#onConnect).off("secureConnect", this.#onSecure).off("close", this.#onClose);
-    // An error listener stays until the codec has its own: an error without one would end the process.
+    // The error listener stays where it failed: an error without one would end the process.
     if (result.ok) this.#socket.off("error", this.#onError);
     this.#options.onHandshake(outcome);
     done(result);
@@ -135,36 +139,3 @@ class Handshake extends Timer {
 }
 
 const identityWord = "instead of";
-
-class Connection implements LinkConnection {
-  readonly #client: Http2Client;
-  readonly replaceAtMs: number;
-
-  constructor(socket: tls.TLSSocket, { clock, wheel }: ConnectOptions, events: LinkEvents, replaceAtMs: number) {
-    this.#client = new Http2Client(socket, { clock, timers: wheel, keepAlive });
-    this.#client.onStreamSlot = events.slotFreed;
-    this.#client.onGoaway = events.unusable;
-    this.#client.onClosed = events.unusable;
-    this.replaceAtMs = replaceAtMs;
-  }
-
-  get request() {
-    return this.#client.request;
-  }
-
-  get canOpenStream(): boolean {
-    return this.#client.canOpenStream;
-  }
-
-  get activeStreams(): number {
-    return this.#client.activeStreams;
-  }
-
-  drain(): void {
-    this.#client.drain();
-  }
-
-  destroy(): void {
-    this.#client.destroy();
-  }
-}

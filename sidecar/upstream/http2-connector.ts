@@ -5,7 +5,8 @@ import type { Clock } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
 import { err, ok } from "../../model/result.ts";
 import { Http2Client } from "../http2/client.ts";
-import type { ConnectLink, LinkConnection } from "../mesh-link/link.ts";
+import type { ConnectLink } from "../mesh-link/link.ts";
+import { asLinkConnection } from "../mesh-link/link-connection.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 
 export function plainHttp2(host: string, port: number, clock: Clock, wheel: TimerWheel): ConnectLink {
@@ -18,27 +19,11 @@ export function plainHttp2(host: string, port: number, clock: Clock, wheel: Time
     };
     socket.once("error", fail);
     socket.once("connect", () => {
-      socket.setTimeout(0).off("error", fail);
       const client = new Http2Client(socket, { clock, timers: wheel });
-      client.onStreamSlot = events.slotFreed;
-      client.onGoaway = events.unusable;
-      client.onClosed = events.unusable;
-      done(ok(asLinkConnection(client)));
+      client.onReady = () => {
+        socket.setTimeout(0).off("error", fail);
+        done(ok(asLinkConnection(client, events, Number.POSITIVE_INFINITY)));
+      };
     });
-  };
-}
-
-function asLinkConnection(client: Http2Client): LinkConnection {
-  return {
-    request: client.request,
-    get canOpenStream() {
-      return client.canOpenStream;
-    },
-    get activeStreams() {
-      return client.activeStreams;
-    },
-    replaceAtMs: Number.POSITIVE_INFINITY,
-    drain: () => client.drain(),
-    destroy: () => client.destroy(),
   };
 }

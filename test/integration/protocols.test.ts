@@ -28,7 +28,10 @@ async function openPair(mesh: TestMesh): Promise<Pair> {
 
 /** A TCP server at the pod's own port. */
 async function serveTcp(podIp: string, accept: (socket: net.Socket) => void): Promise<void> {
-  const server = net.createServer({ allowHalfOpen: true }, accept);
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {}); // the mesh's end of it
+    accept(socket);
+  });
   server.listen(8080, podIp);
   await once(server, "listening");
   onTestFinished(() => {
