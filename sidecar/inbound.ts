@@ -7,7 +7,7 @@ import type { InboundPort } from "../model/resources.ts";
 import { takeTarget } from "./mesh-link/target.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { Shared } from "./outbound.ts";
-import { enforceDeadline } from "./policy/limit-time.ts";
+import { refuseLate } from "./policy/limit-time.ts";
 import { distrustAnswers, identifyCaller, takeOwnFields } from "./policy/own-fields.ts";
 import { rescue } from "./policy/rescue.ts";
 import { measure } from "./telemetry/measure.ts";
@@ -38,7 +38,7 @@ export function inboundStack(options: InboundOptions): Service {
       // … and the only one that the application can trust is set: who calls, from the caller's certificate.
       identifyCaller(),
       // What is late already does not reach the application.
-      enforceDeadline(undefined, options),
+      refuseLate(options),
       // What the application answers under the mesh's names is not the mesh's word.
       distrustAnswers(),
     ],

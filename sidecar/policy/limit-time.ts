@@ -16,7 +16,21 @@ export interface TimeSource {
  * Holds the time that the caller gave (`exchange.deadlineAtMs`) and the request timeout of a policy, whichever ends first:
  * from request head to last response byte, all tries together. What is late already goes no further.
  */
-export function enforceDeadline(requestMs: number | undefined, { clock, wheel }: TimeSource): Layer {
+export function enforceDeadline(requestMs: number | undefined, times: TimeSource): Layer {
+  return limitRequest(requestMs, 0, times);
+}
+
+/**
+ * The far side of `enforceDeadline`: what is late on arrival is refused, what becomes late is cut a little after the caller's
+ * own sidecar should have done so. It is the one who knows why, and its answer is the one to be seen.
+ */
+export function refuseLate(times: TimeSource): Layer {
+  return limitRequest(undefined, cutLateByMs, times);
+}
+
+const cutLateByMs = 100;
+
+function limitRequest(requestMs: number | undefined, graceMs: number, { clock, wheel }: TimeSource): Layer {
   return (next) => (exchange, response) => {
     const now = clock.now();
     const policyAtMs = requestMs === undefined ? Number.POSITIVE_INFINITY : now + requestMs;
@@ -35,7 +49,7 @@ export function enforceDeadline(requestMs: number | undefined, { clock, wheel }:
       wheel,
       () => new MeshError(code, `limit ${Math.round(delayMs)} ms`),
     );
-    wheel.arm(limit, delayMs);
+    wheel.arm(limit, delayMs + graceMs);
     limit.attach(next(exchange, limit));
     return limit;
   };
