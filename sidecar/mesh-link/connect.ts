@@ -102,6 +102,7 @@ class Handshake extends Timer {
     const { clock, wheel } = this.#options;
     const client = new Http2Client(this.#socket, { clock, timers: wheel, keepAlive });
     // Its SETTINGS say how many streams it takes, and whether upgrades: half a round trip, once per link.
+    client.onClosed = (error) => this.#fail("tls_failed", `no HTTP/2 connection: ${error?.message ?? "closed"}`);
     client.onReady = () => this.#settle("ok", ok(asLinkConnection(client, this.#events, this.#replaceAtMs())));
   };
 

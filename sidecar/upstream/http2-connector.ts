@@ -20,6 +20,8 @@ export function plainHttp2(host: string, port: number, clock: Clock, wheel: Time
     socket.once("error", fail);
     socket.once("connect", () => {
       const client = new Http2Client(socket, { clock, timers: wheel });
+      // It may speak something else: then it closes, or we do.
+      client.onClosed = (error) => fail(new Error(`no HTTP/2 connection: ${error?.message ?? "closed"}`));
       client.onReady = () => {
         socket.setTimeout(0).off("error", fail);
         done(ok(asLinkConnection(client, events, Number.POSITIVE_INFINITY)));

@@ -70,9 +70,14 @@ it("serves fetch's way of using a proxy: HTTP/1.1 and HTTP/2 behind CONNECT", as
   await mesh.application(orders.podIp, (request, response) => response.end(`${request.method} ${request.url}`));
   mesh.service("orders", [meshed(orders.podIp, "orders")]);
 
-  const headers = { host: "orders:80" };
-  const tunnel = async (): Promise<net.Socket> => {
-    const target = { method: "CONNECT", path: "orders:80", headers, agent: false };
+  const catalog = await mesh.sidecar("catalog");
+  const server = http2.createServer((request, response) => response.end(`${request.method} ${request.url} over 2`));
+  server.listen(8080, catalog.podIp);
+  await once(server, "listening");
+  mesh.service("catalog", [meshed(catalog.podIp, "catalog")]);
+
+  const tunnel = async (authority: string): Promise<net.Socket> => {
+    const target = { method: "CONNECT", path: authority, headers: { host: authority }, agent: false };
     const request = http.request({ host: web.podIp, port: 15_001, ...target });
     request.end();
     const [response, socket] = (await once(request, "connect")) as [http.IncomingMessage, net.Socket];
@@ -80,16 +85,23 @@ it("serves fetch's way of using a proxy: HTTP/1.1 and HTTP/2 behind CONNECT", as
     return socket;
   };
 
-  const http1 = await tunnel();
+  const http1 = await tunnel("orders:80");
   http1.write("GET /a HTTP/1.1\r\nhost: orders\r\n\r\n");
   expect(String(await once(http1, "data"))).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*GET \/a/);
   http1.destroy();
 
-  const socket = await tunnel();
-  const session = http2.connect("http://orders", { createConnection: () => socket });
+  const socket = await tunnel("catalog:80");
+  const session = http2.connect("http://catalog", { createConnection: () => socket });
   const stream = session.request({ ":path": "/b" });
-  expect(String(await once(stream, "data"))).toBe("GET /b");
+  expect(String(await once(stream, "data"))).toBe("GET /b over 2");
   session.destroy();
+
+  // As it would be without a mesh, but said instead of hung.
+  const wrong = http2.connect("http://orders", { createConnection: await tunnel("orders:80").then((to) => () => to) });
+  const [head] = (await once(wrong.request({ ":path": "/c" }), "response")) as [http2.IncomingHttpHeaders];
+  expect([head[":status"], head["tulle-error"]]).toEqual([503, "refused_stream"]);
+  wrong.destroy();
+  server.close();
 });
 
 it("retries where the policy says so, on another endpoint, and says that it did", async () => {
@@ -289,7 +301,7 @@ it("finishes running requests when it drains, and takes no new links", async () 
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const orders = await mesh.sidecar("orders");
-  let finish = () => {};
+  let finish: (() => void) | undefined;
   await mesh.application(orders.podIp, (_request, response) => {
     finish = () => response.end("finished");
     response.writeHead(200).write("…");
@@ -297,9 +309,10 @@ it("finishes running requests when it drains, and takes no new links", async () 
   mesh.service("orders", [meshed(orders.podIp, "orders")]);
 
   const running = askThrough(web.podIp, "http://orders/slow");
-  await eventually(() => orders.sidecar.state().inboundCount === 1);
+  await eventually(() => finish !== undefined);
+  expect(orders.sidecar.state().inboundCount).toBe(1);
   const drained = orders.sidecar.drain(5_000);
-  finish();
+  finish?.();
   expect((await running).body).toBe("…finished");
   await drained;
   expect(orders.sidecar.state().inboundCount).toBe(0);
