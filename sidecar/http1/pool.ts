@@ -43,8 +43,9 @@ export interface Http1PoolOptions {
 const freshMs = 1_000;
 /** The share of the server's own idle timeout that is used: the rest is for the network's delay. */
 const keepAliveShare = 0.8;
-/** As far as the idle limit is halved by races. */
+/** As far as the idle limit is halved by races, and how it grows back with each late reuse that goes well. */
 const leastIdleShare = 1 / 64;
+const idleShareGrowth = 1.1;
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 /** Node reads into it and calls back at once, one socket after the other, so one is enough for all. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
@@ -54,6 +55,8 @@ class PooledConnection extends Timer {
   readonly client: Http1Client;
   connected = false;
   idleSinceMs = 0;
+  /** It was taken late in its idle time: if that goes well, the limit was short enough. */
+  takenLate = false;
   readonly #onExpired: (connection: PooledConnection) => void;
 
   constructor(client: Http1Client, onExpired: (connection: PooledConnection) => void) {
@@ -143,6 +146,7 @@ export class Http1Pool {
       return undefined;
     this.#idle.pop();
     this.#options.timers.clear(connection);
+    connection.takenLate = idleMs > limitMs / 2;
     return connection;
   }
 
@@ -190,6 +194,8 @@ export class Http1Pool {
     const connection = this.#connections.get(client);
     if (connection === undefined) return;
     if (this.#closed) return client.destroy();
+    if (connection.takenLate) this.#idleShare = Math.min(1, this.#idleShare * idleShareGrowth);
+    connection.takenLate = false;
     const next = this.#waiting.shift();
     if (next !== undefined) return client.send(next);
     connection.idleSinceMs = this.#options.clock.now();

@@ -207,7 +207,7 @@ describe("the keep-alive race", () => {
     expect(pool.connectCount).toBe(1);
   });
 
-  it("halves the idle limit with each race", async () => {
+  it("halves the idle limit with each race, and lengthens it again with each late reuse that goes well", async () => {
     const { pool, upstream, nextUpstream, advance } = await warm();
     const raced = send(pool, "GET", "/raced");
     await upstream.receive("/raced");
@@ -217,6 +217,8 @@ describe("the keep-alive race", () => {
     fresh.send(ok);
     await eventually(raced.ended);
     advance(1_900);
+    await run(pool, fresh, "/late");
+    advance(2_100);
     expect(pool.size).toBe(1);
     advance(200);
     await fresh.closed;
