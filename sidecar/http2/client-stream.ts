@@ -20,6 +20,9 @@ export interface ClientStreamHost extends StreamHost {
   noteRefused(): void;
 }
 
+/** An answer has a few; a server that sends one after the other would keep us busy for ever. */
+const mostInformationals = 100;
+
 /**
  * How far the answer is:
  * ```
@@ -31,11 +34,14 @@ export interface ClientStreamHost extends StreamHost {
 type Answer = "awaited" | "begun" | "complete" | "dropped";
 
 export class ClientStream extends Http2Stream implements RequestSink {
+  /** We opened it: the peer may reset it whenever it likes. */
+  readonly isYoung = false;
   readonly #host: ClientStreamHost;
   readonly #exchange: Exchange;
   readonly #response: ResponseSink;
   #answer: Answer = "awaited";
   #flushesAtHead = 0;
+  #informationals = 0;
 
   constructor(host: ClientStreamHost, id: number, sendWindowBytes: number, exchange: Exchange, response: ResponseSink) {
     super(host, id, sendWindowBytes);
@@ -68,6 +74,7 @@ export class ClientStream extends Http2Stream implements RequestSink {
     const { status, headers } = received;
     if (status >= 200) return this.#receiveFinalHead(received, endStream);
     if (status === 101 || endStream) return this.refuse("an informational answer that ends, or switches protocols");
+    if (++this.#informationals > mostInformationals) return this.refuse("informational answers without end");
     this.#response.informational({ status, headers, bodyless: true });
   }
 

@@ -76,6 +76,8 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
     this.#nextStreamId += 2;
     this.admit(stream);
     stream.start();
+    // Ids are never used again (RFC 9113 §5.1.1): after 2^30 requests the connection has none left.
+    if (this.#nextStreamId > largestStreamId) this.drain();
     return stream;
   };
 

@@ -153,7 +153,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
       case frameType.pushPromise:
         return this.fail("PROTOCOL_ERROR", "PUSH_PROMISE, which nobody allowed");
       default:
-        if (!this.guard.admitEmptyFrame()) this.#calm("unknown frames");
+        if (!this.guard.admitEmptyFrame()) this.calm("unknown frames");
     }
   }
 
@@ -179,14 +179,14 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
 
   #beginAssembly(streamId: number, endStream: boolean, block: Buffer): void {
     this.#assembly.begin(streamId, endStream, block);
-    this.#blockDeadline ??= new Deadline(() => this.#calm("a field block that takes too long"));
+    this.#blockDeadline ??= new Deadline(() => this.calm("a field block that takes too long"));
     this.timers.arm(this.#blockDeadline, this.limits.headTimeoutMs);
   }
 
   #receiveContinuation(flags: number, streamId: number, payload: Buffer): void {
     const assembly = this.#assembly;
     if (streamId !== assembly.streamId) return this.fail("PROTOCOL_ERROR", "CONTINUATION of another stream");
-    if (!assembly.add(payload)) return this.#calm("a field block without end");
+    if (!assembly.add(payload)) return this.calm("a field block without end");
     if ((flags & flag.endHeaders) === 0) return;
     const { endStream } = assembly;
     const block = assembly.take();
@@ -216,7 +216,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     if (!this.#window.receive(length)) return this.fail("FLOW_CONTROL_ERROR", "DATA beyond the connection's window");
     const credit = this.#window.takeCredit();
     if (credit > 0) writeWindowUpdate(this.outbox, 0, credit);
-    if (length === 0 && !this.#dataEndsStream && !this.guard.admitEmptyFrame()) return this.#calm("empty DATA");
+    if (length === 0 && !this.#dataEndsStream && !this.guard.admitEmptyFrame()) return this.calm("empty DATA");
     const stream = this.streams.get(streamId);
     if (stream === undefined) return this.#receiveLateData(streamId);
     if (!stream.canReceive) return this.#refuseStream(streamId, "STREAM_CLOSED");
@@ -227,7 +227,8 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
 
   receiveData(chunk: Buffer): void {
     this.#dataCredit -= chunk.length;
-    this.#dataStream?.receiveData(chunk);
+    // A frame comes in pieces, and its stream may have been reset between two of them.
+    if (this.#dataStream?.canReceive === true) this.#dataStream.receiveData(chunk);
   }
 
   endData(): void {
@@ -248,7 +249,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
       case "reset-there":
         return this.fail("STREAM_CLOSED", "DATA on a stream that is closed");
       case undefined:
-        if (!this.guard.admitEmptyFrame()) this.#calm("DATA on closed streams");
+        if (!this.guard.admitEmptyFrame()) this.calm("DATA on closed streams");
     }
   }
 
@@ -258,16 +259,17 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     this.counters.resetsReceived++;
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
-      if (!this.guard.admitEmptyFrame()) this.#calm("resets of closed streams");
+      if (!this.guard.admitEmptyFrame()) this.calm("resets of closed streams");
       return;
     }
+    const isEarly = stream.isYoung;
     stream.receiveReset(readUint32(payload, 0));
-    this.chargeReset();
+    if (isEarly) this.chargeReset();
   }
 
   #receiveWindowUpdate(streamId: number, payload: Buffer): void {
     if (payload.length !== 4) return this.fail("FRAME_SIZE_ERROR", "WINDOW_UPDATE of another size than 4");
-    if (!this.guard.admitEmptyFrame()) return this.#calm("WINDOW_UPDATE");
+    if (!this.guard.admitEmptyFrame()) return this.calm("WINDOW_UPDATE");
     const increment = readUint31(payload, 0);
     if (streamId === 0) {
       if (increment === 0) return this.fail("PROTOCOL_ERROR", "an increment of 0");
@@ -284,7 +286,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
 
   #receiveSettings(flags: number, streamId: number, payload: Buffer): void {
     if (streamId !== 0) return this.fail("PROTOCOL_ERROR", "SETTINGS on a stream");
-    if (!this.guard.admitEmptyFrame()) return this.#calm("SETTINGS");
+    if (!this.guard.admitEmptyFrame()) return this.calm("SETTINGS");
     if ((flags & flag.ack) !== 0) {
       if (payload.length > 0) return this.fail("FRAME_SIZE_ERROR", "an acknowledgement with a payload");
       this.#decoder.setLimit(this.limits.decoderTableBytes);
@@ -309,14 +311,14 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
   #receivePing(flags: number, streamId: number, payload: Buffer): void {
     if (streamId !== 0) return this.fail("PROTOCOL_ERROR", "PING on a stream");
     if (payload.length !== 8) return this.fail("FRAME_SIZE_ERROR", "PING of another size than 8");
-    if (!this.guard.admitEmptyFrame()) return this.#calm("PING");
+    if (!this.guard.admitEmptyFrame()) return this.calm("PING");
     if ((flags & flag.ack) === 0) writePing(this.outbox, payload, true);
     else this.receivePong();
   }
 
   #receivePriority(streamId: number, payload: Buffer): void {
     if (streamId === 0) return this.fail("PROTOCOL_ERROR", "PRIORITY on stream 0");
-    if (!this.guard.admitEmptyFrame()) return this.#calm("PRIORITY");
+    if (!this.guard.admitEmptyFrame()) return this.calm("PRIORITY");
     if (payload.length !== 5) return this.#refuseStream(streamId, "FRAME_SIZE_ERROR");
     if (readUint31(payload, 0) === streamId) this.#refuseStream(streamId, "PROTOCOL_ERROR");
   }
@@ -339,10 +341,10 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
 
   /** A stream was lost through the peer's doing. */
   protected chargeReset(): void {
-    if (this.#isServer && !this.guard.admitReset()) this.#calm("streams that are reset, or must be");
+    if (this.#isServer && !this.guard.admitReset()) this.calm("streams that are reset, or must be");
   }
 
-  #calm(what: string): void {
+  protected calm(what: string): void {
     this.fail("ENHANCE_YOUR_CALM", `too many: ${what}`);
   }
 

@@ -43,10 +43,13 @@ export class TokenBucket {
 
 /** How much is too much. Each bucket: a burst, what comes back in a second, and what useful work gives back. */
 export interface FloodLimits {
-  /** Streams that end by RST_STREAM, or that we must reset, before their answer was complete. Default 500 and 50/s. */
+  /** Streams that the client resets at once, or that we must reset for its breaches. Default 500 and 50/s. */
   readonly resets?: number;
   readonly resetsPerSecond?: number;
-  /** Frames that carry nothing: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA, unknown. Default 2,000 and 200/s. */
+  /**
+   * Frames that carry nothing: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA, unknown ones, and heads that are
+   * refused unseen. Default 2,000 and 200/s.
+   */
   readonly emptyFrames?: number;
   readonly emptyFramesPerSecond?: number;
 }
@@ -60,7 +63,7 @@ export class FloodGuard {
     this.#emptyFrames = new TokenBucket(limits.emptyFrames ?? 2000, limits.emptyFramesPerSecond ?? 200, clock);
   }
 
-  /** A stream was reset by the peer, or by us because of the peer. False: a flood. */
+  /** A stream was reset as an attacker would have it. False: a flood. */
   admitReset(): boolean {
     return this.#resets.take();
   }
@@ -70,9 +73,10 @@ export class FloodGuard {
     return this.#emptyFrames.take();
   }
 
-  /** A stream ended as it should: cancellations may be as many as completions. */
+  /** A stream ended as it should: cancellations may be as many, and some clients open each with a WINDOW_UPDATE. */
   noteCompletion(): void {
     this.#resets.refund(1);
+    this.#emptyFrames.refund(4);
   }
 
   /** DATA went out or came in: an honest peer answers each frame by at most two WINDOW_UPDATE and a PING. */

@@ -20,6 +20,12 @@ export interface ServerStreamHost extends StreamHost {
 }
 
 /**
+ * Streams that are reset later than this cost no more than streams that are answered, for their number at a time is
+ * limited: 256 make at most 2,560 requests a second. Callers whose requests time out are no attackers.
+ */
+const youngMs = 100;
+
+/**
  * How far the answer is:
  * ```
  *   awaited ──head──▶ begun ──end──▶ complete
@@ -34,6 +40,7 @@ export class ServerStream extends Http2Stream implements ResponseSink {
   #answer: Answer = "awaited";
   #isRequestComplete: boolean;
   #isTunnel = false;
+  readonly #openedAtMs: number;
   /** Undefined while the service is being called. */
   #sink: RequestSink | undefined;
   /** Why the request can't go on, if that was found out while the service was being called. */
@@ -42,10 +49,15 @@ export class ServerStream extends Http2Stream implements ResponseSink {
   constructor(host: ServerStreamHost, id: number, sendWindowBytes: number, received: ReceivedRequest) {
     super(host, id, sendWindowBytes);
     this.#host = host;
+    this.#openedAtMs = host.clock.now();
     this.#exchange = new Exchange(received.head);
     this.#isRequestComplete = received.head.bodyless;
     if (received.contentLength >= 0) this.announce(received.contentLength);
     if (received.head.bodyless) this.state = "half-closed-remote";
+  }
+
+  get isYoung(): boolean {
+    return this.#host.clock.now() - this.#openedAtMs < youngMs;
   }
 
   /** Hands the request to the service. It may answer, or abort, before it returns. */

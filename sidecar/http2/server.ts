@@ -75,9 +75,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     if (streamId <= this.#lastStreamId) return this.#receiveLateHeaders(streamId);
     this.#lastStreamId = streamId;
     if (this.#drain === "final") return this.sendReset(streamId, "REFUSED_STREAM");
-    if (this.streams.size >= this.limits.maxConcurrentStreams) {
-      return this.refuseStream(streamId, "REFUSED_STREAM", "too many streams");
-    }
+    if (this.streams.size >= this.limits.maxConcurrentStreams) return this.#refuseUnseen(streamId);
     if (decoded === "too-large") return this.#refuseHead(streamId, endStream);
     const received = readRequest(fields, endStream, this.maxHeaderFields);
     if (received === "too-many-fields") return this.#refuseHead(streamId, endStream);
@@ -105,7 +103,13 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     this.sendHeaders(streamId, [":status", "431"], headers, true);
     if (!endStream) this.sendReset(streamId, "NO_ERROR");
     else this.closedStreams.note(streamId, "ended");
-    this.chargeReset();
+    if (!this.guard.admitEmptyFrame()) this.calm("heads beyond the limit");
+  }
+
+  /** Beyond our limit: no service saw it, so it costs us no more than a frame. */
+  #refuseUnseen(streamId: number): void {
+    this.sendReset(streamId, "REFUSED_STREAM");
+    if (!this.guard.admitEmptyFrame()) this.calm("streams beyond the limit");
   }
 
   protected receiveGoaway(): void {

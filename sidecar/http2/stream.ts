@@ -88,6 +88,8 @@ export abstract class Http2Stream implements Sender {
   /** The peer takes nothing. */
   abstract giveUp(): void;
   abstract receiveReset(code: number): void;
+  /** Opened so recently that a reset now looks like an attack. */
+  abstract readonly isYoung: boolean;
 
   get canReceive(): boolean {
     return this.state === "open" || this.state === "half-closed-local";
@@ -121,8 +123,9 @@ export abstract class Http2Stream implements Sender {
 
   /** Octets that nobody has to wait for: taken by the receiver, or padding. */
   credit(bytes: number): void {
+    if (!this.canReceive) return;
     const increment = this.#window.consume(bytes);
-    if (increment > 0 && this.canReceive) this.host.sendWindowUpdate(this.id, increment);
+    if (increment > 0) this.host.sendWindowUpdate(this.id, increment);
   }
 
   protected resumeReceiving(): void {

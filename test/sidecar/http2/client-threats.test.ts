@@ -87,6 +87,10 @@ describe("an answer that is not HTTP aborts with bad_response", () => {
     ["no DATA for content-length", [headers(1, [...ok, ["content-length", "1"]])]],
     ["101", [headers(1, [[":status", "101"]], END_HEADERS)]],
     ["an informational answer that ends", [headers(1, [[":status", "103"]])]],
+    [
+      "informational answers without end",
+      Array.from({ length: 101 }, () => headers(1, [[":status", "103"]], END_HEADERS)),
+    ],
     ["DATA before the head", [frame(DATA, 0, 1, Buffer.from("x"))]],
     ["an end before the head", [frame(DATA, END_STREAM, 1)]],
     ["a body on 204", [headers(1, [[":status", "204"]], END_HEADERS), frame(DATA, 0, 1, Buffer.from("x"))]],
