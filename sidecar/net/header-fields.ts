@@ -7,6 +7,8 @@
 export class HeaderFields {
   /** name, value, name, value … Codecs may read and append; everyone else uses the methods. */
   readonly flat: string[];
+  /** Names whose values the sender wants in no compression table, hop after hop (RFC 7541 §7.1.3). */
+  sensitive: readonly string[] | undefined;
 
   constructor(flat: string[] = []) {
     this.flat = flat;
@@ -60,7 +62,9 @@ export class HeaderFields {
   }
 
   copy(): HeaderFields {
-    return new HeaderFields(this.flat.slice());
+    const copy = new HeaderFields(this.flat.slice());
+    copy.sensitive = this.sensitive;
+    return copy;
   }
 
   *[Symbol.iterator](): Generator<[name: string, value: string]> {
