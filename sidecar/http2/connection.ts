@@ -359,15 +359,17 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     const { outbox } = this;
     const encoder = this.#encoder;
     const flat = headers?.flat ?? [];
+    const sensitive = headers?.sensitive;
     const most = encoder.bound(pseudo) + encoder.bound(flat);
     if (most > defaultMaxFrameBytes) {
       const block = Buffer.allocUnsafe(most);
-      const length = encoder.encode(block, encoder.encode(block, 0, pseudo), flat);
+      const length = encoder.encode(block, encoder.encode(block, 0, pseudo, sensitive), flat, sensitive);
       return writeHeaderBlock(outbox, streamId, block.subarray(0, length), endStream);
     }
     const at = outbox.reserve(frameHeaderBytes + most);
     const start = at + frameHeaderBytes;
-    const end = encoder.encode(outbox.buffer, encoder.encode(outbox.buffer, start, pseudo), flat);
+    const headersAt = encoder.encode(outbox.buffer, start, pseudo, sensitive);
+    const end = encoder.encode(outbox.buffer, headersAt, flat, sensitive);
     const flags = flag.endHeaders | (endStream ? flag.endStream : 0);
     writeFrameHeader(outbox.buffer, at, end - start, frameType.headers, flags, streamId);
     outbox.unreserve(start + most - end);

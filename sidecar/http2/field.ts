@@ -30,12 +30,15 @@ export class Field {
   readonly value: string;
   readonly sizeBytes: number;
   readonly kind: FieldKind;
+  /** It came as never-indexed: whoever passes it on keeps it so. */
+  readonly isSensitive: boolean;
 
-  constructor(name: string, value: string) {
+  constructor(name: string, value: string, isSensitive = false) {
     this.name = name;
     this.value = value;
     this.sizeBytes = name.length + value.length + fieldOverheadBytes;
     this.kind = judge(name, value);
+    this.isSensitive = isSensitive;
   }
 }
 

@@ -30,6 +30,7 @@ type PseudoName = Extract<FieldKind, `:${string}`>;
 /** Collects a section's regular fields and the pseudo-header fields before them. */
 class Section {
   readonly flat: string[] = [];
+  #sensitive: string[] | undefined;
   contentLength = -1;
   host: string | undefined;
   readonly pseudo: Record<PseudoName, string | undefined> = {
@@ -45,6 +46,7 @@ class Section {
   /** False: malformed. */
   add(field: Field): boolean {
     const { name, value } = field;
+    if (field.isSensitive) (this.#sensitive ??= []).push(name);
     switch (field.kind) {
       case "regular":
         this.flat.push(name, value);
@@ -72,6 +74,13 @@ class Section {
       case ":status":
         return this.#addPseudo(field.kind, value);
     }
+  }
+
+  /** Everything but the pseudo-header fields. */
+  takeHeaders(): HeaderFields {
+    const headers = new HeaderFields(this.flat);
+    headers.sensitive = this.#sensitive;
+    return headers;
   }
 
   /** Crumbs become one field again (RFC 9113 §8.2.3). */
@@ -111,7 +120,7 @@ export function readRequest(
   if (method === undefined || pseudo[":status"] !== undefined) return "malformed";
   if (host !== undefined && host !== authority) return "malformed";
   if (endStream && contentLength > 0) return "malformed";
-  const headers = new HeaderFields(section.flat);
+  const headers = section.takeHeaders();
   const bodyless = endStream;
   if (method === "CONNECT" && protocol === undefined) {
     if (path !== undefined || scheme !== undefined || !pseudo[":authority"]) return "malformed";
@@ -134,7 +143,7 @@ export function readResponse(fields: readonly Field[], maxFields: number): Recei
   const ofRequests = pseudo[":method"] ?? pseudo[":path"] ?? pseudo[":authority"] ?? pseudo[":scheme"];
   if (status === undefined || (ofRequests ?? pseudo[":protocol"]) !== undefined) return "malformed";
   if (section.host !== undefined) section.flat.push("host", section.host);
-  return { status: Number(status), headers: new HeaderFields(section.flat), contentLength: section.contentLength };
+  return { status: Number(status), headers: section.takeHeaders(), contentLength: section.contentLength };
 }
 
 /** Fields that would change how the message is framed, routed or trusted, had they come in its head (RFC 9110 §6.5.1). */

@@ -80,7 +80,7 @@ export class HpackDecoder {
     if (name === undefined) return undefined;
     const value = this.#readString();
     if (value === undefined) return undefined;
-    const field = new Field(name, value);
+    const field = new Field(name, value, (first & 0xf0) === 0x10);
     if (isIndexed) this.#table.insert(field);
     return field;
   }

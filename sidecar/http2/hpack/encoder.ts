@@ -80,11 +80,17 @@ export class HpackEncoder {
     return bytes + 2 * longestIntegerBytes;
   }
 
-  /** Writes name, value, name, value … as one part of a block, and returns the offset after it. */
-  encode(buffer: Buffer, at: number, flat: readonly string[]): number {
+  /**
+   * Writes name, value, name, value … as one part of a block, and returns the offset after it. `sensitive` names enter
+   * no table, here and further on.
+   */
+  encode(buffer: Buffer, at: number, flat: readonly string[], sensitive?: readonly string[]): number {
     let end = this.#announceBytes === undefined ? at : this.#announceLimit(buffer, at);
     for (let i = 0; i < flat.length; i += 2) {
-      end = this.#encodeField(buffer, end, flat[i] as string, flat[i + 1] as string);
+      const name = flat[i] as string;
+      const value = flat[i + 1] as string;
+      const isSecret = isCredential(name, value) || sensitive?.includes(name) === true;
+      end = isSecret ? this.#encodeSecret(buffer, end, name, value) : this.#encodeField(buffer, end, name, value);
     }
     return end;
   }
@@ -104,10 +110,15 @@ export class HpackEncoder {
     const number = numbers?.get(value);
     if (number !== undefined) return writeInteger(buffer, at, 0x80, 7, this.#indexOf(number));
     const nameIndex = fixed?.index ?? this.#nameIndex(numbers);
-    if (isCredential(name, value)) return writeLiteral(buffer, at, 0x10, 4, nameIndex, name, value);
     if (!this.#wasSeen(name, value)) return writeLiteral(buffer, at, 0x00, 4, nameIndex, name, value);
     this.#insert(name, value);
     return writeLiteral(buffer, at, 0x40, 6, nameIndex, name, value);
+  }
+
+  /** Never-indexed: no intermediary may put it into a table either (RFC 7541 §6.2.3). */
+  #encodeSecret(buffer: Buffer, at: number, name: string, value: string): number {
+    const nameIndex = staticNames.get(name)?.index ?? 0;
+    return writeLiteral(buffer, at, 0x10, 4, nameIndex, name, value);
   }
 
   #indexOf(number: number): number {

@@ -109,6 +109,18 @@ describe("a node:http2 client and our server", () => {
     expect(exchange?.scheme).toBe("http");
   });
 
+  it("keeps a field that the client marked as sensitive out of tables both ways", async () => {
+    service = (exchange, response) => {
+      response.head({ status: 200, headers: exchange.headers.copy(), bodyless: true });
+      response.endResponse();
+      return new RecordingUpstream();
+    };
+    const request = { ":path": "/", "x-api-key": "secret", "x-other": "1", [http2.sensitiveHeaders]: ["x-api-key"] };
+    const { headers } = await receive(session.request(request));
+    expect(headers).toMatchObject({ "x-api-key": "secret", "x-other": "1" });
+    expect(Reflect.get(headers, http2.sensitiveHeaders) as unknown).toEqual(["x-api-key"]);
+  });
+
   it("opens a tunnel for CONNECT", async () => {
     const stream = session.request({ ":method": "CONNECT", ":authority": "10.0.0.1:80" });
     stream.end("raw");

@@ -71,6 +71,18 @@ describe("what enters the dynamic table", () => {
     },
   );
 
+  it("is nothing that the sender marked, and it stays marked", () => {
+    const encoder = new HpackEncoder(4096);
+    const buffer = Buffer.alloc(100);
+    for (let i = 0; i < 3; i++) {
+      const end = encoder.encode(buffer, 0, ["x-api-key", "secret"], ["x-api-key"]);
+      const fields: Field[] = [];
+      expect(new HpackDecoder(4096).decode(buffer.subarray(0, end), fields, 1000)).toBe("ok");
+      expect(fields).toMatchObject([{ name: "x-api-key", value: "secret", isSensitive: true }]);
+    }
+    expect(encoder.tableBytes).toBe(0);
+  });
+
   it("is a long cookie, which can't be guessed", () => {
     const encoder = new HpackEncoder(4096);
     for (let i = 0; i < 2; i++) encode(encoder, ["cookie", "session=0123456789abcdef"]);
