@@ -39,7 +39,7 @@ export type RetryVerdict =
   | { readonly retry: true; readonly reason: RetryCondition | "unprocessed"; readonly delayMs: number }
   | { readonly retry: false; readonly because: RetryRefusal };
 
-/** Without a policy, a request that was surely not processed is tried this often in all. */
+/** Without a policy, a request that an endpoint surely did not process is tried this often in all. */
 const triesWithoutPolicy = 2;
 
 /**
@@ -58,7 +58,7 @@ export function retryVerdict(
   if (succeeded(outcome)) return refusals.succeeded;
   const unprocessed = isUnprocessed(outcome);
   if (policy === undefined) {
-    if (!unprocessed) return refusals.not_retryable;
+    if (!unprocessed || isOwnDecision(outcome)) return refusals.not_retryable;
     if (attempt >= triesWithoutPolicy) return refusals.attempts_exhausted;
     if (!request.bodyReplayable) return refusals.body_too_large;
     return { retry: true, reason: "unprocessed", delayMs: 0 };
@@ -92,6 +92,11 @@ function succeeded(outcome: TryOutcome): boolean {
 /** 421: the address belongs to another pod now, which has not looked at the request. */
 function isUnprocessed(outcome: TryOutcome): boolean {
   return outcome.kind === "failure" ? outcome.processed === "unprocessed" : outcome.status === 421;
+}
+
+/** The mesh answered by itself (`circuit_open`, `no_endpoints` …): asked again, it would say the same. */
+function isOwnDecision(outcome: TryOutcome): boolean {
+  return outcome.kind === "failure" && failedTries[outcome.code] === undefined;
 }
 
 /** Consent to send again what may have been processed. Idempotent methods: RFC 9110, section 9.2.2. */

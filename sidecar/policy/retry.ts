@@ -28,6 +28,8 @@ import { grpcStatusOf, isGrpc } from "./grpc.ts";
 const keptBodyBytes = 64 * 1024;
 /** The rest of an answer that was given up is read up to this size, so that its connection stays usable. */
 const swallowedBytes = 64 * 1024;
+/** … and for this long. */
+const swallowMs = 1_000;
 
 export interface RetryCounts {
   retried(reason: string): void;
@@ -78,19 +80,26 @@ class Retrying extends Timer implements RequestSink {
   }
 
   send(): void {
-    const attempt = ++this.exchange.attempt;
-    if (attempt > 1) this.exchange.headers.set("tulle-attempt", String(attempt));
-    const current = new Try(this);
+    const { exchange } = this;
+    const attempt = ++exchange.attempt;
+    if (attempt > 1) exchange.headers.set("tulle-attempt", String(attempt));
+    exchange.backend = undefined;
+    exchange.endpoint = undefined;
+    const current = new Try(this, this.#options.wheel);
     this.#current = current;
-    const below = this.#service(this.exchange, current);
+    const below = this.#service(exchange, current);
     current.below = below;
-    if (this.#current !== current) return; // it failed before the service returned, and has been dealt with
-    this.#below = below;
+    const kept = this.#kept;
     let takesMore = true;
-    for (const chunk of this.#kept) takesMore = below.writeRequest(chunk);
-    if (this.#keptBytes > keptBodyBytes) this.#stopKeeping();
+    for (let i = 0; i < kept.length && this.#current === current; i++) {
+      takesMore = below.writeRequest(kept[i] as Buffer); // what comes meanwhile is kept behind it, and has its turn
+    }
+    // It failed, was given up, or lost its caller, before all this was done.
+    if (this.#current !== current) return current.giveUp();
+    this.#below = below;
+    if (!this.#keeping || this.#keptBytes > keptBodyBytes) this.#stopKeeping();
     if (this.#ended) below.endRequest(this.#trailers);
-    else if (attempt > 1 && takesMore) this.above.resumeRequest();
+    else if (takesMore && kept.length > 0) this.above.resumeRequest();
   }
 
   /** The wait before the next try is over. */
@@ -112,9 +121,10 @@ class Retrying extends Timer implements RequestSink {
     this.#options.counts.retried(verdict.reason);
     this.exchange.retryReason = verdict.reason;
     if (this.exchange.endpoint !== undefined) (this.exchange.tried ??= []).push(this.exchange.endpoint);
+    const former = this.#current;
     this.#current = undefined;
-    if (!this.#ended) this.#below?.abortRequest(givenUp);
     this.#below = undefined;
+    if (!this.#ended) former?.giveUp();
     if (verdict.delayMs > 0) this.#options.wheel.arm(this, verdict.delayMs);
     else this.send();
     return true;
@@ -133,9 +143,15 @@ class Retrying extends Timer implements RequestSink {
     this.above.abortResponse(error);
   }
 
+  /** Between two tries there is nobody else to take a chunk, so it is kept whatever its size. */
   writeRequest(chunk: Buffer): boolean {
-    if (this.#keeping) this.#keep(chunk);
-    return this.#below?.writeRequest(chunk) ?? false;
+    const below = this.#below;
+    if (below !== undefined && this.#keptBytes + chunk.length > keptBodyBytes) this.#stopKeeping();
+    if (below === undefined || this.#keeping) {
+      this.#kept.push(Buffer.from(chunk));
+      this.#keptBytes += chunk.length;
+    }
+    return below?.writeRequest(chunk) ?? false;
   }
 
   endRequest(trailers?: HeaderFields): void {
@@ -146,24 +162,21 @@ class Retrying extends Timer implements RequestSink {
 
   abortRequest(error: MeshError): void {
     this.#options.wheel.clear(this);
+    const below = this.#below;
     this.#current = undefined;
+    this.#below = nowhere;
     this.#stopKeeping();
-    this.#below?.abortRequest(error);
+    below?.abortRequest(error);
   }
 
   resumeResponse(): void {
     this.#below?.resumeResponse();
   }
 
-  /** Between two tries there is nobody else to take a chunk, so it is kept whatever its size. */
-  #keep(chunk: Buffer): void {
-    if (this.#keptBytes + chunk.length > keptBodyBytes && this.#below !== undefined) return this.#stopKeeping();
-    this.#kept.push(Buffer.from(chunk));
-    this.#keptBytes += chunk.length;
-  }
-
+  /** While a try is being sent, what it has still to be sent stays. */
   #stopKeeping(): void {
     this.#keeping = false;
+    if (this.#below === undefined) return;
     this.#kept = [];
     this.#keptBytes = 0;
   }
@@ -197,15 +210,33 @@ class Retrying extends Timer implements RequestSink {
   }
 }
 
-/** One try: passes its answer up as long as it is the current one. */
-class Try implements ResponseSink {
+/**
+ * One try: passes its answer up as long as it is the current one. Given up with its request complete, the rest of its
+ * answer is read for a while, so that its connection stays usable; else, or past that, it is aborted.
+ */
+class Try extends Timer implements ResponseSink {
   readonly #owner: Retrying;
+  readonly #wheel: TimerWheel;
   below: RequestSink | undefined;
   #swallowed = 0;
   #settled = false;
+  #aborted = false;
 
-  constructor(owner: Retrying) {
+  constructor(owner: Retrying, wheel: TimerWheel) {
+    super();
     this.#owner = owner;
+    this.#wheel = wheel;
+  }
+
+  giveUp(): void {
+    const { below } = this;
+    this.#forget();
+    if (!this.#aborted) below?.abortRequest(givenUp);
+  }
+
+  /** The rest of the answer takes too long. */
+  override expire(): void {
+    this.giveUp();
   }
 
   informational(head: ResponseHead): void {
@@ -216,7 +247,10 @@ class Try implements ResponseSink {
     const owner = this.#owner;
     if (!owner.isCurrent(this)) return;
     const surelyFine = head.status < 400 && !head.headers.has("grpc-status");
-    if (!surelyFine && owner.triesAgainAfter(owner.outcomeOf(head))) return;
+    if (!surelyFine && owner.triesAgainAfter(owner.outcomeOf(head))) {
+      if (this.below !== undefined) this.#wheel.arm(this, swallowMs);
+      return;
+    }
     this.#settled = true;
     owner.settle();
     if (owner.exchange.attempt > 1) head.headers.set("tulle-retried", String(owner.exchange.attempt - 1));
@@ -226,27 +260,30 @@ class Try implements ResponseSink {
   writeResponse(chunk: Buffer): boolean {
     if (this.#owner.isCurrent(this)) return this.#owner.above.writeResponse(chunk);
     this.#swallowed += chunk.length;
-    if (this.#swallowed > swallowedBytes) {
-      this.below?.abortRequest(givenUp);
-      this.below = undefined;
-    }
+    if (this.#swallowed > swallowedBytes) this.giveUp();
     return true;
   }
 
   endResponse(trailers?: HeaderFields): void {
     if (this.#owner.isCurrent(this)) this.#owner.above.endResponse(trailers);
+    else this.#forget();
   }
 
   abortResponse(error: MeshError): void {
     const owner = this.#owner;
-    if (!owner.isCurrent(this)) return;
+    this.#aborted = true;
+    if (!owner.isCurrent(this)) return this.#forget();
     const outcome: TryOutcome = { kind: "failure", code: error.code, processed: error.processed };
-    if (!this.#settled && owner.triesAgainAfter(outcome)) return;
-    owner.fail(error);
+    if (this.#settled || !owner.triesAgainAfter(outcome)) owner.fail(error);
   }
 
   resumeRequest(): void {
     if (this.#owner.isCurrent(this)) this.#owner.above.resumeRequest();
+  }
+
+  #forget(): void {
+    this.#wheel.clear(this);
+    this.below = undefined;
   }
 }
 

@@ -200,6 +200,13 @@ describe("with no policy", () => {
     expect(bare(failure("connect_failed", "unprocessed"), get, 2)).toBe("attempts_exhausted");
   });
 
+  it.each(["circuit_open", "no_endpoints", "no_policy_yet", "overloaded"] as const)(
+    "does not ask itself again what it answered by itself: %s",
+    (code) => {
+      expect(bare(failure(code, "unprocessed"))).toBe("not_retryable");
+    },
+  );
+
   it("repeats nothing else", () => {
     expect(bare(answer(503))).toBe("not_retryable");
     expect(bare(failure("upstream_reset"))).toBe("not_retryable");

@@ -1,0 +1,386 @@
+import { describe, expect, it } from "vitest";
+import { defaultRetryPolicy } from "../../../model/defaults.ts";
+import { type ErrorCode, MeshError, type Processed } from "../../../model/errors.ts";
+import type { RetryPolicy } from "../../../model/policy.ts";
+import { RetryBudget } from "../../../model/retry-budget.ts";
+import type { Exchange, RequestHead, ResponseSink, Service } from "../../../sidecar/net/exchange.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
+import { retry } from "../../../sidecar/policy/retry.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+
+const policy: RetryPolicy = { ...defaultRetryPolicy, jitter: 0 };
+const post: Partial<RequestHead> = { method: "POST", bodyless: false };
+const put: Partial<RequestHead> = { method: "PUT", bodyless: false };
+
+interface Setup {
+  readonly policy?: RetryPolicy | undefined;
+  readonly head?: Partial<RequestHead>;
+  readonly budget?: RetryPolicy["budget"];
+  readonly prepare?: (exchange: Exchange) => void;
+  /** What the n-th try does before the service returns. */
+  readonly atOnce?: readonly ((response: ResponseSink) => void)[];
+}
+
+/** A retry layer between a recording caller and upstreams, one for each try. */
+function retrying(setup: Setup = {}) {
+  const clock = new HandClock();
+  const wheel = new TimerWheel(clock, { drive: false });
+  const caller = new RecordingCaller();
+  const tries: RecordingUpstream[] = [];
+  const counted: string[] = [];
+  const service: Service = (exchange, response) => {
+    const upstream = new RecordingUpstream();
+    tries.push(upstream);
+    exchange.endpoint = `10.0.0.${tries.length}:80`;
+    setup.atOnce?.[tries.length - 1]?.(response);
+    return upstream.service(exchange, response);
+  };
+  const layer = retry({
+    policy: "policy" in setup ? setup.policy : policy,
+    budget: new RetryBudget(setup.budget ?? defaultRetryPolicy.budget, clock),
+    wheel,
+    clock,
+    random: () => 0.5,
+    unixNow: () => 0,
+    counts: {
+      retried: (reason) => counted.push(`retried ${reason}`),
+      notRetried: (reason) => counted.push(reason),
+    },
+  });
+  const exchange = exchangeOf(setup.head);
+  setup.prepare?.(exchange);
+  const sink = layer(service)(exchange, caller);
+  const pass = (ms: number) => {
+    clock.advance(ms);
+    wheel.advance();
+  };
+  const last = () => tries[tries.length - 1] as RecordingUpstream;
+  const answer = (status: number, headers: Record<string, string> = {}) =>
+    last().response.head(responseHead(status, headers));
+  const fail = (code: ErrorCode, processed: Processed = "unprocessed") =>
+    last().response.abortResponse(new MeshError(code, "", { processed }));
+  return { clock, wheel, caller, tries, counted, exchange, sink, pass, last, answer, fail };
+}
+
+const gone = new MeshError("upstream_closed", "the caller is gone");
+
+describe("a retry", () => {
+  it("waits as the schedule says, and the last answer stands", () => {
+    const { tries, pass, fail, caller, counted } = retrying({ policy: { ...policy, maxAttempts: 4 } });
+    for (const [number, delayMs] of [100, 200, 400].entries()) {
+      fail("connect_failed");
+      pass(delayMs - 1);
+      expect(tries).toHaveLength(number + 1);
+      pass(20);
+      expect(tries).toHaveLength(number + 2);
+    }
+    expect(caller.calls).toEqual([]);
+    fail("connect_failed");
+    expect(caller.calls).toEqual([["abort", "connect_failed"]]);
+    expect(counted).toEqual([...Array<string>(3).fill("retried connect-failure"), "attempts_exhausted"]);
+  });
+
+  it("tells the next hop its number, and the caller how many there were", () => {
+    const { exchange, pass, answer, caller } = retrying();
+    const heads: (string | undefined)[] = [];
+    caller.head = ({ headers }) => heads.push(headers.get("tulle-retried"));
+    expect(exchange.headers.has("tulle-attempt")).toBe(false);
+    answer(503);
+    expect([exchange.retryReason, exchange.tried]).toEqual(["503", ["10.0.0.1:80"]]);
+    pass(120);
+    expect([exchange.attempt, exchange.headers.get("tulle-attempt")]).toEqual([2, "2"]);
+    answer(200);
+    expect(heads).toEqual(["1"]);
+  });
+
+  it("waits for as long as Retry-After says", () => {
+    const { tries, pass, answer } = retrying();
+    answer(503, { "retry-after": "2" });
+    pass(1_990);
+    expect(tries).toHaveLength(1);
+    pass(20);
+    expect(tries).toHaveLength(2);
+  });
+
+  it("starts without the endpoint of the one before, so that no failure is put down to it", () => {
+    const seen: (string | undefined)[] = [];
+    const { answer, pass } = retrying({
+      prepare: (exchange) => {
+        let endpoint: string | undefined = "stale";
+        Object.defineProperty(exchange, "endpoint", {
+          get: () => endpoint,
+          set: (value: string | undefined) => {
+            endpoint = value;
+            seen.push(value);
+          },
+        });
+      },
+    });
+    answer(503);
+    pass(120);
+    expect(seen).toEqual([undefined, "10.0.0.1:80", undefined, "10.0.0.2:80"]);
+  });
+
+  it("does not happen once the head is out, and the caller is cut", () => {
+    const { answer, fail, caller, tries, pass } = retrying();
+    answer(200);
+    fail("upstream_reset");
+    pass(10_000);
+    expect(tries).toHaveLength(1);
+    expect(caller.calls).toEqual([
+      ["head", 200],
+      ["abort", "upstream_reset"],
+    ]);
+  });
+
+  it("never holds a head back", () => {
+    const { answer, caller } = retrying();
+    answer(200);
+    expect(caller.calls).toEqual([["head", 200]]);
+  });
+
+  it("is not waited for when the caller has gone", () => {
+    const { fail, sink, pass, tries, caller } = retrying();
+    fail("connect_failed");
+    sink.abortRequest(gone);
+    expect(sink.writeRequest(Buffer.from("late"))).toBe(true);
+    pass(1_000);
+    expect(tries).toHaveLength(1);
+    expect(caller.calls).toEqual([]);
+  });
+
+  it("is not made for a caller that goes while it is sent: what it reached is told", () => {
+    const { fail, sink, pass, tries } = retrying({ atOnce: [() => {}, () => sink.abortRequest(gone)] });
+    fail("connect_failed");
+    pass(120);
+    expect(tries[1]?.calls).toEqual([["abort", "upstream_reset"]]);
+  });
+});
+
+describe("refusals", () => {
+  it.each<[string, Setup, (layer: ReturnType<typeof retrying>) => void]>([
+    ["not_retryable", {}, ({ answer }) => answer(404)],
+    ["not_retryable", {}, ({ fail }) => fail("circuit_open")],
+    ["attempts_exhausted", { policy: { ...policy, maxAttempts: 1 } }, ({ answer }) => answer(503)],
+    ["not_idempotent", { head: post }, ({ answer }) => answer(503)],
+    ["retried_below", {}, ({ answer }) => answer(503, { "tulle-retried": "2" })],
+    ["retry_after_too_long", {}, ({ answer }) => answer(503, { "retry-after": "6" })],
+    [
+      "retry_budget_exhausted",
+      { budget: { percent: 0, windowMs: 10_000, minRetriesPerSecond: 0 } },
+      ({ answer }) => answer(503),
+    ],
+  ])("%s is counted, and the answer stands", (because, setup, finish) => {
+    const layer = retrying(setup);
+    finish(layer);
+    layer.pass(10_000);
+    expect(layer.counted).toEqual([because]);
+    expect(layer.tries).toHaveLength(1);
+    expect(layer.caller.calls).toHaveLength(1);
+  });
+
+  it("count nothing where nothing failed", () => {
+    const { answer, counted } = retrying();
+    answer(200, { "grpc-status": "0" });
+    expect(counted).toEqual([]);
+  });
+});
+
+describe("the body", () => {
+  it("is replayed byte for byte, with its end and trailers", () => {
+    const { sink, fail, pass, tries } = retrying({ head: put });
+    const chunk = Buffer.from("first ");
+    sink.writeRequest(chunk);
+    chunk.fill("x");
+    sink.writeRequest(Buffer.from("second"));
+    fail("connect_failed");
+    expect(sink.writeRequest(Buffer.from(" between"))).toBe(false);
+    sink.endRequest(new HeaderFields(["t", "1"]));
+    pass(120);
+    const replayed = [
+      ["write", "first "],
+      ["write", "second"],
+      ["write", " between"],
+      ["end", ["t", "1"]],
+    ];
+    expect(tries[1]?.calls).toEqual(replayed);
+    fail("connect_failed");
+    pass(220);
+    expect(tries[2]?.calls).toEqual(replayed);
+  });
+
+  it("goes on where it stopped, once the next try takes it", () => {
+    const { sink, fail, pass, tries, caller } = retrying({ head: put });
+    sink.writeRequest(Buffer.from("a"));
+    fail("connect_failed");
+    sink.writeRequest(Buffer.from("b"));
+    expect(caller.calls).toEqual([]);
+    pass(120);
+    expect(caller.calls).toEqual([["resume"]]);
+    sink.writeRequest(Buffer.from("c"));
+    sink.endRequest();
+    expect(tries[1]?.calls).toEqual([
+      ["write", "a"],
+      ["write", "b"],
+      ["write", "c"],
+      ["end", []],
+    ]);
+  });
+
+  it("keeps its order when the next try asks for more while it is being sent", () => {
+    const { sink, fail, pass, tries, caller } = retrying({
+      head: put,
+      atOnce: [() => {}, (response) => response.resumeRequest()],
+    });
+    sink.writeRequest(Buffer.from("a"));
+    caller.resumeRequest = () => {
+      caller.resumeRequest = () => {};
+      sink.writeRequest(Buffer.from("b"));
+    };
+    fail("connect_failed");
+    pass(120);
+    expect(tries[1]?.calls).toEqual([
+      ["write", "a"],
+      ["write", "b"],
+    ]);
+  });
+
+  it.each([
+    [65_536, 2, "retried connect-failure"],
+    [65_537, 1, "body_too_large"],
+  ])("of %d bytes is tried %d times", (length, tried, counted) => {
+    const layer = retrying({ head: put });
+    for (let left = length; left > 0; left -= 16_384) layer.sink.writeRequest(Buffer.alloc(Math.min(left, 16_384)));
+    layer.sink.endRequest();
+    layer.fail("connect_failed");
+    layer.pass(120);
+    expect(layer.tries).toHaveLength(tried);
+    expect(layer.counted).toEqual([counted]);
+  });
+
+  it("that grows too large between two tries is sent to the next, and to no other", () => {
+    const { sink, fail, pass, tries, caller } = retrying({ head: put });
+    sink.writeRequest(Buffer.alloc(60_000));
+    fail("connect_failed");
+    sink.writeRequest(Buffer.alloc(10_000));
+    pass(120);
+    expect(tries[1]?.calls).toHaveLength(2);
+    fail("connect_failed");
+    expect(caller.calls.at(-1)).toEqual(["abort", "connect_failed"]);
+  });
+
+  it("is kept no longer once an answer stands", () => {
+    const { sink, answer, fail, tries, pass } = retrying({ head: put });
+    sink.writeRequest(Buffer.from("a"));
+    answer(200);
+    sink.writeRequest(Buffer.from("b"));
+    fail("connect_failed");
+    pass(1_000);
+    expect(tries).toHaveLength(1);
+  });
+});
+
+describe("a try that is given up", () => {
+  it("is read to its end if its request was complete, and the caller hears nothing of it", () => {
+    const { sink, answer, last, caller, pass, tries } = retrying();
+    sink.endRequest();
+    answer(503);
+    const first = last();
+    expect(first.response.writeResponse(Buffer.from("busy"))).toBe(true);
+    first.response.informational(responseHead(103));
+    first.response.endResponse();
+    pass(2_000);
+    expect(first.calls).toEqual([["end", []]]);
+    expect(caller.calls).toEqual([]);
+    expect(tries).toHaveLength(2);
+  });
+
+  it("is aborted if its request was not", () => {
+    const { answer, last } = retrying({ head: put });
+    answer(503);
+    expect(last().calls).toEqual([["abort", "upstream_reset"]]);
+  });
+
+  it("is aborted when the rest of its answer is large", () => {
+    const { sink, answer, last } = retrying();
+    sink.endRequest();
+    answer(503);
+    const first = last();
+    for (let i = 0; i < 5; i++) first.response.writeResponse(Buffer.alloc(16_384));
+    expect(first.calls).toEqual([
+      ["end", []],
+      ["abort", "upstream_reset"],
+    ]);
+  });
+
+  it("is aborted when the rest of its answer does not come", () => {
+    const { sink, answer, last, pass } = retrying();
+    sink.endRequest();
+    answer(503);
+    const first = last();
+    pass(1_020);
+    expect(first.calls).toEqual([
+      ["end", []],
+      ["abort", "upstream_reset"],
+    ]);
+    first.response.abortResponse(gone);
+  });
+
+  it("is aborted when it was answered before the service returned", () => {
+    const { tries, pass, caller } = retrying({ atOnce: [(response) => response.head(responseHead(503))] });
+    expect(tries[0]?.calls).toEqual([["abort", "upstream_reset"]]);
+    pass(120);
+    expect(tries).toHaveLength(2);
+    expect(caller.calls).toEqual([]);
+  });
+});
+
+describe("without a policy", () => {
+  const bare = { policy: undefined };
+
+  it("what an endpoint surely did not process is tried once more, at once, a POST too", () => {
+    const { fail, tries, sink, caller } = retrying({ ...bare, head: post });
+    sink.writeRequest(Buffer.from("a"));
+    sink.endRequest();
+    fail("refused_stream");
+    expect(tries.map(({ calls }) => calls)).toEqual([
+      [
+        ["write", "a"],
+        ["end", []],
+      ],
+      [
+        ["write", "a"],
+        ["end", []],
+      ],
+    ]);
+    fail("refused_stream");
+    expect(caller.calls).toEqual([["abort", "refused_stream"]]);
+  });
+
+  it("what fails before the service returns is tried once more all the same", () => {
+    const refuse = (response: ResponseSink) =>
+      response.abortResponse(new MeshError("connect_failed", "", { processed: "unprocessed" }));
+    const { tries, caller, sink } = retrying({ ...bare, atOnce: [refuse, refuse] });
+    sink.endRequest();
+    expect(tries.map(({ calls }) => calls)).toEqual([[], []]);
+    expect(caller.calls).toEqual([["abort", "connect_failed"]]);
+  });
+
+  it.each(["circuit_open", "no_endpoints", "no_policy_yet", "overloaded"] as const)(
+    "what the mesh decided by itself is told at once: %s",
+    (code) => {
+      const { fail, tries, caller } = retrying(bare);
+      fail(code);
+      expect(tries).toHaveLength(1);
+      expect(caller.calls).toEqual([["abort", code]]);
+    },
+  );
+
+  it("a 503 is the answer", () => {
+    const { answer, tries, caller } = retrying(bare);
+    answer(503);
+    expect([tries.length, caller.calls]).toEqual([1, [["head", 503]]]);
+  });
+});
