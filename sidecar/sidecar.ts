@@ -89,8 +89,9 @@ export class Sidecar {
     this.#backends = new Backends((name, apply) => this.#follow("endpoints", name, apply), {
       dial: (endpoint, { protocol }) => this.#dialEndpoint(endpoint, protocol),
       clock,
+      wheel,
       random,
-      onBreakerTransition: (backend, { address: endpoint }, to) =>
+      onBreakerTransition: (backend, endpoint, to) =>
         metrics.breakerTransitions.increment(metrics.breakerTransitions.slot({ backend, endpoint, to })),
     });
     const budgets = new RetryBudgets(clock);

@@ -3,14 +3,17 @@
  * The balancer replaces the picker; the picker is a snapshot.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import { mayOpen } from "../../model/circuit-breaker.ts";
 import type { Clock, Random } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { CircuitBreakerPolicy } from "../../model/policy.ts";
 import type { Endpoint, Endpoints } from "../../model/resources.ts";
+import { Breakers } from "../breaker/breakers.ts";
 import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
+import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import { LiveEndpoint } from "./live-endpoint.ts";
 import { Picker } from "./picker.ts";
 
@@ -18,20 +21,29 @@ export interface BackendOptions {
   /** Reaches one endpoint: a mesh link, or a connection in the clear. */
   readonly dial: (endpoint: Endpoint, backend: Endpoints) => Service;
   readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly random: Random;
-  readonly onBreakerTransition: (backend: string, endpoint: Endpoint, to: string) => void;
+  /** `endpoint` is its address, or `*` for a breaker that all share. */
+  readonly onBreakerTransition: (backend: string, endpoint: string, to: string) => void;
 }
 
-export class Backend {
+/** How long a request waits to be told the endpoints. */
+const firstAnswerMs = 1_000;
+/** For `Retry-After` where all that is known is that a probe is out. */
+const probeAnswerMs = 1_000;
+
+/** Its timer is armed while requests wait for the control plane to tell the endpoints. */
+export class Backend extends Timer {
   readonly name: string;
   readonly #options: BackendOptions;
   #endpoints = new Map<string, LiveEndpoint>();
   /** Undefined until the control plane has told who the endpoints are. */
   #picker: Picker | undefined;
-  #breaker: CircuitBreakerPolicy | undefined;
+  #breakers: Breakers | undefined;
   #held: HeldRequest[] = [];
 
   constructor(name: string, options: BackendOptions) {
+    super();
     this.name = name;
     this.#options = options;
   }
@@ -42,55 +54,72 @@ export class Backend {
 
   /** Undefined: the control plane knows no such backend, which is the same as one without endpoints. */
   apply(backend: Endpoints | undefined): void {
-    const before = this.#endpoints;
-    const breakerChanged = JSON.stringify(backend?.breaker) !== JSON.stringify(this.#breaker);
-    this.#breaker = backend?.breaker;
-    this.#endpoints = new Map();
+    const endpoints = new Map<string, LiveEndpoint>();
     for (const endpoint of backend?.endpoints ?? []) {
       const key = `${endpoint.address} ${endpoint.identity}`;
-      const known = before.get(key);
-      const live = known ?? this.#live(endpoint, backend as Endpoints);
-      live.endpoint = endpoint;
-      if (breakerChanged || known === undefined) live.applyBreaker(this.#breaker);
-      this.#endpoints.set(key, live);
+      endpoints.set(key, this.#endpoints.get(key) ?? this.#live(endpoint, backend as Endpoints));
+      (endpoints.get(key) as LiveEndpoint).endpoint = endpoint;
     }
+    this.#endpoints = endpoints;
+    this.#applyBreaker(backend?.breaker);
     this.#picker = new Picker(this.#pickable(), this.#options.random);
+    this.#options.wheel.clear(this);
     for (const held of this.#held.splice(0)) held.release(this.service);
   }
 
-  /** The control plane does not answer: what waits is refused. */
-  giveUpWaiting(error: MeshError): void {
-    for (const held of this.#held.splice(0)) held.refuse(error);
+  /** No answer from the control plane. */
+  override expire(): void {
+    this.#refuseHeld("its endpoints are not known yet");
+  }
+
+  /** Nobody follows its endpoints any more. */
+  close(): void {
+    this.#options.wheel.clear(this);
+    this.#refuseHeld("it is not followed any more");
   }
 
   readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
-    if (this.#picker === undefined) {
-      const held = new HeldRequest(exchange, response);
-      this.#held.push(held);
-      return held;
+    if (this.#picker === undefined) return this.#hold(exchange, response);
+    if (this.#isFull()) {
+      return refuse(response, new MeshError("overloaded", `${this.name} has its maxRequests`, unprocessed));
     }
     const pick = this.#picker.pick(exchange.tried);
     switch (pick.kind) {
       case "picked":
         return pick.endpoint.send(exchange, response, pick.permit);
-      case "all-open":
-        response.abortResponse(
-          new MeshError("circuit_open", this.name, { processed: "unprocessed", retryAfterMs: this.#nextProbeInMs() }),
-        );
-        return nowhere;
+      case "all-open": {
+        const retryAfterMs = this.#nextProbeInMs();
+        return refuse(response, new MeshError("circuit_open", this.name, { ...unprocessed, retryAfterMs }));
+      }
       case "none":
-        response.abortResponse(new MeshError("no_endpoints", this.name, { processed: "unprocessed" }));
-        return nowhere;
+        return refuse(response, new MeshError("no_endpoints", this.name, unprocessed));
     }
   };
 
+  #hold(exchange: Exchange, response: ResponseSink): RequestSink {
+    const held = new HeldRequest(exchange, response);
+    if (this.#held.push(held) === 1) this.#options.wheel.arm(this, firstAnswerMs);
+    return held;
+  }
+
+  #refuseHeld(why: string): void {
+    for (const held of this.#held.splice(0)) {
+      held.refuse(new MeshError("no_policy_yet", `${this.name}: ${why}`, unprocessed));
+    }
+  }
+
   #live(endpoint: Endpoint, backend: Endpoints): LiveEndpoint {
-    const { clock, dial, onBreakerTransition } = this.#options;
-    return new LiveEndpoint(endpoint, dial(endpoint, backend), {
-      clock,
-      mayOpen: () => this.#mayOneMoreOpen(),
-      onBreakerTransition: (of, to) => onBreakerTransition(this.name, of, to),
-    });
+    const { clock, dial } = this.#options;
+    return new LiveEndpoint(endpoint, dial(endpoint, backend), clock);
+  }
+
+  #applyBreaker(policy: CircuitBreakerPolicy | undefined): void {
+    if (!isDeepStrictEqual(policy, this.#breakers?.policy)) {
+      const { clock, onBreakerTransition } = this.#options;
+      const onTransition = (endpoint: string, to: string) => onBreakerTransition(this.name, endpoint, to);
+      this.#breakers = policy && new Breakers(policy, { clock, onTransition, mayOpen: () => this.#mayOneMoreOpen() });
+    }
+    for (const endpoint of this.#endpoints.values()) endpoint.applyBreaker(this.#breakers);
   }
 
   /** Who is going away gets new requests only when there is nobody else. */
@@ -100,10 +129,18 @@ export class Backend {
     return ready.length > 0 ? ready : all;
   }
 
+  #isFull(): boolean {
+    const most = this.#breakers?.policy.maxRequests;
+    if (most === undefined) return false;
+    let pending = 0;
+    for (const { load } of this.#endpoints.values()) pending += load.pending;
+    return pending >= most;
+  }
+
   #mayOneMoreOpen(): boolean {
     let out = 0;
     for (const { breakerState } of this.#endpoints.values()) if (breakerState !== "closed") out++;
-    return mayOpen(out, this.#endpoints.size, this.#breaker?.maxOpenPercent ?? 100);
+    return mayOpen(out, this.#endpoints.size, this.#breakers?.policy.maxOpenPercent ?? 100);
   }
 
   #nextProbeInMs(): number {
@@ -111,6 +148,13 @@ export class Backend {
     for (const { breakerOpenUntilMs } of this.#endpoints.values()) {
       untilMs = Math.min(untilMs, breakerOpenUntilMs ?? Number.POSITIVE_INFINITY);
     }
-    return Number.isFinite(untilMs) ? Math.max(0, untilMs - this.#options.clock.now()) : 1_000;
+    return Number.isFinite(untilMs) ? Math.max(0, untilMs - this.#options.clock.now()) : probeAnswerMs;
   }
+}
+
+const unprocessed = { processed: "unprocessed" } as const;
+
+function refuse(response: ResponseSink, error: MeshError): RequestSink {
+  response.abortResponse(error);
+  return nowhere;
 }

@@ -29,9 +29,10 @@ export class Backends {
 
   /** Keeps only these. */
   retain(names: ReadonlySet<string>): void {
-    for (const [name, { unfollow }] of this.#backends) {
+    for (const [name, { backend, unfollow }] of this.#backends) {
       if (names.has(name)) continue;
       unfollow();
+      backend.close();
       this.#backends.delete(name);
     }
   }

@@ -3,48 +3,39 @@
  * It lives on across updates that leave its address and identity alone.
  */
 
-import { CircuitBreaker, type Permit } from "../../model/circuit-breaker.ts";
+import type { CircuitBreaker, Permit } from "../../model/circuit-breaker.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { MeshError } from "../../model/errors.ts";
-import { failureOf } from "../../model/failure-of.ts";
-import type { CircuitBreakerPolicy, FailureKind } from "../../model/policy.ts";
 import type { Endpoint } from "../../model/resources.ts";
-import type { TryOutcome } from "../../model/try-outcome.ts";
+import type { Breakers } from "../breaker/breakers.ts";
+import { Judgement } from "../breaker/judgement.ts";
 import type { Exchange, RequestSink, ResponseHead, ResponseSink, Service } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { PassThrough } from "../net/pass-through.ts";
-import { grpcStatusOf, isGrpc } from "../policy/grpc.ts";
+import { isGrpc } from "../policy/grpc.ts";
 import { PeakEwma } from "./peak-ewma.ts";
-
-export interface LiveEndpointOptions {
-  readonly clock: Clock;
-  readonly onBreakerTransition: (endpoint: Endpoint, to: string) => void;
-  /** Whether one more of the service's breakers may open. */
-  readonly mayOpen: () => boolean;
-}
 
 export class LiveEndpoint {
   /** As last told; its address and identity never change. */
   endpoint: Endpoint;
   readonly service: Service;
   readonly load: PeakEwma;
-  readonly #options: LiveEndpointOptions;
+  readonly #clock: Clock;
   #breaker: CircuitBreaker | undefined;
-  #failures: readonly FailureKind[] = [];
+  #breakers: Breakers | undefined;
 
-  constructor(endpoint: Endpoint, service: Service, options: LiveEndpointOptions) {
+  constructor(endpoint: Endpoint, service: Service, clock: Clock) {
     this.endpoint = endpoint;
     this.service = service;
-    this.load = new PeakEwma(options.clock);
-    this.#options = options;
+    this.load = new PeakEwma(clock);
+    this.#clock = clock;
   }
 
-  /** Another policy starts with a closed breaker. */
-  applyBreaker(policy: CircuitBreakerPolicy | undefined): void {
-    const { clock, mayOpen, onBreakerTransition } = this.#options;
-    this.#failures = policy?.failures ?? [];
-    this.#breaker =
-      policy && new CircuitBreaker(policy, clock, (_from, to) => onBreakerTransition(this.endpoint, to), mayOpen);
+  /** Undefined: no policy asks for a breaker. The same breakers leave it in its state. */
+  applyBreaker(breakers: Breakers | undefined): void {
+    if (breakers === this.#breakers) return;
+    this.#breakers = breakers;
+    this.#breaker = breakers?.of(this.endpoint.address);
   }
 
   get breakerState(): "closed" | "open" | "half-open" | undefined {
@@ -56,6 +47,20 @@ export class LiveEndpoint {
     return this.#breaker?.openUntilMs;
   }
 
+  /** A probe would be admitted: until one is sent, nobody learns that the endpoint has recovered. */
+  get awaitsProbe(): boolean {
+    const state = this.#breaker?.state;
+    switch (state?.kind) {
+      case "open":
+        return this.#clock.now() >= state.untilMs;
+      case "half-open":
+        return state.probe === undefined;
+      case "closed":
+      case undefined:
+        return false;
+    }
+  }
+
   /** Undefined: not now. `unlimited` where no policy asks for a breaker. */
   admit(): Permit | undefined {
     return this.#breaker === undefined ? unlimited : this.#breaker.admit();
@@ -63,7 +68,10 @@ export class LiveEndpoint {
 
   send(exchange: Exchange, response: ResponseSink, permit: Permit): RequestSink {
     exchange.endpoint = this.endpoint.address;
-    const dispatch = new Dispatch(exchange, response, this.load, permit, this.#failures, this.#options.clock);
+    const failures = this.#breakers?.policy.failures;
+    const judgement =
+      failures === undefined || permit === unlimited ? undefined : new Judgement(permit, failures, isGrpc(exchange));
+    const dispatch = new Dispatch(response, this.load, judgement, this.#clock);
     dispatch.attach(this.service(exchange, dispatch));
     return dispatch;
   }
@@ -72,73 +80,56 @@ export class LiveEndpoint {
 /** One try at one endpoint: tells the load and the breaker how it went, exactly once each. */
 class Dispatch extends PassThrough {
   readonly #load: PeakEwma;
-  readonly #failures: readonly FailureKind[];
+  readonly #judgement: Judgement | undefined;
   readonly #clock: Clock;
   readonly #startMs: number;
-  /** gRPC tells how it went at the end only. */
-  readonly #judgedAtEnd: boolean;
-  #permit: Permit | undefined;
-  #head: ResponseHead | undefined;
+  #observed = false;
   #over = false;
 
-  constructor(
-    exchange: Exchange,
-    above: ResponseSink,
-    load: PeakEwma,
-    permit: Permit,
-    failures: readonly FailureKind[],
-    clock: Clock,
-  ) {
+  constructor(above: ResponseSink, load: PeakEwma, judgement: Judgement | undefined, clock: Clock) {
     super(above);
     this.#load = load;
-    this.#permit = permit;
-    this.#failures = failures;
+    this.#judgement = judgement;
     this.#clock = clock;
     this.#startMs = clock.now();
-    this.#judgedAtEnd = isGrpc(exchange);
     load.begin();
   }
 
   override head(head: ResponseHead): void {
-    this.#head = head;
-    this.#load.observe(this.#clock.now() - this.#startMs, head.status >= 500);
-    if (!this.#judgedAtEnd || head.status !== 200) this.#settle(outcomeOf(head, grpcStatusOf(head)));
+    this.#observe(head.status >= 500);
+    this.#judgement?.head(head);
     this.above.head(head);
   }
 
+  override writeResponse(chunk: Buffer): boolean {
+    if (chunk.length > 0) this.#judgement?.begun();
+    return this.above.writeResponse(chunk);
+  }
+
   override endResponse(trailers?: HeaderFields): void {
-    if (this.#head !== undefined)
-      this.#settle(outcomeOf(this.#head, grpcStatusIn(trailers) ?? grpcStatusOf(this.#head)));
+    this.#judgement?.end(trailers);
     this.#end();
     this.above.endResponse(trailers);
   }
 
   override abortResponse(error: MeshError): void {
-    this.#fail(error);
+    this.#observe(true);
+    this.#judgement?.fail(error);
+    this.#end();
     super.abortResponse(error);
   }
 
   override abortRequest(error: MeshError): void {
-    const isTimeout = failureOf(failure(error), ["timeout"]) !== undefined;
-    if (isTimeout) this.#fail(error);
-    this.#permit?.abandon();
-    this.#permit = undefined;
+    if (!this.#observed) this.#load.observeAtLeast(this.#clock.now() - this.#startMs);
+    this.#observed = true;
+    this.#judgement?.abandon(error);
     this.#end();
     super.abortRequest(error);
   }
 
-  #fail(error: MeshError): void {
-    if (this.#head === undefined && !this.#over) this.#load.observe(this.#clock.now() - this.#startMs, true);
-    this.#settle(failure(error));
-    this.#end();
-  }
-
-  #settle(outcome: TryOutcome): void {
-    const permit = this.#permit;
-    this.#permit = undefined;
-    if (permit === undefined) return;
-    if (failureOf(outcome, this.#failures) === undefined) permit.succeed();
-    else permit.fail();
+  #observe(failed: boolean): void {
+    if (!this.#observed) this.#load.observe(this.#clock.now() - this.#startMs, failed);
+    this.#observed = true;
   }
 
   #end(): void {
@@ -149,17 +140,3 @@ class Dispatch extends PassThrough {
 }
 
 const unlimited: Permit = { succeed() {}, fail() {}, abandon() {} };
-
-function failure(error: MeshError): TryOutcome {
-  return { kind: "failure", code: error.code, processed: error.processed };
-}
-
-function outcomeOf(head: ResponseHead, grpcStatus: number | undefined): TryOutcome {
-  const answer = { kind: "answer", status: head.status, retriedBelow: false } as const;
-  return grpcStatus === undefined ? answer : { ...answer, grpcStatus };
-}
-
-function grpcStatusIn(trailers: HeaderFields | undefined): number | undefined {
-  const status = trailers?.get("grpc-status");
-  return status === undefined ? undefined : Number(status);
-}

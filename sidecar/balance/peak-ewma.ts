@@ -6,14 +6,15 @@
 import type { Clock } from "../../model/clock.ts";
 
 const decayMs = 10_000;
-/** What a new endpoint is taken for, so that it is tried, but not flooded before its first answer. */
-const initialLatencyMs = 30;
+/** What an endpoint is taken for between its first request and the answer to it, so that it is tried, but not flooded. */
+const presumedLatencyMs = 30;
 /** A failure often comes faster than an answer; its latency must not make the endpoint look good. */
 const failurePenaltyMs = 500;
 
 export class PeakEwma {
   readonly #clock: Clock;
-  #latencyMs = initialLatencyMs;
+  /** As of the last observation; undefined before the first. */
+  #latencyMs: number | undefined;
   #updatedMs: number;
   #pending = 0;
 
@@ -26,9 +27,13 @@ export class PeakEwma {
     return this.#pending;
   }
 
-  /** The price of one more request: lower is better. */
+  /**
+   * The price of one more request: lower is better. What is not asked forgets its latency, or nobody would ever ask again
+   * an endpoint that was slow once; and one that was never asked is asked next.
+   */
   get cost(): number {
-    return this.#latencyMs * (this.#pending + 1);
+    if (this.#latencyMs === undefined) return presumedLatencyMs * this.#pending;
+    return this.#latencyMs * this.#weight() * (this.#pending + 1);
   }
 
   begin(): void {
@@ -37,14 +42,25 @@ export class PeakEwma {
 
   /** The head of an answer came, or `failed` instead of it. */
   observe(latencyMs: number, failed: boolean): void {
-    const now = this.#clock.now();
     const observedMs = failed ? Math.max(latencyMs, failurePenaltyMs) : latencyMs;
-    const weight = observedMs > this.#latencyMs ? 0 : Math.exp((this.#updatedMs - now) / decayMs);
-    this.#latencyMs = this.#latencyMs * weight + observedMs * (1 - weight);
-    this.#updatedMs = now;
+    const weight = this.#weight();
+    const knownMs = this.#latencyMs;
+    const isPeak = knownMs === undefined || observedMs >= knownMs * weight;
+    this.#latencyMs = isPeak ? observedMs : knownMs * weight + observedMs * (1 - weight);
+    this.#updatedMs = this.#clock.now();
+  }
+
+  /** Nobody waited for the head any more after `latencyMs`: it would have taken at least as long. */
+  observeAtLeast(latencyMs: number): void {
+    if (this.#latencyMs === undefined || latencyMs >= this.#latencyMs * this.#weight()) this.observe(latencyMs, false);
   }
 
   end(): void {
     this.#pending--;
+  }
+
+  /** What is left of the last observation by now, 0 to 1. */
+  #weight(): number {
+    return Math.exp((this.#updatedMs - this.#clock.now()) / decayMs);
   }
 }

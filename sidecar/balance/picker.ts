@@ -33,7 +33,7 @@ export class Picker {
       const picked = admitted(better) ?? (isAvoided(worse, avoid) ? undefined : admitted(worse));
       if (picked !== undefined) return picked;
     }
-    return this.#scan(avoid) ?? this.#scan(undefined) ?? allOpen;
+    return (avoid && this.#scan(avoid)) ?? this.#scan(undefined) ?? allOpen;
   }
 
   #anotherThan(first: LiveEndpoint, count: number): LiveEndpoint {
@@ -66,9 +66,12 @@ function admitted(endpoint: LiveEndpoint): Pick | undefined {
   return permit && { kind: "picked", endpoint, permit };
 }
 
+/** What was not tried yet goes before all; then who awaits a probe, however dear its failures made it; then the cheaper. */
 function preferred(a: LiveEndpoint, b: LiveEndpoint, avoid: readonly string[] | undefined): boolean {
   const avoided = isAvoided(a, avoid);
-  return avoided === isAvoided(b, avoid) ? a.load.cost <= b.load.cost : !avoided;
+  if (avoided !== isAvoided(b, avoid)) return !avoided;
+  const awaited = a.awaitsProbe;
+  return awaited === b.awaitsProbe ? a.load.cost <= b.load.cost : awaited;
 }
 
 function isAvoided(endpoint: LiveEndpoint, avoid: readonly string[] | undefined): boolean {

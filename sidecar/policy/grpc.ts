@@ -1,6 +1,7 @@
 /** What the policies need to know of gRPC: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
 
 import type { RequestHead, ResponseHead } from "../net/exchange.ts";
+import type { HeaderFields } from "../net/header-fields.ts";
 
 export function isGrpc(request: RequestHead): boolean {
   const type = request.headers.get("content-type");
@@ -9,6 +10,11 @@ export function isGrpc(request: RequestHead): boolean {
 
 /** The gRPC status of an answer that has it together with its head: trailers-only. */
 export function grpcStatusOf(head: ResponseHead): number | undefined {
-  const status = head.headers.get("grpc-status");
+  return grpcStatusIn(head.headers);
+}
+
+/** The gRPC status in a head or in trailers. */
+export function grpcStatusIn(fields: HeaderFields | undefined): number | undefined {
+  const status = fields?.get("grpc-status");
   return status !== undefined && /^\d{1,2}$/.test(status) ? Number(status) : undefined;
 }

@@ -1,0 +1,265 @@
+import { describe, expect, it } from "vitest";
+import { defaultRetryBudget } from "../../../model/defaults.ts";
+import { MeshError } from "../../../model/errors.ts";
+import type { CircuitBreakerPolicy } from "../../../model/policy.ts";
+import type { Endpoint, Endpoints } from "../../../model/resources.ts";
+import { RetryBudget } from "../../../model/retry-budget.ts";
+import { Backend } from "../../../sidecar/balance/backend.ts";
+import { Backends } from "../../../sidecar/balance/backends.ts";
+import type { ResponseHead } from "../../../sidecar/net/exchange.ts";
+import { stack } from "../../../sidecar/net/exchange.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
+import { rescue } from "../../../sidecar/policy/rescue.ts";
+import { retry } from "../../../sidecar/policy/retry.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
+import { endpointAt, trippy } from "./endpoints.ts";
+
+const name = "orders.shop.svc.cluster.local:80";
+
+function endpoints(list: readonly Endpoint[], breaker?: CircuitBreakerPolicy): Endpoints {
+  const service = { namespace: "shop", name: "orders" };
+  return { name, service, protocol: "http1", endpoints: list, ...(breaker !== undefined && { breaker }) };
+}
+
+const [a, b] = [endpointAt("10.0.0.1:80"), endpointAt("10.0.0.2:80")];
+
+function backend() {
+  const clock = new HandClock();
+  const wheel = new TimerWheel(clock, { drive: false });
+  const random = seededRandom(7);
+  const transitions: string[] = [];
+  const dialled: string[] = [];
+  const upstreams = new Map<string, RecordingUpstream>();
+  const options = {
+    clock,
+    wheel,
+    random,
+    dial: ({ address }: Endpoint) => {
+      dialled.push(address);
+      const upstream = new RecordingUpstream();
+      upstreams.set(address, upstream);
+      return upstream.service;
+    },
+    onBreakerTransition: (of: string, endpoint: string, to: string) => transitions.push(`${of} ${endpoint} ${to}`),
+  };
+  const pass = (ms: number) => {
+    clock.advance(ms);
+    wheel.advance();
+  };
+  const one = new Backend(name, options);
+  const ask = () => {
+    const caller = new RecordingCaller();
+    const exchange = exchangeOf();
+    const sink = one.service(exchange, caller);
+    return { caller, exchange, sink, calls: caller.calls };
+  };
+  const answer = (address: string, status: number) => {
+    const { response } = upstreams.get(address) as RecordingUpstream;
+    response.head(responseHead(status));
+    response.endResponse();
+  };
+  return { clock, wheel, random, pass, options, one, ask, answer, transitions, dialled, upstreams };
+}
+
+describe("before the endpoints are known", () => {
+  it("holds requests, and passes them on when they are", () => {
+    const { one, ask, answer } = backend();
+    const { sink, calls } = ask();
+    sink.endRequest();
+    expect(calls).toEqual([]);
+    one.apply(endpoints([a]));
+    answer(a.address, 200);
+    expect(calls).toEqual([
+      ["head", 200],
+      ["end", []],
+    ]);
+  });
+
+  it("refuses them when nobody tells for a second, and holds the next", () => {
+    const { one, ask, pass, answer } = backend();
+    const first = ask();
+    pass(999);
+    expect(first.calls).toEqual([]);
+    pass(20);
+    expect(first.calls).toEqual([["abort", "no_policy_yet"]]);
+    const next = ask();
+    pass(500);
+    one.apply(endpoints([a]));
+    pass(5_000);
+    answer(a.address, 200);
+    expect(next.calls[0]).toEqual(["head", 200]);
+  });
+
+  it("refuses them when nobody follows it any more", () => {
+    const { one, ask } = backend();
+    const { calls } = ask();
+    one.close();
+    expect(calls).toEqual([["abort", "no_policy_yet"]]);
+  });
+});
+
+describe("without an endpoint that could be asked", () => {
+  it("answers at once that there is none", () => {
+    const { one, ask } = backend();
+    one.apply(undefined);
+    expect(ask().calls).toEqual([["abort", "no_endpoints"]]);
+    one.apply(endpoints([]));
+    expect(ask().calls).toEqual([["abort", "no_endpoints"]]);
+  });
+
+  it("answers at once that all breakers are open, with the time of the next probe, and burns no retry", () => {
+    const { one, ask, answer, clock, wheel, random, transitions } = backend();
+    one.apply(endpoints([a], trippy));
+    ask();
+    answer(a.address, 500);
+    expect(transitions).toEqual([`${name} ${a.address} open`]);
+    clock.advance(4_000);
+    const counted: string[] = [];
+    const withRetry = stack(
+      [
+        rescue(),
+        retry({
+          policy: undefined,
+          budget: new RetryBudget(defaultRetryBudget, clock),
+          wheel,
+          clock,
+          random,
+          unixNow: () => 0,
+          counts: { retried: (reason) => counted.push(`retried ${reason}`), notRetried: (why) => counted.push(why) },
+        }),
+      ],
+      one.service,
+    );
+    const caller = new RecordingCaller();
+    let head: ResponseHead | undefined;
+    caller.head = (given) => {
+      head = given;
+    };
+    withRetry(exchangeOf(), caller);
+    expect([head?.status, head?.headers.get("tulle-error"), head?.headers.get("retry-after")]).toEqual([
+      503,
+      "circuit_open",
+      "26",
+    ]);
+    expect(counted).toEqual(["not_retryable"]);
+  });
+
+  it("names a second when all it knows is that a probe is out", () => {
+    const { one, ask, answer, clock } = backend();
+    one.apply(endpoints([a], trippy));
+    ask();
+    answer(a.address, 500);
+    clock.advance(30_000);
+    ask();
+    const caller = new RecordingCaller();
+    const errors: MeshError[] = [];
+    caller.abortResponse = (error) => errors.push(error);
+    one.service(exchangeOf(), caller);
+    expect(errors.map(({ code, retryAfterMs }) => [code, retryAfterMs])).toEqual([["circuit_open", 1_000]]);
+  });
+});
+
+describe("an update", () => {
+  it("keeps the load and the breaker of who stays, and dials only who is new", () => {
+    const { one, ask, answer, dialled } = backend();
+    one.apply(endpoints([a], trippy));
+    ask();
+    answer(a.address, 500);
+    const [before] = one.liveEndpoints;
+    one.apply(endpoints([{ ...a, zone: "west" }, b], { ...trippy }));
+    const [after] = one.liveEndpoints;
+    expect(after).toBe(before);
+    expect([after?.breakerState, after?.endpoint.zone]).toEqual(["open", "west"]);
+    expect(dialled).toEqual([a.address, b.address]);
+    for (let i = 0; i < 20; i++) expect(ask().exchange.endpoint).toBe(b.address);
+  });
+
+  it("takes another identity at an address for another endpoint", () => {
+    const { one, dialled } = backend();
+    one.apply(endpoints([{ ...a, identity: "spiffe://cluster.local/ns/shop/sa/old" }]));
+    one.apply(endpoints([{ ...a, identity: "spiffe://cluster.local/ns/shop/sa/new" }]));
+    expect(dialled).toEqual([a.address, a.address]);
+  });
+
+  it("starts another policy with closed breakers", () => {
+    const { one, ask, answer } = backend();
+    one.apply(endpoints([a], trippy));
+    ask();
+    answer(a.address, 500);
+    one.apply(endpoints([a], { ...trippy, openDurationMs: 1_000 }));
+    expect([...one.liveEndpoints].map(({ breakerState }) => breakerState)).toEqual(["closed"]);
+    one.apply(endpoints([a]));
+    expect([...one.liveEndpoints].map(({ breakerState }) => breakerState)).toEqual([undefined]);
+  });
+
+  it("leaves what is under way alone", () => {
+    const { one, ask, answer } = backend();
+    one.apply(endpoints([a]));
+    const { calls } = ask();
+    one.apply(endpoints([b]));
+    answer(a.address, 200);
+    expect(calls[0]).toEqual(["head", 200]);
+  });
+});
+
+it("asks who is terminating only when nobody else is there", () => {
+  const { one, ask } = backend();
+  one.apply(endpoints([{ ...a, state: "terminating" }, b]));
+  for (let i = 0; i < 20; i++) expect(ask().exchange.endpoint).toBe(b.address);
+  one.apply(endpoints([{ ...a, state: "terminating" }]));
+  expect(ask().exchange.endpoint).toBe(a.address);
+});
+
+it("opens no more breakers than the policy allows", () => {
+  const { one, ask, answer, transitions } = backend();
+  one.apply(endpoints([a, b], { ...trippy, maxOpenPercent: 50 }));
+  for (let i = 0; i < 6; i++) {
+    const { exchange } = ask();
+    answer(String(exchange.endpoint), 500);
+  }
+  expect(transitions).toHaveLength(1);
+});
+
+it("opens for all endpoints together where the policy's scope is the service", () => {
+  const { one, ask, answer, transitions } = backend();
+  one.apply(endpoints([a, b], { ...trippy, scope: "service" }));
+  const { exchange } = ask();
+  answer(String(exchange.endpoint), 500);
+  expect(transitions).toEqual([`${name} * open`]);
+  expect(ask().calls).toEqual([["abort", "circuit_open"]]);
+});
+
+it("admits as many requests at a time as the policy says", () => {
+  const { one, ask, answer } = backend();
+  one.apply(endpoints([a], { ...trippy, maxRequests: 2 }));
+  ask();
+  const second = ask();
+  expect(ask().calls).toEqual([["abort", "overloaded"]]);
+  second.sink.abortRequest(new MeshError("upstream_closed", ""));
+  expect(ask().calls).toEqual([]);
+  answer(a.address, 200);
+  expect(ask().calls).toEqual([]);
+});
+
+describe("the backends of a sidecar", () => {
+  it("are followed once each, and left when nobody names them", () => {
+    const { options } = backend();
+    const followed: string[] = [];
+    const backends = new Backends((of) => {
+      followed.push(`+${of}`);
+      return () => followed.push(`-${of}`);
+    }, options);
+    const orders = backends.get("orders");
+    expect(backends.get("orders")).toBe(orders);
+    backends.get("payments");
+    const waiting = new RecordingCaller();
+    orders.service(exchangeOf(), waiting);
+    backends.retain(new Set(["payments"]));
+    expect(followed).toEqual(["+orders", "+payments", "-orders"]);
+    expect(waiting.calls).toEqual([["abort", "no_policy_yet"]]);
+    expect(backends.all.map((each) => each.name)).toEqual(["payments"]);
+    expect(backends.get("orders")).not.toBe(orders);
+  });
+});

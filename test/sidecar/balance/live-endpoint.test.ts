@@ -1,0 +1,186 @@
+import { describe, expect, it } from "vitest";
+import type { Permit } from "../../../model/circuit-breaker.ts";
+import { type ErrorCode, MeshError } from "../../../model/errors.ts";
+import { LiveEndpoint } from "../../../sidecar/balance/live-endpoint.ts";
+import type { RequestHead } from "../../../sidecar/net/exchange.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+import { endpointAt, liveEndpoint, trippy } from "./endpoints.ts";
+
+const grpcCall: Partial<RequestHead> = {
+  method: "POST",
+  headers: new HeaderFields(["content-type", "application/grpc"]),
+};
+
+/** One try, and how often its permit was settled, and how. */
+function dispatched(head: Partial<RequestHead> = {}) {
+  const clock = new HandClock();
+  const { live, upstream } = liveEndpoint(clock, "10.0.0.1:80", trippy);
+  const settled: string[] = [];
+  const permit = {
+    succeed: () => settled.push("succeeded"),
+    fail: () => settled.push("failed"),
+    abandon: () => settled.push("abandoned"),
+  };
+  const caller = new RecordingCaller();
+  const exchange = exchangeOf(head);
+  const sink = live.send(exchange, caller, permit);
+  return { clock, live, settled, caller, sink, exchange, response: upstream.response, upstream };
+}
+
+const error = (code: ErrorCode) => new MeshError(code, "");
+
+describe("a try", () => {
+  it("counts as under way until it ends, however it ends, and is over once", () => {
+    const endings: ((one: ReturnType<typeof dispatched>) => void)[] = [
+      ({ response }) => {
+        response.head(responseHead(200));
+        response.endResponse();
+      },
+      ({ response }) => response.abortResponse(error("upstream_reset")),
+      ({ sink }) => sink.abortRequest(error("upstream_closed")),
+    ];
+    for (const end of endings) {
+      const one = dispatched();
+      expect(one.live.load.pending).toBe(1);
+      one.sink.endRequest();
+      end(one);
+      one.sink.abortRequest(error("upstream_closed"));
+      one.response.abortResponse(error("upstream_reset"));
+      expect(one.live.load.pending).toBe(0);
+      expect(one.settled).toHaveLength(1);
+    }
+  });
+
+  it("counts as over when it is answered before the service returns", () => {
+    const clock = new HandClock();
+    const live = new LiveEndpoint(
+      endpointAt("10.0.0.1:80"),
+      (_exchange, response) => {
+        response.head(responseHead(200));
+        response.endResponse();
+        return new RecordingUpstream();
+      },
+      clock,
+    );
+    const caller = new RecordingCaller();
+    live.send(exchangeOf(), caller, live.admit() as Permit).endRequest();
+    expect(live.load.pending).toBe(0);
+    expect(caller.calls).toEqual([
+      ["head", 200],
+      ["end", []],
+    ]);
+  });
+
+  it("is named by its endpoint", () => {
+    expect(dispatched().exchange.endpoint).toBe("10.0.0.1:80");
+  });
+
+  it("teaches the load how long its head took", () => {
+    const { clock, live, response } = dispatched();
+    clock.advance(80);
+    response.head(responseHead(200));
+    clock.advance(1_000);
+    response.endResponse();
+    expect(live.load.cost).toBeCloseTo(80 * Math.exp(-0.1));
+  });
+
+  it("teaches the load that a caller gave up waiting", () => {
+    const { clock, live, sink } = dispatched();
+    clock.advance(700);
+    sink.abortRequest(error("deadline_exceeded"));
+    expect(live.load.cost).toBe(700);
+  });
+});
+
+describe("the permit", () => {
+  it.each([
+    [200, "succeeded"],
+    [404, "succeeded"],
+    [429, "succeeded"],
+    [500, "failed"],
+    [503, "failed"],
+  ])("is settled by the head: %d %s", (status, how) => {
+    const { response, settled } = dispatched();
+    response.head(responseHead(status));
+    expect(settled).toEqual([how]);
+    response.writeResponse(Buffer.from("a"));
+    response.abortResponse(error("upstream_reset"));
+    expect(settled).toEqual([how]);
+  });
+
+  it.each(["connect_failed", "upstream_reset", "refused_stream", "idle_timeout"] as const)(
+    "fails with %s from below",
+    (code) => {
+      const { response, settled } = dispatched();
+      response.abortResponse(error(code));
+      expect(settled).toEqual(["failed"]);
+    },
+  );
+
+  it.each(["try_timeout", "request_timeout", "idle_timeout"] as const)("fails when %s ends it from above", (code) => {
+    const { sink, settled, upstream } = dispatched();
+    sink.abortRequest(error(code));
+    expect(settled).toEqual(["failed"]);
+    expect(upstream.calls).toEqual([["abort", code]]);
+  });
+
+  it.each(["upstream_closed", "deadline_exceeded", "upstream_reset"] as const)(
+    "is given back when the caller ends it: %s",
+    (code) => {
+      const { sink, settled } = dispatched();
+      sink.abortRequest(error(code));
+      expect(settled).toEqual(["abandoned"]);
+    },
+  );
+});
+
+describe("the permit of a gRPC call", () => {
+  it.each([
+    ["14", "failed"],
+    ["13", "failed"],
+    ["0", "succeeded"],
+    ["5", "succeeded"],
+  ])("is settled by the trailers: status %s %s", (status, how) => {
+    const { response, settled } = dispatched(grpcCall);
+    response.head(responseHead(200));
+    expect(settled).toEqual([]);
+    response.endResponse(new HeaderFields(["grpc-status", status]));
+    expect(settled).toEqual([how]);
+  });
+
+  it("is settled by the head where that is all there is, or no gRPC", () => {
+    const only = dispatched(grpcCall);
+    only.response.head(responseHead(200, { "grpc-status": "14" }));
+    expect(only.settled).toEqual(["failed"]);
+    const proxy = dispatched(grpcCall);
+    proxy.response.head(responseHead(502));
+    expect(proxy.settled).toEqual(["failed"]);
+  });
+
+  it("is settled by the first message: a stream is no probe for as long as it lasts", () => {
+    const { response, settled } = dispatched(grpcCall);
+    response.head(responseHead(200));
+    response.writeResponse(Buffer.alloc(0));
+    expect(settled).toEqual([]);
+    response.writeResponse(Buffer.from("message"));
+    expect(settled).toEqual(["succeeded"]);
+    response.endResponse(new HeaderFields(["grpc-status", "14"]));
+    expect(settled).toEqual(["succeeded"]);
+  });
+
+  it("fails with a connection lost behind the head", () => {
+    const { response, settled } = dispatched(grpcCall);
+    response.head(responseHead(200));
+    response.abortResponse(error("upstream_closed"));
+    expect(settled).toEqual(["failed"]);
+  });
+});
+
+it("admits everything where no policy asks for a breaker", () => {
+  const { live } = liveEndpoint(new HandClock(), "10.0.0.1:80");
+  const permit = live.admit();
+  for (let i = 0; i < 10; i++) permit?.fail();
+  expect([live.breakerState, live.awaitsProbe, live.admit()]).toEqual([undefined, false, permit]);
+});

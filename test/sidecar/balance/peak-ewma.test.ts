@@ -1,0 +1,69 @@
+import { expect, it } from "vitest";
+import { PeakEwma } from "../../../sidecar/balance/peak-ewma.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+
+function load() {
+  const clock = new HandClock();
+  return { clock, load: new PeakEwma(clock) };
+}
+
+it("asks who was never asked, and then waits for the answer", () => {
+  const { load: fresh } = load();
+  expect(fresh.cost).toBe(0);
+  fresh.begin();
+  expect(fresh.cost).toBe(30);
+});
+
+it("costs its latency times the requests under way and one more", () => {
+  const { load: busy } = load();
+  busy.observe(20, false);
+  expect(busy.cost).toBe(20);
+  busy.begin();
+  busy.begin();
+  expect([busy.pending, busy.cost]).toEqual([2, 60]);
+  busy.end();
+  expect([busy.pending, busy.cost]).toEqual([1, 40]);
+});
+
+it("lets a rise count at once and a fall slowly", () => {
+  const { clock, load: changing } = load();
+  changing.observe(10, false);
+  changing.observe(200, false);
+  expect(changing.cost).toBe(200);
+  clock.advance(1_000);
+  changing.observe(10, false);
+  expect(changing.cost).toBeGreaterThan(150);
+  for (let i = 0; i < 60; i++) {
+    clock.advance(1_000);
+    changing.observe(10, false);
+  }
+  expect(changing.cost).toBeCloseTo(10, 0);
+});
+
+it("takes a quick failure for a slow answer, and a slow one for what it took", () => {
+  const { load: failing } = load();
+  failing.observe(1, true);
+  expect(failing.cost).toBe(500);
+  failing.observe(2_000, true);
+  expect(failing.cost).toBe(2_000);
+});
+
+it("forgets what it was while nobody asks, so that one failure shuts nobody out", () => {
+  const { clock, load: failed } = load();
+  const sound = new PeakEwma(clock);
+  failed.observe(1, true);
+  for (let i = 0; i < 60; i++) {
+    clock.advance(1_000);
+    sound.observe(5, false);
+  }
+  expect(failed.cost).toBeLessThan(sound.cost);
+});
+
+it("learns from who stopped waiting that it is slow, and nothing of a caller that was quick to go", () => {
+  const { load: slow } = load();
+  slow.observe(20, false);
+  slow.observeAtLeast(5);
+  expect(slow.cost).toBe(20);
+  slow.observeAtLeast(900);
+  expect(slow.cost).toBe(900);
+});

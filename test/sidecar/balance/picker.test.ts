@@ -1,0 +1,104 @@
+import { describe, expect, it } from "vitest";
+import type { LiveEndpoint } from "../../../sidecar/balance/live-endpoint.ts";
+import { Picker } from "../../../sidecar/balance/picker.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
+import { liveEndpoint, trippy } from "./endpoints.ts";
+
+function endpoints(count: number) {
+  const clock = new HandClock();
+  const lives = Array.from({ length: count }, (_, place) => liveEndpoint(clock, `10.0.0.${place}:80`, trippy).live);
+  for (const { load } of lives) load.observe(10, false);
+  return { clock, lives, picker: new Picker(lives, seededRandom(7)) };
+}
+
+function pickFrom(picker: Picker, avoid?: readonly string[]): string {
+  const pick = picker.pick(avoid);
+  return pick.kind === "picked" ? pick.endpoint.endpoint.address : pick.kind;
+}
+
+const at = (lives: readonly LiveEndpoint[], place: number) => lives[place] as LiveEndpoint;
+const trip = (live: LiveEndpoint) => live.admit()?.fail();
+
+it("has nobody where there is nobody", () => {
+  expect(pickFrom(new Picker([], seededRandom(7)))).toBe("none");
+});
+
+it("takes the only one, loaded or tried before", () => {
+  const { picker, lives } = endpoints(1);
+  at(lives, 0).load.begin();
+  expect(pickFrom(picker)).toBe("10.0.0.0:80");
+  expect(pickFrom(picker, ["10.0.0.0:80"])).toBe("10.0.0.0:80");
+});
+
+it("spreads over equals evenly", () => {
+  const { picker } = endpoints(5);
+  const counts = new Map<string, number>();
+  for (let i = 0; i < 10_000; i++) {
+    const address = pickFrom(picker);
+    counts.set(address, (counts.get(address) ?? 0) + 1);
+  }
+  expect(counts.size).toBe(5);
+  for (const count of counts.values()) expect(Math.abs(count - 2_000)).toBeLessThan(200);
+});
+
+it("always takes the cheaper of two, and of many never the dearest", () => {
+  const two = endpoints(2);
+  at(two.lives, 1).load.begin();
+  for (let i = 0; i < 100; i++) expect(pickFrom(two.picker)).toBe("10.0.0.0:80");
+  const many = endpoints(5);
+  at(many.lives, 3).load.observe(900, false);
+  for (let i = 0; i < 1_000; i++) expect(pickFrom(many.picker)).not.toBe("10.0.0.3:80");
+});
+
+describe("what was tried before", () => {
+  it("is picked only if there is nothing else", () => {
+    const { picker, lives } = endpoints(3);
+    for (const { load } of lives.slice(2)) load.observe(900, false);
+    for (let i = 0; i < 100; i++) expect(pickFrom(picker, ["10.0.0.0:80", "10.0.0.1:80"])).toBe("10.0.0.2:80");
+    trip(at(lives, 2));
+    for (let i = 0; i < 100; i++) expect(pickFrom(picker, ["10.0.0.0:80", "10.0.0.1:80"])).toMatch(/[01]:80$/);
+  });
+});
+
+describe("an open breaker", () => {
+  it("keeps its endpoint from being picked", () => {
+    const { picker, lives } = endpoints(3);
+    trip(at(lives, 0));
+    trip(at(lives, 1));
+    for (let i = 0; i < 100; i++) expect(pickFrom(picker)).toBe("10.0.0.2:80");
+    trip(at(lives, 2));
+    expect(pickFrom(picker)).toBe("all-open");
+    expect(pickFrom(picker, ["10.0.0.0:80"])).toBe("all-open");
+  });
+
+  it("gives those behind it no more than their share", () => {
+    const { picker, lives } = endpoints(4);
+    trip(at(lives, 0));
+    trip(at(lives, 1));
+    const counts = { "10.0.0.2:80": 0, "10.0.0.3:80": 0 };
+    for (let i = 0; i < 4_000; i++) counts[pickFrom(picker) as keyof typeof counts]++;
+    expect(Math.abs(counts["10.0.0.2:80"] - 2_000)).toBeLessThan(200);
+  });
+
+  it("admits one probe when its time is over, and first, however dear the failure has made it", () => {
+    const { clock, picker, lives } = endpoints(2);
+    const tripped = at(lives, 0);
+    tripped.load.observe(5_000, true);
+    trip(tripped);
+    clock.advance(29_999);
+    expect(pickFrom(picker)).toBe("10.0.0.1:80");
+    clock.advance(1);
+    expect(pickFrom(picker)).toBe("10.0.0.0:80");
+    expect(tripped.breakerState).toBe("half-open");
+    for (let i = 0; i < 100; i++) expect(pickFrom(picker)).toBe("10.0.0.1:80");
+  });
+
+  it("does not spend its probe on a request that goes elsewhere", () => {
+    const { clock, picker, lives } = endpoints(2);
+    trip(at(lives, 0));
+    clock.advance(30_000);
+    expect(pickFrom(picker, ["10.0.0.0:80"])).toBe("10.0.0.1:80");
+    expect(at(lives, 0).breakerState).toBe("open");
+  });
+});
