@@ -25,7 +25,8 @@ export interface ExchangeConnection {
   pauseRequest(paused: boolean): void;
   /** A tunnel is open: bytes held back may go. Called at most once. */
   releaseHeld(): void;
-  readonly heldBytes: number;
+  /** Bytes that have come behind a request which asks for a tunnel. */
+  readonly earlyBytes: number;
   /** The half of a tunnel that we write is over. */
   endTunnel(): void;
   /** Both sides are done. `close`: no other request may follow. */
@@ -35,6 +36,9 @@ export interface ExchangeConnection {
   /** Cuts the connection so that the client can't take what it has for the whole. */
   cut(): void;
 }
+
+/** A body up to this long is read to its end although it was answered before: cheaper than a new connection. */
+const longestWaste = 64 * 1024;
 
 export class ServerExchange implements ResponseSink {
   readonly #connection: ExchangeConnection;
@@ -66,18 +70,18 @@ export class ServerExchange implements ResponseSink {
   start(service: Service): void {
     this.#sink = service(new Exchange(this.#request), this);
     if (this.#orphanedBy !== undefined) this.#sink.abortRequest(this.#orphanedBy);
-    if (this.#over) return;
-    if (this.#responseState === "ended" && this.#request.bodyLength !== 0) this.#endEarly();
+    if (!this.#over && this.#responseState === "ended") this.#endBeforeRequest();
   }
 
   receiveBody(chunk: Buffer): void {
     if (this.#over || this.#sink === undefined) return;
-    if (!this.#sink.writeRequest(chunk)) this.#connection.pauseRequest(true);
+    const wantsMore = this.#sink.writeRequest(chunk);
+    if (!wantsMore && this.#responseState !== "ended") this.#connection.pauseRequest(true);
   }
 
   receiveEnd(trailers: HeaderFields | undefined): void {
     if (this.#over || this.#sink === undefined) return;
-    if (this.#request.upgrade !== undefined || this.#request.method === "CONNECT") return this.#awaitSwitch();
+    if (this.#asksSwitch) return this.#awaitSwitch();
     this.requestState = "ended";
     this.#sink.endRequest(trailers);
     this.#settle();
@@ -143,7 +147,7 @@ export class ServerExchange implements ResponseSink {
     if (this.#framing === "chunked") writeLastChunk(this.#connection.outbox, trailers);
     this.#responseState = "ended";
     if (this.#sink === undefined) return;
-    if (this.requestState === "body") this.#endEarly();
+    if (this.requestState === "body") this.#endBeforeRequest();
     else this.#settle();
   }
 
@@ -187,15 +191,19 @@ export class ServerExchange implements ResponseSink {
   /** Decides whether the connection goes on behind this answer, and says so where the version does not. */
   #connectionOption(status: number): string | undefined {
     const { keepAlive, minorVersion, expectsContinue } = this.#request;
-    // The rest of a body that is refused, or was never asked for, may come or not: only closing is unambiguous.
-    const unread = this.requestState === "body" && this.#request.bodyLength !== 0;
-    const unseen = this.#sink === undefined || (expectsContinue && !this.#continued);
-    const refusesBody = unread && (status >= 300 || unseen);
+    // Whether the rest of a long body comes once it is refused, or one that was never asked for, is open: closing is not.
+    const unread = this.requestState === "body" && !this.#endsSoon;
+    const unasked = this.#sink === undefined || (expectsContinue && !this.#continued);
+    const refusesBody = unread && (status >= 300 || unasked);
     // Bytes sent ahead of a switch that is refused now are no request.
-    const strayBytes = this.requestState === "held" && this.#connection.heldBytes > 0;
+    const strayBytes = this.#asksSwitch && this.#connection.earlyBytes > 0;
     this.#close = !keepAlive || this.#connection.draining || this.#framing === "close" || refusesBody || strayBytes;
     if (this.#close) return "close";
     return minorVersion === 0 ? "keep-alive" : undefined;
+  }
+
+  get #asksSwitch(): boolean {
+    return this.#request.upgrade !== undefined || this.#request.method === "CONNECT";
   }
 
   #awaitSwitch(): void {
@@ -226,8 +234,17 @@ export class ServerExchange implements ResponseSink {
     this.#settle();
   }
 
-  /** Answered before the request had ended: the rest of it is read by nobody. */
-  #endEarly(): void {
+  /** Whether the rest of the request is surely on its way, and short. */
+  get #endsSoon(): boolean {
+    const { bodyLength, expectsContinue } = this.#request;
+    if (bodyLength === 0) return true;
+    return typeof bodyLength === "number" && bodyLength <= longestWaste && (!expectsContinue || this.#continued);
+  }
+
+  /** Answered before the request had ended: a short rest is taken and dropped by the service, a long one closes. */
+  #endBeforeRequest(): void {
+    if (this.#request.bodyLength === 0) return; // its end is the next that is reported
+    if (this.#endsSoon && !this.#close) return this.#connection.pauseRequest(false);
     this.abandon(new MeshError("upstream_closed", "answered before the request had ended"));
     this.#connection.finish(true);
   }

@@ -87,6 +87,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   requestCount = 0;
   /** Requests refused by the codec itself. */
   refusedCount = 0;
+  /** Bytes of later requests, or ahead of a switch, that were read and wait. */
   heldBytes = 0;
 
   readonly #socket: net.Socket | tls.TLSSocket;
@@ -139,6 +140,10 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   /** Whether a part of a head has come, and the rest is awaited. */
   get insideHead(): boolean {
     return this.#parser.insideHead;
+  }
+
+  get earlyBytes(): number {
+    return this.heldBytes + this.#parser.surplusBytes;
   }
 
   /** Closes at once. */

@@ -205,6 +205,18 @@ describe("requests", () => {
     await upstream.closed;
   });
 
+  it("keeps the connection when a short body is answered before it has come", async () => {
+    const { layer, events } = service(answerWith(503, "no"));
+    const { client } = await start({ layer });
+    const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
+    const refused = client().send(`${post}ab`);
+    await refused.receive("no");
+    refused.send(`cd${post}efgh`);
+    const answers = await refused.receive((text) => text.split("no").length === 3);
+    expect(answers).not.toContain("close");
+    expect(events).toEqual(["body 2", "body 2", "end", "body 4", "end"]);
+  });
+
   it("answers pipelined requests in order, one at a time", async () => {
     const { client, upstream } = await exchange(["/1", "/2", "/3"].map((path) => get.replace("/", path)).join(""));
     expect(upstream.received).toBe(get.replace("/", "/1"));
@@ -368,6 +380,22 @@ describe("upgrades and tunnels", () => {
     await client.closed;
     expect(client.received).toBe("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
     expect(upstream.received).not.toContain("smuggled");
+  });
+
+  it("drops early bytes also if the switch is refused before they were looked at", async () => {
+    const { layer, events } = service(answerWith(403, "no"));
+    const { client } = await start({ layer });
+    const refused = client().send(`${ask}GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await refused.closed;
+    expect(refused.received).toBe("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+    expect(events).toEqual(["end"]);
+  });
+
+  it("ends the request of who asked to close and was answered before the service returned", async () => {
+    const { layer, events } = service(answerWith(200, "ok"));
+    const { client } = await start({ layer });
+    await client().send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").closed;
+    expect(events).toEqual(["end"]);
   });
 
   it("asks for no h2c", async () => {
