@@ -119,7 +119,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
   protected abstract receiveGoaway(lastStreamId: number, code: number): void;
   protected abstract afterSettings(): void;
   /** A PING of ours came back. */
-  protected abstract receivePong(): void;
+  protected abstract receivePong(opaque: Buffer): void;
 
   // ---- frames in
 
@@ -313,7 +313,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     if (payload.length !== 8) return this.fail("FRAME_SIZE_ERROR", "PING of another size than 8");
     if (!this.guard.admitEmptyFrame()) return this.calm("PING");
     if ((flags & flag.ack) === 0) writePing(this.outbox, payload, true);
-    else this.receivePong();
+    else this.receivePong(payload);
   }
 
   #receivePriority(streamId: number, payload: Buffer): void {

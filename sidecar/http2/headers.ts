@@ -167,13 +167,15 @@ function mayBeTrailer(name: string): boolean {
 
 /** Trailers; those that have no business there are dropped, never merged. Undefined if none is left. */
 export function readTrailers(fields: readonly Field[], maxFields: number): HeaderFields | undefined | Refused {
-  const flat: string[] = [];
-  for (const { kind, name, value } of fields) {
+  const trailers = new HeaderFields();
+  for (const { kind, name, value, isSensitive } of fields) {
     if (kind === "malformed" || kind === "connection-specific" || name.startsWith(":")) return "malformed";
-    if (mayBeTrailer(name)) flat.push(name, value);
+    if (!mayBeTrailer(name)) continue;
+    trailers.append(name, value);
+    if (isSensitive) trailers.sensitive = [...(trailers.sensitive ?? []), name];
   }
-  if (flat.length > maxFields * 2) return "too-many-fields";
-  return flat.length === 0 ? undefined : new HeaderFields(flat);
+  if (trailers.count > maxFields) return "too-many-fields";
+  return trailers.count === 0 ? undefined : trailers;
 }
 
 /** The pseudo-header fields of a request, name, value, name, value … */

@@ -119,8 +119,8 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
 
   protected afterSettings(): void {}
 
-  protected receivePong(): void {
-    if (this.#drain === "announced") this.#announceLast();
+  protected receivePong(opaque: Buffer): void {
+    if (this.#drain === "announced" && opaque.equals(drainPing)) this.#announceLast();
   }
 
   /** No new requests after a round trip; running ones finish, and then the connection ends. */

@@ -46,7 +46,7 @@ export class HpackEncoder {
   #sizeBytes = 0;
   /** name → value → the number of the insertion. The newest insertion has index 62. */
   readonly #numbers = new Map<string, Map<string, number>>();
-  /** Oldest first, from `#evicted` on; compacted now and then. */
+  /** Oldest first; the first `#dropped` are evicted already, and cut off now and then. */
   #entries: Entry[] = [];
   #dropped = 0;
   #inserted = 0;
