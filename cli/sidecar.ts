@@ -6,6 +6,7 @@ import type { Resource } from "../model/resources.ts";
 import { parseUpstreams, type SidecarConfig } from "../sidecar/config.ts";
 import { runSidecar } from "../sidecar/run.ts";
 import { fromFiles } from "../sidecar/sources.ts";
+import { parseAccessLogMode } from "../sidecar/telemetry/access-log.ts";
 import { parseSampler } from "../sidecar/telemetry/sampling.ts";
 import { jsonLog, reasonOf } from "../system/log.ts";
 import { UsageError } from "./usage-error.ts";
@@ -48,6 +49,8 @@ async function run(flags: SidecarFlags): Promise<void> {
   if (!upstreams.ok) throw new UsageError(`--upstream: ${upstreams.error.message}`);
   const sampler = parseSampler(process.env);
   if (!sampler.ok) throw new UsageError(`${sampler.error.path}: ${sampler.error.message}`);
+  const accessLog = parseAccessLogMode(process.env["TULLE_ACCESS_LOG"]);
+  if (!accessLog.ok) throw new UsageError(`${accessLog.error.path}: ${accessLog.error.message}`);
   const [namespace, workload] = await workloadOf(flags.snapshot);
   const config: SidecarConfig = {
     namespace,
@@ -65,7 +68,14 @@ async function run(flags: SidecarFlags): Promise<void> {
   const log = jsonLog("sidecar", "info", (line) => process.stderr.write(line));
   try {
     const openSources = () => fromFiles(files);
-    await runSidecar({ config, sampler: sampler.value, log, stop: stop.signal, openSources });
+    await runSidecar({
+      config,
+      sampler: sampler.value,
+      accessLog: accessLog.value,
+      log,
+      stop: stop.signal,
+      openSources,
+    });
   } catch (error) {
     throw new UsageError(reasonOf(error));
   }

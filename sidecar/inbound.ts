@@ -10,6 +10,7 @@ import type { Shared } from "./outbound.ts";
 import { refuseLate } from "./policy/limit-time.ts";
 import { distrustAnswers, identifyCaller, takeOwnFields } from "./policy/own-fields.ts";
 import { rescue } from "./policy/rescue.ts";
+import { logAccess } from "./telemetry/access-log.ts";
 import { measure } from "./telemetry/measure.ts";
 import { traceRequest } from "./telemetry/trace.ts";
 
@@ -24,10 +25,11 @@ export interface InboundOptions extends Shared {
 }
 
 export function inboundStack(options: InboundOptions): Service {
-  const { clock, metrics, tracer, workload, podIp, ports, application } = options;
+  const { clock, metrics, tracer, accessLog, workload, podIp, ports, application } = options;
   return stack(
     [
       measure({ metrics, clock, direction: "inbound", service: workload }),
+      logAccess({ ...options, mode: accessLog, direction: "inbound", service: workload }),
       traceRequest({ kind: "server", tracer, service: workload }),
       // The one error that stays an error: the peer then knows that nothing was processed, and tries elsewhere.
       rescue({ passOn: ["refused_stream"] }),

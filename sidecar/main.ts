@@ -8,6 +8,7 @@ import { jsonLog, reasonOf } from "../system/log.ts";
 import { readConfig } from "./config.ts";
 import { runSidecar } from "./run.ts";
 import { fromControlPlane } from "./sources.ts";
+import { parseAccessLogMode } from "./telemetry/access-log.ts";
 import { parseSampler } from "./telemetry/sampling.ts";
 
 const environmentExitCode = 2;
@@ -20,6 +21,7 @@ function orExit<T>(read: Result<T, FieldError | readonly FieldError[]>): T {
 
 const config = orExit(readConfig(process.env));
 const sampler = orExit(parseSampler(process.env));
+const accessLog = orExit(parseAccessLogMode(process.env["TULLE_ACCESS_LOG"]));
 const log = jsonLog("sidecar", "info", (line) => process.stderr.write(line));
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
@@ -27,6 +29,7 @@ try {
   await runSidecar({
     config,
     sampler,
+    accessLog,
     log,
     stop: stop.signal,
     openSources: (signal) => fromControlPlane(config, log, signal),

@@ -7,6 +7,7 @@ import type { Clock, Random } from "../model/clock.ts";
 import type { RetryBudgetPolicy } from "../model/policy.ts";
 import type { Destination, Route } from "../model/resources.ts";
 import type { RetryBudget } from "../model/retry-budget.ts";
+import type { Log } from "../system/log.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { TimerWheel } from "./net/timer-wheel.ts";
 import { enforceDeadline, limitIdle, limitTry } from "./policy/limit-time.ts";
@@ -15,6 +16,8 @@ import { rescue } from "./policy/rescue.ts";
 import { retry } from "./policy/retry.ts";
 import { routeRequests } from "./route/route-requests.ts";
 import { split } from "./route/split.ts";
+import { type AccessLogMode, logAccess } from "./telemetry/access-log.ts";
+import { countTries } from "./telemetry/count-tries.ts";
 import { countRetries, countSplit } from "./telemetry/counts.ts";
 import { measure } from "./telemetry/measure.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
@@ -29,6 +32,8 @@ export interface Shared {
   readonly unixNow: () => number;
   readonly metrics: SidecarMetrics;
   readonly tracer: Tracer;
+  readonly accessLog: AccessLogMode;
+  readonly log: Log;
 }
 
 export interface OutboundOptions extends Shared {
@@ -40,12 +45,13 @@ export interface OutboundOptions extends Shared {
 
 /** The stack of one destination. It is composed anew with each update; what must outlive updates lies below, in `backend`. */
 export function outboundStack(destination: Destination, options: OutboundOptions): Service {
-  const { clock, metrics, tracer } = options;
+  const { clock, metrics, tracer, accessLog } = options;
   const service = `${destination.service.namespace}/${destination.service.name}`;
   return stack(
     [
-      // Outermost, so that what is counted and traced is what the application gets.
+      // Outermost, so that what is counted, logged and traced is what the application gets.
       measure({ metrics, clock, direction: "outbound", service }),
+      logAccess({ ...options, mode: accessLog, direction: "outbound", service }),
       traceRequest({ kind: "client", tracer, service }),
       // Whatever fails below becomes an answer that says why.
       rescue(),
@@ -67,6 +73,7 @@ function routeStack(route: Route, destination: string, service: string, options:
       // Above the split and the balancer: the next try may land elsewhere.
       retry({ policy: route.retry, budget, wheel, clock, random, unixNow, counts: countRetries(metrics, service) }),
       traceTry(tracer),
+      countTries(metrics, service),
       // One try, its connection included.
       limitTry(route.timeout.perTryMs ?? route.retry?.perTryTimeoutMs, wheel),
     ],

@@ -5,6 +5,7 @@ import type { SidecarConfig } from "./config.ts";
 import { TimerWheel } from "./net/timer-wheel.ts";
 import { adminPort, type Follow, Sidecar } from "./sidecar.ts";
 import type { Sources } from "./sources.ts";
+import type { AccessLogMode } from "./telemetry/access-log.ts";
 import { openAdmin } from "./telemetry/admin.ts";
 import { exposeGauges } from "./telemetry/gauges.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "./telemetry/metrics.ts";
@@ -16,6 +17,7 @@ import { IdSource } from "./telemetry/trace-context.ts";
 export interface RunOptions {
   readonly config: SidecarConfig;
   readonly sampler: Sampler;
+  readonly accessLog: AccessLogMode;
   readonly log: Log;
   /** Aborted: drain, and end. */
   readonly stop: AbortSignal;
@@ -26,7 +28,7 @@ const flushSpansMs = 2_000;
 const defaultBatchDelayMs = 5_000;
 
 /** Resolves when it has ended. Rejects where it can't run: a port is in use, a file is missing. */
-export async function runSidecar({ config, sampler, log, stop, openSources }: RunOptions): Promise<void> {
+export async function runSidecar({ config, sampler, accessLog, log, stop, openSources }: RunOptions): Promise<void> {
   const { namespace, workload, pod, podIp } = config;
   const clock = performance;
   const registry = new MetricRegistry({ labels: { namespace, workload, pod } });
@@ -47,7 +49,15 @@ export async function runSidecar({ config, sampler, log, stop, openSources }: Ru
     random: Math.random,
     unixNow: Date.now,
     metrics,
-    tracer: { sampler, ids: new IdSource(), clock, sink: spans },
+    // Without anywhere to send them no span is made, and callers' contexts pass as they are.
+    tracer: {
+      sampler,
+      ids: new IdSource(),
+      clock,
+      sink: tracesEndpoint(process.env) === undefined ? undefined : spans,
+    },
+    accessLog,
+    log,
   });
   started.sidecar = sidecar;
   const { state } = sidecar;

@@ -50,7 +50,9 @@ export function podObject(
 
 /** What passes from the supervisor's own environment to telemetry in every process. */
 export function telemetryEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith("OTEL_")));
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => name.startsWith("OTEL_") || name === "TULLE_ACCESS_LOG"),
+  );
 }
 
 /**

@@ -16,8 +16,21 @@ const applied: ReadonlySet<PolicyKind> = new Set(["CircuitBreaker", "RetryPolicy
 export function findUnapplied(policy: Policy): Unapplied[] {
   if (!applied.has(policy.kind))
     return [{ extent: "policy", path: "kind", message: `${policy.kind} has no effect in this version` }];
-  if (policy.kind !== "TrafficSplit") return [];
-  return (["sticky", "mirror"] as const)
-    .filter((field) => policy.spec[field] !== undefined)
-    .map((field) => ({ extent: "field", path: `spec.${field}`, message: "has no effect in this version" }));
+  return fieldsWithoutEffect(policy).map((field) => ({
+    extent: "field",
+    path: `spec.${field}`,
+    message: "has no effect in this version",
+  }));
+}
+
+function fieldsWithoutEffect(policy: Policy): string[] {
+  if (policy.kind === "TrafficSplit") {
+    return (["sticky", "mirror"] as const).filter((field) => policy.spec[field] !== undefined);
+  }
+  if (policy.kind !== "CircuitBreaker") return [];
+  const { spec } = policy;
+  const limits = (["maxRequests", "maxConnections", "maxPendingRequests"] as const).filter(
+    (field) => spec[field] !== undefined,
+  );
+  return spec.scope === "service" ? ["scope", ...limits] : limits;
 }

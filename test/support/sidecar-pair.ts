@@ -9,6 +9,7 @@ import { type Follow, Sidecar, type Upstream } from "../../sidecar/sidecar.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../sidecar/telemetry/registry.ts";
 import { IdSource } from "../../sidecar/telemetry/trace-context.ts";
+import { jsonLog } from "../../system/log.ts";
 import { HandIdentity, TestAuthority, trustDomain, workloadId } from "./authority.ts";
 
 /** What a control plane would push, set by hand. */
@@ -90,7 +91,9 @@ export class TestMesh implements AsyncDisposable {
       random: Math.random,
       unixNow: Date.now,
       metrics,
-      tracer: { sampler: { ratio: 0, parentBased: true }, ids: new IdSource(), clock, sink: { push() {} } },
+      tracer: { sampler: { ratio: 0, parentBased: true }, ids: new IdSource(), clock, sink: undefined },
+      accessLog: { kind: "off" },
+      log: jsonLog("sidecar", "error", (line) => process.stderr.write(line)),
     });
     await sidecar.start();
     this.#closing.push(() => sidecar.close());
