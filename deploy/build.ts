@@ -5,7 +5,8 @@
 
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build, type Metafile } from "esbuild";
+import { build, type Metafile, stop } from "esbuild";
+import { UsageError } from "../cli/usage-error.ts";
 
 export interface Bundles {
   readonly sidecar: string;
@@ -19,9 +20,15 @@ const inputsFile = join(dist, "inputs.json");
 /** What the bundles are made from, besides the sources that esbuild lists. */
 const alsoInputs = ["package-lock.json", "deploy/build.ts"];
 
-/** The bundles, built now if a source is newer. Two builds at a time do not disturb each other. */
+/**
+ * The bundles, built now if a source is newer. Two builds at a time do not disturb each other.
+ * Throws `UsageError` if the sources can't be built; esbuild has said on stderr what is wrong with them.
+ */
 export async function ensureBundles(): Promise<Bundles> {
-  if (!isFresh()) await buildBundles();
+  if (isFresh()) return bundles;
+  await buildBundles().catch((error: unknown) => {
+    throw new UsageError("the sidecar and the control plane can't be built, see above", { cause: error });
+  });
   return bundles;
 }
 
@@ -58,6 +65,8 @@ async function buildBundles(): Promise<void> {
       for (const ending of [".mjs.map", ".mjs"]) renameSync(join(unfinished, name + ending), join(dist, name + ending));
     renameSync(join(unfinished, "inputs.json"), inputsFile);
   } finally {
+    // Its service would stay for as long as the mesh.
+    await stop();
     rmSync(unfinished, { recursive: true, force: true });
   }
 }
@@ -77,4 +86,7 @@ function isFresh(): boolean {
   }
 }
 
-if (process.argv[1] === import.meta.filename) await buildBundles();
+if (process.argv[1] === import.meta.filename)
+  await buildBundles().catch(() => {
+    process.exitCode = 1;
+  });

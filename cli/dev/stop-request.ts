@@ -1,4 +1,4 @@
-/** Ctrl-C, SIGTERM and SIGHUP as a request to stop: the first one asks, a second one insists. */
+/** Ctrl-C, SIGTERM, SIGHUP, or nobody reading any more, as a request to stop: the first asks, a second one insists. */
 
 export interface StopRequest {
   /** Aborted by the first request. */
@@ -21,14 +21,18 @@ export function onStopRequest(): StopRequest {
   const asked = Promise.withResolvers<void>();
   let kill: () => Promise<void> = () => Promise.resolve();
   let firstAtMs: number | undefined;
+  const ask = () => {
+    firstAtMs ??= performance.now();
+    controller.abort(new Error("asked to stop"));
+    asked.resolve();
+  };
   const onSignal = () => {
-    if (firstAtMs === undefined) {
-      firstAtMs = performance.now();
-      controller.abort(new Error("asked to stop"));
-      asked.resolve();
-    } else if (performance.now() - firstAtMs > sameKeystrokeMs) void kill().finally(() => process.exit(interrupted));
+    if (firstAtMs === undefined) ask();
+    else if (performance.now() - firstAtMs > sameKeystrokeMs) void kill().finally(() => process.exit(interrupted));
   };
   for (const signal of signals) process.on(signal, onSignal);
+  // As with `| head`: what is written now is lost, and that is no error.
+  process.stdout.on("error", ask);
   return {
     signal: controller.signal,
     asked: asked.promise,
@@ -37,6 +41,7 @@ export function onStopRequest(): StopRequest {
     },
     forget: () => {
       for (const signal of signals) process.off(signal, onSignal);
+      process.stdout.off("error", ask);
     },
   };
 }

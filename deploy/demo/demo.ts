@@ -20,6 +20,8 @@ interface DemoOptions {
 }
 
 const usageExitCode = 2;
+/** A tour that was cut short has proven nothing. */
+const interruptedExitCode = 130;
 const settlePatienceMs = 30_000;
 
 const command = new Command("demo")
@@ -65,7 +67,12 @@ async function live(stopRequest: StopRequest): Promise<number> {
 
 async function tour({ json }: DemoOptions, stopRequest: StopRequest): Promise<number> {
   const paint = paintFor(process.stdout, process.env);
-  const result = await runTour({ print: (line) => process.stdout.write(`${line}\n`), paint, stopRequest });
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, undefined, 2)}\n`);
-  return result.ok ? 0 : 1;
+  try {
+    const result = await runTour({ print: (line) => process.stdout.write(`${line}\n`), paint, stopRequest });
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, undefined, 2)}\n`);
+    return result.ok ? 0 : 1;
+  } catch (error) {
+    if (!stopRequest.signal.aborted) throw error;
+    return interruptedExitCode;
+  }
 }

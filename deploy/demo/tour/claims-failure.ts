@@ -63,7 +63,7 @@ export const cutsSlowness: Claim = {
     ].sort();
     // The time that is left travels with the request: either side may be the first to see that it is over.
     const rightly = answers.every((answer) => ["504 request_timeout", "504 deadline_exceeded"].includes(answer));
-    const onTime = tookMs.every((ms) => ms >= 950 && ms < 1_500);
+    const onTime = tookMs.every((ms) => ms >= 950 && ms < 2_000);
     return {
       ok: slow.length === count && rightly && onTime,
       says: `${answers.join(" and ")} after ${median.toFixed(0)} ms; the limit is 1 s, the backend takes 3 s`,

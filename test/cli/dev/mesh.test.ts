@@ -6,7 +6,7 @@ import { Reports, serving, startTinyMesh, TinyFolder, tinyBundles } from "../../
 
 const never = new AbortController().signal;
 
-describe("startMesh", () => {
+describe("startMesh", { timeout: 30_000 }, () => {
   it("runs every replica on a loopback address of its own", async () => {
     using folder = new TinyFolder().deploy("web", serving, 2);
     await using mesh = await startTinyMesh(folder, new Reports());

@@ -9,7 +9,7 @@ import { processesOfGroup } from "../../../cli/dev/process-table.ts";
 import { eventually } from "../../support/eventually.ts";
 import { TinyFolder } from "../../support/tiny-mesh/tiny-mesh.ts";
 
-it("leaves no process or file when the supervisor is killed", async () => {
+it("leaves no process or file when the supervisor is killed", { timeout: 30_000 }, async () => {
   // The application moves to a session of its own: neither its parent nor its process group leads to it any more.
   const runaway = `exec setsid node -e 'require("node:net").createServer().listen(process.env.PORT, process.env.HOST, () => console.log(process.pid))'`;
   using folder = new TinyFolder().deploy("web", runaway);

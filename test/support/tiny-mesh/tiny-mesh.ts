@@ -27,8 +27,10 @@ export class TinyFolder {
 
   deploy(name: string, command: string, replicas = 1, port = 18_080): this {
     const containers = [{ name, image: "none", ports: [{ containerPort: port }] }];
-    const template = { metadata: { annotations: { "tulle.dev/dev-command": command } }, spec: { containers } };
-    const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name }, spec: { replicas, template } };
+    const labels = { app: name };
+    const template = { metadata: { labels, annotations: { "tulle.dev/dev-command": command } }, spec: { containers } };
+    const spec = { replicas, selector: { matchLabels: labels }, template };
+    const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name }, spec };
     return this.write(`${name}.yaml`, stringify(deployment));
   }
 
