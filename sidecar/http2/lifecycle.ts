@@ -82,6 +82,13 @@ export abstract class ConnectionLifecycle {
     // The peer sends no more: nothing that is open can be completed.
     socket.on("end", () => this.destroy());
     socket.on("close", () => this.#afterClose());
+    // What was handed over too late says nothing any more; the owner has not set `onClosed` yet.
+    if (socket.readableEnded || socket.closed) process.nextTick(() => this.#endLate());
+  }
+
+  #endLate(): void {
+    this.destroy();
+    if (this.#socket.closed) this.#afterClose();
   }
 
   protected abstract receive(chunk: Buffer): void;

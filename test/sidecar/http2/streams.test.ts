@@ -1,11 +1,13 @@
 /** Flow between our two ends: backpressure, fairness, drains. */
 
 import { once } from "node:events";
+import * as net from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
+import { Http2Client } from "../../../sidecar/http2/client.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { exchangeOf, RecordingUpstream } from "../../support/exchange.ts";
-import { Answer, connectPair, echo, type Pair, send } from "./peers.ts";
+import { Answer, connectPair, echo, options, type Pair, send } from "./peers.ts";
 
 let pair: Pair;
 let upstream: RecordingUpstream;
@@ -119,6 +121,22 @@ describe("the end of a stream", () => {
         ["end", []],
       ]);
     expect([pair.client.activeStreams, pair.server.activeStreams]).toEqual([0, 0]);
+  });
+});
+
+describe("a socket that is handed over too late", () => {
+  it("closes the connection at once", async () => {
+    const socket = net.connect(pair.listening.port, "127.0.0.1");
+    await once(socket, "connect");
+    socket.destroy();
+    await once(socket, "close");
+    const closed = Promise.withResolvers<Error | undefined>();
+    const late = new Http2Client(socket, options);
+    late.onClosed = closed.resolve;
+    const answer = send(late.request);
+    expect(await closed.promise).toBeUndefined();
+    expect(await answer.ended).toMatchObject({ code: "upstream_closed", processed: "unprocessed" });
+    expect(late.state).toBe("closed");
   });
 });
 
