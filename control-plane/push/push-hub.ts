@@ -9,7 +9,7 @@ import type { ResourceKind } from "../../model/resources.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { traced } from "../tracing.ts";
 import { countAcks, type ResourceAcks } from "./acks.ts";
-import { type ResourceKey, resourceKey } from "./resource-key.ts";
+import { type ResourceKey, resourceKey, splitKey } from "./resource-key.ts";
 import { type Answer, Subscriber, type Subscription, type Write } from "./subscriber.ts";
 import { UpdateEncoder } from "./update-encoder.ts";
 
@@ -135,8 +135,7 @@ export class PushHub {
 
   /** Of every resource that somebody subscribed to. */
   acks(): readonly ResourceAcks[] {
-    const names = [...this.#byResource.keys()].sort().map((key) => key.split(" ") as [ResourceKind, string]);
-    return names.map(([kind, name]) => this.acksOf(kind, name));
+    return [...this.#byResource.keys()].sort().map((key) => this.acksOf(...splitKey(key)));
   }
 
   #answer(peer: Peer, kind: ResourceKind, name: string): Answer {

@@ -180,6 +180,29 @@ it("is served under a new certificate after a rotation, without a restart", asyn
   expect(await serialSeen()).not.toBe(first);
 });
 
+it("resumes no session", async () => {
+  await ca.serve();
+  const options = {
+    port: Number(ca.address.split(":")[1]),
+    ca: ca.authority.trustBundlePem,
+    ALPNProtocols: ["h2"],
+    checkServerIdentity: () => undefined,
+  };
+  const first = connectTls(options);
+  const sessions: Buffer[] = [];
+  first.on("session", (session: Buffer) => sessions.push(session));
+  // The server's SETTINGS come after anything that TLS itself has to say.
+  await once(first, "data");
+  const session = sessions.at(-1);
+  // OpenSSL takes up no session whose connection was not closed in an orderly way.
+  first.end();
+  await once(first, "close");
+  const second = connectTls(session === undefined ? options : { ...options, session });
+  await once(second, "secureConnect");
+  expect(second.isSessionReused()).toBe(false);
+  second.destroy();
+});
+
 it("speaks no TLS before 1.3", async () => {
   await ca.serve();
   const socket = connectTls({
