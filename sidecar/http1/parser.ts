@@ -45,6 +45,11 @@ abstract class MessageParser<Head extends object> {
   /** Bytes to come; infinite until the connection closes. */
   #remaining = 0;
 
+  /** A listener that stopped the parser gets no more of what its decoder still had. */
+  readonly #takeData = (chunk: Buffer): void => {
+    if (this.phase === "body") this.#listener.receiveBody(chunk);
+  };
+
   constructor(kind: HeadKind, limits: Http1Limits, listener: MessageListener<Head>) {
     this.#scanner = new HeadScanner(kind, limits);
     this.#limits = limits;
@@ -112,10 +117,7 @@ abstract class MessageParser<Head extends object> {
     this.phase = "body";
     this.#chunked = undefined;
     this.#remaining = Number.POSITIVE_INFINITY;
-    if (bodyLength === "chunked")
-      this.#chunked = new ChunkedDecoder(this.#limits, (chunk) => {
-        if (this.phase === "body") this.#listener.receiveBody(chunk);
-      });
+    if (bodyLength === "chunked") this.#chunked = new ChunkedDecoder(this.#limits, this.#takeData);
     else if (bodyLength !== "until-close") this.#remaining = bodyLength;
   }
 
