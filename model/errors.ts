@@ -45,6 +45,11 @@ export const errorCodes = {
     grpc: grpcUnavailable,
     says: "The peer's certificate is not that of the expected workload.",
   },
+  invalid_route: {
+    http: 500,
+    grpc: grpcUnavailable,
+    says: "The route that the request takes can't be carried out.",
+  },
   loop_detected: { http: 508, grpc: grpcInternal, says: "The destination is this sidecar itself." },
   mesh_port_unreachable: {
     http: 503,

@@ -35,6 +35,14 @@ export interface Destination {
   readonly protocol: Protocol;
   /** The first match wins. */
   readonly routes: readonly Route[];
+  /** Sorted by namespace; never empty. */
+  readonly consumers?: readonly ConsumerRoutes[];
+}
+
+/** What callers in one namespace have made of a Service for themselves: it takes the place of `routes` whole (GEP-1426). */
+export interface ConsumerRoutes {
+  readonly namespace: string;
+  readonly routes: readonly Route[];
 }
 
 export interface Route {
@@ -118,6 +126,8 @@ export interface WeightedBackend {
   readonly weight: number;
   /** Applied after those of the route, to requests that go here; never empty. */
   readonly filters?: readonly RouteFilter[];
+  /** Why requests that fall here get 500; absent: it is a Service that may be used. */
+  readonly invalid?: string;
 }
 
 /** A backend Service port: its endpoints, and the policies that hold for them whoever calls. */

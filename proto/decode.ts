@@ -85,8 +85,15 @@ function decodeBody(message: Resource__Output, name: string, faults: Faults): Re
   if (destination) {
     const service = decodeService("service", destination.service, faults);
     const protocol = faults.word("protocol", protocols, destination.protocol);
-    const routes = destination.routes.map((route, i) => decodeRoute(`routes[${i}]`, route, faults));
-    return { kind: "destination", value: { name, service, protocol, routes } };
+    const routes = decodeRoutes("", destination.routes, faults);
+    const consumers = destination.consumers.map(({ namespace, routes }, i) => ({
+      namespace: faults.filled(`consumers[${i}].namespace`, namespace),
+      routes: decodeRoutes(`consumers[${i}].`, routes, faults),
+    }));
+    return {
+      kind: "destination",
+      value: { name, service, protocol, routes, ...(consumers.length > 0 && { consumers }) },
+    };
   }
   if (endpoints) {
     const value = {
@@ -117,6 +124,10 @@ function decodeEndpoint(at: string, message: Endpoint__Output, faults: Faults): 
     state: faults.word(`${at}.state`, endpointStates, message.state),
     ...(zone !== undefined && { zone }),
   };
+}
+
+function decodeRoutes(at: string, routes: Route__Output[], faults: Faults): Route[] {
+  return routes.map((route, i) => decodeRoute(`${at}routes[${i}]`, route, faults));
 }
 
 function decodeRoute(at: string, message: Route__Output, faults: Faults): Route {
@@ -160,6 +171,7 @@ function decodeBackend(at: string, message: WeightedBackend__Output, faults: Fau
     service: decodeService(`${at}.service`, message.service, faults),
     weight: faults.integer(`${at}.weight`, message.weight, 0),
     ...decodeFilters(at, message.filters, faults),
+    ...(message.invalid !== undefined && { invalid: faults.filled(`${at}.invalid`, message.invalid) }),
   };
 }
 

@@ -51,11 +51,16 @@ export function encodeResource(resource: Resource, version: string): ResourceMes
       return { name, version, inbound: { ports } };
     }
     case "destination": {
-      const { service, protocol, routes } = resource.value;
+      const { service, protocol, routes, consumers = [] } = resource.value;
       return {
         name,
         version,
-        destination: { service, protocol: protocols[protocol], routes: routes.map(encodeRoute) },
+        destination: {
+          service,
+          protocol: protocols[protocol],
+          routes: routes.map(encodeRoute),
+          consumers: consumers.map(({ namespace, routes }) => ({ namespace, routes: routes.map(encodeRoute) })),
+        },
       };
     }
     case "endpoints": {

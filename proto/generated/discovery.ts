@@ -3,6 +3,7 @@ import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-load
 
 import type { Ack as _tulle_v1_Ack, Ack__Output as _tulle_v1_Ack__Output } from './tulle/v1/Ack.ts';
 import type { CircuitBreakerPolicy as _tulle_v1_CircuitBreakerPolicy, CircuitBreakerPolicy__Output as _tulle_v1_CircuitBreakerPolicy__Output } from './tulle/v1/CircuitBreakerPolicy.ts';
+import type { ConsumerRoutes as _tulle_v1_ConsumerRoutes, ConsumerRoutes__Output as _tulle_v1_ConsumerRoutes__Output } from './tulle/v1/ConsumerRoutes.ts';
 import type { Destination as _tulle_v1_Destination, Destination__Output as _tulle_v1_Destination__Output } from './tulle/v1/Destination.ts';
 import type { DiscoveryClient as _tulle_v1_DiscoveryClient, DiscoveryDefinition as _tulle_v1_DiscoveryDefinition } from './tulle/v1/Discovery.ts';
 import type { Endpoint as _tulle_v1_Endpoint, Endpoint__Output as _tulle_v1_Endpoint__Output } from './tulle/v1/Endpoint.ts';
@@ -47,6 +48,7 @@ export interface ProtoGrpcType {
       Ack: MessageTypeDefinition<_tulle_v1_Ack, _tulle_v1_Ack__Output>
       BreakerScope: EnumTypeDefinition
       CircuitBreakerPolicy: MessageTypeDefinition<_tulle_v1_CircuitBreakerPolicy, _tulle_v1_CircuitBreakerPolicy__Output>
+      ConsumerRoutes: MessageTypeDefinition<_tulle_v1_ConsumerRoutes, _tulle_v1_ConsumerRoutes__Output>
       Destination: MessageTypeDefinition<_tulle_v1_Destination, _tulle_v1_Destination__Output>
       Discovery: SubtypeConstructor<typeof grpc.Client, _tulle_v1_DiscoveryClient> & { service: _tulle_v1_DiscoveryDefinition }
       Endpoint: MessageTypeDefinition<_tulle_v1_Endpoint, _tulle_v1_Endpoint__Output>

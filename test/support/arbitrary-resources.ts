@@ -145,7 +145,7 @@ const filters = fc.array(filter, { minLength: 1, maxLength: 3 });
 const mirror = fc.record({ endpoints: text, service, percent: fc.double({ min: 0, max: 100, noNaN: true }) });
 
 const backend = some<WeightedBackend, "endpoints" | "service" | "weight">(
-  { endpoints: text, service, weight: fc.nat(1_000_000), filters },
+  { endpoints: text, service, weight: fc.nat(1_000_000), filters, invalid: text },
   ["endpoints", "service", "weight"],
 );
 
@@ -179,12 +179,18 @@ const endpoint = some<Endpoint, "address" | "pod" | "state">(
 
 const inbound: fc.Arbitrary<Inbound> = fc.record({ name: text, ports: fc.array(fc.record({ port, protocol })) });
 
-const destination: fc.Arbitrary<Destination> = fc.record({
-  name: text,
-  service,
-  protocol,
-  routes: fc.array(route, { maxLength: 4 }),
-});
+const routes = fc.array(route, { maxLength: 4 });
+
+const destination = some<Destination, "name" | "service" | "protocol" | "routes">(
+  {
+    name: text,
+    service,
+    protocol,
+    routes,
+    consumers: fc.array(fc.record({ namespace: text, routes }), { minLength: 1, maxLength: 2 }),
+  },
+  ["name", "service", "protocol", "routes"],
+);
 
 const endpoints = some<Endpoints, "name" | "service" | "protocol" | "endpoints">(
   { name: text, service, protocol, breaker, endpoints: fc.array(endpoint) },

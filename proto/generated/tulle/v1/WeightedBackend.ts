@@ -8,6 +8,8 @@ export interface WeightedBackend {
   'service'?: (_tulle_v1_ServiceRef | null);
   'weight'?: (number);
   'filters'?: (_tulle_v1_RouteFilter)[];
+  'invalid'?: (string);
+  '_invalid'?: "invalid";
 }
 
 export interface WeightedBackend__Output {
@@ -15,4 +17,6 @@ export interface WeightedBackend__Output {
   'service': (_tulle_v1_ServiceRef__Output | null);
   'weight': (number);
   'filters': (_tulle_v1_RouteFilter__Output)[];
+  'invalid'?: (string);
+  '_invalid'?: "invalid";
 }
