@@ -57,6 +57,8 @@ const maxWaiting = 1_024;
 const firstBackoffMs = 50;
 const maxBackoffMs = 1_000;
 const idleCloseMs = 10 * 60_000;
+/** A certificate that nobody renews ends as soon on the next connection: no use in making one every second. */
+const renewEveryMs = 30_000;
 
 export class Link {
   readonly #options: LinkOptions;
@@ -65,9 +67,10 @@ export class Link {
   #waiting: HeldRequest[] = [];
   #failures = 0;
   #backoffUntilMs = 0;
+  #renewNextMs = 0;
   #lastError: MeshError | undefined;
   #usedAtMs: number;
-  #closed = false;
+  #closedBy: MeshError | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -85,7 +88,7 @@ export class Link {
     }
     const held = new HeldRequest(exchange, response);
     this.#waiting.push(held);
-    if (!this.#connecting && this.#ready.length < maxConnections) this.#connect(exchange.connectTimeoutMs);
+    this.#connectMore(exchange.connectTimeoutMs);
     return held;
   };
 
@@ -98,8 +101,10 @@ export class Link {
   /** Replaces what is about to end: the new connection first, then GOAWAY for the old. Called now and then. */
   renewDue(): void {
     const now = this.#options.clock.now();
-    if (this.#connecting || now < this.#backoffUntilMs) return;
-    if (this.#ready.some(({ replaceAtMs }) => replaceAtMs <= now)) this.#connect(defaultConnectTimeoutMs);
+    if (this.#connecting || now < this.#renewNextMs) return;
+    if (!this.#ready.some(({ replaceAtMs }) => replaceAtMs <= now)) return;
+    this.#renewNextMs = now + renewEveryMs;
+    this.#connect(defaultConnectTimeoutMs);
   }
 
   get connectionCount(): number {
@@ -108,14 +113,14 @@ export class Link {
 
   /** Ends everything now. */
   destroy(error: MeshError): void {
-    this.#closed = true;
+    this.#closedBy = error;
     for (const connection of this.#ready.splice(0)) connection.destroy(error);
     for (const held of this.#waiting.splice(0)) held.refuse(error);
   }
 
   /** No new requests; those under way finish. */
   drain(): void {
-    this.#closed = true;
+    this.#closedBy = drained;
     for (const connection of this.#ready.splice(0)) connection.drain();
   }
 
@@ -124,11 +129,22 @@ export class Link {
   }
 
   #refusal(): MeshError | undefined {
+    if (this.#closedBy !== undefined) return this.#closedBy;
+    if (this.#waiting.length >= maxWaiting) this.#waiting = this.#waiting.filter(({ gone }) => !gone);
     if (this.#waiting.length >= maxWaiting) {
       return new MeshError("overloaded", `${maxWaiting} requests wait for the peer`, { processed: "unprocessed" });
     }
-    const backsOff = this.#ready.length === 0 && this.#options.clock.now() < this.#backoffUntilMs;
-    return backsOff ? this.#lastError : undefined;
+    return this.#ready.length === 0 && this.#backsOff ? this.#lastError : undefined;
+  }
+
+  get #backsOff(): boolean {
+    return this.#options.clock.now() < this.#backoffUntilMs;
+  }
+
+  /** For those that wait: they may also get a stream of the connections there are. */
+  #connectMore(timeoutMs: number): void {
+    if (this.#connecting || this.#backsOff || this.#ready.length >= maxConnections) return;
+    this.#connect(timeoutMs);
   }
 
   #connect(timeoutMs: number): void {
@@ -149,7 +165,7 @@ export class Link {
   #add(connection: LinkConnection): void {
     this.#failures = 0;
     this.#backoffUntilMs = 0;
-    if (this.#closed) return connection.drain();
+    if (this.#closedBy !== undefined) return connection.drain();
     const now = this.#options.clock.now();
     const ending = this.#ready.filter(({ replaceAtMs }) => replaceAtMs <= now);
     this.#ready.push(connection);
@@ -173,8 +189,7 @@ export class Link {
       if (connection === undefined) break;
       this.#waiting.shift()?.release(connection.request);
     }
-    if (this.#waiting.length === 0 || this.#connecting || this.#ready.length >= maxConnections) return;
-    this.#connect(defaultConnectTimeoutMs);
+    if (this.#waiting.length > 0) this.#connectMore(defaultConnectTimeoutMs);
   }
 
   #backOff(error: MeshError): void {
@@ -187,3 +202,4 @@ export class Link {
 }
 
 const defaultConnectTimeoutMs = 1_000;
+const drained = new MeshError("upstream_closed", "the link is idle and closed", { processed: "unprocessed" });

@@ -1,0 +1,290 @@
+import { describe, expect, it } from "vitest";
+import { MeshError } from "../../../model/errors.ts";
+import { err, ok } from "../../../model/result.ts";
+import { type ConnectLink, Link, type LinkConnection, type LinkEvents } from "../../../sidecar/mesh-link/link.ts";
+import type { Exchange, RequestSink, ResponseSink } from "../../../sidecar/net/exchange.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream } from "../../support/exchange.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+
+/** A connection with as many streams as it is given. */
+class HandConnection implements LinkConnection {
+  readonly requests: Exchange[] = [];
+  readonly ends: string[] = [];
+  activeStreams = 0;
+  replaceAtMs = Number.POSITIVE_INFINITY;
+  maxStreams: number;
+  readonly #events: LinkEvents;
+
+  constructor(events: LinkEvents, maxStreams: number) {
+    this.#events = events;
+    this.maxStreams = maxStreams;
+  }
+
+  get canOpenStream(): boolean {
+    return this.activeStreams < this.maxStreams;
+  }
+
+  readonly request = (exchange: Exchange, response: ResponseSink): RequestSink => {
+    this.activeStreams++;
+    this.requests.push(exchange);
+    return new RecordingUpstream().service(exchange, response);
+  };
+
+  endStream(): void {
+    this.activeStreams--;
+    this.#events.slotFreed();
+  }
+
+  goAway(): void {
+    this.maxStreams = 0;
+    this.#events.unusable();
+  }
+
+  drain(): void {
+    this.ends.push("drained");
+  }
+
+  destroy(error: MeshError): void {
+    this.ends.push(`destroyed: ${error.code}`);
+  }
+}
+
+function linked(maxStreams = 100) {
+  const clock = new HandClock();
+  const dials: { timeoutMs: number; succeed: (replaceAtMs?: number) => HandConnection; fail: () => void }[] = [];
+  const connect: ConnectLink = (timeoutMs, events, done) => {
+    dials.push({
+      timeoutMs,
+      succeed: (replaceAtMs = Number.POSITIVE_INFINITY) => {
+        const connection = new HandConnection(events, maxStreams);
+        connection.replaceAtMs = replaceAtMs;
+        done(ok(connection));
+        return connection;
+      },
+      fail: () => done(err(new MeshError("mesh_port_unreachable", "", { processed: "unprocessed" }))),
+    });
+  };
+  const link = new Link({ connect, clock, random: () => 0.5 });
+  const ask = () => {
+    const caller = new RecordingCaller();
+    const exchange = exchangeOf();
+    const sink = link.service(exchange, caller);
+    return { calls: caller.calls, exchange, sink };
+  };
+  const dial = (place: number) => dials[place] as (typeof dials)[number];
+  return { clock, link, ask, dial, dials };
+}
+
+const gone = new MeshError("upstream_closed", "");
+
+describe("a link", () => {
+  it("connects when the first request comes, once for all that wait", () => {
+    const { ask, dial, dials, link } = linked();
+    expect(dials).toHaveLength(0);
+    const asked = [ask(), ask(), ask()];
+    expect(dials).toHaveLength(1);
+    expect(dial(0).timeoutMs).toBe(1_000);
+    const connection = dial(0).succeed();
+    expect(connection.requests).toEqual(asked.map(({ exchange }) => exchange));
+    ask();
+    expect([connection.requests.length, dials.length, link.connectionCount]).toEqual([4, 1, 1]);
+  });
+
+  it("opens another connection when its streams are used up, and no more than four", () => {
+    const { ask, dial, dials, link } = linked(1);
+    for (let i = 0; i < 6; i++) ask();
+    for (let i = 0; i < 4; i++) dial(i).succeed();
+    expect([dials.length, link.connectionCount]).toEqual([4, 4]);
+    ask();
+    expect(dials).toHaveLength(4);
+  });
+
+  it("gives a stream that is freed to who waits longest", () => {
+    const { ask, dial } = linked(1);
+    const asked = [ask(), ask(), ask()];
+    const connection = dial(0).succeed();
+    connection.endStream();
+    expect(connection.requests).toEqual(asked.slice(0, 2).map(({ exchange }) => exchange));
+  });
+
+  it("gives no stream to who has gone", () => {
+    const { ask, dial } = linked(1);
+    ask();
+    const gave = ask();
+    const waits = ask();
+    const connection = dial(0).succeed();
+    gave.sink.abortRequest(gone);
+    connection.endStream();
+    expect(connection.requests.at(-1)).toBe(waits.exchange);
+  });
+
+  it("is idle ten minutes after the last request, and never while one is under way", () => {
+    const { ask, dial, clock, link } = linked();
+    ask();
+    const connection = dial(0).succeed();
+    clock.advance(11 * 60_000);
+    expect(link.isIdle).toBe(false);
+    connection.endStream();
+    expect(link.isIdle).toBe(true);
+    ask();
+    connection.endStream();
+    expect(link.isIdle).toBe(false);
+  });
+});
+
+describe("a failed connection", () => {
+  it("refuses all that wait, and those that come before the backoff is over", () => {
+    const { ask, dial, dials, clock } = linked();
+    const waiting = [ask(), ask()];
+    dial(0).fail();
+    for (const { calls } of waiting) expect(calls).toEqual([["abort", "mesh_port_unreachable"]]);
+    clock.advance(49);
+    expect(ask().calls).toEqual([["abort", "mesh_port_unreachable"]]);
+    clock.advance(1);
+    expect(ask().calls).toEqual([]);
+    expect(dials).toHaveLength(2);
+  });
+
+  it("is backed off from twice as long each time, up to a second, until one succeeds", () => {
+    const { ask, dial, dials, clock } = linked();
+    const waits = [50, 100, 200, 400, 800, 1_000, 1_000];
+    ask();
+    for (const [place, waitMs] of waits.entries()) {
+      dial(place).fail();
+      clock.advance(waitMs - 1);
+      ask();
+      expect(dials).toHaveLength(place + 1);
+      clock.advance(1);
+      ask();
+      expect(dials).toHaveLength(place + 2);
+    }
+    const connection = dial(waits.length).succeed();
+    connection.goAway();
+    ask();
+    dial(waits.length + 1).fail();
+    clock.advance(50);
+    expect(ask().calls).toEqual([]);
+  });
+
+  it("leaves those that wait to the connection there is, and is not tried again for each of them", () => {
+    const { ask, dial, dials, clock } = linked(1);
+    ask();
+    const connection = dial(0).succeed();
+    const second = ask();
+    dial(1).fail();
+    expect(second.calls).toEqual([]);
+    ask();
+    expect(dials).toHaveLength(2);
+    clock.advance(50);
+    ask();
+    expect(dials).toHaveLength(3);
+    connection.endStream();
+    expect(connection.requests).toContain(second.exchange);
+  });
+});
+
+describe("a connection that takes no more", () => {
+  it("is left for a new one, also by those that wait", () => {
+    const { ask, dial, dials, link } = linked(1);
+    ask();
+    const first = dial(0).succeed();
+    const waits = ask();
+    dial(1).fail();
+    first.goAway();
+    expect([link.connectionCount, dials.length]).toEqual([0, 3]);
+    expect(dial(2).succeed().requests).toEqual([waits.exchange]);
+    expect(first.ends).toEqual([]);
+  });
+
+  it("is not missed while nobody asks", () => {
+    const { ask, dial, dials } = linked();
+    ask();
+    dial(0).succeed().goAway();
+    expect(dials).toHaveLength(1);
+  });
+});
+
+describe("a connection whose certificate ends", () => {
+  it("is replaced before, the new one first", () => {
+    const { ask, dial, dials, clock, link } = linked();
+    ask();
+    const old = dial(0).succeed(5_000);
+    clock.advance(4_999);
+    link.renewDue();
+    expect(dials).toHaveLength(1);
+    clock.advance(1);
+    link.renewDue();
+    link.renewDue();
+    expect([dials.length, old.ends]).toEqual([2, []]);
+    ask();
+    expect(old.requests).toHaveLength(2);
+    const fresh = dial(1).succeed(9_000);
+    expect([old.ends, link.connectionCount]).toEqual([["drained"], 1]);
+    ask();
+    expect(fresh.requests).toHaveLength(1);
+  });
+
+  it("serves on while it can't be replaced", () => {
+    const { ask, dial, dials, clock, link } = linked();
+    ask();
+    const old = dial(0).succeed(5_000);
+    clock.advance(5_000);
+    link.renewDue();
+    dial(1).fail();
+    ask();
+    link.renewDue();
+    expect([old.requests.length, old.ends, dials.length]).toEqual([2, [], 2]);
+    clock.advance(60_000);
+    link.renewDue();
+    expect(dials).toHaveLength(3);
+  });
+
+  it("is not replaced every second by one that ends as soon", () => {
+    const { ask, dial, dials, clock, link } = linked();
+    ask();
+    dial(0).succeed(5_000);
+    clock.advance(5_000);
+    link.renewDue();
+    dial(1).succeed(5_000);
+    for (let i = 0; i < 20; i++) {
+      clock.advance(1_000);
+      link.renewDue();
+    }
+    expect(dials).toHaveLength(2);
+    clock.advance(10_000);
+    link.renewDue();
+    expect(dials).toHaveLength(3);
+  });
+});
+
+describe("too many that wait", () => {
+  it("are refused, those that have gone not counted", () => {
+    const { ask } = linked();
+    const waiting = Array.from({ length: 1_024 }, ask);
+    expect(ask().calls).toEqual([["abort", "overloaded"]]);
+    waiting[7]?.sink.abortRequest(gone);
+    expect(ask().calls).toEqual([]);
+    expect(ask().calls).toEqual([["abort", "overloaded"]]);
+  });
+});
+
+describe("the end of a link", () => {
+  it("refuses who waits, ends its connections, and takes nobody any more", () => {
+    const { ask, dial, link } = linked(1);
+    ask();
+    const connection = dial(0).succeed();
+    const waits = ask();
+    link.destroy(gone);
+    expect([waits.calls, connection.ends]).toEqual([[["abort", "upstream_closed"]], ["destroyed: upstream_closed"]]);
+    expect(dial(1).succeed().ends).toEqual(["drained"]);
+    expect(ask().calls).toEqual([["abort", "upstream_closed"]]);
+  });
+
+  it("lets streams finish when it is drained", () => {
+    const { ask, dial, link } = linked();
+    ask();
+    const connection = dial(0).succeed();
+    link.drain();
+    expect(connection.ends).toEqual(["drained"]);
+  });
+});

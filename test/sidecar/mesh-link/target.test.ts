@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { aimAt, takeTarget } from "../../../sidecar/mesh-link/target.ts";
+import type { RequestHead } from "../../../sidecar/net/exchange.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+
+describe("aiming at an endpoint", () => {
+  it("says so in a field, replacing what was there, and in the authority of a tunnel", () => {
+    const upstream = new RecordingUpstream();
+    const service = aimAt("10.0.0.7:8080")(upstream.service);
+    service(exchangeOf({ headers: new HeaderFields(["tulle-target", "10.0.0.1:80"]) }), new RecordingCaller());
+    expect(upstream.exchange.headers.flat).toEqual(["tulle-target", "10.0.0.7:8080"]);
+    expect(upstream.exchange.authority).toBe("orders.shop:80");
+    service(exchangeOf({ method: "CONNECT" }), new RecordingCaller());
+    expect(upstream.exchange.authority).toBe("10.0.0.7:8080");
+    expect(upstream.exchange.headers.flat).toEqual([]);
+  });
+
+  it("takes the word of a pod that was not meant for what it is: not processed", () => {
+    const upstream = new RecordingUpstream();
+    const caller = new RecordingCaller();
+    const processed: string[] = [];
+    caller.abortResponse = (error) => processed.push(`${error.code} ${error.processed}`);
+    const sink = aimAt("10.0.0.7:8080")(upstream.service)(exchangeOf(), caller);
+    upstream.response.head(responseHead(421, { "tulle-error": "wrong_pod" }));
+    upstream.response.writeResponse(Buffer.from("The request was meant for another pod."));
+    upstream.response.endResponse();
+    sink.endRequest();
+    expect(processed).toEqual(["wrong_pod unprocessed"]);
+    expect(upstream.calls).toEqual([["abort", "wrong_pod"]]);
+    expect(caller.calls).toEqual([]);
+  });
+
+  it.each([
+    ["an application's own 421", 421, {}],
+    ["another error of the mesh", 503, { "tulle-error": "connect_failed" }],
+  ])("passes on %s", (_what, status, headers) => {
+    const upstream = new RecordingUpstream();
+    const caller = new RecordingCaller();
+    aimAt("10.0.0.7:8080")(upstream.service)(exchangeOf(), caller);
+    upstream.response.head(responseHead(status, headers));
+    expect(caller.calls).toEqual([["head", status]]);
+  });
+});
+
+describe("the port that a stream is meant for", () => {
+  const http = { port: 8080, protocol: "http1" } as const;
+  const db = { port: 5432, protocol: "opaque" } as const;
+
+  function taken(head: Partial<RequestHead>, ports: readonly (typeof http | typeof db)[] = [http, db]) {
+    const upstream = new RecordingUpstream();
+    const caller = new RecordingCaller();
+    const exchange = exchangeOf(head);
+    takeTarget({ podIp: "10.0.0.7", ports: () => ports })(upstream.service)(exchange, caller);
+    return caller.calls.length === 0 ? exchange.target?.port : caller.calls;
+  }
+
+  const aimed = (target: string) => ({ headers: new HeaderFields(["tulle-target", target]) });
+  const refused = [["abort", "wrong_pod"]];
+
+  it("is the one it names, if this pod declares it", () => {
+    expect(taken(aimed("10.0.0.7:8080"))).toBe(8080);
+    expect(taken({ method: "CONNECT", authority: "10.0.0.7:5432" })).toBe(5432);
+  });
+
+  it.each([
+    "10.0.0.8:8080",
+    "10.0.0.70:8080",
+    "10.0.0.7:9999",
+    "10.0.0.7",
+    "localhost:8080",
+    ":8080",
+    "",
+    "10.0.0.7:8080x",
+  ])("is none of this pod's if it names %j", (target) => {
+    expect(taken(aimed(target))).toEqual(refused);
+    expect(taken({ method: "CONNECT", authority: target })).toEqual(refused);
+  });
+
+  it("is the authority's for a client that names none, or else the only one there is", () => {
+    expect(taken({ authority: "orders:8080" })).toBe(8080);
+    expect(taken({ authority: "orders" })).toEqual(refused);
+    expect(taken({ authority: "orders:80" }, [http])).toBe(8080);
+    expect(taken({ authority: "orders:8080" }, [])).toEqual(refused);
+  });
+
+  it("is not guessed for a tunnel, nor from a target that is wrong", () => {
+    expect(taken({ method: "CONNECT", authority: "orders:5432" }, [db])).toEqual(refused);
+    expect(taken({ authority: "orders:8080", ...aimed("10.0.0.8:8080") }, [http])).toEqual(refused);
+  });
+});
