@@ -1,15 +1,16 @@
 /**
  * What the application dials, and the stack that answers for each: asked of the control plane at the first dial, composed
- * anew with each update, forgotten ten minutes after the last dial. So memory grows with a pod's neighbours only.
+ * anew with each update, forgotten ten minutes after the last dial or request. So memory grows with a pod's neighbours only.
  */
 
 import type { Clock } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { Destination, Protocol } from "../../model/resources.ts";
-import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
+import { type Exchange, type RequestSink, type ResponseSink, type Service, stack } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import { rescue } from "../policy/rescue.ts";
 
 /** Follows one resource; `apply` is called with each value, `undefined` when there is no such resource. Returns what ends it. */
 export type FollowDestination = (name: string, apply: (destination: Destination | undefined) => void) => () => void;
@@ -28,9 +29,12 @@ export interface DestinationsOptions {
 const firstAnswerMs = 1_000;
 const forgetAfterMs = 10 * 60_000;
 const maxDestinations = 10_000;
+/** How exactly the order of use is kept: moving an entry costs more than a request should pay. */
+const orderedToMs = 1_000;
 
 export class Destinations {
   readonly #options: DestinationsOptions;
+  /** The least recently used first. */
   readonly #entries = new Map<string, Entry>();
 
   constructor(options: DestinationsOptions) {
@@ -39,13 +43,20 @@ export class Destinations {
 
   /** For a name in full (`orders.shop.svc.cluster.local:80`), which is `dialled` if it turns out to be foreign. */
   dial(name: string, dialled: string): { readonly service: Service; readonly protocol: Protocol | undefined } {
+    return this.use(name, dialled);
+  }
+
+  /** What is dialled, or was and is used again: a connection may outlive the memory of its destination. */
+  use(name: string, dialled: string): Entry {
+    const now = this.#options.clock.now();
     let entry = this.#entries.get(name);
     if (entry === undefined) {
       if (this.#entries.size >= maxDestinations) this.#forgetOldest();
-      entry = new Entry(name, dialled, this.#options);
-      this.#entries.set(name, entry);
-    }
-    entry.usedAtMs = this.#options.clock.now();
+      entry = new Entry(name, dialled, this, this.#options);
+    } else if (now - entry.usedAtMs < orderedToMs) return entry;
+    this.#entries.delete(name);
+    this.#entries.set(name, entry);
+    entry.usedAtMs = now;
     return entry;
   }
 
@@ -57,7 +68,10 @@ export class Destinations {
   /** Called now and then. */
   forgetIdle(): void {
     const idleSince = this.#options.clock.now() - forgetAfterMs;
-    for (const entry of this.#entries.values()) if (entry.usedAtMs < idleSince) this.#forget(entry);
+    for (const entry of this.#entries.values()) {
+      if (entry.usedAtMs >= idleSince) return;
+      this.#forget(entry);
+    }
   }
 
   close(): void {
@@ -65,8 +79,7 @@ export class Destinations {
   }
 
   #forgetOldest(): void {
-    const oldest = [...this.#entries.values()].reduce((a, b) => (b.usedAtMs < a.usedAtMs ? b : a));
-    this.#forget(oldest);
+    for (const oldest of this.#entries.values()) return this.#forget(oldest);
   }
 
   #forget(entry: Entry): void {
@@ -75,22 +88,24 @@ export class Destinations {
   }
 }
 
-/** One dialled name. Until the first answer, requests are held for up to a second. */
+/** One dialled name. Until the first answer, requests are held for up to a second. Who dialled it may keep it. */
 class Entry extends Timer {
   readonly name: string;
   usedAtMs = 0;
   /** As last told; undefined: not told yet, or none of the mesh's. */
   destination: Destination | undefined;
   readonly #dialled: string;
+  readonly #destinations: Destinations;
   readonly #options: DestinationsOptions;
   readonly #unfollow: () => void;
   #current: Service | undefined;
   #held: HeldRequest[] = [];
 
-  constructor(name: string, dialled: string, options: DestinationsOptions) {
+  constructor(name: string, dialled: string, destinations: Destinations, options: DestinationsOptions) {
     super();
     this.name = name;
     this.#dialled = dialled;
+    this.#destinations = destinations;
     this.#options = options;
     options.wheel.arm(this, firstAnswerMs);
     this.#unfollow = options.follow(name, (destination) => this.#apply(destination));
@@ -100,20 +115,21 @@ class Entry extends Timer {
     return this.destination?.protocol;
   }
 
-  readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
+  /** By its name, as it is known now: if it was forgotten meanwhile, it is asked for anew. */
+  readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink =>
+    this.#destinations.use(this.name, this.#dialled).pass(exchange, response);
+
+  pass(exchange: Exchange, response: ResponseSink): RequestSink {
     if (this.#current !== undefined) return this.#current(exchange, response);
     const held = new HeldRequest(exchange, response);
     this.#held.push(held);
     return held;
-  };
+  }
 
   /** Nobody answered. What comes now is not held again; an answer that comes later counts from then on. */
   override expire(): void {
     if (this.#options.outboundMtls === "required") {
-      this.#release((_exchange, response) => {
-        response.abortResponse(new MeshError("no_policy_yet", this.name, { processed: "unprocessed" }));
-        return nowhere;
-      });
+      this.#release(refuseUnknown(this.name));
     } else {
       this.#release(this.#options.passThrough(this.#dialled, "no_policy_yet"));
     }
@@ -122,20 +138,28 @@ class Entry extends Timer {
   close(): void {
     this.#options.wheel.clear(this);
     this.#unfollow();
+    this.#release(refuseUnknown(this.name));
   }
 
+  /** What can't be composed throws, and changes nothing. */
   #apply(destination: Destination | undefined): void {
-    this.#options.wheel.clear(this);
+    const { compose, passThrough, wheel } = this.#options;
+    const service = destination === undefined ? passThrough(this.#dialled, "outside") : compose(destination);
+    wheel.clear(this);
     this.destination = destination;
-    this.#release(
-      destination === undefined
-        ? this.#options.passThrough(this.#dialled, "outside")
-        : this.#options.compose(destination),
-    );
+    this.#release(service);
   }
 
   #release(service: Service): void {
     this.#current = service;
     for (const held of this.#held.splice(0)) held.release(service);
   }
+}
+
+/** An answer, not an abort: no stack is above it. */
+function refuseUnknown(name: string): Service {
+  return stack([rescue()], (_exchange, response) => {
+    response.abortResponse(new MeshError("no_policy_yet", name, { processed: "unprocessed" }));
+    return nowhere;
+  });
 }

@@ -99,6 +99,7 @@ class Handshake extends Timer {
   #onSecure = (): void => {
     const peer = checkPeer(this.#socket, this.#identity);
     if (!peer.ok) return this.#fail("identity_mismatch", peer.error);
+    this.#socket.off("close", this.#onClose); // from here on the client tells
     const { clock, wheel } = this.#options;
     const client = new Http2Client(this.#socket, { clock, timers: wheel, keepAlive });
     // Its SETTINGS say how many streams it takes, and whether upgrades: half a round trip, once per link.

@@ -1,0 +1,193 @@
+import { describe, expect, it } from "vitest";
+import type { Destination } from "../../../model/resources.ts";
+import { Destinations } from "../../../sidecar/discovery/destinations.ts";
+import type { Service } from "../../../sidecar/net/exchange.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+
+const orders = "orders.shop.svc.cluster.local:80";
+
+function destination(name: string, protocol: Destination["protocol"] = "http1"): Destination {
+  return { name, service: { namespace: "shop", name: "orders" }, protocol, routes: [] };
+}
+
+/** A control plane that answers when it is told to, and services that answer with their own name. */
+function destinations(outboundMtls: "preferred" | "required" = "preferred") {
+  const clock = new HandClock();
+  const wheel = new TimerWheel(clock, { drive: false });
+  const following = new Map<string, (destination: Destination | undefined) => void>();
+  const asked: string[] = [];
+  const naming = (name: string): Service => {
+    const upstream = new RecordingUpstream();
+    return (exchange, response) => {
+      const sink = upstream.service(exchange, response);
+      response.head(responseHead(200));
+      response.writeResponse(Buffer.from(name));
+      response.endResponse();
+      return sink;
+    };
+  };
+  let composed = 0;
+  const all = new Destinations({
+    follow: (name, apply) => {
+      asked.push(name);
+      following.set(name, apply);
+      return () => following.delete(name);
+    },
+    compose: ({ name, protocol }) => {
+      if (protocol === "tls") throw new Error("can't be composed");
+      return naming(`${name.split(".")[0]} #${++composed}`);
+    },
+    passThrough: (address, reason) => naming(`${address} ${reason}`),
+    outboundMtls,
+    clock,
+    wheel,
+  });
+  const pass = (ms: number) => {
+    clock.advance(ms);
+    wheel.advance();
+  };
+  const send = (service: Service) => {
+    const caller = new RecordingCaller();
+    service(exchangeOf(), caller).endRequest();
+    return () => caller.calls.find(([name]) => name === "write")?.[1];
+  };
+  return { all, pass, send, following, asked, clock };
+}
+
+describe("a destination that is dialled", () => {
+  it("is asked for once, and holds requests until there is an answer", () => {
+    const { all, send, following, asked } = destinations();
+    const dialled = all.dial(orders, "orders:80");
+    const answers = [send(dialled.service), send(all.dial(orders, "orders.shop:80").service)];
+    expect([asked, dialled.protocol, answers.map((answer) => answer())]).toEqual([
+      [orders],
+      undefined,
+      [undefined, undefined],
+    ]);
+    following.get(orders)?.(destination(orders));
+    expect(answers.map((answer) => answer())).toEqual(["orders #1", "orders #1"]);
+    expect(dialled.protocol).toBe("http1");
+  });
+
+  it("is outside of the mesh if the control plane says so, and dialled as it was", () => {
+    const { all, send, following } = destinations();
+    const { service } = all.dial("example.com.svc.cluster.local:80", "example.com:80");
+    const answer = send(service);
+    following.get("example.com.svc.cluster.local:80")?.(undefined);
+    expect(answer()).toBe("example.com:80 outside");
+    expect(all.known).toEqual([]);
+  });
+
+  it("is composed anew with each update, for connections that are open too", () => {
+    const { all, send, following } = destinations();
+    const { service } = all.dial(orders, "orders:80");
+    following.get(orders)?.(destination(orders));
+    following.get(orders)?.(destination(orders, "http2"));
+    expect(send(service)()).toBe("orders #2");
+    expect(all.known.map(({ protocol }) => protocol)).toEqual(["http2"]);
+    following.get(orders)?.(undefined);
+    expect(send(service)()).toBe("orders:80 outside");
+  });
+
+  it("stays as it was if an update can't be applied", () => {
+    const { all, send, following } = destinations();
+    const dialled = all.dial(orders, "orders:80");
+    following.get(orders)?.(destination(orders));
+    expect(() => following.get(orders)?.(destination(orders, "tls"))).toThrow("can't be composed");
+    expect([send(dialled.service)(), dialled.protocol]).toEqual(["orders #1", "http1"]);
+  });
+});
+
+describe("with nobody to ask", () => {
+  it("a request is held for a second, then passed through; the next is not held", () => {
+    const { all, send, pass } = destinations();
+    const { service } = all.dial(orders, "orders:80");
+    const held = send(service);
+    pass(999);
+    expect(held()).toBeUndefined();
+    pass(20);
+    expect(held()).toBe("orders:80 no_policy_yet");
+    expect(send(service)()).toBe("orders:80 no_policy_yet");
+  });
+
+  it("a request passes through also where the only answer can't be applied", () => {
+    const { all, send, pass, following } = destinations();
+    const held = send(all.dial(orders, "orders:80").service);
+    expect(() => following.get(orders)?.(destination(orders, "tls"))).toThrow("can't be composed");
+    pass(1_020);
+    expect(held()).toBe("orders:80 no_policy_yet");
+  });
+
+  it("a request is refused where mutual TLS is required", () => {
+    const { all, send, pass } = destinations("required");
+    const { service } = all.dial(orders, "orders:80");
+    const held = send(service);
+    pass(1_020);
+    const refused = `The control plane has not told this sidecar about the destination yet. ${orders}\n`;
+    expect([held(), send(service)()]).toEqual([refused, refused]);
+  });
+
+  it("an answer that comes late counts from then on", () => {
+    const { all, send, pass, following } = destinations();
+    const { service } = all.dial(orders, "orders:80");
+    pass(1_020);
+    following.get(orders)?.(destination(orders));
+    expect(send(service)()).toBe("orders #1");
+    pass(5_000);
+    expect(send(service)()).toBe("orders #1");
+  });
+});
+
+describe("a destination that nobody uses", () => {
+  it("is forgotten ten minutes after the last request, not after the last dial", () => {
+    const { all, send, pass, following } = destinations();
+    const { service } = all.dial(orders, "orders:80");
+    following.get(orders)?.(destination(orders));
+    for (let minute = 0; minute < 30; minute++) {
+      pass(60_000);
+      send(service);
+      all.forgetIdle();
+    }
+    expect(following.size).toBe(1);
+    pass(10 * 60_000);
+    all.forgetIdle();
+    expect(following.size).toBe(1);
+    pass(1);
+    all.forgetIdle();
+    expect([following.size, all.known]).toEqual([0, []]);
+  });
+
+  it("is asked for anew when a connection that outlived it is used again", () => {
+    const { all, send, pass, following, asked } = destinations();
+    const { service } = all.dial(orders, "orders:80");
+    following.get(orders)?.(destination(orders));
+    pass(11 * 60_000);
+    all.forgetIdle();
+    const answer = send(service);
+    expect(asked).toEqual([orders, orders]);
+    following.get(orders)?.(destination(orders));
+    expect(answer()).toBe("orders #2");
+    following.get(orders)?.(destination(orders));
+    expect(send(service)()).toBe("orders #3");
+  });
+
+  it("makes room for another when there are ten thousand: the one used least recently", () => {
+    const { all, pass, following } = destinations();
+    const name = (number: number) => `s${number}.shop.svc.cluster.local:80`;
+    for (let number = 0; number < 10_000; number++) all.dial(name(number), "");
+    pass(2_000);
+    all.dial(name(0), "");
+    all.dial(name(10_000), "");
+    expect([following.size, following.has(name(0)), following.has(name(1))]).toEqual([10_000, true, false]);
+  });
+
+  it("leaves no request waiting", () => {
+    const { all, send, following } = destinations();
+    const held = send(all.dial(orders, "orders:80").service);
+    all.close();
+    expect(held()).toContain("The control plane has not told");
+    expect(following.size).toBe(0);
+  });
+});
