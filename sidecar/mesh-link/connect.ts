@@ -25,7 +25,7 @@ export interface ConnectOptions {
 }
 
 /** A peer that says nothing for this long is asked; one that does not answer is dead within the sum. */
-const keepAlive = { intervalMs: 5_000, timeoutMs: 4_000 };
+const keepAlive = { intervalMs: 5_000, timeoutMs: 3_000 };
 const maxAgeMs = 8 * 3_600_000;
 /** Replaced this long before a leaf of either end expires, or a fifth of the time left where that is shorter. */
 const renewalLeadMs = 10 * 60_000;
