@@ -164,10 +164,16 @@ it("says the same in one line where there is no terminal", () => {
 describe("ReadingWindow", () => {
   const reading = (atMs: number, weight: number) => ({ atMs, samples: parseExposition(exposition(100, weight)) });
 
-  it("spans no more than its length", () => {
+  it("spans its length, once there is enough to see", () => {
     const window = new ReadingWindow(3_000);
     for (const atMs of [0, 1_000, 2_000, 3_000, 4_000]) window.add(reading(atMs, 90));
     expect(window.ends?.map(({ atMs }) => atMs)).toEqual([1_000, 4_000]);
+  });
+
+  it("compares with the reading before, however long ago that was", () => {
+    const window = new ReadingWindow(3_000);
+    for (const atMs of [0, 3_100, 6_200]) window.add(reading(atMs, 90));
+    expect(window.ends?.map(({ atMs }) => atMs)).toEqual([3_100, 6_200]);
   });
 
   it("begins anew when a weight changes, so that what is seen is what the new one does", () => {

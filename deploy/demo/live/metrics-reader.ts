@@ -23,7 +23,7 @@ async function readPod(podIP: string): Promise<readonly Sample[]> {
 }
 
 /**
- * The readings of the last `windowMs`, oldest first. When a split's weights change it begins anew: what is seen from then on
+ * The readings of at least the last `windowMs`, oldest first. When a split's weights change it begins anew: what is seen from then on
  * is what the new weights do.
  */
 export class ReadingWindow {
@@ -39,8 +39,9 @@ export class ReadingWindow {
     const weights = weightsOf(reading);
     const changed = weights !== this.#weights;
     this.#weights = weights;
-    const inside = this.#readings.filter(({ atMs }) => atMs >= reading.atMs - this.#windowMs);
-    this.#readings = changed ? [reading] : [...inside, reading];
+    // The newest of those that are old enough is kept, however far apart readings are.
+    const from = this.#readings.findLastIndex(({ atMs }) => atMs <= reading.atMs - this.#windowMs);
+    this.#readings = changed ? [reading] : [...this.#readings.slice(Math.max(from, 0)), reading];
   }
 
   /** The oldest and the newest. */

@@ -35,18 +35,25 @@ export const refusesPlaintext: Claim = {
   },
 };
 
-/** What comes back until the other side closes; throws if it never does. */
+/** What comes back until the other side closes. Throws if it never does, or if nobody listens: that would prove nothing. */
 function exchange(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    let connected = false;
     socket.setTimeout(patienceMs, () => {
       socket.destroy();
       reject(new Error(`the connection was not closed within ${patienceMs} ms`));
     });
+    socket.on("connect", () => {
+      connected = true;
+    });
     socket.on("data", (chunk) => chunks.push(chunk));
     // A reset is a refusal too; "close" follows in any case.
     socket.on("error", () => undefined);
-    socket.on("close", () => resolve(Buffer.concat(chunks).toString("latin1")));
+    socket.on("close", () => {
+      if (connected) resolve(Buffer.concat(chunks).toString("latin1"));
+      else reject(new Error("nobody listens on the port"));
+    });
     socket.write(request);
   });
 }
