@@ -52,12 +52,15 @@ export class DiscoveryService {
   get handlers(): UntypedServiceImplementation {
     return {
       Stream: (call: DiscoveryStream): void => {
-        const stream = new SidecarStream(call, this.#options);
+        const stream: SidecarStream = new SidecarStream(call, this.#options, () => this.#streams.delete(stream));
         this.#streams.add(stream);
-        call.once("close", () => this.#streams.delete(stream));
         stream.start();
       },
     };
+  }
+
+  get streamCount(): number {
+    return this.#streams.size;
   }
 
   /** Ends all streams, one after the other over `overMs`, so that sidecars come back to others in no herd. */
@@ -77,18 +80,20 @@ export class DiscoveryService {
 class SidecarStream {
   readonly #call: DiscoveryStream;
   readonly #options: DiscoveryOptions;
+  readonly #onLeft: () => void;
   #subscriber: Subscriber | undefined;
   #expiry: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(call: DiscoveryStream, options: DiscoveryOptions) {
+  constructor(call: DiscoveryStream, options: DiscoveryOptions, onLeft: () => void) {
     this.#call = call;
     this.#options = options;
+    this.#onLeft = onLeft;
   }
 
   start(): void {
     const call = this.#call;
-    // A broken stream says so by `close` too.
+    // A broken connection says so by `cancelled`, a refused write by `error`; `close` does not always come.
     call.on("error", () => this.#leave());
     call.on("cancelled", () => this.#leave());
     call.on("close", () => this.#leave());
@@ -115,6 +120,7 @@ class SidecarStream {
   #leave(): void {
     this.#ended = true;
     clearTimeout(this.#expiry);
+    this.#onLeft();
     if (this.#subscriber !== undefined) this.#options.hub.leave(this.#subscriber);
     this.#subscriber = undefined;
   }

@@ -44,6 +44,10 @@ class ControlPlane {
     return `127.0.0.1:${this.port}`;
   }
 
+  get streamCount(): number {
+    return this.#service.streamCount;
+  }
+
   async start(): Promise<void> {
     this.hub = new PushHub({
       snapshot: this.snapshot,
@@ -457,6 +461,23 @@ it("buffers no more for a sidecar that does not read, and tells it the newest st
   expect(heard.length).toBeLessThan(45);
 });
 
+it("forgets a sidecar whose connection breaks, and one that hangs up", async () => {
+  const broken = rawStream(ca.credentials(workloadId("orders")));
+  const polite = rawStream(ca.credentials(workloadId("web")));
+  for (const stream of [broken, polite]) {
+    stream.on("error", () => {});
+    stream.on("data", () => {});
+    stream.write(hello);
+    stream.write({ subscribe: { subscriptions: [{ resource: { kind: "RESOURCE_KIND_ENDPOINTS", name: "a" } }] } });
+  }
+  await eventually(() => acks("a").subscribers === 2);
+  broken.cancel();
+  polite.end();
+  await eventually(() => plane.streamCount === 0);
+  expect(plane.hub.subscriberCount).toBe(0);
+  expect(plane.hub.acks()).toEqual([]);
+});
+
 describe("a stream is refused", () => {
   const endOf = (stream: ClientDuplexStream<SidecarMessage, Update__Output>): Promise<{ code: number }> =>
     new Promise((resolve) => {
@@ -483,6 +504,7 @@ describe("a stream is refused", () => {
     const stream = rawStream(ca.credentials("spiffe://elsewhere/ns/shop/sa/orders"));
     stream.write(hello);
     expect((await endOf(stream)).code).toBe(status.PERMISSION_DENIED);
+    expect(plane.streamCount).toBe(0);
     expect(plane.hub.subscriberCount).toBe(0);
   });
 
