@@ -1,0 +1,17 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { definitions } from "../../charts/generate.ts";
+
+const folder = join(import.meta.dirname, "../../charts/tulle-crds/templates");
+
+it("has one definition in the chart for each kind of policy, as the parsers have it (npm run crds)", () => {
+  const made = definitions();
+  expect(readdirSync(folder).sort()).toEqual([...made.keys()].sort());
+  const stale = [...made].filter(([name, text]) => readFileSync(join(folder, name), "utf8") !== text);
+  expect(stale.map(([name]) => name)).toEqual([]);
+});
+
+it("has nothing that Helm would take for a template", () => {
+  for (const text of definitions().values()) expect(text).not.toContain("{{");
+});
