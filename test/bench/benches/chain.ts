@@ -1,0 +1,123 @@
+/** `chain-h1` and `chain-h2`: CPU per request and hop, saturated and at 1,000 requests a second. */
+
+import { cpuNs, memoryOf } from "../accounting.ts";
+import { type Chain, pidsOf } from "../chain.ts";
+import type { Ground, Wire } from "../ground.ts";
+import { fortio, h2load, h2loadAtRate, type Load, type LoadResult, wrk } from "../load.ts";
+import { nghttpdApplication } from "../peers/nghttpd.ts";
+import { nginxApplication } from "../peers/nginx.ts";
+import { peersFor } from "../peers/peers.ts";
+import { type Command, Processes, until, whenListening } from "../processes.ts";
+import type { Column, Metrics } from "../report.ts";
+import { answersOk, tulle } from "../tulle.ts";
+import { type Bench, type BenchOptions, interleave } from "./bench.ts";
+
+/** One way of using a chain of HTTP proxies. */
+export interface Work {
+  readonly wire: Exclude<Wire, "tcp">;
+  readonly connections: number;
+  readonly application: (ground: Ground) => Command;
+  readonly saturate: Load;
+  readonly atRate: Load;
+}
+
+export const http1Work: Work = {
+  wire: "http1",
+  connections: 16,
+  application: (ground) => nginxApplication(ground),
+  saturate: wrk,
+  atRate: fortio,
+};
+
+export const http2Work: Work = {
+  wire: "http2",
+  connections: 4,
+  application: nghttpdApplication,
+  saturate: h2load,
+  atRate: h2loadAtRate,
+};
+
+const hops = 2;
+const warmUpSeconds = 2;
+const answersWithinMs = 10_000;
+
+export const cpuColumns: readonly Column[] = [
+  { metric: "sat_us", says: "CPU µs per request and hop, saturated (both proxies, halved)" },
+  { metric: "1k_us", says: "the same at 1,000 requests a second" },
+  { metric: "rps", says: "requests a second, saturated" },
+  { metric: "p50", says: "ms at 1,000 a second" },
+  { metric: "p99", says: "ms at 1,000 a second" },
+  { metric: "p999", says: "ms at 1,000 a second" },
+  { metric: "rss", says: "MB of both proxies after load" },
+  { metric: "pss", says: "MB, shared pages in shares" },
+  { metric: "private", says: "MB, private and dirty" },
+  { metric: "sat_bad", says: "requests that failed, saturated" },
+  { metric: "1k_bad", says: "requests that failed at 1,000 a second" },
+];
+
+export const chainH1: Bench = {
+  name: "chain-h1",
+  says: "HTTP/1.1 through two sidecars: 16 connections saturated, and 1,000/s",
+  defaults: { rounds: 5, seconds: 5 },
+  run: (ground, options) => runChains("chain-h1", http1Work, ground, options),
+};
+
+export const chainH2: Bench = {
+  name: "chain-h2",
+  says: "HTTP/2 through two sidecars: 4 connections of 8 streams saturated, and 1,000/s",
+  defaults: { rounds: 5, seconds: 5 },
+  run: (ground, options) => runChains("chain-h2", http2Work, ground, options),
+};
+
+async function runChains(bench: string, work: Work, ground: Ground, options: BenchOptions) {
+  const { only, seconds } = options;
+  const wanted = (name: string): boolean => only?.includes(name) ?? true;
+  const ours = wanted("tulle") ? [tulle()] : [];
+  const chains = [...ours, ...peersFor(work.wire, ground.tools, wanted)];
+  await using application = new Processes();
+  application.start(work.application(ground));
+  await whenListening(ground.app);
+  const rows = await interleave(chains, options, (chain) => measureChain(chain, work, ground, seconds));
+  return { bench, ours: "tulle", columns: cpuColumns, rows, notes: ground.tools.missing };
+}
+
+async function measureChain(chain: Chain, work: Work, ground: Ground, seconds: number): Promise<Metrics> {
+  await using processes = new Processes();
+  const pids = pidsOf(await startWarm(chain, work, ground, processes));
+  const saturated = await accounted(pids, () => work.saturate(ground, seconds, work.connections));
+  const atRate = await accounted(pids, () => work.atRate(ground, seconds, work.connections));
+  return {
+    sat_us: saturated.usPerHop,
+    "1k_us": atRate.usPerHop,
+    rps: saturated.result.perSecond,
+    ...atRate.result.latencyMs,
+    ...memoryOf(pids),
+    sat_bad: saturated.result.failed,
+    "1k_bad": atRate.result.failed,
+  };
+}
+
+/** Resolves when it has answered requests and has been under load for a while. */
+export async function startWarm(chain: Chain, work: Work, ground: Ground, processes: Processes) {
+  const running = await chain.start(ground, work.wire, processes);
+  await whenAnswering(work.wire, ground);
+  await work.saturate(ground, warmUpSeconds, work.connections);
+  return running;
+}
+
+export async function whenAnswering(wire: Wire, { out }: Ground): Promise<void> {
+  // The load program of HTTP/2 waits by itself; `fetch` speaks HTTP/1.1 only.
+  if (wire !== "http1") return;
+  const url = `http://${out.host}:${out.port}/`;
+  await until(() => answersOk(url), `${url} does not answer 200`, answersWithinMs);
+}
+
+export async function accounted(
+  pids: readonly number[],
+  load: () => Promise<LoadResult>,
+): Promise<{ readonly result: LoadResult; readonly usPerHop: number }> {
+  const before = cpuNs(pids);
+  const result = await load();
+  const usPerHop = (cpuNs(pids) - before) / 1e3 / Math.max(result.requests, 1) / hops;
+  return { result, usPerHop };
+}

@@ -1,0 +1,57 @@
+/** HAProxy as a pair of sidecars: one thread, connections reused, TLS 1.3 with both certificates checked. */
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Chain } from "../chain.ts";
+import type { Ground, Wire } from "../ground.ts";
+import { whenListening } from "../processes.ts";
+
+/** `link`: what travels between the two. */
+export function haproxy(name: string, link: "http/1.1" | "h2"): Chain {
+  return {
+    name,
+    async start(ground, wire, processes) {
+      const command = ground.tools.require("haproxy");
+      const start = (end: "out" | "in"): number => {
+        const file = join(ground.folder, `${name}-${end}.cfg`);
+        writeFileSync(file, configuration(ground, wire, link, end));
+        return processes.start({ command, args: ["-db", "-f", file] });
+      };
+      const inPid = start("in");
+      await whenListening(ground.in);
+      const outPid = start("out");
+      await whenListening(ground.out);
+      return { outPid, inPid };
+    },
+  };
+}
+
+function configuration(ground: Ground, wire: Wire, link: string, end: "out" | "in"): string {
+  const { folder, out, app } = ground;
+  const plain = { http1: "proto h1", http2: "proto h2", tcp: "" }[wire];
+  const tls = `ca-file ${folder}/ca.pem verify required ssl-min-ver TLSv1.3${wire === "tcp" ? "" : ` alpn ${link}`}`;
+  const [bind, server] =
+    end === "out"
+      ? [
+          `${out.host}:${out.port} ${plain}`,
+          `${ground.in.host}:${ground.in.port} ssl crt ${folder}/client.both.pem ${tls} sni str(server) verifyhost server`,
+        ]
+      : [
+          `${ground.in.host}:${ground.in.port} ssl crt ${folder}/server.both.pem ${tls}`,
+          `${app.host}:${app.port} ${wire === "http2" ? plain : ""}`,
+        ];
+  return `global
+  nbthread 1
+defaults
+  mode ${wire === "tcp" ? "tcp" : "http"}
+  timeout connect 2s
+  timeout client 600s
+  timeout server 600s
+  ${wire === "tcp" ? "" : "http-reuse always"}
+frontend f
+  bind ${bind}
+  default_backend b
+backend b
+  server s ${server}
+`;
+}

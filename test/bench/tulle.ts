@@ -1,0 +1,170 @@
+/**
+ * Tulle as users run it: the control plane and two sidecars from the bundles, started with the flags of `tulle dev`, all
+ * told by YAML. Retry, timeout, breaker, split and access policy are on, and one trace in a hundred goes to an OTLP receiver.
+ */
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ContainerPort, DevDeployment } from "../../cli/dev/deployments.ts";
+import { type PodIdentity, podObject } from "../../cli/dev/pod-object.ts";
+import { StateFolder } from "../../cli/dev/state-folder.ts";
+import { ensureBundles } from "../../deploy/build.ts";
+import { version } from "../../system/version.ts";
+import type { Chain, RunningChain } from "./chain.ts";
+import type { Ground, Wire } from "./ground.ts";
+import { policies, type Scale, toYaml } from "./policies.ts";
+import { type Command, type Processes, until, whenListening } from "./processes.ts";
+
+export interface TulleOptions {
+  readonly name?: string;
+  readonly scale?: Scale;
+  /** For Node itself, before the bundle: `--cpu-prof`. */
+  readonly nodeArgs?: readonly string[];
+}
+
+/** The commands of one mesh, none of them started. */
+export interface TulleCommands {
+  readonly otlp: Command;
+  readonly controlPlane: Command;
+  readonly inbound: Command;
+  readonly outbound: Command;
+}
+
+export function tulle({
+  name = "tulle",
+  scale = { routes: 1, endpoints: 1 },
+  nodeArgs = [],
+}: TulleOptions = {}): Chain {
+  return {
+    name,
+    async start(ground, wire, processes) {
+      const commands = await prepareTulle(ground, wire, scale, nodeArgs);
+      await startControlPlane(ground, commands, processes);
+      return startSidecars(ground, commands, processes);
+    },
+  };
+}
+
+export async function startControlPlane(ground: Ground, commands: TulleCommands, processes: Processes): Promise<void> {
+  processes.start(commands.otlp);
+  processes.start(commands.controlPlane);
+  await whenReady(ground.controlPlane, controlPlaneAdminPort);
+}
+
+/** Resolves when both are ready: they have a certificate and their policy, and listen. */
+export async function startSidecars(
+  ground: Ground,
+  commands: TulleCommands,
+  processes: Processes,
+): Promise<RunningChain> {
+  const inPid = processes.start(commands.inbound);
+  await whenReady(ground.server, sidecarAdminPort);
+  const outPid = processes.start(commands.outbound);
+  await whenReady(ground.client, sidecarAdminPort);
+  await whenListening(ground.out);
+  return { outPid, inPid };
+}
+
+const controlPlaneAdminPort = 15_014;
+const sidecarAdminPort = 15_020;
+const otlpPort = 4_318;
+const readyWithinMs = 20_000;
+
+function whenReady(host: string, port: number): Promise<void> {
+  const url = `http://${host}:${port}/ready`;
+  return until(() => answersOk(url), `${url} does not answer 200`, readyWithinMs);
+}
+
+export async function answersOk(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    // Not there yet: what it is that never comes, the caller says.
+    return false;
+  }
+}
+
+let meshes = 0;
+
+/** Writes everything that the processes read, for a mesh that starts from nothing. */
+export async function prepareTulle(
+  ground: Ground,
+  wire: Wire,
+  scale: Scale,
+  nodeArgs: readonly string[] = [],
+): Promise<TulleCommands> {
+  const bundles = await ensureBundles();
+  const folder = join(ground.folder, `tulle-${++meshes}`);
+  const manifests = join(folder, "manifests");
+  mkdirSync(manifests, { recursive: true });
+  writeFileSync(join(manifests, "bench.yaml"), toYaml(policies(wire, ground.app.port, scale)));
+  const state = new StateFolder({ XDG_RUNTIME_DIR: folder });
+  const sidecar = (workload: "client" | "app", podIP: string, upstreams: string): Command => {
+    const serviceAccount = workload === "app" ? "server" : "client";
+    const identity: PodIdentity = { namespace: "bench", pod: `${workload}-0`, podIP, serviceAccount, workload };
+    const files = state.admitPod(identity);
+    writePods(state, identity, ground, workload === "app" ? scale.endpoints : 1);
+    return {
+      command: process.execPath,
+      args: ["--max-semi-space-size=2", ...nodeArgs, bundles.sidecar],
+      folder: files.stateFolder,
+      env: {
+        ...ownEnvironment(ground),
+        TULLE_NAMESPACE: identity.namespace,
+        TULLE_WORKLOAD: workload,
+        TULLE_POD: identity.pod,
+        TULLE_SERVICE_ACCOUNT: serviceAccount,
+        POD_IP: podIP,
+        TULLE_TOKEN_FILE: files.tokenFile,
+        TULLE_TRUST_BUNDLE: state.trustBundle,
+        TULLE_STATE_DIR: files.stateFolder,
+        TULLE_CONTROL_PLANE: ground.controlPlane,
+        TULLE_UPSTREAMS: upstreams,
+      },
+    };
+  };
+  const folders = ["--folder", manifests, "--folder", state.objects];
+  const address = ["--listen-address", ground.controlPlane];
+  return {
+    otlp: {
+      command: process.execPath,
+      args: [join(import.meta.dirname, "otlp-receiver.ts"), ground.controlPlane, String(otlpPort)],
+    },
+    controlPlane: {
+      command: process.execPath,
+      args: [bundles.controlPlane, ...folders, "--state", state.controlPlane, ...address],
+      env: { PATH: process.env["PATH"] },
+    },
+    inbound: sidecar("app", ground.server, ""),
+    outbound: sidecar("client", ground.client, `app:80=${ground.out.host}:${ground.out.port}`),
+  };
+}
+
+function ownEnvironment({ controlPlane }: Ground): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env["PATH"],
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://${controlPlane}:${otlpPort}`,
+    OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+    OTEL_TRACES_SAMPLER_ARG: "0.01",
+  };
+}
+
+/** Several endpoints are pods at one address with a port each: as many as wanted, behind one sidecar. */
+function writePods(state: StateFolder, identity: PodIdentity, ground: Ground, count: number): void {
+  for (let place = 0; place < count; place++) {
+    const pod = place === 0 ? identity : { ...identity, pod: `${identity.workload}-${place}` };
+    const ports = identity.workload === "app" ? [{ containerPort: ground.app.port + place, name: "app" }] : [];
+    state.writePod(pod, podObject(pod, deployment(identity, ports), { ready: true }, version));
+  }
+}
+
+function deployment(
+  { namespace, workload, serviceAccount }: PodIdentity,
+  ports: readonly ContainerPort[],
+): DevDeployment {
+  const labels = { app: workload };
+  const template = { command: "", labels, annotations: {}, serviceAccount, ports, env: [], graceMs: 0 };
+  return { namespace, name: workload, replicas: 1, template };
+}
