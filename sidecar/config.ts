@@ -1,7 +1,9 @@
 /** What a sidecar is told by its environment. Read once, at the start; a wrong value ends it with a line that names it. */
 
+import net from "node:net";
 import type { FieldError, Result } from "../model/result.ts";
 import { err, ok } from "../model/result.ts";
+import { isTrustDomain } from "../model/spiffe.ts";
 import { splitAddress } from "./net/address.ts";
 import type { Upstream } from "./sidecar.ts";
 
@@ -30,7 +32,7 @@ export interface ControlPlaneConfig {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-const defaultDrainGraceMs = 10_000;
+const defaultDrainSeconds = "10";
 
 /** All that is wrong, not only the first. */
 export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneConfig, FieldError[]> {
@@ -40,35 +42,46 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     if (value === "") errors.push({ path: name, message: "must be set" });
     return value;
   };
+  const check = (path: string, holds: boolean, message: string): void => {
+    if (!holds) errors.push({ path, message });
+  };
   const upstreams = parseUpstreams(env["TULLE_UPSTREAMS"] ?? "");
   if (!upstreams.ok) errors.push(upstreams.error);
-  const outboundMtls = env["TULLE_OUTBOUND_MTLS"] ?? "preferred";
-  if (outboundMtls !== "preferred" && outboundMtls !== "required") {
-    errors.push({ path: "TULLE_OUTBOUND_MTLS", message: `must be preferred or required, got ${outboundMtls}` });
-  }
-  const drainSeconds = Number(env["TULLE_DRAIN_SECONDS"] ?? defaultDrainGraceMs / 1_000);
-  if (!(drainSeconds >= 0)) {
-    errors.push({
-      path: "TULLE_DRAIN_SECONDS",
-      message: `must be a number, at least 0, got ${env["TULLE_DRAIN_SECONDS"]}`,
-    });
-  }
+  const mtls = env["TULLE_OUTBOUND_MTLS"] ?? "preferred";
+  check(
+    "TULLE_OUTBOUND_MTLS",
+    mtls === "preferred" || mtls === "required",
+    `must be preferred or required, got ${mtls}`,
+  );
+  const drain = env["TULLE_DRAIN_SECONDS"] ?? defaultDrainSeconds;
+  const drainIsValid = Number.isFinite(Number(drain)) && Number(drain) >= 0;
+  check("TULLE_DRAIN_SECONDS", drainIsValid, `must be a number, at least 0, got ${drain}`);
+  const podIp = required("POD_IP");
+  check("POD_IP", podIp === "" || net.isIP(podIp) !== 0, `must be an IP address, got ${podIp}`);
+  const trustDomain = env["TULLE_TRUST_DOMAIN"] ?? "cluster.local";
+  const wrongDomain = `must be a SPIFFE trust domain in lower case, got ${JSON.stringify(trustDomain)}`;
+  check("TULLE_TRUST_DOMAIN", isTrustDomain(trustDomain), wrongDomain);
+  const hosts = required("TULLE_CONTROL_PLANE");
+  const controlPlane = hosts.split(",").map((host) => host.trim());
+  check(
+    "TULLE_CONTROL_PLANE",
+    hosts === "" || !controlPlane.includes(""),
+    `must be hosts separated by commas, got ${hosts}`,
+  );
   const config: SidecarConfig & ControlPlaneConfig = {
     namespace: required("TULLE_NAMESPACE"),
     workload: required("TULLE_WORKLOAD"),
     pod: required("TULLE_POD"),
     serviceAccount: required("TULLE_SERVICE_ACCOUNT"),
-    podIp: required("POD_IP"),
-    trustDomain: env["TULLE_TRUST_DOMAIN"] ?? "cluster.local",
+    podIp,
+    trustDomain,
     tokenFile: required("TULLE_TOKEN_FILE"),
     trustBundleFile: required("TULLE_TRUST_BUNDLE"),
     stateFolder: required("TULLE_STATE_DIR"),
-    controlPlane: required("TULLE_CONTROL_PLANE")
-      .split(",")
-      .map((host) => host.trim()),
+    controlPlane,
     upstreams: upstreams.ok ? upstreams.value : [],
-    outboundMtls: outboundMtls === "required" ? "required" : "preferred",
-    drainGraceMs: drainSeconds * 1_000,
+    outboundMtls: mtls === "required" ? "required" : "preferred",
+    drainGraceMs: Number(drain) * 1_000,
   };
   return errors.length > 0 ? err(errors) : ok(config);
 }
@@ -78,10 +91,11 @@ export function parseUpstreams(text: string): Result<Upstream[], FieldError> {
   const upstreams: Upstream[] = [];
   for (const entry of text.split(",").map((part) => part.trim())) {
     if (entry === "") continue;
-    const [destination = "", listener = ""] = entry.split("=");
+    const [destination = "", listener = "", ...rest] = entry.split("=");
     const to = splitAddress(destination);
     const at = splitAddress(listener);
-    if (to.host === "" || to.port === undefined || at.port === undefined || !isLoopback(at.host)) {
+    const isComplete = to.host !== "" && to.port !== undefined && at.port !== undefined && rest.length === 0;
+    if (!isComplete || !isLoopback(at.host)) {
       const message = `must be DESTINATION:PORT=LOOPBACK_ADDRESS:PORT, separated by commas, got ${entry}`;
       return err({ path: "TULLE_UPSTREAMS", message });
     }
@@ -92,5 +106,5 @@ export function parseUpstreams(text: string): Result<Upstream[], FieldError> {
 
 /** Open to others, it would be a proxy with this pod's identity. */
 function isLoopback(host: string): boolean {
-  return host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+  return host === "::1" || (net.isIPv4(host) && host.startsWith("127."));
 }

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import { parseUpstreams, readConfig } from "../../sidecar/config.ts";
+
+const env = {
+  TULLE_NAMESPACE: "shop",
+  TULLE_WORKLOAD: "orders",
+  TULLE_POD: "orders-5d8f",
+  TULLE_SERVICE_ACCOUNT: "orders",
+  POD_IP: "10.0.0.7",
+  TULLE_TOKEN_FILE: "/var/run/token",
+  TULLE_TRUST_BUNDLE: "/etc/tulle/ca.pem",
+  TULLE_STATE_DIR: "/var/lib/tulle",
+  TULLE_CONTROL_PLANE: "tulle.tulle.svc",
+};
+
+const wrong = (changes: Record<string, string | undefined>) => {
+  const config = readConfig({ ...env, ...changes });
+  return config.ok ? [] : config.error.map(({ path, message }) => `${path} ${message}`);
+};
+
+it("reads what must be set, and has defaults for the rest", () => {
+  expect(readConfig(env)).toMatchObject({
+    ok: true,
+    value: {
+      namespace: "shop",
+      trustDomain: "cluster.local",
+      controlPlane: ["tulle.tulle.svc"],
+      upstreams: [],
+      outboundMtls: "preferred",
+      drainGraceMs: 10_000,
+    },
+  });
+});
+
+it("reads what may be set", () => {
+  const config = readConfig({
+    ...env,
+    TULLE_TRUST_DOMAIN: "example.org",
+    TULLE_CONTROL_PLANE: "127.0.0.1, 127.0.0.2",
+    TULLE_OUTBOUND_MTLS: "required",
+    TULLE_DRAIN_SECONDS: "0.5",
+    TULLE_UPSTREAMS: "payments:80=127.0.0.1:9001",
+  });
+  expect(config).toMatchObject({
+    ok: true,
+    value: {
+      trustDomain: "example.org",
+      controlPlane: ["127.0.0.1", "127.0.0.2"],
+      outboundMtls: "required",
+      drainGraceMs: 500,
+      upstreams: [{ host: "payments", port: 80, listenHost: "127.0.0.1", listenPort: 9001 }],
+    },
+  });
+});
+
+it.each(Object.keys(env))("says that %s must be set", (name) => {
+  expect(wrong({ [name]: undefined })).toContain(`${name} must be set`);
+  expect(wrong({ [name]: "" })).toContain(`${name} must be set`);
+});
+
+it.each([
+  ["POD_IP", "orders", "must be an IP address, got orders"],
+  ["TULLE_TRUST_DOMAIN", "Example.org", 'must be a SPIFFE trust domain in lower case, got "Example.org"'],
+  ["TULLE_TRUST_DOMAIN", "", 'must be a SPIFFE trust domain in lower case, got ""'],
+  ["TULLE_CONTROL_PLANE", "a,,b", "must be hosts separated by commas, got a,,b"],
+  ["TULLE_OUTBOUND_MTLS", "always", "must be preferred or required, got always"],
+  ["TULLE_DRAIN_SECONDS", "-1", "must be a number, at least 0, got -1"],
+  ["TULLE_DRAIN_SECONDS", "soon", "must be a number, at least 0, got soon"],
+  ["TULLE_DRAIN_SECONDS", "Infinity", "must be a number, at least 0, got Infinity"],
+])("refuses %s=%s", (name, value, message) => {
+  expect(wrong({ [name]: value })).toEqual([`${name} ${message}`]);
+});
+
+it("names everything that is wrong, not only the first", () => {
+  const all = wrong({ POD_IP: undefined, TULLE_POD: "", TULLE_OUTBOUND_MTLS: "no", TULLE_UPSTREAMS: "payments" });
+  expect(all.map((line) => line.split(" ")[0]).sort()).toEqual([
+    "POD_IP",
+    "TULLE_OUTBOUND_MTLS",
+    "TULLE_POD",
+    "TULLE_UPSTREAMS",
+  ]);
+});
+
+describe("upstreams", () => {
+  it("are a list, with room for spaces and IPv6", () => {
+    expect(parseUpstreams(" payments.shop:80=127.0.0.1:9001 , db:5432=[::1]:5432, ")).toEqual({
+      ok: true,
+      value: [
+        { host: "payments.shop", port: 80, listenHost: "127.0.0.1", listenPort: 9001 },
+        { host: "db", port: 5432, listenHost: "::1", listenPort: 5432 },
+      ],
+    });
+  });
+
+  it.each([
+    "payments:80",
+    "payments=127.0.0.1:9001",
+    "payments:80=127.0.0.1",
+    "payments:80=0.0.0.0:9001",
+    "payments:80=10.0.0.7:9001",
+    "payments:80=127.0.0.999:9001",
+    "payments:80=localhost:9001",
+    "payments:80=127.0.0.1:9001=x",
+    ":80=127.0.0.1:9001",
+    "payments:0=127.0.0.1:9001",
+    "payments:80=127.0.0.1:99999",
+  ])("that would be open to others, or make no sense, are refused: %s", (text) => {
+    const parsed = parseUpstreams(`orders:80=127.0.0.1:9000,${text}`);
+    const message = `must be DESTINATION:PORT=LOOPBACK_ADDRESS:PORT, separated by commas, got ${text}`;
+    expect(parsed).toEqual({ ok: false, error: { path: "TULLE_UPSTREAMS", message } });
+  });
+});
