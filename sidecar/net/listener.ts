@@ -22,7 +22,7 @@ export interface Listener {
 export class Connections {
   readonly #drains = new Map<net.Socket, ServedConnection | undefined>();
   #draining = false;
-  #onEmpty: (() => void) | undefined;
+  readonly #onEmpty: (() => void)[] = [];
 
   get size(): number {
     return this.#drains.size;
@@ -32,7 +32,8 @@ export class Connections {
     this.#drains.set(socket, undefined);
     socket.on("close", () => {
       this.#drains.delete(socket);
-      if (this.#drains.size === 0) this.#onEmpty?.();
+      if (this.#drains.size > 0) return;
+      for (const resolve of this.#onEmpty.splice(0)) resolve();
     });
   }
 
@@ -51,7 +52,7 @@ export class Connections {
     }
     if (this.#drains.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#onEmpty = resolve;
+      this.#onEmpty.push(resolve);
     });
   }
 

@@ -1,0 +1,84 @@
+import type net from "node:net";
+import { afterEach, expect, it } from "vitest";
+import { type Connections, type Listener, listen } from "../../../sidecar/net/listener.ts";
+import { eventually } from "../../support/eventually.ts";
+import { RawClient } from "../../support/sockets.ts";
+
+let listener: Listener | undefined;
+
+afterEach(() => listener?.close());
+
+async function listening(accept: (socket: net.Socket, connections: Connections) => void): Promise<Listener> {
+  listener = await listen({ host: "127.0.0.1", port: 0 }, accept);
+  return listener;
+}
+
+it("knows its connections from their acceptance to their end", async () => {
+  const there = await listening((socket) => socket.on("error", () => {}).resume());
+  expect(there.connectionCount).toBe(0);
+  const client = new RawClient(there.port);
+  await eventually(() => there.connectionCount === 1);
+  client.socket.resetAndDestroy();
+  await eventually(() => there.connectionCount === 0);
+});
+
+it("drains what is served, drops what has not said yet what it is, and takes nobody new", async () => {
+  const served: net.Socket[] = [];
+  let drains = 0;
+  const there = await listening((socket, connections) => {
+    served.push(socket.resume());
+    if (served.length > 1) return;
+    connections.serve(socket, {
+      drain: () => {
+        drains++;
+      },
+    });
+  });
+  const known = new RawClient(there.port);
+  await eventually(() => served.length === 1);
+  const unknown = new RawClient(there.port);
+  await eventually(() => served.length === 2);
+  let drained = false;
+  const end = there.drain().then(() => {
+    drained = true;
+  });
+  await unknown.closed;
+  await eventually(() => there.connectionCount === 1);
+  expect([drains, drained]).toEqual([1, false]);
+  const late = new RawClient(there.port);
+  expect(await late.closed).toBe("reset");
+  known.socket.end();
+  served[0]?.end();
+  await end;
+  expect(there.connectionCount).toBe(0);
+});
+
+it("drains at once what says what it is while it drains, and each drain ends", async () => {
+  const accepted = Promise.withResolvers<readonly [net.Socket, Connections]>();
+  const there = await listening((socket, connections) => {
+    connections.serve(socket, { drain() {} });
+    accepted.resolve([socket.resume(), connections]);
+  });
+  const client = new RawClient(there.port);
+  const [socket, connections] = await accepted.promise;
+  const drains = [there.drain(), there.drain()];
+  const drained = new Promise<void>((resolve) => connections.serve(socket, { drain: resolve }));
+  await drained;
+  client.socket.end();
+  socket.end();
+  await Promise.all(drains);
+  expect(there.connectionCount).toBe(0);
+});
+
+it("ends everything when it is closed", async () => {
+  const there = await listening(() => {});
+  const client = new RawClient(there.port);
+  await eventually(() => there.connectionCount === 1);
+  there.close();
+  expect(await client.closed).toBe("ended");
+});
+
+it("rejects where it can't listen", async () => {
+  const there = await listening(() => {});
+  await expect(listen({ host: "127.0.0.1", port: there.port }, () => {})).rejects.toThrow("EADDRINUSE");
+});
