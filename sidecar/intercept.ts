@@ -38,9 +38,10 @@ const defaultHttpPort = 80;
 export function serveForwardProxy(socket: net.Socket, connections: Connections, options: InterceptOptions): void {
   const service: Service = (exchange, response) => {
     const { host, port = defaultHttpPort } = splitAddress(exchange.authority);
-    const dialled = options.dial(host, port);
+    const dialled = host === "" ? undefined : options.dial(host, port);
     if (dialled !== undefined) return dialled.service(exchange, response);
-    response.abortResponse(new MeshError("loop_detected", exchange.authority));
+    const code = host === "" ? "bad_request" : "loop_detected";
+    response.abortResponse(new MeshError(code, `It is for ${exchange.authority || "no host"}.`));
     return nowhere;
   };
   const connection = serveHttp1(socket, service, {
@@ -60,7 +61,7 @@ function serveTunnel(
   options: InterceptOptions,
 ): void {
   const { host, port } = splitAddress(authority);
-  const dialled = port === undefined ? undefined : options.dial(host, port);
+  const dialled = host === "" || port === undefined ? undefined : options.dial(host, port);
   if (dialled === undefined) socket.destroy();
   else serveDialled(socket, connections, dialled, authority, options, received);
 }

@@ -28,8 +28,9 @@ export class Peers {
   service(endpoint: Endpoint, identity: string): Service {
     const { clock } = this.#options;
     const { host } = splitAddress(endpoint.address);
+    const key = `${host} ${identity}`;
     return stack([aimAt(endpoint.address), carryDeadline(clock)], (exchange, response) =>
-      this.#link(host, identity).service(exchange, response),
+      (this.#links.get(key) ?? this.#linkTo(host, identity, key)).service(exchange, response),
     );
   }
 
@@ -54,14 +55,10 @@ export class Peers {
     this.#links.clear();
   }
 
-  #link(podIp: string, identity: string): Link {
-    const key = `${podIp} ${identity}`;
-    let link = this.#links.get(key);
-    if (link === undefined) {
-      const { connectTo, clock, random } = this.#options;
-      link = new Link({ connect: connectTo(podIp, identity), clock, random });
-      this.#links.set(key, link);
-    }
+  #linkTo(podIp: string, identity: string, key: string): Link {
+    const { connectTo, clock, random } = this.#options;
+    const link = new Link({ connect: connectTo(podIp, identity), clock, random });
+    this.#links.set(key, link);
     return link;
   }
 }

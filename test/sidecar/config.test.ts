@@ -73,12 +73,8 @@ it.each([
 
 it("names everything that is wrong, not only the first", () => {
   const all = wrong({ POD_IP: undefined, TULLE_POD: "", TULLE_OUTBOUND_MTLS: "no", TULLE_UPSTREAMS: "payments" });
-  expect(all.map((line) => line.split(" ")[0]).sort()).toEqual([
-    "POD_IP",
-    "TULLE_OUTBOUND_MTLS",
-    "TULLE_POD",
-    "TULLE_UPSTREAMS",
-  ]);
+  const names = ["TULLE_UPSTREAMS", "TULLE_OUTBOUND_MTLS", "POD_IP", "TULLE_POD"];
+  expect(new Set(all.map((line) => line.split(" ")[0]))).toEqual(new Set(names));
 });
 
 describe("upstreams", () => {

@@ -1,53 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import { err, ok } from "../../../model/result.ts";
-import { type ConnectLink, Link, type LinkConnection, type LinkEvents } from "../../../sidecar/mesh-link/link.ts";
-import type { Exchange, RequestSink, ResponseSink } from "../../../sidecar/net/exchange.ts";
-import { exchangeOf, RecordingCaller, RecordingUpstream } from "../../support/exchange.ts";
+import { type ConnectLink, Link } from "../../../sidecar/mesh-link/link.ts";
+import { exchangeOf, RecordingCaller } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
-
-/** A connection with as many streams as it is given. */
-class HandConnection implements LinkConnection {
-  readonly requests: Exchange[] = [];
-  readonly ends: string[] = [];
-  activeStreams = 0;
-  replaceAtMs = Number.POSITIVE_INFINITY;
-  maxStreams: number;
-  readonly #events: LinkEvents;
-
-  constructor(events: LinkEvents, maxStreams: number) {
-    this.#events = events;
-    this.maxStreams = maxStreams;
-  }
-
-  get canOpenStream(): boolean {
-    return this.activeStreams < this.maxStreams;
-  }
-
-  readonly request = (exchange: Exchange, response: ResponseSink): RequestSink => {
-    this.activeStreams++;
-    this.requests.push(exchange);
-    return new RecordingUpstream().service(exchange, response);
-  };
-
-  endStream(): void {
-    this.activeStreams--;
-    this.#events.slotFreed();
-  }
-
-  goAway(): void {
-    this.maxStreams = 0;
-    this.#events.unusable();
-  }
-
-  drain(): void {
-    this.ends.push("drained");
-  }
-
-  destroy(error: MeshError): void {
-    this.ends.push(`destroyed: ${error.code}`);
-  }
-}
+import { HandConnection } from "./hand-connection.ts";
 
 function linked(maxStreams = 100) {
   const clock = new HandClock();
