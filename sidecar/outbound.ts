@@ -14,11 +14,13 @@ import { enforceDeadline, limitIdle, limitTry } from "./policy/limit-time.ts";
 import { takeOwnFields } from "./policy/own-fields.ts";
 import { rescue } from "./policy/rescue.ts";
 import { retry } from "./policy/retry.ts";
+import { filterRequests } from "./route/filters.ts";
+import { type MirrorLimit, mirror } from "./route/mirror.ts";
 import { routeRequests } from "./route/route-requests.ts";
 import { split } from "./route/split.ts";
 import { type AccessLogMode, logAccess } from "./telemetry/access-log.ts";
 import { countTries } from "./telemetry/count-tries.ts";
-import { countRetries, countSplit } from "./telemetry/counts.ts";
+import { countMirrors, countRetries, countSplit } from "./telemetry/counts.ts";
 import { measure } from "./telemetry/measure.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
 import { type Tracer, traceRequest, traceTry } from "./telemetry/trace.ts";
@@ -41,6 +43,7 @@ export interface OutboundOptions extends Shared {
   readonly backend: (endpoints: string) => Service;
   /** The budget of a destination under a policy: shared by all its routes and requests, kept over updates. */
   readonly retryBudget: (destination: string, policy: RetryBudgetPolicy | undefined) => RetryBudget;
+  readonly mirrorLimit: MirrorLimit;
 }
 
 /** The stack of one destination. It is composed anew with each update; what must outlive updates lies below, in `backend`. */
@@ -65,8 +68,13 @@ export function outboundStack(destination: Destination, options: OutboundOptions
 function routeStack(route: Route, destination: string, service: string, options: OutboundOptions): Service {
   const { clock, wheel, random, unixNow, metrics, tracer, backend, retryBudget } = options;
   const budget = retryBudget(destination, route.retry?.budget);
+  const limit = options.mirrorLimit;
   return stack(
     [
+      // What the route makes of the request, once for all tries; a redirect ends here.
+      filterRequests(route),
+      // Copies of what goes out, once for all tries too.
+      mirror(route, { backend, random, wheel, limit, count: countMirrors(metrics, service) }),
       // All tries together.
       enforceDeadline(route.timeout.requestMs, options),
       limitIdle(route.timeout.idleMs, wheel),

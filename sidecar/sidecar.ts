@@ -3,7 +3,8 @@
  * Where its identity and its resources come from is its caller's business.
  */
 
-import type { Endpoint, Inbound, Protocol, Resource, ResourceKind } from "../model/resources.ts";
+import { destinationFor } from "../model/consumer-routes.ts";
+import type { Destination, Endpoint, Inbound, Protocol, Resource, ResourceKind, Route } from "../model/resources.ts";
 import { destinationName } from "../model/service-host.ts";
 import { Application } from "./application.ts";
 import { Backends } from "./balance/backends.ts";
@@ -20,6 +21,7 @@ import { type Listener, listen } from "./net/listener.ts";
 import { outboundStack, type Shared } from "./outbound.ts";
 import { withholdOwnFields } from "./policy/own-fields.ts";
 import { RetryBudgets } from "./policy/retry-budgets.ts";
+import { MirrorLimit } from "./route/mirror.ts";
 import { PlainUpstreams } from "./upstream/plain-upstreams.ts";
 
 /**
@@ -79,7 +81,7 @@ export class Sidecar {
   #tending: NodeJS.Timeout | undefined;
 
   constructor(options: SidecarOptions) {
-    const { clock, wheel, random, identity, unixNow, metrics, podIp, outboundMtls } = options;
+    const { namespace, clock, wheel, random, identity, unixNow, metrics, podIp, outboundMtls } = options;
     this.#options = options;
     const onHandshake = (direction: string) => (outcome: string) =>
       metrics.tlsHandshakes.increment(metrics.tlsHandshakes.slot({ direction, outcome }));
@@ -99,9 +101,11 @@ export class Sidecar {
       ...options,
       backend: (name: string) => this.#backends.get(name).service,
       retryBudget: budgets.of.bind(budgets),
+      mirrorLimit: new MirrorLimit(),
     };
     this.#destinations = new Destinations({
-      follow: (name, apply) => this.#follow("destination", name, apply),
+      follow: (name, apply) =>
+        this.#follow<Destination>("destination", name, (told) => apply(told && destinationFor(namespace, told))),
       compose: (destination) => outboundStack(destination, outbound),
       passThrough: (address, reason) => this.#passThrough(address, reason),
       outboundMtls,
@@ -183,7 +187,7 @@ export class Sidecar {
   #tend(): void {
     this.#peers.tend();
     this.#destinations.forgetIdle();
-    const inUse = this.#destinations.known.flatMap(({ routes }) => routes).flatMap(({ backends }) => backends);
+    const inUse = this.#destinations.known.flatMap(({ routes }) => routes).flatMap(targetsOf);
     this.#backends.retain(new Set(inUse.map(({ endpoints }) => endpoints)));
   }
 
@@ -245,4 +249,9 @@ export class Sidecar {
       return service(exchange, response);
     };
   }
+}
+
+/** Wherever a route may send something, copies included. */
+function targetsOf({ backends, mirrors = [] }: Route): readonly { readonly endpoints: string }[] {
+  return [...backends, ...mirrors];
 }

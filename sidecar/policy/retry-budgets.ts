@@ -1,24 +1,34 @@
-/** The retry budgets of this sidecar, by destination: they outlive updates that leave their policy as it was. */
+/** The retry budgets of this sidecar, by destination and policy: they outlive updates that leave their policy as it was. */
 
-import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../model/clock.ts";
 import { defaultRetryBudget } from "../../model/defaults.ts";
 import type { RetryBudgetPolicy } from "../../model/policy.ts";
 import { RetryBudget } from "../../model/retry-budget.ts";
 
+/** The routes of one destination rarely have more than two; those not asked for any more go first. */
+const maxBudgets = 16;
+
 export class RetryBudgets {
   readonly #clock: Clock;
-  readonly #budgets = new Map<string, { readonly policy: RetryBudgetPolicy; readonly budget: RetryBudget }>();
+  /** By destination, then by policy, the one that was asked for longest ago first. */
+  readonly #budgets = new Map<string, Map<string, RetryBudget>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   of(destination: string, policy: RetryBudgetPolicy = defaultRetryBudget): RetryBudget {
-    const known = this.#budgets.get(destination);
-    if (known !== undefined && isDeepStrictEqual(known.policy, policy)) return known.budget;
-    const budget = new RetryBudget(policy, this.#clock);
-    this.#budgets.set(destination, { policy, budget });
+    const budgets = this.#budgets.get(destination) ?? new Map<string, RetryBudget>();
+    this.#budgets.set(destination, budgets);
+    const { percent, windowMs, minRetriesPerSecond } = policy;
+    const key = `${percent} ${windowMs} ${minRetriesPerSecond}`;
+    const budget = budgets.get(key) ?? new RetryBudget(policy, this.#clock);
+    budgets.delete(key);
+    budgets.set(key, budget);
+    for (const oldest of budgets.keys()) {
+      if (budgets.size <= maxBudgets) break;
+      budgets.delete(oldest);
+    }
     return budget;
   }
 

@@ -1,11 +1,13 @@
-/** Chooses the backend of each try by the route's weights. */
+/** Chooses the backend of each try: by the key that keeps a client where it is, else by the route's weights. */
 
 import type { Random } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
-import type { Route } from "../../model/resources.ts";
+import type { Route, WeightedBackend } from "../../model/resources.ts";
+import { stickyKey } from "../../model/sticky.ts";
 import { WeightedChoice } from "../../model/weighted-choice.ts";
-import type { Service } from "../net/exchange.ts";
+import { type Service, stack } from "../net/exchange.ts";
 import { nowhere } from "../net/pass-through.ts";
+import { filterTries } from "./filters.ts";
 
 export interface SplitOptions {
   /** The service of a backend by the name of its `Endpoints`. */
@@ -15,16 +17,18 @@ export interface SplitOptions {
 }
 
 export function split(route: Route, { backend, random, count }: SplitOptions): Service {
+  const { sticky } = route;
   const choice = new WeightedChoice(
     route.backends.map(({ weight }) => weight),
     route.backends.map(({ endpoints }) => endpoints),
   );
-  const places = route.backends.map(({ endpoints, service }) => ({
-    service: backend(endpoints),
-    name: `${service.namespace}/${service.name}`,
+  const places = route.backends.map((to) => ({
+    service: serviceOf(route, to, backend),
+    name: `${to.service.namespace}/${to.service.name}`,
   }));
   return (exchange, response) => {
-    const place = places[choice.pick(random()) ?? -1];
+    const key = sticky && stickyKey(sticky, exchange.headers);
+    const place = places[(key === undefined ? choice.pick(random()) : choice.pickSticky(key)) ?? -1];
     if (place === undefined) {
       response.abortResponse(new MeshError("no_endpoints", `${route.name} gives no backend a weight above 0`));
       return nowhere;
@@ -32,5 +36,19 @@ export function split(route: Route, { backend, random, count }: SplitOptions): S
     exchange.backend = place.name;
     count(route.name, place.name);
     return place.service(exchange, response);
+  };
+}
+
+function serviceOf(route: Route, to: WeightedBackend, backend: SplitOptions["backend"]): Service {
+  const { endpoints, filters, invalid } = to;
+  if (invalid !== undefined) return refuse(new MeshError("invalid_route", `${route.name}: ${invalid}`));
+  const service = backend(endpoints);
+  return filters === undefined ? service : stack([filterTries(route, filters)], service);
+}
+
+function refuse(error: MeshError): Service {
+  return (_exchange, response) => {
+    response.abortResponse(error);
+    return nowhere;
   };
 }

@@ -1,6 +1,7 @@
 /** What the layers count, in the words of the metrics: slots are found once, the hot path adds one. */
 
 import type { RetryCounts } from "../policy/retry.ts";
+import type { MirrorOutcome } from "../route/mirror.ts";
 import type { SidecarMetrics } from "./metrics.ts";
 
 export function countRetries(metrics: SidecarMetrics, service: string): RetryCounts {
@@ -19,4 +20,11 @@ export function countSplit(metrics: SidecarMetrics, service: string): (route: st
     ofRoute.set(backend, slot);
     metrics.splitRequests.increment(slot);
   };
+}
+
+export function countMirrors(
+  metrics: SidecarMetrics,
+  service: string,
+): (backend: string, outcome: MirrorOutcome) => void {
+  return (backend, outcome) => metrics.mirrors.increment(metrics.mirrors.slot({ service, backend, outcome }));
 }

@@ -1,5 +1,6 @@
 /** The gauges that mirror what lives in a sidecar: read from it at each scrape, kept nowhere. */
 
+import type { WeightedBackend } from "../../model/resources.ts";
 import type { Identity } from "../identity/credentials.ts";
 import type { SidecarState } from "../sidecar.ts";
 import { sidecarMetrics } from "./metrics.ts";
@@ -35,10 +36,11 @@ export function exposeGauges(
   });
   registry.gauge(sidecarMetrics.splitWeight, (emit) => {
     for (const { service, routes } of state().destinations.known) {
-      for (const route of routes) {
-        for (const { weight, service: backend } of route.backends) {
-          const labels = { route: route.name, backend: `${backend.namespace}/${backend.name}` };
-          emit({ service: `${service.namespace}/${service.name}`, ...labels }, weight);
+      // Each match of a rule is a route, and all of them have the rule's name and backends.
+      const byName = new Map(routes.map((route) => [route.name, route]));
+      for (const [route, { backends }] of byName) {
+        for (const [backend, weight] of weightsOf(backends)) {
+          emit({ service: `${service.namespace}/${service.name}`, route, backend }, weight);
         }
       }
     }
@@ -50,4 +52,14 @@ export function exposeGauges(
   registry.gauge(sidecarMetrics.certificateNotBefore, (emit) => emit({}, identity.current().notBeforeMs / 1_000));
   registry.gauge(sidecarMetrics.certificateExpiry, (emit) => emit({}, identity.current().notAfterMs / 1_000));
   registry.gauge(sidecarMetrics.controlStreamConnected, (emit) => emit({}, controlStreamConnected() ? 1 : 0));
+}
+
+/** By Service: a route may name one several times, with other ports or filters. */
+function weightsOf(backends: readonly WeightedBackend[]): ReadonlyMap<string, number> {
+  const weights = new Map<string, number>();
+  for (const { service, weight } of backends) {
+    const name = `${service.namespace}/${service.name}`;
+    weights.set(name, (weights.get(name) ?? 0) + weight);
+  }
+  return weights;
 }

@@ -78,6 +78,13 @@ export const sidecarMetrics = {
     ["service", "route", "backend"],
     ["service", "route", "backend"],
   ),
+  mirrors: define(
+    "counter",
+    "tulle_mirrored_requests_total",
+    "Copies of requests for another Service, by how they ended.",
+    ["service", "backend", "outcome"],
+    ["service", "backend"],
+  ),
   breakerState: define(
     "gauge",
     "tulle_breaker_state",
@@ -151,6 +158,7 @@ export interface SidecarMetrics {
   readonly retries: Counter<Labels<Defined["retries"]>>;
   readonly retriesSkipped: Counter<Labels<Defined["retriesSkipped"]>>;
   readonly splitRequests: Counter<Labels<Defined["splitRequests"]>>;
+  readonly mirrors: Counter<Labels<Defined["mirrors"]>>;
   readonly breakerTransitions: Counter<Labels<Defined["breakerTransitions"]>>;
   readonly tlsHandshakes: Counter<Labels<Defined["tlsHandshakes"]>>;
   readonly policyUpdates: Counter<Labels<Defined["policyUpdates"]>>;
@@ -167,6 +175,7 @@ export function createSidecarMetrics(registry: MetricRegistry): SidecarMetrics {
     retries: registry.counter(sidecarMetrics.retries),
     retriesSkipped: registry.counter(sidecarMetrics.retriesSkipped),
     splitRequests: registry.counter(sidecarMetrics.splitRequests),
+    mirrors: registry.counter(sidecarMetrics.mirrors),
     breakerTransitions: registry.counter(sidecarMetrics.breakerTransitions),
     tlsHandshakes: registry.counter(sidecarMetrics.tlsHandshakes),
     policyUpdates: registry.counter(sidecarMetrics.policyUpdates),

@@ -1,0 +1,224 @@
+/**
+ * Sends copies of some requests elsewhere, and drops the answers. The caller must never feel it: the copy goes after the
+ * request, takes its body as it streams, is not retried, and is given up if it can't keep up or if too many are under way.
+ */
+
+import type { Random } from "../../model/clock.ts";
+import { MeshError } from "../../model/errors.ts";
+import type { Route } from "../../model/resources.ts";
+import { Exchange, type Layer, type RequestSink, type ResponseSink, type Service } from "../net/exchange.ts";
+import type { HeaderFields } from "../net/header-fields.ts";
+import { PassThrough } from "../net/pass-through.ts";
+import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+
+/** A body may be this far ahead of what a copy's connection takes. */
+const maxBehindBytes = 64 * 1024;
+/** A copy holds its place no longer than this, whatever it waits for. */
+const copyTimeoutMs = 30_000;
+
+/** `answered`, whatever the status; `failed`: no whole answer; `slow`: given up; `crowded`: not sent at all. */
+export type MirrorOutcome = "answered" | "failed" | "slow" | "crowded";
+
+/** How many copies may be under way at once. One for a whole sidecar. */
+export class MirrorLimit {
+  #free: number;
+
+  constructor(most = 100) {
+    this.#free = most;
+  }
+
+  enter(): boolean {
+    if (this.#free === 0) return false;
+    this.#free--;
+    return true;
+  }
+
+  leave(): void {
+    this.#free++;
+  }
+}
+
+export interface MirrorOptions {
+  /** The service of a backend by the name of its `Endpoints`. */
+  readonly backend: (endpoints: string) => Service;
+  readonly random: Random;
+  readonly wheel: TimerWheel;
+  readonly limit: MirrorLimit;
+  readonly count: (backend: string, outcome: MirrorOutcome) => void;
+}
+
+interface Target {
+  readonly service: Service;
+  readonly percent: number;
+  readonly wheel: TimerWheel;
+  readonly limit: MirrorLimit;
+  readonly count: (outcome: MirrorOutcome) => void;
+}
+
+export function mirror(route: Route, { backend, random, wheel, limit, count }: MirrorOptions): Layer {
+  const targets = (route.mirrors ?? []).map(({ endpoints, service, percent }): Target => {
+    const name = `${service.namespace}/${service.name}`;
+    return { service: backend(endpoints), percent, wheel, limit, count: (outcome) => count(name, outcome) };
+  });
+  if (targets.length === 0) return (next) => next;
+  return (next) => (exchange, response) => {
+    const copies = isTunnel(exchange) ? [] : copiesOf(exchange, targets, random);
+    if (copies.length === 0) return next(exchange, response);
+    const mirrored = new Mirrored(response, copies);
+    mirrored.attach(next(exchange, mirrored));
+    for (const copy of copies) copy.send();
+    return mirrored;
+  };
+}
+
+/** What goes through it is a conversation, not a request. */
+function isTunnel({ method, upgrade }: Exchange): boolean {
+  return method === "CONNECT" || upgrade !== undefined;
+}
+
+/** Made before the request goes on, for what it meets there may edit it. */
+function copiesOf(exchange: Exchange, targets: readonly Target[], random: Random): Copy[] {
+  const copies: Copy[] = [];
+  for (const target of targets) {
+    if (random() * 100 >= target.percent) continue;
+    if (target.limit.enter()) copies.push(new Copy(exchange, target));
+    else target.count("crowded");
+  }
+  return copies;
+}
+
+/** The request on its way, with its copies listening. */
+class Mirrored extends PassThrough {
+  readonly #copies: readonly Copy[];
+
+  constructor(above: ResponseSink, copies: readonly Copy[]) {
+    super(above);
+    this.#copies = copies;
+  }
+
+  override writeRequest(chunk: Buffer): boolean {
+    const takesMore = super.writeRequest(chunk);
+    for (const copy of this.#copies) copy.write(chunk);
+    return takesMore;
+  }
+
+  override endRequest(trailers?: HeaderFields): void {
+    super.endRequest(trailers);
+    for (const copy of this.#copies) copy.end(trailers?.copy());
+  }
+
+  override abortRequest(error: MeshError): void {
+    super.abortRequest(error);
+    for (const copy of this.#copies) copy.breakOff(error);
+  }
+
+  /** The rest of the body may never come then. */
+  override abortResponse(error: MeshError): void {
+    super.abortResponse(error);
+    for (const copy of this.#copies) copy.breakOff(error);
+  }
+}
+
+/**
+ * ```
+ *             end             answer ends
+ *   ┌ sending ───▶ sent ───────────────────▶ over
+ *   │    │                                    ▲
+ *   │    └───────▶ answered ──────────────────┤ end
+ *   └─────────────────────────────────────────┘ an abort from either side, too far behind, or too late
+ * ```
+ */
+class Copy extends Timer implements ResponseSink {
+  readonly #exchange: Exchange;
+  readonly #target: Target;
+  #below: RequestSink | undefined;
+  #state: "sending" | "sent" | "answered" | "over" = "sending";
+  /** Bytes written since it was asked to wait; undefined: it was not. */
+  #behindBytes: number | undefined;
+
+  constructor(original: Exchange, target: Target) {
+    super();
+    const exchange = new Exchange(original);
+    exchange.headers = original.headers.copy();
+    // Nobody waits for a 100.
+    exchange.headers.remove("expect");
+    exchange.overHttp2 = original.overHttp2;
+    exchange.connectTimeoutMs = original.connectTimeoutMs;
+    this.#exchange = exchange;
+    this.#target = target;
+  }
+
+  send(): void {
+    if (this.#state === "over") return;
+    this.#target.wheel.arm(this, copyTimeoutMs);
+    this.#below = this.#target.service(this.#exchange, this);
+  }
+
+  override expire(): void {
+    this.#giveUp(tooLate, "failed");
+  }
+
+  write(chunk: Buffer): void {
+    if (this.#state !== "sending" && this.#state !== "answered") return;
+    if (this.#below?.writeRequest(chunk) === false) this.#behindBytes ??= 0;
+    if (this.#behindBytes === undefined) return;
+    this.#behindBytes += chunk.length;
+    if (this.#behindBytes > maxBehindBytes) this.#giveUp(tooSlow, "slow");
+  }
+
+  end(trailers: HeaderFields | undefined): void {
+    if (this.#state === "sending") this.#state = "sent";
+    else if (this.#state === "answered") this.#leave();
+    else return;
+    this.#below?.endRequest(trailers);
+  }
+
+  /** The body will not be whole. A copy that was sent in full goes on. */
+  breakOff(error: MeshError): void {
+    if (this.#state === "sending" || this.#state === "answered") this.#giveUp(error, "failed");
+  }
+
+  informational(): void {}
+
+  head(): void {}
+
+  writeResponse(): boolean {
+    return true;
+  }
+
+  endResponse(): void {
+    if (this.#state === "over" || this.#state === "answered") return;
+    if (this.#state === "sending") this.#state = "answered";
+    else this.#leave();
+    this.#settle("answered");
+  }
+
+  abortResponse(): void {
+    if (this.#state === "sending" || this.#state === "sent") this.#settle("failed");
+    this.#leave();
+  }
+
+  resumeRequest(): void {
+    this.#behindBytes = undefined;
+  }
+
+  #giveUp(error: MeshError, outcome: MirrorOutcome): void {
+    if (this.#state !== "answered") this.#settle(outcome);
+    this.#leave();
+    this.#below?.abortRequest(error);
+  }
+
+  #leave(): void {
+    this.#state = "over";
+    this.#target.wheel.clear(this);
+  }
+
+  /** Once for each copy: when its answer ended, or when it is certain that there will be none. */
+  #settle(outcome: MirrorOutcome): void {
+    this.#target.limit.leave();
+    this.#target.count(outcome);
+  }
+}
+
+const tooSlow = new MeshError("upstream_reset", "the copy could not keep up with the request");
+const tooLate = new MeshError("request_timeout", `a copy has ${copyTimeoutMs} ms`);
