@@ -1,0 +1,162 @@
+/** Random exchanges, and the two ends that make them: the same trip with and without something in between must be equal. */
+
+import { once } from "node:events";
+import * as http from "node:http";
+import type * as net from "node:net";
+import * as fc from "fast-check";
+
+type Fields = readonly (readonly [name: string, value: string])[];
+
+/** What a client asks for, and how the application is to answer. Texts are latin1. */
+export interface Trip {
+  readonly method: string;
+  readonly path: string;
+  readonly fields: Fields;
+  readonly body: readonly string[];
+  /** With `content-length`; else in chunks. */
+  readonly sized: boolean;
+  readonly status: number;
+  readonly answerFields: Fields;
+  readonly answer: readonly string[];
+  readonly answerSized: boolean;
+  readonly trailers: Fields;
+}
+
+/** What the two ends saw of a trip. */
+export interface Seen {
+  readonly request: {
+    readonly method: string;
+    readonly url: string;
+    readonly headers: string[];
+    readonly body: string;
+  };
+  readonly answer: {
+    readonly status: number;
+    readonly headers: string[];
+    readonly body: string;
+    readonly trailers: string[];
+  };
+}
+
+const names = fc.stringMatching(/^[a-z][a-z0-9_-]{0,12}$/).map((name) => `x-${name}`);
+const values = fc.stringMatching(/^(?:[!-~\xa0-\xff](?:[ -~\xa0-\xff]{0,40}[!-~\xa0-\xff])?)?$/);
+const fieldLists = fc.array(fc.tuple(names, values), { maxLength: 8 });
+const bytes = fc.uint8Array({ minLength: 1, maxLength: 200 }).map((octets) => Buffer.from(octets).toString("latin1"));
+const bodies = fc.oneof(
+  { weight: 4, arbitrary: fc.constant([]) },
+  { weight: 5, arbitrary: fc.array(bytes, { maxLength: 5 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 200_000 }).map((length) => ["x".repeat(length)]) },
+);
+
+export const trips: fc.Arbitrary<Trip> = fc.record({
+  method: fc.constantFrom("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"),
+  path: fc.stringMatching(/^\/[!-"$-~]{0,60}$/),
+  fields: fieldLists,
+  body: bodies,
+  sized: fc.boolean(),
+  status: fc.constantFrom(200, 201, 204, 206, 301, 304, 400, 404, 418, 500, 503),
+  answerFields: fieldLists,
+  answer: bodies,
+  answerSized: fc.boolean(),
+  trailers: fc.array(fc.tuple(names, values), { maxLength: 3 }),
+});
+
+const tripNumber = "x-trip-number";
+
+/** `node:http` on both sides. Trips may be under way at the same time: each carries its number. */
+export class TripApplication {
+  readonly server: http.Server;
+  readonly #trips = new Map<string, Trip>();
+  readonly #requests = new Map<string, Seen["request"]>();
+  #last = 0;
+
+  /** `ignored`: fields that something in between may add. */
+  constructor(ignored: readonly string[] = []) {
+    this.server = http.createServer((request, response) => {
+      const number = String(request.headers[tripNumber]);
+      void readAll(request).then((body) => {
+        const headers = endToEnd(request.rawHeaders).filter(
+          // A POST without a body is told to be empty on its way (RFC 9110 §8.6), whether or not its client did.
+          (line) => line !== "content-length: 0" && !ignored.some((name) => line.startsWith(`${name}:`)),
+        );
+        this.#requests.set(number, { method: request.method ?? "", url: request.url ?? "", headers, body });
+        answerTrip(response, this.#trips.get(number) as Trip);
+      });
+    });
+  }
+
+  async listen(host: string, port: number): Promise<number> {
+    this.server.listen(port, host);
+    await once(this.server, "listening");
+    return (this.server.address() as net.AddressInfo).port;
+  }
+
+  close(): void {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  /** Makes a trip to this application by way of `host:port`. */
+  async travel(agent: http.Agent, host: string, port: number, trip: Trip): Promise<Seen> {
+    const number = String(++this.#last);
+    this.#trips.set(number, trip);
+    const answer = await makeTrip(agent, host, port, trip, number);
+    const request = this.#requests.get(number) as Seen["request"];
+    this.#trips.delete(number);
+    this.#requests.delete(number);
+    const numbered = (line: string) => !line.startsWith(tripNumber);
+    return { request: { ...request, headers: request.headers.filter(numbered) }, answer };
+  }
+}
+
+async function makeTrip(
+  agent: http.Agent,
+  host: string,
+  port: number,
+  trip: Trip,
+  number: string,
+): Promise<Seen["answer"]> {
+  const { method, path, fields, body, sized } = trip;
+  const request = http.request({ host, port, agent, method, path, setDefaultHeaders: false });
+  request.setHeader("host", "a.test");
+  request.setHeader(tripNumber, number);
+  for (const [name, value] of fields) request.appendHeader(name, value);
+  const answered = once(request, "response") as Promise<[http.IncomingMessage]>;
+  if (sized) request.setHeader("content-length", body.join("").length);
+  else if (body.length > 0) request.setHeader("transfer-encoding", "chunked");
+  for (const part of body) request.write(Buffer.from(part, "latin1"));
+  request.end();
+  const [response] = await answered;
+  const text = await readAll(response);
+  const { statusCode = 0, rawTrailers } = response;
+  return { status: statusCode, headers: endToEnd(response.rawHeaders), body: text, trailers: endToEnd(rawTrailers) };
+}
+
+function answerTrip(response: http.ServerResponse, trip: Trip): void {
+  const { status, answerFields, answer, answerSized, trailers } = trip;
+  response.sendDate = false;
+  response.statusCode = status;
+  for (const [name, value] of answerFields) response.appendHeader(name, value);
+  // node:http would let a 204 carry a length, which RFC 9110 §8.6 forbids.
+  if (answerSized && status !== 204) response.setHeader("content-length", answer.join("").length);
+  for (const part of answer) response.write(Buffer.from(part, "latin1"));
+  if (!answerSized) response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
+  response.end();
+}
+
+/** Fields as received, but for those that belong to one connection. */
+function endToEnd(rawHeaders: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    if (!/^(connection|keep-alive|transfer-encoding|host)$/.test(name)) kept.push(`${name}: ${rawHeaders[i + 1]}`);
+  }
+  return kept;
+}
+
+async function readAll(message: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  message.on("data", (chunk: Buffer) => chunks.push(chunk));
+  await once(message, "end");
+  return Buffer.concat(chunks).toString("latin1");
+}
