@@ -18,6 +18,8 @@ export const sidecarPorts = { outbound: 15001, meshLink: 15008, admin: 15020 } a
 
 const firstPod = 2;
 const lastPod = 254;
+/** How many pods one mesh can have. */
+export const podAddresses = lastPod - firstPod + 1;
 /** Blocks lie in 127.64.0.0/10, away from the 127.0.0.x and 127.1.x.x that people use by hand. */
 const blockCount = 64 * 256;
 const blocksTried = 64;
@@ -38,8 +40,15 @@ export class AddressBlock {
     return `${this.prefix}.1`;
   }
 
-  /** The next free pod address. One that was just given back comes last, so that nobody mistakes an old pod for a new one. */
-  take(): string {
+  get firstPod(): string {
+    return `${this.prefix}.${firstPod}`;
+  }
+
+  /**
+   * The next free pod address; undefined if all are in use.
+   * One that was just given back comes last, so that nobody mistakes an old pod for a new one.
+   */
+  take(): string | undefined {
     for (let tried = firstPod; tried <= lastPod; tried++) {
       const last = this.#next;
       this.#next = last === lastPod ? firstPod : last + 1;
@@ -47,7 +56,7 @@ export class AddressBlock {
       this.#taken.add(last);
       return `${this.prefix}.${last}`;
     }
-    throw new UsageError(`a mesh on one machine has ${lastPod - firstPod + 1} pod addresses, and all are in use`);
+    return undefined;
   }
 
   giveBack(address: string): void {

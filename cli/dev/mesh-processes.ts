@@ -87,8 +87,8 @@ export class MeshProcesses {
 
   #application(identity: PodIdentity, deployment: DevDeployment): ProcessOptions {
     const base = {
-      OTEL_SERVICE_NAME: deployment.name,
       ...this.#ground.env,
+      OTEL_SERVICE_NAME: deployment.name,
       PATH: this.#path(),
       [markVariable]: this.#ground.mark,
     };

@@ -10,7 +10,7 @@ import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type Bundles, ensureBundles } from "../../deploy/build.ts";
 import { UsageError } from "../usage-error.ts";
-import { type AddressBlock, requireFree, reserveBlock, sidecarPorts } from "./addresses.ts";
+import { type AddressBlock, podAddresses, requireFree, reserveBlock, sidecarPorts } from "./addresses.ts";
 import { ControlPlane } from "./control-plane.ts";
 import type { DevDeployment } from "./deployments.ts";
 import { DeploymentFolder, type FolderContent } from "./folder.ts";
@@ -79,9 +79,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 async function requirePodPorts(block: AddressBlock, deployments: ReadonlyMap<string, DevDeployment>): Promise<void> {
   const templates = [...deployments.values()].map(({ template }) => template);
   const ports = templates.flatMap((template) => template.ports.map(({ containerPort }) => containerPort));
-  const podIP = block.take();
-  await requireFree(podIP, [...new Set([...ports, ...Object.values(sidecarPorts)])]);
-  block.giveBack(podIP);
+  await requireFree(block.firstPod, [...new Set([...ports, ...Object.values(sidecarPorts)])]);
 }
 
 /** Ends what the mesh left if this process can't do it any more. Returns what makes it end in good order. */
@@ -172,9 +170,15 @@ export class Mesh {
     return replicas;
   }
 
-  #makePod(deployment: DevDeployment, ordinal: number, replicas: Replicas): Pod {
+  #makePod(deployment: DevDeployment, ordinal: number, replicas: Replicas): Pod | undefined {
     const { block, processes, report } = this.#parts;
-    return processes.pod(deployment, ordinal, block.take(), report, () => {
+    const podIP = block.take();
+    if (podIP === undefined) {
+      const text = `${deployment.name}-${ordinal} can't start: a mesh on one machine has ${podAddresses} pod addresses`;
+      report({ kind: "problem", text });
+      return undefined;
+    }
+    return processes.pod(deployment, ordinal, podIP, report, () => {
       replicas.reconcile();
       this.#noticeSettled();
     });

@@ -85,10 +85,10 @@ export class Pod {
 
   /**
    * Takes the pod out of the mesh: tells the control plane, lets callers know, stops the application, then the sidecar.
-   * `graceMs` bounds the application's own end; without it, its Deployment says how long it may take.
+   * `graceMs` bounds the application's own end; without it, its Deployment says how long it may take. To be called once;
+   * `hurry` shortens it.
    */
   async terminate(options: { readonly notice: boolean; readonly graceMs?: number }): Promise<void> {
-    if (this.#phase === "terminating") return;
     const wasReady = this.#phase === "ready";
     this.#phase = "terminating";
     clearTimeout(this.#timer);
@@ -102,6 +102,11 @@ export class Pod {
     await this.sidecar.stop(sidecarGraceMs);
     this.#options.state.forgetPod(this.identity, this.#files);
     this.#options.onGone();
+  }
+
+  /** Gives an application that is terminating no more than `graceMs` from now. */
+  async hurry(graceMs: number): Promise<void> {
+    await this.application.stop(graceMs);
   }
 
   /** As if its node lost power: both processes are gone, and nobody tells the control plane. `restore` brings them back. */
@@ -152,7 +157,7 @@ export class Pod {
     this.application.start();
     this.#applicationSinceMs ??= performance.now();
     const { readiness } = this.deployment.template;
-    if (readiness === undefined) return undefined;
+    if (readiness === undefined) return this.application.pid === undefined ? "it does not run" : undefined;
     const passed = await passes(readiness.check, podIP, readiness.timeoutMs);
     if (passed && this.#phase === "ready") return undefined;
     return this.#judgePlacement(passed, readiness.check.port);

@@ -28,15 +28,18 @@ export function nextStep(
   return { kind: "settled" };
 }
 
+/** Undefined: there is no address for one more. */
+export type PodMaker = (deployment: DevDeployment, ordinal: number) => Pod | undefined;
+
 export class Replicas {
-  readonly #makePod: (deployment: DevDeployment, ordinal: number) => Pod;
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #makePod: PodMaker;
+  readonly #leaving = new Map<Pod, Promise<void>>();
   #wanted: DevDeployment | undefined;
   #pods: readonly Pod[] = [];
   /** Ordinals are not used twice, so that `web-1` is one process in every log. */
   #ordinal = 0;
 
-  constructor(makePod: (deployment: DevDeployment, ordinal: number) => Pod) {
+  constructor(makePod: PodMaker) {
     this.#makePod = makePod;
   }
 
@@ -63,7 +66,7 @@ export class Replicas {
         case "settled":
           return;
         case "start":
-          this.#start();
+          if (!this.#start()) return;
           break;
         case "stop":
           this.#release(step.pod, { notice: true });
@@ -74,23 +77,26 @@ export class Replicas {
   /** Ends all of them at once, the terminating ones too. */
   async stop(graceMs: number): Promise<void> {
     this.#wanted = undefined;
+    const hurried = [...this.#leaving.keys()].map((pod) => pod.hurry(graceMs));
     for (const pod of this.#pods) this.#release(pod, { notice: false, graceMs });
-    await Promise.all(this.#leaving);
+    await Promise.all([...hurried, ...this.#leaving.values()]);
   }
 
-  #start(): void {
-    if (this.#wanted === undefined) return;
+  /** False: not now. */
+  #start(): boolean {
+    const pod = this.#wanted && this.#makePod(this.#wanted, this.#ordinal + 1);
+    if (pod === undefined) return false;
     this.#ordinal += 1;
-    const pod = this.#makePod(this.#wanted, this.#ordinal);
     this.#pods = [...this.#pods, pod];
     pod.start();
+    return true;
   }
 
   #release(leaver: Pick<Pod, "deployment" | "phase">, options: Parameters<Pod["terminate"]>[0]): void {
     const pod = this.#pods.find((candidate) => candidate === leaver);
     if (pod === undefined) return;
     this.#pods = this.#pods.filter((candidate) => candidate !== pod);
-    const left = pod.terminate(options).finally(() => this.#leaving.delete(left));
-    this.#leaving.add(left);
+    const left = pod.terminate(options).finally(() => this.#leaving.delete(pod));
+    this.#leaving.set(pod, left);
   }
 }

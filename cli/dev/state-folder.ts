@@ -68,7 +68,7 @@ export class StateFolder {
   }
 
   remove(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
   }
 
   #objectFile(identity: PodIdentity): string {

@@ -14,6 +14,7 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { LineSplitter } from "./line-splitter.ts";
 import { signalIfAlive } from "./sweep.ts";
 
@@ -54,6 +55,7 @@ type State =
   | { readonly kind: "stopping"; readonly child: ChildProcess; readonly stopped: Promise<void> };
 
 const keptLines = 15;
+const lastLinesPatienceMs = 200;
 
 export class SupervisedProcess {
   readonly #options: ProcessOptions;
@@ -83,7 +85,10 @@ export class SupervisedProcess {
     this.#spawn();
   }
 
-  /** Asks it to end, and kills it after `graceMs`. Resolves when it is gone; it stays away until `start`. */
+  /**
+   * Asks it to end, and kills it after `graceMs`, at once if that is 0. Resolves when it is gone; it stays away until `start`.
+   * A second call may shorten the time that a first one gave.
+   */
   async stop(graceMs: number): Promise<void> {
     switch (this.#state.kind) {
       case "idle":
@@ -92,8 +97,13 @@ export class SupervisedProcess {
         clearTimeout(this.#state.timer);
         this.#state = { kind: "idle" };
         return;
-      case "stopping":
-        return this.#state.stopped;
+      case "stopping": {
+        const { child, stopped } = this.#state;
+        const timer = setTimeout(() => signalGroup(child, "SIGKILL"), graceMs);
+        await stopped;
+        clearTimeout(timer);
+        return;
+      }
       case "running": {
         const { child } = this.#state;
         const stopped = this.#end(child, graceMs);
@@ -116,10 +126,13 @@ export class SupervisedProcess {
       stream.on("end", () => lines.end());
     }
     child.once("error", (error) => this.#onEnd(child, `could not be started: ${error.message}`));
-    // "close" comes after the last output, but never while a grandchild holds the pipes: "exit" is the one to count on,
-    // one turn later, so that the lines that it died with are there.
     child.once("exit", (code, signal) => {
-      setImmediate(() => this.#onEnd(child, signal ?? `exit code ${code ?? "unknown"}`));
+      // As in a container: when the first process ends, so do all others.
+      signalGroup(child, "SIGKILL");
+      const end = () => this.#onEnd(child, signal ?? `exit code ${code ?? "unknown"}`);
+      // "close" comes after its last line; what left the group may hold the pipes open for ever.
+      child.once("close", end);
+      setTimeout(end, lastLinesPatienceMs).unref();
     });
   }
 
@@ -131,7 +144,6 @@ export class SupervisedProcess {
 
   #onEnd(child: ChildProcess, how: string): void {
     if (this.#state.kind !== "running" || this.#state.child !== child) return;
-    if (child.pid !== undefined) signalIfAlive(-child.pid, "SIGKILL");
     if (performance.now() - this.#state.sinceMs >= this.#delays.resetAfterMs) this.#nextDelayMs = this.#delays.firstMs;
     const restartInMs = this.#nextDelayMs;
     this.#nextDelayMs = Math.min(restartInMs * 2, this.#delays.maxMs);
@@ -140,14 +152,15 @@ export class SupervisedProcess {
   }
 
   async #end(child: ChildProcess, graceMs: number): Promise<void> {
-    if (child.pid === undefined) return;
-    const group = -child.pid;
-    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    signalIfAlive(group, "SIGTERM");
-    const timer = setTimeout(() => signalIfAlive(group, "SIGKILL"), graceMs);
-    if (child.exitCode === null && child.signalCode === null) await gone;
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    signalGroup(child, graceMs > 0 ? "SIGTERM" : "SIGKILL");
+    const timer = setTimeout(() => signalGroup(child, "SIGKILL"), graceMs);
+    await gone;
     clearTimeout(timer);
-    // Its leader is gone; what it left behind in the group has had its SIGTERM too.
-    signalIfAlive(group, "SIGKILL");
   }
+}
+
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid !== undefined) signalIfAlive(-pid, signal);
 }

@@ -9,7 +9,8 @@ import type { IncomingHttpHeaders } from "node:http";
 import { type Context, context, propagation, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 
-const exporting = process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] !== undefined;
+const { OTEL_EXPORTER_OTLP_ENDPOINT: all, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: onlyTraces } = process.env;
+const exporting = all !== undefined || onlyTraces !== undefined;
 // Variables that already say otherwise win.
 process.env["OTEL_TRACES_EXPORTER"] ??= exporting ? "otlp" : "none";
 process.env["OTEL_METRICS_EXPORTER"] ??= "none";
