@@ -44,11 +44,13 @@ export class AddressBlock {
     return `${this.prefix}.${firstPod}`;
   }
 
-  /**
-   * The next free pod address; undefined if all are in use.
-   * One that was just given back comes last, so that nobody mistakes an old pod for a new one.
-   */
-  take(): string | undefined {
+  /** Whether `take` would fail. */
+  get full(): boolean {
+    return this.#taken.size === podAddresses;
+  }
+
+  /** The next free pod address. One that was just given back comes last, so that nobody mistakes an old pod for a new one. */
+  take(): string {
     for (let tried = firstPod; tried <= lastPod; tried++) {
       const last = this.#next;
       this.#next = last === lastPod ? firstPod : last + 1;
@@ -56,7 +58,7 @@ export class AddressBlock {
       this.#taken.add(last);
       return `${this.prefix}.${last}`;
     }
-    return undefined;
+    throw new UsageError(`a mesh on one machine has ${podAddresses} pod addresses, and all are in use`);
   }
 
   giveBack(address: string): void {

@@ -172,13 +172,12 @@ export class Mesh {
 
   #makePod(deployment: DevDeployment, ordinal: number, replicas: Replicas): Pod | undefined {
     const { block, processes, report } = this.#parts;
-    const podIP = block.take();
-    if (podIP === undefined) {
+    if (block.full) {
       const text = `${deployment.name}-${ordinal} can't start: a mesh on one machine has ${podAddresses} pod addresses`;
       report({ kind: "problem", text });
       return undefined;
     }
-    return processes.pod(deployment, ordinal, podIP, report, () => {
+    return processes.pod(deployment, ordinal, block.take(), report, () => {
       replicas.reconcile();
       this.#noticeSettled();
     });

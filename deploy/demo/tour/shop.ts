@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Mesh, startMesh } from "../../../cli/dev/mesh.ts";
 import type { MeshEvent } from "../../../cli/dev/mesh-event.ts";
 import type { Pod } from "../../../cli/dev/pod.ts";
+import { UsageError } from "../../../cli/usage-error.ts";
 import { type Answer, type Ask, Client } from "./client.ts";
 import { OtlpReceiver } from "./otlp-receiver.ts";
 
@@ -17,6 +18,7 @@ const demoFolder = join(import.meta.dirname, "..");
 const manifests = ["shop.yaml", "policies.yaml"];
 const appPort = 8080;
 const pollMs = 20;
+const startPatienceMs = 60_000;
 /** However the folder was left, and whatever the shop does by default, the tour begins with the same. */
 const tourEdits = [
   // Its own requests are the only ones that count: the visitors stay at home.
@@ -32,12 +34,17 @@ export class Shop implements AsyncDisposable {
   readonly receiver: OtlpReceiver;
   readonly events: readonly MeshEvent[];
   readonly #folder: string;
+  readonly #undo: AsyncDisposableStack;
 
-  private constructor(mesh: Mesh, receiver: OtlpReceiver, events: readonly MeshEvent[], folder: string) {
-    this.mesh = mesh;
-    this.receiver = receiver;
-    this.events = events;
-    this.#folder = folder;
+  private constructor(
+    parts: Pick<Shop, "mesh" | "receiver" | "events"> & { readonly folder: string },
+    undo: AsyncDisposableStack,
+  ) {
+    this.mesh = parts.mesh;
+    this.receiver = parts.receiver;
+    this.events = parts.events;
+    this.#folder = parts.folder;
+    this.#undo = undo;
   }
 
   /** Resolves when every pod is ready. */
@@ -57,16 +64,13 @@ export class Shop implements AsyncDisposable {
     const env = { ...process.env, ...tracingTo(receiver) };
     const mesh = await startMesh({ folder, workFolder: demoFolder, env, report, signal });
     undo.defer(() => mesh.stop());
-    await mesh.settled(signal);
-    undo.move();
-    return new Shop(mesh, receiver, events, folder);
+    await settledSoon(mesh, signal);
+    return new Shop({ mesh, receiver, events, folder }, undo.move());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.client.close();
-    await this.mesh.stop();
-    this.receiver.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    await this.#undo.disposeAsync();
   }
 
   /** The pods of a Deployment. Throws if there is none: nothing may be proven about nobody. */
@@ -115,6 +119,15 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
     if (performance.now() > giveUpAtMs) throw new Error(`not within ${withinMs} ms: ${what}`);
     await sleep(pollMs);
   }
+}
+
+async function settledSoon(mesh: Mesh, signal: AbortSignal): Promise<void> {
+  const patience = AbortSignal.timeout(startPatienceMs);
+  await mesh.settled(AbortSignal.any([signal, patience])).catch((error: unknown) => {
+    if (!patience.aborted) throw error;
+    const missing = mesh.pods.filter(({ phase }) => phase !== "ready").map(({ identity }) => identity.pod);
+    throw new UsageError(`not ready within ${startPatienceMs / 1_000} s: ${missing.join(", ")}`);
+  });
 }
 
 /** Throws where the file holds nothing like `from`. Returns the text before. */

@@ -33,13 +33,14 @@ describe("reserveBlock", () => {
 describe("AddressBlock", () => {
   it("hands out every address once, never the control plane's, and a returned one last", async () => {
     const block = await reserveBlock("addresses");
-    const first = block.take() ?? "none";
+    const first = block.take();
     block.giveBack(first);
     const rest = Array.from({ length: 252 }, () => block.take());
     expect(rest).not.toContain(first);
     expect(rest).not.toContain(block.controlPlane);
     expect(block.take()).toBe(first);
-    expect(block.take()).toBeUndefined();
+    expect(block.full).toBe(true);
+    expect(() => block.take()).toThrow("253 pod addresses, and all are in use");
     await block.release();
   });
 });
