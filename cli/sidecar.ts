@@ -61,6 +61,7 @@ async function run(flags: SidecarFlags): Promise<void> {
     upstreams: upstreams.value,
     outboundMtls: "preferred",
     drainGraceMs: 10_000,
+    interception: "off",
   };
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());

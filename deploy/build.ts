@@ -1,9 +1,9 @@
 /**
- * `npm run build`: the sidecar and the control plane as one file each in dist/, with the .proto files beside them.
+ * `npm run build`: the sidecar and the control plane as one file each in dist/, with the .proto files and koffi.node beside them.
  * A bundle starts faster and needs less memory than its sources. `tulle dev` builds when a source is newer.
  */
 
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, type Metafile, stop } from "esbuild";
 import { UsageError } from "../cli/usage-error.ts";
@@ -58,9 +58,12 @@ async function buildBundles(): Promise<void> {
       recursive: true,
       filter: (source) => statSync(source).isDirectory() || source.endsWith(".proto"),
     });
+    copyKoffi(unfinished);
     writeFileSync(join(unfinished, "inputs.json"), JSON.stringify(inputsOf(metafile)));
     // Each file is replaced at once, and the list last: whoever reads it finds what it describes.
     cpSync(join(unfinished, "proto"), join(dist, "proto"), { recursive: true });
+    if (existsSync(join(unfinished, "koffi.node")))
+      renameSync(join(unfinished, "koffi.node"), join(dist, "koffi.node"));
     for (const name of ["sidecar", "control-plane"])
       for (const ending of [".mjs.map", ".mjs"]) renameSync(join(unfinished, name + ending), join(dist, name + ending));
     renameSync(join(unfinished, "inputs.json"), inputsFile);
@@ -69,6 +72,13 @@ async function buildBundles(): Promise<void> {
     await stop();
     rmSync(unfinished, { recursive: true, force: true });
   }
+}
+
+/** The only binary: what reads the destination of redirected connections, loaded only where there are any. */
+function copyKoffi(folder: string): void {
+  const { platform, arch } = process;
+  const binary = join(root, `node_modules/@koromix/koffi-${platform}-${arch}/${platform}_${arch}/koffi.node`);
+  if (existsSync(binary)) cpSync(binary, join(folder, "koffi.node"));
 }
 
 function inputsOf(metafile: Metafile): readonly string[] {

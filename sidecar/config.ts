@@ -4,7 +4,7 @@ import net from "node:net";
 import type { FieldError, Result } from "../model/result.ts";
 import { err, ok } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
-import { splitAddress } from "./net/address.ts";
+import { isLoopback, splitAddress } from "./net/address.ts";
 import type { Upstream } from "./sidecar.ts";
 
 export interface SidecarConfig {
@@ -17,6 +17,8 @@ export interface SidecarConfig {
   readonly upstreams: readonly Upstream[];
   readonly outboundMtls: "preferred" | "required";
   readonly drainGraceMs: number;
+  /** `iptables`: the pod's connections are redirected here, in and out. */
+  readonly interception: "iptables" | "off";
 }
 
 /** What it takes to be told the rest by a control plane. */
@@ -56,6 +58,12 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
   const drain = env["TULLE_DRAIN_SECONDS"] ?? defaultDrainSeconds;
   const drainIsValid = Number.isFinite(Number(drain)) && Number(drain) >= 0;
   check("TULLE_DRAIN_SECONDS", drainIsValid, `must be a number, at least 0, got ${drain}`);
+  const interception = env["TULLE_INTERCEPT"] ?? "off";
+  check(
+    "TULLE_INTERCEPT",
+    interception === "iptables" || interception === "off",
+    `must be iptables or off, got ${interception}`,
+  );
   const podIp = required("POD_IP");
   check("POD_IP", podIp === "" || net.isIP(podIp) !== 0, `must be an IP address, got ${podIp}`);
   const trustDomain = env["TULLE_TRUST_DOMAIN"] ?? "cluster.local";
@@ -82,11 +90,15 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     upstreams: upstreams.ok ? upstreams.value : [],
     outboundMtls: mtls === "required" ? "required" : "preferred",
     drainGraceMs: Number(drain) * 1_000,
+    interception: interception === "iptables" ? "iptables" : "off",
   };
   return errors.length > 0 ? err(errors) : ok(config);
 }
 
-/** `payments:80=127.0.0.1:9001,orders:80=127.0.0.1:9002`, as the annotation `tulle.dev/upstreams` has it. */
+/**
+ * `payments:80=127.0.0.1:9001,orders:80=127.0.0.1:9002`, as the annotation `tulle.dev/upstreams` has it.
+ * A listener that others could dial would be a proxy with this pod's identity.
+ */
 export function parseUpstreams(text: string): Result<Upstream[], FieldError> {
   const upstreams: Upstream[] = [];
   for (const entry of text.split(",").map((part) => part.trim())) {
@@ -102,9 +114,4 @@ export function parseUpstreams(text: string): Result<Upstream[], FieldError> {
     upstreams.push({ host: to.host, port: to.port, listenHost: at.host, listenPort: at.port });
   }
   return ok(upstreams);
-}
-
-/** Open to others, it would be a proxy with this pod's identity. */
-function isLoopback(host: string): boolean {
-  return host === "::1" || (net.isIPv4(host) && host.startsWith("127."));
 }

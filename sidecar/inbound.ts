@@ -1,5 +1,5 @@
 /**
- * The way of a request from a peer's sidecar to the application: the layers in the order in which it meets them.
+ * The way of a request from a peer's sidecar, or in the clear from somebody who has none, to the application: the layers in the order in which it meets them.
  * This file composes; each layer's reasons are in its own.
  */
 
@@ -17,6 +17,8 @@ import { traceRequest } from "./telemetry/trace.ts";
 export interface InboundOptions extends Shared {
   /** `namespace/workload`. */
   readonly workload: string;
+  /** Who calls: sidecars over the mesh link, or anybody in the clear, where `exchange.target` is known by the connection. */
+  readonly from: "peers" | "anybody";
   /** What a stream may be meant for: this pod's IP, and its declared ports. */
   readonly podIp: string;
   readonly ports: () => readonly InboundPort[];
@@ -25,16 +27,16 @@ export interface InboundOptions extends Shared {
 }
 
 export function inboundStack(options: InboundOptions): Service {
-  const { clock, metrics, tracer, accessLog, workload, podIp, ports, application } = options;
+  const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, application } = options;
   return stack(
     [
       measure({ metrics, clock, direction: "inbound", service: workload }),
       logAccess({ ...options, mode: accessLog, direction: "inbound", service: workload }),
       traceRequest({ kind: "server", tracer, service: workload }),
       // The one error that stays an error: the peer then knows that nothing was processed, and tries elsewhere.
-      rescue({ passOn: ["refused_stream"] }),
+      rescue({ passOn: from === "peers" ? ["refused_stream"] : [] }),
       // For this pod, and for which port? An address may have been reused by another pod.
-      takeTarget({ podIp, ports }),
+      ...(from === "peers" ? [takeTarget({ podIp, ports })] : []),
       // The mesh's own fields are understood and removed …
       takeOwnFields(clock),
       // … and the only one that the application can trust is set: who calls, from the caller's certificate.

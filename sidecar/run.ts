@@ -1,7 +1,9 @@
 /** Runs a sidecar from its admin port's first answer to the end of its drain. */
 
+import net from "node:net";
 import type { Log } from "../system/log.ts";
 import type { SidecarConfig } from "./config.ts";
+import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { TimerWheel } from "./net/timer-wheel.ts";
 import { adminPort, type Follow, Sidecar } from "./sidecar.ts";
 import type { Sources } from "./sources.ts";
@@ -39,6 +41,7 @@ export async function runSidecar({ config, sampler, accessLog, log, stop, openSo
   const started: { sidecar?: Sidecar } = {};
   const readiness = () => started.sidecar?.missing ?? ["certificate"];
   const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness });
+  const originalDestination = await openInterception(config);
   const sources = await openSources(stop);
   const sidecar = new Sidecar({
     ...config,
@@ -58,6 +61,7 @@ export async function runSidecar({ config, sampler, accessLog, log, stop, openSo
     },
     accessLog,
     log,
+    ...(originalDestination === undefined ? {} : { originalDestination }),
   });
   started.sidecar = sidecar;
   const { state } = sidecar;
@@ -71,6 +75,15 @@ export async function runSidecar({ config, sampler, accessLog, log, stop, openSo
   await sidecar.drain(config.drainGraceMs);
   sidecar.close();
   await Promise.all([exporting?.close(flushSpansMs), sources.flush(), admin.close()]);
+}
+
+/** Rejects where redirected connections could not be understood. Nothing of it is loaded where none are redirected. */
+async function openInterception({ interception, podIp }: SidecarConfig): Promise<ReadOriginalDestination | undefined> {
+  if (interception === "off") return undefined;
+  const { openOriginalDestination } = await import("./net/original-destination.ts");
+  const opened = await openOriginalDestination(net.isIPv6(podIp) ? "::1" : "127.0.0.1");
+  if (!opened.ok) throw new Error(opened.error);
+  return opened.value;
 }
 
 /** Nothing of OpenTelemetry is loaded unless traces go somewhere. */

@@ -4,20 +4,32 @@
  */
 
 import { destinationFor } from "../model/consumer-routes.ts";
-import type { Destination, Endpoint, Inbound, Protocol, Resource, ResourceKind, Route } from "../model/resources.ts";
+import type {
+  Destination,
+  Endpoint,
+  Inbound,
+  InboundPort,
+  Protocol,
+  Resource,
+  ResourceKind,
+  Route,
+} from "../model/resources.ts";
 import { destinationName } from "../model/service-host.ts";
 import { Application } from "./application.ts";
 import { Backends } from "./balance/backends.ts";
 import { Destinations } from "./discovery/destinations.ts";
 import type { Identity } from "./identity/credentials.ts";
 import { inboundStack } from "./inbound.ts";
-import { type Dialled, type InterceptOptions, serveDialled, serveForwardProxy } from "./intercept.ts";
+import { type Dialled, type ServeOptions, serveDialled } from "./intercept/dialled.ts";
+import { serveForwardProxy } from "./intercept/forward-proxy.ts";
+import { servePlain, serveRedirected } from "./intercept/redirected.ts";
 import { acceptLinks } from "./mesh-link/accept.ts";
 import { linkConnector, meshPort } from "./mesh-link/connect.ts";
 import { Peers } from "./mesh-link/peers.ts";
-import { joinAddress } from "./net/address.ts";
+import { isLoopback, joinAddress } from "./net/address.ts";
 import { type Service, stack } from "./net/exchange.ts";
-import { type Listener, listen } from "./net/listener.ts";
+import { type Listener, listen, listenOnEach } from "./net/listener.ts";
+import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { outboundStack, type Shared } from "./outbound.ts";
 import { withholdOwnFields } from "./policy/own-fields.ts";
 import { RetryBudgets } from "./policy/retry-budgets.ts";
@@ -52,12 +64,17 @@ export interface SidecarOptions extends Shared {
   readonly follow: Follow;
   readonly upstreams: readonly Upstream[];
   readonly outboundMtls: "preferred" | "required";
+  /** For a pod whose connections iptables redirects to this sidecar; absent: nothing is redirected. */
+  readonly originalDestination?: ReadOriginalDestination;
 }
 
 export const outboundPort = 15_001;
+/** Where plaintext for the application is redirected to. */
+export const plainPort = 15_006;
 export const adminPort = 15_020;
-/** Dialled through the forward proxy, these of this pod would come back to where they came from. */
-const ownPorts = new Set([outboundPort, 15_006, meshPort, adminPort]);
+/** Dialled by the application, these of this pod would come back to where they came from. */
+const ownPorts = new Set([outboundPort, plainPort, meshPort, adminPort]);
+const loopbackHosts = ["127.0.0.1", "::1"];
 const tendEveryMs = 1_000;
 
 /** What the gauges show. */
@@ -77,7 +94,8 @@ export class Sidecar {
   readonly #application: Application;
   #inbound: Inbound | undefined;
   #listeners: Listener[] = [];
-  #meshListener: Listener | undefined;
+  /** What others dial: they come last, and are drained first. */
+  #inboundListeners: readonly Listener[] = [];
   #tending: NodeJS.Timeout | undefined;
 
   constructor(options: SidecarOptions) {
@@ -120,14 +138,14 @@ export class Sidecar {
     backends: this.#backends,
     destinations: this.#destinations,
     linkCount: this.#peers.connectionCount,
-    inboundCount: this.#meshListener?.connectionCount ?? 0,
+    inboundCount: this.#inboundListeners.reduce((sum, { connectionCount }) => sum + connectionCount, 0),
   });
 
   /** What is still missing before requests can be served; empty: ready. */
   get missing(): readonly string[] {
     const missing: string[] = [];
     if (this.#inbound === undefined) missing.push("the workload's own policy");
-    if (this.#meshListener === undefined) missing.push("listeners");
+    if (this.#inboundListeners.length === 0) missing.push("listeners");
     return missing;
   }
 
@@ -137,29 +155,20 @@ export class Sidecar {
     this.#follow<Inbound>("inbound", `${namespace}/${workload}`, (inbound) => {
       this.#inbound = inbound;
     });
-    const intercept = this.#interceptOptions();
-    this.#listeners.push(
-      await listen({ host: podIp, port: outboundPort }, (socket, connections) =>
-        serveForwardProxy(socket, connections, intercept),
-      ),
-    );
-    for (const upstream of upstreams) this.#listeners.push(await this.#listenFor(upstream, intercept));
-    this.#meshListener = await acceptLinks({
+    this.#listeners.push(...(await this.#listenOutbound()));
+    for (const upstream of upstreams) this.#listeners.push(await this.#listenFor(upstream));
+    const meshListener = await acceptLinks({
       host: podIp,
       port: meshPort,
       identity,
       trustDomain,
-      service: inboundStack({
-        ...this.#options,
-        workload: `${namespace}/${workload}`,
-        ports: () => this.#inbound?.ports ?? [],
-        application: this.#application.service,
-      }),
+      service: this.#inboundStack("peers"),
       clock,
       wheel,
       onHandshake: (outcome) =>
         metrics.tlsHandshakes.increment(metrics.tlsHandshakes.slot({ direction: "inbound", outcome })),
     });
+    this.#inboundListeners = [meshListener, ...(await this.#listenPlain())];
     this.#tending = setInterval(() => this.#tend(), tendEveryMs).unref();
   }
 
@@ -169,13 +178,13 @@ export class Sidecar {
     const grace = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, graceMs);
     });
-    await Promise.race([grace, this.#meshListener?.drain()]);
+    await Promise.race([grace, Promise.all(this.#inboundListeners.map((listener) => listener.drain()))]);
     clearTimeout(timer);
   }
 
   close(): void {
     clearInterval(this.#tending);
-    this.#meshListener?.close();
+    for (const listener of this.#inboundListeners) listener.close();
     for (const listener of this.#listeners.splice(0)) listener.close();
     this.#destinations.close();
     this.#backends.retain(new Set());
@@ -207,32 +216,93 @@ export class Sidecar {
     });
   }
 
-  #interceptOptions(): InterceptOptions {
-    const { clock, wheel, metrics } = this.#options;
-    return {
-      clock,
-      wheel,
-      dial: (host, port) => this.#dial(host, port),
-      onRefused: (code) => metrics.refused.increment(metrics.refused.slot({ listener: "outbound", code })),
+  /** Never where others can reach it, it would be a proxy with this pod's identity: pods of one machine have loopback IPs. */
+  #listenOutbound(): Promise<Listener[]> {
+    const { podIp, originalDestination } = this.#options;
+    const options = { ...this.#serveOptions("outbound"), dial: (host: string, port: number) => this.#dial(host, port) };
+    if (originalDestination === undefined) {
+      const hosts = isLoopback(podIp) ? [podIp] : loopbackHosts;
+      return listenOnEach(hosts, outboundPort, (socket, connections) =>
+        serveForwardProxy(socket, connections, options),
+      );
+    }
+    const redirected = {
+      ...options,
+      originalDestination,
+      dialAddress: (host: string, port: number) => this.#dialAddress(host, port),
     };
+    return listenOnEach(loopbackHosts, outboundPort, (socket, connections) =>
+      serveRedirected(socket, connections, redirected),
+    );
   }
 
-  #listenFor({ host, port, listenHost, listenPort }: Upstream, intercept: InterceptOptions): Promise<Listener> {
+  /** For plaintext that is redirected here on its way to the application. */
+  async #listenPlain(): Promise<Listener[]> {
+    const { originalDestination } = this.#options;
+    if (originalDestination === undefined) return [];
+    const options = {
+      ...this.#serveOptions("inbound"),
+      originalDestination,
+      portOf: (port: number) => this.#plainPortOf(port),
+      service: this.#inboundStack("anybody"),
+    };
+    return listenOnEach(["0.0.0.0", "::"], plainPort, (socket, connections) =>
+      servePlain(socket, connections, options),
+    );
+  }
+
+  #listenFor({ host, port, listenHost, listenPort }: Upstream): Promise<Listener> {
     const authority = joinAddress(host, port);
+    const options = this.#serveOptions("outbound");
     return listen({ host: listenHost, port: listenPort }, (socket, connections) => {
       const dialled = this.#dial(host, port);
       if (dialled === undefined) socket.destroy();
-      else serveDialled(socket, connections, dialled, authority, intercept);
+      else serveDialled(socket, connections, dialled, authority, options);
     });
   }
 
+  #serveOptions(listener: "inbound" | "outbound"): ServeOptions {
+    const { clock, wheel, metrics } = this.#options;
+    const onRefused = (code: string) => metrics.refused.increment(metrics.refused.slot({ listener, code }));
+    return { clock, wheel, onRefused };
+  }
+
+  #inboundStack(from: "peers" | "anybody"): Service {
+    const { namespace, workload } = this.#options;
+    return inboundStack({
+      ...this.#options,
+      from,
+      workload: `${namespace}/${workload}`,
+      ports: () => this.#inbound?.ports ?? [],
+      application: this.#application.service,
+    });
+  }
+
+  /** As a program names it; undefined: this sidecar itself. */
   #dial(host: string, port: number): Dialled | undefined {
-    const { podIp, namespace } = this.#options;
-    if (host === "" || (ownPorts.has(port) && (host === podIp || host === "localhost"))) return undefined;
+    if (this.#isOwn(host, port)) return undefined;
     const dialled = joinAddress(host, port);
-    const name = destinationName(host, port, namespace);
+    const name = destinationName(host, port, this.#options.namespace);
     if (name === undefined) return { service: this.#passThrough(dialled, "outside"), protocol: undefined };
     return this.#destinations.dial(name, dialled);
+  }
+
+  /** By IP address, which may be a Service's; undefined: this sidecar itself. */
+  #dialAddress(host: string, port: number): Dialled | undefined {
+    if (this.#isOwn(host, port)) return undefined;
+    const address = joinAddress(host, port);
+    return this.#destinations.dial(address, address);
+  }
+
+  #isOwn(host: string, port: number): boolean {
+    const { podIp } = this.#options;
+    return ownPorts.has(port) && (host === podIp || host === "localhost" || (isLoopback(host) && !isLoopback(podIp)));
+  }
+
+  /** Ports that the pod does not declare are the application's too; undefined: this sidecar's own. */
+  #plainPortOf(port: number): InboundPort | undefined {
+    if (ownPorts.has(port)) return undefined;
+    return this.#inbound?.ports.find((declared) => declared.port === port) ?? { port, protocol: "detect" };
   }
 
   #dialEndpoint(endpoint: Endpoint, protocol: Protocol): Service {

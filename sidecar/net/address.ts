@@ -25,3 +25,7 @@ function hostOf(part: string): string {
 export function joinAddress(host: string, port: number): string {
   return net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+export function isLoopback(host: string): boolean {
+  return host === "::1" || (net.isIPv4(host) && host.startsWith("127."));
+}

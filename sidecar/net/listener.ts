@@ -61,7 +61,7 @@ export class Connections {
   }
 }
 
-/** Listens for plain connections. Rejects where it can't: the port is in use. */
+/** Listens for plain connections, on `::` for IPv6 only. Rejects where it can't: the port is in use. */
 export async function listen(
   address: { readonly host: string; readonly port: number },
   accept: (socket: net.Socket, connections: Connections) => void,
@@ -71,9 +71,33 @@ export async function listen(
     connections.add(socket);
     accept(socket, connections);
   });
-  server.listen(address);
+  server.listen({ ...address, ipv6Only: true });
   await once(server, "listening");
   return asListener(server, connections);
+}
+
+/** Listens on each of the hosts. Without IPv6 on this machine, those of IPv6 are left out. */
+export async function listenOnEach(
+  hosts: readonly string[],
+  port: number,
+  accept: (socket: net.Socket, connections: Connections) => void,
+): Promise<Listener[]> {
+  const listeners: Listener[] = [];
+  for (const host of hosts) {
+    try {
+      listeners.push(await listen({ host, port }, accept));
+    } catch (error) {
+      if (net.isIPv6(host) && isWithoutIpv6(error)) continue;
+      for (const listener of listeners) listener.close();
+      throw error;
+    }
+  }
+  return listeners;
+}
+
+function isWithoutIpv6(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT";
 }
 
 export function asListener(server: net.Server, connections: Connections): Listener {

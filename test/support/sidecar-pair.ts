@@ -4,6 +4,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import type { Destination, Endpoints, Inbound, Protocol, Resource, ResourceKind } from "../../model/resources.ts";
+import type { ReadOriginalDestination } from "../../sidecar/net/original-destination.ts";
 import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
 import { type Follow, Sidecar, type Upstream } from "../../sidecar/sidecar.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "../../sidecar/telemetry/metrics.ts";
@@ -52,6 +53,15 @@ export interface TestSidecar {
   readonly metrics: SidecarMetrics;
 }
 
+export interface SidecarChoices {
+  readonly podIp?: string;
+  readonly port?: number;
+  readonly protocol?: Protocol;
+  readonly outboundMtls?: "required";
+  readonly upstreams?: readonly Upstream[];
+  readonly originalDestination?: ReadOriginalDestination;
+}
+
 export class TestMesh implements AsyncDisposable {
   readonly authority: TestAuthority;
   readonly resources = new HandResources();
@@ -65,11 +75,8 @@ export class TestMesh implements AsyncDisposable {
     return new TestMesh(await TestAuthority.open(options));
   }
 
-  async sidecar(
-    workload: string,
-    options: { port?: number; protocol?: Protocol; outboundMtls?: "required"; upstreams?: readonly Upstream[] } = {},
-  ): Promise<TestSidecar> {
-    const podIp = nextPodIp();
+  async sidecar(workload: string, options: SidecarChoices = {}): Promise<TestSidecar> {
+    const { podIp = nextPodIp(), originalDestination } = options;
     const spiffeId = workloadId(workload);
     const identity = new HandIdentity(spiffeId, this.authority.credentials(spiffeId));
     const clock = performance;
@@ -94,6 +101,7 @@ export class TestMesh implements AsyncDisposable {
       tracer: { sampler: { ratio: 0, parentBased: true }, ids: new IdSource(), clock, sink: undefined },
       accessLog: { kind: "off" },
       log: jsonLog("sidecar", "error", (line) => process.stderr.write(line)),
+      ...(originalDestination === undefined ? {} : { originalDestination }),
     });
     await sidecar.start();
     this.#closing.push(() => sidecar.close());

@@ -1,14 +1,15 @@
 import type net from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Protocol } from "../../model/resources.ts";
-import { type Dialled, type InterceptOptions, serveDialled, serveForwardProxy } from "../../sidecar/intercept.ts";
-import type { Service } from "../../sidecar/net/exchange.ts";
-import { type Connections, type Listener, listen } from "../../sidecar/net/listener.ts";
-import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
-import { eventually } from "../support/eventually.ts";
-import { RecordingUpstream, responseHead } from "../support/exchange.ts";
-import { HandClock } from "../support/hand-clock.ts";
-import { RawClient } from "../support/sockets.ts";
+import type { Protocol } from "../../../model/resources.ts";
+import { type Dialled, serveDialled } from "../../../sidecar/intercept/dialled.ts";
+import { type ForwardProxyOptions, serveForwardProxy } from "../../../sidecar/intercept/forward-proxy.ts";
+import type { Service } from "../../../sidecar/net/exchange.ts";
+import { type Connections, type Listener, listen } from "../../../sidecar/net/listener.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
+import { eventually } from "../../support/eventually.ts";
+import { RecordingUpstream, responseHead } from "../../support/exchange.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+import { RawClient } from "../../support/sockets.ts";
 
 const listeners: Listener[] = [];
 
@@ -25,7 +26,7 @@ const naming: Service = (exchange, response) => {
 };
 
 async function intercepting(
-  serve: (socket: net.Socket, connections: Connections, options: InterceptOptions) => void,
+  serve: (socket: net.Socket, connections: Connections, options: ForwardProxyOptions) => void,
   protocol?: Protocol,
 ) {
   const clock = new HandClock();
@@ -87,7 +88,7 @@ describe("a forward-proxy client", () => {
 describe("a connection whose destination is known", () => {
   const serveAs =
     (protocol: Protocol | undefined) =>
-    (socket: net.Socket, connections: Connections, options: InterceptOptions): void =>
+    (socket: net.Socket, connections: Connections, options: ForwardProxyOptions): void =>
       serveDialled(socket, connections, { service: naming, protocol }, "orders:80", options);
 
   it.each(["opaque", "tls"] as const)(

@@ -1,0 +1,69 @@
+/**
+ * What iptables brings here: connections of the application on their way out, and plaintext on its way in. Each was dialled
+ * for somewhere else, and the kernel still knows where. A destination that is this sidecar itself is a loop, and refused.
+ */
+
+import type net from "node:net";
+import type { InboundPort } from "../../model/resources.ts";
+import { joinAddress } from "../net/address.ts";
+import type { Service } from "../net/exchange.ts";
+import type { Connections } from "../net/listener.ts";
+import type { OriginalDestination, ReadOriginalDestination } from "../net/original-destination.ts";
+import { type Dialled, type ServeOptions, serveDialled } from "./dialled.ts";
+import { type ForwardProxyOptions, serveForwardProxy } from "./forward-proxy.ts";
+
+export interface RedirectedOptions extends ForwardProxyOptions {
+  readonly originalDestination: ReadOriginalDestination;
+  /** By IP address. Undefined: this sidecar itself, a loop. */
+  readonly dialAddress: (host: string, port: number) => Dialled | undefined;
+}
+
+/** The application's own connections, and those to the listener itself: these are of a forward-proxy client. */
+export function serveRedirected(socket: net.Socket, connections: Connections, options: RedirectedOptions): void {
+  const destination = options.originalDestination(socket);
+  if (destination === undefined || isOwnAddress(socket, destination)) {
+    return serveForwardProxy(socket, connections, options);
+  }
+  const { host, port } = destination;
+  const dialled = options.dialAddress(host, port);
+  if (dialled === undefined) return refuseLoop(socket, options);
+  serveDialled(socket, connections, dialled, joinAddress(host, port), options);
+}
+
+export interface PlainInboundOptions extends ServeOptions {
+  readonly originalDestination: ReadOriginalDestination;
+  /** The port of the application that was dialled, declared or not; undefined: one of this sidecar's own. */
+  readonly portOf: (port: number) => InboundPort | undefined;
+  /** Gets every request with `exchange.target` set. */
+  readonly service: Service;
+}
+
+/** Connections of those without a sidecar. Nobody knows who they are, so `exchange.peer` stays undefined. */
+export function servePlain(socket: net.Socket, connections: Connections, options: PlainInboundOptions): void {
+  const destination = options.originalDestination(socket);
+  const target =
+    destination === undefined || isOwnAddress(socket, destination) ? undefined : options.portOf(destination.port);
+  if (destination === undefined || target === undefined) return refuseLoop(socket, options);
+  const targeted: Service = (exchange, response) => {
+    exchange.target = target;
+    return options.service(exchange, response);
+  };
+  const { protocol } = target;
+  serveDialled(
+    socket,
+    connections,
+    { service: targeted, protocol },
+    joinAddress(destination.host, target.port),
+    options,
+  );
+}
+
+function isOwnAddress(socket: net.Socket, { host, port }: OriginalDestination): boolean {
+  return port === socket.localPort && host === socket.localAddress;
+}
+
+function refuseLoop(socket: net.Socket, { onRefused }: ServeOptions): void {
+  onRefused("loop_detected");
+  socket.on("error", () => {}); // nothing to do for it: it is being closed
+  socket.resetAndDestroy();
+}

@@ -1,0 +1,68 @@
+/** Connections that iptables redirects, in a network namespace that needs no root: see `interception/namespace.ts`. */
+
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { beforeAll, expect, it } from "vitest";
+
+const script = join(import.meta.dirname, "interception/namespace.ts");
+const web = "spiffe://cluster.local/ns/shop/sa/web";
+let seen: Record<string, unknown> = {};
+
+beforeAll(async () => {
+  const inNamespace = ["--map-root-user", "--net", process.execPath, script];
+  try {
+    const { stdout } = await promisify(execFile)("unshare", inNamespace, { timeout: 25_000 });
+    seen = JSON.parse(stdout) as Record<string, unknown>;
+  } catch (error) {
+    throw new Error("needs unshare, ip and iptables: apt-get install util-linux iproute2 iptables", { cause: error });
+  }
+}, 30_000);
+
+it("takes a connection to a Service's address to its pods, whatever Host it names", () => {
+  expect(seen["service"]).toBe(`orders/a for ${web} as 10.96.0.5`);
+  expect(seen["serviceUnderAnotherName"]).toBe(`orders/c for ${web} as example.com`);
+});
+
+it("does so over IPv6", () => {
+  expect(seen["serviceOverIpv6"]).toBe(`orders/b for ${web} as [fd00:96::5]`);
+});
+
+it("passes on what is not of the mesh, without fields of the mesh's own", () => {
+  expect(seen["outside"]).toBe("outside, undefined");
+  expect(seen["outsideOverIpv6"]).toBe("outside, undefined");
+  expect(seen["nobody"]).toMatch(/^No connection to the endpoint could be made/);
+});
+
+it("lets a server speak first", () => {
+  expect(seen["serverFirst"]).toBe("220 ready");
+});
+
+it("stays a forward proxy for who dials the listener itself", () => {
+  expect(seen["forwardProxy"]).toMatch(/^No connection to the endpoint could be made/);
+});
+
+it("refuses a loop through the sidecar's own ports", () => {
+  expect(seen["ownPortOut"]).toBe("ECONNRESET");
+  expect(seen["ownPortIn"]).toBe("ECONNRESET");
+});
+
+it("takes plaintext to the port that was dialled, declared or not, from nobody known", () => {
+  expect(seen["plainIn"]).toBe("web:8080, undefined");
+  expect(seen["plainInUndeclared"]).toBe("web:8999, undefined");
+  expect(seen["plainInNobody"]).toMatch(/^The peer refused the request/);
+});
+
+it("opens the way out to nobody else", () => {
+  expect(seen["outboundFromElsewhere"]).toBe("ECONNREFUSED");
+});
+
+it("reads the destination of an IPv4 connection on a listener for both families", () => {
+  expect(seen["dualStack"]).toEqual({ host: "10.96.0.5", port: 4_321 });
+});
+
+it("says what is missing where no redirect is set", () => {
+  expect(seen["withoutRules"]).toBe(
+    "redirected connections can't be read: no redirect is set in this network namespace (iptables -t nat)",
+  );
+});

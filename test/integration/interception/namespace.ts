@@ -1,0 +1,155 @@
+/**
+ * Runs in a network namespace of its own (`unshare --map-root-user --net`): real iptables rules, a real sidecar behind them.
+ * Prints what was seen as one JSON object; `../interception.test.ts` says what it has to be.
+ *
+ * In a pod the rules tell the application from the sidecar by its user id. A namespace that needs no root has only one, so
+ * here it is the source address: the application dials from `pod`, strangers from `stranger`.
+ */
+
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import http from "node:http";
+import net from "node:net";
+import { openOriginalDestination, type ReadOriginalDestination } from "../../../sidecar/net/original-destination.ts";
+import { TestMesh as Mesh, meshed, type TestMesh } from "../../support/sidecar-pair.ts";
+
+const pod = { ipv4: "10.1.0.9", ipv6: "fd00:1::9" };
+const stranger = "10.1.0.99";
+const dualStack = { source: "10.1.0.98", port: 7_000 };
+const service = { ipv4: "10.96.0.5", ipv6: "fd00:96::5" };
+const outside = { ipv4: "192.0.2.7", ipv6: "fd00:2::7" };
+
+function run(command: string, ...args: string[]): void {
+  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr.trim()}`);
+}
+
+function addAddresses(): void {
+  run("ip", "link", "set", "lo", "up");
+  for (const address of [pod.ipv4, stranger, dualStack.source, service.ipv4, outside.ipv4])
+    run("ip", "address", "add", `${address}/32`, "dev", "lo");
+  for (const address of [pod.ipv6, service.ipv6, outside.ipv6])
+    run("ip", "-6", "address", "add", `${address}/128`, "dev", "lo", "nodad");
+}
+
+function addRule(command: "iptables" | "ip6tables", ...rule: string[]): void {
+  run(command, "-w", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", ...rule);
+}
+
+function redirect(command: "iptables" | "ip6tables", port: number, ...match: string[]): void {
+  addRule(command, ...match, "-j", "REDIRECT", "--to-ports", String(port));
+}
+
+function addRules(): void {
+  // The sidecar's own dial to its application.
+  addRule("iptables", "-s", pod.ipv4, "-d", pod.ipv4, "--dport", "8000:9000", "-j", "RETURN");
+  redirect("iptables", 15_001, "-s", pod.ipv4);
+  redirect("ip6tables", 15_001, "-s", pod.ipv6);
+  redirect("iptables", 15_006, "-s", stranger, "-d", pod.ipv4, "--dport", "8000:9000");
+  redirect("iptables", dualStack.port, "-s", dualStack.source);
+}
+
+async function serve(host: string, port: number, listener: http.RequestListener): Promise<void> {
+  const server = http.createServer(listener).listen(port, host);
+  await once(server, "listening");
+  server.unref();
+}
+
+/** A GET from a source address; the body, or the code of the error. */
+function get(localAddress: string, host: string, port: number, options: http.RequestOptions = {}): Promise<string> {
+  return new Promise((resolve) => {
+    const headers = { "tulle-client-id": "spoofed", connection: "close" };
+    const request = http.get({ localAddress, host, port, agent: false, headers, ...options }, (response) => {
+      let body = "";
+      response.on("data", (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      response.on("end", () => resolve(body));
+    });
+    request.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  });
+}
+
+/** What a server says of itself before it is asked anything. */
+async function greeting(localAddress: string, host: string, port: number): Promise<string> {
+  const socket = net.connect({ localAddress, host, port });
+  const [greeted] = (await once(socket, "data")) as [Buffer];
+  socket.destroy();
+  return greeted.toString();
+}
+
+/** A listener for both families gets IPv4 clients on an IPv6 socket. */
+async function readOnDualStack(read: ReadOriginalDestination): Promise<unknown> {
+  const server = net.createServer().listen(dualStack.port, "::");
+  await once(server, "listening");
+  const client = net.connect({ localAddress: dualStack.source, host: service.ipv4, port: 4_321 });
+  const [accepted] = (await once(server, "connection")) as [net.Socket];
+  const destination = read(accepted);
+  client.destroy();
+  accepted.destroy();
+  server.close();
+  return destination;
+}
+
+/** `web`, behind the rules, and `orders`, which has the addresses of `service`. */
+async function startMesh(mesh: TestMesh, originalDestination: ReadOriginalDestination): Promise<void> {
+  await mesh.sidecar("web", { podIp: pod.ipv4, originalDestination });
+  const orders = await mesh.sidecar("orders");
+  const endpoints = "orders.shop.svc.cluster.local:80";
+  mesh.backend("orders", [meshed(orders.podIp, "orders")]);
+  const ref = { namespace: "shop", name: "orders" };
+  const backends = [{ endpoints, service: ref, weight: 1 }];
+  for (const name of [`${service.ipv4}:80`, `[${service.ipv6}]:80`]) {
+    const routes = [{ name: "default", matches: [], backends, timeout: { connectMs: 1_000 } }];
+    mesh.resources.set({ kind: "destination", value: { name, service: ref, protocol: "detect", routes } });
+  }
+  await mesh.application(orders.podIp, ({ headers, url }, response) =>
+    response.end(`orders${url} for ${String(headers["tulle-client-id"])} as ${headers.host}`),
+  );
+}
+
+async function startOutside(): Promise<void> {
+  for (const host of [outside.ipv4, outside.ipv6])
+    await serve(host, 8_000, ({ headers }, response) => response.end(`outside, ${String(headers["tulle-client-id"])}`));
+  for (const port of [8_080, 8_999])
+    await serve(pod.ipv4, port, ({ headers }, response) =>
+      response.end(`web:${port}, ${String(headers["tulle-client-id"])}`),
+    );
+  const chatty = net.createServer((socket) => socket.end("220 ready"));
+  chatty.listen(2_525, outside.ipv4);
+  await once(chatty, "listening");
+  chatty.unref();
+}
+
+addAddresses();
+const withoutRules = await openOriginalDestination("127.0.0.1");
+addRules();
+const opened = await openOriginalDestination("127.0.0.1");
+if (!opened.ok) throw new Error(opened.error);
+const mesh = await Mesh.open();
+await startMesh(mesh, opened.value);
+await startOutside();
+
+const seen = {
+  withoutRules: withoutRules.ok ? "ok" : withoutRules.error,
+  dualStack: await readOnDualStack(opened.value),
+  service: await get(pod.ipv4, service.ipv4, 80, { path: "/a" }),
+  serviceOverIpv6: await get(pod.ipv6, service.ipv6, 80, { path: "/b" }),
+  serviceUnderAnotherName: await get(pod.ipv4, service.ipv4, 80, { path: "/c", headers: { host: "example.com" } }),
+  outside: await get(pod.ipv4, outside.ipv4, 8_000),
+  outsideOverIpv6: await get(pod.ipv6, outside.ipv6, 8_000),
+  nobody: await get(pod.ipv4, outside.ipv4, 8_001),
+  serverFirst: await greeting(pod.ipv4, outside.ipv4, 2_525),
+  forwardProxy: await get(pod.ipv4, "127.0.0.1", 15_001, {
+    path: `http://${service.ipv4}/`,
+    headers: { host: service.ipv4 },
+  }),
+  ownPortOut: await get(pod.ipv4, pod.ipv4, 15_008),
+  plainIn: await get(stranger, pod.ipv4, 8_080),
+  plainInUndeclared: await get(stranger, pod.ipv4, 8_999),
+  plainInNobody: await get(stranger, pod.ipv4, 8_998),
+  ownPortIn: await get(stranger, pod.ipv4, 15_006),
+  outboundFromElsewhere: await get(stranger, pod.ipv4, 15_001),
+};
+await mesh[Symbol.asyncDispose]();
+process.stdout.write(JSON.stringify(seen), () => process.exit(0));
