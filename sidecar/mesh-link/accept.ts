@@ -10,6 +10,9 @@ import type { Service } from "../net/exchange.ts";
 import { asListener, Connections, type Listener } from "../net/listener.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 
+/** A WebSocket holds one for as long as it lives, and all of a pod pair share a link. */
+const maxConcurrentStreams = 1_000;
+
 export interface AcceptOptions {
   readonly host: string;
   readonly port: number;
@@ -56,7 +59,7 @@ function serveLink(socket: tls.TLSSocket, connections: Connections, options: Acc
     exchange.peer = peer.value;
     return service(exchange, response);
   };
-  connections.serve(socket, serveHttp2(socket, identified, { clock, timers: wheel }));
+  connections.serve(socket, serveHttp2(socket, identified, { clock, timers: wheel, maxConcurrentStreams }));
 }
 
 /** A closed list, for a label: OpenSSL's texts have no end. */
