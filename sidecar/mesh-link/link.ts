@@ -57,7 +57,7 @@ const maxWaiting = 1_024;
 const firstBackoffMs = 50;
 const maxBackoffMs = 1_000;
 const idleCloseMs = 10 * 60_000;
-/** A certificate that nobody renews ends as soon on the next connection: no use in making one every second. */
+/** After a replacement that is due as soon, for a certificate that nobody renews: no use in making one every second. */
 const renewEveryMs = 30_000;
 
 export class Link {
@@ -101,10 +101,8 @@ export class Link {
   /** Replaces what is about to end: the new connection first, then GOAWAY for the old. Called now and then. */
   renewDue(): void {
     const now = this.#options.clock.now();
-    if (this.#connecting || now < this.#renewNextMs) return;
-    if (!this.#ready.some(({ replaceAtMs }) => replaceAtMs <= now)) return;
-    this.#renewNextMs = now + renewEveryMs;
-    this.#connect(defaultConnectTimeoutMs);
+    if (this.#connecting || this.#backsOff || now < this.#renewNextMs) return;
+    if (this.#ready.some(({ replaceAtMs }) => replaceAtMs <= now)) this.#connect(defaultConnectTimeoutMs);
   }
 
   get connectionCount(): number {
@@ -167,6 +165,7 @@ export class Link {
     this.#backoffUntilMs = 0;
     if (this.#closedBy !== undefined) return connection.drain();
     const now = this.#options.clock.now();
+    if (connection.replaceAtMs <= now) this.#renewNextMs = now + renewEveryMs;
     const ending = this.#ready.filter(({ replaceAtMs }) => replaceAtMs <= now);
     this.#ready.push(connection);
     for (const old of ending) {
