@@ -80,17 +80,12 @@ export class Backend extends Timer {
 
   readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
     if (this.#picker === undefined) return this.#hold(exchange, response);
-    if (this.#isFull()) {
-      return refuse(response, new MeshError("overloaded", `${this.name} has its maxRequests`, unprocessed));
-    }
     const pick = this.#picker.pick(exchange.tried);
     switch (pick.kind) {
       case "picked":
         return pick.endpoint.send(exchange, response, pick.permit);
-      case "all-open": {
-        const retryAfterMs = this.#nextProbeInMs();
-        return refuse(response, new MeshError("circuit_open", this.name, { ...unprocessed, retryAfterMs }));
-      }
+      case "no-permit":
+        return refuse(response, this.#whyNobody());
       case "none":
         return refuse(response, new MeshError("no_endpoints", this.name, unprocessed));
     }
@@ -129,12 +124,13 @@ export class Backend extends Timer {
     return ready.length > 0 ? ready : all;
   }
 
-  #isFull(): boolean {
-    const most = this.#breakers?.policy.maxRequests;
-    if (most === undefined) return false;
-    let pending = 0;
-    for (const { load } of this.#endpoints.values()) pending += load.pending;
-    return pending >= most;
+  /** Full, if it is only that: who is full now is asked again sooner than whose breaker is open. */
+  #whyNobody(): MeshError {
+    for (const { isFull, breakerState } of this.#endpoints.values()) {
+      if (!isFull || breakerState === "open") continue;
+      return new MeshError("overloaded", `${this.name}: every endpoint has its maxRequests`, unprocessed);
+    }
+    return new MeshError("circuit_open", this.name, { ...unprocessed, retryAfterMs: this.#nextProbeInMs() });
   }
 
   #mayOneMoreOpen(): boolean {

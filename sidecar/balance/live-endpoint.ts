@@ -61,9 +61,16 @@ export class LiveEndpoint {
     }
   }
 
+  /** As many requests are under way as the policy allows (`maxRequests`). */
+  get isFull(): boolean {
+    const most = this.#breakers?.policy.maxRequests;
+    return most !== undefined && this.load.pending >= most;
+  }
+
   /** Undefined: not now. `unlimited` where no policy asks for a breaker. */
   admit(): Permit | undefined {
-    return this.#breaker === undefined ? unlimited : this.#breaker.admit();
+    if (this.#breaker === undefined) return unlimited;
+    return this.isFull ? undefined : this.#breaker.admit();
   }
 
   send(exchange: Exchange, response: ResponseSink, permit: Permit): RequestSink {

@@ -9,8 +9,8 @@ import type { LiveEndpoint } from "./live-endpoint.ts";
 
 export type Pick =
   | { readonly kind: "picked"; readonly endpoint: LiveEndpoint; readonly permit: Permit }
-  /** There are endpoints, but no breaker admits a request. */
-  | { readonly kind: "all-open" }
+  /** There are endpoints, but none admits a request: its breaker is open, or it is full. */
+  | { readonly kind: "no-permit" }
   | { readonly kind: "none" };
 
 export class Picker {
@@ -33,7 +33,7 @@ export class Picker {
       const picked = admitted(better) ?? (isAvoided(worse, avoid) ? undefined : admitted(worse));
       if (picked !== undefined) return picked;
     }
-    return (avoid && this.#scan(avoid)) ?? this.#scan(undefined) ?? allOpen;
+    return (avoid && this.#scan(avoid)) ?? this.#scan(undefined) ?? noPermit;
   }
 
   #anotherThan(first: LiveEndpoint, count: number): LiveEndpoint {
@@ -59,7 +59,7 @@ export class Picker {
 }
 
 const none: Pick = { kind: "none" };
-const allOpen: Pick = { kind: "all-open" };
+const noPermit: Pick = { kind: "no-permit" };
 
 function admitted(endpoint: LiveEndpoint): Pick | undefined {
   const permit = endpoint.admit();

@@ -231,16 +231,27 @@ it("opens for all endpoints together where the policy's scope is the service", (
   expect(ask().calls).toEqual([["abort", "circuit_open"]]);
 });
 
-it("admits as many requests at a time as the policy says", () => {
-  const { one, ask, answer } = backend();
-  one.apply(endpoints([a], { ...trippy, maxRequests: 2 }));
-  ask();
-  const second = ask();
-  expect(ask().calls).toEqual([["abort", "overloaded"]]);
-  second.sink.abortRequest(new MeshError("upstream_closed", ""));
-  expect(ask().calls).toEqual([]);
-  answer(a.address, 200);
-  expect(ask().calls).toEqual([]);
+describe("maxRequests", () => {
+  it("is the most that each endpoint has under way", () => {
+    const { one, ask, answer } = backend();
+    one.apply(endpoints([a, b], { ...trippy, maxRequests: 2 }));
+    const asked = [ask(), ask(), ask(), ask()];
+    expect(asked.filter(({ exchange }) => exchange.endpoint === a.address)).toHaveLength(2);
+    expect(ask().calls).toEqual([["abort", "overloaded"]]);
+    asked[0]?.sink.abortRequest(new MeshError("upstream_closed", ""));
+    expect(ask().exchange.endpoint).toBe(asked[0]?.exchange.endpoint);
+    answer(b.address, 200);
+    expect(ask().exchange.endpoint).toBe(b.address);
+  });
+
+  it("is not what keeps requests from who is open", () => {
+    const { one, ask, answer } = backend();
+    one.apply(endpoints([a], { ...trippy, maxRequests: 2 }));
+    ask();
+    ask();
+    answer(a.address, 500);
+    expect(ask().calls).toEqual([["abort", "circuit_open"]]);
+  });
 });
 
 describe("the backends of a sidecar", () => {

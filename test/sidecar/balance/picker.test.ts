@@ -68,8 +68,8 @@ describe("an open breaker", () => {
     trip(at(lives, 1));
     for (let i = 0; i < 100; i++) expect(pickFrom(picker)).toBe("10.0.0.2:80");
     trip(at(lives, 2));
-    expect(pickFrom(picker)).toBe("all-open");
-    expect(pickFrom(picker, ["10.0.0.0:80"])).toBe("all-open");
+    expect(pickFrom(picker)).toBe("no-permit");
+    expect(pickFrom(picker, ["10.0.0.0:80"])).toBe("no-permit");
   });
 
   it("gives those behind it no more than their share", () => {
