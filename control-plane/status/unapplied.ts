@@ -28,5 +28,9 @@ function fieldsWithoutEffect(policy: Policy): string[] {
     return (["sticky", "mirror"] as const).filter((field) => policy.spec[field] !== undefined);
   }
   if (policy.kind !== "CircuitBreaker") return [];
-  return (["maxConnections", "maxPendingRequests"] as const).filter((field) => policy.spec[field] !== undefined);
+  const { spec } = policy;
+  const limits = (["maxRequests", "maxConnections", "maxPendingRequests"] as const).filter(
+    (field) => spec[field] !== undefined,
+  );
+  return spec.scope === "service" ? ["scope", ...limits] : limits;
 }

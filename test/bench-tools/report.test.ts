@@ -3,7 +3,7 @@ import { type Report, ratiosOf, toJson, toText } from "../bench/report.ts";
 
 const report: Report = {
   bench: "chain-h1",
-  ours: "tulle",
+  ours: () => "tulle",
   columns: [
     { metric: "sat_us", says: "CPU" },
     { metric: "bad", says: "failed" },

@@ -1,20 +1,45 @@
 /** A pair of proxies under test, whoever made them. */
 
 import type { Ground, Wire } from "./ground.ts";
-import type { Processes } from "./processes.ts";
+import { type Command, type Endpoint, type Processes, whenListening } from "./processes.ts";
 
 export interface Chain {
   /** As it stands in tables and in the JSON. */
   readonly name: string;
-  /** Starts both proxies; resolves when both listen. */
-  start(ground: Ground, wire: Wire, processes: Processes): Promise<RunningChain>;
+  /** Writes what both proxies read, and starts what they need besides: a control plane. */
+  prepare(ground: Ground, wire: Wire, processes: Processes): Promise<PreparedChain>;
+}
+
+/** Neither proxy is started yet. The outbound one will listen at the ground's `out`. */
+export interface PreparedChain {
+  readonly outbound: Command;
+  readonly inbound: Command;
+  /** Where the inbound one will listen for the other. */
+  readonly link: Endpoint;
 }
 
 export interface RunningChain {
   readonly outPid: number;
   readonly inPid: number;
+  /** As it was started. */
+  readonly outbound: Command;
 }
 
 export function pidsOf({ outPid, inPid }: RunningChain): readonly number[] {
   return [outPid, inPid];
+}
+
+/** Resolves when both proxies listen. */
+export async function startChain(
+  chain: Chain,
+  ground: Ground,
+  wire: Wire,
+  processes: Processes,
+): Promise<RunningChain> {
+  const { inbound, outbound, link } = await chain.prepare(ground, wire, processes);
+  const inPid = processes.start(inbound);
+  await whenListening(link);
+  const outPid = processes.start(outbound);
+  await whenListening(ground.out);
+  return { outPid, inPid, outbound };
 }

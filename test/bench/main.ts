@@ -5,11 +5,15 @@ import { Command, InvalidArgumentError } from "commander";
 import { UsageError } from "../../cli/usage-error.ts";
 import type { Bench } from "./benches/bench.ts";
 import { chainH1, chainH2 } from "./benches/chain.ts";
+import { growth } from "./benches/growth.ts";
+import { memory } from "./benches/memory.ts";
+import { startup } from "./benches/startup.ts";
+import { tcp } from "./benches/tcp.ts";
 import { openGround } from "./ground.ts";
 import { toJson, toText } from "./report.ts";
 import { MissingTool, Tools } from "./tools.ts";
 
-const benches: readonly Bench[] = [chainH1, chainH2];
+const benches: readonly Bench[] = [chainH1, chainH2, tcp, memory, startup, growth];
 
 interface Flags {
   readonly json?: string;
@@ -39,7 +43,8 @@ async function bench(name: string, flags: Flags): Promise<void> {
   const { rounds = bench.defaults.rounds, seconds = bench.defaults.seconds, only, json } = flags;
   await using ground = await openGround(new Tools(process.env));
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
-  const report = await bench.run(ground, { rounds, seconds, only, progress });
+  const wants = (chain: string): boolean => only?.includes(chain) ?? true;
+  const report = await bench.run(ground, { rounds, seconds, wants, progress });
   process.stdout.write(`\n${toText(report)}`);
   if (json !== undefined) writeFileSync(json, toJson(report));
 }

@@ -10,6 +10,8 @@ export interface Scale {
   readonly endpoints: number;
 }
 
+export const usualScale: Scale = { routes: 1, endpoints: 1 };
+
 const appProtocols: Readonly<Record<Wire, string>> = {
   http1: "http",
   http2: "kubernetes.io/h2c",

@@ -18,8 +18,8 @@ export interface Column {
 
 export interface Report {
   readonly bench: string;
-  /** Whose ratios are shown. */
-  readonly ours: string;
+  /** What a chain is compared with, if with anything: ours is divided by it. */
+  readonly ours: (peer: string) => string | undefined;
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
   readonly notes: readonly string[];
@@ -27,12 +27,17 @@ export interface Report {
 
 export type Ratios = Readonly<Record<string, Metrics>>;
 
-/** Ours to each other chain: the median of the ratios within each round, so that what slows a whole round cancels out. */
+export function medianOf(rows: readonly Row[], chain: string, metric: string): number {
+  return median(rows.filter((row) => row.chain === chain).map(({ metrics }) => metrics[metric] ?? Number.NaN));
+}
+
+/** Ours to each peer: the median of the ratios within each round, so that what slows a whole round cancels out. */
 export function ratiosOf({ ours, rows, columns }: Report): Ratios {
-  const own = new Map(rows.filter(({ chain }) => chain === ours).map(({ round, metrics }) => [round, metrics]));
   const ratios: Record<string, Record<string, number>> = {};
   for (const peer of chainsOf(rows)) {
-    if (peer === ours) continue;
+    const name = ours(peer);
+    if (name === undefined || name === peer) continue;
+    const own = new Map(rows.filter(({ chain }) => chain === name).map(({ round, metrics }) => [round, metrics]));
     const ofPeer: Record<string, number> = {};
     for (const { metric } of columns) {
       const perRound = rows
@@ -52,7 +57,7 @@ export function toJson(report: Report): string {
 }
 
 export function toText(report: Report): string {
-  const { bench, rows, columns, notes, ours } = report;
+  const { bench, rows, columns, notes } = report;
   const rounds = new Set(rows.map(({ round }) => round)).size;
   const names = columns.map(({ metric }) => metric);
   const medians = chainsOf(rows).map((chain) => [
@@ -67,9 +72,7 @@ export function toText(report: Report): string {
     `${bench}: medians of ${rounds} ${rounds === 1 ? "round" : "rounds"}`,
     table(["", ...names], medians),
     "",
-    ...(ratios.length === 0
-      ? []
-      : [`${ours} to each (median of per-round ratios; less is better for us, but for rps)`]),
+    ...(ratios.length === 0 ? [] : ["ours to each (medians of per-round ratios)"]),
     ...(ratios.length === 0 ? [] : [table(["", ...names], ratios), ""]),
     ...columns.map(({ metric, says }) => `${metric.padEnd(12)} ${says}`),
     ...notes.map((note) => `note: ${note}`),
@@ -79,10 +82,6 @@ export function toText(report: Report): string {
 
 function chainsOf(rows: readonly Row[]): readonly string[] {
   return [...new Set(rows.map(({ chain }) => chain))];
-}
-
-function medianOf(rows: readonly Row[], chain: string, metric: string): number {
-  return median(rows.filter((row) => row.chain === chain).map(({ metrics }) => metrics[metric] ?? Number.NaN));
 }
 
 function table(head: readonly string[], lines: readonly (readonly string[])[]): string {

@@ -10,10 +10,11 @@ import { type PodIdentity, podObject } from "../../cli/dev/pod-object.ts";
 import { StateFolder } from "../../cli/dev/state-folder.ts";
 import { ensureBundles } from "../../deploy/build.ts";
 import { version } from "../../system/version.ts";
-import type { Chain, RunningChain } from "./chain.ts";
+import { answersOk } from "./answers.ts";
+import type { Chain } from "./chain.ts";
 import type { Ground, Wire } from "./ground.ts";
-import { policies, type Scale, toYaml } from "./policies.ts";
-import { type Command, type Processes, until, whenListening } from "./processes.ts";
+import { policies, type Scale, toYaml, usualScale } from "./policies.ts";
+import { type Command, until } from "./processes.ts";
 
 export interface TulleOptions {
   readonly name?: string;
@@ -22,79 +23,37 @@ export interface TulleOptions {
   readonly nodeArgs?: readonly string[];
 }
 
-/** The commands of one mesh, none of them started. */
-export interface TulleCommands {
+export function tulle({ name = "tulle", scale = usualScale, nodeArgs = [] }: TulleOptions = {}): Chain {
+  return {
+    name,
+    async prepare(ground, wire, processes) {
+      const { otlp, controlPlane, inbound, outbound } = await writeMesh(ground, wire, scale, nodeArgs);
+      processes.start(otlp);
+      processes.start(controlPlane);
+      const ready = `http://${ground.controlPlane}:${controlPlaneAdminPort}/ready`;
+      await until(() => answersOk(ready), `${ready} does not answer 200`, readyWithinMs);
+      return { inbound, outbound, link: { host: ground.server, port: meshPort } };
+    },
+  };
+}
+
+const controlPlaneAdminPort = 15_014;
+/** Where peers connect to a sidecar. */
+export const meshPort = 15_008;
+const otlpPort = 4_318;
+const readyWithinMs = 20_000;
+
+interface MeshCommands {
   readonly otlp: Command;
   readonly controlPlane: Command;
   readonly inbound: Command;
   readonly outbound: Command;
 }
 
-export function tulle({
-  name = "tulle",
-  scale = { routes: 1, endpoints: 1 },
-  nodeArgs = [],
-}: TulleOptions = {}): Chain {
-  return {
-    name,
-    async start(ground, wire, processes) {
-      const commands = await prepareTulle(ground, wire, scale, nodeArgs);
-      await startControlPlane(ground, commands, processes);
-      return startSidecars(ground, commands, processes);
-    },
-  };
-}
-
-export async function startControlPlane(ground: Ground, commands: TulleCommands, processes: Processes): Promise<void> {
-  processes.start(commands.otlp);
-  processes.start(commands.controlPlane);
-  await whenReady(ground.controlPlane, controlPlaneAdminPort);
-}
-
-/** Resolves when both are ready: they have a certificate and their policy, and listen. */
-export async function startSidecars(
-  ground: Ground,
-  commands: TulleCommands,
-  processes: Processes,
-): Promise<RunningChain> {
-  const inPid = processes.start(commands.inbound);
-  await whenReady(ground.server, sidecarAdminPort);
-  const outPid = processes.start(commands.outbound);
-  await whenReady(ground.client, sidecarAdminPort);
-  await whenListening(ground.out);
-  return { outPid, inPid };
-}
-
-const controlPlaneAdminPort = 15_014;
-const sidecarAdminPort = 15_020;
-const otlpPort = 4_318;
-const readyWithinMs = 20_000;
-
-function whenReady(host: string, port: number): Promise<void> {
-  const url = `http://${host}:${port}/ready`;
-  return until(() => answersOk(url), `${url} does not answer 200`, readyWithinMs);
-}
-
-export async function answersOk(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    // Not there yet: what it is that never comes, the caller says.
-    return false;
-  }
-}
-
 let meshes = 0;
 
-/** Writes everything that the processes read, for a mesh that starts from nothing. */
-export async function prepareTulle(
-  ground: Ground,
-  wire: Wire,
-  scale: Scale,
-  nodeArgs: readonly string[] = [],
-): Promise<TulleCommands> {
+/** Everything that the processes read, for a mesh that starts from nothing. */
+async function writeMesh(ground: Ground, wire: Wire, scale: Scale, nodeArgs: readonly string[]): Promise<MeshCommands> {
   const bundles = await ensureBundles();
   const folder = join(ground.folder, `tulle-${++meshes}`);
   const manifests = join(folder, "manifests");

@@ -1,6 +1,5 @@
 /** What every bench is given, and how rounds are taken. */
 
-import type { Chain } from "../chain.ts";
 import type { Ground } from "../ground.ts";
 import type { Metrics, Report, Row } from "../report.ts";
 
@@ -8,8 +7,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Of each load. */
   readonly seconds: number;
-  /** Names of chains; absent: all. */
-  readonly only: readonly string[] | undefined;
+  /** Whether a chain, or a part of the bench, was asked for. */
+  readonly wants: (name: string) => boolean;
   readonly progress: (line: string) => void;
 }
 
@@ -21,15 +20,15 @@ export interface Bench {
 }
 
 /** Measures every chain once a round, every second round backwards, so that no chain always follows the same other. */
-export async function interleave(
-  chains: readonly Chain[],
+export async function interleave<T extends { readonly name: string }>(
+  chains: readonly T[],
   options: BenchOptions,
-  measure: (chain: Chain, round: number) => Promise<Metrics>,
+  measure: (chain: T) => Promise<Metrics>,
 ): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (let round = 0; round < options.rounds; round++) {
     for (const chain of round % 2 === 0 ? chains : chains.toReversed()) {
-      const metrics = await measure(chain, round);
+      const metrics = await measure(chain);
       rows.push({ chain: chain.name, round, metrics });
       options.progress(`round ${round + 1} of ${options.rounds}, ${chain.name}: ${inWords(metrics)}`);
     }

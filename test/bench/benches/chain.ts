@@ -1,15 +1,15 @@
 /** `chain-h1` and `chain-h2`: CPU per request and hop, saturated and at 1,000 requests a second. */
 
 import { cpuNs, memoryOf } from "../accounting.ts";
-import { type Chain, pidsOf } from "../chain.ts";
+import { whenAnswering } from "../answers.ts";
+import { type Chain, pidsOf, startChain } from "../chain.ts";
+import { chainsFor, ours } from "../chains.ts";
 import type { Ground, Wire } from "../ground.ts";
 import { fortio, h2load, h2loadAtRate, type Load, type LoadResult, wrk } from "../load.ts";
 import { nghttpdApplication } from "../peers/nghttpd.ts";
 import { nginxApplication } from "../peers/nginx.ts";
-import { peersFor } from "../peers/peers.ts";
-import { type Command, Processes, until, whenListening } from "../processes.ts";
+import { type Command, Processes, whenListening } from "../processes.ts";
 import type { Column, Metrics } from "../report.ts";
-import { answersOk, tulle } from "../tulle.ts";
 import { type Bench, type BenchOptions, interleave } from "./bench.ts";
 
 /** One way of using a chain of HTTP proxies. */
@@ -39,7 +39,8 @@ export const http2Work: Work = {
 
 const hops = 2;
 const warmUpSeconds = 2;
-const answersWithinMs = 10_000;
+const warmUpRequests = 40_000;
+const warmUpLoads = 8;
 
 export const cpuColumns: readonly Column[] = [
   { metric: "sat_us", says: "CPU µs per request and hop, saturated (both proxies, halved)" },
@@ -70,20 +71,18 @@ export const chainH2: Bench = {
 };
 
 async function runChains(bench: string, work: Work, ground: Ground, options: BenchOptions) {
-  const { only, seconds } = options;
-  const wanted = (name: string): boolean => only?.includes(name) ?? true;
-  const ours = wanted("tulle") ? [tulle()] : [];
-  const chains = [...ours, ...peersFor(work.wire, ground.tools, wanted)];
+  const chains = chainsFor(work.wire, ground.tools, options.wants);
   await using application = new Processes();
   application.start(work.application(ground));
   await whenListening(ground.app);
-  const rows = await interleave(chains, options, (chain) => measureChain(chain, work, ground, seconds));
-  return { bench, ours: "tulle", columns: cpuColumns, rows, notes: ground.tools.missing };
+  const rows = await interleave(chains, options, (chain) => measureChain(chain, work, ground, options.seconds));
+  return { bench, ours, columns: cpuColumns, rows, notes: ground.tools.missing };
 }
 
 async function measureChain(chain: Chain, work: Work, ground: Ground, seconds: number): Promise<Metrics> {
   await using processes = new Processes();
-  const pids = pidsOf(await startWarm(chain, work, ground, processes));
+  const pids = pidsOf(await startChain(chain, ground, work.wire, processes));
+  await warmUp(work, ground);
   const saturated = await accounted(pids, () => work.saturate(ground, seconds, work.connections));
   const atRate = await accounted(pids, () => work.atRate(ground, seconds, work.connections));
   return {
@@ -97,22 +96,15 @@ async function measureChain(chain: Chain, work: Work, ground: Ground, seconds: n
   };
 }
 
-/** Resolves when it has answered requests and has been under load for a while. */
-export async function startWarm(chain: Chain, work: Work, ground: Ground, processes: Processes) {
-  const running = await chain.start(ground, work.wire, processes);
+/** Resolves when the chain has answered enough requests to be as fast as it gets: Node compiles what is used often. */
+export async function warmUp(work: Work, ground: Ground): Promise<void> {
   await whenAnswering(work.wire, ground);
-  await work.saturate(ground, warmUpSeconds, work.connections);
-  return running;
+  let requests = 0;
+  for (let load = 0; load < warmUpLoads && requests < warmUpRequests; load++)
+    requests += (await work.saturate(ground, warmUpSeconds, work.connections)).requests;
 }
 
-export async function whenAnswering(wire: Wire, { out }: Ground): Promise<void> {
-  // The load program of HTTP/2 waits by itself; `fetch` speaks HTTP/1.1 only.
-  if (wire !== "http1") return;
-  const url = `http://${out.host}:${out.port}/`;
-  await until(() => answersOk(url), `${url} does not answer 200`, answersWithinMs);
-}
-
-export async function accounted(
+async function accounted(
   pids: readonly number[],
   load: () => Promise<LoadResult>,
 ): Promise<{ readonly result: LoadResult; readonly usPerHop: number }> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import type { Chain } from "../chain.ts";
 import type { Ground, Wire } from "../ground.ts";
-import { whenListening } from "../processes.ts";
+import type { Command } from "../processes.ts";
 
 type Link = "http/1.1" | "h2";
 type End = "out" | "in";
@@ -14,21 +14,14 @@ type End = "out" | "in";
 export function envoy(name: string, link: Link): Chain {
   return {
     name,
-    async start(ground, wire, processes) {
+    async prepare(ground, wire) {
       const command = ground.tools.require("envoy");
-      const start = (end: End): number => {
+      const proxy = (end: End): Command => {
         const file = join(ground.folder, `${name}-${end}.yaml`);
         writeFileSync(file, stringify(configuration(ground, wire, link, end)));
-        return processes.start({
-          command,
-          args: ["-c", file, "--concurrency", "1", "--disable-hot-restart", "-l", "critical"],
-        });
+        return { command, args: ["-c", file, "--concurrency", "1", "--disable-hot-restart", "-l", "critical"] };
       };
-      const inPid = start("in");
-      await whenListening(ground.in);
-      const outPid = start("out");
-      await whenListening(ground.out);
-      return { outPid, inPid };
+      return { inbound: proxy("in"), outbound: proxy("out"), link: ground.in };
     },
   };
 }

@@ -4,24 +4,20 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Chain } from "../chain.ts";
 import type { Ground, Wire } from "../ground.ts";
-import { whenListening } from "../processes.ts";
+import type { Command } from "../processes.ts";
 
 /** `link`: what travels between the two. */
 export function haproxy(name: string, link: "http/1.1" | "h2"): Chain {
   return {
     name,
-    async start(ground, wire, processes) {
+    async prepare(ground, wire) {
       const command = ground.tools.require("haproxy");
-      const start = (end: "out" | "in"): number => {
+      const proxy = (end: "out" | "in"): Command => {
         const file = join(ground.folder, `${name}-${end}.cfg`);
         writeFileSync(file, configuration(ground, wire, link, end));
-        return processes.start({ command, args: ["-db", "-f", file] });
+        return { command, args: ["-db", "-f", file] };
       };
-      const inPid = start("in");
-      await whenListening(ground.in);
-      const outPid = start("out");
-      await whenListening(ground.out);
-      return { outPid, inPid };
+      return { inbound: proxy("in"), outbound: proxy("out"), link: ground.in };
     },
   };
 }

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Chain } from "../chain.ts";
 import type { Ground } from "../ground.ts";
-import { type Command, whenListening } from "../processes.ts";
+import type { Command } from "../processes.ts";
 
 const answer = `{"id":42,"name":"widget","price":1999,"stock":17}`;
 
@@ -18,7 +18,7 @@ export function nginxApplication(ground: Ground, ports: readonly number[] = [gro
 
 export const nginx: Chain = {
   name: "nginx",
-  async start(ground, wire, processes) {
+  async prepare(ground, wire) {
     if (wire !== "http1") throw new Error(`nginx is not compared on ${wire}`);
     const { folder, app, out } = ground;
     const serverTls = `ssl_certificate ${folder}/server.pem; ssl_certificate_key ${folder}/server.key;
@@ -27,12 +27,12 @@ export const nginx: Chain = {
       proxy_ssl_trusted_certificate ${folder}/ca.pem; proxy_ssl_verify on; proxy_ssl_name server; proxy_ssl_protocols TLSv1.3;`;
     const link = `${ground.in.host}:${ground.in.port}`;
     const inbound = proxying(`${app.host}:${app.port}`, `${link} ssl`, "http", "", serverTls);
-    const inPid = processes.start(nginxCommand(ground, "nginx-in", inbound.http, inbound.server));
-    await whenListening(ground.in);
     const outbound = proxying(link, `${out.host}:${out.port}`, "https", clientTls, "");
-    const outPid = processes.start(nginxCommand(ground, "nginx-out", outbound.http, outbound.server));
-    await whenListening(out);
-    return { outPid, inPid };
+    return {
+      inbound: nginxCommand(ground, "nginx-in", inbound.http, inbound.server),
+      outbound: nginxCommand(ground, "nginx-out", outbound.http, outbound.server),
+      link: ground.in,
+    };
   },
 };
 

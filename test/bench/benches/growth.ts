@@ -1,0 +1,80 @@
+/**
+ * `growth`: what a thousand of a thing cost: routes, endpoints of a Service, idle peers of an inbound sidecar.
+ * A mesh with 1 and one with 1,000 are measured in turns; what counts is the median of the pairs' ratios.
+ */
+
+import { cpuNs, memoryOf } from "../accounting.ts";
+import { startChain } from "../chain.ts";
+import type { Ground } from "../ground.ts";
+import { IdlePeers } from "../idle-peers.ts";
+import { nginxApplication } from "../peers/nginx.ts";
+import { type Scale, usualScale } from "../policies.ts";
+import { Processes, whenListening } from "../processes.ts";
+import { type Column, type Metrics, medianOf, type Row } from "../report.ts";
+import { meshPort, tulle } from "../tulle.ts";
+import { type Bench, interleave } from "./bench.ts";
+import { http1Work, warmUp } from "./chain.ts";
+
+const columns: readonly Column[] = [
+  { metric: "sat_us", says: "CPU µs per request of the one sidecar that holds them" },
+  { metric: "private", says: "its MB, private and dirty, after load" },
+];
+
+const few = 1;
+const many = 1_000;
+
+/** A mesh of a certain size; `holder` is the sidecar that is measured. */
+interface Size {
+  readonly name: string;
+  readonly holder: "outPid" | "inPid";
+  readonly scale: Scale;
+  readonly idlePeers: number;
+}
+
+const things: Readonly<Record<string, (count: number) => Omit<Size, "name">>> = {
+  routes: (routes) => ({ holder: "outPid", scale: { ...usualScale, routes }, idlePeers: 0 }),
+  endpoints: (endpoints) => ({ holder: "outPid", scale: { ...usualScale, endpoints }, idlePeers: 0 }),
+  peers: (idlePeers) => ({ holder: "inPid", scale: usualScale, idlePeers }),
+};
+
+export const growth: Bench = {
+  name: "growth",
+  says: "1 to 1,000 routes, endpoints, idle peers: CPU per request, memory per item (--only routes,endpoints,peers)",
+  defaults: { rounds: 10, seconds: 3 },
+  async run(ground, options) {
+    await using application = new Processes();
+    const ports = Array.from({ length: many }, (_, place) => ground.app.port + place);
+    application.start(nginxApplication(ground, ports));
+    await whenListening(ground.app);
+    const wanted = Object.entries(things).filter(([thing]) => options.wants(thing));
+    const rows: Row[] = [];
+    for (const [thing, sizeOf] of wanted) {
+      const sizes = [few, many].map((count) => ({ name: `${thing}-${count}`, ...sizeOf(count) }));
+      rows.push(...(await interleave(sizes, options, (size) => measureSize(size, ground, options.seconds))));
+    }
+    const notes = wanted.map(([thing]) => perItem(thing, rows));
+    return { bench: "growth", ours: largerThan, columns, rows, notes };
+  },
+};
+
+function largerThan(name: string): string | undefined {
+  return name.endsWith(`-${few}`) ? name.replace(/-\d+$/, `-${many}`) : undefined;
+}
+
+function perItem(thing: string, rows: readonly Row[]): string {
+  const grownMb = medianOf(rows, `${thing}-${many}`, "private") - medianOf(rows, `${thing}-${few}`, "private");
+  return `${thing}: ${((grownMb * 1_024) / (many - few)).toFixed(1)} KiB of private memory each`;
+}
+
+async function measureSize(size: Size, ground: Ground, seconds: number): Promise<Metrics> {
+  await using processes = new Processes();
+  await using peers = new IdlePeers();
+  const running = await startChain(tulle({ scale: size.scale }), ground, "http1", processes);
+  const stateFolder = running.outbound.env?.["TULLE_STATE_DIR"] ?? "";
+  await warmUp(http1Work, ground);
+  if (size.idlePeers > 0) await peers.connect({ host: ground.server, port: meshPort }, stateFolder, size.idlePeers);
+  const pid = running[size.holder];
+  const before = cpuNs([pid]);
+  const { requests } = await http1Work.saturate(ground, seconds, http1Work.connections);
+  return { sat_us: (cpuNs([pid]) - before) / 1e3 / Math.max(requests, 1), private: memoryOf([pid]).private };
+}
