@@ -46,7 +46,7 @@ async function run(options: CompileOptions): Promise<void> {
   pipeline.apply(change);
   pipeline.apply({ ...change, applied: standInPods(pipeline.index, change.applied), removed: [] });
   const statuses = pipeline.policyStatuses(() => undefined);
-  const problems = allProblems(pipeline.index, statuses);
+  const problems = allProblems(pipeline.index, [...statuses, ...pipeline.routeStatuses(() => undefined)]);
   for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
   if (problems.some(isError)) process.exitCode = 1;
   if (options.for !== undefined) {

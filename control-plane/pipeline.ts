@@ -6,6 +6,7 @@ import { Snapshot } from "./snapshot.ts";
 import { compareProblems, type Problem } from "./source/problem.ts";
 import type { SourceChange } from "./source/source.ts";
 import { type Acknowledgements, type PolicyStatus, policyStatuses } from "./status/policy-status.ts";
+import { type RouteStatus, routeStatuses } from "./status/route-status.ts";
 
 export class Pipeline {
   readonly index = new ClusterIndex();
@@ -25,10 +26,18 @@ export class Pipeline {
   policyStatuses(acknowledgements: Acknowledgements): PolicyStatus[] {
     return policyStatuses(this.index, this.#compiler.resourcesByPolicy(), acknowledgements);
   }
+
+  /** What becomes of each HTTPRoute and GRPCRoute of a Service. */
+  routeStatuses(acknowledgements: Acknowledgements): RouteStatus[] {
+    return routeStatuses(this.index, this.#compiler.resourcesByPolicy(), acknowledgements);
+  }
 }
 
 /** All there is to put right, by file and line, each once. */
-export function allProblems(index: ClusterIndex, statuses: readonly PolicyStatus[]): Problem[] {
+export function allProblems(
+  index: ClusterIndex,
+  statuses: readonly { readonly problems: readonly Problem[] }[],
+): Problem[] {
   const found = [...index.problems(), ...statuses.flatMap((status) => status.problems)];
   const unique = new Map(found.map((problem) => [JSON.stringify(problem), problem]));
   return [...unique.values()].sort(compareProblems);

@@ -5,6 +5,7 @@ import { allProblems, type Pipeline } from "./pipeline.ts";
 import type { PushHub } from "./push/push-hub.ts";
 import { formatProblem, type Problem } from "./source/problem.ts";
 import type { PolicyStatus } from "./status/policy-status.ts";
+import type { RouteStatus } from "./status/route-status.ts";
 
 /** Problems are gathered from all objects: not after each change of a burst. */
 const settleMs = 200;
@@ -25,9 +26,11 @@ export class StatusPage {
   /** For `/status`. */
   read(): unknown {
     const policies = this.#policies();
+    const routes = this.#routes();
     return {
-      problems: allProblems(this.#pipeline.index, policies).map(formatProblem),
+      problems: allProblems(this.#pipeline.index, [...policies, ...routes]).map(formatProblem),
       policies,
+      routes,
       sidecars: this.#hub.peers(),
       resources: this.#hub.acks(),
     };
@@ -58,10 +61,14 @@ export class StatusPage {
   }
 
   #problems(): readonly Problem[] {
-    return allProblems(this.#pipeline.index, this.#policies());
+    return allProblems(this.#pipeline.index, [...this.#policies(), ...this.#routes()]);
   }
 
   #policies(): readonly PolicyStatus[] {
     return this.#pipeline.policyStatuses(({ kind, name }) => this.#hub.acksOf(kind, name));
+  }
+
+  #routes(): readonly RouteStatus[] {
+    return this.#pipeline.routeStatuses(({ kind, name }) => this.#hub.acksOf(kind, name));
   }
 }

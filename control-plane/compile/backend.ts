@@ -1,13 +1,19 @@
-/** Finds the Service port behind a reference of a policy. */
+/** Finds the Service port behind a reference of a policy or a route. */
 
 import type { PolicyKind } from "../../model/policy-object.ts";
+import type { ServiceRef } from "../../model/resources.ts";
 import { err, ok, type Result } from "../../model/result.ts";
 import type { IndexView } from "../index/facts.ts";
+import type { RouteKind } from "../index/gateway-routes.ts";
 import type { Service } from "../index/service.ts";
 
-/** A reference as policies write it. */
-export interface BackendRef {
-  /** Absent: the policy's own. */
+/** A Service port that callers ask for. */
+export interface Dialled extends ServiceRef {
+  readonly port: number;
+}
+
+export interface ServiceReference {
+  /** Absent: that of the object it stands in. */
   readonly namespace?: string;
   readonly service: string;
   /** Absent: the port that was dialled, or the only one that the Service has. */
@@ -26,16 +32,17 @@ export interface UnresolvedBackend {
   readonly message: string;
 }
 
-/** `policy` is where the reference stands. */
+/** `from` is where the reference stands. What was dialled needs no consent: the caller asked for it. */
 export function resolveBackend(
   view: IndexView,
-  policy: { readonly kind: PolicyKind; readonly namespace: string },
-  ref: BackendRef,
-  dialledPort: number,
+  from: { readonly kind: PolicyKind | RouteKind; readonly namespace: string },
+  ref: ServiceReference,
+  dialled: Dialled,
 ): Result<Backend, UnresolvedBackend> {
-  const namespace = ref.namespace ?? policy.namespace;
+  const namespace = ref.namespace ?? from.namespace;
   const { service: name } = ref;
-  if (namespace !== policy.namespace && !view.grants(policy.kind, policy.namespace, { namespace, name })) {
+  const isDialled = namespace === dialled.namespace && name === dialled.name;
+  if (namespace !== from.namespace && !isDialled && !view.grants(from.kind, from.namespace, { namespace, name })) {
     const message = `a Service of another namespace needs a ReferenceGrant there, got ${JSON.stringify(namespace)}`;
     return err({ reason: "RefNotPermitted", field: "namespace", message });
   }
@@ -44,7 +51,7 @@ export function resolveBackend(
     const message = `must be a Service with pods in namespace ${namespace}, got ${JSON.stringify(name)}`;
     return err({ reason: "BackendNotFound", field: "service", message: `${message}${othersIn(view, namespace)}` });
   }
-  const wanted = ref.port ?? dialledPort;
+  const wanted = ref.port ?? dialled.port;
   const numbers = service.ports.map(({ port }) => port);
   if (numbers.includes(wanted)) return ok({ service, port: wanted });
   const [only, ...more] = numbers;

@@ -23,7 +23,7 @@ interface Unit {
 interface CompiledUnit {
   readonly unit: Unit;
   readonly reads: ReadonlySet<Fact>;
-  /** Names of the policies that are in it. */
+  /** Names of the policies and routes that are in it. */
   readonly policies: ReadonlySet<string>;
   /** Names of the resources it gave. */
   readonly gave: readonly string[];
@@ -75,7 +75,7 @@ export class Compiler {
     this.#snapshot.commit({ published, withdrawn, identities });
   }
 
-  /** By the name of each policy that is in force anywhere: the resources that carry it. */
+  /** By the name of each policy or route that is in force anywhere: the resources that carry it. */
   resourcesByPolicy(): ReadonlyMap<string, readonly ResourceName[]> {
     const resources = new Map<string, ResourceName[]>();
     for (const { unit, policies, gave } of this.#compiled.values()) {

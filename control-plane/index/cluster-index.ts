@@ -4,6 +4,7 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
+import type { GatewayRoute } from "../../model/gateway-route.ts";
 import type { Policy, PolicyKind } from "../../model/policy-object.ts";
 import type { ServiceRef } from "../../model/resources.ts";
 import { assertNever, type FieldError } from "../../model/result.ts";
@@ -13,7 +14,7 @@ import { compareProblems, compareStrings, type Problem } from "../source/problem
 import type { SourceChange } from "../source/source.ts";
 import { BackingPods } from "./backing-pods.ts";
 import { type Fact, facts, type IndexView, type PolicyOf } from "./facts.ts";
-import { Fields } from "./fields.ts";
+import { GatewayRoutes, isRouteKind, type RouteKind } from "./gateway-routes.ts";
 import type { Pod, Workload } from "./pod.ts";
 import { type Attachment, PolicyTable } from "./policy-table.ts";
 import { type Reading, readKnown } from "./reading.ts";
@@ -38,9 +39,18 @@ export interface HeldPolicy {
   readonly errors: readonly FieldError[];
 }
 
+/** A route with a Service among its parents, valid or not. */
+export interface HeldRoute {
+  readonly object: KubeObject;
+  /** What it says, or said when it was last valid; undefined: it never was. */
+  readonly route: GatewayRoute | undefined;
+  readonly errors: readonly FieldError[];
+}
+
 export class ClusterIndex implements IndexView {
   readonly #pods = new BackingPods();
   readonly #policies = new PolicyTable();
+  readonly #routes = new GatewayRoutes();
   readonly #grants = new Table<ReferenceGrant>();
   readonly #held = new Map<ObjectKey, Held>();
   /** Objects of kinds that are not read but deserve a word. */
@@ -73,12 +83,28 @@ export class ClusterIndex implements IndexView {
 
   /** All objects of Tulle's own group, sorted by kind, namespace and name. */
   policies(): readonly HeldPolicy[] {
+    return this.#heldOf("tulle.dev").map(({ object, reading, errors }) => {
+      return { object, policy: reading?.as === "policy" ? reading.value : undefined, errors };
+    });
+  }
+
+  /** Those with a Service among their parents, sorted by kind, namespace and name. */
+  routes(): readonly HeldRoute[] {
+    const held = this.#heldOf("gateway.networking.k8s.io").filter(({ object }) => isRouteKind(object.kind));
+    return held.map(({ object, reading, errors }) => {
+      return { object, route: reading?.as === "route" ? reading.value : undefined, errors };
+    });
+  }
+
+  route(kind: RouteKind, namespace: string, name: string): GatewayRoute | undefined {
+    return this.#routes.get(kind, namespace, name);
+  }
+
+  #heldOf(group: string): Held[] {
     return [...this.#held]
-      .filter(([, { object }]) => groupOf(object.apiVersion) === "tulle.dev")
+      .filter(([, { object }]) => groupOf(object.apiVersion) === group)
       .sort(([a], [b]) => compareStrings(a, b))
-      .map(([, { object, reading, errors }]) => {
-        return { object, policy: reading?.as === "policy" ? reading.value : undefined, errors };
-      });
+      .map(([, held]) => held);
   }
 
   /** As in `PolicyTable`. */
@@ -106,7 +132,19 @@ export class ClusterIndex implements IndexView {
     return this.#policies.policyFor(kind, service, port);
   }
 
-  grants(kind: PolicyKind, from: string, service: ServiceRef): boolean {
+  routePolicyFor<K extends PolicyKind>(
+    kind: K,
+    route: GatewayRoute,
+    rule: string | undefined,
+  ): PolicyOf<K> | undefined {
+    return this.#policies.routePolicyFor(kind, route, rule);
+  }
+
+  routesOf(service: ServiceRef): readonly GatewayRoute[] {
+    return this.#routes.of(service);
+  }
+
+  grants(kind: PolicyKind | RouteKind, from: string, service: ServiceRef): boolean {
     return this.#grants.in(service.namespace).some((grant) => permits(grant, kind, from, service.name));
   }
 
@@ -119,6 +157,9 @@ export class ClusterIndex implements IndexView {
     }
     const result = readKnown(object);
     if (result === undefined) {
+      // A route may have been given to a Gateway.
+      this.#replace(before?.reading, undefined, touched);
+      this.#held.delete(key);
       const problem = unknownKind(object);
       if (problem === undefined) this.#unknown.delete(key);
       else this.#unknown.set(key, problem);
@@ -146,6 +187,8 @@ export class ClusterIndex implements IndexView {
         return this.#pods.toggleWorkload(reading.kind, reading.value, present, touched);
       case "policy":
         return this.#policies.toggle(reading, present, touched);
+      case "route":
+        return this.#routes.toggle(reading.value, present, touched);
       case "grant":
         this.#grants.toggle(reading.value, present);
         touched.add(facts.grantsIn(reading.value.namespace));
@@ -162,8 +205,7 @@ function unknownKind(object: KubeObject): Problem | undefined {
   const place = { file: object.origin.file, line: object.origin.lineOf("kind"), path: "kind" };
   switch (recognizeKind(group, object.kind)) {
     case "listed":
-      if (!leadsToService(object)) return undefined;
-      return { severity: "warning", ...place, message: `${object.kind} of a Service has no effect in this version` };
+      return undefined;
     case "misspelt": {
       const message = `unknown kind ${name}; of ${object.apiVersion} there are ${kindsOf(group).join(", ")}`;
       return { severity: "error", ...place, message };
@@ -171,13 +213,6 @@ function unknownKind(object: KubeObject): Problem | undefined {
     case "foreign":
       return { severity: "warning", ...place, message: `unknown kind ${name}, ignored` };
   }
-}
-
-/** A route of the Gateway API may belong to a Gateway, which is none of the mesh's business, or to a Service, which is. */
-function leadsToService({ kind, spec }: KubeObject): boolean {
-  if (kind !== "HTTPRoute" && kind !== "GRPCRoute") return false;
-  const parents = new Fields(spec, "spec", []).children("parentRefs");
-  return parents.some((parent) => parent.string("kind") === "Service");
 }
 
 /** What is wrong with a field, with the place where its author wrote it. */

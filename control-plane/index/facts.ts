@@ -3,8 +3,10 @@
  * leaves behind the names of the facts it read, absent ones included, and is computed anew when one of them changes.
  */
 
+import type { GatewayRoute } from "../../model/gateway-route.ts";
 import type { Policy, PolicyKind } from "../../model/policy-object.ts";
 import type { ServiceRef } from "../../model/resources.ts";
+import type { RouteKind } from "./gateway-routes.ts";
 import type { Pod, Workload } from "./pod.ts";
 import type { Service, ServicePort } from "./service.ts";
 
@@ -23,8 +25,12 @@ export interface IndexView {
   workload(namespace: string, name: string): Workload | undefined;
   /** The one policy of a kind that applies to a port of a Service. */
   policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined;
-  /** Whether a ReferenceGrant lets policies of this kind and namespace lead to a Service of another namespace. */
-  grants(kind: PolicyKind, from: string, service: ServiceRef): boolean;
+  /** The one policy of a kind that is attached to a rule of a route, or to the whole of it; `rule` is the rule's name. */
+  routePolicyFor<K extends PolicyKind>(kind: K, route: GatewayRoute, rule: string | undefined): PolicyOf<K> | undefined;
+  /** HTTPRoutes and GRPCRoutes with this Service as a parent, whichever their namespace; the older first. */
+  routesOf(service: ServiceRef): readonly GatewayRoute[];
+  /** Whether a ReferenceGrant lets objects of this kind and namespace lead to a Service of another namespace. */
+  grants(kind: PolicyKind | RouteKind, from: string, service: ServiceRef): boolean;
 }
 
 /** The name of one fact. */
@@ -36,19 +42,22 @@ export const facts = {
   podsOf: (namespace: string, service: string): Fact => `pods ${namespace}/${service}`,
   workload: (namespace: string, name: string): Fact => `workload ${namespace}/${name}`,
   policiesOfService: (kind: PolicyKind, namespace: string, name: string): Fact => `${kind} ${namespace}/${name}`,
+  policiesOfRoute: (kind: PolicyKind, route: RouteKind, namespace: string, name: string): Fact =>
+    `${kind} ${route} ${namespace}/${name}`,
+  routesOf: (namespace: string, service: string): Fact => `routes ${namespace}/${service}`,
   policiesOfNamespace: (kind: PolicyKind, namespace: string): Fact => `${kind} ${namespace}`,
   grantsIn: (namespace: string): Fact => `grants ${namespace}`,
 } as const;
 
-/** Names a policy: its kind is unique in its group, so this is enough. */
+/** Names a policy or a route: kinds are unique among both, so this is enough. */
 export function policyName({ kind, namespace, name }: { kind: string; namespace: string; name: string }): string {
   return `${kind} ${namespace}/${name}`;
 }
 
-/** Answers from another view, and remembers what was asked, and which policies were the answer. */
+/** Answers from another view, and remembers what was asked, and which policies and routes were the answer. */
 export class TrackedView implements IndexView {
   readonly read = new Set<Fact>();
-  /** Names of policies. */
+  /** Names of policies and routes. */
   readonly applied = new Set<string>();
   readonly #view: IndexView;
 
@@ -85,7 +94,25 @@ export class TrackedView implements IndexView {
     return policy;
   }
 
-  grants(kind: PolicyKind, from: string, service: ServiceRef): boolean {
+  routePolicyFor<K extends PolicyKind>(
+    kind: K,
+    route: GatewayRoute,
+    rule: string | undefined,
+  ): PolicyOf<K> | undefined {
+    this.read.add(facts.policiesOfRoute(kind, route.kind, route.namespace, route.name));
+    const policy = this.#view.routePolicyFor(kind, route, rule);
+    if (policy !== undefined) this.applied.add(policyName(policy));
+    return policy;
+  }
+
+  routesOf(service: ServiceRef): readonly GatewayRoute[] {
+    this.read.add(facts.routesOf(service.namespace, service.name));
+    const routes = this.#view.routesOf(service);
+    for (const route of routes) this.applied.add(policyName(route));
+    return routes;
+  }
+
+  grants(kind: PolicyKind | RouteKind, from: string, service: ServiceRef): boolean {
     this.read.add(facts.grantsIn(service.namespace));
     return this.#view.grants(kind, from, service);
   }

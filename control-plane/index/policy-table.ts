@@ -1,13 +1,16 @@
 /**
  * Policies, and which of them applies where.
  *
- *   a Service's port  >  the Service  >  its namespace  >  the mesh (the namespace of Tulle itself)
+ *   a rule of a route  >  the route  >  a Service's port  >  the Service  >  its namespace  >  the mesh
+ *
+ * (the mesh: the namespace of Tulle itself)
  *
  * The most specific wins whole. Of two on one level the older wins, and where neither has an age (in a folder), the first by
  * namespace and name.
  */
 
-import type { Policy, PolicyKind } from "../../model/policy-object.ts";
+import type { GatewayRoute } from "../../model/gateway-route.ts";
+import type { Policy, PolicyKind, TargetRef } from "../../model/policy-object.ts";
 import type { ServiceRef } from "../../model/resources.ts";
 import { compareStrings } from "../source/problem.ts";
 import { type Fact, facts, meshNamespace, type PolicyOf } from "./facts.ts";
@@ -24,25 +27,25 @@ export interface Contender {
 export interface Attachment {
   readonly namespace: string;
   /** Absent: the whole namespace. */
-  readonly service?: string;
-  /** The port of the Service, by name or number; absent: all of it. */
+  readonly target?: Pick<TargetRef, "kind" | "name">;
+  /** The port of the Service, by name or number, or the name of the route's rule; absent: all of it. */
   readonly section?: string;
   /** The field of the policy that says so. */
   readonly path: string;
 }
 
-/** What a policy is attached to, routes left out: they are not Services, and none is compiled. */
+/** What a policy is attached to. */
 export function attachmentsOf(policy: Policy): Attachment[] {
   const { namespace } = policy;
   if (policy.kind === "TrafficSplit") {
     const { service, port } = policy.spec;
-    return [{ namespace, service, ...(port === undefined ? {} : { section: String(port) }), path: "spec.service" }];
+    const target = { kind: "Service", name: service } as const;
+    return [{ namespace, target, ...(port === undefined ? {} : { section: String(port) }), path: "spec.service" }];
   }
   if (policy.targets.length === 0) return [{ namespace, path: "spec" }];
-  return policy.targets.flatMap(({ kind, name, sectionName }, index) => {
-    if (kind !== "Service") return [];
+  return policy.targets.map(({ kind, name, sectionName }, index) => {
     const section = sectionName === undefined ? {} : { section: sectionName };
-    return [{ namespace, service: name, ...section, path: `spec.targetRefs[${index}]` }];
+    return { namespace, target: { kind, name }, ...section, path: `spec.targetRefs[${index}]` };
   });
 }
 
@@ -92,6 +95,18 @@ export class PolicyTable {
     return winner?.value as PolicyOf<K> | undefined;
   }
 
+  routePolicyFor<K extends PolicyKind>(
+    kind: K,
+    route: GatewayRoute,
+    rule: string | undefined,
+  ): PolicyOf<K> | undefined {
+    const own = this.#at(facts.policiesOfRoute(kind, route.kind, route.namespace, route.name));
+    const winner =
+      own.find(({ section }) => section !== undefined && section === rule) ??
+      own.find(({ section }) => section === undefined);
+    return winner?.value as PolicyOf<K> | undefined;
+  }
+
   /** The policy that is attached to the very same thing and goes before this one. `port` is the one that the section names. */
   rivalOf(policy: Policy, attachment: Attachment, port: ServicePort | undefined): Policy | undefined {
     const first = this.#at(factOf(policy.kind, attachment)).find(({ section }) =>
@@ -108,10 +123,10 @@ export class PolicyTable {
   }
 }
 
-function factOf(kind: PolicyKind, { namespace, service }: Attachment): Fact {
-  return service === undefined
-    ? facts.policiesOfNamespace(kind, namespace)
-    : facts.policiesOfService(kind, namespace, service);
+function factOf(kind: PolicyKind, { namespace, target }: Attachment): Fact {
+  if (target === undefined) return facts.policiesOfNamespace(kind, namespace);
+  if (target.kind === "Service") return facts.policiesOfService(kind, namespace, target.name);
+  return facts.policiesOfRoute(kind, target.kind, namespace, target.name);
 }
 
 function compareContenders(a: Contender, b: Contender): number {

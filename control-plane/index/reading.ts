@@ -1,10 +1,13 @@
 /** Which objects the mesh reads, and what each says. */
 
+import type { GatewayRoute } from "../../model/gateway-route.ts";
+import { parseGatewayRoute } from "../../model/parse/gateway-route.ts";
 import { parsePolicy } from "../../model/parse/policy.ts";
 import type { Policy } from "../../model/policy-object.ts";
 import { type FieldError, ok, type Result } from "../../model/result.ts";
 import { groupOf, type KubeObject } from "../source/kube-object.ts";
 import { type WorkloadKind, workloadKinds } from "./backing-pods.ts";
+import { isRouteKind, leadsToService } from "./gateway-routes.ts";
 import { type Pod, readPod, readWorkload, type Workload } from "./pod.ts";
 import { type ReferenceGrant, readReferenceGrant } from "./reference-grant.ts";
 import { readService, type Service } from "./service.ts";
@@ -15,9 +18,10 @@ export type Reading =
   | { readonly as: "pod"; readonly value: Pod }
   | { readonly as: "workload"; readonly kind: WorkloadKind; readonly value: Workload }
   | { readonly as: "grant"; readonly value: ReferenceGrant }
+  | { readonly as: "route"; readonly value: GatewayRoute }
   | { readonly as: "policy"; readonly value: Policy; readonly creationTimestamp: string };
 
-/** Undefined: a kind that the mesh does not read. */
+/** Undefined: nothing that the mesh reads. */
 export function readKnown(object: KubeObject): Result<Reading, FieldError[]> | undefined {
   const { kind } = object;
   switch (groupOf(object.apiVersion)) {
@@ -31,8 +35,9 @@ export function readKnown(object: KubeObject): Result<Reading, FieldError[]> | u
       return wrap(readWorkload(object), (value) => ({ as: "workload", kind: known, value }));
     }
     case "gateway.networking.k8s.io":
-      if (kind !== "ReferenceGrant") return undefined;
-      return wrap(readReferenceGrant(object), (value) => ({ as: "grant", value }));
+      if (kind === "ReferenceGrant") return wrap(readReferenceGrant(object), (value) => ({ as: "grant", value }));
+      if (!isRouteKind(kind) || !leadsToService(object)) return undefined;
+      return wrap(parseGatewayRoute(object), (value) => ({ as: "route", value }));
     case "tulle.dev":
       return wrap(readPolicy(object), (value) => {
         return { as: "policy", value, creationTimestamp: object.metadata.creationTimestamp ?? "" };

@@ -4,6 +4,7 @@ import type { PolicyKind } from "../../model/policy-object.ts";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 import type { KubeObject } from "../source/kube-object.ts";
 import { Fields } from "./fields.ts";
+import { isRouteKind, type RouteKind } from "./gateway-routes.ts";
 
 export interface ReferenceGrant {
   /** The namespace that consents. */
@@ -31,10 +32,11 @@ export function readReferenceGrant(object: KubeObject): Result<ReferenceGrant, F
   return errors.length === 0 ? ok({ namespace, name, from, services }) : err(errors);
 }
 
-/** Whether a grant lets policies of a kind and namespace lead to a Service of its own namespace. */
-export function permits(grant: ReferenceGrant, kind: PolicyKind, from: string, service: string): boolean {
+/** Whether a grant lets policies or routes of a kind and namespace lead to a Service of its own namespace. */
+export function permits(grant: ReferenceGrant, kind: PolicyKind | RouteKind, from: string, service: string): boolean {
+  const group = isRouteKind(kind) ? "gateway.networking.k8s.io" : "tulle.dev";
   return (
-    grant.from.some((source) => source.group === "tulle.dev" && source.kind === kind && source.namespace === from) &&
+    grant.from.some((source) => source.group === group && source.kind === kind && source.namespace === from) &&
     grant.services.some(({ name }) => name === undefined || name === service)
   );
 }

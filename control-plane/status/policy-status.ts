@@ -14,18 +14,10 @@ import type { ResourceName } from "../compile/compiler.ts";
 import { type ClusterIndex, fieldProblem, type HeldPolicy } from "../index/cluster-index.ts";
 import { policyName } from "../index/facts.ts";
 import { compareProblems, type Problem } from "../source/problem.ts";
+import { type Condition, oneLine, refused, resolvedRefs } from "./condition.ts";
 import { describeProgrammed, type ResourceAck } from "./programmed.ts";
-import { findTargetFaults, findUnresolved, type TargetFault, type UnresolvedRef } from "./references.ts";
+import { findTargetFaults, findUnresolved, type TargetFault } from "./references.ts";
 import { findUnapplied } from "./unapplied.ts";
-
-export interface Condition {
-  readonly type: "Accepted" | "ResolvedRefs" | "Programmed";
-  readonly status: "True" | "False" | "Unknown";
-  /** One word for programs. */
-  readonly reason: string;
-  /** For people. */
-  readonly message: string;
-}
 
 export interface PolicyStatus {
   readonly kind: string;
@@ -85,41 +77,28 @@ function judge(index: ClusterIndex, held: HeldPolicy, carriers: readonly Resourc
   }
   if (policy === undefined) return { conditions: [], problems: [] };
   const unapplied = findUnapplied(policy);
-  if (unapplied.some(({ extent }) => extent === "policy")) {
-    const message = unapplied.map(oneLine).join("; ");
-    return { conditions: [refused("Accepted", "Unsupported", message)], problems: unapplied.map(problem) };
+  if (unapplied !== undefined) {
+    return {
+      conditions: [refused("Accepted", "Unsupported", oneLine(unapplied))],
+      problems: [problem(unapplied)],
+    };
   }
   const targets = findTargetFaults(index, policy);
   const unresolved = findUnresolved(index, policy);
-  const warnings = [...unapplied, ...policyWarnings(policy)].map(
-    (warning): Problem => ({ ...problem(warning), severity: "warning" }),
-  );
+  const warnings = policyWarnings(policy).map((warning): Problem => ({ ...problem(warning), severity: "warning" }));
   return {
-    conditions: [accepted(policy, targets, unapplied), resolvedRefs(unresolved)],
+    conditions: [accepted(policy, targets), resolvedRefs(unresolved)],
     problems: [...[...targets, ...unresolved].map(problem), ...warnings],
   };
 }
 
 /** A policy is in force where it can be, and says where it is not. */
-function accepted(policy: Policy, faults: readonly TargetFault[], unapplied: readonly FieldError[]): Condition {
+function accepted(policy: Policy, faults: readonly TargetFault[]): Condition {
   const targets = policy.kind === "TrafficSplit" ? 1 : Math.max(1, policy.targets.length);
-  const message = [...faults, ...unapplied].map(oneLine).join("; ");
-  const [first] = faults;
-  if (first !== undefined && faults.length >= targets) return refused("Accepted", first.reason, message);
+  const message = faults.map(oneLine).join("; ");
+  const lost = faults.filter(({ extent }) => extent === "target");
+  const [first] = lost;
+  if (first !== undefined && lost.length >= targets) return refused("Accepted", first.reason, message);
   const reason = message === "" ? "Accepted" : "PartiallyAccepted";
   return { type: "Accepted", status: "True", reason, message };
-}
-
-function resolvedRefs(unresolved: readonly UnresolvedRef[]): Condition {
-  const [first] = unresolved;
-  if (first === undefined) return { type: "ResolvedRefs", status: "True", reason: "ResolvedRefs", message: "" };
-  return refused("ResolvedRefs", first.reason, unresolved.map(oneLine).join("; "));
-}
-
-function refused(type: Condition["type"], reason: string, message: string): Condition {
-  return { type, status: "False", reason, message };
-}
-
-function oneLine({ path, message }: FieldError): string {
-  return `${path}: ${message}`;
 }

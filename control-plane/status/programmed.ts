@@ -1,6 +1,6 @@
 /** Sums up what sidecars say about the resources that a policy is part of. */
 
-import type { Condition } from "./policy-status.ts";
+import type { Condition } from "./condition.ts";
 
 /** Of the newest version of one resource; push counts it. */
 export interface ResourceAck {

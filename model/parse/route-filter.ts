@@ -11,8 +11,16 @@ export type ParsedFilter =
   | RouteFilter
   | { readonly kind: "mirror"; readonly backend: BackendRef; readonly percent: number };
 
+/** Fields that say where a message ends, where it goes, or what the mesh itself has to say: no filter may edit those. */
+const notEditable =
+  /^(?:connection|content-length|host|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|tulle-.*)$/;
+
+const editableName = headerName().map((name, at) =>
+  notEditable.test(name) ? at.fail(`must not be ${name}: that field is the proxy's own`) : name,
+);
+
 const headerValues = list(
-  object({ name: headerName(), value: text({ minLength: 0, maxLength: 4096, ...fieldValue() }) }).map(
+  object({ name: editableName, value: text({ minLength: 0, maxLength: 4096, ...fieldValue() }) }).map(
     ({ name, value }) => [name, value] as const,
   ),
   { max: 16, unique: ([name]) => name },
@@ -26,7 +34,7 @@ function fieldValue(): { pattern: string; says: string } {
 const headerEdits = object({
   set: headerValues,
   add: headerValues,
-  remove: list(headerName(), { max: 16, unique: String }).or([]),
+  remove: list(editableName, { max: 16, unique: String }).or([]),
 }).map((fields): HeaderEdits => fields);
 
 const pathRewrite = object({

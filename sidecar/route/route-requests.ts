@@ -2,16 +2,17 @@
 
 import { MeshError } from "../../model/errors.ts";
 import { pathOf } from "../../model/path.ts";
-import type { Route } from "../../model/resources.ts";
-import { RouteTable } from "../../model/route-match.ts";
+import type { Route, RouteMatch } from "../../model/resources.ts";
+import { type HeaderLookup, RouteTable } from "../../model/route-match.ts";
 import type { Exchange, Service } from "../net/exchange.ts";
 import { nowhere } from "../net/pass-through.ts";
 
 export function routeRequests(routes: readonly Route[], serviceOf: (route: Route) => Service): Service {
   const table = new RouteTable(routes);
+  const asksForHost = routes.some(({ matches }) => matches.some(matchesHost));
   const services = new Map(routes.map((route) => [route, serviceOf(route)]));
   return (exchange, response) => {
-    const route = table.match(viewOf(exchange));
+    const route = table.match(viewOf(exchange, asksForHost));
     const service = route === undefined ? undefined : services.get(route);
     if (route === undefined || service === undefined) {
       response.abortResponse(new MeshError("no_route", `${exchange.method} ${exchange.path}`));
@@ -23,7 +24,25 @@ export function routeRequests(routes: readonly Route[], serviceOf: (route: Route
   };
 }
 
-function viewOf(exchange: Exchange) {
+function viewOf(exchange: Exchange, asksForHost: boolean) {
   const path = pathOf(exchange.path);
-  return { method: exchange.method, path, query: exchange.path.slice(path.length + 1), headers: exchange.headers };
+  const headers = asksForHost ? new WithHost(exchange) : exchange.headers;
+  return { method: exchange.method, path, query: exchange.path.slice(path.length + 1), headers };
+}
+
+function matchesHost({ headers = [] }: RouteMatch): boolean {
+  return headers.some(({ name }) => name === "host");
+}
+
+/** Codecs keep the host apart from the fields, but it is a field to whoever writes a match. */
+class WithHost implements HeaderLookup {
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  all(name: string): readonly string[] {
+    return name === "host" ? [this.#exchange.authority] : this.#exchange.headers.all(name);
+  }
 }

@@ -10,22 +10,32 @@ import { stringify } from "yaml";
 import { allProblems, Pipeline } from "../../../control-plane/pipeline.ts";
 import { parseManifest } from "../../../control-plane/source/manifest.ts";
 import { formatProblem } from "../../../control-plane/source/problem.ts";
+import type { Condition } from "../../../control-plane/status/condition.ts";
 
 const folder = join(import.meta.dirname, "../../golden/compile");
+
+function lineOf({ type, status, reason, message }: Condition): string {
+  return `${type}=${status} ${reason}: ${message}`;
+}
 
 function compile(text: string, file: string): string {
   const pipeline = new Pipeline({ clusterDomain: "cluster.local", trustDomain: "cluster.local" });
   const { objects, problems } = parseManifest(text, file);
   pipeline.apply({ applied: objects, removed: [], problems });
   const statuses = pipeline.policyStatuses(() => undefined);
+  const routes = pipeline.routeStatuses(() => undefined);
   const values = (kind: "destination" | "endpoints" | "inbound") =>
     pipeline.snapshot.list(kind).map(({ resource }) => resource.value);
   return stringify(
     {
-      problems: allProblems(pipeline.index, statuses).map(formatProblem),
+      problems: allProblems(pipeline.index, [...statuses, ...routes]).map(formatProblem),
       statuses: statuses.map(({ kind, namespace, name, conditions }) => ({
         policy: `${kind} ${namespace}/${name}`,
-        conditions: conditions.map(({ type, status, reason, message }) => `${type}=${status} ${reason}: ${message}`),
+        conditions: conditions.map(lineOf),
+      })),
+      routes: routes.map(({ kind, namespace, name, parents }) => ({
+        route: `${kind} ${namespace}/${name}`,
+        parents: parents.map(({ parentRef, conditions }) => ({ parentRef, conditions: conditions.map(lineOf) })),
       })),
       destinations: values("destination"),
       endpoints: values("endpoints"),

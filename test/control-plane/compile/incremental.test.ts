@@ -8,6 +8,10 @@ function policy(kind: string, name: string, spec: string, namespace = "shop"): s
   return `{apiVersion: tulle.dev/v1alpha1, kind: ${kind}, metadata: {namespace: ${namespace}, name: ${name}}, spec: ${spec}}`;
 }
 
+function route(kind: string, name: string, spec: string): string {
+  return `{apiVersion: gateway.networking.k8s.io/v1, kind: ${kind}, metadata: {namespace: shop, name: ${name}}, spec: {${spec}}}`;
+}
+
 /** Each line is one object in the forms that it may take. */
 const forms: readonly (readonly string[])[] = [
   [serviceYaml("a"), serviceYaml("a", "port: 81"), serviceYaml("a", "port: 80, name: http}, {port: 81, name: grpc")],
@@ -34,6 +38,35 @@ const forms: readonly (readonly string[])[] = [
     policy("TrafficSplit", "s", "{service: b, port: 80, backends: [{service: a, port: 81, weight: 1}]}"),
     policy("TrafficSplit", "s", "{service: a, backends: [{namespace: shop2, service: x, weight: 1}]}"),
   ],
+  [
+    route(
+      "HTTPRoute",
+      "h",
+      "parentRefs: [{group: '', kind: Service, name: a}], rules: [{backendRefs: [{name: b, port: 80}]}]",
+    ),
+    route(
+      "HTTPRoute",
+      "h",
+      "parentRefs: [{group: '', kind: Service, name: b, port: 80}, {name: edge}], rules: [{name: r}]",
+    ),
+    route("HTTPRoute", "h", "parentRefs: [{name: edge}]"),
+  ],
+  [
+    route(
+      "GRPCRoute",
+      "g",
+      "parentRefs: [{group: '', kind: Service, name: a, port: 80}], rules: [{backendRefs: [{name: a, port: 80}]}]",
+    ),
+    route(
+      "GRPCRoute",
+      "g",
+      "parentRefs: [{group: '', kind: Service, name: x, namespace: shop2}], rules: [{backendRefs: [{namespace: shop2, name: x, port: 80}]}]",
+    ),
+  ],
+  [
+    policy("RetryPolicy", "on-route", "{targetRefs: [{kind: HTTPRoute, name: h}, {kind: GRPCRoute, name: g}]}"),
+    policy("RetryPolicy", "on-route", "{maxAttempts: 9, targetRefs: [{kind: HTTPRoute, name: h, sectionName: r}]}"),
+  ],
   [serviceYaml("x").replace("namespace: shop", "namespace: shop2")],
   [
     "{apiVersion: gateway.networking.k8s.io/v1beta1, kind: ReferenceGrant, metadata: {namespace: shop2, name: g}, spec: " +
@@ -49,7 +82,8 @@ function contentOf(pipeline: Pipeline) {
   const resources = (["destination", "endpoints", "inbound"] as const).flatMap((kind) =>
     snapshot.list(kind).map(({ name, version }) => [kind, name, version, snapshot.workloadIdentity(name)]),
   );
-  return { resources, statuses: pipeline.policyStatuses(() => undefined) };
+  const [statuses, routes] = [pipeline.policyStatuses(() => undefined), pipeline.routeStatuses(() => undefined)];
+  return { resources, statuses, routes };
 }
 
 function empty(): Pipeline {

@@ -136,13 +136,18 @@ describe("bad input", () => {
     ]);
   });
 
-  it("says of a route of a Service that it has no effect, and nothing of a route of a Gateway", () => {
-    const route = (parent: string) =>
-      `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: a}, spec: {parentRefs: [${parent}]}}`;
-    expect(problemsOf(route("{name: edge}"))).toEqual([]);
-    expect(problemsOf(route('{group: "", kind: Service, name: a}'))).toEqual([
-      "test.yaml:1 kind: warning: HTTPRoute of a Service has no effect in this version",
-    ]);
+  it("reads a route of a Service, says nothing of a route of a Gateway, and notes when one becomes the other", () => {
+    const route = (parent: string, rules = "[]") =>
+      `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: a}, spec: {parentRefs: [${parent}], rules: ${rules}}}`;
+    const ofService = '{group: "", kind: Service, name: a}';
+    expect(problemsOf(route("{name: edge}", "wrong"))).toEqual([]);
+    expect(problemsOf(route(ofService, "wrong"))).toEqual(['test.yaml:1 spec.rules: must be a list, got "wrong"']);
+    const index = new ClusterIndex();
+    const service = { namespace: "default", name: "a" };
+    expect([...apply(index, route(ofService))]).toEqual(["routes default/a"]);
+    expect(index.routesOf(service)).toHaveLength(1);
+    expect([...apply(index, route("{name: edge}"))]).toEqual(["routes default/a"]);
+    expect([index.routesOf(service), index.routes()]).toEqual([[], []]);
   });
 
   it("forgets what was wrong with an object that is gone", () => {

@@ -40,18 +40,14 @@ it("names the kinds there are when one is misspelt", () => {
 
 it("says of what it does not carry out that it has no effect", () => {
   const access = timeout("t", "{mtls: strict}").replace("TimeoutPolicy", "AccessPolicy");
-  const sticky = split("a").replace("backends:", "sticky: {by: header, name: x}, backends:");
-  const pipeline = pipelineWith(serviceYaml("a"), access, sticky);
-  expect(reasons(pipeline)).toEqual({
-    t: ["Unsupported", "NotInForce"],
-    a: ["PartiallyAccepted", "ResolvedRefs", "NoSubscribers"],
-  });
+  const pipeline = pipelineWith(serviceYaml("a"), access);
+  expect(reasons(pipeline)).toEqual({ t: ["Unsupported", "NotInForce"] });
   expect(
     allProblems(
       pipeline.index,
       pipeline.policyStatuses(() => undefined),
     ).map(({ message }) => message),
-  ).toEqual(["AccessPolicy has no effect in this version", "has no effect in this version"]);
+  ).toEqual(["AccessPolicy has no effect in this version"]);
 });
 
 it("keeps in force what a policy last said validly, and says so", () => {

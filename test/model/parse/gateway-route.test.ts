@@ -242,3 +242,17 @@ it("takes 0s for no limit", () => {
 it("is of a known kind", () => {
   expect(parseGatewayRoute({ kind: "TCPRoute" })).toMatchObject({ ok: false, error: [{ path: "kind" }] });
 });
+
+it.each(["Host", "content-length", "Transfer-Encoding", "connection", "Upgrade", "tulle-client-id"])(
+  "lets no filter edit %s",
+  (name) => {
+    for (const edit of [{ set: [{ name, value: "x" }] }, { add: [{ name, value: "x" }] }, { remove: [name] }]) {
+      for (const kind of ["HTTPRoute", "GRPCRoute"]) {
+        const request = { filters: [{ type: "RequestHeaderModifier", requestHeaderModifier: edit }] };
+        const response = { filters: [{ type: "ResponseHeaderModifier", responseHeaderModifier: edit }] };
+        expect(errorsOf(request, kind)).toEqual([expect.stringContaining(`must not be ${name.toLowerCase()}`)]);
+        expect(errorsOf(response, kind)).toHaveLength(1);
+      }
+    }
+  },
+);

@@ -1,0 +1,36 @@
+/** Which routes hold for a Service port: whose they are, and which kind of them. */
+
+import type { GatewayRoute } from "../../model/gateway-route.ts";
+import type { IndexView } from "../index/facts.ts";
+import { isBoundTo } from "../index/gateway-routes.ts";
+import type { Service, ServicePort } from "../index/service.ts";
+import { readProtocol } from "./protocol.ts";
+
+/** The routes that one namespace has bound to a Service port. In the Service's own they are its producer's, else a consumer's. */
+export interface Claim {
+  readonly namespace: string;
+  /** All of one kind, the older first; never empty. */
+  readonly routes: readonly GatewayRoute[];
+}
+
+/** Sorted by namespace. */
+export function claimsOn(view: IndexView, service: Service, port: ServicePort): Claim[] {
+  if (!mayCarryHttp(port)) return [];
+  const bound = view.routesOf(service).filter((route) => isBoundTo(route, service, port));
+  const namespaces = [...new Set(bound.map(({ namespace }) => namespace))].sort();
+  return namespaces.map((namespace) => {
+    return { namespace, routes: ofOneKind(bound.filter((route) => route.namespace === namespace)) };
+  });
+}
+
+/** GRPCRoutes go before HTTPRoutes, which are ignored then (https://gateway-api.sigs.k8s.io/geps/gep-1426/#route-types). */
+function ofOneKind(routes: readonly GatewayRoute[]): readonly GatewayRoute[] {
+  const grpc = routes.filter(({ kind }) => kind === "GRPCRoute");
+  return grpc.length > 0 ? grpc : routes;
+}
+
+/** Nobody looks into the bytes of an opaque port, or of the application's own TLS. */
+export function mayCarryHttp(port: ServicePort): boolean {
+  const protocol = readProtocol(port);
+  return protocol !== "opaque" && protocol !== "tls";
+}
