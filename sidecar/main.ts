@@ -1,11 +1,12 @@
 /**
  * The sidecar's process in a pod. It ends with 0 on SIGTERM, after a drain, and with 2 where its environment or its machine
- * does not let it run.
+ * does not let it run. With the argument `drain` it is the pod's preStop hook instead.
  */
 
 import type { FieldError, Result } from "../model/result.ts";
 import { jsonLog, reasonOf } from "../system/log.ts";
 import { readConfig } from "./config.ts";
+import { askToDrain, takeDrainRequests } from "./drain-request.ts";
 import { runSidecar } from "./run.ts";
 import { fromControlPlane } from "./sources.ts";
 import { parseAccessLogMode } from "./telemetry/access-log.ts";
@@ -19,24 +20,42 @@ function orExit<T>(read: Result<T, FieldError | readonly FieldError[]>): T {
   process.exit(environmentExitCode);
 }
 
+function fail(reason: string): never {
+  process.stderr.write(`tulle-sidecar: ${reason}\n`);
+  return process.exit(environmentExitCode);
+}
+
+const [command] = process.argv.slice(2);
+if (command === "drain") {
+  const stateFolder = process.env["TULLE_STATE_DIR"] ?? fail("TULLE_STATE_DIR: must be set");
+  await askToDrain(stateFolder).catch((error: unknown) => fail(`no sidecar was asked to drain: ${reasonOf(error)}`));
+  process.exit(0);
+}
+if (command !== undefined) fail(`the only argument that it takes is drain, got ${command}`);
+
 const config = orExit(readConfig(process.env));
 const sampler = orExit(parseSampler(process.env));
 const accessLog = orExit(parseAccessLogMode(process.env["TULLE_ACCESS_LOG"]));
 const log = jsonLog("sidecar", "info", (line) => process.stderr.write(line));
+const leave = new AbortController();
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+await takeDrainRequests(config.stateFolder, () => {
+  log("info", "callers are sent elsewhere");
+  leave.abort();
+}).catch((error: unknown) => log("warn", "drain requests are not taken", { reason: reasonOf(error) }));
 try {
   await runSidecar({
     config,
     sampler,
     accessLog,
     log,
+    leave: leave.signal,
     stop: stop.signal,
     openSources: (signal) => fromControlPlane(config, log, signal),
   });
   process.exit(0);
 } catch (error) {
   if (stop.signal.aborted) process.exit(0);
-  process.stderr.write(`tulle-sidecar: ${reasonOf(error)}\n`);
-  process.exit(environmentExitCode);
+  fail(reasonOf(error));
 }

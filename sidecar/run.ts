@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly sampler: Sampler;
   readonly accessLog: AccessLogMode;
   readonly log: Log;
+  /** Aborted: the pod is about to end, and callers are to go elsewhere. `stop` comes when its application has ended. */
+  readonly leave?: AbortSignal;
   /** Aborted: drain, and end. */
   readonly stop: AbortSignal;
   readonly openSources: (stop: AbortSignal) => Promise<Sources>;
@@ -28,9 +30,12 @@ export interface RunOptions {
 
 const flushSpansMs = 2_000;
 const defaultBatchDelayMs = 5_000;
+/** What is left to finish for who was asked to leave before: its application is gone. */
+const graceAfterLeaveMs = 1_000;
 
 /** Resolves when it has ended. Rejects where it can't run: a port is in use, a file is missing. */
-export async function runSidecar({ config, sampler, accessLog, log, stop, openSources }: RunOptions): Promise<void> {
+export async function runSidecar(options: RunOptions): Promise<void> {
+  const { config, sampler, accessLog, log, leave, stop, openSources } = options;
   const { namespace, workload, pod, podIp } = config;
   const clock = performance;
   const registry = new MetricRegistry({ labels: { namespace, workload, pod } });
@@ -70,9 +75,11 @@ export async function runSidecar({ config, sampler, accessLog, log, stop, openSo
   log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}` });
 
   const exporting = await startExport(config, spans);
+  leave?.addEventListener("abort", () => sidecar.sendCallersAway(), { once: true });
   await aborted(stop);
-  log("info", "draining", { graceMs: config.drainGraceMs });
-  await sidecar.drain(config.drainGraceMs);
+  const graceMs = leave?.aborted ? Math.min(graceAfterLeaveMs, config.drainGraceMs) : config.drainGraceMs;
+  log("info", "draining", { graceMs });
+  await sidecar.drain(graceMs);
   sidecar.close();
   await Promise.all([exporting?.close(flushSpansMs), sources.flush(), admin.close()]);
 }

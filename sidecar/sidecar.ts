@@ -172,6 +172,11 @@ export class Sidecar {
     this.#tending = setInterval(() => this.#tend(), tendEveryMs).unref();
   }
 
+  /** Asks callers to go elsewhere, as the pod is about to end. Who comes all the same is served, and outbound is untouched. */
+  sendCallersAway(): void {
+    for (const listener of this.#inboundListeners) listener.drainConnected();
+  }
+
   /** Takes nothing new from peers and lets what runs finish, for `graceMs` at most. Outbound works until `close`. */
   async drain(graceMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;

@@ -11,6 +11,8 @@ export interface ServedConnection {
 
 export interface Listener {
   readonly port: number;
+  /** Drains the connections there are; new ones are served as ever. */
+  drainConnected(): void;
   /** Passes no new connection on, and drains those there are. Resolves when all are gone. */
   drain(): Promise<void>;
   /** Ends everything now. */
@@ -42,6 +44,11 @@ export class Connections {
     if (!this.#drains.has(socket)) return;
     this.#drains.set(socket, connection);
     if (this.#draining) connection.drain();
+  }
+
+  /** Those of which is not known yet what they speak have nothing to finish, and are left to begin. */
+  drainConnected(): void {
+    for (const connection of this.#drains.values()) connection?.drain();
   }
 
   drain(): Promise<void> {
@@ -108,6 +115,9 @@ export function asListener(server: net.Server, connections: Connections): Listen
     port: bound !== null && typeof bound === "object" ? bound.port : 0,
     get connectionCount() {
       return connections.size;
+    },
+    drainConnected() {
+      connections.drainConnected();
     },
     drain() {
       server.close();

@@ -313,6 +313,30 @@ it("finishes running requests when it drains, and takes no new links", async () 
   expect(orders.sidecar.state().inboundCount).toBe(0);
 });
 
+it("sends callers away without a failed request, and serves who comes all the same", async () => {
+  await using mesh = await TestMesh.open();
+  const web = await mesh.sidecar("web");
+  const orders = await mesh.sidecar("orders");
+  let finish: (() => void) | undefined;
+  await mesh.application(orders.podIp, (request, response) => {
+    if (request.url !== "/slow") return response.end("quick");
+    finish = () => response.end("finished");
+    return response.writeHead(200).write("…");
+  });
+  mesh.service("orders", [meshed(orders.podIp, "orders")]);
+
+  const running = askThrough(web.podIp, "http://orders/slow");
+  await eventually(() => finish !== undefined);
+  orders.sidecar.sendCallersAway();
+  for (let i = 0; i < 20; i++) expect((await askThrough(web.podIp, "http://orders/")).body).toBe("quick");
+  // The caller left the old link, and has a new one.
+  await eventually(() => orders.sidecar.state().inboundCount === 2);
+  finish?.();
+  expect((await running).body).toBe("…finished");
+  await eventually(() => orders.sidecar.state().inboundCount === 1);
+  expect((await askThrough(web.podIp, "http://orders/")).body).toBe("quick");
+});
+
 it("forwards what is none of the mesh's, and takes no loop through itself", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
