@@ -2,6 +2,7 @@
 
 import { hostOf, isAuthority, portOf, sameAuthority } from "../net/authority.ts";
 import type { RequestHead } from "../net/exchange.ts";
+import { upgradeProtocol } from "../net/upgrade.ts";
 import type { HeadScanner } from "./head-scanner.ts";
 import { type HeaderSection, headText, isRefusal, readHeaderSection } from "./header-section.ts";
 import { badRequest, type Refusal } from "./limits.ts";
@@ -114,18 +115,12 @@ function refuseBody(section: HeaderSection, method: string, minorVersion: 0 | 1)
   return undefined;
 }
 
-/** RFC 9110 §7.8: a name, and a version if it has one. */
-const protocolPattern = /^[!#$%&'*+.^_`|~0-9a-z-]+(?:\/[!#$%&'*+.^_`|~0-9a-z-]+)?$/;
-
-/**
- * The protocol that a GET without a body asks to switch to. `h2c` is not offered on: behind a proxy that reads only
- * HTTP/1.1 it would be a tunnel past every rule, and RFC 9113 has given it up.
- */
+/** The first protocol that a GET without a body asks to switch to. */
 function askedUpgrade(section: HeaderSection): string | undefined {
   if (!section.upgradeOption || section.upgrade === undefined) return undefined;
   for (const part of section.upgrade.split(",")) {
-    const protocol = part.trim().toLowerCase();
-    if (protocol !== "h2c" && protocolPattern.test(protocol)) return protocol;
+    const protocol = upgradeProtocol(part.trim());
+    if (protocol !== undefined) return protocol;
   }
   return undefined;
 }

@@ -54,13 +54,13 @@ function badResponse(detail: string): Refusal {
 }
 
 function bodyLengthOf(status: number, section: HeaderSection, asked: AskedRequest): BodyLength | Refusal {
-  if (asked.method === "HEAD" || status === 304) return 0;
   if (status < 200 || status === 204) {
     if (section.chunked || (section.contentLength ?? 0) > 0) return badResponse("a body where none may be");
     // Content-Length: 0 is common here although forbidden; it is harmless, and not passed on.
     section.headers.remove("content-length");
     return 0;
   }
+  if (asked.method === "HEAD" || status === 304) return 0;
   if (section.chunked) return "chunked";
   return section.contentLength ?? "until-close";
 }

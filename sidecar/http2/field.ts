@@ -5,6 +5,7 @@
  */
 
 import { isAuthority } from "../net/authority.ts";
+import { upgradeProtocol } from "../net/upgrade.ts";
 
 /** `malformed`: its octets break RFC 9113 §8.2.1 or §8.3, whatever the message it stands in. */
 export type FieldKind =
@@ -47,7 +48,7 @@ const special = new Map<string, { kind: FieldKind; valid: (value: string) => boo
   [":authority", { kind: ":authority", valid: isAuthority }],
   [":method", { kind: ":method", valid: isToken }],
   [":path", { kind: ":path", valid: isPath }],
-  [":protocol", { kind: ":protocol", valid: isToken }],
+  [":protocol", { kind: ":protocol", valid: (value) => upgradeProtocol(value) !== undefined }],
   [":scheme", { kind: ":scheme", valid: (value) => value === "http" || value === "https" }],
   [":status", { kind: ":status", valid: isStatus }],
   ["connection", { kind: "connection-specific", valid: isFieldValue }],

@@ -131,7 +131,8 @@ export function readRequest(
   if (protocol === undefined) return { head: { method, authority, path, scheme, headers, bodyless }, contentLength };
   // Extended CONNECT: to the layers above it is the GET with Upgrade that it stands for.
   if (method !== "CONNECT" || !pseudo[":authority"]) return "malformed";
-  return { head: { method: "GET", authority, path, scheme, headers, bodyless, upgrade: protocol }, contentLength };
+  const upgrade = protocol.toLowerCase();
+  return { head: { method: "GET", authority, path, scheme, headers, bodyless, upgrade }, contentLength };
 }
 
 /** The head of an answer, informational ones too. */
