@@ -1,0 +1,41 @@
+/** The thread that fuzzes one target. Whoever started it watches it. */
+
+import { parentPort, workerData } from "node:worker_threads";
+import { BlockCoverage } from "./coverage.ts";
+import { fuzz, minimise } from "./fuzzer.ts";
+import { CurrentInput, type SearchOptions, type SearchReport } from "./search.ts";
+import { readCorpus } from "./target.ts";
+import { targets } from "./targets.ts";
+
+const options = workerData as SearchOptions;
+parentPort?.postMessage(await search());
+
+async function search(): Promise<SearchReport> {
+  const target = targets.find(({ name }) => name === options.target);
+  if (target === undefined) throw new Error(`no target ${options.target}`);
+  const current = new CurrentInput(options.current);
+  const startMs = performance.now();
+  const coverage = new BlockCoverage(target.sources);
+  const corpus = [...readCorpus(target).values()];
+  try {
+    const result = await fuzz(target, {
+      seed: options.seed,
+      maxInputs: options.maxInputs,
+      untilMs: startMs + options.seconds * 1000,
+      corpus,
+      coverage,
+      onInput: (input) => current.set(input),
+    });
+    const seconds = (performance.now() - startMs) / 1000;
+    return {
+      kind: "held",
+      inputs: result.inputs,
+      seconds,
+      found: result.corpus.length - corpus.length,
+      reachedCharacters: coverage.reachedCharacters,
+      corpus: options.minimise ? await minimise(target, result.corpus, new BlockCoverage(target.sources)) : undefined,
+    };
+  } catch (error) {
+    return { kind: "failed", inputs: current.count, why: error instanceof Error ? (error.stack ?? "") : String(error) };
+  }
+}
