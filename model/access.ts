@@ -7,7 +7,7 @@
 
 import { normalizePath } from "./path.ts";
 import { pathTest } from "./path-match.ts";
-import type { AccessPolicy, AccessRule, AccessRules, CallerMatch, MtlsMode } from "./policy.ts";
+import type { AccessPolicy, AccessRule, CallerMatch, MtlsMode, NamedAccessRules } from "./policy.ts";
 import { parseSpiffeId, type SpiffeId } from "./spiffe.ts";
 
 export interface AccessRequest {
@@ -19,11 +19,6 @@ export interface AccessRequest {
     /** As sent, without the query. */
     readonly path: string;
   };
-}
-
-/** A policy's rules and its name for logs and metrics, `shop/payments`. */
-export interface NamedAccessRules extends AccessRules {
-  readonly name: string;
 }
 
 export type AccessVerdict =

@@ -163,6 +163,11 @@ export interface AccessRules {
   readonly rules: readonly AccessRule[];
 }
 
+/** As a port's sidecar has them: with their policy's name for logs and metrics, `shop/payments`. */
+export interface NamedAccessRules extends AccessRules {
+  readonly name: string;
+}
+
 /** Each given part must match; an empty list matches all. */
 export interface AccessRule {
   readonly from: readonly CallerMatch[];

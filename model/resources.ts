@@ -3,7 +3,7 @@
  * They are the compiled form: names are full, lists are sorted, every default is filled in; equal means nothing changed.
  */
 
-import type { CircuitBreakerPolicy, RetryPolicy, Sticky, TimeoutPolicy } from "./policy.ts";
+import type { CircuitBreakerPolicy, NamedAccessRules, RetryPolicy, Sticky, TimeoutPolicy } from "./policy.ts";
 
 /** How bytes on a port are to be read. `detect`: by the first bytes of each connection. */
 export type Protocol = "http1" | "http2" | "grpc" | "tls" | "opaque" | "detect";
@@ -25,6 +25,8 @@ export interface InboundPort {
   /** The container port. */
   readonly port: number;
   readonly protocol: Protocol;
+  /** All that hold here, sorted by name; never empty. Absent: everyone may call. */
+  readonly access?: readonly NamedAccessRules[];
 }
 
 /** What a sidecar needs to send a request to one dialled address. */

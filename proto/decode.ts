@@ -6,19 +6,18 @@
 import type { CircuitBreakerPolicy, RetryPolicy, TimeoutPolicy } from "../model/policy.ts";
 import type {
   Endpoint,
-  InboundPort,
   Resource,
   ResourceKind,
   Route,
   RouteFilter,
-  RouteMatch,
   RouteMirror,
   ServiceRef,
-  ValueMatch,
   WeightedBackend,
 } from "../model/resources.ts";
 import { err, type FieldError, ok, type Result } from "../model/result.ts";
 import { decodeFilter } from "./decode-filter.ts";
+import { decodeInboundPort } from "./decode-inbound.ts";
+import { decodeRouteMatch } from "./decode-match.ts";
 import {
   breakerScopes,
   endpointStates,
@@ -33,18 +32,15 @@ import {
 import { Faults } from "./faults.ts";
 import type { CircuitBreakerPolicy__Output } from "./generated/tulle/v1/CircuitBreakerPolicy.ts";
 import type { Endpoint__Output } from "./generated/tulle/v1/Endpoint.ts";
-import type { PathMatch__Output } from "./generated/tulle/v1/PathMatch.ts";
 import type { Resource__Output } from "./generated/tulle/v1/Resource.ts";
 import type { ResourceName__Output } from "./generated/tulle/v1/ResourceName.ts";
 import type { RetryPolicy__Output } from "./generated/tulle/v1/RetryPolicy.ts";
 import type { Route__Output } from "./generated/tulle/v1/Route.ts";
 import type { RouteFilter__Output } from "./generated/tulle/v1/RouteFilter.ts";
-import type { RouteMatch__Output } from "./generated/tulle/v1/RouteMatch.ts";
 import type { RouteMirror__Output } from "./generated/tulle/v1/RouteMirror.ts";
 import type { ServiceRef__Output } from "./generated/tulle/v1/ServiceRef.ts";
 import type { TimeoutPolicy__Output } from "./generated/tulle/v1/TimeoutPolicy.ts";
 import type { Update__Output } from "./generated/tulle/v1/Update.ts";
-import type { ValueMatch__Output } from "./generated/tulle/v1/ValueMatch.ts";
 import type { WeightedBackend__Output } from "./generated/tulle/v1/WeightedBackend.ts";
 import { Discovery } from "./load.ts";
 
@@ -73,13 +69,7 @@ export function decodeResource(message: Resource__Output): Result<Resource, Fiel
 function decodeBody(message: Resource__Output, name: string, faults: Faults): Resource | undefined {
   const { inbound, destination, endpoints } = message;
   if (inbound) {
-    const ports = inbound.ports.map((port, i): InboundPort => {
-      const at = `ports[${i}]`;
-      return {
-        port: faults.integer(`${at}.port`, port.port, 1, 65_535),
-        protocol: faults.word(`${at}.protocol`, protocols, port.protocol),
-      };
-    });
+    const ports = inbound.ports.map((port, i) => decodeInboundPort(`ports[${i}]`, port, faults));
     return { kind: "inbound", value: { name, ports } };
   }
   if (destination) {
@@ -173,30 +163,6 @@ function decodeBackend(at: string, message: WeightedBackend__Output, faults: Fau
     ...decodeFilters(at, message.filters, faults),
     ...(message.invalid !== undefined && { invalid: faults.filled(`${at}.invalid`, message.invalid) }),
   };
-}
-
-function decodeRouteMatch(at: string, message: RouteMatch__Output, faults: Faults): RouteMatch {
-  const valueMatches = (list: "headers" | "query"): ValueMatch[] =>
-    message[list].map((match, i) => decodeValueMatch(`${at}.${list}[${i}]`, match, faults));
-  return {
-    ...(message.method !== undefined && { method: faults.filled(`${at}.method`, message.method) }),
-    ...(message.path && { path: decodePathMatch(`${at}.path`, message.path, faults) }),
-    ...(message.headers.length > 0 && { headers: valueMatches("headers") }),
-    ...(message.query.length > 0 && { query: valueMatches("query") }),
-  };
-}
-
-function decodePathMatch(at: string, message: PathMatch__Output, faults: Faults): NonNullable<RouteMatch["path"]> {
-  if (message.match === undefined) faults.add(at, "must be an exact, prefix or regex match");
-  const kind = message.match ?? "exact";
-  return { kind, value: message[kind] ?? "" };
-}
-
-function decodeValueMatch(at: string, message: ValueMatch__Output, faults: Faults): ValueMatch {
-  if (message.match === undefined) faults.add(at, "must be an exact, regex or present match");
-  const name = faults.filled(`${at}.name`, message.name);
-  const kind = message.match ?? "present";
-  return { name, kind, value: kind === "present" ? "" : (message[kind] ?? "") };
 }
 
 function decodeTimeout(at: string, message: TimeoutPolicy__Output, faults: Faults): TimeoutPolicy {

@@ -1,16 +1,10 @@
 /** The model as messages. What the control plane compiled is taken as it is: validation is the decoder's. */
 
 import type { CircuitBreakerPolicy, RetryPolicy } from "../model/policy.ts";
-import type {
-  HeaderEdits,
-  Resource,
-  ResourceKind,
-  Route,
-  RouteFilter,
-  RouteMatch,
-  ValueMatch,
-} from "../model/resources.ts";
+import type { HeaderEdits, Resource, ResourceKind, Route, RouteFilter } from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";
+import { encodeInboundPort } from "./encode-inbound.ts";
+import { encodeRouteMatch } from "./encode-match.ts";
 import {
   breakerScopes,
   endpointStates,
@@ -23,15 +17,12 @@ import {
 } from "./enums.ts";
 import type { CircuitBreakerPolicy as CircuitBreakerMessage } from "./generated/tulle/v1/CircuitBreakerPolicy.ts";
 import type { HeaderEdits as HeaderEditsMessage } from "./generated/tulle/v1/HeaderEdits.ts";
-import type { PathMatch as PathMatchMessage } from "./generated/tulle/v1/PathMatch.ts";
 import type { Resource as ResourceMessage } from "./generated/tulle/v1/Resource.ts";
 import type { ResourceName as ResourceNameMessage } from "./generated/tulle/v1/ResourceName.ts";
 import type { RetryPolicy as RetryMessage } from "./generated/tulle/v1/RetryPolicy.ts";
 import type { Route as RouteMessage } from "./generated/tulle/v1/Route.ts";
 import type { RouteFilter as RouteFilterMessage } from "./generated/tulle/v1/RouteFilter.ts";
-import type { RouteMatch as RouteMatchMessage } from "./generated/tulle/v1/RouteMatch.ts";
 import type { Update } from "./generated/tulle/v1/Update.ts";
-import type { ValueMatch as ValueMatchMessage } from "./generated/tulle/v1/ValueMatch.ts";
 import { Discovery } from "./load.ts";
 
 /** As it travels. Buffers of several updates, one after the other, are one update. */
@@ -46,10 +37,8 @@ export function encodeName(kind: ResourceKind, name: string): ResourceNameMessag
 export function encodeResource(resource: Resource, version: string): ResourceMessage {
   const { name } = resource.value;
   switch (resource.kind) {
-    case "inbound": {
-      const ports = resource.value.ports.map((port) => ({ ...port, protocol: protocols[port.protocol] }));
-      return { name, version, inbound: { ports } };
-    }
+    case "inbound":
+      return { name, version, inbound: { ports: resource.value.ports.map(encodeInboundPort) } };
     case "destination": {
       const { service, protocol, routes, consumers = [] } = resource.value;
       return {
@@ -123,41 +112,6 @@ function encodeFilter(filter: RouteFilter): RouteFilterMessage {
 function encodeEdits({ set, add, remove }: HeaderEdits): HeaderEditsMessage {
   const field = ([name, value]: readonly [string, string]) => ({ name, value });
   return { set: set.map(field), add: add.map(field), remove: [...remove] };
-}
-
-function encodeRouteMatch({ method, path, headers, query }: RouteMatch): RouteMatchMessage {
-  return {
-    ...(method !== undefined && { method }),
-    ...(path && { path: encodePathMatch(path) }),
-    headers: headers?.map(encodeValueMatch) ?? [],
-    query: query?.map(encodeValueMatch) ?? [],
-  };
-}
-
-function encodePathMatch({ kind, value }: NonNullable<RouteMatch["path"]>): PathMatchMessage {
-  switch (kind) {
-    case "exact":
-      return { exact: value };
-    case "prefix":
-      return { prefix: value };
-    case "regex":
-      return { regex: value };
-    default:
-      return assertNever(kind);
-  }
-}
-
-function encodeValueMatch({ name, kind, value }: ValueMatch): ValueMatchMessage {
-  switch (kind) {
-    case "exact":
-      return { name, exact: value };
-    case "regex":
-      return { name, regex: value };
-    case "present":
-      return { name, present: true };
-    default:
-      return assertNever(kind);
-  }
 }
 
 function encodeRetry(policy: RetryPolicy): RetryMessage {

@@ -1,7 +1,9 @@
 /** The closed sets of the model, as the enums of `resources.proto` spell them: `"connect-failure"` is `RETRY_CONDITION_CONNECT_FAILURE`. */
 
-import type { FailureCount, FailureKind, RetryCondition, Sticky } from "../model/policy.ts";
+import type { AccessRules, FailureCount, FailureKind, RetryCondition, Sticky } from "../model/policy.ts";
 import type { Endpoint, Protocol, ResourceKind } from "../model/resources.ts";
+import type { AccessAction } from "./generated/tulle/v1/AccessAction.ts";
+import type { AccessMode } from "./generated/tulle/v1/AccessMode.ts";
 import type { BreakerScope } from "./generated/tulle/v1/BreakerScope.ts";
 import type { EndpointState } from "./generated/tulle/v1/EndpointState.ts";
 import type { FailureCount as FailureCountMessage } from "./generated/tulle/v1/FailureCount.ts";
@@ -36,6 +38,16 @@ export const resourceKinds: Spelling<ResourceKind, Spelled<ResourceKindMessage>>
 export const endpointStates: Spelling<Endpoint["state"], Spelled<EndpointState>> = {
   ready: "ENDPOINT_STATE_READY",
   terminating: "ENDPOINT_STATE_TERMINATING",
+};
+
+export const accessActions: Spelling<AccessRules["action"], Spelled<AccessAction>> = {
+  allow: "ACCESS_ACTION_ALLOW",
+  deny: "ACCESS_ACTION_DENY",
+};
+
+export const accessModes: Spelling<AccessRules["mode"], Spelled<AccessMode>> = {
+  enforce: "ACCESS_MODE_ENFORCE",
+  audit: "ACCESS_MODE_AUDIT",
 };
 
 export const retryConditions: Spelling<RetryCondition, Spelled<RetryConditionMessage>> = {

@@ -1,7 +1,10 @@
 import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
+import type { AccessRule as _tulle_v1_AccessRule, AccessRule__Output as _tulle_v1_AccessRule__Output } from './tulle/v1/AccessRule.ts';
+import type { AccessRules as _tulle_v1_AccessRules, AccessRules__Output as _tulle_v1_AccessRules__Output } from './tulle/v1/AccessRules.ts';
 import type { Ack as _tulle_v1_Ack, Ack__Output as _tulle_v1_Ack__Output } from './tulle/v1/Ack.ts';
+import type { CallerMatch as _tulle_v1_CallerMatch, CallerMatch__Output as _tulle_v1_CallerMatch__Output } from './tulle/v1/CallerMatch.ts';
 import type { CircuitBreakerPolicy as _tulle_v1_CircuitBreakerPolicy, CircuitBreakerPolicy__Output as _tulle_v1_CircuitBreakerPolicy__Output } from './tulle/v1/CircuitBreakerPolicy.ts';
 import type { ConsumerRoutes as _tulle_v1_ConsumerRoutes, ConsumerRoutes__Output as _tulle_v1_ConsumerRoutes__Output } from './tulle/v1/ConsumerRoutes.ts';
 import type { Destination as _tulle_v1_Destination, Destination__Output as _tulle_v1_Destination__Output } from './tulle/v1/Destination.ts';
@@ -14,6 +17,7 @@ import type { Hello as _tulle_v1_Hello, Hello__Output as _tulle_v1_Hello__Output
 import type { Inbound as _tulle_v1_Inbound, Inbound__Output as _tulle_v1_Inbound__Output } from './tulle/v1/Inbound.ts';
 import type { InboundPort as _tulle_v1_InboundPort, InboundPort__Output as _tulle_v1_InboundPort__Output } from './tulle/v1/InboundPort.ts';
 import type { Nack as _tulle_v1_Nack, Nack__Output as _tulle_v1_Nack__Output } from './tulle/v1/Nack.ts';
+import type { NamespaceMatch as _tulle_v1_NamespaceMatch, NamespaceMatch__Output as _tulle_v1_NamespaceMatch__Output } from './tulle/v1/NamespaceMatch.ts';
 import type { PathMatch as _tulle_v1_PathMatch, PathMatch__Output as _tulle_v1_PathMatch__Output } from './tulle/v1/PathMatch.ts';
 import type { PathRewrite as _tulle_v1_PathRewrite, PathRewrite__Output as _tulle_v1_PathRewrite__Output } from './tulle/v1/PathRewrite.ts';
 import type { Redirect as _tulle_v1_Redirect, Redirect__Output as _tulle_v1_Redirect__Output } from './tulle/v1/Redirect.ts';
@@ -45,8 +49,13 @@ type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> 
 export interface ProtoGrpcType {
   tulle: {
     v1: {
+      AccessAction: EnumTypeDefinition
+      AccessMode: EnumTypeDefinition
+      AccessRule: MessageTypeDefinition<_tulle_v1_AccessRule, _tulle_v1_AccessRule__Output>
+      AccessRules: MessageTypeDefinition<_tulle_v1_AccessRules, _tulle_v1_AccessRules__Output>
       Ack: MessageTypeDefinition<_tulle_v1_Ack, _tulle_v1_Ack__Output>
       BreakerScope: EnumTypeDefinition
+      CallerMatch: MessageTypeDefinition<_tulle_v1_CallerMatch, _tulle_v1_CallerMatch__Output>
       CircuitBreakerPolicy: MessageTypeDefinition<_tulle_v1_CircuitBreakerPolicy, _tulle_v1_CircuitBreakerPolicy__Output>
       ConsumerRoutes: MessageTypeDefinition<_tulle_v1_ConsumerRoutes, _tulle_v1_ConsumerRoutes__Output>
       Destination: MessageTypeDefinition<_tulle_v1_Destination, _tulle_v1_Destination__Output>
@@ -62,6 +71,7 @@ export interface ProtoGrpcType {
       Inbound: MessageTypeDefinition<_tulle_v1_Inbound, _tulle_v1_Inbound__Output>
       InboundPort: MessageTypeDefinition<_tulle_v1_InboundPort, _tulle_v1_InboundPort__Output>
       Nack: MessageTypeDefinition<_tulle_v1_Nack, _tulle_v1_Nack__Output>
+      NamespaceMatch: MessageTypeDefinition<_tulle_v1_NamespaceMatch, _tulle_v1_NamespaceMatch__Output>
       PathMatch: MessageTypeDefinition<_tulle_v1_PathMatch, _tulle_v1_PathMatch__Output>
       PathRewrite: MessageTypeDefinition<_tulle_v1_PathRewrite, _tulle_v1_PathRewrite__Output>
       Protocol: EnumTypeDefinition

@@ -1,13 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  type AccessRequest,
-  AccessTable,
-  effectiveMtls,
-  mtlsLevelOf,
-  type NamedAccessRules,
-} from "../../model/access.ts";
-import type { AccessRule } from "../../model/policy.ts";
+import { type AccessRequest, AccessTable, effectiveMtls, mtlsLevelOf } from "../../model/access.ts";
+import type { AccessRule, NamedAccessRules } from "../../model/policy.ts";
 
 const orders = "spiffe://cluster.local/ns/shop/sa/orders";
 const rule: AccessRule = { from: [], methods: [], paths: [] };

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { AccessRule, NamedAccessRules } from "../../model/policy.ts";
 import type { Destination, Endpoints, Resource } from "../../model/resources.ts";
 import type { FieldError, Result } from "../../model/result.ts";
 import { decodeName, decodeResource, decodeUpdate } from "../../proto/decode.ts";
@@ -164,4 +165,39 @@ describe("an endpoint's address is refused", () => {
       ]);
     },
   );
+});
+
+describe("access rules are refused", () => {
+  type Port = NonNullable<Resource__Output["inbound"]>["ports"][number];
+  const rule: AccessRule = {
+    from: [{ kind: "namespace", namespace: "shop" }],
+    methods: ["GET"],
+    paths: [{ kind: "prefix", value: "/a" }],
+  };
+  const access: NamedAccessRules = { name: "shop/orders", action: "allow", mode: "enforce", rules: [rule] };
+  const cases: Record<string, [(port: Port) => void, string]> = {
+    "with an unknown action": [
+      (port) => Object.assign(port.access[0] ?? {}, { action: 9 }),
+      "ports[0].access[0].action: has a value that this version does not know: 9",
+    ],
+    "with an unknown mode": [
+      (port) => Object.assign(port.access[0] ?? {}, { mode: "ACCESS_MODE_UNSPECIFIED" }),
+      "ports[0].access[0].mode: has a value that this version does not know: ACCESS_MODE_UNSPECIFIED",
+    ],
+    "with a caller of no known kind": [
+      (port) => Object.assign(port.access[0]?.rules[0] ?? {}, { from: [{}] }),
+      "ports[0].access[0].rules[0].from[0]: must be an identity, a namespace or a trust domain",
+    ],
+    "with an empty path match": [
+      (port) => Object.assign(port.access[0]?.rules[0] ?? {}, { paths: [{}] }),
+      "ports[0].access[0].rules[0].paths[0]: must be an exact, prefix or regex match",
+    ],
+  };
+  it.each(Object.entries(cases))("%s", (_, [spoil, fault]) => {
+    const inbound = { name: "shop/orders", ports: [{ port: 8080, protocol: "detect" as const, access: [access] }] };
+    const message = overTheWire({ kind: "inbound", value: inbound }, (message) =>
+      spoil(message.inbound?.ports[0] as Port),
+    );
+    expect(faultsOf(decodeResource(message))[0]).toBe(fault);
+  });
 });

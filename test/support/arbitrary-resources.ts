@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import type {
+  CallerMatch,
   CircuitBreakerPolicy,
   FailureKind,
   RetryCondition,
@@ -13,6 +14,7 @@ import type {
   Endpoint,
   Endpoints,
   Inbound,
+  InboundPort,
   Protocol,
   Resource,
   Route,
@@ -100,10 +102,15 @@ const valueMatch: fc.Arbitrary<ValueMatch> = fc.oneof(
 );
 const valueMatches = fc.array(valueMatch, { minLength: 1, maxLength: 3 });
 
+const pathMatch = fc.record({
+  kind: fc.constantFrom("exact" as const, "prefix" as const, "regex" as const),
+  value: fc.string(),
+});
+
 const match = some<RouteMatch, never>(
   {
     method: text,
-    path: fc.record({ kind: fc.constantFrom("exact", "prefix", "regex"), value: fc.string() }),
+    path: pathMatch,
     headers: valueMatches,
     query: valueMatches,
   },
@@ -177,7 +184,36 @@ const endpoint = some<Endpoint, "address" | "pod" | "state">(
   ["address", "pod", "state"],
 );
 
-const inbound: fc.Arbitrary<Inbound> = fc.record({ name: text, ports: fc.array(fc.record({ port, protocol })) });
+const namespaceCaller = some<Extract<CallerMatch, { kind: "namespace" }>, "kind" | "namespace">(
+  { kind: fc.constant("namespace" as const), namespace: text, trustDomain: text },
+  ["kind", "namespace"],
+);
+
+const caller: fc.Arbitrary<CallerMatch> = fc.oneof(
+  fc.record({ kind: fc.constant("identity" as const), id: text }),
+  namespaceCaller,
+  fc.record({ kind: fc.constant("trust-domain" as const), trustDomain: text }),
+);
+
+const accessRule = fc.record({
+  from: fc.array(caller, { maxLength: 3 }),
+  methods: fc.array(text, { maxLength: 2 }),
+  paths: fc.array(pathMatch, { maxLength: 2 }),
+});
+
+const access = fc.record({
+  name: text,
+  action: fc.constantFrom("allow" as const, "deny" as const),
+  mode: fc.constantFrom("enforce" as const, "audit" as const),
+  rules: fc.array(accessRule, { maxLength: 3 }),
+});
+
+const inboundPort = some<InboundPort, "port" | "protocol">(
+  { port, protocol, access: fc.array(access, { minLength: 1, maxLength: 3 }) },
+  ["port", "protocol"],
+);
+
+const inbound: fc.Arbitrary<Inbound> = fc.record({ name: text, ports: fc.array(inboundPort) });
 
 const routes = fc.array(route, { maxLength: 4 });
 

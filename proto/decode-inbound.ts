@@ -1,0 +1,54 @@
+/** A pod's port and the policies that hold for it, as the model, checked. */
+
+import type { AccessRule, CallerMatch, NamedAccessRules } from "../model/policy.ts";
+import type { InboundPort } from "../model/resources.ts";
+import { decodePathMatch } from "./decode-match.ts";
+import { accessActions, accessModes, protocols } from "./enums.ts";
+import type { Faults } from "./faults.ts";
+import type { AccessRule__Output } from "./generated/tulle/v1/AccessRule.ts";
+import type { AccessRules__Output } from "./generated/tulle/v1/AccessRules.ts";
+import type { CallerMatch__Output } from "./generated/tulle/v1/CallerMatch.ts";
+import type { InboundPort__Output } from "./generated/tulle/v1/InboundPort.ts";
+
+export function decodeInboundPort(at: string, message: InboundPort__Output, faults: Faults): InboundPort {
+  return {
+    port: faults.integer(`${at}.port`, message.port, 1, 65_535),
+    protocol: faults.word(`${at}.protocol`, protocols, message.protocol),
+    ...(message.access.length > 0 && {
+      access: message.access.map((rules, i) => decodeAccess(`${at}.access[${i}]`, rules, faults)),
+    }),
+  };
+}
+
+function decodeAccess(at: string, message: AccessRules__Output, faults: Faults): NamedAccessRules {
+  return {
+    name: faults.filled(`${at}.name`, message.name),
+    action: faults.word(`${at}.action`, accessActions, message.action),
+    mode: faults.word(`${at}.mode`, accessModes, message.mode),
+    rules: message.rules.map((rule, i) => decodeRule(`${at}.rules[${i}]`, rule, faults)),
+  };
+}
+
+function decodeRule(at: string, message: AccessRule__Output, faults: Faults): AccessRule {
+  return {
+    from: message.from.map((caller, i) => decodeCaller(`${at}.from[${i}]`, caller, faults)),
+    methods: message.methods.map((method, i) => faults.filled(`${at}.methods[${i}]`, method)),
+    paths: message.paths.map((path, i) => decodePathMatch(`${at}.paths[${i}]`, path, faults)),
+  };
+}
+
+/** What is of no known kind must not be taken for a caller that matches anyone, nor for one that matches nobody. */
+function decodeCaller(at: string, message: CallerMatch__Output, faults: Faults): CallerMatch {
+  const { identity, namespace, trustDomain } = message;
+  if (identity !== undefined) return { kind: "identity", id: faults.filled(`${at}.identity`, identity) };
+  if (namespace) {
+    const of = namespace.trustDomain;
+    return {
+      kind: "namespace",
+      namespace: faults.filled(`${at}.namespace.namespace`, namespace.namespace),
+      ...(of !== undefined && { trustDomain: faults.filled(`${at}.namespace.trustDomain`, of) }),
+    };
+  }
+  if (trustDomain === undefined) faults.add(at, "must be an identity, a namespace or a trust domain");
+  return { kind: "trust-domain", trustDomain: faults.filled(`${at}.trustDomain`, trustDomain) };
+}

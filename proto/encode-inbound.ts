@@ -1,0 +1,38 @@
+/** A pod's port and the policies that hold for it, as messages. */
+
+import type { AccessRule, CallerMatch, NamedAccessRules } from "../model/policy.ts";
+import type { InboundPort } from "../model/resources.ts";
+import { assertNever } from "../model/result.ts";
+import { encodePathMatch } from "./encode-match.ts";
+import { accessActions, accessModes, protocols } from "./enums.ts";
+import type { AccessRule as AccessRuleMessage } from "./generated/tulle/v1/AccessRule.ts";
+import type { AccessRules as AccessRulesMessage } from "./generated/tulle/v1/AccessRules.ts";
+import type { CallerMatch as CallerMatchMessage } from "./generated/tulle/v1/CallerMatch.ts";
+import type { InboundPort as InboundPortMessage } from "./generated/tulle/v1/InboundPort.ts";
+
+export function encodeInboundPort({ port, protocol, access = [] }: InboundPort): InboundPortMessage {
+  return { port, protocol: protocols[protocol], access: access.map(encodeAccess) };
+}
+
+function encodeAccess({ name, action, mode, rules }: NamedAccessRules): AccessRulesMessage {
+  return { name, action: accessActions[action], mode: accessModes[mode], rules: rules.map(encodeRule) };
+}
+
+function encodeRule({ from, methods, paths }: AccessRule): AccessRuleMessage {
+  return { from: from.map(encodeCaller), methods: [...methods], paths: paths.map(encodePathMatch) };
+}
+
+function encodeCaller(caller: CallerMatch): CallerMatchMessage {
+  switch (caller.kind) {
+    case "identity":
+      return { identity: caller.id };
+    case "namespace": {
+      const { namespace, trustDomain } = caller;
+      return { namespace: { namespace, ...(trustDomain !== undefined && { trustDomain }) } };
+    }
+    case "trust-domain":
+      return { trustDomain: caller.trustDomain };
+    default:
+      return assertNever(caller);
+  }
+}
