@@ -1,11 +1,13 @@
-/** Compiles the Inbound of a workload: the ports at which its pods are served, and how each is read. */
+/** Compiles the Inbound of a workload: the ports at which its pods are served, how each is read, and who may call it. */
 
+import type { NamedAccessRules } from "../../model/policy.ts";
 import type { Inbound, InboundPort, Protocol } from "../../model/resources.ts";
 import type { IndexView } from "../index/facts.ts";
 import { selects, type Workload } from "../index/pod.ts";
 import { targetPort } from "./endpoints.ts";
 import { workloadName } from "./names.ts";
 import { readProtocol } from "./protocol.ts";
+import { serverPolicies } from "./server-policies.ts";
 
 /**
  * The ports that containers declare and those that a Service leads to. What a Service says of a port's protocol goes
@@ -18,8 +20,18 @@ export function compileInbound(view: IndexView, namespace: string, name: string)
   for (const declared of workload.ports) setProtocol(ports, declared.port, readProtocol(declared));
   return {
     name: workloadName(namespace, name),
-    ports: [...ports].map(([port, protocol]): InboundPort => ({ port, protocol })).sort((a, b) => a.port - b.port),
+    ports: [...ports]
+      .map(([port, protocol]): InboundPort => ({ port, protocol, ...policiesOf(view, workload, port) }))
+      .sort((a, b) => a.port - b.port),
   };
+}
+
+function policiesOf(view: IndexView, workload: Workload, port: number): Pick<InboundPort, "access"> {
+  const access = serverPolicies(view, "AccessPolicy", workload, port).flatMap(
+    ({ namespace, name, spec }): NamedAccessRules[] =>
+      spec.access === undefined ? [] : [{ name: `${namespace}/${name}`, ...spec.access }],
+  );
+  return { ...(access.length > 0 && { access }) };
 }
 
 function servedPorts(view: IndexView, workload: Workload): Map<number, Protocol> {

@@ -132,6 +132,15 @@ export class ClusterIndex implements IndexView {
     return this.#policies.policyFor(kind, service, port);
   }
 
+  policiesAt<K extends PolicyKind>(
+    kind: K,
+    namespace: string,
+    service: string | undefined,
+    holds: (policy: PolicyOf<K>, section: string | undefined) => boolean,
+  ): readonly PolicyOf<K>[] {
+    return this.#policies.policiesAt(kind, namespace, service, holds);
+  }
+
   routePolicyFor<K extends PolicyKind>(
     kind: K,
     route: GatewayRoute,

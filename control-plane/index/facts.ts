@@ -25,6 +25,16 @@ export interface IndexView {
   workload(namespace: string, name: string): Workload | undefined;
   /** The one policy of a kind that applies to a port of a Service. */
   policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined;
+  /**
+   * All policies of a kind that are attached to a Service, or without one to a namespace as its default, and for which
+   * `holds` is true; each once, sorted by namespace and name. `section` is the port of the Service that the policy names.
+   */
+  policiesAt<K extends PolicyKind>(
+    kind: K,
+    namespace: string,
+    service: string | undefined,
+    holds: (policy: PolicyOf<K>, section: string | undefined) => boolean,
+  ): readonly PolicyOf<K>[];
   /** The one policy of a kind that is attached to a rule of a route, or to the whole of it; `rule` is the rule's name. */
   routePolicyFor<K extends PolicyKind>(kind: K, route: GatewayRoute, rule: string | undefined): PolicyOf<K> | undefined;
   /** HTTPRoutes and GRPCRoutes with this Service as a parent, whichever their namespace; the older first. */
@@ -48,6 +58,13 @@ export const facts = {
   policiesOfNamespace: (kind: PolicyKind, namespace: string): Fact => `${kind} ${namespace}`,
   grantsIn: (namespace: string): Fact => `grants ${namespace}`,
 } as const;
+
+/** Where policies are attached: a Service, or a namespace. */
+export function placeOf(kind: PolicyKind, namespace: string, service: string | undefined): Fact {
+  return service === undefined
+    ? facts.policiesOfNamespace(kind, namespace)
+    : facts.policiesOfService(kind, namespace, service);
+}
 
 /** Names a policy or a route: kinds are unique among both, so this is enough. */
 export function policyName({ kind, namespace, name }: { kind: string; namespace: string; name: string }): string {
@@ -92,6 +109,18 @@ export class TrackedView implements IndexView {
     const policy = this.#view.policyFor(kind, service, port);
     if (policy !== undefined) this.applied.add(policyName(policy));
     return policy;
+  }
+
+  policiesAt<K extends PolicyKind>(
+    kind: K,
+    namespace: string,
+    service: string | undefined,
+    holds: (policy: PolicyOf<K>, section: string | undefined) => boolean,
+  ): readonly PolicyOf<K>[] {
+    this.read.add(placeOf(kind, namespace, service));
+    const policies = this.#view.policiesAt(kind, namespace, service, holds);
+    for (const policy of policies) this.applied.add(policyName(policy));
+    return policies;
   }
 
   routePolicyFor<K extends PolicyKind>(

@@ -13,7 +13,7 @@ import type { GatewayRoute } from "../../model/gateway-route.ts";
 import type { Policy, PolicyKind, TargetRef } from "../../model/policy-object.ts";
 import type { ServiceRef } from "../../model/resources.ts";
 import { compareStrings } from "../source/problem.ts";
-import { type Fact, facts, meshNamespace, type PolicyOf } from "./facts.ts";
+import { type Fact, facts, meshNamespace, type PolicyOf, placeOf } from "./facts.ts";
 import type { ServicePort } from "./service.ts";
 
 /** A policy as it competes with others. */
@@ -107,6 +107,20 @@ export class PolicyTable {
     return winner?.value as PolicyOf<K> | undefined;
   }
 
+  policiesAt<K extends PolicyKind>(
+    kind: K,
+    namespace: string,
+    service: string | undefined,
+    holds: (policy: PolicyOf<K>, section: string | undefined) => boolean,
+  ): PolicyOf<K>[] {
+    const found = new Set<PolicyOf<K>>();
+    for (const { value, section } of this.#at(placeOf(kind, namespace, service))) {
+      const policy = value as PolicyOf<K>;
+      if (holds(policy, section)) found.add(policy);
+    }
+    return [...found].sort(compareNames);
+  }
+
   /** The policy that is attached to the very same thing and goes before this one. `port` is the one that the section names. */
   rivalOf(policy: Policy, attachment: Attachment, port: ServicePort | undefined): Policy | undefined {
     const first = this.#at(factOf(policy.kind, attachment)).find(({ section }) =>
@@ -124,15 +138,14 @@ export class PolicyTable {
 }
 
 function factOf(kind: PolicyKind, { namespace, target }: Attachment): Fact {
-  if (target === undefined) return facts.policiesOfNamespace(kind, namespace);
-  if (target.kind === "Service") return facts.policiesOfService(kind, namespace, target.name);
+  if (target === undefined || target.kind === "Service") return placeOf(kind, namespace, target?.name);
   return facts.policiesOfRoute(kind, target.kind, namespace, target.name);
 }
 
 function compareContenders(a: Contender, b: Contender): number {
-  return (
-    compareStrings(a.creationTimestamp, b.creationTimestamp) ||
-    compareStrings(a.value.namespace, b.value.namespace) ||
-    compareStrings(a.value.name, b.value.name)
-  );
+  return compareStrings(a.creationTimestamp, b.creationTimestamp) || compareNames(a.value, b.value);
+}
+
+export function compareNames(a: ServiceRef, b: ServiceRef): number {
+  return compareStrings(a.namespace, b.namespace) || compareStrings(a.name, b.name);
 }

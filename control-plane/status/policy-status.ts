@@ -77,7 +77,7 @@ function judge(index: ClusterIndex, held: HeldPolicy, carriers: readonly Resourc
   }
   if (policy === undefined) return { conditions: [], problems: [] };
   const unapplied = findUnapplied(policy);
-  if (unapplied !== undefined) {
+  if (unapplied?.extent === "policy") {
     return {
       conditions: [refused("Accepted", "Unsupported", oneLine(unapplied))],
       problems: [problem(unapplied)],
@@ -85,17 +85,19 @@ function judge(index: ClusterIndex, held: HeldPolicy, carriers: readonly Resourc
   }
   const targets = findTargetFaults(index, policy);
   const unresolved = findUnresolved(index, policy);
-  const warnings = policyWarnings(policy).map((warning): Problem => ({ ...problem(warning), severity: "warning" }));
+  const warnings = [...(unapplied === undefined ? [] : [unapplied]), ...policyWarnings(policy)].map(
+    (warning): Problem => ({ ...problem(warning), severity: "warning" }),
+  );
   return {
-    conditions: [accepted(policy, targets), resolvedRefs(unresolved)],
+    conditions: [accepted(policy, targets, unapplied), resolvedRefs(unresolved)],
     problems: [...[...targets, ...unresolved].map(problem), ...warnings],
   };
 }
 
 /** A policy is in force where it can be, and says where it is not. */
-function accepted(policy: Policy, faults: readonly TargetFault[]): Condition {
+function accepted(policy: Policy, faults: readonly TargetFault[], unapplied: FieldError | undefined): Condition {
   const targets = policy.kind === "TrafficSplit" ? 1 : Math.max(1, policy.targets.length);
-  const message = faults.map(oneLine).join("; ");
+  const message = [...faults, ...(unapplied === undefined ? [] : [unapplied])].map(oneLine).join("; ");
   const lost = faults.filter(({ extent }) => extent === "target");
   const [first] = lost;
   if (first !== undefined && lost.length >= targets) return refused("Accepted", first.reason, message);

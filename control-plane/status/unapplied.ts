@@ -6,10 +6,25 @@
 import type { Policy, PolicyKind } from "../../model/policy-object.ts";
 import type { FieldError } from "../../model/result.ts";
 
-const applied: ReadonlySet<PolicyKind> = new Set(["CircuitBreaker", "RetryPolicy", "TimeoutPolicy", "TrafficSplit"]);
+export interface Unapplied extends FieldError {
+  /** Nothing of the policy has an effect, or only this field has none. */
+  readonly extent: "policy" | "field";
+}
 
-/** Undefined: it has an effect. */
-export function findUnapplied({ kind }: Policy): FieldError | undefined {
-  if (applied.has(kind)) return undefined;
-  return { path: "kind", message: `${kind} has no effect in this version` };
+const applied: ReadonlySet<PolicyKind> = new Set([
+  "AccessPolicy",
+  "CircuitBreaker",
+  "RetryPolicy",
+  "TimeoutPolicy",
+  "TrafficSplit",
+]);
+
+/** Undefined: all of it has an effect. */
+export function findUnapplied(policy: Policy): Unapplied | undefined {
+  const { kind, spec } = policy;
+  if (!applied.has(kind)) return { extent: "policy", path: "kind", message: `${kind} has no effect in this version` };
+  // Nothing leads plaintext into a sidecar yet, so there is none that it could refuse.
+  if (kind !== "AccessPolicy" || spec.mtls === undefined) return undefined;
+  const extent = spec.access === undefined ? "policy" : "field";
+  return { extent, path: "spec.mtls", message: "has no effect in this version" };
 }

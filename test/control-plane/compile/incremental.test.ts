@@ -32,6 +32,15 @@ const forms: readonly (readonly string[])[] = [
     policy("TimeoutPolicy", "t2", "{request: 3s, targetRefs: [{kind: Service, name: a}, {kind: Service, name: b}]}"),
   ],
   [policy("RetryPolicy", "r", "{}", "tulle-system"), policy("RetryPolicy", "r", "{maxAttempts: 5}", "tulle-system")],
+  [
+    policy("AccessPolicy", "x", "{rules: [], targetRefs: [{kind: Service, name: a}]}"),
+    policy("AccessPolicy", "x", "{rules: [], ports: [8080]}"),
+    policy("AccessPolicy", "x", "{rules: [], targetRefs: [{kind: Service, name: b, sectionName: '80'}]}"),
+  ],
+  [
+    policy("AccessPolicy", "y", "{rules: []}", "tulle-system"),
+    policy("AccessPolicy", "y", "{rules: [], selector: {matchLabels: {app: a}}}", "tulle-system"),
+  ],
   [policy("CircuitBreaker", "c", "{}"), policy("CircuitBreaker", "c", "{targetRefs: [{kind: Service, name: b}]}")],
   [
     policy("TrafficSplit", "s", "{service: a, backends: [{service: b, weight: 1}, {service: a, weight: 0}]}"),

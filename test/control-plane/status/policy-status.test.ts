@@ -39,15 +39,15 @@ it("names the kinds there are when one is misspelt", () => {
 });
 
 it("says of what it does not carry out that it has no effect", () => {
-  const access = timeout("t", "{mtls: strict}").replace("TimeoutPolicy", "AccessPolicy");
-  const pipeline = pipelineWith(serviceYaml("a"), access);
+  const keys = timeout("t", "{}").replace("TimeoutPolicy", "IdempotencyPolicy");
+  const pipeline = pipelineWith(serviceYaml("a"), keys);
   expect(reasons(pipeline)).toEqual({ t: ["Unsupported", "NotInForce"] });
   expect(
     allProblems(
       pipeline.index,
       pipeline.policyStatuses(() => undefined),
     ).map(({ message }) => message),
-  ).toEqual(["AccessPolicy has no effect in this version"]);
+  ).toEqual(["IdempotencyPolicy has no effect in this version"]);
 });
 
 it("keeps in force what a policy last said validly, and says so", () => {

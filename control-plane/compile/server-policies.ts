@@ -1,0 +1,51 @@
+/**
+ * The server's policies that hold for a port of a workload: those attached to a Service whose pods it runs, at the ports
+ * behind that Service, and the defaults of its namespace and of the mesh; narrowed by the policy's labels and ports.
+ */
+
+import type { ServerScope } from "../../model/policy.ts";
+import type { PolicyKind } from "../../model/policy-object.ts";
+import { type IndexView, meshNamespace, type PolicyOf } from "../index/facts.ts";
+import { selects, type Workload } from "../index/pod.ts";
+import { compareNames, isPort } from "../index/policy-table.ts";
+import { targetPort } from "./endpoints.ts";
+
+/** The kinds whose policies add up: all that select a port hold there. */
+export type AddingKind = "AccessPolicy";
+
+export const addingKinds: ReadonlySet<PolicyKind> = new Set<AddingKind>(["AccessPolicy"]);
+
+/** Sorted by namespace and name. `port` is a container port. */
+export function serverPolicies<K extends AddingKind>(
+  view: IndexView,
+  kind: K,
+  workload: Workload,
+  port: number,
+): PolicyOf<K>[] {
+  const { namespace } = workload;
+  const inScope = (policy: PolicyOf<AddingKind>) => saysSomething(policy) && holdsFor(policy.spec, workload, port);
+  const found = new Set<PolicyOf<AddingKind>>();
+  for (const place of new Set([meshNamespace, namespace]))
+    for (const policy of view.policiesAt<AddingKind>(kind, place, undefined, inScope)) found.add(policy);
+  for (const service of view.servicesIn(namespace)) {
+    if (!selects(service.selector, workload.labels)) continue;
+    const behind = service.ports.filter((servicePort) => targetPort(workload, servicePort) === port);
+    const attached = view.policiesAt<AddingKind>(kind, namespace, service.name, (policy, section) => {
+      const isNamed = behind.some((servicePort) => section === undefined || isPort(section, servicePort));
+      return isNamed && inScope(policy);
+    });
+    for (const policy of attached) found.add(policy);
+  }
+  // What is attached as a kind is of that kind.
+  return [...found].sort(compareNames) as PolicyOf<K>[];
+}
+
+/** What sets `mtls` alone is not carried out by the port's sidecar. */
+function saysSomething({ spec }: PolicyOf<AddingKind>): boolean {
+  return spec.access !== undefined;
+}
+
+function holdsFor({ labels = [], ports }: ServerScope, workload: Workload, port: number): boolean {
+  if (ports !== undefined && !ports.includes(port)) return false;
+  return labels.every(([name, value]) => workload.labels.get(name) === value);
+}
