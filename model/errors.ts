@@ -64,6 +64,11 @@ export const errorCodes = {
   },
   no_route: { http: 404, grpc: grpcUnimplemented, says: "No route matches the request." },
   overloaded: { http: 503, grpc: grpcResourceExhausted, says: "A limit on concurrent or waiting requests is reached." },
+  path_ambiguous: {
+    http: 400,
+    grpc: grpcInvalidArgument,
+    says: "The path can be read in more than one way, and an access policy depends on it.",
+  },
   refused_stream: { http: 503, grpc: grpcUnavailable, says: "The peer refused the request before it looked at it." },
   request_timeout: { http: 504, grpc: grpcDeadlineExceeded, says: "The request took longer than its timeout." },
   request_too_slow: { http: 408, grpc: grpcDeadlineExceeded, says: "The request was not sent in time." },

@@ -7,10 +7,12 @@ import type { InboundPort } from "../model/resources.ts";
 import { takeTarget } from "./mesh-link/target.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { Shared } from "./outbound.ts";
+import { authorize } from "./policy/authorize.ts";
 import { refuseLate } from "./policy/limit-time.ts";
 import { distrustAnswers, identifyCaller, takeOwnFields } from "./policy/own-fields.ts";
 import { rescue } from "./policy/rescue.ts";
 import { logAccess } from "./telemetry/access-log.ts";
+import { countAccess } from "./telemetry/counts.ts";
 import { measure } from "./telemetry/measure.ts";
 import { traceRequest } from "./telemetry/trace.ts";
 
@@ -21,13 +23,16 @@ export interface InboundOptions extends Shared {
   readonly from: "peers" | "anybody";
   /** What a stream may be meant for: this pod's IP, and its declared ports. */
   readonly podIp: string;
-  readonly ports: () => readonly InboundPort[];
+  /** Undefined: not known yet, and nothing is admitted. */
+  readonly ports: () => readonly InboundPort[] | undefined;
+  /** The mesh's own. */
+  readonly trustDomain: string;
   /** The application, by the port in `exchange.target`. */
   readonly application: Service;
 }
 
 export function inboundStack(options: InboundOptions): Service {
-  const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, application } = options;
+  const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, trustDomain, application } = options;
   return stack(
     [
       measure({ metrics, clock, direction: "inbound", service: workload }),
@@ -41,6 +46,8 @@ export function inboundStack(options: InboundOptions): Service {
       takeOwnFields(clock),
       // … and the only one that the application can trust is set: who calls, from the caller's certificate.
       identifyCaller(),
+      // May this caller do this? Nothing below is spent on who may not.
+      authorize({ trustDomain, counts: countAccess(metrics) }),
       // What is late already does not reach the application.
       refuseLate(options),
       // What the application answers under the mesh's names is not the mesh's word.

@@ -278,7 +278,7 @@ export class Sidecar {
       ...this.#options,
       from,
       workload: `${namespace}/${workload}`,
-      ports: () => this.#inbound?.ports ?? [],
+      ports: () => this.#inbound?.ports,
       application: this.#application.service,
     });
   }
@@ -304,10 +304,13 @@ export class Sidecar {
     return ownPorts.has(port) && (host === podIp || host === "localhost" || (isLoopback(host) && !isLoopback(podIp)));
   }
 
-  /** Ports that the pod does not declare are the application's too; undefined: this sidecar's own. */
+  /**
+   * Ports that the pod does not declare are the application's too. Undefined: this sidecar's own, or nobody has said yet who
+   * may call.
+   */
   #plainPortOf(port: number): InboundPort | undefined {
-    if (ownPorts.has(port)) return undefined;
-    return this.#inbound?.ports.find((declared) => declared.port === port) ?? { port, protocol: "detect" };
+    if (ownPorts.has(port) || this.#inbound === undefined) return undefined;
+    return this.#inbound.ports.find((declared) => declared.port === port) ?? { port, protocol: "detect" };
   }
 
   #dialEndpoint(endpoint: Endpoint, protocol: Protocol): Service {

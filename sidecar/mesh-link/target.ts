@@ -32,14 +32,25 @@ class Aimed extends PassThrough {
 
 export interface TargetOptions {
   readonly podIp: string;
-  /** The pod's declared container ports, as they are now. */
-  readonly ports: () => readonly InboundPort[];
+  /** The pod's declared container ports, as they are now; undefined: nobody has said yet. */
+  readonly ports: () => readonly InboundPort[] | undefined;
 }
 
-/** Finds the container port that a stream is meant for (`exchange.target`), or refuses it with `wrong_pod`. */
+/**
+ * Finds the container port that a stream is meant for (`exchange.target`), or refuses it with `wrong_pod`. As long as this
+ * sidecar does not know its ports and their policies, it takes nothing: the caller tries elsewhere.
+ */
 export function takeTarget({ podIp, ports }: TargetOptions): Layer {
   return (next) => (exchange, response) => {
-    const target = targetPort(exchange, podIp, ports());
+    const known = ports();
+    if (known === undefined) {
+      const error = new MeshError("refused_stream", `${podIp} does not know its own policies yet`, {
+        processed: "unprocessed",
+      });
+      response.abortResponse(error);
+      return nowhere;
+    }
+    const target = targetPort(exchange, podIp, known);
     if (target === undefined) {
       const asked = exchange.headers.get("tulle-target") ?? exchange.authority;
       const error = new MeshError("wrong_pod", `${asked} is not ${podIp} with a declared port`, {

@@ -1,5 +1,6 @@
 /** What the layers count, in the words of the metrics: slots are found once, the hot path adds one. */
 
+import type { AccessCounts } from "../policy/authorize.ts";
 import type { RetryCounts } from "../policy/retry.ts";
 import type { MirrorOutcome } from "../route/mirror.ts";
 import type { SidecarMetrics } from "./metrics.ts";
@@ -8,6 +9,14 @@ export function countRetries(metrics: SidecarMetrics, service: string): RetryCou
   return {
     retried: (reason) => metrics.retries.increment(metrics.retries.slot({ service, reason })),
     notRetried: (reason) => metrics.retriesSkipped.increment(metrics.retriesSkipped.slot({ service, reason })),
+  };
+}
+
+export function countAccess(metrics: SidecarMetrics): AccessCounts {
+  const { accessRefused } = metrics;
+  return {
+    refused: (policy) => accessRefused.increment(accessRefused.slot({ policy, mode: "enforce" })),
+    wouldRefuse: (policy) => accessRefused.increment(accessRefused.slot({ policy, mode: "audit" })),
   };
 }
 

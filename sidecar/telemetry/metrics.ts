@@ -130,6 +130,13 @@ export const sidecarMetrics = {
     "kind",
     "outcome",
   ]),
+  accessRefused: define(
+    "counter",
+    "tulle_access_refused_total",
+    "Requests that access policies refused, or would have in audit mode, by policy.",
+    ["policy", "mode"],
+    ["policy"],
+  ),
   passthrough: define(
     "counter",
     "tulle_passthrough_total",
@@ -162,6 +169,7 @@ export interface SidecarMetrics {
   readonly breakerTransitions: Counter<Labels<Defined["breakerTransitions"]>>;
   readonly tlsHandshakes: Counter<Labels<Defined["tlsHandshakes"]>>;
   readonly policyUpdates: Counter<Labels<Defined["policyUpdates"]>>;
+  readonly accessRefused: Counter<Labels<Defined["accessRefused"]>>;
   readonly passthrough: Counter<Labels<Defined["passthrough"]>>;
   readonly refused: Counter<Labels<Defined["refused"]>>;
   readonly spansDropped: Counter<Labels<Defined["spansDropped"]>>;
@@ -179,6 +187,7 @@ export function createSidecarMetrics(registry: MetricRegistry): SidecarMetrics {
     breakerTransitions: registry.counter(sidecarMetrics.breakerTransitions),
     tlsHandshakes: registry.counter(sidecarMetrics.tlsHandshakes),
     policyUpdates: registry.counter(sidecarMetrics.policyUpdates),
+    accessRefused: registry.counter(sidecarMetrics.accessRefused),
     passthrough: registry.counter(sidecarMetrics.passthrough),
     refused: registry.counter(sidecarMetrics.refused),
     spansDropped: registry.counter(sidecarMetrics.spansDropped),

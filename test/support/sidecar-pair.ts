@@ -28,6 +28,11 @@ export class HandResources {
     }
   }
 
+  remove(kind: ResourceKind, name: string): void {
+    this.#values.delete(`${kind} ${name}`);
+    for (const apply of this.#followers.get(`${kind} ${name}`) ?? []) apply(undefined);
+  }
+
   readonly follow: Follow = (kind: ResourceKind, name, apply) => {
     const key = `${kind} ${name}`;
     const followers = this.#followers.get(key) ?? new Set();

@@ -88,4 +88,14 @@ describe("the port that a stream is meant for", () => {
     expect(taken({ method: "CONNECT", authority: "orders:5432" }, [db])).toEqual(refused);
     expect(taken({ authority: "orders:8080", ...aimed("10.0.0.8:8080") }, [http])).toEqual(refused);
   });
+
+  it("is none while nobody has said which ports there are", () => {
+    const caller = new RecordingCaller();
+    const upstream = new RecordingUpstream();
+    takeTarget({ podIp: "10.0.0.7", ports: () => undefined })(upstream.service)(
+      exchangeOf(aimed("10.0.0.7:8080")),
+      caller,
+    );
+    expect(caller.calls).toEqual([["abort", "refused_stream"]]);
+  });
 });

@@ -1,0 +1,66 @@
+/**
+ * Admits or refuses by the access policies of the port that a request is meant for. What is opaque (a CONNECT) is judged
+ * by its caller alone, once, when it opens. The decision itself is `model/access.ts`.
+ */
+
+import { AccessTable, type AccessVerdict } from "../../model/access.ts";
+import { MeshError } from "../../model/errors.ts";
+import { pathOf } from "../../model/path.ts";
+import type { InboundPort } from "../../model/resources.ts";
+import type { Exchange, Layer } from "../net/exchange.ts";
+import { nowhere } from "../net/pass-through.ts";
+
+export interface AccessCounts {
+  /** `policy`: the deny that matched; empty: there are allows, and none matched. */
+  refused(policy: string): void;
+  /** A policy in audit mode would have. */
+  wouldRefuse(policy: string): void;
+}
+
+export interface AuthorizeOptions {
+  /** The mesh's own. */
+  readonly trustDomain: string;
+  readonly counts: AccessCounts;
+}
+
+export function authorize({ trustDomain, counts }: AuthorizeOptions): Layer {
+  /** Made once per port and update: an update brings new ports. */
+  const tables = new WeakMap<InboundPort, AccessTable>();
+  const tableOf = (port: InboundPort): AccessTable => {
+    const known = tables.get(port);
+    if (known !== undefined) return known;
+    const table = new AccessTable(port.access ?? [], trustDomain);
+    tables.set(port, table);
+    return table;
+  };
+  return (next) => (exchange, response) => {
+    const { target } = exchange;
+    if (target === undefined) throw new Error("a request was to be authorized without a target");
+    if (target.access === undefined) return next(exchange, response);
+    const verdict = decide(tableOf(target), exchange);
+    if (verdict.kind === "admitted") {
+      if (verdict.wouldRefuse !== undefined) counts.wouldRefuse(verdict.wouldRefuse);
+      return next(exchange, response);
+    }
+    if (verdict.kind === "refused") counts.refused(verdict.by ?? "");
+    response.abortResponse(errorOf(verdict, exchange));
+    return nowhere;
+  };
+}
+
+function decide(table: AccessTable, { peer, method, path }: Exchange): AccessVerdict {
+  if (method === "CONNECT") return table.decide({ peer });
+  return table.decide({ peer, http: { method, path: pathOf(path) } });
+}
+
+/** The caller learns who it was taken for, and not which policy it met: that is in the server's own metrics. */
+function errorOf(verdict: Exclude<AccessVerdict, { kind: "admitted" }>, { peer }: Exchange): MeshError {
+  switch (verdict.kind) {
+    case "refused":
+      return new MeshError("forbidden", peer === undefined ? "It has no identity." : `It is ${peer}.`, {
+        processed: "unprocessed",
+      });
+    case "ambiguous-path":
+      return new MeshError("path_ambiguous", "Its plain form is expected.", { processed: "unprocessed" });
+  }
+}
