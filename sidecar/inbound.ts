@@ -1,5 +1,6 @@
 /**
- * The way of a request from a peer's sidecar, or in the clear from somebody who has none, to the application: the layers in the order in which it meets them.
+ * The way of a request from a peer's sidecar, or in the clear from somebody who has none, to the application: the layers
+ * in the order in which it meets them.
  * This file composes; each layer's reasons are in its own.
  */
 

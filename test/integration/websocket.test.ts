@@ -117,6 +117,27 @@ it("refuses what the application refuses, with the application's answer", async 
   }
 });
 
+it("negotiates compression and a subprotocol end to end, and keeps fragments in order with a ping between them", async () => {
+  await using mesh = await TestMesh.open();
+  const { urls, server } = await openChat(mesh);
+  server.options.perMessageDeflate = true;
+  server.options.handleProtocols = () => "chat.v2";
+  for (const url of urls) {
+    const socket = new WebSocket(url, ["chat.v1", "chat.v2"], { perMessageDeflate: true });
+    await once(socket, "open");
+    expect([socket.protocol, socket.extensions]).toEqual(["chat.v2", "permessage-deflate"]);
+    const pong = once(socket, "pong") as Promise<[Buffer]>;
+    const answered = once(socket, "message") as Promise<[Buffer]>;
+    socket.send("one ", { fin: false });
+    socket.ping("between");
+    socket.send("two", { fin: true });
+    expect([String((await pong)[0]), String((await answered)[0])]).toEqual(["between", "one two"]);
+    const closed = once(socket, "close") as Promise<[number]>;
+    socket.close(); // without a code, which the other end is told as 1005
+    expect((await closed)[0]).toBe(1005);
+  }
+});
+
 it("holds 1,000 sockets at a time, each with its own messages", async () => {
   await using mesh = await TestMesh.open();
   const { urls, server } = await openChat(mesh);
