@@ -1,7 +1,7 @@
 /** `tulle sidecar`: one sidecar without a control plane, for debugging and measuring. */
 
 import { readFile } from "node:fs/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Resource } from "../model/resources.ts";
 import { parseUpstreams, type SidecarConfig } from "../sidecar/config.ts";
 import { runSidecar } from "../sidecar/run.ts";
@@ -19,6 +19,7 @@ interface SidecarFlags {
   readonly podIp: string;
   readonly upstream: readonly string[];
   readonly trustDomain: string;
+  readonly intercept: SidecarConfig["interception"];
 }
 
 const help = `
@@ -40,6 +41,14 @@ export function sidecarCommand(): Command {
     .option("--pod-ip <address>", "where to listen, and where the application does", "127.0.0.1")
     .option("--upstream <destination=listener...>", "a listener for one destination: payments:80=127.0.0.1:9001", [])
     .option("--trust-domain <domain>", "of the peers", "cluster.local")
+    .addOption(
+      new Option(
+        "--intercept <how>",
+        "iptables: also take what is redirected to 15001 on its way out, to 15006 on its way in",
+      )
+        .choices(["iptables", "off"])
+        .default("off"),
+    )
     .addHelpText("after", help)
     .action((flags: SidecarFlags) => run(flags));
 }
@@ -61,7 +70,7 @@ async function run(flags: SidecarFlags): Promise<void> {
     upstreams: upstreams.value,
     outboundMtls: "preferred",
     drainGraceMs: 10_000,
-    interception: "off",
+    interception: flags.intercept,
   };
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());

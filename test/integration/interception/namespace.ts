@@ -6,11 +6,11 @@
  * here it is the source address: the application dials from `pod`, strangers from `stranger`.
  */
 
-import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { openOriginalDestination, type ReadOriginalDestination } from "../../../sidecar/net/original-destination.ts";
+import { addRule, redirect, setUpLoopback } from "../../support/namespace.ts";
 import { TestMesh as Mesh, meshed, type TestMesh } from "../../support/sidecar-pair.ts";
 
 const pod = { ipv4: "10.1.0.9", ipv6: "fd00:1::9" };
@@ -18,27 +18,6 @@ const stranger = "10.1.0.99";
 const dualStack = { source: "10.1.0.98", port: 7_000 };
 const service = { ipv4: "10.96.0.5", ipv6: "fd00:96::5" };
 const outside = { ipv4: "192.0.2.7", ipv6: "fd00:2::7" };
-
-function run(command: string, ...args: string[]): void {
-  const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr.trim()}`);
-}
-
-function addAddresses(): void {
-  run("ip", "link", "set", "lo", "up");
-  for (const address of [pod.ipv4, stranger, dualStack.source, service.ipv4, outside.ipv4])
-    run("ip", "address", "add", `${address}/32`, "dev", "lo");
-  for (const address of [pod.ipv6, service.ipv6, outside.ipv6])
-    run("ip", "-6", "address", "add", `${address}/128`, "dev", "lo", "nodad");
-}
-
-function addRule(command: "iptables" | "ip6tables", ...rule: string[]): void {
-  run(command, "-w", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", ...rule);
-}
-
-function redirect(command: "iptables" | "ip6tables", port: number, ...match: string[]): void {
-  addRule(command, ...match, "-j", "REDIRECT", "--to-ports", String(port));
-}
 
 function addRules(): void {
   // The sidecar's own dial to its application.
@@ -121,7 +100,13 @@ async function startOutside(): Promise<void> {
   chatty.unref();
 }
 
-addAddresses();
+setUpLoopback([
+  ...Object.values(pod),
+  stranger,
+  dualStack.source,
+  ...Object.values(service),
+  ...Object.values(outside),
+]);
 const withoutRules = await openOriginalDestination("127.0.0.1");
 addRules();
 const opened = await openOriginalDestination("127.0.0.1");
