@@ -33,8 +33,26 @@ function formatExit({ process, exit }: Extract<MeshEvent, { kind: "exited" }>, p
   const last = exit.lastLines.length === 0 ? ["(it wrote nothing)"] : exit.lastLines;
   return [
     `${paint("red", "exited")}   ${process}: ${exit.how}${again}; its last lines:`,
-    ...last.map((line) => `         ${printable(line)}`),
+    ...last.map((line) => `         ${printable(readLogLine(line) ?? line)}`),
   ];
+}
+
+/** A line of a sidecar's or the control plane's log, in words: `error  is in use port=15008`. Undefined: it is no such line. */
+function readLogLine(line: string): string | undefined {
+  if (!line.startsWith('{"time":')) return undefined;
+  try {
+    const {
+      level,
+      message,
+      time: _time,
+      component: _component,
+      ...fields
+    } = JSON.parse(line) as Record<string, unknown>;
+    const details = Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+    return [String(level).padEnd(5), String(message), ...details].join(" ");
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a process writes may not colour, move or clear what others wrote. */

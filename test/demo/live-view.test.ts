@@ -152,6 +152,25 @@ describe("drawScreen", () => {
     const problem = "deploy/demo/policies.yaml:12 spec.maxAttemps: unknown field";
     expect(drawScreen(input([], [problem]), { columns: 80, rows: 30 }, plain).join("\n")).toContain(problem);
   });
+
+  it("breaks what is wrong between words, and a word only where it is longer than a line", () => {
+    const drawn = (problem: string) =>
+      drawScreen(input([], [problem]), { columns: 40, rows: 30 }, plain).filter((line) =>
+        problem.includes(line.trim()),
+      );
+    expect(drawn("policies.yaml:21 spec.initialDelay: must be a duration such as 1h30m").filter(Boolean)).toEqual([
+      "  policies.yaml:21 spec.initialDelay:",
+      "  must be a duration such as 1h30m",
+    ]);
+    expect(drawn("x".repeat(50)).filter(Boolean)).toEqual([`  ${"x".repeat(38)}`, `  ${"x".repeat(12)}`]);
+  });
+
+  it("ends in an ellipsis what would take more than three lines", () => {
+    const lines = drawScreen(input([], ["word ".repeat(60).trim()]), { columns: 40, rows: 30 }, plain);
+    const problem = lines.filter((line) => line.startsWith("  word"));
+    expect(problem).toHaveLength(3);
+    expect(problem[2]).toMatch(/…$/);
+  });
 });
 
 it("says the same in one line where there is no terminal", () => {

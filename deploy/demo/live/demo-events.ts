@@ -5,6 +5,8 @@ import { formatEvent } from "../../../cli/dev/report.ts";
 import { plain } from "../../../cli/terminal.ts";
 
 const kept = 20;
+/** Of one event: an exit may come with many last lines, and the screen has room for a few. */
+const keptOfOne = 3;
 
 export class DemoEvents {
   /** Latest last, each with its time of day. */
@@ -25,7 +27,8 @@ export class DemoEvents {
     if (event.kind === "solved") this.problems.delete(event.text);
     const lines = formatEvent(event, plain);
     const time = new Date().toTimeString().slice(0, 8);
-    this.lines.push(...lines.map((line) => `${time} ${line}`));
+    const [first = "", ...rest] = lines;
+    this.lines.push(...[first, ...rest.slice(1 - keptOfOne)].map((line) => `${time} ${line}`));
     this.lines.splice(0, Math.max(this.lines.length - kept, 0));
     if (!this.silent) for (const line of lines) this.#print(line);
   };

@@ -164,11 +164,17 @@ function fit(text: string, width: number): string {
 
 const maxWrapped = 3;
 
+/** Breaks at spaces; a word longer than a line is broken too. What does not fit into `maxWrapped` lines ends in an ellipsis. */
 function wrap(text: string, width: number): readonly string[] {
-  const lines = Array.from({ length: Math.ceil(text.length / width) }, (_, i) =>
-    text.slice(i * width, (i + 1) * width),
-  );
-  return lines.slice(0, maxWrapped);
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > width && lines.length < maxWrapped - 1) {
+    const space = rest.lastIndexOf(" ", width);
+    const end = space > 0 ? space : width;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, fit(rest, width)];
 }
 
 function formatPercent(percent: number | undefined): string {
