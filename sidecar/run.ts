@@ -15,6 +15,7 @@ import { MetricRegistry } from "./telemetry/registry.ts";
 import type { Sampler } from "./telemetry/sampling.ts";
 import { exportSpans, type SpanExport, SpanQueue, tracesEndpoint } from "./telemetry/span-queue.ts";
 import { IdSource } from "./telemetry/trace-context.ts";
+import { trimMemory } from "./trim-memory.ts";
 
 export interface RunOptions {
   readonly config: SidecarConfig;
@@ -75,12 +76,14 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}` });
 
   const exporting = await startExport(config, spans);
+  const stopTrimming = trimMemory();
   leave?.addEventListener("abort", () => sidecar.sendCallersAway(), { once: true });
   await aborted(stop);
   const graceMs = leave?.aborted ? Math.min(graceAfterLeaveMs, config.drainGraceMs) : config.drainGraceMs;
   log("info", "draining", { graceMs });
   await sidecar.drain(graceMs);
   sidecar.close();
+  stopTrimming();
   await Promise.all([exporting?.close(flushSpansMs), sources.flush(), admin.close()]);
 }
 

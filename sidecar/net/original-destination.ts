@@ -6,12 +6,9 @@
  */
 
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 import net from "node:net";
-import { join } from "node:path";
-import type * as Koffi from "koffi";
 import { err, ok, type Result } from "../../model/result.ts";
+import { loadKoffi } from "./load-koffi.ts";
 
 export interface OriginalDestination {
   /** An IP address, an IPv6 one without brackets. */
@@ -65,11 +62,8 @@ export async function openOriginalDestination(host: string): Promise<Result<Read
   });
 }
 
-/** A bundle has the binary of its platform beside it; from a checkout the package finds it. */
 function loadSystemCalls(): SystemCalls {
-  const load = createRequire(import.meta.url);
-  const beside = join(import.meta.dirname, "koffi.node");
-  const koffi = load(existsSync(beside) ? beside : "koffi") as typeof Koffi;
+  const koffi = loadKoffi();
   const signature = "int getsockopt(int fd, int level, int name, void *value, void *length)";
   const getsockopt: SystemCalls["getSocketOption"] = koffi.load(null).func(signature);
   return { getSocketOption: (...args) => (getsockopt(...args) === 0 ? 0 : koffi.errno()) };
