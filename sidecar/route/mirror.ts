@@ -11,30 +11,43 @@ import type { HeaderFields } from "../net/header-fields.ts";
 import { PassThrough } from "../net/pass-through.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 
-/** A body may be this far ahead of what a copy's connection takes. */
-const maxBehindBytes = 64 * 1024;
 /** A copy holds its place no longer than this, whatever it waits for. */
 const copyTimeoutMs = 30_000;
 
 /** `answered`, whatever the status; `failed`: no whole answer; `slow`: given up; `crowded`: not sent at all. */
 export type MirrorOutcome = "answered" | "failed" | "slow" | "crowded";
 
-/** How many copies may be under way at once. One for a whole sidecar. */
+/**
+ * How many copies may be under way at once, and how many bytes of bodies may wait for connections that do not take them
+ * yet, all copies together. One for a whole sidecar.
+ */
 export class MirrorLimit {
-  #free: number;
+  #freePlaces: number;
+  #freeBytes: number;
 
-  constructor(most = 100) {
-    this.#free = most;
+  constructor({ copies = 100, waitingBytes = 8 * 1024 * 1024 } = {}) {
+    this.#freePlaces = copies;
+    this.#freeBytes = waitingBytes;
   }
 
   enter(): boolean {
-    if (this.#free === 0) return false;
-    this.#free--;
+    if (this.#freePlaces === 0) return false;
+    this.#freePlaces--;
     return true;
   }
 
   leave(): void {
-    this.#free++;
+    this.#freePlaces++;
+  }
+
+  takeBytes(bytes: number): boolean {
+    if (bytes > this.#freeBytes) return false;
+    this.#freeBytes -= bytes;
+    return true;
+  }
+
+  giveBytes(bytes: number): void {
+    this.#freeBytes += bytes;
   }
 }
 
@@ -134,7 +147,7 @@ class Copy extends Timer implements ResponseSink {
   #below: RequestSink | undefined;
   #state: "sending" | "sent" | "answered" | "over" = "sending";
   /** Bytes written since it was asked to wait; undefined: it was not. */
-  #behindBytes: number | undefined;
+  #waitingBytes: number | undefined;
 
   constructor(original: Exchange, target: Target) {
     super();
@@ -160,10 +173,10 @@ class Copy extends Timer implements ResponseSink {
 
   write(chunk: Buffer): void {
     if (this.#state !== "sending" && this.#state !== "answered") return;
-    if (this.#below?.writeRequest(chunk) === false) this.#behindBytes ??= 0;
-    if (this.#behindBytes === undefined) return;
-    this.#behindBytes += chunk.length;
-    if (this.#behindBytes > maxBehindBytes) this.#giveUp(tooSlow, "slow");
+    if (this.#below?.writeRequest(chunk) === false) this.#waitingBytes ??= 0;
+    if (this.#waitingBytes === undefined) return;
+    if (this.#target.limit.takeBytes(chunk.length)) this.#waitingBytes += chunk.length;
+    else this.#giveUp(tooSlow, "slow");
   }
 
   end(trailers: HeaderFields | undefined): void {
@@ -199,7 +212,8 @@ class Copy extends Timer implements ResponseSink {
   }
 
   resumeRequest(): void {
-    this.#behindBytes = undefined;
+    this.#target.limit.giveBytes(this.#waitingBytes ?? 0);
+    this.#waitingBytes = undefined;
   }
 
   #giveUp(error: MeshError, outcome: MirrorOutcome): void {
@@ -211,6 +225,7 @@ class Copy extends Timer implements ResponseSink {
   #leave(): void {
     this.#state = "over";
     this.#target.wheel.clear(this);
+    this.resumeRequest();
   }
 
   /** Once for each copy: when its answer ended, or when it is certain that there will be none. */

@@ -29,7 +29,7 @@ let caller: RecordingCaller;
 beforeEach(() => {
   counted = [];
   drawn = 0;
-  limit = new MirrorLimit(1);
+  limit = new MirrorLimit({ copies: 1, waitingBytes: 64 * 1024 });
   clock = new HandClock();
   wheel = new TimerWheel(clock, { drive: false });
   [shadow, primary, caller] = [new RecordingUpstream(), new RecordingUpstream(), new RecordingCaller()];
