@@ -17,16 +17,26 @@ export interface ServiceRef {
 export interface Inbound {
   /** `namespace/workload`. */
   readonly name: string;
-  /** Sorted by port. */
+  /** Those that the pod declares or a Service leads to, sorted by port: what peers may dial. */
   readonly ports: readonly InboundPort[];
+  /** Ports that only a policy names: plaintext reaches them too. Sorted by port; never empty. */
+  readonly unlisted?: readonly InboundPort[];
+  /** What holds for every port that is in neither list. */
+  readonly elsewhere?: PortPolicies;
 }
 
-export interface InboundPort {
+export interface InboundPort extends PortPolicies {
   /** The container port. */
   readonly port: number;
   readonly protocol: Protocol;
+}
+
+/** The server's policies that hold for a port. */
+export interface PortPolicies {
   /** All that hold here, sorted by name; never empty. Absent: everyone may call. */
   readonly access?: readonly NamedAccessRules[];
+  /** Plaintext is refused; absent: it is taken. */
+  readonly mtls?: "strict";
 }
 
 /** What a sidecar needs to send a request to one dialled address. */

@@ -1,22 +1,38 @@
 /** A pod's port and the policies that hold for it, as the model, checked. */
 
 import type { AccessRule, CallerMatch, NamedAccessRules } from "../model/policy.ts";
-import type { InboundPort } from "../model/resources.ts";
+import type { Inbound, InboundPort, PortPolicies } from "../model/resources.ts";
 import { decodePathMatch } from "./decode-match.ts";
 import { accessActions, accessModes, protocols } from "./enums.ts";
 import type { Faults } from "./faults.ts";
 import type { AccessRule__Output } from "./generated/tulle/v1/AccessRule.ts";
 import type { AccessRules__Output } from "./generated/tulle/v1/AccessRules.ts";
 import type { CallerMatch__Output } from "./generated/tulle/v1/CallerMatch.ts";
+import type { Inbound__Output } from "./generated/tulle/v1/Inbound.ts";
 import type { InboundPort__Output } from "./generated/tulle/v1/InboundPort.ts";
+import type { PortPolicies__Output } from "./generated/tulle/v1/PortPolicies.ts";
 
-export function decodeInboundPort(at: string, message: InboundPort__Output, faults: Faults): InboundPort {
+export function decodeInbound(message: Inbound__Output, faults: Faults): Omit<Inbound, "name"> {
+  const { ports, unlisted, elsewhere } = message;
+  return {
+    ports: ports.map((port, i) => decodePort(`ports[${i}]`, port, faults)),
+    ...(unlisted.length > 0 && { unlisted: unlisted.map((port, i) => decodePort(`unlisted[${i}]`, port, faults)) }),
+    ...(elsewhere && { elsewhere: decodePolicies("elsewhere", elsewhere, faults) }),
+  };
+}
+
+function decodePort(at: string, message: InboundPort__Output, faults: Faults): InboundPort {
   return {
     port: faults.integer(`${at}.port`, message.port, 1, 65_535),
     protocol: faults.word(`${at}.protocol`, protocols, message.protocol),
-    ...(message.access.length > 0 && {
-      access: message.access.map((rules, i) => decodeAccess(`${at}.access[${i}]`, rules, faults)),
-    }),
+    ...(message.policies && decodePolicies(`${at}.policies`, message.policies, faults)),
+  };
+}
+
+function decodePolicies(at: string, { access, strictMtls }: PortPolicies__Output, faults: Faults): PortPolicies {
+  return {
+    ...(access.length > 0 && { access: access.map((rules, i) => decodeAccess(`${at}.access[${i}]`, rules, faults)) }),
+    ...(strictMtls && { mtls: "strict" }),
   };
 }
 

@@ -16,7 +16,7 @@ import type {
 } from "../model/resources.ts";
 import { err, type FieldError, ok, type Result } from "../model/result.ts";
 import { decodeFilter } from "./decode-filter.ts";
-import { decodeInboundPort } from "./decode-inbound.ts";
+import { decodeInbound } from "./decode-inbound.ts";
 import { decodeRouteMatch } from "./decode-match.ts";
 import {
   breakerScopes,
@@ -69,8 +69,7 @@ export function decodeResource(message: Resource__Output): Result<Resource, Fiel
 function decodeBody(message: Resource__Output, name: string, faults: Faults): Resource | undefined {
   const { inbound, destination, endpoints } = message;
   if (inbound) {
-    const ports = inbound.ports.map((port, i) => decodeInboundPort(`ports[${i}]`, port, faults));
-    return { kind: "inbound", value: { name, ports } };
+    return { kind: "inbound", value: { name, ...decodeInbound(inbound, faults) } };
   }
   if (destination) {
     const service = decodeService("service", destination.service, faults);

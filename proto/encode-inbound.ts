@@ -1,17 +1,35 @@
 /** A pod's port and the policies that hold for it, as messages. */
 
 import type { AccessRule, CallerMatch, NamedAccessRules } from "../model/policy.ts";
-import type { InboundPort } from "../model/resources.ts";
+import type { Inbound, InboundPort, PortPolicies } from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";
 import { encodePathMatch } from "./encode-match.ts";
 import { accessActions, accessModes, protocols } from "./enums.ts";
 import type { AccessRule as AccessRuleMessage } from "./generated/tulle/v1/AccessRule.ts";
 import type { AccessRules as AccessRulesMessage } from "./generated/tulle/v1/AccessRules.ts";
 import type { CallerMatch as CallerMatchMessage } from "./generated/tulle/v1/CallerMatch.ts";
+import type { Inbound as InboundMessage } from "./generated/tulle/v1/Inbound.ts";
 import type { InboundPort as InboundPortMessage } from "./generated/tulle/v1/InboundPort.ts";
+import type { PortPolicies as PortPoliciesMessage } from "./generated/tulle/v1/PortPolicies.ts";
 
-export function encodeInboundPort({ port, protocol, access = [] }: InboundPort): InboundPortMessage {
-  return { port, protocol: protocols[protocol], access: access.map(encodeAccess) };
+export function encodeInbound({ ports, unlisted = [], elsewhere }: Inbound): InboundMessage {
+  return {
+    ports: ports.map(encodePort),
+    unlisted: unlisted.map(encodePort),
+    ...(elsewhere && { elsewhere: encodePolicies(elsewhere) }),
+  };
+}
+
+function encodePort({ port, protocol, ...policies }: InboundPort): InboundPortMessage {
+  return {
+    port,
+    protocol: protocols[protocol],
+    ...(Object.keys(policies).length > 0 && { policies: encodePolicies(policies) }),
+  };
+}
+
+function encodePolicies({ access = [], mtls }: PortPolicies): PortPoliciesMessage {
+  return { access: access.map(encodeAccess), strictMtls: mtls === "strict" };
 }
 
 function encodeAccess({ name, action, mode, rules }: NamedAccessRules): AccessRulesMessage {

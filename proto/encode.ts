@@ -3,7 +3,7 @@
 import type { CircuitBreakerPolicy, RetryPolicy } from "../model/policy.ts";
 import type { HeaderEdits, Resource, ResourceKind, Route, RouteFilter } from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";
-import { encodeInboundPort } from "./encode-inbound.ts";
+import { encodeInbound } from "./encode-inbound.ts";
 import { encodeRouteMatch } from "./encode-match.ts";
 import {
   breakerScopes,
@@ -38,7 +38,7 @@ export function encodeResource(resource: Resource, version: string): ResourceMes
   const { name } = resource.value;
   switch (resource.kind) {
     case "inbound":
-      return { name, version, inbound: { ports: resource.value.ports.map(encodeInboundPort) } };
+      return { name, version, inbound: encodeInbound(resource.value) };
     case "destination": {
       const { service, protocol, routes, consumers = [] } = resource.value;
       return {

@@ -4,6 +4,7 @@
  */
 
 import { destinationFor } from "../model/consumer-routes.ts";
+import type { NamedAccessRules } from "../model/policy.ts";
 import type {
   Destination,
   Endpoint,
@@ -304,13 +305,13 @@ export class Sidecar {
     return ownPorts.has(port) && (host === podIp || host === "localhost" || (isLoopback(host) && !isLoopback(podIp)));
   }
 
-  /**
-   * Ports that the pod does not declare are the application's too. Undefined: this sidecar's own, or nobody has said yet who
-   * may call.
-   */
+  /** Ports that the pod does not declare are the application's too; undefined: this sidecar's own. */
   #plainPortOf(port: number): InboundPort | undefined {
-    if (ownPorts.has(port) || this.#inbound === undefined) return undefined;
-    return this.#inbound.ports.find((declared) => declared.port === port) ?? { port, protocol: "detect" };
+    if (ownPorts.has(port)) return undefined;
+    if (this.#inbound === undefined) return { port, protocol: "detect", access: nobodyYet };
+    const { ports, unlisted = [], elsewhere } = this.#inbound;
+    const isIt = (known: InboundPort) => known.port === port;
+    return ports.find(isIt) ?? unlisted.find(isIt) ?? { port, protocol: "detect", ...elsewhere };
   }
 
   #dialEndpoint(endpoint: Endpoint, protocol: Protocol): Service {
@@ -328,6 +329,9 @@ export class Sidecar {
     };
   }
 }
+
+/** Until it is known who may call, nobody may. */
+const nobodyYet: readonly NamedAccessRules[] = [{ name: "", action: "allow", mode: "enforce", rules: [] }];
 
 /** Wherever a route may send something, copies included. */
 function targetsOf({ backends, mirrors = [] }: Route): readonly { readonly endpoints: string }[] {

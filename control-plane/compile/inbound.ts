@@ -1,13 +1,14 @@
 /** Compiles the Inbound of a workload: the ports at which its pods are served, how each is read, and who may call it. */
 
+import { effectiveMtls, mtlsLevelOf } from "../../model/access.ts";
 import type { NamedAccessRules } from "../../model/policy.ts";
-import type { Inbound, InboundPort, Protocol } from "../../model/resources.ts";
-import type { IndexView } from "../index/facts.ts";
+import type { Inbound, InboundPort, PortPolicies, Protocol } from "../../model/resources.ts";
+import { type IndexView, meshNamespace } from "../index/facts.ts";
 import { selects, type Workload } from "../index/pod.ts";
 import { targetPort } from "./endpoints.ts";
 import { workloadName } from "./names.ts";
 import { readProtocol } from "./protocol.ts";
-import { serverPolicies } from "./server-policies.ts";
+import { namedPorts, serverPolicies } from "./server-policies.ts";
 
 /**
  * The ports that containers declare and those that a Service leads to. What a Service says of a port's protocol goes
@@ -18,20 +19,37 @@ export function compileInbound(view: IndexView, namespace: string, name: string)
   if (workload === undefined) return undefined;
   const ports = servedPorts(view, workload);
   for (const declared of workload.ports) setProtocol(ports, declared.port, readProtocol(declared));
+  const listed = [...ports].map(
+    ([port, protocol]): InboundPort => ({ port, protocol, ...policiesOf(view, workload, port) }),
+  );
+  const unlisted = [...new Set(namedPorts(view, "AccessPolicy", workload))]
+    .filter((port) => !ports.has(port))
+    .map((port): InboundPort => ({ port, protocol: "detect", ...policiesOf(view, workload, port) }));
+  const elsewhere = policiesOf(view, workload, undefined);
   return {
     name: workloadName(namespace, name),
-    ports: [...ports]
-      .map(([port, protocol]): InboundPort => ({ port, protocol, ...policiesOf(view, workload, port) }))
-      .sort((a, b) => a.port - b.port),
+    ports: listed.sort(byPort),
+    ...(unlisted.length > 0 && { unlisted: unlisted.sort(byPort) }),
+    ...(Object.keys(elsewhere).length > 0 && { elsewhere }),
   };
 }
 
-function policiesOf(view: IndexView, workload: Workload, port: number): Pick<InboundPort, "access"> {
-  const access = serverPolicies(view, "AccessPolicy", workload, port).flatMap(
-    ({ namespace, name, spec }): NamedAccessRules[] =>
-      spec.access === undefined ? [] : [{ name: `${namespace}/${name}`, ...spec.access }],
+function byPort(a: InboundPort, b: InboundPort): number {
+  return a.port - b.port;
+}
+
+function policiesOf(view: IndexView, workload: Workload, port: number | undefined): PortPolicies {
+  const policies = serverPolicies(view, "AccessPolicy", workload, port);
+  const access = policies.flatMap(({ namespace, name, spec }): NamedAccessRules[] =>
+    spec.access === undefined ? [] : [{ name: `${namespace}/${name}`, ...spec.access }],
   );
-  return { ...(access.length > 0 && { access }) };
+  const mtls = effectiveMtls(
+    policies.flatMap(({ namespace, targets, spec }) => {
+      const level = mtlsLevelOf(spec, targets.length > 0, namespace === meshNamespace);
+      return spec.mtls === undefined ? [] : [{ level, mtls: spec.mtls }];
+    }),
+  );
+  return { ...(access.length > 0 && { access }), ...(mtls === "strict" && { mtls }) };
 }
 
 function servedPorts(view: IndexView, workload: Workload): Map<number, Protocol> {

@@ -15,15 +15,15 @@ export type AddingKind = "AccessPolicy";
 
 export const addingKinds: ReadonlySet<PolicyKind> = new Set<AddingKind>(["AccessPolicy"]);
 
-/** Sorted by namespace and name. `port` is a container port. */
+/** Sorted by namespace and name. `port` is a container port; undefined: any that nobody names. */
 export function serverPolicies<K extends AddingKind>(
   view: IndexView,
   kind: K,
   workload: Workload,
-  port: number,
+  port: number | undefined,
 ): PolicyOf<K>[] {
   const { namespace } = workload;
-  const inScope = (policy: PolicyOf<AddingKind>) => saysSomething(policy) && holdsFor(policy.spec, workload, port);
+  const inScope = ({ spec }: PolicyOf<AddingKind>) => holdsFor(spec, workload, port);
   const found = new Set<PolicyOf<AddingKind>>();
   for (const place of new Set([meshNamespace, namespace]))
     for (const policy of view.policiesAt<AddingKind>(kind, place, undefined, inScope)) found.add(policy);
@@ -40,12 +40,19 @@ export function serverPolicies<K extends AddingKind>(
   return [...found].sort(compareNames) as PolicyOf<K>[];
 }
 
-/** What sets `mtls` alone is not carried out by the port's sidecar. */
-function saysSomething({ spec }: PolicyOf<AddingKind>): boolean {
-  return spec.access !== undefined;
+/** The ports that policies of the namespace and the mesh name for this workload. */
+export function namedPorts(view: IndexView, kind: AddingKind, workload: Workload): number[] {
+  const named = (namespace: string) =>
+    view.policiesAt(
+      kind,
+      namespace,
+      undefined,
+      ({ spec }) => spec.ports?.some((port) => holdsFor(spec, workload, port)) ?? false,
+    );
+  return [meshNamespace, workload.namespace].flatMap(named).flatMap(({ spec }) => spec.ports ?? []);
 }
 
-function holdsFor({ labels = [], ports }: ServerScope, workload: Workload, port: number): boolean {
-  if (ports !== undefined && !ports.includes(port)) return false;
+function holdsFor({ labels = [], ports }: ServerScope, workload: Workload, port: number | undefined): boolean {
+  if (ports !== undefined && (port === undefined || !ports.includes(port))) return false;
   return labels.every(([name, value]) => workload.labels.get(name) === value);
 }

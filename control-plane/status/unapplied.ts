@@ -23,8 +23,7 @@ const applied: ReadonlySet<PolicyKind> = new Set([
 export function findUnapplied(policy: Policy): Unapplied | undefined {
   const { kind, spec } = policy;
   if (!applied.has(kind)) return { extent: "policy", path: "kind", message: `${kind} has no effect in this version` };
-  // Nothing leads plaintext into a sidecar yet, so there is none that it could refuse.
-  if (kind !== "AccessPolicy" || spec.mtls === undefined) return undefined;
-  const extent = spec.access === undefined ? "policy" : "field";
-  return { extent, path: "spec.mtls", message: "has no effect in this version" };
+  if (kind !== "AccessPolicy" || spec.mtls !== "strict") return undefined;
+  const message = "refuses plaintext only in pods whose traffic is redirected to their sidecar";
+  return { extent: "field", path: "spec.mtls", message };
 }

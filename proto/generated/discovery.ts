@@ -20,6 +20,7 @@ import type { Nack as _tulle_v1_Nack, Nack__Output as _tulle_v1_Nack__Output } f
 import type { NamespaceMatch as _tulle_v1_NamespaceMatch, NamespaceMatch__Output as _tulle_v1_NamespaceMatch__Output } from './tulle/v1/NamespaceMatch.ts';
 import type { PathMatch as _tulle_v1_PathMatch, PathMatch__Output as _tulle_v1_PathMatch__Output } from './tulle/v1/PathMatch.ts';
 import type { PathRewrite as _tulle_v1_PathRewrite, PathRewrite__Output as _tulle_v1_PathRewrite__Output } from './tulle/v1/PathRewrite.ts';
+import type { PortPolicies as _tulle_v1_PortPolicies, PortPolicies__Output as _tulle_v1_PortPolicies__Output } from './tulle/v1/PortPolicies.ts';
 import type { Redirect as _tulle_v1_Redirect, Redirect__Output as _tulle_v1_Redirect__Output } from './tulle/v1/Redirect.ts';
 import type { Refusal as _tulle_v1_Refusal, Refusal__Output as _tulle_v1_Refusal__Output } from './tulle/v1/Refusal.ts';
 import type { Resource as _tulle_v1_Resource, Resource__Output as _tulle_v1_Resource__Output } from './tulle/v1/Resource.ts';
@@ -74,6 +75,7 @@ export interface ProtoGrpcType {
       NamespaceMatch: MessageTypeDefinition<_tulle_v1_NamespaceMatch, _tulle_v1_NamespaceMatch__Output>
       PathMatch: MessageTypeDefinition<_tulle_v1_PathMatch, _tulle_v1_PathMatch__Output>
       PathRewrite: MessageTypeDefinition<_tulle_v1_PathRewrite, _tulle_v1_PathRewrite__Output>
+      PortPolicies: MessageTypeDefinition<_tulle_v1_PortPolicies, _tulle_v1_PortPolicies__Output>
       Protocol: EnumTypeDefinition
       Redirect: MessageTypeDefinition<_tulle_v1_Redirect, _tulle_v1_Redirect__Output>
       Refusal: MessageTypeDefinition<_tulle_v1_Refusal, _tulle_v1_Refusal__Output>

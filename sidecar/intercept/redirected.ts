@@ -45,7 +45,8 @@ export function servePlain(socket: net.Socket, connections: Connections, options
     destination === undefined || isOwnAddress(socket, destination) ? undefined : options.portOf(destination.port);
   if (destination === undefined || target === undefined) return refuseLoop(socket, options);
   const targeted: Service = (exchange, response) => {
-    exchange.target = target;
+    // Asked anew for each request: policies may have changed since the connection was made.
+    exchange.target = options.portOf(destination.port) ?? target;
     return options.service(exchange, response);
   };
   const { protocol } = target;

@@ -6,12 +6,12 @@
 import { AccessTable, type AccessVerdict } from "../../model/access.ts";
 import { MeshError } from "../../model/errors.ts";
 import { pathOf } from "../../model/path.ts";
-import type { InboundPort } from "../../model/resources.ts";
+import type { NamedAccessRules } from "../../model/policy.ts";
 import type { Exchange, Layer } from "../net/exchange.ts";
 import { nowhere } from "../net/pass-through.ts";
 
 export interface AccessCounts {
-  /** `policy`: the deny that matched; empty: there are allows, and none matched. */
+  /** `policy`: the deny that matched; empty: there are allows, and none matched; `mtls`: plaintext is not taken. */
   refused(policy: string): void;
   /** A policy in audit mode would have. */
   wouldRefuse(policy: string): void;
@@ -24,20 +24,25 @@ export interface AuthorizeOptions {
 }
 
 export function authorize({ trustDomain, counts }: AuthorizeOptions): Layer {
-  /** Made once per port and update: an update brings new ports. */
-  const tables = new WeakMap<InboundPort, AccessTable>();
-  const tableOf = (port: InboundPort): AccessTable => {
-    const known = tables.get(port);
+  /** Made once per update, which brings new lists. */
+  const tables = new WeakMap<readonly NamedAccessRules[], AccessTable>();
+  const tableOf = (access: readonly NamedAccessRules[]): AccessTable => {
+    const known = tables.get(access);
     if (known !== undefined) return known;
-    const table = new AccessTable(port.access ?? [], trustDomain);
-    tables.set(port, table);
+    const table = new AccessTable(access, trustDomain);
+    tables.set(access, table);
     return table;
   };
   return (next) => (exchange, response) => {
     const { target } = exchange;
     if (target === undefined) throw new Error("a request was to be authorized without a target");
+    if (target.mtls === "strict" && exchange.peer === undefined) {
+      counts.refused("mtls");
+      response.abortResponse(new MeshError("forbidden", "It came in plaintext.", { processed: "unprocessed" }));
+      return nowhere;
+    }
     if (target.access === undefined) return next(exchange, response);
-    const verdict = decide(tableOf(target), exchange);
+    const verdict = decide(tableOf(target.access), exchange);
     if (verdict.kind === "admitted") {
       if (verdict.wouldRefuse !== undefined) counts.wouldRefuse(verdict.wouldRefuse);
       return next(exchange, response);

@@ -53,6 +53,19 @@ it("takes plaintext to the port that was dialled, declared or not, from nobody k
   expect(seen["plainInNobody"]).toMatch(/^The peer refused the request/);
 });
 
+it("holds plaintext to the policies of the port that was dialled, as they are now", () => {
+  const refused = "An access policy does not admit this caller.";
+  expect(seen["plainUnderPolicies"]).toEqual([
+    "web:8080, undefined",
+    `${refused} It came in plaintext.`,
+    "web:8999, undefined",
+    "web:8080, undefined",
+    `${refused} It has no identity.`,
+    `${refused} It has no identity.`,
+    `${refused} It has no identity.`,
+  ]);
+});
+
 it("opens the way out to nobody else", () => {
   expect(seen["outboundFromElsewhere"]).toBe("ECONNREFUSED");
 });

@@ -177,20 +177,20 @@ describe("access rules are refused", () => {
   const access: NamedAccessRules = { name: "shop/orders", action: "allow", mode: "enforce", rules: [rule] };
   const cases: Record<string, [(port: Port) => void, string]> = {
     "with an unknown action": [
-      (port) => Object.assign(port.access[0] ?? {}, { action: 9 }),
-      "ports[0].access[0].action: has a value that this version does not know: 9",
+      (port) => Object.assign(port.policies?.access[0] ?? {}, { action: 9 }),
+      "ports[0].policies.access[0].action: has a value that this version does not know: 9",
     ],
     "with an unknown mode": [
-      (port) => Object.assign(port.access[0] ?? {}, { mode: "ACCESS_MODE_UNSPECIFIED" }),
-      "ports[0].access[0].mode: has a value that this version does not know: ACCESS_MODE_UNSPECIFIED",
+      (port) => Object.assign(port.policies?.access[0] ?? {}, { mode: "ACCESS_MODE_UNSPECIFIED" }),
+      "ports[0].policies.access[0].mode: has a value that this version does not know: ACCESS_MODE_UNSPECIFIED",
     ],
     "with a caller of no known kind": [
-      (port) => Object.assign(port.access[0]?.rules[0] ?? {}, { from: [{}] }),
-      "ports[0].access[0].rules[0].from[0]: must be an identity, a namespace or a trust domain",
+      (port) => Object.assign(port.policies?.access[0]?.rules[0] ?? {}, { from: [{}] }),
+      "ports[0].policies.access[0].rules[0].from[0]: must be an identity, a namespace or a trust domain",
     ],
     "with an empty path match": [
-      (port) => Object.assign(port.access[0]?.rules[0] ?? {}, { paths: [{}] }),
-      "ports[0].access[0].rules[0].paths[0]: must be an exact, prefix or regex match",
+      (port) => Object.assign(port.policies?.access[0]?.rules[0] ?? {}, { paths: [{}] }),
+      "ports[0].policies.access[0].rules[0].paths[0]: must be an exact, prefix or regex match",
     ],
   };
   it.each(Object.entries(cases))("%s", (_, [spoil, fault]) => {

@@ -15,6 +15,7 @@ import type {
   Endpoints,
   Inbound,
   InboundPort,
+  PortPolicies,
   Protocol,
   Resource,
   Route,
@@ -208,12 +209,22 @@ const access = fc.record({
   rules: fc.array(accessRule, { maxLength: 3 }),
 });
 
-const inboundPort = some<InboundPort, "port" | "protocol">(
-  { port, protocol, access: fc.array(access, { minLength: 1, maxLength: 3 }) },
-  ["port", "protocol"],
-);
+const portPolicies = {
+  access: fc.array(access, { minLength: 1, maxLength: 3 }),
+  mtls: fc.constant("strict" as const),
+};
 
-const inbound: fc.Arbitrary<Inbound> = fc.record({ name: text, ports: fc.array(inboundPort) });
+const inboundPort = some<InboundPort, "port" | "protocol">({ port, protocol, ...portPolicies }, ["port", "protocol"]);
+
+const inbound = some<Inbound, "name" | "ports">(
+  {
+    name: text,
+    ports: fc.array(inboundPort, { maxLength: 3 }),
+    unlisted: fc.array(inboundPort, { minLength: 1, maxLength: 2 }),
+    elsewhere: some<PortPolicies, never>(portPolicies, []),
+  },
+  ["name", "ports"],
+);
 
 const routes = fc.array(route, { maxLength: 4 });
 

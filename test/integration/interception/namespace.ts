@@ -9,6 +9,7 @@
 import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
+import type { PortPolicies } from "../../../model/resources.ts";
 import { openOriginalDestination, type ReadOriginalDestination } from "../../../sidecar/net/original-destination.ts";
 import { addRule, redirect, setUpLoopback } from "../../support/namespace.ts";
 import { TestMesh as Mesh, meshed, type TestMesh } from "../../support/sidecar-pair.ts";
@@ -100,6 +101,26 @@ async function startOutside(): Promise<void> {
   chatty.unref();
 }
 
+/** Who may come in plaintext, as policies come and go; the agent keeps its connection meanwhile. */
+async function plainUnderPolicies(mesh: TestMesh): Promise<unknown> {
+  const { resources } = mesh;
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const kept = () => get(stranger, pod.ipv4, 8_080, { agent, headers: {} });
+  const seen: string[] = [await kept()];
+  const setInbound = (policies: PortPolicies, elsewhere: PortPolicies) => {
+    const ports = [{ port: 8_080, protocol: "detect" as const, ...policies }];
+    resources.set({ kind: "inbound", value: { name: "shop/web", ports, elsewhere } });
+  };
+  setInbound({ mtls: "strict" }, {});
+  seen.push(await kept(), await get(stranger, pod.ipv4, 8_999));
+  setInbound({}, { access: [{ name: "shop/nobody", action: "allow", mode: "enforce", rules: [] }] });
+  seen.push(await kept(), await get(stranger, pod.ipv4, 8_999));
+  resources.remove("inbound", "shop/web");
+  seen.push(await kept(), await get(stranger, pod.ipv4, 8_999));
+  agent.destroy();
+  return seen.map((body) => body.trim());
+}
+
 setUpLoopback([
   ...Object.values(pod),
   stranger,
@@ -135,6 +156,7 @@ const seen = {
   plainInNobody: await get(stranger, pod.ipv4, 8_998),
   ownPortIn: await get(stranger, pod.ipv4, 15_006),
   outboundFromElsewhere: await get(stranger, pod.ipv4, 15_001),
+  plainUnderPolicies: await plainUnderPolicies(mesh),
 };
 await mesh[Symbol.asyncDispose]();
 process.stdout.write(JSON.stringify(seen), () => process.exit(0));

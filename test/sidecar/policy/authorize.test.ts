@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { NamedAccessRules } from "../../../model/policy.ts";
+import type { InboundPort } from "../../../model/resources.ts";
 import { authorize } from "../../../sidecar/policy/authorize.ts";
 import { workloadId } from "../../support/authority.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream } from "../../support/exchange.ts";
@@ -42,6 +43,18 @@ function outcome(
   return [...(upstream.calls.length > 0 ? ["admitted"] : caller.calls.map((call) => call.join(" "))), ...counted];
 }
 
+const anyone: NamedAccessRules = { ...getsOnly, rules: [{ from: [], methods: [], paths: [] }] };
+
+/** What a caller without a certificate gets. */
+function plaintext(target: InboundPort): RecordingCaller {
+  const caller = new RecordingCaller();
+  const exchange = exchangeOf();
+  exchange.target = target;
+  const counts = { refused: () => {}, wouldRefuse: () => {} };
+  authorize({ trustDomain: "cluster.local", counts })(new RecordingUpstream().service)(exchange, caller);
+  return caller;
+}
+
 it("admits everything where no policy holds", () => {
   expect(outcome(undefined, {})).toEqual(["admitted"]);
 });
@@ -65,6 +78,12 @@ it("refuses a path that can be read in two ways where a path decides", () => {
 it("opens no tunnel by a rule that asks for a method or a path, and closes one by a deny that does", () => {
   expect(outcome([getsOnly], { method: "CONNECT", path: "" })).toEqual(["abort forbidden", "refused by "]);
   expect(outcome([noAdmin], { method: "CONNECT", path: "" })).toEqual(["abort forbidden", "refused by shop/no-admin"]);
+});
+
+it("takes no plaintext where mTLS is strict, whatever the rules say", () => {
+  const { calls } = plaintext({ port: 8080, protocol: "http1", mtls: "strict", access: [anyone] });
+  expect(calls).toEqual([["abort", "forbidden"]]);
+  expect(plaintext({ port: 8080, protocol: "http1", access: [anyone] }).calls).toEqual([]);
 });
 
 it("counts what a policy in audit mode would have refused, and lets it through", () => {
