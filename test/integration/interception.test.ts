@@ -15,7 +15,10 @@ beforeAll(async () => {
     const { stdout } = await promisify(execFile)("unshare", inNamespace, { timeout: 25_000 });
     seen = JSON.parse(stdout) as Record<string, unknown>;
   } catch (error) {
-    throw new Error("needs unshare, ip and iptables: apt-get install util-linux iproute2 iptables", { cause: error });
+    throw new Error(
+      "the namespace's script failed; it needs what `apt-get install util-linux iproute2 iptables` brings",
+      { cause: error },
+    );
   }
 }, 30_000);
 

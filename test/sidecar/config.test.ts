@@ -64,6 +64,7 @@ it.each([
   ["TULLE_TRUST_DOMAIN", "", 'must be a SPIFFE trust domain in lower case, got ""'],
   ["TULLE_CONTROL_PLANE", "a,,b", "must be hosts separated by commas, got a,,b"],
   ["TULLE_OUTBOUND_MTLS", "always", "must be preferred or required, got always"],
+  ["TULLE_INTERCEPT", "ebpf", "must be iptables or off, got ebpf"],
   ["TULLE_DRAIN_SECONDS", "-1", "must be a number, at least 0, got -1"],
   ["TULLE_DRAIN_SECONDS", "soon", "must be a number, at least 0, got soon"],
   ["TULLE_DRAIN_SECONDS", "Infinity", "must be a number, at least 0, got Infinity"],

@@ -16,6 +16,8 @@ export function goTools(name: string, version: string, packages: readonly string
   const env = { ...process.env, GOBIN: bin };
   const { status, error } = spawnSync("go", ["install", ...sources], { stdio: "inherit", env });
   if (status === 0) return paths;
-  console.error(`${name}: needs Go to build it (https://go.dev/dl)${error === undefined ? "" : `: ${error.message}`}`);
+  console.error(
+    `${name}: needs Go 1.24 or later to build it (https://go.dev/dl)${error === undefined ? "" : `: ${error.message}`}`,
+  );
   return process.exit(2);
 }
