@@ -49,6 +49,9 @@ async function buildBundles(): Promise<void> {
       metafile: true,
       logLevel: "error",
       legalComments: "none",
+      // A third less to read at every start, and to keep in memory. Names stay, so that stack traces can be read.
+      minifyWhitespace: true,
+      minifySyntax: true,
       // CommonJS packages ask for Node's own modules by `require`.
       banner: {
         js: 'import { createRequire as bundleRequire } from "node:module"; const require = bundleRequire(import.meta.url);',
