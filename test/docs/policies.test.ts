@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { parseDocument } from "yaml";
+import { parseGatewayRoute } from "../../model/parse/gateway-route.ts";
 import { isPolicyKind, openApiOf, parsePolicy } from "../../model/parse/policy.ts";
 import type { PolicyKind } from "../../model/policy-object.ts";
 
@@ -27,8 +28,11 @@ function fieldsOf(kind: PolicyKind): [name: string, told: string | undefined][] 
   ]);
 }
 
+/** Kinds of the Gateway API, whose fields are documented there. */
+const routeKinds = ["GRPCRoute", "HTTPRoute"];
+
 it("has a page for each kind that sidecars obey, and for no kind that does not exist", () => {
-  expect(kinds).toEqual([...pages.keys()]);
+  expect([...kinds, ...routeKinds].sort()).toEqual([...pages.keys()].sort());
   expect(kinds).toEqual(expect.arrayContaining(["CircuitBreaker", "RetryPolicy", "TimeoutPolicy", "TrafficSplit"]));
 });
 
@@ -46,5 +50,14 @@ it.each(kinds)("shows an example of %s that is accepted", (kind) => {
   expect(examples).not.toEqual([]);
   for (const example of examples) {
     expect(parsePolicy(parseDocument(example).toJS())).toMatchObject({ ok: true, value: { kind } });
+  }
+});
+
+it.each(routeKinds)("shows an example of %s that is accepted", (kind) => {
+  const examples = [...(pages.get(kind) ?? "").matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml = ""]) => yaml);
+  expect(examples).not.toEqual([]);
+  for (const example of examples) {
+    const object = parseDocument(example).toJS() as Readonly<Record<string, unknown>>;
+    expect(parseGatewayRoute(object)).toMatchObject({ ok: true, value: { kind } });
   }
 });
