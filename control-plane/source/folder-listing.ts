@@ -3,6 +3,7 @@
 import type { BigIntStats, Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { getSystemErrorMessage } from "node:util";
 import { compareStrings } from "./problem.ts";
 
 export interface FolderListing {
@@ -74,7 +75,9 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }
 
-/** `EACCES` and the like. */
+/** `no such file or directory` and the like, as the system puts it. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+  return error instanceof Error && "errno" in error && typeof error.errno === "number"
+    ? getSystemErrorMessage(error.errno)
+    : String(error);
 }

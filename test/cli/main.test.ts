@@ -18,7 +18,11 @@ describe("tulle", () => {
   it.each([
     ["an unknown command", ["bogus"], "error: unknown command 'bogus'\n"],
     ["a missing option", ["dev"], "error: required option '-f, --folder <dir>' not specified\n"],
-    ["a folder that is not there", ["dev", "-f", "/nowhere"], "tulle: /nowhere: cannot be read: ENOENT\n"],
+    [
+      "a folder that is not there",
+      ["dev", "-f", "/nowhere"],
+      "tulle: /nowhere: cannot be read: no such file or directory\n",
+    ],
   ])("ends with 2 and one plain line on %s", (_case, args, line) => {
     const { status, stderr } = tulle(...args);
     expect([status, stderr]).toEqual([2, line]);

@@ -265,7 +265,7 @@ describe("a control plane ends with 2 and one plain line", () => {
     ],
     "with a folder that is not there": [
       () => ["--folder", join(folder, "nowhere"), "--state", join(folder, "state")],
-      /nowhere: cannot be read: ENOENT$/,
+      /nowhere: cannot be read: no such file or directory$/,
     ],
     "with a root that others can read": [
       async () => {

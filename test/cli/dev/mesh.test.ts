@@ -129,7 +129,7 @@ describe("startMesh", { timeout: 30_000 }, () => {
       signal: never,
       bundles: tinyBundles,
     });
-    await expect(start).rejects.toThrow("/nowhere: cannot be read: ENOENT");
+    await expect(start).rejects.toThrow("/nowhere: cannot be read: no such file or directory");
   });
 
   it("leaves nothing behind when it is told to stop while it starts", async () => {

@@ -88,7 +88,7 @@ it("finds by looking what no event told", async () => {
 
 it("says at the start that a folder can't be read", async () => {
   const missing = join(folder, "missing");
-  await expect(readFolders([missing])).rejects.toThrow(`${missing}: cannot be read: ENOENT`);
+  await expect(readFolders([missing])).rejects.toThrow(`${missing}: cannot be read: no such file or directory`);
   await expect(
     watchFolders({ folders: [missing], signal: stop.signal, onChange: () => expect.unreachable() }),
   ).rejects.toThrow("cannot be read");
