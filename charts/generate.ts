@@ -50,7 +50,7 @@ function columnOf(condition: string): object {
 }
 
 /** One definition, as YAML. */
-export function definitionOf(kind: PolicyKind): string {
+function definitionOf(kind: PolicyKind): string {
   const plural = pluralOf(kind);
   const definition = {
     apiVersion: "apiextensions.k8s.io/v1",

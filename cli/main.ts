@@ -19,7 +19,7 @@ Examples:
   $ tulle compile -f deploy/demo    is everything in this folder right?
   $ tulle help dev                  one command in detail`;
 
-export function tulleCommand(): Command {
+function tulleCommand(): Command {
   return new Command("tulle")
     .description("A service mesh for Kubernetes, on this machine and in a cluster.")
     .version(version, "-V, --version", "print the version")

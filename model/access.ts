@@ -139,7 +139,7 @@ function compileRule(rule: AccessRule, action: "allow" | "deny"): Rule {
 }
 
 /** From the widest to the narrowest. */
-export const mtlsLevels = ["mesh", "namespace", "workload", "port"] as const;
+const mtlsLevels = ["mesh", "namespace", "workload", "port"] as const;
 
 export type MtlsLevel = (typeof mtlsLevels)[number];
 

@@ -22,7 +22,7 @@ export interface RetryableRequest {
 }
 
 /** Why a try is the last one. All but `succeeded` are counted, so that every retry that did not happen has its reason. */
-export const retryRefusals = [
+const retryRefusals = [
   "succeeded",
   "not_retryable",
   "attempts_exhausted",

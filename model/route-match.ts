@@ -65,11 +65,6 @@ function ruleHolds(rule: Rule, subject: Subject): boolean {
   return allHold(rule.conditions, subject);
 }
 
-/** For a single question; who asks often keeps a `RouteTable`. */
-export function matchRoute(routes: readonly Route[], request: RequestView): Route | undefined {
-  return new RouteTable(routes).match(request);
-}
-
 /** A test of whether one of `matches` holds; an empty list holds for all. */
 export function compileMatches(matches: readonly RouteMatch[]): (request: RequestView) => boolean {
   if (matches.length === 0) return always;

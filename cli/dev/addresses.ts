@@ -10,7 +10,7 @@ import { createServer, type Server } from "node:net";
 import { systemErrorCode, UsageError } from "../usage-error.ts";
 
 /** Held for the life of the mesh; nothing is served on it. */
-export const lockPort = 15009;
+const lockPort = 15009;
 /** Discovery, Identity, and the control plane's admin port. */
 export const controlPlanePorts = { discovery: 15010, identity: 15012, admin: 15014 } as const;
 /** Outbound, mesh link, and admin port of every sidecar. */

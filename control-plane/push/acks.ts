@@ -17,10 +17,10 @@ export interface ResourceAcks {
   readonly laggards: readonly string[];
 }
 
-export const listedLaggards = 10;
+const listedLaggards = 10;
 
 /** Where a subscription stands towards the version that is published. */
-export function standing(subscription: Subscription, version: string | undefined): "acked" | "nacked" | "waiting" {
+function standing(subscription: Subscription, version: string | undefined): "acked" | "nacked" | "waiting" {
   if (version === undefined || subscription.ackedVersion === version) return "acked";
   return subscription.nack?.version === version ? "nacked" : "waiting";
 }

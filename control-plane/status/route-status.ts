@@ -23,7 +23,7 @@ import type { Acknowledgements } from "./policy-status.ts";
 import { describeProgrammed } from "./programmed.ts";
 
 /** Who reports, in Gateway API's `controllerName`. */
-export const controllerName = "tulle.dev/mesh";
+const controllerName = "tulle.dev/mesh";
 
 export interface RouteStatus {
   readonly kind: string;

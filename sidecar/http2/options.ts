@@ -46,7 +46,7 @@ export type Http2Limits = Required<Omit<Http2Options, "clock" | "timers" | "keep
   Pick<Http2Options, "keepAlive">;
 
 /** Shared by all connections of the process that name no other. */
-export const processWindowBudget = new WindowBudget(64 * 1024 * 1024);
+const processWindowBudget = new WindowBudget(64 * 1024 * 1024);
 
 export function resolveLimits(options: Http2Options): Http2Limits {
   return {

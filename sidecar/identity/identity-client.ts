@@ -69,7 +69,7 @@ export async function startIdentity(options: IdentityOptions, signal: AbortSigna
   return client;
 }
 
-export class IdentityClient implements Identity {
+class IdentityClient implements Identity {
   readonly spiffeId: string;
   readonly #options: IdentityOptions;
   readonly #listeners = new Set<(credentials: Credentials) => void>();

@@ -9,7 +9,7 @@ import {
   type RuleMatch,
 } from "../../model/gateway-route.ts";
 import { grpcPath } from "../../model/grpc-match.ts";
-import { matchRoute } from "../../model/route-match.ts";
+import { RouteTable } from "../../model/route-match.ts";
 import { HeaderFields } from "../../sidecar/net/header-fields.ts";
 
 const rule: RouteRule = { matches: [], filters: [], mirrors: [], backends: [], timeouts: {} };
@@ -79,7 +79,9 @@ describe("a gRPC method as a path", () => {
   function matches(match: Parameters<typeof grpcPath>[0], path: string): boolean {
     const found = grpcPath(match);
     const compiled = { name: "it", matches: found ? [{ path: found }] : [], backends: [], timeout: {} };
-    return matchRoute([compiled], { method: "POST", path, query: "", headers: new HeaderFields() }) !== undefined;
+    return (
+      new RouteTable([compiled]).match({ method: "POST", path, query: "", headers: new HeaderFields() }) !== undefined
+    );
   }
 
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Route, RouteMatch } from "../../model/resources.ts";
-import { matchRoute, type RequestView, RouteTable } from "../../model/route-match.ts";
+import { type RequestView, RouteTable } from "../../model/route-match.ts";
 import { HeaderFields } from "../../sidecar/net/header-fields.ts";
 
 function route(name: string, ...matches: RouteMatch[]): Route {
@@ -13,7 +13,7 @@ function request(changes: Partial<Omit<RequestView, "headers">> & { headers?: st
 }
 
 function matches(match: RouteMatch, view: RequestView): boolean {
-  return matchRoute([route("it", match)], view) !== undefined;
+  return new RouteTable([route("it", match)]).match(view) !== undefined;
 }
 
 it("takes the first route that matches", () => {
@@ -29,8 +29,8 @@ it("takes the first route that matches", () => {
 });
 
 it("finds nothing where nothing matches", () => {
-  expect(matchRoute([route("post", { method: "POST" })], request())).toBeUndefined();
-  expect(matchRoute([], request())).toBeUndefined();
+  expect(new RouteTable([route("post", { method: "POST" })]).match(request())).toBeUndefined();
+  expect(new RouteTable([]).match(request())).toBeUndefined();
 });
 
 it("wants all parts of a match", () => {

@@ -1,7 +1,7 @@
 /** What can be said of random outcomes without crying wolf. Pure. */
 
 /** How many standard deviations the tour allows: a right mesh fails one check in about 150,000. */
-export const sigmas = 4.5;
+const sigmas = 4.5;
 
 /** The bound, in percent either way, on a share seen in `count` independent outcomes of probability `share`. */
 export function boundPercent(share: number, count: number): number {
