@@ -69,6 +69,12 @@ it("holds plaintext to the policies of the port that was dialled, as they are no
   ]);
 });
 
+it("takes what another machine sends to the pod, and opens none of its own doors to it", () => {
+  const [declared, undeclared, plainPort, wayOut] = seen["otherMachine"] as string[];
+  expect([declared, undeclared]).toEqual(["web:8080, undefined", "web:8999, undefined"]);
+  expect([plainPort, wayOut]).toEqual(["ECONNRESET", "ECONNREFUSED"]);
+});
+
 it("opens the way out to nobody else", () => {
   expect(seen["outboundFromElsewhere"]).toBe("ECONNREFUSED");
 });

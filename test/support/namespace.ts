@@ -3,7 +3,8 @@
 import { spawnSync } from "node:child_process";
 import net from "node:net";
 
-function run(command: string, ...args: string[]): void {
+/** Throws with what the command said, where it fails. */
+export function run(command: string, ...args: string[]): void {
   const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? stderr.trim()}`);
 }
@@ -24,4 +25,10 @@ export function addRule(command: "iptables" | "ip6tables", ...rule: string[]): v
 
 export function redirect(command: "iptables" | "ip6tables", port: number, ...match: string[]): void {
   addRule(command, ...match, "-j", "REDIRECT", "--to-ports", String(port));
+}
+
+/** The same for what comes in from elsewhere. */
+export function redirectIncoming(command: "iptables" | "ip6tables", port: number, ...match: string[]): void {
+  const rule = ["PREROUTING", "-p", "tcp", ...match, "-j", "REDIRECT", "--to-ports", String(port)];
+  run(command, "-w", "-t", "nat", "-A", ...rule);
 }

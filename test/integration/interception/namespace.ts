@@ -6,12 +6,15 @@
  * here it is the source address: the application dials from `pod`, strangers from `stranger`.
  */
 
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { PortPolicies } from "../../../model/resources.ts";
 import { openOriginalDestination, type ReadOriginalDestination } from "../../../sidecar/net/original-destination.ts";
-import { addRule, redirect, setUpLoopback } from "../../support/namespace.ts";
+import { addRule, redirect, redirectIncoming, run, setUpLoopback } from "../../support/namespace.ts";
 import { TestMesh as Mesh, meshed, type TestMesh } from "../../support/sidecar-pair.ts";
 
 const pod = { ipv4: "10.1.0.9", ipv6: "fd00:1::9" };
@@ -26,6 +29,7 @@ function addRules(): void {
   redirect("iptables", 15_001, "-s", pod.ipv4);
   redirect("ip6tables", 15_001, "-s", pod.ipv6);
   redirect("iptables", 15_006, "-s", stranger, "-d", pod.ipv4, "--dport", "8000:9000");
+  redirectIncoming("iptables", 15_006, "-d", pod.ipv4, "--dport", "8000:9000");
   redirect("iptables", dualStack.port, "-s", dualStack.source);
 }
 
@@ -69,6 +73,23 @@ async function readOnDualStack(read: ReadOriginalDestination): Promise<unknown> 
   accepted.destroy();
   server.close();
   return destination;
+}
+
+/** What another machine of the pod's network gets from each port of the pod. */
+async function askFromOtherMachine(ports: readonly number[]): Promise<unknown> {
+  const addresses = ports.map((port) => `${pod.ipv4}:${port}`);
+  const script = join(import.meta.dirname, "other-machine.ts");
+  const machine = spawn("unshare", ["--net", process.execPath, script, "cable1", "10.1.0.200/24", ...addresses], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const said = createInterface({ input: machine.stdout });
+  await once(said, "line");
+  run("ip", "link", "add", "cable0", "type", "veth", "peer", "name", "cable1", "netns", String(machine.pid));
+  run("ip", "address", "add", `${pod.ipv4}/24`, "dev", "cable0");
+  run("ip", "link", "set", "cable0", "up");
+  const answered = once(said, "line") as Promise<[string]>;
+  machine.stdin.end("\n");
+  return JSON.parse((await answered)[0]);
 }
 
 /** `web`, behind the rules, and `orders`, which has the addresses of `service`. */
@@ -155,6 +176,7 @@ const seen = {
   plainInUndeclared: await get(stranger, pod.ipv4, 8_999),
   plainInNobody: await get(stranger, pod.ipv4, 8_998),
   ownPortIn: await get(stranger, pod.ipv4, 15_006),
+  otherMachine: await askFromOtherMachine([8_080, 8_999, 15_006, 15_001]),
   outboundFromElsewhere: await get(stranger, pod.ipv4, 15_001),
   plainUnderPolicies: await plainUnderPolicies(mesh),
 };
