@@ -1,13 +1,14 @@
 import { afterEach, expect, it } from "vitest";
-import { type Admin, openAdmin } from "../../../sidecar/telemetry/admin.ts";
+import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { createSidecarMetrics, sidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
+import type { AdminServer } from "../../../system/admin-server.ts";
 import { parseExposition } from "../../support/exposition.ts";
 
 const missing: string[] = [];
 const registry = new MetricRegistry({ labels: { namespace: "shop", workload: "web", pod: "web-1" } });
 createSidecarMetrics(registry);
-let admin: Admin | undefined;
+let admin: AdminServer | undefined;
 
 afterEach(async () => {
   await admin?.close();

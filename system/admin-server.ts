@@ -1,0 +1,79 @@
+/**
+ * The HTTP server of an admin port: it only reads, holds few connections, and has little patience. What its pages say, and to
+ * whom, is its caller's business. It is off the data path, so it may use `node:http`.
+ */
+
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+}
+
+export type PageMaker = (request: IncomingMessage) => Page | Promise<Page>;
+
+export interface AdminServerOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** By path, `/metrics`. */
+  readonly pages: ReadonlyMap<string, PageMaker>;
+}
+
+export interface AdminServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const requestTimeoutMs = 5_000;
+const mostConnections = 64;
+
+/** Rejects where it can't listen: the port is in use. */
+export async function openAdminServer({ host, port, pages }: AdminServerOptions): Promise<AdminServer> {
+  const limits = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs };
+  const server = createServer(limits, (request, response) => {
+    answer(pages, request, response).catch((error: unknown) =>
+      send(response, plainPage(500, error instanceof Error ? error.message : String(error))),
+    );
+  });
+  server.maxConnections = mostConnections;
+  server.listen(port, host);
+  await once(server, "listening");
+  const address = server.address() as AddressInfo;
+  return {
+    port: address.port,
+    async close() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** One line of text. */
+export function plainPage(status: number, line: string): Page {
+  return { status, type: "text/plain", text: `${line}\n` };
+}
+
+async function answer(
+  pages: ReadonlyMap<string, PageMaker>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    response.setHeader("allow", "GET, HEAD");
+    return send(response, plainPage(405, "only GET and HEAD"));
+  }
+  const page = pages.get((request.url ?? "").split("?", 1)[0] ?? "");
+  send(response, page === undefined ? plainPage(404, `here are ${[...pages.keys()].join(", ")}`) : await page(request));
+}
+
+function send(response: ServerResponse, { status, type, text }: Page): void {
+  const length = Buffer.byteLength(text);
+  response.writeHead(status, { "content-type": type, "content-length": length, "cache-control": "no-store" });
+  response.end(text);
+}
