@@ -144,11 +144,14 @@ function rule(kind: GatewayRoute["kind"], match: Schema<RuleMatch>): Schema<Rout
   );
 }
 
+/** What the API server puts into an HTTPRoute that says nothing of rules. A GRPCRoute without any takes no call. */
+const takesAll: RouteRule = { matches: [], filters: [], mirrors: [], backends: [], timeouts: {} };
+
 function spec(kind: GatewayRoute["kind"], match: Schema<RuleMatch>) {
   return object({
     parentRefs: list(parentRef, { max: 32 }).or([]),
     hostnames: list(text({ maxLength: 253 }), { max: 16 }).or([]),
-    rules: list(rule(kind, match), { max: 16 }).or([]),
+    rules: list(rule(kind, match), { max: 16 }).or(kind === "HTTPRoute" ? [takesAll] : []),
   });
 }
 

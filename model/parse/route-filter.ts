@@ -51,8 +51,9 @@ const pathRewrite = object({
   return value === undefined ? at.field(wanted).fail("is required") : { kind: fields.type, value };
 });
 
+/** The query stays the client's, and a fragment never travels. */
 function pathValue(): { pattern: string; says: string } {
-  return { pattern: "^[\\x21-\\x7e]*$", says: "a path of printable characters" };
+  return { pattern: "^(/[\\x21\\x22\\x24-\\x3e\\x40-\\x7e]*)?$", says: "a path that starts with /, without ? or #" };
 }
 
 const hostname = objectName().optional();

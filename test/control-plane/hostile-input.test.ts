@@ -28,7 +28,7 @@ const kinds = [
 const anything = fc.letrec((tie) => ({
   value: fc.oneof(
     { depthSize: "small" },
-    fc.constantFrom(null, true, -1, 80, 1e300, "", "a", "10s", "__proto__"),
+    fc.constantFrom(null, true, -1, 80, 1e300, "", "a", "10s", "Service", "__proto__"),
     fc.array(tie("value"), { maxLength: 3 }),
     fc.dictionary(
       fc.constantFrom(
@@ -41,6 +41,10 @@ const anything = fc.letrec((tie) => ({
         "labels",
         "backends",
         "service",
+        "parentRefs",
+        "rules",
+        "backendRefs",
+        "kind",
         "__proto__",
       ),
       tie("value"),
@@ -78,7 +82,7 @@ it("takes any content of any object, and leaves the others as they are", () => {
           JSON.stringify({ apiVersion, kind, metadata: { namespace: "other", name: "z", labels }, spec, status }),
         ),
       );
-      const statuses = pipeline.policyStatuses(() => undefined);
+      const statuses = [...pipeline.policyStatuses(() => undefined), ...pipeline.routeStatuses(() => undefined)];
       expect(allProblems(pipeline.index, statuses).every(({ message }) => message.length > 0)).toBe(true);
       const after = pipeline.snapshot.list("destination").filter(({ name }) => !name.includes(".other."));
       expect(after).toEqual(before);

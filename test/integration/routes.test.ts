@@ -2,11 +2,13 @@
 
 import { once } from "node:events";
 import type http from "node:http";
-import { expect, it } from "vitest";
+import http2 from "node:http2";
+import * as grpc from "@grpc/grpc-js";
+import { expect, it, onTestFinished } from "vitest";
 import { Pipeline } from "../../control-plane/pipeline.ts";
 import { eventually } from "../support/eventually.ts";
 import { changeOf, serviceYaml } from "../support/manifests.ts";
-import { askThrough, meshed, TestMesh, type TestSidecar } from "../support/sidecar-pair.ts";
+import { askThrough, meshed, nextPodIp, TestMesh, type TestSidecar } from "../support/sidecar-pair.ts";
 
 function apply(mesh: TestMesh, ...yaml: string[]): void {
   const pipeline = new Pipeline({ clusterDomain: "cluster.local", trustDomain: "cluster.local" });
@@ -153,21 +155,66 @@ it("answers 500 for the share of a backend that may not be used, and for a filte
   }
 });
 
-it("answers a gRPC call that no rule takes as gRPC wants it", async () => {
-  const { mesh, web } = await openShop();
-  await using _ = mesh;
-  const rules = "[{matches: [{method: {service: shop.Orders, method: List}}], backendRefs: [{name: green, port: 80}]}]";
-  apply(mesh, services, route(rules, "GRPCRoute"));
-  const call = { method: "POST", headers: { "content-type": "application/grpc" }, body: "" };
-  // Its application speaks HTTP/1.1, so this one does not say that it is gRPC.
-  expect((await askThrough(web.podIp, "http://orders/shop.Orders/List", { method: "POST" })).body).toBe("green");
-  const unknown = await askThrough(web.podIp, "http://orders/shop.Orders/Drop", call);
-  expect([unknown.status, unknown.headers["grpc-status"], unknown.headers["tulle-error"]]).toEqual([
-    200,
-    "12",
-    "no_route",
-  ]);
+it("routes gRPC by method and metadata, mirrors it, and answers as gRPC wants it", async () => {
+  await using mesh = await TestMesh.open();
+  const listenHost = nextPodIp();
+  const web = await mesh.sidecar("web", { upstreams: [{ host: "orders", port: 80, listenHost, listenPort: 9001 }] });
+  const calls: string[] = [];
+  for (const name of ["orders", "blue", "green"])
+    await serveGrpc(mesh, name, (method) => calls.push(`${name} ${method}`));
+  apply(
+    mesh,
+    services,
+    route(
+      `[
+      {matches: [{method: {service: shop.Orders}}], backendRefs: [{name: blue, port: 80}],
+       filters: [{type: RequestMirror, requestMirror: {backendRef: {name: orders, port: 80}}}]},
+      {matches: [{method: {service: shop.Orders, method: List}}, {headers: [{name: x-tester, value: "1"}]}],
+       backendRefs: [{name: green, port: 80}]},
+      {matches: [{method: {service: shop.Broken}}], backendRefs: [{name: nothing, port: 80}]}]`,
+      "GRPCRoute",
+    ),
+  );
+  const client = new grpc.Client(`${listenHost}:9001`, grpc.credentials.createInsecure());
+  onTestFinished(() => client.close());
+  const call = (method: string, metadata = new grpc.Metadata()) =>
+    new Promise<string>((resolve) =>
+      client.makeUnaryRequest(method, same, same, Buffer.from("?"), metadata, (error, answer) =>
+        resolve(error === null ? String(answer) : grpc.status[error.code]),
+      ),
+    );
+  const tester = new grpc.Metadata();
+  tester.set("x-tester", "1");
+
+  expect(await call("/shop.Orders/List")).toBe("green");
+  expect(await call("/shop.Orders/Get")).toBe("blue");
+  expect(await call("/shop.Other/Any", tester)).toBe("green");
+  expect(await call("/shop.Other/Any")).toBe("UNIMPLEMENTED");
+  expect(await call("/shop.Broken/Any")).toBe("UNAVAILABLE");
+  await eventually(() => mirrorOutcomes(web).includes("answered"));
+  expect(calls).toContain("orders /shop.Orders/Get");
+  expect(calls.filter((name) => name.startsWith("orders"))).toHaveLength(1);
 });
+
+const same = (bytes: Buffer) => bytes;
+
+/** A Service whose pod answers its name to every call. */
+async function serveGrpc(mesh: TestMesh, name: string, onCall: (method: string) => void): Promise<void> {
+  const { podIp } = await mesh.sidecar(name);
+  const server = http2.createServer();
+  server.on("stream", (stream, headers) => {
+    onCall(String(headers[":path"]));
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    const length = Buffer.alloc(5);
+    length.writeUInt32BE(name.length, 1);
+    stream.end(Buffer.concat([length, Buffer.from(name)]));
+  });
+  server.listen(8080, podIp);
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  mesh.backend(name, [meshed(podIp, name)]);
+}
 
 it("gives callers of a namespace the routes that it has made for itself", async () => {
   const { mesh, web } = await openShop();

@@ -256,3 +256,22 @@ it.each(["Host", "content-length", "Transfer-Encoding", "connection", "Upgrade",
     }
   },
 );
+
+it.each(["v1", "/a?b", "/a#b", "/a b", "?"])("takes no %j for a path to rewrite to", (value) => {
+  for (const path of [
+    { type: "ReplaceFullPath", replaceFullPath: value },
+    { type: "ReplacePrefixMatch", replacePrefixMatch: value },
+  ]) {
+    expect(errorsOf({ filters: [{ type: "URLRewrite", urlRewrite: { path } }] })).toEqual([
+      expect.stringContaining("a path that starts with /"),
+    ]);
+  }
+});
+
+it("gives an HTTPRoute without rules the API's default, and a GRPCRoute none", () => {
+  const rulesOf = (kind: string) => {
+    const result = parseGatewayRoute({ kind, metadata: { name: "it" }, spec: {} });
+    return result.ok ? result.value.rules.length : undefined;
+  };
+  expect([rulesOf("HTTPRoute"), rulesOf("GRPCRoute")]).toEqual([1, 0]);
+});
