@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { createInterface, type Interface } from "node:readline";
 import { expect, it } from "vitest";
 import type { MeshEvent } from "../../../cli/dev/mesh-event.ts";
 import { processesOfGroup } from "../../../cli/dev/process-table.ts";
@@ -24,10 +24,18 @@ it("leaves no process or file when the supervisor is killed", { timeout: 30_000 
   expect(readdirSync(folder.runtime)).toEqual([]);
 });
 
-async function firstOutput(lines: AsyncIterable<string>): Promise<number> {
-  for await (const line of lines) {
-    const event = JSON.parse(line) as MeshEvent;
-    if (event.kind === "output") return Number(event.line);
+/** Fails, with all that the supervisor said, if its application is not up in time. */
+async function firstOutput(lines: Interface): Promise<number> {
+  const said: string[] = [];
+  const giveUp = setTimeout(() => lines.close(), 25_000);
+  try {
+    for await (const line of lines) {
+      said.push(line);
+      const event = JSON.parse(line) as MeshEvent;
+      if (event.kind === "output") return Number(event.line);
+    }
+  } finally {
+    clearTimeout(giveUp);
   }
-  throw new Error("the supervisor ended before its application wrote a line");
+  throw new Error(`the application wrote no line; the supervisor said:\n${said.join("\n")}`);
 }
