@@ -57,11 +57,14 @@ class PooledConnection extends Timer {
   idleSinceMs = 0;
   /** It was taken late in its idle time: if that goes well, the limit was short enough. */
   takenLate = false;
+  /** Until it is connected. */
+  dialledFor: ClientExchange | undefined;
   readonly #onExpired: (connection: PooledConnection) => void;
 
-  constructor(client: Http1Client, onExpired: (connection: PooledConnection) => void) {
+  constructor(client: Http1Client, dialledFor: ClientExchange, onExpired: (connection: PooledConnection) => void) {
     super();
     this.client = client;
+    this.dialledFor = dialledFor;
     this.#onExpired = onExpired;
   }
 
@@ -131,7 +134,7 @@ export class Http1Pool {
     while (!this.#closed && !this.#full) {
       const next = this.#waiting[this.#connecting];
       if (next === undefined) return;
-      this.#open(next.exchange.connectTimeoutMs);
+      this.#open(next);
     }
   }
 
@@ -156,7 +159,8 @@ export class Http1Pool {
     return limitMs * this.#idleShare;
   }
 
-  #open(connectTimeoutMs: number): void {
+  #open(exchange: ClientExchange): void {
+    const { connectTimeoutMs } = exchange.exchange;
     const { peer, limits, timers } = this.#options;
     this.connectCount++;
     this.#connecting++;
@@ -174,7 +178,7 @@ export class Http1Pool {
       onClosed: this.#gone,
       onUnanswered: this.#repeat,
     });
-    const connection = new PooledConnection(client, this.#expired);
+    const connection = new PooledConnection(client, exchange, this.#expired);
     this.#connections.set(client, connection);
     if (!socket.connecting) return this.#opened(connection);
     if (connectTimeoutMs > 0 && Number.isFinite(connectTimeoutMs)) timers.arm(connection, connectTimeoutMs);
@@ -184,6 +188,7 @@ export class Http1Pool {
   #opened(connection: PooledConnection): void {
     if (connection.connected || !this.#connections.has(connection.client)) return;
     connection.connected = true;
+    connection.dialledFor = undefined;
     this.#connecting--;
     this.#options.timers.clear(connection);
     this.#release(connection.client);
@@ -215,13 +220,16 @@ export class Http1Pool {
     this.#options.timers.clear(connection);
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
-    if (!connection.connected) this.#connectFailed(cause);
+    if (!connection.connected) this.#connectFailed(connection.dialledFor, cause);
     this.#openForWaiting();
   };
 
-  #connectFailed(cause: Error | undefined): void {
+  /** Fails the request for which the connection was dialled; if that is served or gone, who still waits gets another dial. */
+  #connectFailed(exchange: ClientExchange | undefined, cause: Error | undefined): void {
     this.#connecting--;
-    const exchange = this.#waiting.shift();
+    const at = exchange === undefined ? -1 : this.#waiting.indexOf(exchange);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
     const why = cause?.message ?? "closed while connecting";
     exchange?.fail(cause instanceof MeshError ? cause : this.#unsent("connect_failed", why, cause));
   }

@@ -329,3 +329,24 @@ describe("connecting", () => {
     expect(pool.size).toBe(0);
   });
 });
+
+it("fails nobody else where a dial fails whose request was given up", async () => {
+  const upstream = await listen((socket) => socket.on("data", () => socket.write(ok)));
+  const dead = await listen(() => undefined);
+  await dead.close();
+  closers.push(() => upstream.close());
+  const ports = [dead.port, upstream.port];
+  const clock = new HandClock(0);
+  const pool = new Http1Pool((onread) => net.connect({ host: "127.0.0.1", port: ports.shift() ?? 0, onread }), {
+    clock,
+    timers: new TimerWheel(clock, { drive: false }),
+  });
+  closers.push(() => pool.close());
+
+  const given = send(pool);
+  given.sink.abortRequest(new MeshError("upstream_closed", "the caller is gone"));
+  const other = send(pool);
+
+  await eventually(other.ended);
+  expect([other.status(), pool.connectCount]).toEqual([200, 2]);
+});
