@@ -6,6 +6,8 @@
 import { MeshError } from "../../model/errors.ts";
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
+import type { Closing } from "./closed-streams.ts";
+import { Deadline } from "./deadline.ts";
 import type { Field } from "./field.ts";
 import { errorCode, nameOfError } from "./frames.ts";
 import { type ReceivedResponse, readResponse, readTrailers, requestPseudo } from "./headers.ts";
@@ -18,7 +20,12 @@ export interface ClientStreamHost extends StreamHost {
   isUnsent(flushes: number): boolean;
   readonly flushes: number;
   noteRefused(): void;
+  /** Whether one more request may be cancelled at once, without the peer taking us for an attacker. */
+  admitCancel(): boolean;
 }
+
+/** From this age on a peer sees a cancellation, not a rapid reset: twice what our own server asks for. */
+const grownUpMs = 200;
 
 /** An answer has a few; a server that sends one after the other would keep us busy for ever. */
 const mostInformationals = 100;
@@ -42,12 +49,16 @@ export class ClientStream extends Http2Stream implements RequestSink {
   #answer: Answer = "awaited";
   #flushesAtHead = 0;
   #informationals = 0;
+  readonly #openedAtMs: number;
+  /** Armed while a cancellation waits. */
+  #cancel: Deadline | undefined;
 
   constructor(host: ClientStreamHost, id: number, sendWindowBytes: number, exchange: Exchange, response: ResponseSink) {
     super(host, id, sendWindowBytes);
     this.#host = host;
     this.#exchange = exchange;
     this.#response = response;
+    this.#openedAtMs = host.clock.now();
   }
 
   /** Sends the head. */
@@ -63,6 +74,7 @@ export class ClientStream extends Http2Stream implements RequestSink {
   receiveHeaders(fields: readonly Field[], decoded: Decoded, endStream: boolean): void {
     if (decoded !== "ok") return this.refuse("a header section larger than the limit");
     if (this.#answer === "awaited") return this.#receiveHead(fields, endStream);
+    if (this.#answer === "dropped") return endStream ? this.receiveEnd(undefined) : undefined;
     const trailers = readTrailers(fields, this.#host.maxHeaderFields);
     if (!endStream || typeof trailers === "string") return this.refuse("malformed trailers");
     this.receiveEnd(trailers);
@@ -98,7 +110,7 @@ export class ClientStream extends Http2Stream implements RequestSink {
       this.refuse("DATA before the head");
       return true;
     }
-    return this.#response.writeResponse(chunk);
+    return this.#answer === "dropped" || this.#response.writeResponse(chunk);
   }
 
   override receiveEnd(trailers: HeaderFields | undefined): void {
@@ -107,6 +119,7 @@ export class ClientStream extends Http2Stream implements RequestSink {
   }
 
   protected deliverEnd(trailers: HeaderFields | undefined): void {
+    if (this.#answer === "dropped") return;
     this.#answer = "complete";
     this.#response.endResponse(trailers);
   }
@@ -171,7 +184,23 @@ export class ClientStream extends Http2Stream implements RequestSink {
 
   abortRequest(_error: MeshError): void {
     this.#answer = "dropped";
-    this.reset("CANCEL");
+    this.#cancelSoon();
+  }
+
+  /**
+   * A link carries the requests of many callers: where one of them opens and cancels without end, the link is not to be
+   * closed for it. What comes too early waits until it is no rapid reset any more; the answer is read, and dropped.
+   */
+  #cancelSoon(): void {
+    const ageMs = this.host.clock.now() - this.#openedAtMs;
+    if (this.state === "closed" || ageMs >= grownUpMs || this.#host.admitCancel()) return this.reset("CANCEL");
+    this.#cancel = new Deadline(() => this.reset("CANCEL"));
+    this.host.timers.arm(this.#cancel, grownUpMs - ageMs);
+  }
+
+  protected override close(closing: Closing): void {
+    if (this.#cancel !== undefined) this.host.timers.clear(this.#cancel);
+    super.close(closing);
   }
 
   resumeResponse(): void {

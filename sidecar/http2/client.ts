@@ -8,10 +8,15 @@ import { type ErrorCode, MeshError } from "../../model/errors.ts";
 import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { ClientStream, type ClientStreamHost } from "./client-stream.ts";
 import { Http2Connection } from "./connection.ts";
+import { TokenBucket } from "./flood-guard.ts";
 import { clientPreface, largestStreamId, nameOfError, setting } from "./frames.ts";
 import type { Http2Options } from "./options.ts";
 
 export interface Http2ClientOptions extends Http2Options {}
+
+/** Early cancellations: half of what our own server takes for an attack, and no more than common ones take. */
+const cancelBurst = 250;
+const cancelsPerSecond = 25;
 
 /** How many streams we open before the peer said how many it takes. RFC 9113 §6.5.2 recommends no less than 100. */
 const streamsBeforeSettings = 100;
@@ -27,9 +32,11 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
   /** A stream ended, or the peer raised its limit, and `canOpenStream` holds. */
   onStreamSlot: (() => void) | undefined;
   #nextStreamId = 1;
+  readonly #cancels: TokenBucket;
 
   constructor(socket: Socket, options: Http2ClientOptions) {
     super(socket, options, false);
+    this.#cancels = new TokenBucket(cancelBurst, cancelsPerSecond, options.clock);
     this.maxHeaderFields = this.limits.maxHeaderFields;
     this.outbox.append(clientPreface);
     this.sendSettings([[setting.enablePush, 0]]);
@@ -63,6 +70,10 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
 
   noteRefused(): void {
     this.counters.refused++;
+  }
+
+  admitCancel(): boolean {
+    return this.#cancels.take();
   }
 
   /** Opens a stream; where that can't be, aborts at once with `refused_stream`, surely unprocessed. */

@@ -3,9 +3,11 @@
 import { once } from "node:events";
 import * as net from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MeshError } from "../../../model/errors.ts";
 import { Http2Client } from "../../../sidecar/http2/client.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
+import { exchangeOf, RecordingCaller } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { type Listening, listen } from "../../support/sockets.ts";
 import { type Answer, send } from "./peers.ts";
@@ -266,5 +268,32 @@ describe("SETTINGS", () => {
     const blocks = peer.frames.filter(({ type }) => type === HEADERS).map(({ payload }) => payload);
     expect(blocks[0]?.[0]).toBe(0x20);
     expect(blocks[2]?.includes("blue")).toBe(true);
+  });
+});
+
+describe("callers that open and cancel without end", () => {
+  const gone = new MeshError("upstream_closed", "the caller is gone");
+  const resets = () => peer.frames.filter(({ type }) => type === RST_STREAM).length;
+
+  it("are not taken out on the connection: early cancellations wait until they are no rapid reset", async () => {
+    await start();
+    for (let i = 0; i < 300; i++) {
+      const asked = new RecordingCaller();
+      client.request(exchangeOf(), asked).abortRequest(gone);
+    }
+    await expect.poll(resets).toBe(250);
+    expect(client.activeStreams).toBe(50);
+    pass(210);
+    await expect.poll(resets).toBe(300);
+    expect(client.activeStreams).toBe(0);
+  });
+
+  it("hear nothing of an answer that comes before its cancellation went out", async () => {
+    await start();
+    const callers = Array.from({ length: 251 }, () => new RecordingCaller());
+    for (const caller of callers) client.request(exchangeOf(), caller).abortRequest(gone);
+    peer.send(headers(501, [[":status", "200"]], END_HEADERS), frame(DATA, END_STREAM, 501, Buffer.from("late")));
+    await expect.poll(() => client.activeStreams).toBe(0);
+    expect(callers.flatMap(({ calls }) => calls)).toEqual([]);
   });
 });
