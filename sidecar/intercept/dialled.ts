@@ -51,7 +51,10 @@ export function serveDialled(
   };
   const declared = declaredAs(dialled.protocol);
   if (declared !== undefined) serve(declared, received);
-  else detect(socket, options.wheel, serve, received);
+  else if (dialled.protocol === "http1") {
+    // Never a tunnel: what the codec would refuse (an empty line first, a TLS hello) must not get past it.
+    detect(socket, options.wheel, (found, bytes) => serve(found === "http2" ? found : "http1", bytes), received);
+  } else detect(socket, options.wheel, serve, received);
 }
 
 function declaredAs(protocol: Protocol | undefined): Detected | undefined {
