@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
+import type { Clock } from "../../model/clock.ts";
 import type { Destination, Endpoints, Inbound, Protocol, Resource, ResourceKind } from "../../model/resources.ts";
 import type { ReadOriginalDestination } from "../../sidecar/net/original-destination.ts";
 import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
@@ -65,6 +66,8 @@ export interface SidecarChoices {
   readonly outboundMtls?: "required";
   readonly upstreams?: readonly Upstream[];
   readonly originalDestination?: ReadOriginalDestination;
+  /** For what a test does not want to wait for: time goes by as it says. */
+  readonly time?: { readonly clock: Clock; readonly wheel: TimerWheel };
 }
 
 export class TestMesh implements AsyncDisposable {
@@ -84,8 +87,7 @@ export class TestMesh implements AsyncDisposable {
     const { podIp = nextPodIp(), originalDestination } = options;
     const spiffeId = workloadId(workload);
     const identity = new HandIdentity(spiffeId, this.authority.credentials(spiffeId));
-    const clock = performance;
-    const wheel = new TimerWheel(clock);
+    const { clock, wheel } = options.time ?? { clock: performance, wheel: new TimerWheel(performance) };
     const metrics = createSidecarMetrics(new MetricRegistry({ labels: {} }));
     const ports: Inbound["ports"] = [{ port: options.port ?? 8080, protocol: options.protocol ?? "detect" }];
     this.resources.set({ kind: "inbound", value: { name: `shop/${workload}`, ports } });
@@ -126,7 +128,12 @@ export class TestMesh implements AsyncDisposable {
   }
 
   /** A Service of one backend, as compile makes it. */
-  service(name: string, endpoints: Endpoints["endpoints"], more: Partial<Destination["routes"][number]> = {}): void {
+  service(
+    name: string,
+    endpoints: Endpoints["endpoints"],
+    more: Partial<Destination["routes"][number]> = {},
+    protocol: Protocol = "detect",
+  ): void {
     this.backend(name, endpoints);
     const service = { namespace: "shop", name };
     const full = `${name}.shop.svc.cluster.local:80`;
@@ -135,7 +142,7 @@ export class TestMesh implements AsyncDisposable {
       value: {
         name: full,
         service,
-        protocol: "detect",
+        protocol,
         routes: [
           {
             name: "default",
