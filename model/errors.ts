@@ -69,6 +69,11 @@ export const errorCodes = {
     grpc: grpcInvalidArgument,
     says: "The path can be read in more than one way, and an access policy depends on it.",
   },
+  rate_limited: {
+    http: 429,
+    grpc: grpcResourceExhausted,
+    says: "More requests came than a rate limit admits.",
+  },
   refused_stream: { http: 503, grpc: grpcUnavailable, says: "The peer refused the request before it looked at it." },
   request_timeout: { http: 504, grpc: grpcDeadlineExceeded, says: "The request took longer than its timeout." },
   request_too_slow: { http: 408, grpc: grpcDeadlineExceeded, says: "The request was not sent in time." },

@@ -181,9 +181,15 @@ export type CallerMatch =
   | { readonly kind: "namespace"; readonly namespace: string; readonly trustDomain?: string }
   | { readonly kind: "trust-domain"; readonly trustDomain: string };
 
-/** How many requests a pod's port takes. Each sidecar counts for itself. */
+/** How many requests a pod takes, at all ports that the policy selects together. Each sidecar counts for itself. */
 export interface RateLimitPolicy extends ServerScope {
   /** All of them must admit a request. */
+  readonly limits: readonly RateLimit[];
+}
+
+/** As a port's sidecar has them: with their policy's name, `shop/payments`. */
+export interface NamedRateLimits {
+  readonly name: string;
   readonly limits: readonly RateLimit[];
 }
 

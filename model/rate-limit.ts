@@ -21,6 +21,7 @@ export interface RateState {
 /** Buckets of this many callers are kept per limit; beyond, that of who called longest ago is forgotten. */
 const maxClients = 10_000;
 
+/** The buckets of one policy. */
 export class RateLimiter {
   readonly #limits: readonly LimitBuckets[];
 
@@ -28,23 +29,34 @@ export class RateLimiter {
     this.#limits = limits.map((limit) => new LimitBuckets(limit, clock));
   }
 
-  /** Takes a token from every limit that counts the request, or from none. `client`: its SPIFFE id, if it has one. */
-  admit(request: RequestView, client: string | undefined): RateVerdict {
-    const counted: { limit: RateLimit; bucket: TokenBucket }[] = [];
+  /** The buckets that count the request. */
+  bucketsOf(request: RequestView, client: string | undefined): CountedBucket[] {
+    const counted: CountedBucket[] = [];
     for (const limit of this.#limits) {
       const bucket = limit.bucketOf(request, client);
       if (bucket !== undefined) counted.push({ limit: limit.limit, bucket });
     }
-    const empty = counted
-      .filter(({ bucket }) => bucket.remaining < 1)
-      .sort((a, b) => b.bucket.nextInMs - a.bucket.nextInMs)[0];
-    if (empty !== undefined) {
-      return { kind: "refused", tightest: stateOf(empty), retryAfterMs: empty.bucket.nextInMs };
-    }
-    for (const { bucket } of counted) bucket.tryTake();
-    const tightest = counted.sort((a, b) => a.bucket.remaining - b.bucket.remaining)[0];
-    return { kind: "admitted", ...(tightest && { tightest: stateOf(tightest) }) };
+    return counted;
   }
+}
+
+interface CountedBucket {
+  readonly limit: RateLimit;
+  readonly bucket: TokenBucket;
+}
+
+/** Takes a token from every limit that counts the request, or from none. `client`: its SPIFFE id, if it has one. */
+export function admit(limiters: readonly RateLimiter[], request: RequestView, client: string | undefined): RateVerdict {
+  const counted = limiters.flatMap((limiter) => limiter.bucketsOf(request, client));
+  const empty = counted
+    .filter(({ bucket }) => bucket.remaining < 1)
+    .sort((a, b) => b.bucket.nextInMs - a.bucket.nextInMs)[0];
+  if (empty !== undefined) {
+    return { kind: "refused", tightest: stateOf(empty), retryAfterMs: empty.bucket.nextInMs };
+  }
+  for (const { bucket } of counted) bucket.tryTake();
+  const tightest = counted.sort((a, b) => a.bucket.remaining - b.bucket.remaining)[0];
+  return { kind: "admitted", ...(tightest && { tightest: stateOf(tightest) }) };
 }
 
 class LimitBuckets {
@@ -76,7 +88,7 @@ class LimitBuckets {
   }
 }
 
-function stateOf({ limit, bucket }: { limit: RateLimit; bucket: TokenBucket }): RateState {
+function stateOf({ limit, bucket }: CountedBucket): RateState {
   return { limit, remaining: bucket.remaining, nextInMs: bucket.nextInMs };
 }
 

@@ -3,7 +3,14 @@
  * They are the compiled form: names are full, lists are sorted, every default is filled in; equal means nothing changed.
  */
 
-import type { CircuitBreakerPolicy, NamedAccessRules, RetryPolicy, Sticky, TimeoutPolicy } from "./policy.ts";
+import type {
+  CircuitBreakerPolicy,
+  NamedAccessRules,
+  NamedRateLimits,
+  RetryPolicy,
+  Sticky,
+  TimeoutPolicy,
+} from "./policy.ts";
 
 /** How bytes on a port are to be read. `detect`: by the first bytes of each connection. */
 export type Protocol = "http1" | "http2" | "grpc" | "tls" | "opaque" | "detect";
@@ -37,6 +44,8 @@ export interface PortPolicies {
   readonly access?: readonly NamedAccessRules[];
   /** Plaintext is refused; absent: it is taken. */
   readonly mtls?: "strict";
+  /** All that hold here, sorted by name; never empty. */
+  readonly rateLimits?: readonly NamedRateLimits[];
 }
 
 /** What a sidecar needs to send a request to one dialled address. */

@@ -1,9 +1,9 @@
 /** A pod's port and the policies that hold for it, as the model, checked. */
 
-import type { AccessRule, CallerMatch, NamedAccessRules } from "../model/policy.ts";
+import type { AccessRule, CallerMatch, NamedAccessRules, NamedRateLimits, RateLimit } from "../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies } from "../model/resources.ts";
-import { decodePathMatch } from "./decode-match.ts";
-import { accessActions, accessModes, protocols } from "./enums.ts";
+import { decodePathMatch, decodeRouteMatch } from "./decode-match.ts";
+import { accessActions, accessModes, protocols, rateLimitBys } from "./enums.ts";
 import type { Faults } from "./faults.ts";
 import type { AccessRule__Output } from "./generated/tulle/v1/AccessRule.ts";
 import type { AccessRules__Output } from "./generated/tulle/v1/AccessRules.ts";
@@ -11,6 +11,8 @@ import type { CallerMatch__Output } from "./generated/tulle/v1/CallerMatch.ts";
 import type { Inbound__Output } from "./generated/tulle/v1/Inbound.ts";
 import type { InboundPort__Output } from "./generated/tulle/v1/InboundPort.ts";
 import type { PortPolicies__Output } from "./generated/tulle/v1/PortPolicies.ts";
+import type { RateLimit__Output } from "./generated/tulle/v1/RateLimit.ts";
+import type { RateLimits__Output } from "./generated/tulle/v1/RateLimits.ts";
 
 export function decodeInbound(message: Inbound__Output, faults: Faults): Omit<Inbound, "name"> {
   const { ports, unlisted, elsewhere } = message;
@@ -29,10 +31,31 @@ function decodePort(at: string, message: InboundPort__Output, faults: Faults): I
   };
 }
 
-function decodePolicies(at: string, { access, strictMtls }: PortPolicies__Output, faults: Faults): PortPolicies {
+function decodePolicies(at: string, message: PortPolicies__Output, faults: Faults): PortPolicies {
+  const { access, strictMtls, rateLimits } = message;
   return {
     ...(access.length > 0 && { access: access.map((rules, i) => decodeAccess(`${at}.access[${i}]`, rules, faults)) }),
     ...(strictMtls && { mtls: "strict" }),
+    ...(rateLimits.length > 0 && {
+      rateLimits: rateLimits.map((limits, i) => decodeRateLimits(`${at}.rateLimits[${i}]`, limits, faults)),
+    }),
+  };
+}
+
+function decodeRateLimits(at: string, { name, limits }: RateLimits__Output, faults: Faults): NamedRateLimits {
+  return {
+    name: faults.filled(`${at}.name`, name),
+    limits: limits.map((limit, i) => decodeRateLimit(`${at}.limits[${i}]`, limit, faults)),
+  };
+}
+
+function decodeRateLimit(at: string, message: RateLimit__Output, faults: Faults): RateLimit {
+  return {
+    requests: faults.integer(`${at}.requests`, message.requests, 1),
+    perMs: faults.integer(`${at}.perMs`, message.perMs, 1),
+    burst: faults.integer(`${at}.burst`, message.burst, 1),
+    by: faults.word(`${at}.by`, rateLimitBys, message.by),
+    matches: message.matches.map((match, i) => decodeRouteMatch(`${at}.matches[${i}]`, match, faults)),
   };
 }
 

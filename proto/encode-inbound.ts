@@ -1,16 +1,17 @@
 /** A pod's port and the policies that hold for it, as messages. */
 
-import type { AccessRule, CallerMatch, NamedAccessRules } from "../model/policy.ts";
+import type { AccessRule, CallerMatch, NamedAccessRules, RateLimit } from "../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies } from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";
-import { encodePathMatch } from "./encode-match.ts";
-import { accessActions, accessModes, protocols } from "./enums.ts";
+import { encodePathMatch, encodeRouteMatch } from "./encode-match.ts";
+import { accessActions, accessModes, protocols, rateLimitBys } from "./enums.ts";
 import type { AccessRule as AccessRuleMessage } from "./generated/tulle/v1/AccessRule.ts";
 import type { AccessRules as AccessRulesMessage } from "./generated/tulle/v1/AccessRules.ts";
 import type { CallerMatch as CallerMatchMessage } from "./generated/tulle/v1/CallerMatch.ts";
 import type { Inbound as InboundMessage } from "./generated/tulle/v1/Inbound.ts";
 import type { InboundPort as InboundPortMessage } from "./generated/tulle/v1/InboundPort.ts";
 import type { PortPolicies as PortPoliciesMessage } from "./generated/tulle/v1/PortPolicies.ts";
+import type { RateLimit as RateLimitMessage } from "./generated/tulle/v1/RateLimit.ts";
 
 export function encodeInbound({ ports, unlisted = [], elsewhere }: Inbound): InboundMessage {
   return {
@@ -28,8 +29,16 @@ function encodePort({ port, protocol, ...policies }: InboundPort): InboundPortMe
   };
 }
 
-function encodePolicies({ access = [], mtls }: PortPolicies): PortPoliciesMessage {
-  return { access: access.map(encodeAccess), strictMtls: mtls === "strict" };
+function encodePolicies({ access = [], mtls, rateLimits = [] }: PortPolicies): PortPoliciesMessage {
+  return {
+    access: access.map(encodeAccess),
+    strictMtls: mtls === "strict",
+    rateLimits: rateLimits.map(({ name, limits }) => ({ name, limits: limits.map(encodeRateLimit) })),
+  };
+}
+
+function encodeRateLimit({ by, matches, ...rate }: RateLimit): RateLimitMessage {
+  return { ...rate, by: rateLimitBys[by], matches: matches.map(encodeRouteMatch) };
 }
 
 function encodeAccess({ name, action, mode, rules }: NamedAccessRules): AccessRulesMessage {

@@ -1,6 +1,6 @@
 /** The closed sets of the model, as the enums of `resources.proto` spell them: `"connect-failure"` is `RETRY_CONDITION_CONNECT_FAILURE`. */
 
-import type { AccessRules, FailureCount, FailureKind, RetryCondition, Sticky } from "../model/policy.ts";
+import type { AccessRules, FailureCount, FailureKind, RateLimit, RetryCondition, Sticky } from "../model/policy.ts";
 import type { Endpoint, Protocol, ResourceKind } from "../model/resources.ts";
 import type { AccessAction } from "./generated/tulle/v1/AccessAction.ts";
 import type { AccessMode } from "./generated/tulle/v1/AccessMode.ts";
@@ -9,6 +9,7 @@ import type { EndpointState } from "./generated/tulle/v1/EndpointState.ts";
 import type { FailureCount as FailureCountMessage } from "./generated/tulle/v1/FailureCount.ts";
 import type { FailureKind as FailureKindMessage } from "./generated/tulle/v1/FailureKind.ts";
 import type { Protocol as ProtocolMessage } from "./generated/tulle/v1/Protocol.ts";
+import type { RateLimitBy } from "./generated/tulle/v1/RateLimitBy.ts";
 import type { ResourceKind as ResourceKindMessage } from "./generated/tulle/v1/ResourceKind.ts";
 import type { RetryCondition as RetryConditionMessage } from "./generated/tulle/v1/RetryCondition.ts";
 import type { StickyBy } from "./generated/tulle/v1/StickyBy.ts";
@@ -48,6 +49,11 @@ export const accessActions: Spelling<AccessRules["action"], Spelled<AccessAction
 export const accessModes: Spelling<AccessRules["mode"], Spelled<AccessMode>> = {
   enforce: "ACCESS_MODE_ENFORCE",
   audit: "ACCESS_MODE_AUDIT",
+};
+
+export const rateLimitBys: Spelling<RateLimit["by"], Spelled<RateLimitBy>> = {
+  all: "RATE_LIMIT_BY_ALL",
+  client: "RATE_LIMIT_BY_CLIENT",
 };
 
 export const retryConditions: Spelling<RetryCondition, Spelled<RetryConditionMessage>> = {

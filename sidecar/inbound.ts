@@ -9,6 +9,7 @@ import { takeTarget } from "./mesh-link/target.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { Shared } from "./outbound.ts";
 import { authorize } from "./policy/authorize.ts";
+import { limitRate, type RateLimiters } from "./policy/limit-rate.ts";
 import { refuseLate } from "./policy/limit-time.ts";
 import { distrustAnswers, identifyCaller, takeOwnFields } from "./policy/own-fields.ts";
 import { rescue } from "./policy/rescue.ts";
@@ -28,12 +29,14 @@ export interface InboundOptions extends Shared {
   readonly ports: () => readonly InboundPort[] | undefined;
   /** The mesh's own. */
   readonly trustDomain: string;
+  readonly rateLimiters: RateLimiters;
   /** The application, by the port in `exchange.target`. */
   readonly application: Service;
 }
 
 export function inboundStack(options: InboundOptions): Service {
-  const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, trustDomain, application } = options;
+  const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, trustDomain, rateLimiters, application } =
+    options;
   return stack(
     [
       measure({ metrics, clock, direction: "inbound", service: workload }),
@@ -49,6 +52,8 @@ export function inboundStack(options: InboundOptions): Service {
       identifyCaller(),
       // May this caller do this? Nothing below is spent on who may not.
       authorize({ trustDomain, counts: countAccess(metrics) }),
+      // Not more than the application is to bear; who may not call at all takes nothing from those who may.
+      limitRate(rateLimiters),
       // What is late already does not reach the application.
       refuseLate(options),
       // What the application answers under the mesh's names is not the mesh's word.

@@ -32,6 +32,7 @@ import { type Service, stack } from "./net/exchange.ts";
 import { type Listener, listen, listenOnEach } from "./net/listener.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { outboundStack, type Shared } from "./outbound.ts";
+import { RateLimiters } from "./policy/limit-rate.ts";
 import { withholdOwnFields } from "./policy/own-fields.ts";
 import { RetryBudgets } from "./policy/retry-budgets.ts";
 import { MirrorLimit } from "./route/mirror.ts";
@@ -93,6 +94,7 @@ export class Sidecar {
   readonly #peers: Peers;
   readonly #plain: PlainUpstreams;
   readonly #application: Application;
+  readonly #rateLimiters: RateLimiters;
   #inbound: Inbound | undefined;
   #listeners: Listener[] = [];
   /** What others dial: they come last, and are drained first. */
@@ -131,6 +133,7 @@ export class Sidecar {
       clock,
       wheel,
     });
+    this.#rateLimiters = new RateLimiters(clock);
     this.#application = new Application({ podIp, clock, wheel, random });
   }
 
@@ -280,6 +283,7 @@ export class Sidecar {
       from,
       workload: `${namespace}/${workload}`,
       ports: () => this.#inbound?.ports,
+      rateLimiters: this.#rateLimiters,
       application: this.#application.service,
     });
   }

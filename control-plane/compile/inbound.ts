@@ -1,14 +1,14 @@
-/** Compiles the Inbound of a workload: the ports at which its pods are served, how each is read, and who may call it. */
+/** Compiles the Inbound of a workload: the ports at which its pods are served, how each is read, and the policies that hold there. */
 
 import { effectiveMtls, mtlsLevelOf } from "../../model/access.ts";
-import type { NamedAccessRules } from "../../model/policy.ts";
+import type { NamedAccessRules, NamedRateLimits } from "../../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies, Protocol } from "../../model/resources.ts";
 import { type IndexView, meshNamespace } from "../index/facts.ts";
 import { selects, type Workload } from "../index/pod.ts";
 import { targetPort } from "./endpoints.ts";
 import { workloadName } from "./names.ts";
 import { readProtocol } from "./protocol.ts";
-import { namedPorts, serverPolicies } from "./server-policies.ts";
+import { addingKinds, namedPorts, serverPolicies } from "./server-policies.ts";
 
 /**
  * The ports that containers declare and those that a Service leads to. What a Service says of a port's protocol goes
@@ -22,7 +22,7 @@ export function compileInbound(view: IndexView, namespace: string, name: string)
   const listed = [...ports].map(
     ([port, protocol]): InboundPort => ({ port, protocol, ...policiesOf(view, workload, port) }),
   );
-  const unlisted = [...new Set(namedPorts(view, "AccessPolicy", workload))]
+  const unlisted = [...new Set([...addingKinds].flatMap((kind) => namedPorts(view, kind, workload)))]
     .filter((port) => !ports.has(port))
     .map((port): InboundPort => ({ port, protocol: "detect", ...policiesOf(view, workload, port) }));
   const elsewhere = policiesOf(view, workload, undefined);
@@ -49,7 +49,14 @@ function policiesOf(view: IndexView, workload: Workload, port: number | undefine
       return spec.mtls === undefined ? [] : [{ level, mtls: spec.mtls }];
     }),
   );
-  return { ...(access.length > 0 && { access }), ...(mtls === "strict" && { mtls }) };
+  const rateLimits = serverPolicies(view, "RateLimit", workload, port).map(
+    ({ namespace, name, spec }): NamedRateLimits => ({ name: `${namespace}/${name}`, limits: spec.limits }),
+  );
+  return {
+    ...(access.length > 0 && { access }),
+    ...(mtls === "strict" && { mtls }),
+    ...(rateLimits.length > 0 && { rateLimits }),
+  };
 }
 
 function servedPorts(view: IndexView, workload: Workload): Map<number, Protocol> {

@@ -11,9 +11,13 @@ import { compareNames, isPort } from "../index/policy-table.ts";
 import { targetPort } from "./endpoints.ts";
 
 /** The kinds whose policies add up: all that select a port hold there. */
-export type AddingKind = "AccessPolicy";
+export type AddingKind = "AccessPolicy" | "RateLimit";
 
-export const addingKinds: ReadonlySet<PolicyKind> = new Set<AddingKind>(["AccessPolicy"]);
+export const addingKinds: readonly AddingKind[] = ["AccessPolicy", "RateLimit"];
+
+export function addsUp(kind: PolicyKind): boolean {
+  return addingKinds.some((adding) => adding === kind);
+}
 
 /** Sorted by namespace and name. `port` is a container port; undefined: any that nobody names. */
 export function serverPolicies<K extends AddingKind>(

@@ -4,7 +4,7 @@ import type { Policy, TargetRef } from "../../model/policy-object.ts";
 import type { FieldError } from "../../model/result.ts";
 import { othersIn, resolveBackend, type ServiceReference } from "../compile/backend.ts";
 import { claimsOn } from "../compile/claims.ts";
-import { addingKinds } from "../compile/server-policies.ts";
+import { addsUp } from "../compile/server-policies.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import { type PolicyOf, policyName } from "../index/facts.ts";
 import { type Attachment, attachmentsOf, isPort } from "../index/policy-table.ts";
@@ -68,7 +68,7 @@ function missingRule(
 }
 
 function conflict(index: ClusterIndex, policy: Policy, attachment: Attachment): TargetFault | undefined {
-  if (addingKinds.has(policy.kind)) return undefined;
+  if (addsUp(policy.kind)) return undefined;
   const { namespace, target, section, path } = attachment;
   const ports = target?.kind === "Service" ? (index.service(namespace, target.name)?.ports ?? []) : [];
   const sectionPort = section === undefined ? undefined : ports.find((port) => isPort(section, port));

@@ -1,5 +1,5 @@
 /**
- * RateLimit: how many requests a pod's port takes.
+ * RateLimit: how many requests a pod takes.
  *
  * ```yaml
  * spec:

@@ -21,6 +21,8 @@ import type { NamespaceMatch as _tulle_v1_NamespaceMatch, NamespaceMatch__Output
 import type { PathMatch as _tulle_v1_PathMatch, PathMatch__Output as _tulle_v1_PathMatch__Output } from './tulle/v1/PathMatch.ts';
 import type { PathRewrite as _tulle_v1_PathRewrite, PathRewrite__Output as _tulle_v1_PathRewrite__Output } from './tulle/v1/PathRewrite.ts';
 import type { PortPolicies as _tulle_v1_PortPolicies, PortPolicies__Output as _tulle_v1_PortPolicies__Output } from './tulle/v1/PortPolicies.ts';
+import type { RateLimit as _tulle_v1_RateLimit, RateLimit__Output as _tulle_v1_RateLimit__Output } from './tulle/v1/RateLimit.ts';
+import type { RateLimits as _tulle_v1_RateLimits, RateLimits__Output as _tulle_v1_RateLimits__Output } from './tulle/v1/RateLimits.ts';
 import type { Redirect as _tulle_v1_Redirect, Redirect__Output as _tulle_v1_Redirect__Output } from './tulle/v1/Redirect.ts';
 import type { Refusal as _tulle_v1_Refusal, Refusal__Output as _tulle_v1_Refusal__Output } from './tulle/v1/Refusal.ts';
 import type { Resource as _tulle_v1_Resource, Resource__Output as _tulle_v1_Resource__Output } from './tulle/v1/Resource.ts';
@@ -77,6 +79,9 @@ export interface ProtoGrpcType {
       PathRewrite: MessageTypeDefinition<_tulle_v1_PathRewrite, _tulle_v1_PathRewrite__Output>
       PortPolicies: MessageTypeDefinition<_tulle_v1_PortPolicies, _tulle_v1_PortPolicies__Output>
       Protocol: EnumTypeDefinition
+      RateLimit: MessageTypeDefinition<_tulle_v1_RateLimit, _tulle_v1_RateLimit__Output>
+      RateLimitBy: EnumTypeDefinition
+      RateLimits: MessageTypeDefinition<_tulle_v1_RateLimits, _tulle_v1_RateLimits__Output>
       Redirect: MessageTypeDefinition<_tulle_v1_Redirect, _tulle_v1_Redirect__Output>
       Refusal: MessageTypeDefinition<_tulle_v1_Refusal, _tulle_v1_Refusal__Output>
       Resource: MessageTypeDefinition<_tulle_v1_Resource, _tulle_v1_Resource__Output>

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { RateLimit } from "../../model/policy.ts";
-import { formatRateLimit, formatRetryAfter, RateLimiter, type RateVerdict } from "../../model/rate-limit.ts";
+import { admit, formatRateLimit, formatRetryAfter, RateLimiter, type RateVerdict } from "../../model/rate-limit.ts";
 import type { RequestView } from "../../model/route-match.ts";
 import { HeaderFields } from "../../sidecar/net/header-fields.ts";
 import { HandClock } from "../support/hand-clock.ts";
@@ -23,39 +23,47 @@ function outcomes(verdicts: readonly RateVerdict[]): string {
 }
 
 it("admits all where nothing counts", () => {
-  expect(new RateLimiter([], clock).admit(get(), "a")).toEqual({ kind: "admitted" });
+  expect(admit([new RateLimiter([], clock)], get(), "a")).toEqual({ kind: "admitted" });
 });
 
 it("refuses over the limit, and says when it would admit", () => {
   const limiter = new RateLimiter([overall], clock);
-  limiter.admit(get(), "a");
-  limiter.admit(get(), "b");
-  expect(limiter.admit(get(), "c")).toMatchObject({ kind: "refused", retryAfterMs: 500 });
+  admit([limiter], get(), "a");
+  admit([limiter], get(), "b");
+  expect(admit([limiter], get(), "c")).toMatchObject({ kind: "refused", retryAfterMs: 500 });
   clock.advance(500);
-  expect(limiter.admit(get(), "c").kind).toBe("admitted");
+  expect(admit([limiter], get(), "c").kind).toBe("admitted");
 });
 
 it("counts callers apart, and those without an identity together", () => {
   const limiter = new RateLimiter([perClient], clock);
   const clients = ["a", "a", "a", "b", "b", "b", undefined, undefined, undefined];
-  expect(outcomes(clients.map((client) => limiter.admit(get(), client)))).toBe("++-++-++-");
+  expect(outcomes(clients.map((client) => admit([limiter], get(), client)))).toBe("++-++-++-");
 });
 
 it("counts only the requests that a limit matches", () => {
   const reports = { ...overall, matches: [{ path: { kind: "prefix", value: "/reports" } as const }] };
   const limiter = new RateLimiter([reports], clock);
   const paths = ["/reports", "/reports/1", "/reports/2", "/other", "/%72eports"];
-  expect(outcomes(paths.map((path) => limiter.admit(get(path), "a")))).toBe("++-+-");
+  expect(outcomes(paths.map((path) => admit([limiter], get(path), "a")))).toBe("++-+-");
 });
 
 it("takes from all limits or from none", () => {
   const limiter = new RateLimiter([{ ...overall, requests: 3, burst: 3 }, perClient], clock);
-  expect(outcomes(["a", "a", "a", "a", "b", "b"].map((client) => limiter.admit(get(), client)))).toBe("++--+-");
+  expect(outcomes(["a", "a", "a", "a", "b", "b"].map((client) => admit([limiter], get(), client)))).toBe("++--+-");
+});
+
+it("takes from the limits of all policies or from none", () => {
+  const [wide, narrow] = [
+    new RateLimiter([{ ...overall, requests: 3, burst: 3 }], clock),
+    new RateLimiter([perClient], clock),
+  ];
+  expect(outcomes(["a", "a", "a", "a", "b", "b"].map((client) => admit([wide, narrow], get(), client)))).toBe("++--+-");
 });
 
 it("forgets the caller that was last seen longest ago, beyond 10,000", () => {
   const limiter = new RateLimiter([{ ...perClient, requests: 1, burst: 1 }], clock);
-  const admits = (client: string) => limiter.admit(get(), client).kind === "admitted";
+  const admits = (client: string) => admit([limiter], get(), client).kind === "admitted";
   for (let i = 0; i < 10_000; i++) admits(`client-${i}`);
   expect(admits("client-0")).toBe(false);
   admits("one more");
@@ -72,7 +80,7 @@ describe("what the caller is told", () => {
       ],
       clock,
     );
-    const verdict = limiter.admit(get(), "a");
+    const verdict = admit([limiter], get(), "a");
     expect(verdict.tightest && formatRateLimit(verdict.tightest)).toEqual({
       policy: '"all";q=60;w=60',
       state: '"all";r=4',

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { AccessRule, NamedAccessRules } from "../../model/policy.ts";
+import type { AccessRule, NamedAccessRules, RateLimit } from "../../model/policy.ts";
 import type { Destination, Endpoints, Resource } from "../../model/resources.ts";
 import type { FieldError, Result } from "../../model/result.ts";
 import { decodeName, decodeResource, decodeUpdate } from "../../proto/decode.ts";
@@ -167,7 +167,7 @@ describe("an endpoint's address is refused", () => {
   );
 });
 
-describe("access rules are refused", () => {
+describe("a port is refused", () => {
   type Port = NonNullable<Resource__Output["inbound"]>["ports"][number];
   const rule: AccessRule = {
     from: [{ kind: "namespace", namespace: "shop" }],
@@ -175,6 +175,7 @@ describe("access rules are refused", () => {
     paths: [{ kind: "prefix", value: "/a" }],
   };
   const access: NamedAccessRules = { name: "shop/orders", action: "allow", mode: "enforce", rules: [rule] };
+  const limit: RateLimit = { requests: 1, perMs: 1000, burst: 1, by: "all", matches: [] };
   const cases: Record<string, [(port: Port) => void, string]> = {
     "with an unknown action": [
       (port) => Object.assign(port.policies?.access[0] ?? {}, { action: 9 }),
@@ -188,13 +189,27 @@ describe("access rules are refused", () => {
       (port) => Object.assign(port.policies?.access[0]?.rules[0] ?? {}, { from: [{}] }),
       "ports[0].policies.access[0].rules[0].from[0]: must be an identity, a namespace or a trust domain",
     ],
+    "with a bucket that holds nothing": [
+      (port) => Object.assign(port.policies?.rateLimits[0]?.limits[0] ?? {}, { burst: 0 }),
+      "ports[0].policies.rateLimits[0].limits[0].burst: must be an integer from 1 to 9007199254740991, got 0",
+    ],
+    "with a limit of nobody known": [
+      (port) => Object.assign(port.policies?.rateLimits[0]?.limits[0] ?? {}, { by: 9 }),
+      "ports[0].policies.rateLimits[0].limits[0].by: has a value that this version does not know: 9",
+    ],
     "with an empty path match": [
       (port) => Object.assign(port.policies?.access[0]?.rules[0] ?? {}, { paths: [{}] }),
       "ports[0].policies.access[0].rules[0].paths[0]: must be an exact, prefix or regex match",
     ],
   };
   it.each(Object.entries(cases))("%s", (_, [spoil, fault]) => {
-    const inbound = { name: "shop/orders", ports: [{ port: 8080, protocol: "detect" as const, access: [access] }] };
+    const port = {
+      port: 8080,
+      protocol: "detect" as const,
+      access: [access],
+      rateLimits: [{ name: "shop/all", limits: [limit] }],
+    };
+    const inbound = { name: "shop/orders", ports: [port] };
     const message = overTheWire({ kind: "inbound", value: inbound }, (message) =>
       spoil(message.inbound?.ports[0] as Port),
     );

@@ -5,6 +5,7 @@ import type {
   CallerMatch,
   CircuitBreakerPolicy,
   FailureKind,
+  RateLimit,
   RetryCondition,
   RetryPolicy,
   TimeoutPolicy,
@@ -209,9 +210,22 @@ const access = fc.record({
   rules: fc.array(accessRule, { maxLength: 3 }),
 });
 
+const count = fc.integer({ min: 1, max: 1_000_000_000 });
+
+const rateLimit: fc.Arbitrary<RateLimit> = fc.record({
+  requests: count,
+  perMs: count,
+  burst: count,
+  by: fc.constantFrom("all" as const, "client" as const),
+  matches: fc.array(match, { maxLength: 2 }),
+});
+
+const rateLimits = fc.record({ name: text, limits: fc.array(rateLimit, { minLength: 1, maxLength: 2 }) });
+
 const portPolicies = {
   access: fc.array(access, { minLength: 1, maxLength: 3 }),
   mtls: fc.constant("strict" as const),
+  rateLimits: fc.array(rateLimits, { minLength: 1, maxLength: 2 }),
 };
 
 const inboundPort = some<InboundPort, "port" | "protocol">({ port, protocol, ...portPolicies }, ["port", "protocol"]);

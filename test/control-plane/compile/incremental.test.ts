@@ -38,6 +38,10 @@ const forms: readonly (readonly string[])[] = [
     policy("AccessPolicy", "x", "{rules: [], targetRefs: [{kind: Service, name: b, sectionName: '80'}]}"),
   ],
   [
+    policy("RateLimit", "l", "{limits: [{requests: 1}]}"),
+    policy("RateLimit", "l", "{limits: [{requests: 1}], ports: [9090], selector: {matchLabels: {app: a}}}"),
+  ],
+  [
     policy("AccessPolicy", "y", "{rules: []}", "tulle-system"),
     policy("AccessPolicy", "y", "{rules: [], selector: {matchLabels: {app: a}}}", "tulle-system"),
   ],

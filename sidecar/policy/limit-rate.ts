@@ -1,0 +1,75 @@
+/**
+ * Admits requests as fast as the rate limits of their port allow, and no faster. A tunnel counts as one request, when it
+ * opens. The buckets are `model/rate-limit.ts`'s; this file keeps them over updates that leave their policy as it was, so
+ * that a change elsewhere fills none of them.
+ */
+
+import { isDeepStrictEqual } from "node:util";
+import type { Clock } from "../../model/clock.ts";
+import { MeshError } from "../../model/errors.ts";
+import { pathOf } from "../../model/path.ts";
+import type { NamedRateLimits, RateLimit } from "../../model/policy.ts";
+import { admit, RateLimiter } from "../../model/rate-limit.ts";
+import type { RequestView } from "../../model/route-match.ts";
+import type { Exchange, Layer } from "../net/exchange.ts";
+import { nowhere } from "../net/pass-through.ts";
+
+/** `limiters`: of the whole sidecar, since a policy counts over all ways in. */
+export function limitRate(limiters: RateLimiters): Layer {
+  return (next) => (exchange, response) => {
+    const limits = exchange.target?.rateLimits;
+    if (limits === undefined) return next(exchange, response);
+    const verdict = admit(limiters.of(limits), viewOf(exchange), exchange.peer);
+    if (verdict.kind === "admitted") return next(exchange, response);
+    const { tightest, retryAfterMs } = verdict;
+    const error = new MeshError("rate_limited", describe(tightest.limit), { processed: "unprocessed", retryAfterMs });
+    response.abortResponse(error);
+    return nowhere;
+  };
+}
+
+/** Policies whose buckets are kept; beyond, those of the policy that was told of longest ago go. */
+const maxPolicies = 1_000;
+
+export class RateLimiters {
+  readonly #clock: Clock;
+  /** By policy. */
+  readonly #known = new Map<string, { readonly limits: readonly RateLimit[]; readonly limiter: RateLimiter }>();
+  /** Found once per update, which brings new lists. */
+  readonly #found = new WeakMap<readonly NamedRateLimits[], readonly RateLimiter[]>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  of(policies: readonly NamedRateLimits[]): readonly RateLimiter[] {
+    let limiters = this.#found.get(policies);
+    if (limiters === undefined) {
+      limiters = policies.map((policy) => this.#limiterOf(policy));
+      this.#found.set(policies, limiters);
+    }
+    return limiters;
+  }
+
+  #limiterOf({ name, limits }: NamedRateLimits): RateLimiter {
+    const known = this.#known.get(name);
+    const limiter =
+      known !== undefined && isDeepStrictEqual(known.limits, limits)
+        ? known.limiter
+        : new RateLimiter(limits, this.#clock);
+    this.#known.delete(name);
+    this.#known.set(name, { limits, limiter });
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > maxPolicies && oldest !== undefined) this.#known.delete(oldest);
+    return limiter;
+  }
+}
+
+function viewOf({ method, path: target, headers }: Exchange): RequestView {
+  const path = pathOf(target);
+  return { method, path, query: target.slice(path.length + 1), headers };
+}
+
+function describe({ requests, perMs, by }: RateLimit): string {
+  return `The limit is ${requests} in ${perMs} ms ${by === "client" ? "for each caller" : "for all callers together"}.`;
+}

@@ -1,0 +1,73 @@
+import { beforeEach, expect, it } from "vitest";
+import type { MeshError } from "../../../model/errors.ts";
+import type { NamedRateLimits, RateLimit } from "../../../model/policy.ts";
+import { limitRate, RateLimiters } from "../../../sidecar/policy/limit-rate.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream } from "../../support/exchange.ts";
+import { HandClock } from "../../support/hand-clock.ts";
+
+const two: RateLimit = { requests: 2, perMs: 1000, burst: 2, by: "all", matches: [] };
+
+let clock: HandClock;
+let limiters: RateLimiters;
+
+beforeEach(() => {
+  clock = new HandClock();
+  limiters = new RateLimiters(clock);
+});
+
+function policy(name: string, ...limits: RateLimit[]): NamedRateLimits {
+  return { name, limits };
+}
+
+/** Undefined: admitted. */
+function ask(
+  rateLimits: readonly NamedRateLimits[] | undefined,
+  head: { method?: string; path?: string } = {},
+  port = 1,
+) {
+  let error: MeshError | undefined;
+  const caller = new RecordingCaller();
+  caller.abortResponse = (told) => {
+    error = told;
+  };
+  const upstream = new RecordingUpstream();
+  const exchange = exchangeOf(head);
+  exchange.target = { port, protocol: "http1", ...(rateLimits && { rateLimits }) };
+  const sink = limitRate(limiters)(upstream.service)(exchange, caller);
+  sink.endRequest();
+  expect(upstream.calls.length).toBe(error === undefined ? 1 : 0);
+  return error;
+}
+
+it("admits everything where no limit holds", () => {
+  for (let i = 0; i < 10; i++) expect(ask(undefined)).toBeUndefined();
+});
+
+it("refuses what is over, unprocessed, and says when to come back", () => {
+  const limits = [policy("shop/a", two)];
+  expect([ask(limits), ask(limits)]).toEqual([undefined, undefined]);
+  expect(ask(limits)).toMatchObject({ code: "rate_limited", processed: "unprocessed", retryAfterMs: 500 });
+  clock.advance(500);
+  expect(ask(limits)).toBeUndefined();
+});
+
+it("counts one policy over all ports, and a tunnel as a request", () => {
+  const limits = () => [policy("shop/a", two)];
+  expect(ask(limits(), {}, 1)).toBeUndefined();
+  expect(ask(limits(), { method: "CONNECT", path: "" }, 2)).toBeUndefined();
+  expect(ask(limits(), {}, 3)?.code).toBe("rate_limited");
+});
+
+it("looks at path and query apart", () => {
+  const reports = [policy("shop/a", { ...two, burst: 1, matches: [{ path: { kind: "exact", value: "/reports" } }] })];
+  expect(ask(reports, { path: "/reports?day=1" })).toBeUndefined();
+  expect(ask(reports, { path: "/reports?day=2" })?.code).toBe("rate_limited");
+  expect(ask(reports, { path: "/report" })).toBeUndefined();
+});
+
+it("keeps its buckets over an update that leaves the policy as it was, and fills those of a changed one", () => {
+  ask([policy("shop/a", two)]);
+  ask([policy("shop/a", { ...two }), policy("shop/b", two)]);
+  expect(ask([policy("shop/a", { ...two })])?.code).toBe("rate_limited");
+  expect(ask([policy("shop/a", { ...two, burst: 3 })])).toBeUndefined();
+});
