@@ -1,7 +1,7 @@
 // Runs a command of this checkout on the project's own Node 24, installing from the lockfile first where that is needed.
 // Plain JavaScript for Node >= 20, no dependency: it is what runs before anything is installed.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 
@@ -12,16 +12,64 @@ const binaries = join(modules, ".bin");
 const installed = join(modules, ".package-lock.json");
 const requiredMajor = 24;
 
+/** Holds the process id of who installs. */
+const installLock = join(root, ".install.lock");
+const installLockPollMs = 200;
+
 /** Makes `node_modules` match the lockfile. Ends the process with 2 where it can't. */
 export function ensureInstalled() {
-  const lockfile = join(root, "package-lock.json");
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lockfile).mtimeMs) return;
+  if (isInstalled()) return;
+  takeInstallLock();
+  if (!isInstalled()) install();
+  rmSync(installLock);
+}
+
+function isInstalled() {
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
+}
+
+function install() {
   process.stderr.write("tulle: installing dependencies from package-lock.json (once)\n");
   const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", 2, 2],
   });
   if (npm.status !== 0) fail(npm.error ? `npm could not be started: ${npm.error.message}` : "npm ci failed, see above");
+}
+
+/** Two installs at a time would remove each other's files: the demo in one terminal, the tests in another. */
+function takeInstallLock() {
+  for (let waits = 0; !tryInstallLock(); waits++) {
+    if (waits === 0) process.stderr.write(`tulle: waiting for the install that holds ${installLock}\n`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, installLockPollMs);
+  }
+}
+
+/** A lock whose owner is gone, killed or failed, counts for nothing. */
+function tryInstallLock() {
+  try {
+    writeFileSync(installLock, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") fail(`${installLock}: ${codeOf(error)}`);
+  }
+  if (!isOwnerAlive()) rmSync(installLock, { force: true });
+  return false;
+}
+
+function isOwnerAlive() {
+  try {
+    // Empty while its owner has just made it: 0 is ourselves, and alive.
+    process.kill(Number(readFileSync(installLock, "utf8")), 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === "EPERM";
+  }
+}
+
+/** @param {unknown} error */
+function codeOf(error) {
+  return String(error instanceof Error && "code" in error ? error.code : error);
 }
 
 /** The environment in which `node` and the project's tools are those of `node_modules`. */

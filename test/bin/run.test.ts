@@ -1,0 +1,72 @@
+import { execFile } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, expect, it } from "vitest";
+
+const run = promisify(execFile);
+
+/** Takes a while, notes that it ran, and leaves behind what npm leaves behind; fails as long as there is a file `broken`. */
+const npm = `#!/bin/sh
+[ -e broken ] && exit 1
+echo installed >> installs
+sleep 0.5
+mkdir -p node_modules/.bin
+ln -sf "${process.execPath}" node_modules/.bin/node
+touch node_modules/.package-lock.json
+`;
+
+let checkout = "";
+
+beforeEach(() => {
+  checkout = mkdtempSync(join(tmpdir(), "tulle-checkout-"));
+  for (const folder of ["bin", "path"]) mkdirSync(join(checkout, folder));
+  copyFileSync(join(import.meta.dirname, "../../bin/run.mjs"), join(checkout, "bin/run.mjs"));
+  writeFileSync(join(checkout, "package-lock.json"), "{}");
+  writeFileSync(join(checkout, "path/npm"), npm);
+  chmodSync(join(checkout, "path/npm"), 0o755);
+});
+
+afterEach(() => rmSync(checkout, { recursive: true }));
+
+function printFour() {
+  const env = { ...process.env, PATH: `${join(checkout, "path")}:${process.env["PATH"]}` };
+  return run(process.execPath, [join(checkout, "bin/run.mjs"), "node", "-p", "2 + 2"], { env });
+}
+
+function installs(): number {
+  return readFileSync(join(checkout, "installs"), "utf8").trim().split("\n").length;
+}
+
+it("installs once, then runs the command", async () => {
+  expect((await printFour()).stdout).toBe("4\n");
+  expect((await printFour()).stdout).toBe("4\n");
+  expect(installs()).toBe(1);
+});
+
+it("lets one of several that start at once install, and the others wait for it", async () => {
+  const outputs = await Promise.all([printFour(), printFour(), printFour()]);
+  expect(outputs.map(({ stdout }) => stdout)).toEqual(["4\n", "4\n", "4\n"]);
+  expect(installs()).toBe(1);
+  expect(existsSync(join(checkout, ".install.lock"))).toBe(false);
+});
+
+it("ends with 2 where npm fails, and installs the next time", async () => {
+  writeFileSync(join(checkout, "broken"), "");
+  await expect(printFour()).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("npm ci failed") as string,
+  });
+  rmSync(join(checkout, "broken"));
+  expect((await printFour()).stdout).toBe("4\n");
+});
