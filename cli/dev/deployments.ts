@@ -5,6 +5,7 @@
 
 import { describe, fieldPath, isRecord, type KubeObject } from "../../control-plane/source/kube-object.ts";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
+import { parseUpstreams } from "../../sidecar/config.ts";
 
 export const annotations = {
   /** A shell command line that does on this machine what the container's image does in a cluster. */
@@ -58,6 +59,8 @@ export interface Readiness {
 
 type Fields = Readonly<Record<string, unknown>>;
 
+const mostReplicas = 100_000;
+
 export function isDeployment(object: KubeObject): boolean {
   return object.kind === "Deployment" && object.apiVersion === "apps/v1";
 }
@@ -69,8 +72,9 @@ export function readDeployment(object: KubeObject): Result<DevDeployment, readon
   const { namespace, name } = object.metadata;
   const replicas = spec["replicas"] ?? 1;
   const template = readTemplate(fields(spec["template"]), errors);
-  if (!isCount(replicas)) {
-    const message = `must be a whole number of at least 0, got ${describe(replicas)}`;
+  if (!isCount(replicas) || replicas > mostReplicas) {
+    // In the control plane's words, which says so too: then it is one problem.
+    const message = `must be a whole number from 0 to ${mostReplicas}, got ${describe(replicas)}`;
     return err([{ path: "spec.replicas", message }, ...errors]);
   }
   return errors.length > 0 ? err(errors) : ok({ namespace, name, replicas, template });
@@ -86,8 +90,14 @@ function readTemplate(template: Fields, errors: FieldError[]): PodTemplate {
       path: fieldPath("spec.template.metadata.annotations", annotations.command),
       message: "is required: the command that starts this container as a process, for example: node server.ts",
     });
+  const upstreams = parseUpstreams(notes[annotations.upstreams] ?? "");
+  if (!upstreams.ok)
+    errors.push({
+      path: fieldPath("spec.template.metadata.annotations", annotations.upstreams),
+      message: upstreams.error.message,
+    });
   const containers = list(spec["containers"]).map(fields);
-  const ports = containers.flatMap((container) => list(container["ports"])).flatMap((port) => readPort(port, errors));
+  const ports = containers.flatMap((container, index) => readPorts(container, index, errors));
   const application = containers[0] ?? {};
   const readiness = readReadiness(application, ports, errors);
   return {
@@ -102,12 +112,16 @@ function readTemplate(template: Fields, errors: FieldError[]): PodTemplate {
   };
 }
 
-function readPort(port: unknown, errors: FieldError[]): readonly ContainerPort[] {
-  const given = fields(port);
+function readPorts(container: Fields, index: number, errors: FieldError[]): readonly ContainerPort[] {
+  const path = `spec.template.spec.containers[${index}].ports`;
+  return list(container["ports"]).flatMap((port, at) => readPort(fields(port), `${path}[${at}]`, errors));
+}
+
+function readPort(given: Fields, path: string, errors: FieldError[]): readonly ContainerPort[] {
   const containerPort = given["containerPort"];
   if (!isPort(containerPort)) {
-    const message = `must be a port, 1 to 65535, got ${describe(containerPort)}`;
-    errors.push({ path: "spec.template.spec.containers[].ports[].containerPort", message });
+    const allowed = containerPort === undefined ? "must be given" : "must be a whole number from 1 to 65535";
+    errors.push({ path: `${path}.containerPort`, message: `${allowed}, got ${describe(containerPort)}` });
     return [];
   }
   const name = text(given["name"]);

@@ -15,3 +15,19 @@ export type MeshEvent =
   | { readonly kind: "solved"; readonly text: string };
 
 export type Report = (event: MeshEvent) => void;
+
+/**
+ * Hands events on, but a problem once and its solution once, however many say so: the control plane and we read the same
+ * folder, and both find what is wrong with a Deployment.
+ */
+export function reportProblemsOnce(report: Report): Report {
+  const saidBy = new Map<string, number>();
+  return (event) => {
+    if (event.kind !== "problem" && event.kind !== "solved") return report(event);
+    const before = saidBy.get(event.text) ?? 0;
+    const now = Math.max(before + (event.kind === "problem" ? 1 : -1), 0);
+    if (now === 0) saidBy.delete(event.text);
+    else saidBy.set(event.text, now);
+    if (before === 0 || now === 0) report(event);
+  };
+}

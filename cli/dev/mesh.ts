@@ -14,7 +14,7 @@ import { type AddressBlock, podAddresses, requireFree, reserveBlock, sidecarPort
 import { ControlPlane } from "./control-plane.ts";
 import type { DevDeployment } from "./deployments.ts";
 import { DeploymentFolder, type FolderContent } from "./folder.ts";
-import type { Report } from "./mesh-event.ts";
+import { type Report, reportProblemsOnce } from "./mesh-event.ts";
 import { MeshProcesses } from "./mesh-processes.ts";
 import type { Pod } from "./pod.ts";
 import { Replicas } from "./replicas.ts";
@@ -42,7 +42,8 @@ const stopGraceMs = 3_000;
  * Throws `UsageError` for what the user has to put right, and the signal's reason if it ends the start; nothing stays behind.
  */
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
-  const { folder, signal, report } = options;
+  const { folder, signal } = options;
+  const report = reportProblemsOnce(options.report);
   await using undo = new AsyncDisposableStack();
   const watch = new AbortController();
   undo.defer(() => watch.abort());

@@ -73,14 +73,15 @@ describe("readDeployment", () => {
     ],
     ["replicas below 0", "replicas: 2", "replicas: -1", "spec.replicas", "got -1"],
     ["replicas that are no number", "replicas: 2", "replicas: two", "spec.replicas", 'got "two"'],
-    [
-      "a port that is none",
-      "containerPort: 9090",
-      "containerPort: 99999",
-      "containers[].ports[].containerPort",
-      "got 99999",
-    ],
+    ["a port that is none", "containerPort: 9090", "containerPort: 99999", ".containerPort", "got 99999"],
     ["a probe of an unknown port", "port: http }", "port: web }", "containers[0].readinessProbe", 'got "web"'],
+    [
+      "an upstream that makes no sense",
+      /annotations: \{/,
+      "annotations: { tulle.dev/upstreams: payments, ",
+      'spec.template.metadata.annotations["tulle.dev/upstreams"]',
+      "got payments",
+    ],
     [
       "an environment from a Secret",
       "fieldRef: { fieldPath: metadata.name }",

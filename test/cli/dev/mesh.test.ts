@@ -71,7 +71,7 @@ describe("startMesh", { timeout: 30_000 }, () => {
     await mesh.settled(never);
     folder.deploy("web", serving, -1);
     const { text } = await reports.next("problem");
-    expect(text).toBe(`${folder.path}/web.yaml:6 spec.replicas: must be a whole number of at least 0, got -1`);
+    expect(text).toBe(`${folder.path}/web.yaml:6 spec.replicas: must be a whole number from 0 to 100000, got -1`);
     expect(mesh.pods.map(({ phase }) => phase)).toEqual(["ready"]);
     folder.deploy("web", serving);
     await reports.next("solved", (event) => event.text === text);
