@@ -33,6 +33,7 @@ export const errorCodes = {
     says: "The time the caller gave was over before the answer came.",
   },
   destination_unknown: { http: 502, grpc: grpcUnavailable, says: "The name of the destination could not be resolved." },
+  fault_injected: { http: 503, grpc: grpcUnavailable, says: "A FaultInjection made this request fail." },
   forbidden: { http: 403, grpc: grpcPermissionDenied, says: "An access policy does not admit this caller." },
   head_too_large: { http: 431, grpc: grpcResourceExhausted, says: "The header section is larger than the limit." },
   idle_timeout: {

@@ -5,6 +5,7 @@
 
 import type {
   CircuitBreakerPolicy,
+  FaultPolicy,
   NamedAccessRules,
   NamedRateLimits,
   RetryPolicy,
@@ -79,6 +80,7 @@ export interface Route {
   /** Never empty. */
   readonly mirrors?: readonly RouteMirror[];
   readonly sticky?: Sticky;
+  readonly fault?: FaultPolicy;
 }
 
 /** What happens to a request or its answer on the way (Gateway API's HTTPRouteFilter). */

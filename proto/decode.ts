@@ -15,6 +15,7 @@ import type {
   WeightedBackend,
 } from "../model/resources.ts";
 import { err, type FieldError, ok, type Result } from "../model/result.ts";
+import { decodeFault } from "./decode-fault.ts";
 import { decodeFilter } from "./decode-filter.ts";
 import { decodeInbound } from "./decode-inbound.ts";
 import { decodeRouteMatch } from "./decode-match.ts";
@@ -131,6 +132,7 @@ function decodeRoute(at: string, message: Route__Output, faults: Faults): Route 
     ...(message.mirrors.length > 0 && {
       mirrors: message.mirrors.map((mirror, i) => decodeMirror(`${at}.mirrors[${i}]`, mirror, faults)),
     }),
+    ...(message.fault && { fault: decodeFault(`${at}.fault`, message.fault, faults) }),
     ...(message.sticky && {
       sticky: {
         by: faults.word(`${at}.sticky.by`, stickyBys, message.sticky.by),

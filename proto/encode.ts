@@ -1,6 +1,6 @@
 /** The model as messages. What the control plane compiled is taken as it is: validation is the decoder's. */
 
-import type { CircuitBreakerPolicy, RetryPolicy } from "../model/policy.ts";
+import type { CircuitBreakerPolicy, FaultPolicy, RetryPolicy } from "../model/policy.ts";
 import type { HeaderEdits, Resource, ResourceKind, Route, RouteFilter } from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";
 import { encodeInbound } from "./encode-inbound.ts";
@@ -16,6 +16,7 @@ import {
   stickyBys,
 } from "./enums.ts";
 import type { CircuitBreakerPolicy as CircuitBreakerMessage } from "./generated/tulle/v1/CircuitBreakerPolicy.ts";
+import type { FaultPolicy as FaultMessage } from "./generated/tulle/v1/FaultPolicy.ts";
 import type { HeaderEdits as HeaderEditsMessage } from "./generated/tulle/v1/HeaderEdits.ts";
 import type { Resource as ResourceMessage } from "./generated/tulle/v1/Resource.ts";
 import type { ResourceName as ResourceNameMessage } from "./generated/tulle/v1/ResourceName.ts";
@@ -82,7 +83,17 @@ function encodeRoute(route: Route): RouteMessage {
     timeout: route.timeout,
     filters: route.filters?.map(encodeFilter) ?? [],
     mirrors: [...(route.mirrors ?? [])],
+    ...(route.fault && { fault: encodeFault(route.fault) }),
     ...(route.sticky && { sticky: { by: stickyBys[route.sticky.by], name: route.sticky.name } }),
+  };
+}
+
+function encodeFault({ untilUnixMs, matches, delay, abort }: FaultPolicy): FaultMessage {
+  return {
+    untilUnixMs,
+    matches: matches.map(encodeRouteMatch),
+    ...(delay && { delay }),
+    ...(abort && { abort: { [abort.kind]: abort.status, percent: abort.percent } }),
   };
 }
 

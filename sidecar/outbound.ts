@@ -10,6 +10,7 @@ import type { RetryBudget } from "../model/retry-budget.ts";
 import type { Log } from "../system/log.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { TimerWheel } from "./net/timer-wheel.ts";
+import { injectFaults } from "./policy/inject-faults.ts";
 import { enforceDeadline, limitIdle, limitTry } from "./policy/limit-time.ts";
 import { takeOwnFields } from "./policy/own-fields.ts";
 import { rescue } from "./policy/rescue.ts";
@@ -84,6 +85,8 @@ function routeStack(route: Route, destination: string, service: string, options:
       countTries(metrics, service),
       // One try, its connection included.
       limitTry(route.timeout.perTryMs ?? route.retry?.perTryTimeoutMs, wheel),
+      // In each try, so that retries and timeouts meet a fault made on purpose as they meet any other.
+      injectFaults(route.fault, options),
     ],
     // The backend by weight; below it the endpoint by load, its breaker, and the link to its pod.
     split(route, { backend, random, count: countSplit(metrics, service) }),

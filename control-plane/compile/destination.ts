@@ -43,7 +43,8 @@ function compileWithoutRoutes(view: IndexView, service: Service, port: ServicePo
   const { namespace, name } = service;
   const retry = view.policyFor("RetryPolicy", service, port)?.spec;
   const timeout = view.policyFor("TimeoutPolicy", service, port)?.spec ?? withoutTimeoutPolicy;
-  const policies = { ...(retry === undefined ? {} : { retry }), timeout };
+  const fault = view.policyFor("FaultInjection", service, port)?.spec;
+  const policies = { ...(retry && { retry }), timeout, ...(fault && { fault }) };
   const split = view.policyFor("TrafficSplit", service, port);
   if (split !== undefined) {
     return compileTrafficSplit(view, split, { namespace, name, port: port.port }, policies, names);

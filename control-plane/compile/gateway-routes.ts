@@ -59,15 +59,18 @@ function compilePolicies(
   { view, service, port }: Frontend,
   route: GatewayRoute,
   rule: RouteRule,
-): Pick<Route, "retry" | "timeout"> {
+): Pick<Route, "fault" | "retry" | "timeout"> {
   const retryPolicy =
     view.routePolicyFor("RetryPolicy", route, rule.name) ?? view.policyFor("RetryPolicy", service, port);
   const timeoutPolicy =
     view.routePolicyFor("TimeoutPolicy", route, rule.name) ?? view.policyFor("TimeoutPolicy", service, port);
+  const fault =
+    view.routePolicyFor("FaultInjection", route, rule.name) ?? view.policyFor("FaultInjection", service, port);
   const retry = compileRetry(rule, retryPolicy?.spec);
   return {
     ...(retry !== undefined && { retry }),
     timeout: mergeTimeouts(rule.timeouts, timeoutPolicy?.spec ?? withoutTimeoutPolicy),
+    ...(fault !== undefined && { fault: fault.spec }),
   };
 }
 

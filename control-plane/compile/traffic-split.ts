@@ -6,7 +6,7 @@ import type { IndexView, PolicyOf } from "../index/facts.ts";
 import { type Dialled, resolveBackend } from "./backend.ts";
 import { type MeshNames, servicePortName } from "./names.ts";
 
-type Policies = Pick<Route, "retry" | "timeout">;
+type Policies = Pick<Route, "fault" | "retry" | "timeout">;
 
 /** Its matches first, each with backends of its own; what they do not take goes by the split's. */
 export function compileTrafficSplit(

@@ -14,6 +14,7 @@ export interface Unapplied extends FieldError {
 const applied: ReadonlySet<PolicyKind> = new Set([
   "AccessPolicy",
   "CircuitBreaker",
+  "FaultInjection",
   "RateLimit",
   "RetryPolicy",
   "TimeoutPolicy",

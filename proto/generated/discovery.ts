@@ -11,6 +11,9 @@ import type { Destination as _tulle_v1_Destination, Destination__Output as _tull
 import type { DiscoveryClient as _tulle_v1_DiscoveryClient, DiscoveryDefinition as _tulle_v1_DiscoveryDefinition } from './tulle/v1/Discovery.ts';
 import type { Endpoint as _tulle_v1_Endpoint, Endpoint__Output as _tulle_v1_Endpoint__Output } from './tulle/v1/Endpoint.ts';
 import type { Endpoints as _tulle_v1_Endpoints, Endpoints__Output as _tulle_v1_Endpoints__Output } from './tulle/v1/Endpoints.ts';
+import type { FaultAbort as _tulle_v1_FaultAbort, FaultAbort__Output as _tulle_v1_FaultAbort__Output } from './tulle/v1/FaultAbort.ts';
+import type { FaultDelay as _tulle_v1_FaultDelay, FaultDelay__Output as _tulle_v1_FaultDelay__Output } from './tulle/v1/FaultDelay.ts';
+import type { FaultPolicy as _tulle_v1_FaultPolicy, FaultPolicy__Output as _tulle_v1_FaultPolicy__Output } from './tulle/v1/FaultPolicy.ts';
 import type { HeaderEdits as _tulle_v1_HeaderEdits, HeaderEdits__Output as _tulle_v1_HeaderEdits__Output } from './tulle/v1/HeaderEdits.ts';
 import type { HeaderField as _tulle_v1_HeaderField, HeaderField__Output as _tulle_v1_HeaderField__Output } from './tulle/v1/HeaderField.ts';
 import type { Hello as _tulle_v1_Hello, Hello__Output as _tulle_v1_Hello__Output } from './tulle/v1/Hello.ts';
@@ -68,6 +71,9 @@ export interface ProtoGrpcType {
       Endpoints: MessageTypeDefinition<_tulle_v1_Endpoints, _tulle_v1_Endpoints__Output>
       FailureCount: EnumTypeDefinition
       FailureKind: EnumTypeDefinition
+      FaultAbort: MessageTypeDefinition<_tulle_v1_FaultAbort, _tulle_v1_FaultAbort__Output>
+      FaultDelay: MessageTypeDefinition<_tulle_v1_FaultDelay, _tulle_v1_FaultDelay__Output>
+      FaultPolicy: MessageTypeDefinition<_tulle_v1_FaultPolicy, _tulle_v1_FaultPolicy__Output>
       HeaderEdits: MessageTypeDefinition<_tulle_v1_HeaderEdits, _tulle_v1_HeaderEdits__Output>
       HeaderField: MessageTypeDefinition<_tulle_v1_HeaderField, _tulle_v1_HeaderField__Output>
       Hello: MessageTypeDefinition<_tulle_v1_Hello, _tulle_v1_Hello__Output>

@@ -58,18 +58,32 @@ export function answerError(exchange: Exchange, response: ResponseSink, error: M
   if (error.retryAfterMs !== undefined) {
     headers.append("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1_000))));
   }
-  if (isGrpc(exchange)) {
-    headers.append("content-type", "application/grpc");
-    headers.append("grpc-status", String(grpc));
-    headers.append("grpc-message", percentEncode(`${error.code}: ${text}`));
-    response.head({ status: 200, headers, bodyless: true });
-    return response.endResponse();
-  }
+  if (isGrpc(exchange)) answerGrpc(response, grpc, headers, `${error.code}: ${text}`);
+  else answerHttp(exchange, response, http, headers, text);
+}
+
+/** Trailers-only, `headers` among them. */
+export function answerGrpc(response: ResponseSink, status: number, headers: HeaderFields, message: string): void {
+  headers.append("content-type", "application/grpc");
+  headers.append("grpc-status", String(status));
+  headers.append("grpc-message", percentEncode(message));
+  response.head({ status: 200, headers, bodyless: true });
+  response.endResponse();
+}
+
+/** With one line of text. */
+export function answerHttp(
+  { method }: Exchange,
+  response: ResponseSink,
+  status: number,
+  headers: HeaderFields,
+  text: string,
+): void {
   const body = Buffer.from(`${text}\n`);
-  const bodyless = exchange.method === "HEAD";
+  const bodyless = method === "HEAD";
   headers.append("content-type", "text/plain; charset=utf-8");
   headers.append("content-length", String(body.length));
-  response.head({ status: http, headers, bodyless });
+  response.head({ status, headers, bodyless });
   if (!bodyless) response.writeResponse(body);
   response.endResponse();
 }

@@ -136,6 +136,14 @@ describe("a destination is refused", () => {
       },
       "routes[0].mirrors[0].percent: must be from 0 to 100, got 101",
     ],
+    "with a fault of no known status": [
+      (route) => Object.assign(route, { fault: { untilUnixMs: 1, matches: [], abort: { percent: 1 } } }),
+      "routes[0].fault.abort: must be an HTTP or a gRPC status",
+    ],
+    "with a fault that is a success": [
+      (route) => Object.assign(route, { fault: { untilUnixMs: 1, matches: [], abort: { http: 200, percent: 1 } } }),
+      "routes[0].fault.abort.http: must be an integer from 400 to 599, got 200",
+    ],
     "with a key that sticks to something unknown": [
       (route) => Object.assign(route, { sticky: { by: 9, name: "x" } }),
       "routes[0].sticky.by: has a value that this version does not know: 9",

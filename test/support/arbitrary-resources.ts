@@ -5,6 +5,7 @@ import type {
   CallerMatch,
   CircuitBreakerPolicy,
   FailureKind,
+  FaultPolicy,
   RateLimit,
   RetryCondition,
   RetryPolicy,
@@ -158,6 +159,21 @@ const backend = some<WeightedBackend, "endpoints" | "service" | "weight">(
   ["endpoints", "service", "weight"],
 );
 
+const percent = fc.double({ min: 0, max: 100, noNaN: true });
+
+const fault = some<FaultPolicy, "untilUnixMs" | "matches">(
+  {
+    untilUnixMs: ms,
+    matches: fc.array(match, { maxLength: 2 }),
+    delay: fc.record({ delayMs: ms, percent }),
+    abort: fc.oneof(
+      fc.record({ kind: fc.constant("http" as const), status: fc.integer({ min: 400, max: 599 }), percent }),
+      fc.record({ kind: fc.constant("grpc" as const), status: fc.integer({ min: 1, max: 16 }), percent }),
+    ),
+  },
+  ["untilUnixMs", "matches"],
+);
+
 const route = some<Route, "name" | "matches" | "backends" | "timeout">(
   {
     name: text,
@@ -167,6 +183,7 @@ const route = some<Route, "name" | "matches" | "backends" | "timeout">(
     timeout,
     filters,
     mirrors: fc.array(mirror, { minLength: 1, maxLength: 2 }),
+    fault,
     sticky: fc.record({ by: fc.constantFrom("header" as const, "cookie" as const), name: text }),
   },
   ["name", "matches", "backends", "timeout"],

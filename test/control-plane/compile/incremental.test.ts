@@ -38,6 +38,14 @@ const forms: readonly (readonly string[])[] = [
     policy("AccessPolicy", "x", "{rules: [], targetRefs: [{kind: Service, name: b, sectionName: '80'}]}"),
   ],
   [
+    policy("FaultInjection", "f", "{until: '2030-01-01T00:00:00Z', abort: {status: 503}}"),
+    policy(
+      "FaultInjection",
+      "f",
+      "{until: '2030-01-01T00:00:00Z', delay: {duration: 1s}, targetRefs: [{kind: Service, name: a}]}",
+    ),
+  ],
+  [
     policy("RateLimit", "l", "{limits: [{requests: 1}]}"),
     policy("RateLimit", "l", "{limits: [{requests: 1}], ports: [9090], selector: {matchLabels: {app: a}}}"),
   ],

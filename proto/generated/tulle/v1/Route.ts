@@ -7,6 +7,7 @@ import type { TimeoutPolicy as _tulle_v1_TimeoutPolicy, TimeoutPolicy__Output as
 import type { RouteFilter as _tulle_v1_RouteFilter, RouteFilter__Output as _tulle_v1_RouteFilter__Output } from '../../tulle/v1/RouteFilter.ts';
 import type { RouteMirror as _tulle_v1_RouteMirror, RouteMirror__Output as _tulle_v1_RouteMirror__Output } from '../../tulle/v1/RouteMirror.ts';
 import type { Sticky as _tulle_v1_Sticky, Sticky__Output as _tulle_v1_Sticky__Output } from '../../tulle/v1/Sticky.ts';
+import type { FaultPolicy as _tulle_v1_FaultPolicy, FaultPolicy__Output as _tulle_v1_FaultPolicy__Output } from '../../tulle/v1/FaultPolicy.ts';
 
 export interface Route {
   'name'?: (string);
@@ -17,8 +18,10 @@ export interface Route {
   'filters'?: (_tulle_v1_RouteFilter)[];
   'mirrors'?: (_tulle_v1_RouteMirror)[];
   'sticky'?: (_tulle_v1_Sticky | null);
+  'fault'?: (_tulle_v1_FaultPolicy | null);
   '_retry'?: "retry";
   '_sticky'?: "sticky";
+  '_fault'?: "fault";
 }
 
 export interface Route__Output {
@@ -30,6 +33,8 @@ export interface Route__Output {
   'filters': (_tulle_v1_RouteFilter__Output)[];
   'mirrors': (_tulle_v1_RouteMirror__Output)[];
   'sticky'?: (_tulle_v1_Sticky__Output | null);
+  'fault'?: (_tulle_v1_FaultPolicy__Output | null);
   '_retry'?: "retry";
   '_sticky'?: "sticky";
+  '_fault'?: "fault";
 }
