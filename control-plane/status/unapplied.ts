@@ -25,7 +25,11 @@ const applied: ReadonlySet<PolicyKind> = new Set([
 export function findUnapplied(policy: Policy): Unapplied | undefined {
   const { kind, spec } = policy;
   if (!applied.has(kind)) return { extent: "policy", path: "kind", message: `${kind} has no effect in this version` };
-  if (kind !== "AccessPolicy" || spec.mtls !== "strict") return undefined;
-  const message = "refuses plaintext only in pods whose traffic is redirected to their sidecar";
-  return { extent: "field", path: "spec.mtls", message };
+  if (kind === "AccessPolicy" && spec.mtls === "strict") {
+    const message = "refuses plaintext only in pods whose traffic is redirected to their sidecar";
+    return { extent: "field", path: "spec.mtls", message };
+  }
+  if (kind !== "CircuitBreaker") return undefined;
+  const limit = (["maxConnections", "maxPendingRequests"] as const).find((field) => spec[field] !== undefined);
+  return limit && { extent: "field", path: `spec.${limit}`, message: "has no effect in this version" };
 }

@@ -69,10 +69,18 @@ async function tour({ json }: DemoOptions, stopRequest: StopRequest): Promise<nu
   const paint = paintFor(process.stdout, process.env);
   try {
     const result = await runTour({ print: (line) => process.stdout.write(`${line}\n`), paint, stopRequest });
-    if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, undefined, 2)}\n`);
+    if (json !== undefined) writeJson(json, result);
     return result.ok ? 0 : 1;
   } catch (error) {
     if (!stopRequest.signal.aborted) throw error;
     return interruptedExitCode;
+  }
+}
+
+function writeJson(file: string, result: unknown): void {
+  try {
+    writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
+  } catch (error) {
+    throw new UsageError(`--json: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 /** What goes wrong above the data path, and what traffic notices of it: nothing. */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import type { MeshEvent } from "../../../cli/dev/mesh-event.ts";
 import { parseExposition } from "../live/exposition.ts";
 import type { Claim } from "./claim.ts";
 import { type Answer, askMany, askOn } from "./client.ts";
@@ -16,14 +17,12 @@ export const refusesTypo: Claim = {
   async prove(shop: Shop) {
     const requests = 500;
     const restore = shop.editPolicies("maxAttempts", "maxAttemps");
-    const problem = () => shop.events.find((event) => event.kind === "problem" && event.text.includes("maxAttemps"));
     try {
-      await until("a message about maxAttemps", () => problem() !== undefined);
+      await until("a message about maxAttemps", () => shop.events.some(isAbout("problem")));
       await shop.trouble(catalogs, { failPercent: flakyPercent });
       const answers = await askMany(shop.askCatalog, requests, parallel);
       const failed = answers.filter(({ status }) => status !== 200).length;
-      const found = problem();
-      const text = found?.kind === "problem" ? found.text.replace(/^\S*\//, "") : "";
+      const text = shop.events.find(isAbout("problem"))?.text.replace(/^\S*\//, "") ?? "";
       return {
         ok: text.startsWith("policies.yaml:") && text.includes("spec.maxAttemps") && failed <= requests / 200,
         says: `"${text}"; ${failed} of ${requests} requests to a backend that fails 1 in 10 fail`,
@@ -32,10 +31,15 @@ export const refusesTypo: Claim = {
     } finally {
       restore();
       await shop.trouble(catalogs, { failPercent: 0 });
-      await until("the message to be withdrawn", () => shop.events.some((event) => event.kind === "solved"));
+      await until("the message to be withdrawn", () => shop.events.some(isAbout("solved")));
     }
   },
 };
+
+function isAbout<K extends "problem" | "solved">(kind: K) {
+  return (event: MeshEvent): event is Extract<MeshEvent, { kind: K }> =>
+    event.kind === kind && "text" in event && event.text.includes("maxAttemps");
+}
 
 export const outlivesControlPlane: Claim = {
   name: "control_plane_restart",
