@@ -28,6 +28,12 @@ export interface MeshGround {
 
 const trustDomain = "cluster.local";
 
+/**
+ * Hold a sidecar's heap near what it needs (docs/performance.md): little room for what is new, and for the old no more than
+ * a fifth above what was alive at the last collection. V8 alone lets it grow fourfold under load, and keeps it.
+ */
+export const sidecarNodeFlags: readonly string[] = ["--max-semi-space-size=2", "--heap-growing-percent=20"];
+
 export class MeshProcesses {
   readonly #ground: MeshGround;
 
@@ -66,7 +72,7 @@ export class MeshProcesses {
   #sidecar(identity: PodIdentity, deployment: DevDeployment, files: PodFiles): ProcessOptions {
     return {
       command: process.execPath,
-      args: ["--max-semi-space-size=2", this.#ground.bundles.sidecar],
+      args: [...sidecarNodeFlags, this.#ground.bundles.sidecar],
       folder: files.stateFolder,
       env: {
         ...this.#ownEnvironment(),

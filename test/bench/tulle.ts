@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ContainerPort, DevDeployment } from "../../cli/dev/deployments.ts";
+import { sidecarNodeFlags } from "../../cli/dev/mesh-processes.ts";
 import { type PodIdentity, podObject } from "../../cli/dev/pod-object.ts";
 import { StateFolder } from "../../cli/dev/state-folder.ts";
 import { ensureBundles } from "../../deploy/build.ts";
@@ -67,7 +68,7 @@ async function writeMesh(ground: Ground, wire: Wire, scale: Scale, nodeArgs: rea
     writePods(state, identity, ground, workload === "app" ? scale.endpoints : 1);
     return {
       command: process.execPath,
-      args: ["--max-semi-space-size=2", ...nodeArgs, bundles.sidecar],
+      args: [...sidecarNodeFlags, ...nodeArgs, bundles.sidecar],
       folder: files.stateFolder,
       env: {
         ...ownEnvironment(ground),
