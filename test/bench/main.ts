@@ -45,6 +45,7 @@ async function bench(name: string, flags: Flags): Promise<void> {
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
   const wants = (chain: string): boolean => only?.includes(chain) ?? true;
   const report = await bench.run(ground, { rounds, seconds, wants, progress });
+  if (report.rows.length === 0) throw new UsageError(`--only ${only?.join(",") ?? ""}: there is nothing of that name`);
   process.stdout.write(`\n${toText(report)}`);
   if (json !== undefined) writeFileSync(json, toJson(report));
 }
