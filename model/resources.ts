@@ -59,6 +59,8 @@ export interface Destination {
   readonly routes: readonly Route[];
   /** Sorted by namespace; never empty. */
   readonly consumers?: readonly ConsumerRoutes[];
+  /** The share of traces that are recorded, 0 to 1, where no caller has decided; absent: as the sidecar is set. */
+  readonly samplingRatio?: number;
 }
 
 /** What callers in one namespace have made of a Service for themselves: it takes the place of `routes` whole (GEP-1426). */

@@ -80,10 +80,16 @@ function decodeBody(message: Resource__Output, name: string, faults: Faults): Re
       namespace: faults.filled(`consumers[${i}].namespace`, namespace),
       routes: decodeRoutes(`consumers[${i}].`, routes, faults),
     }));
-    return {
-      kind: "destination",
-      value: { name, service, protocol, routes, ...(consumers.length > 0 && { consumers }) },
+    const { samplingRatio } = destination;
+    const value = {
+      name,
+      service,
+      protocol,
+      routes,
+      ...(consumers.length > 0 && { consumers }),
+      ...(samplingRatio !== undefined && { samplingRatio: faults.number("samplingRatio", samplingRatio, 0, 1) }),
     };
+    return { kind: "destination", value };
   }
   if (endpoints) {
     const value = {

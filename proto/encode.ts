@@ -41,7 +41,7 @@ export function encodeResource(resource: Resource, version: string): ResourceMes
     case "inbound":
       return { name, version, inbound: encodeInbound(resource.value) };
     case "destination": {
-      const { service, protocol, routes, consumers = [] } = resource.value;
+      const { service, protocol, routes, consumers = [], samplingRatio } = resource.value;
       return {
         name,
         version,
@@ -50,6 +50,7 @@ export function encodeResource(resource: Resource, version: string): ResourceMes
           protocol: protocols[protocol],
           routes: routes.map(encodeRoute),
           consumers: consumers.map(({ namespace, routes }) => ({ namespace, routes: routes.map(encodeRoute) })),
+          ...(samplingRatio !== undefined && { samplingRatio }),
         },
       };
     }

@@ -56,7 +56,7 @@ export function outboundStack(destination: Destination, options: OutboundOptions
       // Outermost, so that what is counted, logged and traced is what the application gets.
       measure({ metrics, clock, direction: "outbound", service }),
       logAccess({ ...options, mode: accessLog, direction: "outbound", service }),
-      traceRequest({ kind: "client", tracer, service }),
+      traceRequest({ kind: "client", tracer: sampling(tracer, destination.samplingRatio), service }),
       // Whatever fails below becomes an answer that says why.
       rescue(),
       // Nothing that the application set may pass for the mesh's own word; its deadline may shorten ours.
@@ -64,6 +64,11 @@ export function outboundStack(destination: Destination, options: OutboundOptions
     ],
     routeRequests(destination.routes, (route) => routeStack(route, destination.name, service, options)),
   );
+}
+
+/** A tracer that records this share; the caller's decision goes before it as ever. */
+function sampling(tracer: Tracer, ratio: number | undefined): Tracer {
+  return ratio === undefined ? tracer : { ...tracer, sampler: { ...tracer.sampler, ratio } };
 }
 
 function routeStack(route: Route, destination: string, service: string, options: OutboundOptions): Service {

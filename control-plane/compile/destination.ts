@@ -22,6 +22,7 @@ function compileDestination(view: IndexView, service: Service, port: ServicePort
   const { namespace, name } = service;
   const claims = claimsOn(view, service, port);
   const producer = claims.find((claim) => claim.namespace === namespace);
+  const telemetry = view.policyFor("TelemetryPolicy", service, port)?.spec;
   const frontend = { view, service, port, names };
   const consumers = claims
     .filter((claim) => claim !== producer)
@@ -35,6 +36,7 @@ function compileDestination(view: IndexView, service: Service, port: ServicePort
         ? compileWithoutRoutes(view, service, port, names)
         : compileGatewayRoutes(frontend, producer.routes),
     ...(consumers.length > 0 && { consumers }),
+    ...telemetry,
   };
 }
 

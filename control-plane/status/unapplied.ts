@@ -17,6 +17,7 @@ const applied: ReadonlySet<PolicyKind> = new Set([
   "FaultInjection",
   "RateLimit",
   "RetryPolicy",
+  "TelemetryPolicy",
   "TimeoutPolicy",
   "TrafficSplit",
 ]);
@@ -25,6 +26,7 @@ const applied: ReadonlySet<PolicyKind> = new Set([
 export function findUnapplied(policy: Policy): Unapplied | undefined {
   const { kind, spec } = policy;
   if (!applied.has(kind)) return { extent: "policy", path: "kind", message: `${kind} has no effect in this version` };
+  if (kind === "TelemetryPolicy") return findRouteTarget(policy);
   if (kind === "AccessPolicy" && spec.mtls === "strict") {
     const message = "refuses plaintext only in pods whose traffic is redirected to their sidecar";
     return { extent: "field", path: "spec.mtls", message };
@@ -32,4 +34,16 @@ export function findUnapplied(policy: Policy): Unapplied | undefined {
   if (kind !== "CircuitBreaker") return undefined;
   const limit = (["maxConnections", "maxPendingRequests"] as const).find((field) => spec[field] !== undefined);
   return limit && { extent: "field", path: `spec.${limit}`, message: "has no effect in this version" };
+}
+
+/** Whether a trace is recorded is decided before a request has a route. */
+function findRouteTarget({ targets }: Policy): Unapplied | undefined {
+  const at = targets.findIndex((target) => target.kind !== "Service");
+  if (at < 0) return undefined;
+  const extent = targets.some((target) => target.kind === "Service") ? "field" : "policy";
+  return {
+    extent,
+    path: `spec.targetRefs[${at}].kind`,
+    message: "a route has no effect in this version, a Service has",
+  };
 }

@@ -265,6 +265,7 @@ const destination = some<Destination, "name" | "service" | "protocol" | "routes"
     service,
     protocol,
     routes,
+    samplingRatio: share,
     consumers: fc.array(fc.record({ namespace: text, routes }), { minLength: 1, maxLength: 2 }),
   },
   ["name", "service", "protocol", "routes"],

@@ -10,6 +10,7 @@ import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
 import { type Follow, Sidecar, type Upstream } from "../../sidecar/sidecar.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../sidecar/telemetry/registry.ts";
+import type { SpanSink } from "../../sidecar/telemetry/span.ts";
 import { IdSource } from "../../sidecar/telemetry/trace-context.ts";
 import { jsonLog } from "../../system/log.ts";
 import { HandIdentity, TestAuthority, trustDomain, workloadId } from "./authority.ts";
@@ -27,6 +28,10 @@ export class HandResources {
       const refused = apply(resource);
       if (refused !== undefined) this.nacks.push(refused);
     }
+  }
+
+  get(kind: ResourceKind, name: string): Resource | undefined {
+    return this.#values.get(`${kind} ${name}`);
   }
 
   remove(kind: ResourceKind, name: string): void {
@@ -66,6 +71,8 @@ export interface SidecarChoices {
   readonly outboundMtls?: "required";
   readonly upstreams?: readonly Upstream[];
   readonly originalDestination?: ReadOriginalDestination;
+  /** Spans go there; absent: none is made. No trace is sampled but by a policy. */
+  readonly spans?: SpanSink;
   /** For what a test does not want to wait for: time goes by as it says. */
   readonly time?: { readonly clock: Clock; readonly wheel: TimerWheel };
 }
@@ -105,7 +112,7 @@ export class TestMesh implements AsyncDisposable {
       random: Math.random,
       unixNow: Date.now,
       metrics,
-      tracer: { sampler: { ratio: 0, parentBased: true }, ids: new IdSource(), clock, sink: undefined },
+      tracer: { sampler: { ratio: 0, parentBased: true }, ids: new IdSource(), clock, sink: options.spans },
       accessLog: { kind: "off" },
       log: jsonLog("sidecar", "error", (line) => process.stderr.write(line)),
       ...(originalDestination === undefined ? {} : { originalDestination }),

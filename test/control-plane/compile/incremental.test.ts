@@ -46,6 +46,10 @@ const forms: readonly (readonly string[])[] = [
     ),
   ],
   [
+    policy("TelemetryPolicy", "m", "{samplingRatio: 0.5}"),
+    policy("TelemetryPolicy", "m", "{samplingRatio: 1, targetRefs: [{kind: Service, name: a}]}"),
+  ],
+  [
     policy("RateLimit", "l", "{limits: [{requests: 1}]}"),
     policy("RateLimit", "l", "{limits: [{requests: 1}], ports: [9090], selector: {matchLabels: {app: a}}}"),
   ],

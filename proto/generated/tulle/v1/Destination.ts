@@ -10,6 +10,8 @@ export interface Destination {
   'protocol'?: (_tulle_v1_Protocol);
   'routes'?: (_tulle_v1_Route)[];
   'consumers'?: (_tulle_v1_ConsumerRoutes)[];
+  'samplingRatio'?: (number | string);
+  '_samplingRatio'?: "samplingRatio";
 }
 
 export interface Destination__Output {
@@ -17,4 +19,6 @@ export interface Destination__Output {
   'protocol': (_tulle_v1_Protocol__Output);
   'routes': (_tulle_v1_Route__Output)[];
   'consumers': (_tulle_v1_ConsumerRoutes__Output)[];
+  'samplingRatio'?: (number);
+  '_samplingRatio'?: "samplingRatio";
 }
