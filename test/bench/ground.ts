@@ -6,11 +6,10 @@
  * ```
  */
 
-import { writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AddressBlock, reserveBlock } from "../../cli/dev/addresses.ts";
+import { reserveBlock } from "../../cli/dev/addresses.ts";
 import {
   altNames,
   dns,
@@ -39,7 +38,9 @@ export interface Ground extends AsyncDisposable {
 
 /** Rejects where no loopback addresses or no folder can be had. */
 export async function openGround(tools: Tools): Promise<Ground> {
-  const folder = await mkdtemp(join(tmpdir(), "tulle-bench-"));
+  const folder = mkdtempSync(join(tmpdir(), "tulle-bench-"));
+  // After Ctrl-C too: there are private keys in it.
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const block = await reserveBlock(folder);
   const client = block.take();
   const server = block.take();
@@ -53,13 +54,8 @@ export async function openGround(tools: Tools): Promise<Ground> {
     out: { host: client, port: 18_001 },
     in: { host: server, port: 18_006 },
     app: { host: server, port: 18_080 },
-    [Symbol.asyncDispose]: () => close(folder, block),
+    [Symbol.asyncDispose]: () => block.release(),
   };
-}
-
-async function close(folder: string, block: AddressBlock): Promise<void> {
-  await block.release();
-  await rm(folder, { recursive: true, force: true });
 }
 
 const clientAndServerAuth = extension("551d25", Buffer.from("301406082b0601050507030106082b06010505070302", "hex"));
