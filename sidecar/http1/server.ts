@@ -128,7 +128,9 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     socket.on("close", this.#onClose);
     socket.resume();
     this.#await("request");
+    // What was handed over too late says nothing any more.
     if (socket.closed) process.nextTick(this.#onClose);
+    else if (socket.readableEnded) process.nextTick(this.#onEnd);
   }
 
   /** Finishes the exchange that runs, telling the client that it is the last, and closes. A tunnel ends by itself. */
