@@ -23,12 +23,15 @@ class Application {
   readonly #server: net.Server;
   readonly sockets = new Set<net.Socket>();
   received = "";
+  /** What it says before anything has come. */
+  greeting = "";
   /** What it does with a connection's bytes, instead of that. */
   onData: ((socket: net.Socket, text: string) => void) | undefined;
 
   constructor() {
     this.#server = net.createServer({ allowHalfOpen: true }, (socket) => {
       this.sockets.add(socket);
+      if (this.greeting !== "") socket.write(this.greeting);
       socket.on("close", () => this.sockets.delete(socket));
       socket.on("error", () => {}); // the mesh cuts what it can't trust
       socket.on("end", () => socket.end());

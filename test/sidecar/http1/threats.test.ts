@@ -5,6 +5,7 @@ import type { MeshError } from "../../../model/errors.ts";
 import { Http1Client } from "../../../sidecar/http1/client.ts";
 import { Exchange } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import { desyncs, ok } from "./hostile-answers.ts";
 import { refusedChunks, refusedFraming, refusedHeads } from "./hostile-requests.ts";
 import { type Proxy, type ProxyOptions, startProxy } from "./proxy.ts";
 
@@ -133,24 +134,9 @@ describe("an upstream out of step: 502, its connection destroyed, nobody else se
     return first.received;
   }
 
-  const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-  const rows: Record<string, [text: string, request?: string]> = {
-    "bytes behind an answer of known length": [`${ok}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`],
-    "a body on 204": ["HTTP/1.1 204 No Content\r\n\r\nevil"],
-    "a body on 304": ["HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nevil"],
-    "a body on the answer to HEAD": ["HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", get.replace("GET", "HEAD")],
-    "a length on 204": ["HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nevil"],
-    "a flood of 1xx": ["HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000)],
-    "a 101 that nobody asked for": [
-      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nevil",
-    ],
-    "no HTTP at all": ["SSH-2.0-OpenSSH_9.2\r\n"],
-    "both framings": ["HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
-    "an endless head": [`HTTP/1.1 200 OK\r\nX: ${"x".repeat(40_000)}`],
-  };
-  for (const [name, [text, request]] of Object.entries(rows))
+  for (const [name, { text, method = "GET" }] of Object.entries(desyncs))
     it(`survives ${name}`, async () => {
-      const answer = await desync(text, request);
+      const answer = await desync(text, get.replace("GET", method));
       expect(answer.replaceAll("HTTP/1.1 103 Early Hints\r\n\r\n", "")).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n/);
       expect(answer).toContain("tulle-error: bad_response");
       expect(answer).not.toContain("evil");

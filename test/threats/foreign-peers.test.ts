@@ -1,0 +1,206 @@
+/** The mesh port against those who are not what they say, and fields that say what only the mesh may say. */
+
+import net from "node:net";
+import tls from "node:tls";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DATA, get, HEADERS, headers, type Pairs } from "../sidecar/http2/raw-peer.ts";
+import { workloadId } from "../support/authority.ts";
+import {
+  altNames,
+  caConstraints,
+  dns,
+  leafConstraints,
+  type MadeCertificate,
+  makeCertificate,
+  makeRoot,
+  uri,
+} from "../support/certificates.ts";
+import { askThrough, meshed } from "../support/sidecar-pair.ts";
+import { AttackedMesh, http1Ways } from "./attacked-mesh.ts";
+
+let mesh: AttackedMesh;
+
+beforeAll(async () => {
+  mesh = await AttackedMesh.open();
+  await mesh.witness();
+});
+
+afterAll(() => mesh[Symbol.asyncDispose]());
+
+/** The count of failed and good handshakes on the mesh port, by outcome. */
+function handshakes(outcome: string): number {
+  const { tlsHandshakes } = mesh.target.metrics;
+  return tlsHandshakes.value(tlsHandshakes.slot({ direction: "inbound", outcome }));
+}
+
+describe("a client of HTTP/2 with a mesh certificate", () => {
+  const ask = async (fields: Pairs): Promise<{ head: string; body: string }> => {
+    const peer = mesh.peer(await mesh.link());
+    peer.send(headers(1, [...get.filter(([name]) => name !== ":authority"), ...fields]));
+    const head = await peer.receiveType(HEADERS, 1);
+    const body = await peer.receiveType(DATA, 1);
+    peer.socket.destroy();
+    return { head: head?.payload.toString("latin1") ?? "", body: body?.payload.toString() ?? "" };
+  };
+
+  it("is served at the pod's only port where it names no target", async () => {
+    expect((await ask([[":authority", "a"]])).body).toBe("ok");
+    expect(await mesh.witness()).toContain(`tulle-client-id: ${workloadId("web")}\r\n`);
+  });
+
+  it.each<[string, () => Pairs]>([
+    [
+      "of another pod",
+      () => [
+        [":authority", "a"],
+        ["tulle-target", "127.0.0.1:8080"],
+      ],
+    ],
+    [
+      "with an undeclared port",
+      () => [
+        [":authority", "a"],
+        ["tulle-target", `${mesh.target.podIp}:8081`],
+      ],
+    ],
+    [
+      "with no port",
+      () => [
+        [":authority", "a"],
+        ["tulle-target", mesh.target.podIp],
+      ],
+    ],
+    [
+      "that is no address",
+      () => [
+        [":authority", "a"],
+        ["tulle-target", "localhost:8080"],
+      ],
+    ],
+  ])("gets 421 for a target %s", async (_name, fields) => {
+    const { head } = await ask(fields());
+    expect(head).toContain("421");
+    expect(head).toContain("wrong_pod");
+    expect(await mesh.witness()).toBe("");
+  });
+});
+
+describe("fields that only the mesh may set", () => {
+  const spoofed: Pairs = [
+    ["tulle-client-id", workloadId("admin")],
+    ["tulle-attempt", "9"],
+    ["tulle-retried", "9"],
+    ["tulle-anything", "x"],
+  ];
+  const untouched: Pairs = [
+    ["x-forwarded-for", "1.2.3.4"],
+    ["forwarded", "for=1.2.3.4"],
+    ["via", "1.1 x"],
+  ];
+  /** The lines of a request that bear the mesh's name, and those that it does not touch. */
+  const linesOf = (got: string): string[] =>
+    got
+      .toLowerCase()
+      .split("\r\n")
+      .filter((line) => /^(?:tulle-|x-forwarded|forwarded|via)/.test(line));
+  const expected = [...untouched.map(([name, value]) => `${name}: ${value}`), `tulle-client-id: ${workloadId("web")}`];
+
+  it.each(Object.entries(http1Ways))("are taken off what comes by %s", async (_way, enter) => {
+    const client = await enter(mesh);
+    const lines = [...spoofed, ...untouched].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    client.send(`GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`);
+    await client.receive("\r\n\r\nok");
+    expect(linesOf(await mesh.witness())).toEqual(expected);
+  });
+
+  it("are taken off what comes to the mesh port", async () => {
+    const peer = mesh.peer(await mesh.link());
+    peer.send(headers(1, [...get, ...spoofed, ...untouched]));
+    await peer.receiveType(DATA, 1);
+    expect(linesOf(await mesh.witness())).toEqual(expected);
+    peer.socket.destroy();
+  });
+});
+
+describe("the mesh port refuses, counts why, and the application sees nothing of", () => {
+  const stranger = makeRoot();
+  const leaf = (issuer: MadeCertificate | undefined, times: { notBeforeMs?: number; notAfterMs?: number } = {}) =>
+    makeCertificate({
+      ...(issuer === undefined ? {} : { issuer }),
+      extensions: [leafConstraints, altNames(uri(workloadId("web")))],
+      ...times,
+    });
+  const attempts: readonly (readonly [string, string, MadeCertificate | undefined])[] = [
+    ["no certificate", "no_certificate", undefined],
+    ["one that its holder signed", "untrusted", leaf(undefined)],
+    ["one of another authority", "untrusted", leaf(stranger)],
+    [
+      "an authority's own",
+      "untrusted",
+      makeCertificate({ extensions: [caConstraints, altNames(uri(workloadId("web")))] }),
+    ],
+    [
+      "one with a DNS name that looks like an identity",
+      "untrusted",
+      makeCertificate({ extensions: [leafConstraints, altNames(dns(workloadId("web")))] }),
+    ],
+  ];
+
+  it.each(attempts)("%s", async (_name, outcome, certificate) => {
+    const before = handshakes(outcome);
+    const socket = tls.connect({
+      host: mesh.target.podIp,
+      port: 15_008,
+      ALPNProtocols: ["h2"],
+      rejectUnauthorized: false,
+      ...(certificate === undefined ? {} : { cert: certificate.pem, key: certificate.keyPem }),
+    });
+    let received = 0;
+    socket.on("data", (chunk: Buffer) => {
+      received += chunk.length;
+    });
+    socket.on("error", () => {}); // that is what the test wants
+    await new Promise((resolve) => socket.on("close", resolve));
+    expect(received).toBe(0);
+    expect(handshakes(outcome)).toBe(before + 1);
+    expect(await mesh.witness()).toBe("");
+  });
+
+  it("plaintext", async () => {
+    const before = handshakes("not_tls");
+    const socket = net.connect(15_008, mesh.target.podIp);
+    socket.resume();
+    socket.on("error", () => {}); // cut
+    socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await new Promise((resolve) => socket.on("close", resolve));
+    expect(handshakes("not_tls")).toBe(before + 1);
+    expect(await mesh.witness()).toBe("");
+  });
+
+  it("a session that is resumed: the handshake is a whole one", async () => {
+    const options = mesh.linkOptions();
+    const first = await mesh.link(options);
+    await mesh.peer(first).roundTrip();
+    const session = first.getSession();
+    if (session === undefined) throw new Error("TLS 1.3 without a session");
+    const second = await mesh.link({ ...options, session });
+    expect(second.isSessionReused()).toBe(false);
+    first.destroy();
+    second.destroy();
+  });
+});
+
+it("sends nothing to a pod whose address another workload has now, and tries elsewhere, with a POST too", async () => {
+  const thief = await mesh.mesh.sidecar("thief");
+  let stolen = 0;
+  await mesh.mesh.application(thief.podIp, (_request, response) => {
+    stolen++;
+    response.end();
+  });
+  mesh.mesh.service("b", [meshed(thief.podIp, "a"), meshed(mesh.target.podIp, "a")]);
+  for (let i = 0; i < 10; i++) {
+    const answer = await askThrough(mesh.web.podIp, "http://b/", { method: "POST" });
+    expect([answer.status, answer.body]).toEqual([200, "ok"]);
+  }
+  expect(stolen).toBe(0);
+});
