@@ -1,4 +1,4 @@
-/** Whether a request is within the rate limits of a pod's port, and what its caller is told about them. */
+/** Whether a request is within the rate limits of a pod, and what its caller is told about them. */
 
 import type { Clock } from "./clock.ts";
 import type { RateLimit } from "./policy.ts";

@@ -22,7 +22,7 @@ export function compileInbound(view: IndexView, namespace: string, name: string)
   const listed = [...ports].map(
     ([port, protocol]): InboundPort => ({ port, protocol, ...policiesOf(view, workload, port) }),
   );
-  const unlisted = [...new Set([...addingKinds].flatMap((kind) => namedPorts(view, kind, workload)))]
+  const unlisted = [...new Set(addingKinds.flatMap((kind) => namedPorts(view, kind, workload)))]
     .filter((port) => !ports.has(port))
     .map((port): InboundPort => ({ port, protocol: "detect", ...policiesOf(view, workload, port) }));
   const elsewhere = policiesOf(view, workload, undefined);

@@ -32,7 +32,8 @@ export function serverPolicies<K extends AddingKind>(
   for (const place of new Set([meshNamespace, namespace]))
     for (const policy of view.policiesAt<AddingKind>(kind, place, undefined, inScope)) found.add(policy);
   for (const service of view.servicesIn(namespace)) {
-    if (!selects(service.selector, workload.labels)) continue;
+    // A port that nobody names is behind no Service.
+    if (port === undefined || !selects(service.selector, workload.labels)) continue;
     const behind = service.ports.filter((servicePort) => targetPort(workload, servicePort) === port);
     const attached = view.policiesAt<AddingKind>(kind, namespace, service.name, (policy, section) => {
       const isNamed = behind.some((servicePort) => section === undefined || isPort(section, servicePort));

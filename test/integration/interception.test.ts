@@ -58,15 +58,18 @@ it("takes plaintext to the port that was dialled, declared or not, from nobody k
 
 it("holds plaintext to the policies of the port that was dialled, as they are now", () => {
   const refused = "An access policy does not admit this caller.";
-  expect(seen["plainUnderPolicies"]).toEqual([
-    "web:8080, undefined",
-    `${refused} It came in plaintext.`,
-    "web:8999, undefined",
-    "web:8080, undefined",
-    `${refused} It has no identity.`,
-    `${refused} It has no identity.`,
-    `${refused} It has no identity.`,
-  ]);
+  expect(seen["plainUnderPolicies"]).toEqual({
+    connections: 1,
+    seen: [
+      "web:8080, undefined",
+      `${refused} It came in plaintext.`,
+      "web:8999, undefined",
+      "web:8080, undefined",
+      `${refused} It has no identity.`,
+      `${refused} It has no identity.`,
+      `${refused} It has no identity.`,
+    ],
+  });
 });
 
 it("takes what another machine sends to the pod, and opens none of its own doors to it", () => {

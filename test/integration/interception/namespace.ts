@@ -122,10 +122,19 @@ async function startOutside(): Promise<void> {
   chatty.unref();
 }
 
-/** Who may come in plaintext, as policies come and go; the agent keeps its connection meanwhile. */
+class CountingAgent extends http.Agent {
+  opened = 0;
+
+  override createConnection(...how: Parameters<http.Agent["createConnection"]>) {
+    this.opened++;
+    return super.createConnection(...how);
+  }
+}
+
+/** Who may come in plaintext, as policies come and go; and how many connections the kept one was. */
 async function plainUnderPolicies(mesh: TestMesh): Promise<unknown> {
   const { resources } = mesh;
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const agent = new CountingAgent({ keepAlive: true, maxSockets: 1 });
   const kept = () => get(stranger, pod.ipv4, 8_080, { agent, headers: {} });
   const seen: string[] = [await kept()];
   const setInbound = (policies: PortPolicies, elsewhere: PortPolicies) => {
@@ -139,7 +148,7 @@ async function plainUnderPolicies(mesh: TestMesh): Promise<unknown> {
   resources.remove("inbound", "shop/web");
   seen.push(await kept(), await get(stranger, pod.ipv4, 8_999));
   agent.destroy();
-  return seen.map((body) => body.trim());
+  return { seen: seen.map((body) => body.trim()), connections: agent.opened };
 }
 
 setUpLoopback([
