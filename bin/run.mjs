@@ -1,16 +1,19 @@
 // Runs a command of this checkout on the project's own Node 24, installing from the lockfile first where that is needed.
-// Plain JavaScript for Node >= 20, no dependency: it is what runs before anything is installed.
+// Plain JavaScript without a dependency: it is what runs before anything is installed, on whatever Node there is.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-const root = join(import.meta.dirname, "..");
+const root = fileURLToPath(new URL("..", import.meta.url));
 const modules = join(root, "node_modules");
 const binaries = join(modules, ".bin");
 /** npm writes this file last, so it stands for a finished install. */
 const installed = join(modules, ".package-lock.json");
 const requiredMajor = 24;
+/** Of the Node that starts us, for npm's sake. */
+const leastMajor = 20;
 
 /** Holds the process id of who installs. */
 const installLock = join(root, ".install.lock");
@@ -18,6 +21,7 @@ const installLockPollMs = 200;
 
 /** Makes `node_modules` match the lockfile. Ends the process with 2 where it can't. */
 export function ensureInstalled() {
+  if (nodeMajor() < leastMajor) fail(`needs Node ${leastMajor} or later to start with, and this is ${process.version}`);
   if (isInstalled()) return;
   takeInstallLock();
   if (!isInstalled()) install();
@@ -72,6 +76,10 @@ function codeOf(error) {
   return String(error instanceof Error && "code" in error ? error.code : error);
 }
 
+function nodeMajor() {
+  return Number.parseInt(process.versions.node, 10);
+}
+
 /** The environment in which `node` and the project's tools are those of `node_modules`. */
 export function projectEnvironment() {
   return { ...process.env, PATH: `${binaries}${delimiter}${process.env["PATH"] ?? ""}` };
@@ -81,7 +89,7 @@ export function projectEnvironment() {
 export function projectNode() {
   const own = join(binaries, "node");
   if (existsSync(own)) return own;
-  if (Number(process.versions.node.split(".")[0]) >= requiredMajor) return process.execPath;
+  if (nodeMajor() >= requiredMajor) return process.execPath;
   return fail(`needs Node ${requiredMajor}; npm brings it for Linux on x64 and arm64, elsewhere install it yourself`);
 }
 
@@ -107,7 +115,7 @@ function fail(message) {
   return process.exit(2);
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [command, ...args] = process.argv.slice(2);
   if (command === undefined) fail("usage: node bin/run.mjs COMMAND [ARG ...]");
   ensureInstalled();

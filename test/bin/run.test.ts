@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -69,4 +70,21 @@ it("ends with 2 where npm fails, and installs the next time", async () => {
   });
   rmSync(join(checkout, "broken"));
   expect((await printFour()).stdout).toBe("4\n");
+});
+
+it("says what is missing where there is no Node, and ends with 2", async () => {
+  const tulle = join(import.meta.dirname, "../../bin/tulle");
+  const start = run("/bin/sh", [tulle, "version"], { env: { PATH: join(checkout, "bin") } });
+  await expect(start).rejects.toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(/^tulle: needs Node 20[^\n]*\n$/) as string,
+  });
+});
+
+it("runs from anywhere, through a link too", async () => {
+  const link = join(checkout, "tulle");
+  symlinkSync(join(import.meta.dirname, "../../bin/tulle"), link);
+  const { stdout } = await run(link, ["version"], { cwd: checkout });
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
