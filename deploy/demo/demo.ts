@@ -3,7 +3,7 @@
  * which proves claim by claim what the mesh does, and ends with 0 or 1.
  */
 
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { Command, CommanderError } from "commander";
 import { startMesh } from "../../cli/dev/mesh.ts";
@@ -67,6 +67,7 @@ async function live(stopRequest: StopRequest): Promise<number> {
 
 async function tour({ json }: DemoOptions, stopRequest: StopRequest): Promise<number> {
   const paint = paintFor(process.stdout, process.env);
+  if (json !== undefined) requireWritable(json);
   try {
     const result = await runTour({ print: (line) => process.stdout.write(`${line}\n`), paint, stopRequest });
     if (json !== undefined) writeJson(json, result);
@@ -82,5 +83,14 @@ function writeJson(file: string, result: unknown): void {
     writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
   } catch (error) {
     throw new UsageError(`--json: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** Rather now than after the tour. */
+function requireWritable(file: string): void {
+  try {
+    appendFileSync(file, "");
+  } catch (error) {
+    throw new UsageError(`--json ${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }
