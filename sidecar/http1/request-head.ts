@@ -41,11 +41,14 @@ export function readRequestHead(scanner: HeadScanner): ReceivedRequest | Refusal
   if (refusal !== undefined) return refusal;
 
   const bodyLength = section.chunked ? "chunked" : (section.contentLength ?? 0);
-  const upgrade = minorVersion === 1 && method === "GET" && bodyLength === 0 ? askedUpgrade(section) : undefined;
+  const authority = target.authority ?? section.host ?? "";
+  // Over a mesh link it becomes an extended CONNECT, which says to whom it goes (RFC 8441 §4).
+  const mayUpgrade = minorVersion === 1 && method === "GET" && bodyLength === 0 && authority !== "";
+  const upgrade = mayUpgrade ? askedUpgrade(section) : undefined;
   if (minorVersion === 0 && section.expect !== undefined) section.headers.remove("expect");
   const head: ReceivedRequest = {
     method,
-    authority: target.authority ?? section.host ?? "",
+    authority,
     path: target.path,
     scheme: "http",
     headers: section.headers,
