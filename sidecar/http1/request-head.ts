@@ -46,6 +46,8 @@ export function readRequestHead(scanner: HeadScanner): ReceivedRequest | Refusal
   const mayUpgrade = minorVersion === 1 && method === "GET" && bodyLength === 0 && authority !== "";
   const upgrade = mayUpgrade ? askedUpgrade(section) : undefined;
   if (minorVersion === 0 && section.expect !== undefined) section.headers.remove("expect");
+  // A tunnel has no length; 0 says nothing.
+  if (upgrade !== undefined || method === "CONNECT") section.headers.remove("content-length");
   const head: ReceivedRequest = {
     method,
     authority,

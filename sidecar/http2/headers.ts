@@ -122,9 +122,14 @@ export function readRequest(
   if (endStream && contentLength > 0) return "malformed";
   const headers = section.takeHeaders();
   const bodyless = endStream;
+  if (method === "CONNECT") {
+    // As HTTP/1.1 a length would make the tunnel's first bytes a body. 0 says nothing, and is not passed on.
+    if (contentLength > 0) return "malformed";
+    headers.remove("content-length");
+  }
   if (method === "CONNECT" && protocol === undefined) {
     if (path !== undefined || scheme !== undefined || !pseudo[":authority"]) return "malformed";
-    return { head: { method, authority, path: "", scheme: "http", headers, bodyless }, contentLength };
+    return { head: { method, authority, path: "", scheme: "http", headers, bodyless }, contentLength: -1 };
   }
   if (path === undefined || (scheme !== "http" && scheme !== "https")) return "malformed";
   if (path === "*" && method !== "OPTIONS") return "malformed";
@@ -132,7 +137,7 @@ export function readRequest(
   // Extended CONNECT: to the layers above it is the GET with Upgrade that it stands for.
   if (method !== "CONNECT" || !pseudo[":authority"]) return "malformed";
   const upgrade = protocol.toLowerCase();
-  return { head: { method: "GET", authority, path, scheme, headers, bodyless, upgrade }, contentLength };
+  return { head: { method: "GET", authority, path, scheme, headers, bodyless, upgrade }, contentLength: -1 };
 }
 
 /** The head of an answer, informational ones too. */

@@ -49,6 +49,16 @@ export const malformedRequests: Record<string, Pairs> = {
   "two hosts": [...get, ["host", "a.test"], ["host", "a.test"]],
   "CONNECT with :path": changed(":method", "CONNECT"),
   "CONNECT without :authority": [[":method", "CONNECT"]],
+  "CONNECT with a content-length": [
+    [":method", "CONNECT"],
+    [":authority", "a.test"],
+    ["content-length", "1"],
+  ],
+  "an extended CONNECT with a content-length": [
+    ...changed(":method", "CONNECT"),
+    [":protocol", "websocket"],
+    ["content-length", "5"],
+  ],
   ":protocol without CONNECT": [...get, [":protocol", "websocket"]],
   "a signed content-length": [...get, ["content-length", "+1"]],
   "a list as content-length": [...get, ["content-length", "0, 0"]],
