@@ -9,6 +9,9 @@ import { HeaderFields } from "../../sidecar/net/header-fields.ts";
 const behaviours = ["echo", "at-end", "early", "refuses", "large", "slow", "silent"] as const;
 type Behaviour = (typeof behaviours)[number];
 
+/** How much of an aborted body was passed on depends on how it was cut. */
+const partly = "partly";
+
 /** Takes one request, answers in one of several ways, and keeps an account. */
 export class Answerer implements RequestSink {
   readonly exchange: Exchange;
@@ -29,7 +32,7 @@ export class Answerer implements RequestSink {
   /** All that this request was, but for how its body was cut. */
   get account(): unknown {
     const { method, authority, path, headers, bodyless, upgrade } = this.exchange;
-    const body = Buffer.concat(this.#chunks).toString("latin1");
+    const body = this.#request === "aborted" ? partly : Buffer.concat(this.#chunks).toString("latin1");
     return { method, authority, path, headers: headers.flat, bodyless, upgrade, body, ending: this.#ending };
   }
 
@@ -132,10 +135,11 @@ export class Asker implements ResponseSink {
   readonly #chunks: Buffer[] = [];
   #head: ResponseHead | undefined;
   #ending: unknown;
+  #isAborted = false;
 
   get account(): unknown {
     const { status, headers, bodyless } = this.#head ?? { status: 0, headers: new HeaderFields(), bodyless: false };
-    const body = Buffer.concat(this.#chunks).toString("latin1");
+    const body = this.#isAborted ? partly : Buffer.concat(this.#chunks).toString("latin1");
     return {
       informationals: this.#informationals,
       status,
@@ -180,6 +184,7 @@ export class Asker implements ResponseSink {
   abortResponse(error: MeshError): void {
     assert.ok(!this.isSettled, "aborted behind its end");
     this.#ending = error.code;
+    this.#isAborted = true;
   }
 
   resumeRequest(): void {}

@@ -79,10 +79,12 @@ export async function minimise(
   target: Target,
   corpus: readonly Buffer[],
   coverage: BlockCoverage,
+  onInput: (input: Buffer) => void,
 ): Promise<readonly Buffer[]> {
   coverage.skip();
   const kept: Buffer[] = [];
   for (const input of corpus.toSorted((a, b) => a.length - b.length)) {
+    onInput(input);
     await checkInput(target, input);
     if (coverage.look(true)) kept.push(input);
   }

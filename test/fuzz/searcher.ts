@@ -14,6 +14,7 @@ async function search(): Promise<SearchReport> {
   const target = targets.find(({ name }) => name === options.target);
   if (target === undefined) throw new Error(`no target ${options.target}`);
   const current = new CurrentInput(options.current);
+  const onInput = (input: Buffer): void => current.set(input);
   const startMs = performance.now();
   const coverage = new BlockCoverage(target.sources);
   const corpus = [...readCorpus(target).values()];
@@ -24,16 +25,20 @@ async function search(): Promise<SearchReport> {
       untilMs: startMs + options.seconds * 1000,
       corpus,
       coverage,
-      onInput: (input) => current.set(input),
+      onInput,
     });
     const seconds = (performance.now() - startMs) / 1000;
+    const found = result.corpus.length - corpus.length;
+    const { reachedCharacters } = coverage;
+    const least = () => minimise(target, result.corpus, new BlockCoverage(target.sources), onInput);
+    const { inputs } = result;
     return {
       kind: "held",
-      inputs: result.inputs,
+      inputs,
       seconds,
-      found: result.corpus.length - corpus.length,
-      reachedCharacters: coverage.reachedCharacters,
-      corpus: options.minimise ? await minimise(target, result.corpus, new BlockCoverage(target.sources)) : undefined,
+      found,
+      reachedCharacters,
+      corpus: options.minimise ? await least() : undefined,
     };
   } catch (error) {
     return { kind: "failed", inputs: current.count, why: error instanceof Error ? (error.stack ?? "") : String(error) };
