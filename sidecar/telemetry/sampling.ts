@@ -1,6 +1,7 @@
 /** Which traces are recorded: decided from the trace id and the caller's word, before any span is built. */
 
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
+import { isTraceSampled } from "../../model/trace-sampling.ts";
 
 export interface Sampler {
   /** The share of traces without a parent that are recorded, 0 to 1. */
@@ -11,18 +12,10 @@ export interface Sampler {
 
 export const defaultSampler: Sampler = { ratio: 0.01, parentBased: true };
 
-/** The specification has the last seven bytes of a trace id random. Seven of their hex digits, 28 bits, are a small integer. */
-const randomDigitsFrom = 18;
-const randomDigits = 7;
-const randomRange = 2 ** (4 * randomDigits);
-
 /** The same trace gets the same answer at each sidecar with the same ratio, and a larger ratio only adds traces. */
 export function isSampled(sampler: Sampler, traceId: string, parentSampled: boolean | undefined): boolean {
   if (sampler.parentBased && parentSampled !== undefined) return parentSampled;
-  if (sampler.ratio <= 0) return false;
-  if (sampler.ratio >= 1) return true;
-  const random = Number.parseInt(traceId.slice(randomDigitsFrom, randomDigitsFrom + randomDigits), 16);
-  return random >= (1 - sampler.ratio) * randomRange;
+  return isTraceSampled(traceId, sampler.ratio);
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
