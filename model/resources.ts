@@ -162,6 +162,12 @@ export interface Endpoints {
   readonly service: ServiceRef;
   readonly protocol: Protocol;
   readonly breaker?: CircuitBreakerPolicy;
+  /** For how long an endpoint that is new gets less than its share, rising evenly; absent: it gets it at once. */
+  readonly warmUpMs?: number;
+  /** A caller has only the endpoints of its own node (`internalTrafficPolicy: Local`). */
+  readonly nodeLocal?: true;
+  /** A calling pod stays at one endpoint until it has not called for this long (`sessionAffinity: ClientIP`). */
+  readonly affinityMs?: number;
   /** Sorted by address. */
   readonly endpoints: readonly Endpoint[];
 }
@@ -175,7 +181,12 @@ export interface Endpoint {
   readonly identity?: string;
   /** `terminating` endpoints get no new requests while another is ready. */
   readonly state: "ready" | "terminating";
+  readonly node?: string;
   readonly zone?: string;
+  /** The zones whose callers are to prefer it, sorted (the hints of an EndpointSlice); never empty. */
+  readonly forZones?: readonly string[];
+  /** The nodes whose callers are to prefer it, sorted; never empty. */
+  readonly forNodes?: readonly string[];
 }
 
 /** By kind, as they travel. */

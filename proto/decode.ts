@@ -92,11 +92,15 @@ function decodeBody(message: Resource__Output, name: string, faults: Faults): Re
     return { kind: "destination", value };
   }
   if (endpoints) {
+    const { warmUpMs, nodeLocal, affinityMs } = endpoints;
     const value = {
       name,
       service: decodeService("service", endpoints.service, faults),
       protocol: faults.word("protocol", protocols, endpoints.protocol),
       ...(endpoints.breaker && { breaker: decodeBreaker("breaker", endpoints.breaker, faults) }),
+      ...(warmUpMs !== undefined && { warmUpMs: faults.integer("warmUpMs", warmUpMs, 1) }),
+      ...(nodeLocal && { nodeLocal: true as const }),
+      ...(affinityMs !== undefined && { affinityMs: faults.integer("affinityMs", affinityMs, 1) }),
       endpoints: endpoints.endpoints.map((endpoint, i) => decodeEndpoint(`endpoints[${i}]`, endpoint, faults)),
     };
     return { kind: "endpoints", value };
@@ -112,13 +116,16 @@ function decodeService(at: string, message: ServiceRef__Output | null, faults: F
 }
 
 function decodeEndpoint(at: string, message: Endpoint__Output, faults: Faults): Endpoint {
-  const { identity, zone } = message;
+  const { identity, node, zone, forZones, forNodes } = message;
   return {
     address: faults.address(`${at}.address`, message.address),
     pod: faults.filled(`${at}.pod`, message.pod),
     ...(identity !== undefined && { identity: faults.filled(`${at}.identity`, identity) }),
     state: faults.word(`${at}.state`, endpointStates, message.state),
+    ...(node !== undefined && { node }),
     ...(zone !== undefined && { zone }),
+    ...(forZones.length > 0 && { forZones }),
+    ...(forNodes.length > 0 && { forNodes }),
   };
 }
 

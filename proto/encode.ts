@@ -1,7 +1,7 @@
 /** The model as messages. What the control plane compiled is taken as it is: validation is the decoder's. */
 
 import type { CircuitBreakerPolicy, FaultPolicy, RetryPolicy } from "../model/policy.ts";
-import type { HeaderEdits, Resource, ResourceKind, Route, RouteFilter } from "../model/resources.ts";
+import type { Endpoint, HeaderEdits, Resource, ResourceKind, Route, RouteFilter } from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";
 import { encodeInbound } from "./encode-inbound.ts";
 import { encodeRouteMatch } from "./encode-match.ts";
@@ -16,6 +16,7 @@ import {
   stickyBys,
 } from "./enums.ts";
 import type { CircuitBreakerPolicy as CircuitBreakerMessage } from "./generated/tulle/v1/CircuitBreakerPolicy.ts";
+import type { Endpoint as EndpointMessage } from "./generated/tulle/v1/Endpoint.ts";
 import type { FaultPolicy as FaultMessage } from "./generated/tulle/v1/FaultPolicy.ts";
 import type { HeaderEdits as HeaderEditsMessage } from "./generated/tulle/v1/HeaderEdits.ts";
 import type { Resource as ResourceMessage } from "./generated/tulle/v1/Resource.ts";
@@ -55,7 +56,7 @@ export function encodeResource(resource: Resource, version: string): ResourceMes
       };
     }
     case "endpoints": {
-      const { service, protocol, breaker, endpoints } = resource.value;
+      const { service, protocol, breaker, warmUpMs, nodeLocal, affinityMs, endpoints } = resource.value;
       return {
         name,
         version,
@@ -63,13 +64,21 @@ export function encodeResource(resource: Resource, version: string): ResourceMes
           service,
           protocol: protocols[protocol],
           ...(breaker && { breaker: encodeBreaker(breaker) }),
-          endpoints: endpoints.map((endpoint) => ({ ...endpoint, state: endpointStates[endpoint.state] })),
+          ...(warmUpMs !== undefined && { warmUpMs }),
+          ...(nodeLocal && { nodeLocal }),
+          ...(affinityMs !== undefined && { affinityMs }),
+          endpoints: endpoints.map(encodeEndpoint),
         },
       };
     }
     default:
       return assertNever(resource);
   }
+}
+
+function encodeEndpoint({ forZones = [], forNodes = [], ...endpoint }: Endpoint): EndpointMessage {
+  const state = endpointStates[endpoint.state];
+  return { ...endpoint, state, forZones: [...forZones], forNodes: [...forNodes] };
 }
 
 function encodeRoute(route: Route): RouteMessage {

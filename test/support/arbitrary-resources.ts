@@ -30,6 +30,7 @@ import { failureKinds, protocols, retryConditions } from "../../proto/enums.ts";
 
 const text = fc.string({ minLength: 1, maxLength: 20 });
 const ms = fc.nat(1_000_000_000_000);
+const positiveMs = fc.integer({ min: 1, max: 1_000_000_000_000 });
 const share = fc.double({ min: 0, max: 1, noNaN: true });
 const positive = fc.double({ min: 1, max: 1_000, noNaN: true });
 const protocol = fc.constantFrom(...(Object.keys(protocols) as Protocol[]));
@@ -198,7 +199,10 @@ const endpoint = some<Endpoint, "address" | "pod" | "state">(
     pod: text,
     identity: text,
     state: fc.constantFrom("ready", "terminating"),
+    node: fc.string(),
     zone: fc.string(),
+    forZones: fc.array(fc.string(), { minLength: 1, maxLength: 3 }),
+    forNodes: fc.array(fc.string(), { minLength: 1, maxLength: 3 }),
   },
   ["address", "pod", "state"],
 );
@@ -272,7 +276,16 @@ const destination = some<Destination, "name" | "service" | "protocol" | "routes"
 );
 
 const endpoints = some<Endpoints, "name" | "service" | "protocol" | "endpoints">(
-  { name: text, service, protocol, breaker, endpoints: fc.array(endpoint) },
+  {
+    name: text,
+    service,
+    protocol,
+    breaker,
+    warmUpMs: positiveMs,
+    nodeLocal: fc.constant(true as const),
+    affinityMs: positiveMs,
+    endpoints: fc.array(endpoint),
+  },
   ["name", "service", "protocol", "endpoints"],
 );
 

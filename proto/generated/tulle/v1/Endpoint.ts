@@ -8,8 +8,12 @@ export interface Endpoint {
   'identity'?: (string);
   'state'?: (_tulle_v1_EndpointState);
   'zone'?: (string);
+  'node'?: (string);
+  'forZones'?: (string)[];
+  'forNodes'?: (string)[];
   '_identity'?: "identity";
   '_zone'?: "zone";
+  '_node'?: "node";
 }
 
 export interface Endpoint__Output {
@@ -18,6 +22,10 @@ export interface Endpoint__Output {
   'identity'?: (string);
   'state': (_tulle_v1_EndpointState__Output);
   'zone'?: (string);
+  'node'?: (string);
+  'forZones': (string)[];
+  'forNodes': (string)[];
   '_identity'?: "identity";
   '_zone'?: "zone";
+  '_node'?: "node";
 }
