@@ -3,7 +3,7 @@
 import { ok, type Result } from "../../model/result.ts";
 import { type RequestFault, readCertificateRequest } from "./certificate-request.ts";
 import type { Root } from "./root.ts";
-import { buildLeaf, randomSerial } from "./x509.ts";
+import { buildLeaf, buildServerLeaf, randomSerial, type Validity } from "./x509.ts";
 
 /** Workloads' clocks may be this far behind. */
 const backdateMs = 5 * 60 * 1000;
@@ -48,12 +48,20 @@ export class CertificateAuthority {
 
   /** A leaf for a P-256 key (SubjectPublicKeyInfo in DER) whose owner is known to hold it. Never outlives the root. */
   certify(publicKeyDer: Buffer, identity: string): IssuedCertificate {
+    return this.#sign((leaf) => buildLeaf(this.#root.signer, { ...leaf, publicKeyDer, identity }));
+  }
+
+  /** A leaf for a server that is called by DNS names: it is nobody's identity in the mesh. */
+  certifyServer(publicKeyDer: Buffer, dnsNames: readonly string[]): IssuedCertificate {
+    return this.#sign((leaf) => buildServerLeaf(this.#root.signer, { ...leaf, publicKeyDer, dnsNames }));
+  }
+
+  #sign(build: (leaf: { serial: Buffer; validity: Validity }) => Buffer): IssuedCertificate {
     const nowMs = this.#options.wallClock();
     const wantedMs = Math.min(nowMs + this.#options.leafLifetimeMs, Date.parse(this.#root.certificate.validTo));
     const notAfterMs = Math.floor(wantedMs / 1000) * 1000; // certificates know no smaller unit
     const serial = randomSerial();
-    const validity = { notBeforeMs: nowMs - backdateMs, notAfterMs };
-    const certificateDer = buildLeaf(this.#root.signer, { identity, publicKeyDer, serial, validity });
+    const certificateDer = build({ serial, validity: { notBeforeMs: nowMs - backdateMs, notAfterMs } });
     return { certificateDer, serial: serial.toString("hex").toUpperCase(), notAfterMs };
   }
 }

@@ -3,11 +3,8 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { formatSpiffeId } from "../../model/spiffe.ts";
 import type { CertificateAuthority } from "./authority.ts";
+import { renewInTime } from "./renewal.ts";
 import type { ServerCertificate } from "./server-credentials.ts";
-
-/** The share of its lifetime after which a leaf is renewed. */
-const renewAt = 0.7;
-const longestTimerMs = 60 * 60 * 1000;
 
 /** Who sidecars expect to be answered by. */
 export function controlPlaneIdentity(trustDomain: string): string {
@@ -38,20 +35,5 @@ export function keepOwnCertificateFresh(
   signal: AbortSignal,
   rotate: (certificate: ServerCertificate) => void,
 ): void {
-  let renewAtMs = wallClock() + (first.notAfterMs - wallClock()) * renewAt;
-  let timer: NodeJS.Timeout;
-  // In steps, since a machine that slept wakes up with its timers late.
-  const wait = (): void => {
-    timer = setTimeout(check, Math.min(Math.max(renewAtMs - wallClock(), 0), longestTimerMs)).unref();
-  };
-  const check = (): void => {
-    if (wallClock() >= renewAtMs) {
-      const next = issueOwnCertificate(authority, trustDomain);
-      renewAtMs = wallClock() + (next.notAfterMs - wallClock()) * renewAt;
-      rotate(next);
-    }
-    wait();
-  };
-  wait();
-  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  renewInTime(() => issueOwnCertificate(authority, trustDomain), wallClock, first, signal, rotate);
 }

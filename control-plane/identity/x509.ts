@@ -1,6 +1,6 @@
 /**
  * Builds X.509 certificates (RFC 5280): node-forge for the DER, node:crypto for the ECDSA signature, P-256 throughout.
- * It knows the shape of our two kinds of certificate, a root and a workload's leaf, and decides nothing about them.
+ * It knows the shape of our kinds of certificate, a root, a workload's leaf and a server's, and decides nothing about them.
  */
 
 import { createHash, type KeyObject, randomBytes, sign } from "node:crypto";
@@ -45,21 +45,39 @@ export function buildRoot(root: Signer, validity: Validity): Buffer {
   return build(root, randomSerial(), root.nameDer, root.publicKeyDer, validity, extensions);
 }
 
+interface Leaf {
+  /** SubjectPublicKeyInfo in DER. */
+  readonly publicKeyDer: Buffer;
+  readonly serial: Buffer;
+  readonly validity: Validity;
+}
+
+const serverAuth = "1.3.6.1.5.5.7.3.1";
+const clientAuth = "1.3.6.1.5.5.7.3.2";
+
 /** A certificate whose only name is the URI `identity`; DER. */
-export function buildLeaf(
+export function buildLeaf(issuer: Signer, { identity, ...leaf }: Leaf & { identity: string }): Buffer {
+  return buildEnd(issuer, leaf, [contextPrimitive(6, Buffer.from(identity, "ascii"))], [serverAuth, clientAuth]);
+}
+
+/** A certificate for a server that is called by DNS names, and no workload's identity; DER. */
+export function buildServerLeaf(
   issuer: Signer,
-  leaf: { identity: string; publicKeyDer: Buffer; serial: Buffer; validity: Validity },
+  { dnsNames, ...leaf }: Leaf & { readonly dnsNames: readonly string[] },
 ): Buffer {
-  const names = sequence(contextPrimitive(6, Buffer.from(leaf.identity, "ascii")));
+  const names = dnsNames.map((name) => contextPrimitive(2, Buffer.from(name, "ascii")));
+  return buildEnd(issuer, leaf, names, [serverAuth]);
+}
+
+function buildEnd(issuer: Signer, { publicKeyDer, serial, validity }: Leaf, names: Asn1[], usages: string[]): Buffer {
   const extensions = [
     extension("2.5.29.19", sequence(), true), // basicConstraints: no CA
     extension("2.5.29.15", bitString(Buffer.of(0x80), 7), true), // keyUsage: digitalSignature
-    extension("2.5.29.37", sequence(oid("1.3.6.1.5.5.7.3.1"), oid("1.3.6.1.5.5.7.3.2"))), // serverAuth, clientAuth
+    extension("2.5.29.37", sequence(...usages.map(oid))), // extKeyUsage
     extension("2.5.29.35", sequence(contextPrimitive(0, keyId(issuer.publicKeyDer)))), // authorityKeyIdentifier
-    extension("2.5.29.17", names, true), // subjectAltName; critical, since the subject is empty
+    extension("2.5.29.17", sequence(...names), true), // subjectAltName; critical, since the subject is empty
   ];
-  const noSubject = encode(sequence());
-  return build(issuer, leaf.serial, noSubject, leaf.publicKeyDer, leaf.validity, extensions);
+  return build(issuer, serial, encode(sequence()), publicKeyDer, validity, extensions);
 }
 
 function build(
