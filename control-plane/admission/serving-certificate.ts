@@ -1,0 +1,25 @@
+/** What the webhooks' server shows the API server: a leaf of the mesh's own authority, under the names of its Service. */
+
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import type { CertificateAuthority } from "../identity/authority.ts";
+import type { ServingCertificate } from "./server.ts";
+
+/** How the API server calls a webhook of this Service. */
+export function webhookNames(service: string, namespace: string): readonly string[] {
+  return [`${service}.${namespace}.svc`, `${service}.${namespace}`];
+}
+
+/** The key never leaves the process. */
+export function issueServingCertificate(
+  authority: CertificateAuthority,
+  dnsNames: readonly string[],
+): ServingCertificate & { readonly notAfterMs: number } {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const publicKeyDer = publicKey.export({ type: "spki", format: "der" });
+  const { certificateDer, notAfterMs } = authority.certifyServer(publicKeyDer, dnsNames);
+  return {
+    certificateChainPem: new X509Certificate(certificateDer).toString(),
+    privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    notAfterMs,
+  };
+}

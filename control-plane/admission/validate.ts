@@ -1,0 +1,64 @@
+/**
+ * `/validate`: policies and routes, read by the same parsers that the compiler uses, while their author is still looking.
+ * It is a courtesy: what gets past it harms nothing, because the compiler refuses it too.
+ *
+ * It refuses invalid policies. Routes belong to all of their parents' controllers, so it only warns about them.
+ */
+
+import { isDeepStrictEqual } from "node:util";
+import { parseGatewayRoute } from "../../model/parse/gateway-route.ts";
+import { parsePolicy } from "../../model/parse/policy.ts";
+import { policyWarnings } from "../../model/parse/warnings.ts";
+import { leadsToService } from "../index/gateway-routes.ts";
+import { isRecord } from "../source/kube-object.ts";
+import { oneLine } from "../status/condition.ts";
+import { findUnapplied } from "../status/unapplied.ts";
+import type { AdmissionAnswer, AdmissionRequest } from "./review.ts";
+import type { AdmissionHandler } from "./server.ts";
+
+const admitted: AdmissionAnswer = { verdict: "admit", warnings: [] };
+
+export const validate: AdmissionHandler = (request) => {
+  if (request.operation === "DELETE" || request.subresource !== "" || leavesSpec(request)) return admitted;
+  switch (request.group) {
+    case "tulle.dev":
+      return validatePolicy(request);
+    case "gateway.networking.k8s.io":
+      return reviewRoute(request);
+    default:
+      return admitted;
+  }
+};
+
+/** An invalid object that slipped past must still lose its finalizers and take labels. */
+function leavesSpec({ operation, object, oldObject }: AdmissionRequest): boolean {
+  return operation === "UPDATE" && isDeepStrictEqual(specOf(object), specOf(oldObject));
+}
+
+function specOf(object: unknown): unknown {
+  return isRecord(object) ? object["spec"] : undefined;
+}
+
+function validatePolicy(request: AdmissionRequest): AdmissionAnswer {
+  const policy = parsePolicy(named(request));
+  if (!policy.ok) return { verdict: "refuse", causes: policy.error };
+  const unapplied = findUnapplied(policy.value);
+  const found = [...(unapplied === undefined ? [] : [unapplied]), ...policyWarnings(policy.value)];
+  return { verdict: "admit", warnings: found.map(oneLine) };
+}
+
+function reviewRoute(request: AdmissionRequest): AdmissionAnswer {
+  const object = named(request);
+  if (!isRecord(object) || !leadsToService({ spec: object["spec"] })) return admitted;
+  const route = parseGatewayRoute(object);
+  if (route.ok) return admitted;
+  return { verdict: "admit", warnings: route.error.map((error) => `not taken over by the mesh: ${oneLine(error)}`) };
+}
+
+/** With the name that the API server will make of `generateName`, as far as a parser cares. */
+function named({ object, name, namespace }: AdmissionRequest): unknown {
+  if (!isRecord(object)) return object;
+  const metadata = isRecord(object["metadata"]) ? object["metadata"] : {};
+  const given = { namespace: metadata["namespace"] ?? namespace, name: metadata["name"] ?? (name || "generated") };
+  return { ...object, metadata: { ...metadata, ...given } };
+}

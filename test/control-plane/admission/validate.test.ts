@@ -1,0 +1,109 @@
+import { describe, expect, it } from "vitest";
+import { type AdmissionAnswer, readReview } from "../../../control-plane/admission/review.ts";
+import { validate } from "../../../control-plane/admission/validate.ts";
+import { reviewOf } from "../../support/admission.ts";
+
+function ask(...given: Parameters<typeof reviewOf>): AdmissionAnswer {
+  const request = readReview(JSON.stringify(reviewOf(...given)));
+  if (!request.ok) throw new Error(request.error);
+  return validate(request.value);
+}
+
+const named = { name: "a", namespace: "shop" };
+const split = (spec: unknown) => ({ kind: "TrafficSplit", metadata: named, spec });
+const route = (spec: unknown) => ({
+  apiVersion: "gateway.networking.k8s.io/v1",
+  kind: "HTTPRoute",
+  metadata: named,
+  spec,
+});
+const invalid = { service: "a", backends: [{ service: "b", weight: -1 }] };
+const admitted = { verdict: "admit", warnings: [] };
+
+describe("a policy", () => {
+  it("is admitted where the parser takes it", () => {
+    expect(ask(split({ service: "a", backends: [{ service: "b", weight: 1 }] }))).toEqual(admitted);
+  });
+
+  it("is refused with the path of each field that is wrong", () => {
+    expect(ask(split({ service: "A", backends: [{ service: "b", weight: -1 }], sticky: 1 }))).toEqual({
+      verdict: "refuse",
+      causes: [
+        { path: "spec.service", message: 'must be a name of lower-case letters, digits and dashes, got "A"' },
+        { path: "spec.backends[0].weight", message: "must be at least 0, got -1" },
+        { path: "spec.sticky", message: "must be an object, got 1" },
+      ],
+    });
+  });
+
+  it.each([
+    [
+      "a split that sums to 0",
+      split({ service: "a", backends: [{ service: "b", weight: 0 }] }),
+      "spec.backends: all weights are 0",
+    ],
+    [
+      "a retry of POST",
+      { kind: "RetryPolicy", metadata: named, spec: { retryNonIdempotent: true } },
+      "POST and PATCH may be processed twice",
+    ],
+    [
+      "a timeout below that of a try",
+      { kind: "TimeoutPolicy", metadata: named, spec: { request: "1s", perTry: "2s" } },
+      "spec.perTry: 2s is never reached",
+    ],
+    [
+      "a field without effect",
+      { kind: "AccessPolicy", metadata: named, spec: { mtls: "strict" } },
+      "spec.mtls: refuses plaintext only",
+    ],
+  ])("is admitted with a warning about %s", (_, object, warning) => {
+    const answer = ask(object);
+    expect(answer).toEqual({ verdict: "admit", warnings: [expect.stringContaining(warning)] });
+  });
+
+  it("needs no name where the API server is to make one", () => {
+    const { name: _, ...generated } = { ...named, generateName: "a-" };
+    expect(ask({ ...split({ service: "a", backends: [{ service: "b", weight: 1 }] }), metadata: generated })).toEqual(
+      admitted,
+    );
+  });
+
+  it("may lose its finalizers though it is invalid, and may not be changed into another invalid one", () => {
+    const before = split(invalid);
+    const labelled = { ...before, metadata: { ...named, labels: { a: "b" } } };
+    expect(ask(labelled, { operation: "UPDATE", oldObject: before })).toEqual(admitted);
+    const worse = split({ ...invalid, service: "A" });
+    expect(ask(worse, { operation: "UPDATE", oldObject: before })).toMatchObject({ verdict: "refuse" });
+  });
+
+  it("may be deleted, and its status written, whatever it says", () => {
+    expect(ask(split(invalid), { operation: "DELETE", object: null, oldObject: split(invalid) })).toEqual(admitted);
+    expect(ask(split(invalid), { operation: "UPDATE", subResource: "status" })).toEqual(admitted);
+  });
+
+  it("is refused as an object where it is none", () => {
+    for (const object of [null, 1, [], "x", { __proto__: null }]) {
+      expect(ask(split({}), { object })).toMatchObject({ verdict: "refuse" });
+    }
+  });
+});
+
+describe("a route", () => {
+  const parentRefs = [{ group: "", kind: "Service", name: "a" }];
+
+  it("of a Service is never refused: its author is told that the mesh does not take it over", () => {
+    expect(ask(route({ parentRefs, rules: [{ matches: [{ path: { value: "no/slash" } }] }] }))).toEqual({
+      verdict: "admit",
+      warnings: [expect.stringMatching(/^not taken over by the mesh: spec\.rules\[0\]\.matches\[0\]\.path/)],
+    });
+  });
+
+  it("of a Gateway is none of the mesh's business", () => {
+    expect(ask(route({ parentRefs: [{ name: "edge" }], rules: 1 }))).toEqual(admitted);
+  });
+});
+
+it("lets objects of other groups pass", () => {
+  expect(ask({ apiVersion: "v1", kind: "Pod", metadata: named })).toEqual(admitted);
+});
