@@ -25,6 +25,8 @@ export interface ObjectMeta {
   readonly name: string;
   readonly labels: ReadonlyMap<string, string>;
   readonly annotations: ReadonlyMap<string, string>;
+  /** Tells an object from another that had its name before; absent in folders. */
+  readonly uid?: string;
   readonly generation?: number;
   /** RFC 3339, as written; absent in folders. */
   readonly creationTimestamp?: string;
@@ -93,6 +95,7 @@ function readMeta(value: unknown, kind: string, errors: FieldError[]): ObjectMet
     : requiredName({ namespace: meta["namespace"] ?? "default" }, "namespace", errors);
   if (errors.length === 0 && namespace !== "" && !isDnsLabel(namespace))
     errors.push({ path: "metadata.namespace", message: `must be a DNS label, got ${describe(namespace)}` });
+  const uid = meta["uid"];
   const generation = meta["generation"];
   const creationTimestamp = meta["creationTimestamp"];
   const deletionTimestamp = meta["deletionTimestamp"];
@@ -101,6 +104,7 @@ function readMeta(value: unknown, kind: string, errors: FieldError[]): ObjectMet
     name,
     labels: stringMap(meta["labels"], "metadata.labels", errors),
     annotations: stringMap(meta["annotations"], "metadata.annotations", errors),
+    ...(typeof uid === "string" ? { uid } : {}),
     ...(typeof generation === "number" ? { generation } : {}),
     ...(typeof creationTimestamp === "string" ? { creationTimestamp } : {}),
     ...(typeof deletionTimestamp === "string" ? { deletionTimestamp } : {}),
