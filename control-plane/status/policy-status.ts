@@ -13,23 +13,15 @@ import type { FieldError } from "../../model/result.ts";
 import type { ResourceName } from "../compile/compiler.ts";
 import { type ClusterIndex, fieldProblem, type HeldPolicy } from "../index/cluster-index.ts";
 import { policyName } from "../index/facts.ts";
-import { compareProblems, type Problem } from "../source/problem.ts";
+import type { Problem } from "../source/problem.ts";
 import { type Condition, oneLine, refused, resolvedRefs } from "./condition.ts";
+import { type ObjectStatus, objectStatus } from "./object-status.ts";
 import { describeProgrammed, type ResourceAck } from "./programmed.ts";
 import { findTargetFaults, findUnresolved, type TargetFault } from "./references.ts";
 import { findUnapplied } from "./unapplied.ts";
 
-export interface PolicyStatus {
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly file: string;
-  readonly line: number;
-  /** Which generation of the object this is about; absent in a folder. */
-  readonly observedGeneration?: number;
+export interface PolicyStatus extends ObjectStatus {
   readonly conditions: readonly Condition[];
-  /** What there is to put right, by file and line: invalid fields, references, conflicts, and what looks unintended. */
-  readonly problems: readonly Problem[];
 }
 
 /** What the sidecars say of the newest version of a resource; undefined: none has subscribed to it. */
@@ -42,21 +34,14 @@ export function policyStatuses(
   acknowledgements: Acknowledgements,
 ): PolicyStatus[] {
   return index.policies().map((held) => {
-    const { kind, metadata, origin } = held.object;
-    const { namespace, name, generation } = metadata;
-    const carriers = resources.get(policyName({ kind, namespace, name })) ?? [];
+    const { kind, metadata } = held.object;
+    const carriers = resources.get(policyName({ kind, ...metadata })) ?? [];
     const { conditions, problems } = judge(index, held, carriers);
     const acks = carriers.flatMap((carrier) => acknowledgements(carrier) ?? []);
     const inForce = carriers.length > 0 || conditions.every(({ status }) => status === "True");
     return {
-      kind,
-      namespace,
-      name,
-      file: origin.file,
-      line: origin.line,
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      ...objectStatus(held.object, problems),
       conditions: [...conditions, inForce ? describeProgrammed(acks) : refused("Programmed", "NotInForce", "")],
-      problems: [...problems].sort(compareProblems),
     };
   });
 }

@@ -17,26 +17,18 @@ import { type ClusterIndex, fieldProblem, type HeldRoute } from "../index/cluste
 import { policyName } from "../index/facts.ts";
 import { isServiceParent, namesPort } from "../index/gateway-routes.ts";
 import type { Service, ServicePort } from "../index/service.ts";
-import { compareProblems, type Problem } from "../source/problem.ts";
+import type { Problem } from "../source/problem.ts";
 import { type Condition, oneLine, refused, resolvedRefs, type UnresolvedRef } from "./condition.ts";
+import { type ObjectStatus, objectStatus } from "./object-status.ts";
 import type { Acknowledgements } from "./policy-status.ts";
 import { describeProgrammed } from "./programmed.ts";
 
 /** Who reports, in Gateway API's `controllerName`. */
-const controllerName = "tulle.dev/mesh";
+export const controllerName = "tulle.dev/controller";
 
-export interface RouteStatus {
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly file: string;
-  readonly line: number;
-  /** Which generation of the object this is about; absent in a folder. */
-  readonly observedGeneration?: number;
+export interface RouteStatus extends ObjectStatus {
   /** One for each parent that is called Service. Empty: the route was never valid. */
   readonly parents: readonly ParentStatus[];
-  /** What there is to put right, by file and line. */
-  readonly problems: readonly Problem[];
 }
 
 export interface ParentStatus {
@@ -52,21 +44,11 @@ export function routeStatuses(
   acknowledgements: Acknowledgements,
 ): RouteStatus[] {
   return index.routes().map((held) => {
-    const { kind, metadata, origin } = held.object;
-    const { namespace, name, generation } = metadata;
-    const carriers = resources.get(policyName({ kind, namespace, name })) ?? [];
+    const { kind, metadata } = held.object;
+    const carriers = resources.get(policyName({ kind, ...metadata })) ?? [];
     const programmed = describeProgrammed(carriers.flatMap((carrier) => acknowledgements(carrier) ?? []));
     const { parents, problems } = judge(index, held, programmed);
-    return {
-      kind,
-      namespace,
-      name,
-      file: origin.file,
-      line: origin.line,
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
-      parents,
-      problems: [...problems].sort(compareProblems),
-    };
+    return { ...objectStatus(held.object, problems), parents };
   });
 }
 

@@ -1,0 +1,29 @@
+/** What the statuses of policies and routes have in common: which object they are about, and what is wrong with it. */
+
+import type { KubeObject } from "../source/kube-object.ts";
+import { compareProblems, type Problem } from "../source/problem.ts";
+
+export interface ObjectStatus {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly file: string;
+  readonly line: number;
+  /** Which generation of the object this is about; absent in a folder. */
+  readonly observedGeneration?: number;
+  /** What there is to put right, by file and line: invalid fields, references, conflicts, and what looks unintended. */
+  readonly problems: readonly Problem[];
+}
+
+export function objectStatus({ kind, metadata, origin }: KubeObject, problems: readonly Problem[]): ObjectStatus {
+  const { namespace, name, generation } = metadata;
+  return {
+    kind,
+    namespace,
+    name,
+    file: origin.file,
+    line: origin.line,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    problems: [...problems].sort(compareProblems),
+  };
+}
