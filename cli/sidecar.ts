@@ -66,6 +66,7 @@ async function run(flags: SidecarFlags): Promise<void> {
     workload,
     pod: workload,
     podIp: flags.podIp,
+    place: {},
     trustDomain: flags.trustDomain,
     upstreams: upstreams.value,
     outboundMtls: "preferred",

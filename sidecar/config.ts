@@ -1,6 +1,7 @@
 /** What a sidecar is told by its environment. Read once, at the start; a wrong value ends it with a line that names it. */
 
 import net from "node:net";
+import type { Place } from "../model/endpoint-choice.ts";
 import type { FieldError, Result } from "../model/result.ts";
 import { err, ok } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
@@ -13,6 +14,8 @@ export interface SidecarConfig {
   readonly workload: string;
   readonly pod: string;
   readonly podIp: string;
+  /** What is not told is not known: then no endpoint is preferred for it, and none is local. */
+  readonly place: Place;
   readonly trustDomain: string;
   readonly upstreams: readonly Upstream[];
   readonly outboundMtls: "preferred" | "required";
@@ -82,6 +85,7 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     pod: required("TULLE_POD"),
     serviceAccount: required("TULLE_SERVICE_ACCOUNT"),
     podIp,
+    place: { ...named("node", env["TULLE_NODE"]), ...named("zone", env["TULLE_ZONE"]) },
     trustDomain,
     tokenFile: required("TULLE_TOKEN_FILE"),
     trustBundleFile: required("TULLE_TRUST_BUNDLE"),
@@ -93,6 +97,11 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     interception: interception === "iptables" ? "iptables" : "off",
   };
   return errors.length > 0 ? err(errors) : ok(config);
+}
+
+/** An empty variable is as good as none: that is what a missing label becomes. */
+function named(key: keyof Place, value: string | undefined): Place {
+  return value === undefined || value === "" ? {} : { [key]: value };
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 
 import { destinationFor } from "../model/consumer-routes.ts";
+import type { Place } from "../model/endpoint-choice.ts";
 import type { NamedAccessRules } from "../model/policy.ts";
 import type {
   Destination,
@@ -61,6 +62,8 @@ export interface SidecarOptions extends Shared {
   /** The name of what owns the pod. */
   readonly workload: string;
   readonly podIp: string;
+  /** Where the pod runs, for endpoints that are to be preferred there. */
+  readonly place: Place;
   readonly trustDomain: string;
   readonly identity: Identity;
   readonly follow: Follow;
@@ -110,6 +113,7 @@ export class Sidecar {
     this.#peers = new Peers({ connectTo, clock, random });
     this.#plain = new PlainUpstreams({ clock, wheel, random });
     this.#backends = new Backends((name, apply) => this.#follow("endpoints", name, apply), {
+      place: options.place,
       dial: (endpoint, { protocol }) => this.#dialEndpoint(endpoint, protocol),
       clock,
       wheel,

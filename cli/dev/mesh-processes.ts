@@ -7,7 +7,7 @@ import { type AddressBlock, sidecarPorts } from "./addresses.ts";
 import { annotations, type DevDeployment } from "./deployments.ts";
 import type { Report } from "./mesh-event.ts";
 import { Pod } from "./pod.ts";
-import { applicationEnvironment, type PodIdentity, telemetryEnvironment } from "./pod-object.ts";
+import { applicationEnvironment, nodeName, type PodIdentity, telemetryEnvironment, zoneLabel } from "./pod-object.ts";
 import { markVariable } from "./process-table.ts";
 import type { PodFiles, StateFolder } from "./state-folder.ts";
 import type { ProcessOptions } from "./supervised-process.ts";
@@ -80,6 +80,8 @@ export class MeshProcesses {
         TULLE_WORKLOAD: identity.workload,
         TULLE_POD: identity.pod,
         TULLE_SERVICE_ACCOUNT: identity.serviceAccount,
+        TULLE_NODE: nodeName,
+        TULLE_ZONE: deployment.template.labels[zoneLabel] ?? "",
         POD_IP: identity.podIP,
         TULLE_TOKEN_FILE: files.tokenFile,
         TULLE_TRUST_BUNDLE: this.#ground.state.trustBundle,

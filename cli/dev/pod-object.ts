@@ -2,6 +2,11 @@
 
 import { annotations, type DevDeployment, type EnvironmentEntry } from "./deployments.ts";
 
+/** All pods of a standalone mesh share one machine. */
+export const nodeName = "standalone";
+/** What a template says of it holds, so that zones can be played on one machine. */
+export const zoneLabel = "topology.kubernetes.io/zone";
+
 /** Who a replica is. */
 export interface PodIdentity {
   readonly namespace: string;
@@ -38,6 +43,7 @@ export function podObject(
     },
     spec: {
       serviceAccountName: template.serviceAccount,
+      nodeName,
       containers: [{ name: deployment.name, ports: template.ports }],
     },
     status: {

@@ -16,11 +16,15 @@ export function compileEndpoints(view: IndexView, namespace: string, name: strin
   const pods = view.podsOf(namespace, name);
   return service.ports.map((port) => {
     const breaker = view.policyFor("CircuitBreaker", service, port)?.spec;
+    const { warmUpMs, nodeLocal, affinityMs } = service;
     return {
       name: servicePortName(service, port.port, names),
       service: { namespace, name },
       protocol: readProtocol(port),
       ...(breaker === undefined ? {} : { breaker }),
+      ...(warmUpMs === undefined ? {} : { warmUpMs }),
+      ...(nodeLocal && { nodeLocal }),
+      ...(affinityMs === undefined ? {} : { affinityMs }),
       endpoints: pods
         .flatMap((pod) => endpointOf(pod, service, port, names) ?? [])
         .sort((a, b) => compareStrings(a.address, b.address)),
@@ -30,16 +34,35 @@ export function compileEndpoints(view: IndexView, namespace: string, name: strin
 
 /** Undefined: the pod does not serve this port now. */
 function endpointOf(pod: Pod, service: Service, port: ServicePort, names: MeshNames): Endpoint | undefined {
-  if (pod.ip === undefined || !(pod.ready || (service.publishNotReadyAddresses && !pod.terminating))) return undefined;
   const target = targetPort(pod, port);
-  if (target === undefined) return undefined;
+  const state = stateOf(pod, service);
+  if (pod.ip === undefined || target === undefined || state === undefined) return undefined;
   return {
     address: pod.ip.includes(":") ? `[${pod.ip}]:${target}` : `${pod.ip}:${target}`,
     pod: pod.name,
     ...(pod.meshed ? { identity: identityOf(pod, names) } : {}),
-    state: pod.terminating ? "terminating" : "ready",
+    state,
+    ...(pod.node === undefined ? {} : { node: pod.node }),
     ...(pod.zone === undefined ? {} : { zone: pod.zone }),
+    ...hintsOf(pod, service),
   };
+}
+
+/** As an EndpointSlice's conditions say it. A pod that ends is still of use as long as it serves: somebody may have to. */
+function stateOf({ ready, terminating }: Pod, { publishNotReadyAddresses }: Service): Endpoint["state"] | undefined {
+  if (publishNotReadyAddresses) return "ready";
+  if (!ready) return undefined;
+  return terminating ? "terminating" : "ready";
+}
+
+/** Those that were given, else what the cluster's own controller would give for `trafficDistribution`. */
+function hintsOf(
+  { forZones, forNodes, zone, node }: Pod,
+  { prefer }: Service,
+): Pick<Endpoint, "forZones" | "forNodes"> {
+  const zones = forZones ?? (prefer !== undefined && zone !== undefined ? [zone] : undefined);
+  const nodes = forNodes ?? (prefer === "same-node" && node !== undefined ? [node] : undefined);
+  return { ...(zones && { forZones: zones }), ...(nodes && { forNodes: nodes }) };
 }
 
 /** The container port behind a Service port; a name that the pod does not have leads nowhere. */

@@ -173,7 +173,8 @@ export class ClusterIndex implements IndexView {
       if (problem === undefined) this.#unknown.delete(key);
       else this.#unknown.set(key, problem);
     } else if (result.ok) {
-      this.#held.set(key, { object, reading: result.value, errors: [] });
+      const errors = result.value.as === "service" ? result.value.ignored : [];
+      this.#held.set(key, { object, reading: result.value, errors });
       this.#replace(before?.reading, result.value, touched);
     } else {
       this.#held.set(key, { object, reading: before?.reading, errors: result.error });

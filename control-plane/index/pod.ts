@@ -13,12 +13,17 @@ export interface Pod {
   readonly serviceAccount: string;
   /** It has a sidecar. */
   readonly meshed: boolean;
-  /** Absent until the pod has an address. */
+  /** Absent until the pod has an address, and once all its containers have ended. */
   readonly ip?: string;
   readonly ready: boolean;
   readonly terminating: boolean;
   readonly ports: readonly ContainerPort[];
+  /** What it runs on. */
+  readonly node?: string;
   readonly zone?: string;
+  /** The zones and nodes whose callers are to prefer it: an EndpointSlice's hints. Never empty. */
+  readonly forZones?: readonly string[];
+  readonly forNodes?: readonly string[];
 }
 
 export interface ContainerPort {
@@ -43,16 +48,20 @@ export interface Workload {
 const proxyVersionAnnotation = "tulle.dev/proxy-version";
 /** On pods where the cluster copies it from their node. */
 const zoneLabel = "topology.kubernetes.io/zone";
+/** An ended pod keeps its address in its status, and another may have it already. */
+const endedPhases = new Set(["Succeeded", "Failed"]);
 
 export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
   const errors: FieldError[] = [];
   const { namespace, name, labels, annotations, deletionTimestamp } = object.metadata;
   const status = new Fields(object.status, "status", errors);
-  const ip = status.string("podIP");
+  const hasEnded = endedPhases.has(status.string("phase") ?? "");
+  const ip = hasEnded ? undefined : status.string("podIP");
   const ready = status
     .children("conditions")
     .some((c) => c.string("type") === "Ready" && c.string("status") === "True");
   const zone = labels.get(zoneLabel);
+  const node = new Fields(object.spec, "spec", errors).string("nodeName");
   const pod: Pod = {
     namespace,
     name,
@@ -62,6 +71,7 @@ export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
     ...(ip === undefined || ip === "" ? {} : { ip }),
     ready,
     terminating: deletionTimestamp !== undefined,
+    ...(node === undefined ? {} : { node }),
     ...(zone === undefined ? {} : { zone }),
   };
   return errors.length === 0 ? ok(pod) : err(errors);

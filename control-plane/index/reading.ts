@@ -14,7 +14,8 @@ import { readService, type Service } from "./service.ts";
 
 /** What an object says, by what reads it. */
 export type Reading =
-  | { readonly as: "service"; readonly value: Service }
+  /** `ignored`: what is wrong with it and passed over. */
+  | { readonly as: "service"; readonly value: Service; readonly ignored: readonly FieldError[] }
   | { readonly as: "pod"; readonly value: Pod }
   | { readonly as: "workload"; readonly kind: WorkloadKind; readonly value: Workload }
   | { readonly as: "grant"; readonly value: ReferenceGrant }
@@ -26,7 +27,10 @@ export function readKnown(object: KubeObject): Result<Reading, FieldError[]> | u
   const { kind } = object;
   switch (groupOf(object.apiVersion)) {
     case "":
-      if (kind === "Service") return wrap(readService(object), (value) => ({ as: "service", value }));
+      if (kind === "Service") {
+        const ignored: FieldError[] = [];
+        return wrap(readService(object, ignored), (value) => ({ as: "service", value, ignored }));
+      }
       if (kind === "Pod") return wrap(readPod(object), (value) => ({ as: "pod", value }));
       return undefined;
     case "apps": {

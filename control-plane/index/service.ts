@@ -1,8 +1,9 @@
 /** What the mesh reads of a Service. */
 
+import { parseDuration } from "../../model/duration.ts";
 import type { FieldError, Result } from "../../model/result.ts";
 import { err, ok } from "../../model/result.ts";
-import { describe, isDnsLabel, type KubeObject } from "../source/kube-object.ts";
+import { describe, fieldPath, isDnsLabel, type KubeObject } from "../source/kube-object.ts";
 import { Fields } from "./fields.ts";
 
 export interface Service {
@@ -14,7 +15,16 @@ export interface Service {
   readonly type: "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
   /** Only TCP ports, in the order of the Service. */
   readonly ports: readonly ServicePort[];
+  /** A pod is an endpoint whether it is ready or not, and while it ends. */
   readonly publishNotReadyAddresses: boolean;
+  /** Callers have only the endpoints of their own node. */
+  readonly nodeLocal: boolean;
+  /** Which endpoints callers are to prefer, where hints do not say it. */
+  readonly prefer?: "same-zone" | "same-node";
+  /** Callers stay at one endpoint until they have not called for this long. */
+  readonly affinityMs?: number;
+  /** For how long a new endpoint gets less than its share. */
+  readonly warmUpMs?: number;
 }
 
 export interface ServicePort {
@@ -27,7 +37,20 @@ export interface ServicePort {
 
 const serviceTypes = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"] as const;
 
-export function readService(object: KubeObject): Result<Service, FieldError[]> {
+/** As Kubernetes' own API has it where `sessionAffinityConfig` says nothing. */
+const defaultAffinitySeconds = 10_800;
+const mostAffinitySeconds = 86_400;
+const warmUpAnnotation = "tulle.dev/warm-up";
+
+/** `PreferClose` is the older name of `PreferSameZone` (https://kubernetes.io/docs/concepts/services-networking/service/#traffic-distribution). */
+const distributions: ReadonlyMap<string, Service["prefer"]> = new Map([
+  ["PreferClose", "same-zone"],
+  ["PreferSameZone", "same-zone"],
+  ["PreferSameNode", "same-node"],
+] as const);
+
+/** What is wrong and can be passed over is added to `ignored`: for a misspelt annotation no Service is to be gone. */
+export function readService(object: KubeObject, ignored: FieldError[]): Result<Service, FieldError[]> {
   const errors: FieldError[] = [];
   const spec = new Fields(object.spec, "spec", errors);
   const typeName = spec.string("type") ?? "ClusterIP";
@@ -42,8 +65,45 @@ export function readService(object: KubeObject): Result<Service, FieldError[]> {
     type: type ?? "ClusterIP",
     ports: readPorts(spec.children("ports")),
     publishNotReadyAddresses: spec.boolean("publishNotReadyAddresses") ?? false,
+    nodeLocal: oneOf(spec, "internalTrafficPolicy", ["Cluster", "Local"]) === "Local",
+    ...readDistribution(spec, ignored),
+    ...readAffinity(spec),
+    ...readWarmUp(object, ignored),
   };
   return errors.length === 0 ? ok(service) : err(errors);
+}
+
+function oneOf(fields: Fields, key: string, words: readonly string[]): string | undefined {
+  const word = fields.string(key);
+  if (word !== undefined && !words.includes(word)) fields.refuse(key, `must be one of ${words.join(", ")}`, word);
+  return word;
+}
+
+/** It is a wish, and newer clusters know more of them than this: what is not known is passed over. */
+function readDistribution(spec: Fields, ignored: FieldError[]): Pick<Service, "prefer"> {
+  const word = spec.string("trafficDistribution");
+  if (word === undefined) return {};
+  const prefer = distributions.get(word);
+  if (prefer !== undefined) return { prefer };
+  const message = `must be one of ${[...distributions.keys()].join(", ")}, got ${describe(word)}`;
+  ignored.push({ path: "spec.trafficDistribution", message });
+  return {};
+}
+
+function readAffinity(spec: Fields): Pick<Service, "affinityMs"> {
+  if (oneOf(spec, "sessionAffinity", ["None", "ClientIP"]) !== "ClientIP") return {};
+  const clientIP = spec.child("sessionAffinityConfig").child("clientIP");
+  const seconds = clientIP.integer("timeoutSeconds", 1, mostAffinitySeconds) ?? defaultAffinitySeconds;
+  return { affinityMs: seconds * 1_000 };
+}
+
+function readWarmUp({ metadata }: KubeObject, ignored: FieldError[]): Pick<Service, "warmUpMs"> {
+  const text = metadata.annotations.get(warmUpAnnotation);
+  if (text === undefined) return {};
+  const duration = parseDuration(text);
+  if (duration.ok) return duration.value === 0 ? {} : { warmUpMs: duration.value };
+  ignored.push({ path: fieldPath("metadata.annotations", warmUpAnnotation), message: duration.error });
+  return {};
 }
 
 function readPorts(list: readonly Fields[]): ServicePort[] {

@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { mayOpen } from "../../model/circuit-breaker.ts";
 import type { Clock, Random } from "../../model/clock.ts";
+import { chooseEndpoints, type Place } from "../../model/endpoint-choice.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { CircuitBreakerPolicy } from "../../model/policy.ts";
 import type { Endpoint, Endpoints } from "../../model/resources.ts";
@@ -14,10 +15,13 @@ import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchan
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import { Affinity } from "./affinity.ts";
 import { LiveEndpoint } from "./live-endpoint.ts";
-import { Picker } from "./picker.ts";
+import { type Pick, Picker } from "./picker.ts";
 
 export interface BackendOptions {
+  /** Where this sidecar runs. */
+  readonly place: Place;
   /** Reaches one endpoint: a mesh link, or a connection in the clear. */
   readonly dial: (endpoint: Endpoint, backend: Endpoints) => Service;
   readonly clock: Clock;
@@ -39,6 +43,9 @@ export class Backend extends Timer {
   #endpoints = new Map<string, LiveEndpoint>();
   /** Undefined until the control plane has told who the endpoints are. */
   #picker: Picker | undefined;
+  readonly #affinity: Affinity;
+  /** Undefined: each request goes where it is cheapest. */
+  #affinityMs: number | undefined;
   #breakers: Breakers | undefined;
   #held: HeldRequest[] = [];
 
@@ -46,6 +53,7 @@ export class Backend extends Timer {
     super();
     this.name = name;
     this.#options = options;
+    this.#affinity = new Affinity(options.clock);
   }
 
   get liveEndpoints(): Iterable<LiveEndpoint> {
@@ -57,12 +65,14 @@ export class Backend extends Timer {
     const endpoints = new Map<string, LiveEndpoint>();
     for (const endpoint of backend?.endpoints ?? []) {
       const key = `${endpoint.address} ${endpoint.identity}`;
-      endpoints.set(key, this.#endpoints.get(key) ?? this.#live(endpoint, backend as Endpoints));
-      (endpoints.get(key) as LiveEndpoint).endpoint = endpoint;
+      const live = this.#endpoints.get(key) ?? this.#live(endpoint, backend as Endpoints);
+      live.endpoint = endpoint;
+      live.warmUpMs = backend?.warmUpMs ?? 0;
+      endpoints.set(key, live);
     }
     this.#endpoints = endpoints;
     this.#applyBreaker(backend?.breaker);
-    this.#picker = new Picker(this.#pickable(), this.#options.random);
+    this.#applyChoice(backend);
     this.#options.wheel.clear(this);
     for (const held of this.#held.splice(0)) held.release(this.service);
   }
@@ -80,7 +90,7 @@ export class Backend extends Timer {
 
   readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
     if (this.#picker === undefined) return this.#hold(exchange, response);
-    const pick = this.#picker.pick(exchange.tried);
+    const pick = this.#pick(this.#picker, exchange.tried);
     switch (pick.kind) {
       case "picked":
         return pick.endpoint.send(exchange, response, pick.permit);
@@ -90,6 +100,16 @@ export class Backend extends Timer {
         return refuse(response, new MeshError("no_endpoints", this.name, unprocessed));
     }
   };
+
+  /** A retry goes elsewhere if it can, and the session stays where it is. */
+  #pick(picker: Picker, tried: readonly string[] | undefined): Pick {
+    if (this.#affinityMs === undefined || tried !== undefined) return picker.pick(tried);
+    const endpoint = this.#affinity.current(this.#affinityMs);
+    const permit = endpoint?.admit();
+    const pick: Pick = endpoint && permit ? { kind: "picked", endpoint, permit } : picker.pick(tried);
+    if (pick.kind === "picked") this.#affinity.keep(pick.endpoint);
+    return pick;
+  }
 
   #hold(exchange: Exchange, response: ResponseSink): RequestSink {
     const held = new HeldRequest(exchange, response);
@@ -105,7 +125,16 @@ export class Backend extends Timer {
 
   #live(endpoint: Endpoint, backend: Endpoints): LiveEndpoint {
     const { clock, dial } = this.#options;
-    return new LiveEndpoint(endpoint, dial(endpoint, backend), clock);
+    return new LiveEndpoint(endpoint, dial(endpoint, backend), clock, this.#picker !== undefined);
+  }
+
+  #applyChoice(backend: Endpoints | undefined): void {
+    const { place, random } = this.#options;
+    const all = [...this.#endpoints.values()];
+    const choice = chooseEndpoints(all, backend?.nodeLocal ?? false, place, ({ endpoint }) => endpoint);
+    this.#picker = new Picker(choice, random);
+    this.#affinityMs = backend?.affinityMs;
+    this.#affinity.retain([...choice.preferred, ...choice.others]);
   }
 
   #applyBreaker(policy: CircuitBreakerPolicy | undefined): void {
@@ -115,13 +144,6 @@ export class Backend extends Timer {
       this.#breakers = policy && new Breakers(policy, { clock, onTransition, mayOpen: () => this.#mayOneMoreOpen() });
     }
     for (const endpoint of this.#endpoints.values()) endpoint.applyBreaker(this.#breakers);
-  }
-
-  /** Who is going away gets new requests only when there is nobody else. */
-  #pickable(): LiveEndpoint[] {
-    const all = [...this.#endpoints.values()];
-    const ready = all.filter(({ endpoint }) => endpoint.state === "ready");
-    return ready.length > 0 ? ready : all;
   }
 
   /** Full, if it is only that: who is full now is asked again sooner than whose breaker is open. */

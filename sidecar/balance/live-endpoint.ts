@@ -15,20 +15,37 @@ import { PassThrough } from "../net/pass-through.ts";
 import { isGrpc } from "../policy/grpc.ts";
 import { PeakEwma } from "./peak-ewma.ts";
 
+/** Without any request nothing would ever warm up. */
+const leastWarmth = 0.1;
+
 export class LiveEndpoint {
   /** As last told; its address and identity never change. */
   endpoint: Endpoint;
   readonly service: Service;
   readonly load: PeakEwma;
+  /** How long a slow start lasts; 0: there is none. */
+  warmUpMs = 0;
   readonly #clock: Clock;
+  /** Undefined: it was there before this sidecar, or is warm. */
+  #newSinceMs: number | undefined;
   #breaker: CircuitBreaker | undefined;
   #breakers: Breakers | undefined;
 
-  constructor(endpoint: Endpoint, service: Service, clock: Clock) {
+  /** `isNew`: it came while this sidecar looked on, and so it may have to warm up. */
+  constructor(endpoint: Endpoint, service: Service, clock: Clock, isNew = false) {
     this.endpoint = endpoint;
     this.service = service;
     this.load = new PeakEwma(clock);
     this.#clock = clock;
+    if (isNew) this.#newSinceMs = clock.now();
+  }
+
+  /** The share of its usual requests that it is to get now: it rises evenly over `warmUpMs`, to 1. */
+  get warmth(): number {
+    if (this.#newSinceMs === undefined || this.warmUpMs === 0) return 1;
+    const share = (this.#clock.now() - this.#newSinceMs) / this.warmUpMs;
+    if (share >= 1) this.#newSinceMs = undefined;
+    return Math.min(1, Math.max(leastWarmth, share));
   }
 
   /** Undefined: no policy asks for a breaker. The same breakers leave it in its state. */

@@ -1,10 +1,13 @@
 /**
  * Picks an endpoint: the cheaper of two taken at random ("power of two choices"), so that no herd follows one figure.
  * A snapshot of the endpoints; another set is another picker. O(1) as long as few breakers are open.
+ *
+ * Those farther away are picked only when none of the preferred ones takes the request.
  */
 
 import type { Permit } from "../../model/circuit-breaker.ts";
 import type { Random } from "../../model/clock.ts";
+import type { EndpointChoice } from "../../model/endpoint-choice.ts";
 import type { LiveEndpoint } from "./live-endpoint.ts";
 
 export type Pick =
@@ -15,10 +18,12 @@ export type Pick =
 
 export class Picker {
   readonly #endpoints: readonly LiveEndpoint[];
+  readonly #others: readonly LiveEndpoint[];
   readonly #random: Random;
 
-  constructor(endpoints: readonly LiveEndpoint[], random: Random) {
-    this.#endpoints = endpoints;
+  constructor({ preferred, others }: EndpointChoice<LiveEndpoint>, random: Random) {
+    this.#endpoints = preferred;
+    this.#others = others;
     this.#random = random;
   }
 
@@ -28,12 +33,32 @@ export class Picker {
     if (count === 0) return none;
     const first = this.#at(Math.floor(this.#random() * count));
     const second = count === 1 ? first : this.#anotherThan(first, count);
-    const [better, worse] = preferred(first, second, avoid) ? [first, second] : [second, first];
+    const [better, worse] = this.#prefers(first, second, avoid) ? [first, second] : [second, first];
     if (!isAvoided(better, avoid)) {
       const picked = admitted(better) ?? (isAvoided(worse, avoid) ? undefined : admitted(worse));
       if (picked !== undefined) return picked;
     }
-    return (avoid && this.#scan(avoid)) ?? this.#scan(undefined) ?? noPermit;
+    const untried = avoid && (this.#scan(this.#endpoints, avoid) ?? this.#scan(this.#others, avoid));
+    return untried ?? this.#scan(this.#endpoints, undefined) ?? this.#scan(this.#others, undefined) ?? noPermit;
+  }
+
+  /**
+   * What was not tried yet goes before all; then who awaits a probe, however dear its failures made it; then who is not
+   * held back while it warms up; then the cheaper.
+   */
+  #prefers(a: LiveEndpoint, b: LiveEndpoint, avoid: readonly string[] | undefined): boolean {
+    const avoided = isAvoided(a, avoid);
+    if (avoided !== isAvoided(b, avoid)) return !avoided;
+    const awaited = a.awaitsProbe;
+    if (awaited !== b.awaitsProbe) return awaited;
+    const heldBack = this.#holdsBack(a);
+    return heldBack === this.#holdsBack(b) ? a.load.cost <= b.load.cost : !heldBack;
+  }
+
+  /** By chance, so that its share of the requests rises with its warmth. */
+  #holdsBack(endpoint: LiveEndpoint): boolean {
+    const { warmth } = endpoint;
+    return warmth < 1 && this.#random() >= warmth;
   }
 
   #anotherThan(first: LiveEndpoint, count: number): LiveEndpoint {
@@ -42,11 +67,11 @@ export class Picker {
   }
 
   /** From a random place, so that those behind open ones get no more than their share. */
-  #scan(avoid: readonly string[] | undefined): Pick | undefined {
-    const count = this.#endpoints.length;
+  #scan(endpoints: readonly LiveEndpoint[], avoid: readonly string[] | undefined): Pick | undefined {
+    const count = endpoints.length;
     const start = Math.floor(this.#random() * count);
     for (let i = 0; i < count; i++) {
-      const endpoint = this.#at((start + i) % count);
+      const endpoint = endpoints[(start + i) % count] as LiveEndpoint;
       const picked = isAvoided(endpoint, avoid) ? undefined : admitted(endpoint);
       if (picked !== undefined) return picked;
     }
@@ -64,14 +89,6 @@ const noPermit: Pick = { kind: "no-permit" };
 function admitted(endpoint: LiveEndpoint): Pick | undefined {
   const permit = endpoint.admit();
   return permit && { kind: "picked", endpoint, permit };
-}
-
-/** What was not tried yet goes before all; then who awaits a probe, however dear its failures made it; then the cheaper. */
-function preferred(a: LiveEndpoint, b: LiveEndpoint, avoid: readonly string[] | undefined): boolean {
-  const avoided = isAvoided(a, avoid);
-  if (avoided !== isAvoided(b, avoid)) return !avoided;
-  const awaited = a.awaitsProbe;
-  return awaited === b.awaitsProbe ? a.load.cost <= b.load.cost : awaited;
 }
 
 function isAvoided(endpoint: LiveEndpoint, avoid: readonly string[] | undefined): boolean {

@@ -40,6 +40,8 @@ it("reads what may be set", () => {
     TULLE_OUTBOUND_MTLS: "required",
     TULLE_DRAIN_SECONDS: "0.5",
     TULLE_UPSTREAMS: "payments:80=127.0.0.1:9001",
+    TULLE_NODE: "node-1",
+    TULLE_ZONE: "",
   });
   expect(config).toMatchObject({
     ok: true,
@@ -48,6 +50,7 @@ it("reads what may be set", () => {
       controlPlane: ["127.0.0.1", "127.0.0.2"],
       outboundMtls: "required",
       drainGraceMs: 500,
+      place: { node: "node-1" },
       upstreams: [{ host: "payments", port: 80, listenHost: "127.0.0.1", listenPort: 9001 }],
     },
   });

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import type { Clock } from "../../model/clock.ts";
+import type { Place } from "../../model/endpoint-choice.ts";
 import type { Destination, Endpoints, Inbound, Protocol, Resource, ResourceKind } from "../../model/resources.ts";
 import type { ReadOriginalDestination } from "../../sidecar/net/original-destination.ts";
 import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
@@ -70,6 +71,7 @@ export interface SidecarChoices {
   readonly protocol?: Protocol;
   readonly outboundMtls?: "required";
   readonly upstreams?: readonly Upstream[];
+  readonly place?: Place;
   readonly originalDestination?: ReadOriginalDestination;
   /** Spans go there; absent: none is made. No trace is sampled but by a policy. */
   readonly spans?: SpanSink;
@@ -102,6 +104,7 @@ export class TestMesh implements AsyncDisposable {
       namespace: "shop",
       workload,
       podIp,
+      place: options.place ?? {},
       trustDomain,
       identity,
       follow: this.resources.follow,

@@ -133,7 +133,11 @@ describe("Endpoints", () => {
 
   it("hold pods that are not ready where the Service publishes them", () => {
     const service = serviceYaml("orders").replace("spec: {", "spec: {publishNotReadyAddresses: true, ");
-    expect(compile(orders.replace('"True"', '"False"'), service)).toHaveLength(1);
+    const notReady = orders.replace('"True"', '"False"');
+    expect(compile(notReady, service)).toHaveLength(1);
+    const terminating = notReady.replace("name: orders-1", 'name: orders-1, deletionTimestamp: "2026-01-01T00:00:00Z"');
+    expect(compile(terminating, service)?.map(({ state }) => state)).toEqual(["ready"]);
+    expect(compile(notReady.replace("podIP:", "phase: Failed, podIP:"), service)).toEqual([]);
   });
 
   it("find a target port by its name in each pod", () => {

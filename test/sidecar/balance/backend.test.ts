@@ -18,9 +18,13 @@ import { endpointAt, trippy } from "./endpoints.ts";
 
 const name = "orders.shop.svc.cluster.local:80";
 
-function endpoints(list: readonly Endpoint[], breaker?: CircuitBreakerPolicy): Endpoints {
+function endpoints(
+  list: readonly Endpoint[],
+  breaker?: CircuitBreakerPolicy,
+  more: Partial<Endpoints> = {},
+): Endpoints {
   const service = { namespace: "shop", name: "orders" };
-  return { name, service, protocol: "http1", endpoints: list, ...(breaker !== undefined && { breaker }) };
+  return { name, service, protocol: "http1", endpoints: list, ...(breaker !== undefined && { breaker }), ...more };
 }
 
 const [a, b] = [endpointAt("10.0.0.1:80"), endpointAt("10.0.0.2:80")];
@@ -33,6 +37,7 @@ function backend() {
   const dialled: string[] = [];
   const upstreams = new Map<string, RecordingUpstream>();
   const options = {
+    place: { node: "node-1", zone: "west" },
     clock,
     wheel,
     random,
@@ -49,9 +54,10 @@ function backend() {
     wheel.advance();
   };
   const one = new Backend(name, options);
-  const ask = () => {
+  const ask = (tried?: string[]) => {
     const caller = new RecordingCaller();
     const exchange = exchangeOf();
+    exchange.tried = tried;
     const sink = one.service(exchange, caller);
     return { caller, exchange, sink, calls: caller.calls };
   };
@@ -252,6 +258,118 @@ describe("maxRequests", () => {
     answer(a.address, 500);
     expect(ask().calls).toEqual([["abort", "circuit_open"]]);
   });
+});
+
+describe("where an endpoint is", () => {
+  const [west, east] = [
+    { ...a, zone: "west", forZones: ["west"] },
+    { ...b, zone: "east", forZones: ["east"] },
+  ];
+
+  it("decides who is preferred, and who is asked when that one's breaker is open", () => {
+    const { one, ask, answer } = backend();
+    one.apply(endpoints([west, east], trippy));
+    for (let i = 0; i < 20; i++) expect(ask().exchange.endpoint).toBe(west.address);
+    answer(west.address, 500);
+    expect(ask().exchange.endpoint).toBe(east.address);
+  });
+
+  it("is followed when hints change", () => {
+    const { one, ask } = backend();
+    one.apply(endpoints([west, east]));
+    one.apply(endpoints([west, { ...east, forZones: ["west"] }]));
+    const asked = new Set(Array.from({ length: 50 }, () => ask().exchange.endpoint));
+    expect(asked.size).toBe(2);
+  });
+
+  it("is all that counts for a Service whose callers stay on their node", () => {
+    const { one, ask } = backend();
+    one.apply(
+      endpoints(
+        [
+          { ...a, node: "node-2" },
+          { ...b, node: "node-1" },
+        ],
+        undefined,
+        { nodeLocal: true },
+      ),
+    );
+    for (let i = 0; i < 20; i++) expect(ask().exchange.endpoint).toBe(b.address);
+    one.apply(endpoints([{ ...a, node: "node-2" }], undefined, { nodeLocal: true }));
+    expect(ask().calls).toEqual([["abort", "no_endpoints"]]);
+  });
+});
+
+describe("a session", () => {
+  const many = Array.from({ length: 10 }, (_, i) => endpointAt(`10.0.1.${i}:80`));
+  const session = { affinityMs: 10_000 };
+
+  it("stays at one endpoint until nothing was sent for its time", () => {
+    const { one, ask, pass } = backend();
+    one.apply(endpoints(many, undefined, session));
+    const first = ask().exchange.endpoint;
+    for (let i = 0; i < 50; i++) {
+      pass(9_999);
+      expect(ask().exchange.endpoint).toBe(first);
+    }
+    const later = new Set(
+      Array.from({ length: 20 }, () => {
+        pass(10_000);
+        return ask().exchange.endpoint;
+      }),
+    );
+    expect(later.size).toBeGreaterThan(2);
+  });
+
+  it("goes on over an update, and begins again where its endpoint is gone", () => {
+    const { one, ask } = backend();
+    one.apply(endpoints(many, undefined, session));
+    const first = ask().exchange.endpoint;
+    one.apply(endpoints([...many, b], undefined, session));
+    expect(ask().exchange.endpoint).toBe(first);
+    one.apply(
+      endpoints(
+        many.filter(({ address }) => address !== first),
+        undefined,
+        session,
+      ),
+    );
+    const second = ask().exchange.endpoint;
+    expect(second).not.toBe(first);
+    one.apply(endpoints(many, undefined, session));
+    expect(ask().exchange.endpoint).toBe(second);
+  });
+
+  it("moves on when its endpoint's breaker is open, and stays there", () => {
+    const { one, ask, answer, pass } = backend();
+    one.apply(endpoints(many, trippy, { affinityMs: 100_000 }));
+    const first = String(ask().exchange.endpoint);
+    answer(first, 500);
+    const second = ask().exchange.endpoint;
+    expect(second).not.toBe(first);
+    pass(60_000);
+    expect(ask().exchange.endpoint).toBe(second);
+  });
+
+  it("is not moved by a retry, which goes elsewhere", () => {
+    const { one, ask } = backend();
+    one.apply(endpoints(many, undefined, session));
+    const first = String(ask().exchange.endpoint);
+    expect(ask([first]).exchange.endpoint).not.toBe(first);
+    expect(ask().exchange.endpoint).toBe(first);
+  });
+});
+
+it("lets who comes later warm up, and not who was there at first", () => {
+  const { one, clock } = backend();
+  one.apply(endpoints([a], undefined, { warmUpMs: 10_000 }));
+  one.apply(endpoints([a, b], undefined, { warmUpMs: 10_000 }));
+  const warmth = () => Array.from(one.liveEndpoints, (live) => live.warmth);
+  expect(warmth()).toEqual([1, 0.1]);
+  clock.advance(5_000);
+  expect(warmth()).toEqual([1, 0.5]);
+  one.apply(endpoints([a, b]));
+  expect(warmth()).toEqual([1, 1]);
 });
 
 describe("the backends of a sidecar", () => {

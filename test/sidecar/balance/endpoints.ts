@@ -19,10 +19,10 @@ export function endpointAt(address: string, more: Partial<Endpoint> = {}): Endpo
   return { address, pod: address, state: "ready", ...more };
 }
 
-export function liveEndpoint(clock: HandClock, address: string, policy?: CircuitBreakerPolicy) {
+export function liveEndpoint(clock: HandClock, address: string, policy?: CircuitBreakerPolicy, isNew = false) {
   const upstream = new RecordingUpstream();
   const transitions: string[] = [];
-  const live = new LiveEndpoint(endpointAt(address), upstream.service, clock);
+  const live = new LiveEndpoint(endpointAt(address), upstream.service, clock, isNew);
   if (policy !== undefined) {
     const onTransition = (endpoint: string, to: string) => transitions.push(`${endpoint} ${to}`);
     live.applyBreaker(new Breakers(policy, { clock, onTransition, mayOpen: () => true }));

@@ -9,7 +9,7 @@ function endpoints(count: number) {
   const clock = new HandClock();
   const lives = Array.from({ length: count }, (_, place) => liveEndpoint(clock, `10.0.0.${place}:80`, trippy).live);
   for (const { load } of lives) load.observe(10, false);
-  return { clock, lives, picker: new Picker(lives, seededRandom(7)) };
+  return { clock, lives, picker: new Picker({ preferred: lives, others: [] }, seededRandom(7)) };
 }
 
 function pickFrom(picker: Picker, avoid?: readonly string[]): string {
@@ -21,7 +21,7 @@ const at = (lives: readonly LiveEndpoint[], place: number) => lives[place] as Li
 const trip = (live: LiveEndpoint) => live.admit()?.fail();
 
 it("has nobody where there is nobody", () => {
-  expect(pickFrom(new Picker([], seededRandom(7)))).toBe("none");
+  expect(pickFrom(new Picker({ preferred: [], others: [] }, seededRandom(7)))).toBe("none");
 });
 
 it("takes the only one, loaded or tried before", () => {
@@ -101,4 +101,87 @@ describe("an open breaker", () => {
     expect(pickFrom(picker, ["10.0.0.0:80"])).toBe("10.0.0.1:80");
     expect(at(lives, 0).breakerState).toBe("open");
   });
+});
+
+describe("those farther away", () => {
+  function nearAndFar() {
+    const { clock, lives } = endpoints(4);
+    const picker = new Picker({ preferred: lives.slice(0, 2), others: lives.slice(2) }, seededRandom(7));
+    return { clock, lives, picker };
+  }
+
+  it("are not picked while one that is near takes requests", () => {
+    const { picker, lives } = nearAndFar();
+    trip(at(lives, 0));
+    at(lives, 1).load.observe(5_000, true);
+    for (let i = 0; i < 200; i++) expect(pickFrom(picker)).toBe("10.0.0.1:80");
+  });
+
+  it("are picked when none that is near does, and for a retry when all that are near were tried", () => {
+    const { picker, lives } = nearAndFar();
+    expect(pickFrom(picker, ["10.0.0.0:80", "10.0.0.1:80"])).toMatch(/[23]:80$/);
+    trip(at(lives, 0));
+    trip(at(lives, 1));
+    const picked = new Set(Array.from({ length: 100 }, () => pickFrom(picker)));
+    expect([...picked].sort()).toEqual(["10.0.0.2:80", "10.0.0.3:80"]);
+  });
+});
+
+describe("a slow start", () => {
+  function warming(warmUpMs: number) {
+    const { clock, lives } = endpoints(4);
+    const fresh = liveEndpoint(clock, "10.0.0.9:80", undefined, true).live;
+    fresh.warmUpMs = warmUpMs;
+    fresh.load.observe(10, false);
+    const picker = new Picker({ preferred: [...lives, fresh], others: [] }, seededRandom(7));
+    const shareOf = (picks = 10_000) => {
+      let count = 0;
+      for (let i = 0; i < picks; i++) if (pickFrom(picker) === "10.0.0.9:80") count++;
+      return count / picks;
+    };
+    return { clock, fresh, shareOf };
+  }
+
+  it("gives who is new a tenth of its share at first, and more as time goes by", () => {
+    const { clock, shareOf } = warming(10_000);
+    const shares = [0, 2_500, 5_000, 10_000].map((atMs) => {
+      clock.advance(atMs - clock.now());
+      return shareOf();
+    });
+    expect(shares[0]).toBeGreaterThan(0.01);
+    expect(shares[0]).toBeLessThan(0.06);
+    for (let i = 1; i < shares.length; i++) expect(shares[i]).toBeGreaterThan(shares[i - 1] ?? 0);
+    expect(Math.abs((shares[3] ?? 0) - 0.2)).toBeLessThan(0.02);
+  });
+
+  it("ends for good", () => {
+    const { clock, fresh } = warming(10_000);
+    clock.advance(10_000);
+    expect(fresh.warmth).toBe(1);
+    fresh.warmUpMs = 60_000;
+    expect(fresh.warmth).toBe(1);
+  });
+
+  it("is for nobody where none is asked for", () => {
+    expect(Math.abs(warming(0).shareOf() - 0.2)).toBeLessThan(0.02);
+  });
+});
+
+it("looks at two of them, whether there are 1, 2 or 10,000", () => {
+  const looked = [1, 2, 10_000].map((count) => {
+    const { lives, picker } = endpoints(count);
+    let asked = 0;
+    for (const live of lives) {
+      const { load } = live;
+      Object.defineProperty(live, "load", {
+        get: () => {
+          asked++;
+          return load;
+        },
+      });
+    }
+    for (let i = 0; i < 100; i++) pickFrom(picker);
+    return asked / 100;
+  });
+  expect(looked).toEqual([2, 2, 2]);
 });
