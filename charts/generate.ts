@@ -7,16 +7,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { openApiOf, policyKinds } from "../model/parse/policy.ts";
-import type { PolicyKind } from "../model/policy-object.ts";
+import { type PolicyKind, pluralOf } from "../model/policy-object.ts";
 
 const folder = join(import.meta.dirname, "tulle-crds", "templates");
 const group = "tulle.dev";
-
-/** The plural in URLs and on the command line. */
-function pluralOf(kind: PolicyKind): string {
-  const singular = kind.toLowerCase();
-  return singular.endsWith("y") ? `${singular.slice(0, -1)}ies` : `${singular}s`;
-}
 
 /** https://github.com/kubernetes-sigs/gateway-api, `PolicyStatus`: one list of conditions, merged by type. */
 const statusSchema = {

@@ -43,3 +43,9 @@ export type Policy =
   | PolicyOf<"TrafficSplit", TrafficSplit>;
 
 export type PolicyKind = Policy["kind"];
+
+/** Under which the API serves a kind, and `kubectl` knows it: `accesspolicies`. */
+export function pluralOf(kind: PolicyKind): string {
+  const singular = kind.toLowerCase();
+  return singular.endsWith("y") ? `${singular.slice(0, -1)}ies` : `${singular}s`;
+}

@@ -1,0 +1,39 @@
+/**
+ * Which API server, and as whom: the one file that loads `@kubernetes/client-node`. That costs 50 MB and a quarter of a
+ * second, so it is imported by `openClusterApi` alone, at run time: standalone never pays for it.
+ */
+
+import type { RequestOptions } from "node:https";
+import { KubeConfig } from "@kubernetes/client-node";
+
+export interface ClusterCredentials {
+  /** Where the API server is; it may have a path. */
+  readonly server: URL;
+  /** TLS and headers for one request: tokens and certificates are read again when they change. */
+  apply(): Promise<RequestOptions>;
+}
+
+/** From a file, else from `$KUBECONFIG`, `~/.kube/config`, or the pod's own service account. Throws in one plain line. */
+export function loadCredentials(kubeconfig: string | undefined): ClusterCredentials {
+  const config = new KubeConfig();
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(kubeconfig);
+  } catch (error) {
+    throw new Error(`${kubeconfig ?? "the kubeconfig"} can't be read`, { cause: error });
+  }
+  const cluster = config.getCurrentCluster();
+  // Without any configuration the library falls back to http://localhost:8080, where nobody is.
+  if (cluster === null || !URL.canParse(cluster.server) || cluster.server === "http://localhost:8080")
+    throw new Error(`${kubeconfig ?? "the environment"} names no cluster: set KUBECONFIG, or run in a pod`);
+  if (cluster.proxyUrl !== undefined) throw new Error("a cluster behind a proxy-url is not supported");
+  return {
+    server: new URL(cluster.server),
+    async apply() {
+      const options: RequestOptions = {};
+      await config.applyToHTTPSOptions(options);
+      delete options.agent;
+      return options;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/**
+ * The API server that all scenarios share: that of `$TULLE_TEST_KUBECONFIG`, if it is set, else one that is started for the
+ * run. Tulle's own resource definitions are put into it.
+ */
+
+import type { TestProject } from "vitest/node";
+import { openClusterApi } from "../../control-plane/kubernetes/cluster-api.ts";
+import { startApiServer } from "./api-server.ts";
+import { applyDefinitions } from "./definitions.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    kubeconfig: string;
+  }
+}
+
+/** Returns what ends it. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env["TULLE_TEST_KUBECONFIG"];
+  if (given !== undefined) {
+    const api = await openClusterApi(given);
+    await applyDefinitions(api);
+    api.close();
+    project.provide("kubeconfig", given);
+    return async () => {};
+  }
+  const server = await startApiServer({ controllers: true });
+  await applyDefinitions(server.api);
+  project.provide("kubeconfig", server.kubeconfig);
+  return () => server.stop();
+}
