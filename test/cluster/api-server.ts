@@ -7,7 +7,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createWriteStream, existsSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { homedir, tmpdir } from "node:os";
@@ -52,10 +52,9 @@ export async function startApiServer({ controllers = false }: ApiServerOptions =
   const folder = await mkdtemp(join(tmpdir(), "tulle-api-server-"));
   const running = new Set<ChildProcess>();
   const run = (name: string, ...args: string[]): ChildProcess => {
-    const child = spawn(clusterProgram(name), args, { stdio: ["ignore", "pipe", "pipe"] });
-    const log = createWriteStream(join(folder, `${name}.log`), { flags: "a" });
-    child.stdout.pipe(log, { end: false });
-    child.stderr.pipe(log, { end: false });
+    const log = openSync(join(folder, `${name}.log`), "a");
+    const child = spawn(clusterProgram(name), args, { stdio: ["ignore", log, log] });
+    closeSync(log);
     running.add(child);
     child.on("exit", () => running.delete(child));
     return child;
@@ -115,9 +114,14 @@ function etcdArguments(folder: string, port: number, peerPort: number): string[]
   const client = `http://${host}:${port}`;
   const peer = `http://${host}:${peerPort}`;
   return [
-    ...["--data-dir", join(folder, "etcd"), "--unsafe-no-fsync", "--log-level", "warn"],
-    ...["--listen-client-urls", client, "--advertise-client-urls", client],
-    ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", `default=${peer}`],
+    `--data-dir=${join(folder, "etcd")}`,
+    "--unsafe-no-fsync",
+    "--log-level=warn",
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
   ];
 }
 

@@ -41,7 +41,7 @@ describe("a watch", () => {
         if (names.includes("default")) stopping.abort(new Error("seen enough"));
       },
     });
-    await expect(following).rejects.toThrow();
+    await expect(following).rejects.toThrow("aborted");
     expect(names).toContain("default");
   });
 
