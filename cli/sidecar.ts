@@ -70,6 +70,7 @@ async function run(flags: SidecarFlags): Promise<void> {
     trustDomain: flags.trustDomain,
     upstreams: upstreams.value,
     outboundMtls: "preferred",
+    routeBy: "address",
     drainGraceMs: 10_000,
     interception: flags.intercept,
   };

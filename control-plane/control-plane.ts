@@ -55,7 +55,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
   const metrics = new ControlPlaneMetrics();
   const root = await openState(config);
   const pipeline = new Pipeline({ ...config, onCompile: metrics.countCompiled });
-  const hub = new PushHub({ snapshot: pipeline.snapshot, clock, events: metrics.push });
+  const hub = new PushHub({ snapshot: pipeline.snapshot, setWanted: pipeline.setWanted, clock, events: metrics.push });
   const status = new StatusPage(pipeline, hub, log);
   const apply = (change: SourceChange): void => {
     const startMs = clock.now();

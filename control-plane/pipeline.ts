@@ -1,5 +1,6 @@
 /** A policy's way in one list: source → index → compile → snapshot, and its status on the way back. */
 
+import type { ResourceKind } from "../model/resources.ts";
 import { Compiler, type CompilerOptions } from "./compile/compiler.ts";
 import { ClusterIndex } from "./index/cluster-index.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -21,6 +22,10 @@ export class Pipeline {
   apply(change: SourceChange): void {
     this.#compiler.update(this.index.apply(change));
   }
+
+  /** As in `Compiler`. */
+  readonly setWanted = (kind: ResourceKind, name: string, wanted: boolean): void =>
+    this.#compiler.setWanted(kind, name, wanted);
 
   /** What becomes of each policy; `acknowledgements` is push's. */
   policyStatuses(acknowledgements: Acknowledgements): PolicyStatus[] {

@@ -19,6 +19,7 @@ export interface SidecarConfig {
   readonly trustDomain: string;
   readonly upstreams: readonly Upstream[];
   readonly outboundMtls: "preferred" | "required";
+  readonly routeBy: "address" | "host";
   readonly drainGraceMs: number;
   /** `iptables`: the pod's connections are redirected here, in and out. */
   readonly interception: "iptables" | "off";
@@ -58,6 +59,8 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     mtls === "preferred" || mtls === "required",
     `must be preferred or required, got ${mtls}`,
   );
+  const routeBy = env["TULLE_ROUTE_BY"] ?? "address";
+  check("TULLE_ROUTE_BY", routeBy === "address" || routeBy === "host", `must be address or host, got ${routeBy}`);
   const drain = env["TULLE_DRAIN_SECONDS"] ?? defaultDrainSeconds;
   const drainIsValid = Number.isFinite(Number(drain)) && Number(drain) >= 0;
   check("TULLE_DRAIN_SECONDS", drainIsValid, `must be a number, at least 0, got ${drain}`);
@@ -93,6 +96,7 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     controlPlane,
     upstreams: upstreams.ok ? upstreams.value : [],
     outboundMtls: mtls === "required" ? "required" : "preferred",
+    routeBy: routeBy === "host" ? "host" : "address",
     drainGraceMs: Number(drain) * 1_000,
     interception: interception === "iptables" ? "iptables" : "off",
   };

@@ -5,6 +5,7 @@
 
 import { destinationFor } from "../model/consumer-routes.ts";
 import type { Place } from "../model/endpoint-choice.ts";
+import { canonicalIp } from "../model/ip-address.ts";
 import type { NamedAccessRules } from "../model/policy.ts";
 import type {
   Destination,
@@ -28,7 +29,7 @@ import { servePlain, serveRedirected } from "./intercept/redirected.ts";
 import { acceptLinks } from "./mesh-link/accept.ts";
 import { linkConnector, meshPort } from "./mesh-link/connect.ts";
 import { Peers } from "./mesh-link/peers.ts";
-import { isLoopback, joinAddress } from "./net/address.ts";
+import { isLoopback, joinAddress, splitAddress } from "./net/address.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import { type Listener, listen, listenOnEach } from "./net/listener.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
@@ -69,6 +70,8 @@ export interface SidecarOptions extends Shared {
   readonly follow: Follow;
   readonly upstreams: readonly Upstream[];
   readonly outboundMtls: "preferred" | "required";
+  /** What decides where a redirected request goes: the address that was dialled, or its Host where that is one of the mesh. */
+  readonly routeBy: "address" | "host";
   /** For a pod whose connections iptables redirects to this sidecar; absent: nothing is redirected. */
   readonly originalDestination?: ReadOriginalDestination;
 }
@@ -81,6 +84,7 @@ export const adminPort = 15_020;
 const ownPorts = new Set([outboundPort, plainPort, meshPort, adminPort]);
 const loopbackHosts = ["127.0.0.1", "::1"];
 const tendEveryMs = 1_000;
+const defaultHttpPort = 80;
 
 /** What the gauges show. */
 export interface SidecarState {
@@ -295,8 +299,9 @@ export class Sidecar {
   /** As a program names it; undefined: this sidecar itself. */
   #dial(host: string, port: number): Dialled | undefined {
     if (this.#isOwn(host, port)) return undefined;
-    const dialled = joinAddress(host, port);
-    const name = destinationName(host, port, this.#options.namespace);
+    const ip = canonicalIp(host);
+    const dialled = joinAddress(ip ?? host, port);
+    const name = ip === undefined ? destinationName(host, port, this.#options.namespace) : dialled;
     if (name === undefined) return { service: this.#passThrough(dialled, "outside"), protocol: undefined };
     return this.#destinations.dial(name, dialled);
   }
@@ -305,7 +310,19 @@ export class Sidecar {
   #dialAddress(host: string, port: number): Dialled | undefined {
     if (this.#isOwn(host, port)) return undefined;
     const address = joinAddress(host, port);
-    return this.#destinations.dial(address, address);
+    const dialled = this.#destinations.dial(address, address);
+    if (this.#options.routeBy === "address") return dialled;
+    return { protocol: dialled.protocol, service: this.#routeByHost(address, dialled.service) };
+  }
+
+  /** For programs that look up pods themselves and say in Host which Service they mean, as ingress controllers do. */
+  #routeByHost(address: string, dialled: Service): Service {
+    return (exchange, response) => {
+      const { host, port = defaultHttpPort } = splitAddress(exchange.authority);
+      const name = destinationName(host, port, this.#options.namespace);
+      const service = name === undefined ? dialled : this.#destinations.dial(name, address, dialled).service;
+      return service(exchange, response);
+    };
   }
 
   #isOwn(host: string, port: number): boolean {

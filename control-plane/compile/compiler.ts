@@ -1,7 +1,8 @@
 /**
  * Keeps the snapshot equal to what the index says, at the least cost: each unit (all Destinations of one Service, all
- * Endpoints of one Service, one Inbound) remembers the facts it was compiled from and is compiled again, whole, only
- * when one of them has changed.
+ * Endpoints of one Service, one Inbound, one dialled address) remembers the facts it was compiled from and is compiled
+ * again, whole, only when one of them has changed. What is dialled by IP address is compiled while somebody wants it:
+ * few do, and every pod has one.
  */
 
 import type { Resource, ResourceKind } from "../../model/resources.ts";
@@ -9,6 +10,7 @@ import { assertNever } from "../../model/result.ts";
 import { type Fact, type IndexView, TrackedView } from "../index/facts.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { compileDestinations } from "./destination.ts";
+import { compileDialledAddress, type DialledAddress, parseDialledAddress } from "./dialled-address.ts";
 import { compileEndpoints, identityOf } from "./endpoints.ts";
 import { compileInbound } from "./inbound.ts";
 import type { MeshNames } from "./names.ts";
@@ -18,6 +20,8 @@ interface Unit {
   readonly namespace: string;
   /** Of the Service, or of the workload. */
   readonly name: string;
+  /** What the unit is then, and not a Service or workload. */
+  readonly address?: DialledAddress;
 }
 
 interface CompiledUnit {
@@ -60,6 +64,20 @@ export class Compiler {
       for (const [key, unit] of this.#readers.get(fact) ?? []) units.set(key, unit);
       for (const unit of unitsNamedBy(fact)) units.set(keyOf(unit), unit);
     }
+    this.#compileAll(units);
+  }
+
+  /** Whether anybody wants what is dialled by this name. Names of DNS are compiled without being asked for. */
+  setWanted(kind: ResourceKind, name: string, wanted: boolean): void {
+    const address = parseDialledAddress(name);
+    if (address === undefined || kind === "inbound") return;
+    const unit: Unit = { kind, namespace: "", name, address };
+    if (wanted) return this.#compileAll(new Map([[keyOf(unit), unit]]));
+    this.#forget(keyOf(unit));
+    this.#snapshot.commit({ published: [], withdrawn: [{ kind, name }], identities: new Map() });
+  }
+
+  #compileAll(units: ReadonlyMap<string, Unit>): void {
     const published: Resource[] = [];
     const withdrawn: ResourceName[] = [];
     const identities = new Map<string, string>();
@@ -91,6 +109,10 @@ export class Compiler {
   #compile(unit: Unit, view: IndexView, identities: Map<string, string>): Resource[] {
     const { kind, namespace, name } = unit;
     this.#options.onCompile?.(kind, namespace, name);
+    if (unit.address !== undefined) {
+      const resource = compileDialledAddress(view, kind, unit.address, this.#options);
+      return resource === undefined ? [] : [resource];
+    }
     switch (kind) {
       case "destination":
         return compileDestinations(view, namespace, name, this.#options).map((value) => ({ kind, value }));
@@ -108,15 +130,10 @@ export class Compiler {
     }
   }
 
-  /** A unit that gives nothing is forgotten: the fact that names it brings it back. */
+  /** A unit that gives nothing is forgotten where a fact names it: that brings it back. */
   #remember(key: string, now: CompiledUnit): void {
-    for (const fact of this.#compiled.get(key)?.reads ?? []) {
-      const readers = this.#readers.get(fact);
-      readers?.delete(key);
-      if (readers?.size === 0) this.#readers.delete(fact);
-    }
-    this.#compiled.delete(key);
-    if (now.gave.length === 0) return;
+    this.#forget(key);
+    if (now.gave.length === 0 && now.unit.address === undefined) return;
     this.#compiled.set(key, now);
     for (const fact of now.reads) {
       let readers = this.#readers.get(fact);
@@ -126,6 +143,15 @@ export class Compiler {
       }
       readers.set(key, now.unit);
     }
+  }
+
+  #forget(key: string): void {
+    for (const fact of this.#compiled.get(key)?.reads ?? []) {
+      const readers = this.#readers.get(fact);
+      readers?.delete(key);
+      if (readers?.size === 0) this.#readers.delete(fact);
+    }
+    this.#compiled.delete(key);
   }
 }
 

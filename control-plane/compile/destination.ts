@@ -18,7 +18,12 @@ export function compileDestinations(view: IndexView, namespace: string, name: st
 }
 
 /** The producer's routes are for all callers, a consumer's for those of its namespace. */
-function compileDestination(view: IndexView, service: Service, port: ServicePort, names: MeshNames): Destination {
+export function compileDestination(
+  view: IndexView,
+  service: Service,
+  port: ServicePort,
+  names: MeshNames,
+): Destination {
   const { namespace, name } = service;
   const claims = claimsOn(view, service, port);
   const producer = claims.find((claim) => claim.namespace === namespace);

@@ -36,7 +36,18 @@ export function compileEndpoints(view: IndexView, namespace: string, name: strin
 function endpointOf(pod: Pod, service: Service, port: ServicePort, names: MeshNames): Endpoint | undefined {
   const target = targetPort(pod, port);
   const state = stateOf(pod, service);
-  if (pod.ip === undefined || target === undefined || state === undefined) return undefined;
+  const endpoint = target === undefined || state === undefined ? undefined : podEndpoint(pod, target, state, names);
+  return endpoint && { ...endpoint, ...hintsOf(pod, service) };
+}
+
+/** A container port of a pod as its callers need it; undefined while it has no address. */
+export function podEndpoint(
+  pod: Pod,
+  target: number,
+  state: Endpoint["state"],
+  names: MeshNames,
+): Endpoint | undefined {
+  if (pod.ip === undefined) return undefined;
   return {
     address: pod.ip.includes(":") ? `[${pod.ip}]:${target}` : `${pod.ip}:${target}`,
     pod: pod.name,
@@ -44,7 +55,6 @@ function endpointOf(pod: Pod, service: Service, port: ServicePort, names: MeshNa
     state,
     ...(pod.node === undefined ? {} : { node: pod.node }),
     ...(pod.zone === undefined ? {} : { zone: pod.zone }),
-    ...hintsOf(pod, service),
   };
 }
 

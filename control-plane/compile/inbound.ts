@@ -17,8 +17,7 @@ import { addingKinds, namedPorts, serverPolicies } from "./server-policies.ts";
 export function compileInbound(view: IndexView, namespace: string, name: string): Inbound | undefined {
   const workload = view.workload(namespace, name);
   if (workload === undefined) return undefined;
-  const ports = servedPorts(view, workload);
-  for (const declared of workload.ports) setProtocol(ports, declared.port, readProtocol(declared));
+  const ports = protocolsOf(view, workload);
   const listed = [...ports].map(
     ([port, protocol]): InboundPort => ({ port, protocol, ...policiesOf(view, workload, port) }),
   );
@@ -59,7 +58,16 @@ function policiesOf(view: IndexView, workload: Workload, port: number | undefine
   };
 }
 
-function servedPorts(view: IndexView, workload: Workload): Map<number, Protocol> {
+type Served = Pick<Workload, "namespace" | "labels" | "ports">;
+
+/** Of the ports at which a workload, or one of its pods, is served. */
+export function protocolsOf(view: IndexView, workload: Served): ReadonlyMap<number, Protocol> {
+  const ports = servedPorts(view, workload);
+  for (const declared of workload.ports) setProtocol(ports, declared.port, readProtocol(declared));
+  return ports;
+}
+
+function servedPorts(view: IndexView, workload: Served): Map<number, Protocol> {
   const ports = new Map<number, Protocol>();
   for (const service of view.servicesIn(workload.namespace)) {
     if (!selects(service.selector, workload.labels)) continue;

@@ -4,6 +4,7 @@
  */
 
 import { compareStrings } from "../source/problem.ts";
+import { Addresses, type AddressOwner } from "./addresses.ts";
 import { type Fact, facts } from "./facts.ts";
 import { type Pod, selects, type Workload } from "./pod.ts";
 import type { Service } from "./service.ts";
@@ -16,6 +17,7 @@ export type WorkloadKind = (typeof workloadKinds)[number];
 export class BackingPods {
   readonly #services = new Table<Service>();
   readonly #pods = new Table<Pod>();
+  readonly #addresses = new Addresses();
   readonly #workloads: Readonly<Record<WorkloadKind, Table<Workload>>> = {
     Deployment: new Table(),
     StatefulSet: new Table(),
@@ -34,6 +36,10 @@ export class BackingPods {
     const service = this.#services.get(namespace, name);
     if (service === undefined) return [];
     return this.#pods.in(namespace).filter((pod) => selects(service.selector, pod.labels));
+  }
+
+  addressOwner(ip: string): AddressOwner | undefined {
+    return this.#addresses.ownerOf(ip);
   }
 
   workload(namespace: string, name: string): Workload | undefined {
@@ -60,6 +66,7 @@ export class BackingPods {
 
   toggleService(service: Service, present: boolean, touched: Set<Fact>): void {
     this.#services.toggle(service, present);
+    this.#addresses.toggle({ kind: "service", service }, service.clusterIps, present, touched);
     touched.add(facts.service(service.namespace, service.name));
     touched.add(facts.servicesIn(service.namespace));
     touched.add(facts.podsOf(service.namespace, service.name));
@@ -67,6 +74,7 @@ export class BackingPods {
 
   togglePod(pod: Pod, present: boolean, touched: Set<Fact>): void {
     this.#pods.toggle(pod, present);
+    this.#addresses.toggle({ kind: "pod", pod }, pod.ip === undefined ? [] : [pod.ip], present, touched);
     if (!this.#isOwned(pod)) touched.add(facts.workload(pod.namespace, pod.name));
     for (const service of this.#services.eachIn(pod.namespace))
       if (selects(service.selector, pod.labels)) touched.add(facts.podsOf(pod.namespace, service.name));

@@ -12,6 +12,7 @@ import { kindsOf, recognizeKind } from "../source/known-kinds.ts";
 import { groupOf, type KubeObject, type ObjectKey, objectKey } from "../source/kube-object.ts";
 import { compareProblems, compareStrings, type Problem } from "../source/problem.ts";
 import type { SourceChange } from "../source/source.ts";
+import type { AddressOwner } from "./addresses.ts";
 import { BackingPods } from "./backing-pods.ts";
 import { type Fact, facts, type IndexView, type PolicyOf } from "./facts.ts";
 import { GatewayRoutes, isRouteKind, type RouteKind } from "./gateway-routes.ts";
@@ -122,6 +123,10 @@ export class ClusterIndex implements IndexView {
 
   podsOf(namespace: string, service: string): readonly Pod[] {
     return this.#pods.podsOf(namespace, service);
+  }
+
+  addressOwner(ip: string): AddressOwner | undefined {
+    return this.#pods.addressOwner(ip);
   }
 
   workload(namespace: string, name: string): Workload | undefined {

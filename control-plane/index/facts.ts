@@ -6,6 +6,7 @@
 import type { GatewayRoute } from "../../model/gateway-route.ts";
 import type { Policy, PolicyKind } from "../../model/policy-object.ts";
 import type { ServiceRef } from "../../model/resources.ts";
+import type { AddressOwner } from "./addresses.ts";
 import type { RouteKind } from "./gateway-routes.ts";
 import type { Pod, Workload } from "./pod.ts";
 import type { Service, ServicePort } from "./service.ts";
@@ -21,6 +22,8 @@ export interface IndexView {
   servicesIn(namespace: string): readonly Service[];
   /** The pods behind a Service, whatever their state, sorted by name. */
   podsOf(namespace: string, service: string): readonly Pod[];
+  /** By IP address, in its usual form. */
+  addressOwner(ip: string): AddressOwner | undefined;
   /** By the name that its Inbound has; a pod that no workload owns is a workload of its own. */
   workload(namespace: string, name: string): Workload | undefined;
   /** The one policy of a kind that applies to a port of a Service. */
@@ -50,6 +53,7 @@ export const facts = {
   service: (namespace: string, name: string): Fact => `service ${namespace}/${name}`,
   servicesIn: (namespace: string): Fact => `services ${namespace}`,
   podsOf: (namespace: string, service: string): Fact => `pods ${namespace}/${service}`,
+  addressOwner: (ip: string): Fact => `address ${ip}`,
   workload: (namespace: string, name: string): Fact => `workload ${namespace}/${name}`,
   policiesOfService: (kind: PolicyKind, namespace: string, name: string): Fact => `${kind} ${namespace}/${name}`,
   policiesOfRoute: (kind: PolicyKind, route: RouteKind, namespace: string, name: string): Fact =>
@@ -95,6 +99,11 @@ export class TrackedView implements IndexView {
   podsOf(namespace: string, service: string): readonly Pod[] {
     this.read.add(facts.podsOf(namespace, service));
     return this.#view.podsOf(namespace, service);
+  }
+
+  addressOwner(ip: string): AddressOwner | undefined {
+    this.read.add(facts.addressOwner(ip));
+    return this.#view.addressOwner(ip);
   }
 
   workload(namespace: string, name: string): Workload | undefined {

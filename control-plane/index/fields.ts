@@ -42,6 +42,13 @@ export class Fields {
     return this.refuse(key, "must be a string", value);
   }
 
+  strings(key: string): string[] | undefined {
+    const list = this.#get(key);
+    if (list === undefined) return undefined;
+    if (Array.isArray(list) && list.every((item) => typeof item === "string")) return list;
+    return this.refuse(key, "must be a list of strings", list);
+  }
+
   boolean(key: string): boolean | undefined {
     const value = this.#get(key);
     if (value === undefined || typeof value === "boolean") return value;

@@ -1,5 +1,6 @@
 /** What the mesh reads of a Pod, and of the template that a workload makes its pods from. */
 
+import { canonicalIp } from "../../model/ip-address.ts";
 import type { FieldError, Result } from "../../model/result.ts";
 import { err, ok } from "../../model/result.ts";
 import { formatSpiffeId, parseSpiffeId } from "../../model/spiffe.ts";
@@ -68,7 +69,7 @@ export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
     labels,
     ...readPodSpec(new Fields(object.spec, "spec", errors)),
     meshed: annotations.has(proxyVersionAnnotation),
-    ...(ip === undefined || ip === "" ? {} : { ip }),
+    ...(ip === undefined || ip === "" ? {} : { ip: canonicalIp(ip) ?? ip }),
     ready,
     terminating: deletionTimestamp !== undefined,
     ...(node === undefined ? {} : { node }),

@@ -1,6 +1,7 @@
 /** What the mesh reads of a Service. */
 
 import { parseDuration } from "../../model/duration.ts";
+import { canonicalIp } from "../../model/ip-address.ts";
 import type { FieldError, Result } from "../../model/result.ts";
 import { err, ok } from "../../model/result.ts";
 import { describe, fieldPath, isDnsLabel, type KubeObject } from "../source/kube-object.ts";
@@ -25,6 +26,8 @@ export interface Service {
   readonly affinityMs?: number;
   /** For how long a new endpoint gets less than its share. */
   readonly warmUpMs?: number;
+  /** Its own addresses, one of each family at most; none: it is headless, or the cluster has yet to give it one. */
+  readonly clusterIps: readonly string[];
 }
 
 export interface ServicePort {
@@ -64,6 +67,7 @@ export function readService(object: KubeObject, ignored: FieldError[]): Result<S
     selector: spec.stringMap("selector"),
     type: type ?? "ClusterIP",
     ports: readPorts(spec.children("ports")),
+    clusterIps: readClusterIps(spec),
     publishNotReadyAddresses: spec.boolean("publishNotReadyAddresses") ?? false,
     nodeLocal: oneOf(spec, "internalTrafficPolicy", ["Cluster", "Local"]) === "Local",
     ...readDistribution(spec, ignored),
@@ -104,6 +108,19 @@ function readWarmUp({ metadata }: KubeObject, ignored: FieldError[]): Pick<Servi
   if (duration.ok) return duration.value === 0 ? {} : { warmUpMs: duration.value };
   ignored.push({ path: fieldPath("metadata.annotations", warmUpAnnotation), message: duration.error });
   return {};
+}
+
+/** `clusterIPs` has them all; `clusterIP` is the first of them, and all that people write. */
+function readClusterIps(spec: Fields): string[] {
+  const first = spec.string("clusterIP") ?? "";
+  const others = spec.strings("clusterIPs")?.filter((text) => text !== first) ?? [];
+  return [first, ...others].flatMap((text) => {
+    if (text === "" || text === "None") return [];
+    const ip = canonicalIp(text);
+    if (ip !== undefined) return [ip];
+    spec.refuse(text === first ? "clusterIP" : "clusterIPs", "must be an IP address or None", text);
+    return [];
+  });
 }
 
 function readPorts(list: readonly Fields[]): ServicePort[] {

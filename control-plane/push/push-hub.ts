@@ -39,6 +39,8 @@ export interface Peer {
 
 export interface HubOptions {
   readonly snapshot: Snapshot;
+  /** Called with true before the first subscriber of a resource is answered, and with false when the last has left. */
+  readonly setWanted?: (kind: ResourceKind, name: string, wanted: boolean) => void;
   readonly clock: Clock;
   readonly events: PushEvents;
   /** Calls once after a delay; for tests. Default: `setTimeout`, not keeping the process alive. */
@@ -96,8 +98,12 @@ export class PushHub {
     const key = resourceKey(kind, name);
     subscriber.subscribe(kind, name, knownVersion, this.#options.clock.now());
     const others = this.#byResource.get(key);
-    if (others === undefined) this.#byResource.set(key, new Set([subscriber]));
-    else others.add(subscriber);
+    if (others !== undefined) {
+      others.add(subscriber);
+      return;
+    }
+    this.#options.setWanted?.(kind, name, true);
+    this.#byResource.set(key, new Set([subscriber]));
   }
 
   unsubscribe(subscriber: Subscriber, kind: ResourceKind, name: string): void {
@@ -158,11 +164,14 @@ export class PushHub {
   #forget(key: ResourceKey, subscriber: Subscriber): void {
     const others = this.#byResource.get(key);
     others?.delete(subscriber);
-    if (others?.size === 0) this.#byResource.delete(key);
+    if (others?.size !== 0) return;
+    this.#byResource.delete(key);
+    this.#options.setWanted?.(...splitKey(key), false);
   }
 
   #onChange(kind: ResourceKind, name: string): void {
     const key = resourceKey(kind, name);
+    if (!this.#byResource.has(key)) return;
     if (!this.#changed.has(key)) this.#changed.set(key, this.#options.clock.now());
     if (this.#window !== "closed") return;
     this.#window = "opening";

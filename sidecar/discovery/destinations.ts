@@ -41,21 +41,29 @@ export class Destinations {
     this.#options = options;
   }
 
-  /** For a name in full (`orders.shop.svc.cluster.local:80`), which is `dialled` if it turns out to be foreign. */
-  dial(name: string, dialled: string): { readonly service: Service; readonly protocol: Protocol | undefined } {
-    return this.use(name, dialled);
+  /**
+   * For a name in full (`orders.shop.svc.cluster.local:80`). If it turns out to be foreign, `otherwise` serves it, and
+   * without that the address `dialled`.
+   */
+  dial(
+    name: string,
+    dialled: string,
+    otherwise?: Service,
+  ): { readonly service: Service; readonly protocol: Protocol | undefined } {
+    return this.use({ key: otherwise === undefined ? name : `${name} ${dialled}`, name, dialled, otherwise });
   }
 
   /** What is dialled, or was and is used again: a connection may outlive the memory of its destination. */
-  use(name: string, dialled: string): Entry {
+  use(dial: Dial): Entry {
+    const { key } = dial;
     const now = this.#options.clock.now();
-    let entry = this.#entries.get(name);
+    let entry = this.#entries.get(key);
     if (entry === undefined) {
       if (this.#entries.size >= maxDestinations) this.#forgetOldest();
-      entry = new Entry(name, dialled, this, this.#options);
+      entry = new Entry(dial, this, this.#options);
     } else if (now - entry.usedAtMs < orderedToMs) return entry;
-    this.#entries.delete(name);
-    this.#entries.set(name, entry);
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
     entry.usedAtMs = now;
     return entry;
   }
@@ -83,32 +91,38 @@ export class Destinations {
   }
 
   #forget(entry: Entry): void {
-    this.#entries.delete(entry.name);
+    this.#entries.delete(entry.dial.key);
     entry.close();
   }
 }
 
+interface Dial {
+  /** By what it is known here. */
+  readonly key: string;
+  readonly name: string;
+  readonly dialled: string;
+  readonly otherwise: Service | undefined;
+}
+
 /** One dialled name. Until the first answer, requests are held for up to a second. Who dialled it may keep it. */
 class Entry extends Timer {
-  readonly name: string;
+  readonly dial: Dial;
   usedAtMs = 0;
   /** As last told; undefined: not told yet, or none of the mesh's. */
   destination: Destination | undefined;
-  readonly #dialled: string;
   readonly #destinations: Destinations;
   readonly #options: DestinationsOptions;
   readonly #unfollow: () => void;
   #current: Service | undefined;
   #held: HeldRequest[] = [];
 
-  constructor(name: string, dialled: string, destinations: Destinations, options: DestinationsOptions) {
+  constructor(dial: Dial, destinations: Destinations, options: DestinationsOptions) {
     super();
-    this.name = name;
-    this.#dialled = dialled;
+    this.dial = dial;
     this.#destinations = destinations;
     this.#options = options;
     options.wheel.arm(this, firstAnswerMs);
-    this.#unfollow = options.follow(name, (destination) => this.#apply(destination));
+    this.#unfollow = options.follow(dial.name, (destination) => this.#apply(destination));
   }
 
   get protocol(): Protocol | undefined {
@@ -117,7 +131,7 @@ class Entry extends Timer {
 
   /** By its name, as it is known now: if it was forgotten meanwhile, it is asked for anew. */
   readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink =>
-    this.#destinations.use(this.name, this.#dialled).pass(exchange, response);
+    this.#destinations.use(this.dial).pass(exchange, response);
 
   pass(exchange: Exchange, response: ResponseSink): RequestSink {
     if (this.#current !== undefined) return this.#current(exchange, response);
@@ -128,23 +142,23 @@ class Entry extends Timer {
 
   /** Nobody answered. What comes now is not held again; an answer that comes later counts from then on. */
   override expire(): void {
-    if (this.#options.outboundMtls === "required") {
-      this.#release(refuseUnknown(this.name));
-    } else {
-      this.#release(this.#options.passThrough(this.#dialled, "no_policy_yet"));
-    }
+    const { name, dialled, otherwise } = this.dial;
+    if (otherwise !== undefined) this.#release(otherwise);
+    else if (this.#options.outboundMtls === "required") this.#release(refuseUnknown(name));
+    else this.#release(this.#options.passThrough(dialled, "no_policy_yet"));
   }
 
   close(): void {
     this.#options.wheel.clear(this);
     this.#unfollow();
-    this.#release(refuseUnknown(this.name));
+    this.#release(refuseUnknown(this.dial.name));
   }
 
   /** What can't be composed throws, and changes nothing. */
   #apply(destination: Destination | undefined): void {
     const { compose, passThrough, wheel } = this.#options;
-    const service = destination === undefined ? passThrough(this.#dialled, "outside") : compose(destination);
+    const { dialled, otherwise } = this.dial;
+    const service = destination === undefined ? (otherwise ?? passThrough(dialled, "outside")) : compose(destination);
     wheel.clear(this);
     this.destination = destination;
     this.#release(service);

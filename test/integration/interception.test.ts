@@ -23,12 +23,30 @@ beforeAll(async () => {
 }, 30_000);
 
 it("takes a connection to a Service's address to its pods, whatever Host it names", () => {
-  expect(seen["service"]).toBe(`orders/a for ${web} as 10.96.0.5`);
-  expect(seen["serviceUnderAnotherName"]).toBe(`orders/c for ${web} as example.com`);
+  expect(seen["service"]).toBe(`orders/a for ${web} as 10.96.0.5, 1`);
+  expect(seen["serviceUnderAnotherName"]).toBe(`orders/c for ${web} as example.com, 1`);
 });
 
 it("does so over IPv6", () => {
-  expect(seen["serviceOverIpv6"]).toBe(`orders/b for ${web} as [fd00:96::5]`);
+  expect(seen["serviceOverIpv6"]).toBe(`orders/b for ${web} as [fd00:96::5], 1`);
+});
+
+it("does so under the Service's policies", () => {
+  expect(seen["serviceThatFailsOnce"]).toBe(`orders/once for ${web} as 10.96.0.5, 2`);
+});
+
+it("takes a connection to a pod's address to that pod with its identity, and without routes", () => {
+  expect(seen["podItself"]).toBe(`orders/d for ${web} as 127.1.0.7:8080, 1`);
+  expect(seen["podThatFailsOnce"]).toBe(`orders/once-direct for ${web} as 127.1.0.7:8080, 1`);
+});
+
+it("goes by the Host instead where the workload asks for it, as far as that is of the mesh", () => {
+  expect(seen["routedByHost"]).toEqual([
+    `orders/once-more for ${web} as orders.shop, 2`,
+    `orders/g for ${web} as example.com, 1`,
+    `orders/h for ${web} as orders.shop.svc.cluster.local:80, 1`,
+    "outside, undefined",
+  ]);
 });
 
 it("passes on what is not of the mesh, without fields of the mesh's own", () => {
@@ -42,7 +60,7 @@ it("lets a server speak first", () => {
 });
 
 it("stays a forward proxy for who dials the listener itself", () => {
-  expect(seen["forwardProxy"]).toMatch(/^No connection to the endpoint could be made/);
+  expect(seen["forwardProxy"]).toBe(`orders/ for ${web} as 10.96.0.5, 1`);
 });
 
 it("refuses a loop through the sidecar's own ports", () => {

@@ -27,6 +27,7 @@ it("reads what must be set, and has defaults for the rest", () => {
       controlPlane: ["tulle.tulle.svc"],
       upstreams: [],
       outboundMtls: "preferred",
+      routeBy: "address",
       drainGraceMs: 10_000,
     },
   });
@@ -38,6 +39,7 @@ it("reads what may be set", () => {
     TULLE_TRUST_DOMAIN: "example.org",
     TULLE_CONTROL_PLANE: "127.0.0.1, 127.0.0.2",
     TULLE_OUTBOUND_MTLS: "required",
+    TULLE_ROUTE_BY: "host",
     TULLE_DRAIN_SECONDS: "0.5",
     TULLE_UPSTREAMS: "payments:80=127.0.0.1:9001",
     TULLE_NODE: "node-1",
@@ -49,6 +51,7 @@ it("reads what may be set", () => {
       trustDomain: "example.org",
       controlPlane: ["127.0.0.1", "127.0.0.2"],
       outboundMtls: "required",
+      routeBy: "host",
       drainGraceMs: 500,
       place: { node: "node-1" },
       upstreams: [{ host: "payments", port: 80, listenHost: "127.0.0.1", listenPort: 9001 }],

@@ -70,6 +70,7 @@ export interface SidecarChoices {
   readonly port?: number;
   readonly protocol?: Protocol;
   readonly outboundMtls?: "required";
+  readonly routeBy?: "host";
   readonly upstreams?: readonly Upstream[];
   readonly place?: Place;
   readonly originalDestination?: ReadOriginalDestination;
@@ -110,6 +111,7 @@ export class TestMesh implements AsyncDisposable {
       follow: this.resources.follow,
       upstreams: options.upstreams ?? [],
       outboundMtls: options.outboundMtls ?? "preferred",
+      routeBy: options.routeBy ?? "address",
       clock,
       wheel,
       random: Math.random,

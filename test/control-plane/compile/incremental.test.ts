@@ -15,6 +15,12 @@ function route(kind: string, name: string, spec: string): string {
 /** Each line is one object in the forms that it may take. */
 const forms: readonly (readonly string[])[] = [
   [serviceYaml("a"), serviceYaml("a", "port: 81"), serviceYaml("a", "port: 80, name: http}, {port: 81, name: grpc")],
+  [
+    serviceYaml("d").replace("spec: {", "spec: {clusterIP: 10.96.0.5, "),
+    serviceYaml("d", "port: 81").replace("spec: {", "spec: {clusterIP: 10.96.0.5, "),
+    serviceYaml("d").replace("spec: {", "spec: {clusterIP: 10.96.0.6, "),
+  ],
+  [serviceYaml("e").replace("spec: {selector: {app: e}", "spec: {clusterIP: 10.96.0.5, selector: {app: a}")],
   [serviceYaml("b"), serviceYaml("b", "port: 80, targetPort: web"), serviceYaml("b").replace("app: b", "app: a")],
   [
     podYaml("p", "a", "10.0.0.1"),
@@ -111,8 +117,12 @@ function contentOf(pipeline: Pipeline) {
   return { resources, statuses, routes };
 }
 
+/** Somebody dials a few addresses, whoever has them. */
 function empty(): Pipeline {
-  return new Pipeline({ clusterDomain: "cluster.local", trustDomain: "cluster.local" });
+  const pipeline = new Pipeline({ clusterDomain: "cluster.local", trustDomain: "cluster.local" });
+  for (const name of ["10.96.0.5:80", "10.96.0.6:80", "10.0.0.1:8080", "10.0.0.3:8080"])
+    for (const kind of ["destination", "endpoints"] as const) pipeline.setWanted(kind, name, true);
+  return pipeline;
 }
 
 /** Which object next, and in which form; beyond the last form: it is removed. */

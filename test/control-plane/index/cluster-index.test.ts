@@ -43,8 +43,13 @@ describe("facts that a change touches", () => {
 
   it("name the Services that select a pod, before and after", () => {
     apply(index, serviceYaml("payments"));
-    expect(apply(index, podYaml("a", "orders", "10.0.0.1"))).toEqual(["pods shop/orders", "workload shop/a"]);
+    expect(apply(index, podYaml("a", "orders", "10.0.0.1"))).toEqual([
+      "address 10.0.0.1",
+      "pods shop/orders",
+      "workload shop/a",
+    ]);
     expect(apply(index, podYaml("a", "payments", "10.0.0.1"))).toEqual([
+      "address 10.0.0.1",
       "pods shop/orders",
       "pods shop/payments",
       "workload shop/a",
@@ -60,7 +65,7 @@ describe("facts that a change touches", () => {
   });
 
   it("name what a removed object was part of, once", () => {
-    expect(apply(index, "", ["Pod shop/a"])).toEqual(["pods shop/payments"]);
+    expect(apply(index, "", ["Pod shop/a"])).toEqual(["address 10.0.0.1", "pods shop/payments"]);
     expect(apply(index, "", ["Pod shop/a"])).toEqual([]);
   });
 });

@@ -28,8 +28,10 @@ class Setting {
   readonly clock = new HandClock();
   readonly seen = { encoded: 0, written: 0, acked: [] as number[], nacked: 0, refused: 0 };
   readonly waiting: (() => void)[] = [];
+  readonly wanted: string[] = [];
   readonly hub = new PushHub({
     snapshot: this.snapshot,
+    setWanted: (kind, name, wanted) => this.wanted.push(`${kind} ${name} ${wanted}`),
     clock: this.clock,
     after: (_delayMs, call) => this.waiting.push(call),
     events: {
@@ -99,6 +101,17 @@ describe("a subscription", () => {
     await setting.publish(endpoints("a", 1));
     const reader = setting.join("p1").subscribe("a").subscribe("b");
     expect(reader.heard).toEqual([`a ${versionOf(setting, "a")}`, "b absent"]);
+  });
+
+  it("is wanted from the first subscriber to the last", () => {
+    const setting = new Setting();
+    const [one, two] = [setting.join("p1").subscribe("a"), setting.join("p2").subscribe("a").subscribe("b")];
+    expect(setting.wanted).toEqual(["endpoints a true", "endpoints b true"]);
+    setting.hub.unsubscribe(one.subscriber, "endpoints", "a");
+    setting.hub.unsubscribe(one.subscriber, "endpoints", "never");
+    expect(setting.wanted).toHaveLength(2);
+    setting.hub.leave(two.subscriber);
+    expect(setting.wanted.slice(2)).toEqual(["endpoints a false", "endpoints b false"]);
   });
 
   it("is not answered where the version is known", async () => {
@@ -180,12 +193,12 @@ describe("a change", () => {
 
   it("that is taken back within the window is not told", async () => {
     const setting = new Setting();
-    await setting.publish(endpoints("a", 1));
     const reader = setting.join("p1").subscribe("a");
+    await setting.publish(endpoints("a", 1));
     await setting.publish(endpoints("a", 2));
     await setting.publish(endpoints("a", 1));
     setting.endWindow();
-    expect(reader.heard).toHaveLength(1);
+    expect(reader.heard).toEqual(["a absent", `a ${versionOf(setting, "a")}`]);
   });
 
   it("is told as absence when the resource goes", async () => {

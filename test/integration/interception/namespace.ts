@@ -12,12 +12,16 @@ import http from "node:http";
 import net from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { Pipeline } from "../../../control-plane/pipeline.ts";
 import type { PortPolicies } from "../../../model/resources.ts";
 import { openOriginalDestination, type ReadOriginalDestination } from "../../../sidecar/net/original-destination.ts";
+import { changeOf, podYaml, serviceYaml } from "../../support/manifests.ts";
 import { addRule, redirect, redirectIncoming, run, setUpLoopback } from "../../support/namespace.ts";
-import { TestMesh as Mesh, meshed, type TestMesh } from "../../support/sidecar-pair.ts";
+import { TestMesh as Mesh, type TestMesh, type TestSidecar } from "../../support/sidecar-pair.ts";
 
 const pod = { ipv4: "10.1.0.9", ipv6: "fd00:1::9" };
+/** One of loopback: two pods of one machine would both listen on 127.0.0.1:15001. */
+const ordersPod = "127.1.0.7";
 const stranger = "10.1.0.99";
 const dualStack = { source: "10.1.0.98", port: 7_000 };
 const service = { ipv4: "10.96.0.5", ipv6: "fd00:96::5" };
@@ -92,21 +96,55 @@ async function askFromOtherMachine(ports: readonly number[]): Promise<unknown> {
   return JSON.parse((await answered)[0]);
 }
 
-/** `web`, behind the rules, and `orders`, which has the addresses of `service`. */
-async function startMesh(mesh: TestMesh, originalDestination: ReadOriginalDestination): Promise<void> {
-  await mesh.sidecar("web", { podIp: pod.ipv4, originalDestination });
-  const orders = await mesh.sidecar("orders");
-  const endpoints = "orders.shop.svc.cluster.local:80";
-  mesh.backend("orders", [meshed(orders.podIp, "orders")]);
-  const ref = { namespace: "shop", name: "orders" };
-  const backends = [{ endpoints, service: ref, weight: 1 }];
-  for (const name of [`${service.ipv4}:80`, `[${service.ipv6}]:80`]) {
-    const routes = [{ name: "default", matches: [], backends, timeout: { connectMs: 1_000 } }];
-    mesh.resources.set({ kind: "destination", value: { name, service: ref, protocol: "detect", routes } });
+const addresses = `spec: {clusterIP: ${service.ipv4}, clusterIPs: [${service.ipv4}, "${service.ipv6}"], `;
+const policies = `
+{apiVersion: tulle.dev/v1alpha1, kind: RetryPolicy, metadata: {namespace: shop, name: r}, spec: {initialDelay: 1ms}}
+---
+{apiVersion: tulle.dev/v1alpha1, kind: CircuitBreaker, metadata: {namespace: shop, name: c}, spec: {failureThreshold: 2}}
+`;
+
+/** What the control plane compiles for the addresses that are dialled here. */
+function compileInto({ resources }: TestMesh): void {
+  const yaml =
+    serviceYaml("orders").replace("spec: {", addresses) + podYaml("orders-1", "orders", ordersPod) + policies;
+  const pipeline = new Pipeline({ clusterDomain: "cluster.local", trustDomain: "cluster.local" });
+  pipeline.apply(changeOf(yaml));
+  for (const kind of ["destination", "endpoints"] as const) {
+    for (const name of [`${service.ipv4}:80`, `[${service.ipv6}]:80`, `${ordersPod}:8080`])
+      pipeline.setWanted(kind, name, true);
+    for (const { resource } of pipeline.snapshot.list(kind)) resources.set(resource);
   }
-  await mesh.application(orders.podIp, ({ headers, url }, response) =>
-    response.end(`orders${url} for ${String(headers["tulle-client-id"])} as ${headers.host}`),
-  );
+}
+
+/** `web`, behind the rules, and `orders`, which has the addresses of `service`. */
+async function startMesh(mesh: TestMesh, originalDestination: ReadOriginalDestination): Promise<TestSidecar> {
+  const web = await mesh.sidecar("web", { podIp: pod.ipv4, originalDestination });
+  await mesh.sidecar("orders", { podIp: ordersPod });
+  compileInto(mesh);
+  const asked = new Map<string | undefined, number>();
+  await mesh.application(ordersPod, ({ headers, url }, response) => {
+    asked.set(url, (asked.get(url) ?? 0) + 1);
+    if (url?.startsWith("/once") && asked.get(url) === 1) response.statusCode = 503;
+    response.end(`orders${url} for ${String(headers["tulle-client-id"])} as ${headers.host}, ${asked.get(url)}`);
+  });
+  return web;
+}
+
+/** The same program once more, now as one that looks up pods itself, and means what it says in Host. */
+async function routedByHost(
+  mesh: TestMesh,
+  web: TestSidecar,
+  originalDestination: ReadOriginalDestination,
+): Promise<string[]> {
+  web.sidecar.close();
+  await mesh.sidecar("web", { podIp: pod.ipv4, originalDestination, routeBy: "host" });
+  const as = (host: string, path: string) => ({ path, headers: { host } });
+  return [
+    await get(pod.ipv4, ordersPod, 8_080, as("orders.shop", "/once-more")),
+    await get(pod.ipv4, ordersPod, 8_080, as("example.com", "/g")),
+    await get(pod.ipv4, outside.ipv4, 8_000, as("orders.shop.svc.cluster.local:80", "/h")),
+    await get(pod.ipv4, outside.ipv4, 8_000, as("example.com", "/i")),
+  ];
 }
 
 async function startOutside(): Promise<void> {
@@ -163,7 +201,7 @@ addRules();
 const opened = await openOriginalDestination("127.0.0.1");
 if (!opened.ok) throw new Error(opened.error);
 const mesh = await Mesh.open();
-await startMesh(mesh, opened.value);
+const web = await startMesh(mesh, opened.value);
 await startOutside();
 
 const seen = {
@@ -172,6 +210,9 @@ const seen = {
   service: await get(pod.ipv4, service.ipv4, 80, { path: "/a" }),
   serviceOverIpv6: await get(pod.ipv6, service.ipv6, 80, { path: "/b" }),
   serviceUnderAnotherName: await get(pod.ipv4, service.ipv4, 80, { path: "/c", headers: { host: "example.com" } }),
+  serviceThatFailsOnce: await get(pod.ipv4, service.ipv4, 80, { path: "/once" }),
+  podItself: await get(pod.ipv4, ordersPod, 8_080, { path: "/d" }),
+  podThatFailsOnce: await get(pod.ipv4, ordersPod, 8_080, { path: "/once-direct" }),
   outside: await get(pod.ipv4, outside.ipv4, 8_000),
   outsideOverIpv6: await get(pod.ipv6, outside.ipv6, 8_000),
   nobody: await get(pod.ipv4, outside.ipv4, 8_001),
@@ -188,6 +229,7 @@ const seen = {
   otherMachine: await askFromOtherMachine([8_080, 8_999, 15_006, 15_001]),
   outboundFromElsewhere: await get(stranger, pod.ipv4, 15_001),
   plainUnderPolicies: await plainUnderPolicies(mesh),
+  routedByHost: await routedByHost(mesh, web, opened.value),
 };
 await mesh[Symbol.asyncDispose]();
 process.stdout.write(JSON.stringify(seen), () => process.exit(0));

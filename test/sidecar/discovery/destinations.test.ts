@@ -57,6 +57,18 @@ function destinations(outboundMtls: "preferred" | "required" = "preferred") {
 }
 
 describe("a destination that is dialled", () => {
+  it("is served as its caller says where the name is foreign, or nobody knows", () => {
+    const { all, send, pass, following } = destinations("required");
+    const otherwise = all.dial("10.0.0.1:8080", "10.0.0.1:8080").service;
+    following.get("10.0.0.1:8080")?.(destination("pod"));
+    const unanswered = send(all.dial("slow:80", "10.0.0.1:8080", otherwise).service);
+    const foreign = all.dial("example.com:80", "10.0.0.1:8080", otherwise);
+    const elsewhere = all.dial("example.com:80", "10.0.0.2:8080");
+    following.get("example.com:80")?.(undefined);
+    pass(1_000);
+    expect([unanswered(), send(foreign.service)(), elsewhere.protocol]).toEqual(["pod #1", "pod #1", undefined]);
+  });
+
   it("is asked for once, and holds requests until there is an answer", () => {
     const { all, send, following, asked } = destinations();
     const dialled = all.dial(orders, "orders:80");

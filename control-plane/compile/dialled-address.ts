@@ -1,0 +1,106 @@
+/**
+ * Compiles what is dialled by IP address and port, as connections are that iptables redirects: a Service's address gives
+ * what its name gives; a pod's own gives that pod alone, with its identity and its Service's breaker, and no routes.
+ */
+
+import net from "node:net";
+import { withoutTimeoutPolicy } from "../../model/defaults.ts";
+import type { Destination, Endpoints, Resource, ResourceKind } from "../../model/resources.ts";
+import type { IndexView } from "../index/facts.ts";
+import { type Pod, selects } from "../index/pod.ts";
+import type { Service, ServicePort } from "../index/service.ts";
+import { compileDestination } from "./destination.ts";
+import { podEndpoint, targetPort } from "./endpoints.ts";
+import { protocolsOf } from "./inbound.ts";
+import type { MeshNames } from "./names.ts";
+
+export interface DialledAddress {
+  /** `10.96.0.5:80`, `[fd00:96::5]:80`: what the resources are called. */
+  readonly name: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** Undefined: a name of DNS, or not a name at all. */
+export function parseDialledAddress(name: string): DialledAddress | undefined {
+  const [, ipv6, ipv4, digits] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(name) ?? [];
+  const ip = ipv6 ?? ipv4 ?? "";
+  return net.isIP(ip) === 0 ? undefined : { name, ip, port: Number(digits) };
+}
+
+/** Undefined: nothing of the mesh's, and to be passed on as it is. */
+export function compileDialledAddress(
+  view: IndexView,
+  kind: ResourceKind,
+  dialled: DialledAddress,
+  names: MeshNames,
+): Resource | undefined {
+  const owner = view.addressOwner(dialled.ip);
+  if (kind === "inbound" || owner === undefined) return undefined;
+  if (owner.kind === "service") {
+    const value = kind === "destination" ? compileServiceAddress(view, owner.service, dialled, names) : undefined;
+    return value && { kind: "destination", value };
+  }
+  const served = servedPort(view, owner.pod, dialled);
+  if (served === undefined) return undefined;
+  if (kind === "destination") return { kind, value: podDestination(view, served) };
+  return { kind, value: podEndpoints(view, served, names) };
+}
+
+/** Without a selector, who is behind it is not known here: whoever set it up made it lead somewhere. */
+function compileServiceAddress(
+  view: IndexView,
+  service: Service,
+  { name, port }: DialledAddress,
+  names: MeshNames,
+): Destination | undefined {
+  const dialled = service.ports.find((servicePort) => servicePort.port === port);
+  if (dialled === undefined || service.selector.size === 0) return undefined;
+  return { ...compileDestination(view, service, dialled, names), name };
+}
+
+/** A port of a pod that was dialled by the pod's address. */
+interface ServedPort {
+  readonly name: string;
+  readonly pod: Pod;
+  readonly port: number;
+  /** What all resources of it have in common. */
+  readonly shared: Pick<Destination, "service" | "protocol">;
+  /** As the Service has it that leads there, the first by name. */
+  readonly servicePort: ServicePort;
+}
+
+/** Undefined: its sidecar does not take it from peers. */
+function servedPort(view: IndexView, pod: Pod, { name, port }: DialledAddress): ServedPort | undefined {
+  const protocol = pod.meshed ? protocolsOf(view, pod).get(port) : undefined;
+  if (protocol === undefined) return undefined;
+  const { namespace } = pod;
+  for (const service of view.servicesIn(namespace)) {
+    const servicePort = service.ports.find((candidate) => targetPort(pod, candidate) === port);
+    if (servicePort === undefined || !selects(service.selector, pod.labels)) continue;
+    return { name, pod, port, servicePort, shared: { service: { namespace, name: service.name }, protocol } };
+  }
+  // Behind no Service, only the defaults of namespace and mesh can hold for it.
+  const servicePort = { port, targetPort: port };
+  return { name, pod, port, servicePort, shared: { service: { namespace, name: pod.name }, protocol } };
+}
+
+function podDestination(view: IndexView, { name, shared, servicePort }: ServedPort): Destination {
+  const { service } = shared;
+  const backends = [{ endpoints: name, service, weight: 1 }];
+  const telemetry = view.policyFor("TelemetryPolicy", service, servicePort)?.spec;
+  const route = { name: "default", matches: [], backends, timeout: withoutTimeoutPolicy };
+  return { name, ...shared, routes: [route], ...telemetry };
+}
+
+/** That pod, ready or not: who dials it means it. */
+function podEndpoints(
+  view: IndexView,
+  { name, pod, port, shared, servicePort }: ServedPort,
+  names: MeshNames,
+): Endpoints {
+  const breaker = view.policyFor("CircuitBreaker", shared.service, servicePort)?.spec;
+  const endpoint = podEndpoint(pod, port, "ready", names);
+  const endpoints = endpoint === undefined ? [] : [endpoint];
+  return { name, ...shared, ...(breaker && { breaker }), endpoints };
+}
