@@ -20,8 +20,16 @@ const grpcPermissionDenied = 7;
 const grpcUnimplemented = 12;
 const grpcResourceExhausted = 8;
 const grpcInvalidArgument = 3;
+const grpcUnknown = 2;
+const grpcFailedPrecondition = 9;
+const grpcAborted = 10;
 
 export const errorCodes = {
+  ambiguous: {
+    http: 502,
+    grpc: grpcUnknown,
+    says: "The request may have been processed, and the only pod that would know is gone.",
+  },
   bad_request: { http: 400, grpc: grpcInternal, says: "The request is not valid HTTP." },
   bad_response: { http: 502, grpc: grpcInternal, says: "The upstream's answer is not valid HTTP." },
   circuit_open: { http: 503, grpc: grpcUnavailable, says: "Every endpoint's circuit breaker is open." },
@@ -40,6 +48,36 @@ export const errorCodes = {
     http: 504,
     grpc: grpcDeadlineExceeded,
     says: "Neither side sent a byte for longer than the idle timeout.",
+  },
+  idempotency_answer_lost: {
+    http: 409,
+    grpc: grpcFailedPrecondition,
+    says: "A request with this Idempotency-Key was processed before, and its answer is not kept.",
+  },
+  idempotency_in_flight: {
+    http: 409,
+    grpc: grpcAborted,
+    says: "A request with this Idempotency-Key is still being processed.",
+  },
+  idempotency_key_invalid: {
+    http: 400,
+    grpc: grpcInvalidArgument,
+    says: "The Idempotency-Key is not one key of 1 to 255 printable characters.",
+  },
+  idempotency_key_missing: {
+    http: 400,
+    grpc: grpcInvalidArgument,
+    says: "A request like this must carry an Idempotency-Key.",
+  },
+  idempotency_key_reused: {
+    http: 422,
+    grpc: grpcInvalidArgument,
+    says: "The Idempotency-Key was used for another request.",
+  },
+  idempotency_store_failed: {
+    http: 503,
+    grpc: grpcUnavailable,
+    says: "It can't be known now whether the request was processed before.",
   },
   identity_mismatch: {
     http: 503,

@@ -228,14 +228,25 @@ export interface TelemetryPolicy {
 }
 
 /** Requests that carry the same key are processed once; the answer is kept and given again. */
-export interface IdempotencyPolicy extends ServerScope {
+export interface IdempotencyPolicy extends ServerScope, IdempotencyRules {}
+
+/** As a port's sidecar has them: with their policy's name, `shop/payments`. */
+export interface NamedIdempotencyRules extends IdempotencyRules {
+  readonly name: string;
+}
+
+export interface IdempotencyRules {
+  /** Sorted; never empty. */
   readonly methods: readonly string[];
   /** A request of these methods without a key is refused. */
   readonly required: boolean;
   readonly ttlMs: number;
-  /** A longer answer is not kept. */
+  /** The body of a longer answer is not kept. */
   readonly maxAnswerBytes: number;
-  readonly store: "memory" | "redis";
+  readonly store: AnswerStore;
   /** What happens to keyed requests while the store can't be reached. */
   readonly onStoreFailure: "reject" | "allow";
 }
+
+/** Where answers are kept: in each sidecar for itself, or for all replicas together. */
+export type AnswerStore = "memory" | "redis";

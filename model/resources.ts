@@ -4,9 +4,11 @@
  */
 
 import type {
+  AnswerStore,
   CircuitBreakerPolicy,
   FaultPolicy,
   NamedAccessRules,
+  NamedIdempotencyRules,
   NamedRateLimits,
   RetryPolicy,
   Sticky,
@@ -47,6 +49,8 @@ export interface PortPolicies {
   readonly mtls?: "strict";
   /** All that hold here, sorted by name; never empty. */
   readonly rateLimits?: readonly NamedRateLimits[];
+  /** The one that holds here; absent: keys mean nothing. */
+  readonly idempotency?: NamedIdempotencyRules;
 }
 
 /** What a sidecar needs to send a request to one dialled address. */
@@ -162,6 +166,8 @@ export interface Endpoints {
   readonly service: ServiceRef;
   readonly protocol: Protocol;
   readonly breaker?: CircuitBreakerPolicy;
+  /** Absent: not every endpoint has a sidecar that knows requests by their key. */
+  readonly idempotency?: KnownKeys;
   /** For how long an endpoint that is new gets less than its share, rising evenly; absent: it gets it at once. */
   readonly warmUpMs?: number;
   /** A caller has only the endpoints of its own node (`internalTrafficPolicy: Local`). */
@@ -170,6 +176,14 @@ export interface Endpoints {
   readonly affinityMs?: number;
   /** Sorted by address. */
   readonly endpoints: readonly Endpoint[];
+}
+
+/** What callers may rely on: requests of these methods that carry an `Idempotency-Key` are processed once. */
+export interface KnownKeys {
+  /** Sorted; never empty. */
+  readonly methods: readonly string[];
+  /** `memory`: only the endpoint that has processed a request knows it again. */
+  readonly store: AnswerStore;
 }
 
 export interface Endpoint {

@@ -1,13 +1,21 @@
 /** A pod's port and the policies that hold for it, as the model, checked. */
 
-import type { AccessRule, CallerMatch, NamedAccessRules, NamedRateLimits, RateLimit } from "../model/policy.ts";
+import type {
+  AccessRule,
+  CallerMatch,
+  NamedAccessRules,
+  NamedIdempotencyRules,
+  NamedRateLimits,
+  RateLimit,
+} from "../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies } from "../model/resources.ts";
 import { decodePathMatch, decodeRouteMatch } from "./decode-match.ts";
-import { accessActions, accessModes, protocols, rateLimitBys } from "./enums.ts";
+import { accessActions, accessModes, answerStores, protocols, rateLimitBys, storeFailures } from "./enums.ts";
 import type { Faults } from "./faults.ts";
 import type { AccessRule__Output } from "./generated/tulle/v1/AccessRule.ts";
 import type { AccessRules__Output } from "./generated/tulle/v1/AccessRules.ts";
 import type { CallerMatch__Output } from "./generated/tulle/v1/CallerMatch.ts";
+import type { IdempotencyRules__Output } from "./generated/tulle/v1/IdempotencyRules.ts";
 import type { Inbound__Output } from "./generated/tulle/v1/Inbound.ts";
 import type { InboundPort__Output } from "./generated/tulle/v1/InboundPort.ts";
 import type { PortPolicies__Output } from "./generated/tulle/v1/PortPolicies.ts";
@@ -32,13 +40,26 @@ function decodePort(at: string, message: InboundPort__Output, faults: Faults): I
 }
 
 function decodePolicies(at: string, message: PortPolicies__Output, faults: Faults): PortPolicies {
-  const { access, strictMtls, rateLimits } = message;
+  const { access, strictMtls, rateLimits, idempotency } = message;
   return {
     ...(access.length > 0 && { access: access.map((rules, i) => decodeAccess(`${at}.access[${i}]`, rules, faults)) }),
     ...(strictMtls && { mtls: "strict" }),
     ...(rateLimits.length > 0 && {
       rateLimits: rateLimits.map((limits, i) => decodeRateLimits(`${at}.rateLimits[${i}]`, limits, faults)),
     }),
+    ...(idempotency && { idempotency: decodeIdempotency(`${at}.idempotency`, idempotency, faults) }),
+  };
+}
+
+function decodeIdempotency(at: string, message: IdempotencyRules__Output, faults: Faults): NamedIdempotencyRules {
+  return {
+    name: faults.filled(`${at}.name`, message.name),
+    methods: message.methods.map((method, i) => faults.filled(`${at}.methods[${i}]`, method)),
+    required: message.required,
+    ttlMs: faults.integer(`${at}.ttlMs`, message.ttlMs, 0),
+    maxAnswerBytes: faults.integer(`${at}.maxAnswerBytes`, message.maxAnswerBytes, 0),
+    store: faults.word(`${at}.store`, answerStores, message.store),
+    onStoreFailure: faults.word(`${at}.onStoreFailure`, storeFailures, message.onStoreFailure),
   };
 }
 

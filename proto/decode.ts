@@ -6,6 +6,7 @@
 import type { CircuitBreakerPolicy, RetryPolicy, TimeoutPolicy } from "../model/policy.ts";
 import type {
   Endpoint,
+  KnownKeys,
   Resource,
   ResourceKind,
   Route,
@@ -20,6 +21,7 @@ import { decodeFilter } from "./decode-filter.ts";
 import { decodeInbound } from "./decode-inbound.ts";
 import { decodeRouteMatch } from "./decode-match.ts";
 import {
+  answerStores,
   breakerScopes,
   endpointStates,
   failureCounts,
@@ -33,6 +35,7 @@ import {
 import { Faults } from "./faults.ts";
 import type { CircuitBreakerPolicy__Output } from "./generated/tulle/v1/CircuitBreakerPolicy.ts";
 import type { Endpoint__Output } from "./generated/tulle/v1/Endpoint.ts";
+import type { KnownKeys__Output } from "./generated/tulle/v1/KnownKeys.ts";
 import type { Resource__Output } from "./generated/tulle/v1/Resource.ts";
 import type { ResourceName__Output } from "./generated/tulle/v1/ResourceName.ts";
 import type { RetryPolicy__Output } from "./generated/tulle/v1/RetryPolicy.ts";
@@ -98,6 +101,7 @@ function decodeBody(message: Resource__Output, name: string, faults: Faults): Re
       service: decodeService("service", endpoints.service, faults),
       protocol: faults.word("protocol", protocols, endpoints.protocol),
       ...(endpoints.breaker && { breaker: decodeBreaker("breaker", endpoints.breaker, faults) }),
+      ...(endpoints.idempotency && { idempotency: decodeKnownKeys("idempotency", endpoints.idempotency, faults) }),
       ...(warmUpMs !== undefined && { warmUpMs: faults.integer("warmUpMs", warmUpMs, 1) }),
       ...(nodeLocal && { nodeLocal: true as const }),
       ...(affinityMs !== undefined && { affinityMs: faults.integer("affinityMs", affinityMs, 1) }),
@@ -112,6 +116,13 @@ function decodeService(at: string, message: ServiceRef__Output | null, faults: F
   return {
     namespace: faults.filled(`${at}.namespace`, message?.namespace),
     name: faults.filled(`${at}.name`, message?.name),
+  };
+}
+
+function decodeKnownKeys(at: string, { methods, store }: KnownKeys__Output, faults: Faults): KnownKeys {
+  return {
+    methods: methods.map((method, i) => faults.filled(`${at}.methods[${i}]`, method)),
+    store: faults.word(`${at}.store`, answerStores, store),
   };
 }
 

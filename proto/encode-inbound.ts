@@ -1,13 +1,14 @@
 /** A pod's port and the policies that hold for it, as messages. */
 
-import type { AccessRule, CallerMatch, NamedAccessRules, RateLimit } from "../model/policy.ts";
+import type { AccessRule, CallerMatch, NamedAccessRules, NamedIdempotencyRules, RateLimit } from "../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies } from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";
 import { encodePathMatch, encodeRouteMatch } from "./encode-match.ts";
-import { accessActions, accessModes, protocols, rateLimitBys } from "./enums.ts";
+import { accessActions, accessModes, answerStores, protocols, rateLimitBys, storeFailures } from "./enums.ts";
 import type { AccessRule as AccessRuleMessage } from "./generated/tulle/v1/AccessRule.ts";
 import type { AccessRules as AccessRulesMessage } from "./generated/tulle/v1/AccessRules.ts";
 import type { CallerMatch as CallerMatchMessage } from "./generated/tulle/v1/CallerMatch.ts";
+import type { IdempotencyRules as IdempotencyRulesMessage } from "./generated/tulle/v1/IdempotencyRules.ts";
 import type { Inbound as InboundMessage } from "./generated/tulle/v1/Inbound.ts";
 import type { InboundPort as InboundPortMessage } from "./generated/tulle/v1/InboundPort.ts";
 import type { PortPolicies as PortPoliciesMessage } from "./generated/tulle/v1/PortPolicies.ts";
@@ -29,11 +30,26 @@ function encodePort({ port, protocol, ...policies }: InboundPort): InboundPortMe
   };
 }
 
-function encodePolicies({ access = [], mtls, rateLimits = [] }: PortPolicies): PortPoliciesMessage {
+function encodePolicies({ access = [], mtls, rateLimits = [], idempotency }: PortPolicies): PortPoliciesMessage {
   return {
     access: access.map(encodeAccess),
     strictMtls: mtls === "strict",
     rateLimits: rateLimits.map(({ name, limits }) => ({ name, limits: limits.map(encodeRateLimit) })),
+    ...(idempotency && { idempotency: encodeIdempotency(idempotency) }),
+  };
+}
+
+function encodeIdempotency({
+  methods,
+  store,
+  onStoreFailure,
+  ...same
+}: NamedIdempotencyRules): IdempotencyRulesMessage {
+  return {
+    ...same,
+    methods: [...methods],
+    store: answerStores[store],
+    onStoreFailure: storeFailures[onStoreFailure],
   };
 }
 

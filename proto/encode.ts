@@ -6,6 +6,7 @@ import { assertNever } from "../model/result.ts";
 import { encodeInbound } from "./encode-inbound.ts";
 import { encodeRouteMatch } from "./encode-match.ts";
 import {
+  answerStores,
   breakerScopes,
   endpointStates,
   failureCounts,
@@ -56,7 +57,7 @@ export function encodeResource(resource: Resource, version: string): ResourceMes
       };
     }
     case "endpoints": {
-      const { service, protocol, breaker, warmUpMs, nodeLocal, affinityMs, endpoints } = resource.value;
+      const { service, protocol, breaker, idempotency, warmUpMs, nodeLocal, affinityMs, endpoints } = resource.value;
       return {
         name,
         version,
@@ -64,6 +65,9 @@ export function encodeResource(resource: Resource, version: string): ResourceMes
           service,
           protocol: protocols[protocol],
           ...(breaker && { breaker: encodeBreaker(breaker) }),
+          ...(idempotency && {
+            idempotency: { methods: [...idempotency.methods], store: answerStores[idempotency.store] },
+          }),
           ...(warmUpMs !== undefined && { warmUpMs }),
           ...(nodeLocal && { nodeLocal }),
           ...(affinityMs !== undefined && { affinityMs }),

@@ -1,9 +1,19 @@
 /** The closed sets of the model, as the enums of `resources.proto` spell them: `"connect-failure"` is `RETRY_CONDITION_CONNECT_FAILURE`. */
 
-import type { AccessRules, FailureCount, FailureKind, RateLimit, RetryCondition, Sticky } from "../model/policy.ts";
+import type {
+  AccessRules,
+  AnswerStore,
+  FailureCount,
+  FailureKind,
+  IdempotencyRules,
+  RateLimit,
+  RetryCondition,
+  Sticky,
+} from "../model/policy.ts";
 import type { Endpoint, Protocol, ResourceKind } from "../model/resources.ts";
 import type { AccessAction } from "./generated/tulle/v1/AccessAction.ts";
 import type { AccessMode } from "./generated/tulle/v1/AccessMode.ts";
+import type { AnswerStore as AnswerStoreMessage } from "./generated/tulle/v1/AnswerStore.ts";
 import type { BreakerScope } from "./generated/tulle/v1/BreakerScope.ts";
 import type { EndpointState } from "./generated/tulle/v1/EndpointState.ts";
 import type { FailureCount as FailureCountMessage } from "./generated/tulle/v1/FailureCount.ts";
@@ -13,6 +23,7 @@ import type { RateLimitBy } from "./generated/tulle/v1/RateLimitBy.ts";
 import type { ResourceKind as ResourceKindMessage } from "./generated/tulle/v1/ResourceKind.ts";
 import type { RetryCondition as RetryConditionMessage } from "./generated/tulle/v1/RetryCondition.ts";
 import type { StickyBy } from "./generated/tulle/v1/StickyBy.ts";
+import type { StoreFailure } from "./generated/tulle/v1/StoreFailure.ts";
 
 /** One closed set in both spellings; complete by its type, in the model and in the .proto file. */
 export type Spelling<Model extends string, Message extends string> = {
@@ -54,6 +65,16 @@ export const accessModes: Spelling<AccessRules["mode"], Spelled<AccessMode>> = {
 export const rateLimitBys: Spelling<RateLimit["by"], Spelled<RateLimitBy>> = {
   all: "RATE_LIMIT_BY_ALL",
   client: "RATE_LIMIT_BY_CLIENT",
+};
+
+export const answerStores: Spelling<AnswerStore, Spelled<AnswerStoreMessage>> = {
+  memory: "ANSWER_STORE_MEMORY",
+  redis: "ANSWER_STORE_REDIS",
+};
+
+export const storeFailures: Spelling<IdempotencyRules["onStoreFailure"], Spelled<StoreFailure>> = {
+  reject: "STORE_FAILURE_REJECT",
+  allow: "STORE_FAILURE_ALLOW",
 };
 
 export const retryConditions: Spelling<RetryCondition, Spelled<RetryConditionMessage>> = {

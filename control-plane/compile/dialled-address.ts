@@ -10,9 +10,10 @@ import type { IndexView } from "../index/facts.ts";
 import { type Pod, selects } from "../index/pod.ts";
 import type { Service, ServicePort } from "../index/service.ts";
 import { compileDestination } from "./destination.ts";
-import { podEndpoint, targetPort } from "./endpoints.ts";
+import { knownKeys, podEndpoint } from "./endpoints.ts";
 import { protocolsOf } from "./inbound.ts";
 import type { MeshNames } from "./names.ts";
+import { targetPort } from "./target-port.ts";
 
 export interface DialledAddress {
   /** `10.96.0.5:80`, `[fd00:96::5]:80`: what the resources are called. */
@@ -102,5 +103,6 @@ function podEndpoints(
   const breaker = view.policyFor("CircuitBreaker", shared.service, servicePort)?.spec;
   const endpoint = podEndpoint(pod, port, "ready", names);
   const endpoints = endpoint === undefined ? [] : [endpoint];
-  return { name, ...shared, ...(breaker && { breaker }), endpoints };
+  const idempotency = knownKeys(view, [pod], servicePort);
+  return { name, ...shared, ...(breaker && { breaker }), ...(idempotency && { idempotency }), endpoints };
 }

@@ -1,6 +1,6 @@
 /** Compiles the Endpoints of a Service: which pods serve each of its ports, where, and under which breaker. */
 
-import type { Endpoint, Endpoints } from "../../model/resources.ts";
+import type { Endpoint, Endpoints, KnownKeys } from "../../model/resources.ts";
 import { formatSpiffeId } from "../../model/spiffe.ts";
 import type { IndexView } from "../index/facts.ts";
 import type { Pod } from "../index/pod.ts";
@@ -8,6 +8,8 @@ import type { Service, ServicePort } from "../index/service.ts";
 import { compareStrings } from "../source/problem.ts";
 import { type MeshNames, servicePortName } from "./names.ts";
 import { readProtocol } from "./protocol.ts";
+import { idempotencyPolicy } from "./server-policies.ts";
+import { targetPort } from "./target-port.ts";
 
 /** One per TCP port; none for an ExternalName, which is an alias in DNS and has no pods. */
 export function compileEndpoints(view: IndexView, namespace: string, name: string, names: MeshNames): Endpoints[] {
@@ -17,6 +19,7 @@ export function compileEndpoints(view: IndexView, namespace: string, name: strin
   return service.ports.map((port) => {
     const breaker = view.policyFor("CircuitBreaker", service, port)?.spec;
     const { warmUpMs, nodeLocal, affinityMs } = service;
+    const idempotency = knownKeys(view, pods, port);
     return {
       name: servicePortName(service, port.port, names),
       service: { namespace, name },
@@ -25,11 +28,28 @@ export function compileEndpoints(view: IndexView, namespace: string, name: strin
       ...(warmUpMs === undefined ? {} : { warmUpMs }),
       ...(nodeLocal && { nodeLocal }),
       ...(affinityMs === undefined ? {} : { affinityMs }),
+      ...(idempotency === undefined ? {} : { idempotency }),
       endpoints: pods
         .flatMap((pod) => endpointOf(pod, service, port, names) ?? [])
         .sort((a, b) => compareStrings(a.address, b.address)),
     };
   });
+}
+
+/**
+ * What callers may rely on, whichever pod they reach: only what all pods have in common, and nothing as long as one of them
+ * has no sidecar. Pods that are not ready count: they may be at any time.
+ */
+export function knownKeys(view: IndexView, pods: readonly Pod[], port: ServicePort): KnownKeys | undefined {
+  const held = pods.map((pod) => {
+    const target = targetPort(pod, port);
+    return pod.meshed && target !== undefined ? idempotencyPolicy(view, pod, target)?.spec : undefined;
+  });
+  const [first, ...others] = held;
+  if (first === undefined) return undefined;
+  const methods = first.methods.filter((method) => others.every((spec) => spec?.methods.includes(method)));
+  if (methods.length === 0) return undefined;
+  return { methods, store: held.every((spec) => spec?.store === "redis") ? "redis" : "memory" };
 }
 
 /** Undefined: the pod does not serve this port now. */
@@ -73,11 +93,6 @@ function hintsOf(
   const zones = forZones ?? (prefer !== undefined && zone !== undefined ? [zone] : undefined);
   const nodes = forNodes ?? (prefer === "same-node" && node !== undefined ? [node] : undefined);
   return { ...(zones && { forZones: zones }), ...(nodes && { forNodes: nodes }) };
-}
-
-/** The container port behind a Service port; a name that the pod does not have leads nowhere. */
-export function targetPort(pod: Pick<Pod, "ports">, { targetPort: target }: ServicePort): number | undefined {
-  return typeof target === "number" ? target : pod.ports.find(({ name }) => name === target)?.port;
 }
 
 /** The SPIFFE id of what runs under a service account. */

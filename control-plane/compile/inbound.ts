@@ -1,14 +1,14 @@
 /** Compiles the Inbound of a workload: the ports at which its pods are served, how each is read, and the policies that hold there. */
 
 import { effectiveMtls, mtlsLevelOf } from "../../model/access.ts";
-import type { NamedAccessRules, NamedRateLimits } from "../../model/policy.ts";
+import type { NamedAccessRules, NamedIdempotencyRules, NamedRateLimits } from "../../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies, Protocol } from "../../model/resources.ts";
-import { type IndexView, meshNamespace } from "../index/facts.ts";
+import { type IndexView, meshNamespace, type PolicyOf } from "../index/facts.ts";
 import { selects, type Workload } from "../index/pod.ts";
-import { targetPort } from "./endpoints.ts";
 import { workloadName } from "./names.ts";
 import { readProtocol } from "./protocol.ts";
-import { addingKinds, namedPorts, serverPolicies } from "./server-policies.ts";
+import { idempotencyPolicy, namedPorts, type Server, serverPolicies } from "./server-policies.ts";
+import { targetPort } from "./target-port.ts";
 
 /**
  * The ports that containers declare and those that a Service leads to. What a Service says of a port's protocol goes
@@ -21,7 +21,7 @@ export function compileInbound(view: IndexView, namespace: string, name: string)
   const listed = [...ports].map(
     ([port, protocol]): InboundPort => ({ port, protocol, ...policiesOf(view, workload, port) }),
   );
-  const unlisted = [...new Set(addingKinds.flatMap((kind) => namedPorts(view, kind, workload)))]
+  const unlisted = [...namedPorts(view, workload)]
     .filter((port) => !ports.has(port))
     .map((port): InboundPort => ({ port, protocol: "detect", ...policiesOf(view, workload, port) }));
   const elsewhere = policiesOf(view, workload, undefined);
@@ -51,23 +51,28 @@ function policiesOf(view: IndexView, workload: Workload, port: number | undefine
   const rateLimits = serverPolicies(view, "RateLimit", workload, port).map(
     ({ namespace, name, spec }): NamedRateLimits => ({ name: `${namespace}/${name}`, limits: spec.limits }),
   );
+  const keys = idempotencyPolicy(view, workload, port);
   return {
     ...(access.length > 0 && { access }),
     ...(mtls === "strict" && { mtls }),
     ...(rateLimits.length > 0 && { rateLimits }),
+    ...(keys !== undefined && { idempotency: rulesOf(keys) }),
   };
 }
 
-type Served = Pick<Workload, "namespace" | "labels" | "ports">;
+function rulesOf({ namespace, name, spec }: PolicyOf<"IdempotencyPolicy">): NamedIdempotencyRules {
+  const { labels: _, ports: __, ...rules } = spec;
+  return { name: `${namespace}/${name}`, ...rules };
+}
 
 /** Of the ports at which a workload, or one of its pods, is served. */
-export function protocolsOf(view: IndexView, workload: Served): ReadonlyMap<number, Protocol> {
+export function protocolsOf(view: IndexView, workload: Server): ReadonlyMap<number, Protocol> {
   const ports = servedPorts(view, workload);
   for (const declared of workload.ports) setProtocol(ports, declared.port, readProtocol(declared));
   return ports;
 }
 
-function servedPorts(view: IndexView, workload: Served): Map<number, Protocol> {
+function servedPorts(view: IndexView, workload: Server): Map<number, Protocol> {
   const ports = new Map<number, Protocol>();
   for (const service of view.servicesIn(workload.namespace)) {
     if (!selects(service.selector, workload.labels)) continue;

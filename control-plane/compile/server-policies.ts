@@ -8,12 +8,21 @@ import type { PolicyKind } from "../../model/policy-object.ts";
 import { type IndexView, meshNamespace, type PolicyOf } from "../index/facts.ts";
 import { selects, type Workload } from "../index/pod.ts";
 import { compareNames, isPort } from "../index/policy-table.ts";
-import { targetPort } from "./endpoints.ts";
+import type { Service, ServicePort } from "../index/service.ts";
+import { targetPort } from "./target-port.ts";
 
 /** The kinds whose policies add up: all that select a port hold there. */
 export type AddingKind = "AccessPolicy" | "RateLimit";
 
-export const addingKinds: readonly AddingKind[] = ["AccessPolicy", "RateLimit"];
+const addingKinds: readonly AddingKind[] = ["AccessPolicy", "RateLimit"];
+
+/** The kinds that the server's own sidecar carries out. */
+type ServerKind = AddingKind | "IdempotencyPolicy";
+
+const serverKinds: readonly ServerKind[] = [...addingKinds, "IdempotencyPolicy"];
+
+/** A workload, or one of its pods. */
+export type Server = Pick<Workload, "namespace" | "labels" | "ports">;
 
 export function addsUp(kind: PolicyKind): boolean {
   return addingKinds.some((adding) => adding === kind);
@@ -23,20 +32,17 @@ export function addsUp(kind: PolicyKind): boolean {
 export function serverPolicies<K extends AddingKind>(
   view: IndexView,
   kind: K,
-  workload: Workload,
+  server: Server,
   port: number | undefined,
 ): PolicyOf<K>[] {
-  const { namespace } = workload;
-  const inScope = ({ spec }: PolicyOf<AddingKind>) => holdsFor(spec, workload, port);
+  const { namespace } = server;
+  const inScope = ({ spec }: PolicyOf<AddingKind>) => holdsFor(spec, server, port);
   const found = new Set<PolicyOf<AddingKind>>();
   for (const place of new Set([meshNamespace, namespace]))
     for (const policy of view.policiesAt<AddingKind>(kind, place, undefined, inScope)) found.add(policy);
-  for (const service of view.servicesIn(namespace)) {
-    // A port that nobody names is behind no Service.
-    if (port === undefined || !selects(service.selector, workload.labels)) continue;
-    const behind = service.ports.filter((servicePort) => targetPort(workload, servicePort) === port);
+  for (const { service, behind } of leadingTo(port, server, view.servicesIn(namespace))) {
     const attached = view.policiesAt<AddingKind>(kind, namespace, service.name, (policy, section) => {
-      const isNamed = behind.some((servicePort) => section === undefined || isPort(section, servicePort));
+      const isNamed = section === undefined || behind.some((servicePort) => isPort(section, servicePort));
       return isNamed && inScope(policy);
     });
     for (const policy of attached) found.add(policy);
@@ -45,19 +51,77 @@ export function serverPolicies<K extends AddingKind>(
   return [...found].sort(compareNames) as PolicyOf<K>[];
 }
 
-/** The ports that policies of the namespace and the mesh name for this workload. */
-export function namedPorts(view: IndexView, kind: AddingKind, workload: Workload): number[] {
-  const named = (namespace: string) =>
-    view.policiesAt(
-      kind,
-      namespace,
-      undefined,
-      ({ spec }) => spec.ports?.some((port) => holdsFor(spec, workload, port)) ?? false,
-    );
-  return [meshNamespace, workload.namespace].flatMap(named).flatMap(({ spec }) => spec.ports ?? []);
+/**
+ * The IdempotencyPolicy that holds for a port: of a Service's port, else of a Service, else of the namespace, else of the
+ * mesh; the first of several on one level, where a policy whose scope is elsewhere does not count.
+ */
+export function idempotencyPolicy(
+  view: IndexView,
+  server: Server,
+  port: number | undefined,
+): PolicyOf<"IdempotencyPolicy"> | undefined {
+  const { namespace } = server;
+  const inScope = ({ spec }: PolicyOf<"IdempotencyPolicy">) => holdsFor(spec, server, port);
+  const targets = view.targetsIn("IdempotencyPolicy", namespace);
+  const known = targets.flatMap((name) => view.service(namespace, name) ?? []);
+  const services = leadingTo(port, server, known);
+  for (const ofPort of [true, false]) {
+    for (const { service, behind } of services) {
+      const attached = firstAt(view, namespace, service.name, (policy, section) => {
+        const isNamed = section !== undefined && behind.some((servicePort) => isPort(section, servicePort));
+        return (ofPort ? isNamed : section === undefined) && inScope(policy);
+      });
+      if (attached !== undefined) return attached;
+    }
+  }
+  return firstAt(view, namespace, undefined, inScope) ?? firstAt(view, meshNamespace, undefined, inScope);
 }
 
-function holdsFor({ labels = [], ports }: ServerScope, workload: Workload, port: number | undefined): boolean {
+/** Asks for one only: the others are not in force, and are not to be taken for policies that are. */
+function firstAt(
+  view: IndexView,
+  namespace: string,
+  service: string | undefined,
+  holds: (policy: PolicyOf<"IdempotencyPolicy">, section: string | undefined) => boolean,
+): PolicyOf<"IdempotencyPolicy"> | undefined {
+  let found = false;
+  const first = view.policiesAt("IdempotencyPolicy", namespace, service, (policy, section) => {
+    if (found || !holds(policy, section)) return false;
+    found = true;
+    return true;
+  });
+  return first[0];
+}
+
+/** Those of the Services that lead to a port, each with its own ports before it. A port that nobody names is behind none. */
+function leadingTo(
+  port: number | undefined,
+  server: Server,
+  services: readonly Service[],
+): { readonly service: Service; readonly behind: readonly ServicePort[] }[] {
+  if (port === undefined) return [];
+  return services.flatMap((service) => {
+    if (!selects(service.selector, server.labels)) return [];
+    const behind = service.ports.filter((servicePort) => targetPort(server, servicePort) === port);
+    return behind.length === 0 ? [] : [{ service, behind }];
+  });
+}
+
+/** The ports that policies of the namespace and the mesh name for it. */
+export function namedPorts(view: IndexView, server: Server): ReadonlySet<number> {
+  const named = new Set<number>();
+  for (const kind of serverKinds) {
+    for (const namespace of [meshNamespace, server.namespace]) {
+      view.policiesAt(kind, namespace, undefined, ({ spec }) => {
+        for (const port of spec.ports ?? []) if (holdsFor(spec, server, port)) named.add(port);
+        return false; // which of them is in force at a port is asked for each port
+      });
+    }
+  }
+  return named;
+}
+
+function holdsFor({ labels = [], ports }: ServerScope, server: Server, port: number | undefined): boolean {
   if (ports !== undefined && (port === undefined || !ports.includes(port))) return false;
-  return labels.every(([name, value]) => workload.labels.get(name) === value);
+  return labels.every(([name, value]) => server.labels.get(name) === value);
 }

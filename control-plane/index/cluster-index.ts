@@ -146,6 +146,10 @@ export class ClusterIndex implements IndexView {
     return this.#policies.policiesAt(kind, namespace, service, holds);
   }
 
+  targetsIn(kind: PolicyKind, namespace: string): readonly string[] {
+    return this.#policies.targetsIn(kind, namespace);
+  }
+
   routePolicyFor<K extends PolicyKind>(
     kind: K,
     route: GatewayRoute,

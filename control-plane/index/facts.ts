@@ -30,7 +30,7 @@ export interface IndexView {
   policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined;
   /**
    * All policies of a kind that are attached to a Service, or without one to a namespace as its default, and for which
-   * `holds` is true; each once, sorted by namespace and name. `section` is the port of the Service that the policy names.
+   * `holds` is true; each once, the winner first. `section` is the port of the Service that the policy names.
    */
   policiesAt<K extends PolicyKind>(
     kind: K,
@@ -38,6 +38,8 @@ export interface IndexView {
     service: string | undefined,
     holds: (policy: PolicyOf<K>, section: string | undefined) => boolean,
   ): readonly PolicyOf<K>[];
+  /** The Services of a namespace to which policies of a kind are attached, by name, sorted; some may not exist. */
+  targetsIn(kind: PolicyKind, namespace: string): readonly string[];
   /** The one policy of a kind that is attached to a rule of a route, or to the whole of it; `rule` is the rule's name. */
   routePolicyFor<K extends PolicyKind>(kind: K, route: GatewayRoute, rule: string | undefined): PolicyOf<K> | undefined;
   /** HTTPRoutes and GRPCRoutes with this Service as a parent, whichever their namespace; the older first. */
@@ -59,6 +61,7 @@ export const facts = {
   policiesOfRoute: (kind: PolicyKind, route: RouteKind, namespace: string, name: string): Fact =>
     `${kind} ${route} ${namespace}/${name}`,
   routesOf: (namespace: string, service: string): Fact => `routes ${namespace}/${service}`,
+  targetsIn: (kind: PolicyKind, namespace: string): Fact => `${kind} targets ${namespace}`,
   policiesOfNamespace: (kind: PolicyKind, namespace: string): Fact => `${kind} ${namespace}`,
   grantsIn: (namespace: string): Fact => `grants ${namespace}`,
 } as const;
@@ -130,6 +133,11 @@ export class TrackedView implements IndexView {
     const policies = this.#view.policiesAt(kind, namespace, service, holds);
     for (const policy of policies) this.applied.add(policyName(policy));
     return policies;
+  }
+
+  targetsIn(kind: PolicyKind, namespace: string): readonly string[] {
+    this.read.add(facts.targetsIn(kind, namespace));
+    return this.#view.targetsIn(kind, namespace);
   }
 
   routePolicyFor<K extends PolicyKind>(

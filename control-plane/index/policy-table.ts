@@ -10,6 +10,7 @@
  */
 
 import type { GatewayRoute } from "../../model/gateway-route.ts";
+import type { ServerScope } from "../../model/policy.ts";
 import type { Policy, PolicyKind, TargetRef } from "../../model/policy-object.ts";
 import type { ServiceRef } from "../../model/resources.ts";
 import { compareStrings } from "../source/problem.ts";
@@ -68,6 +69,8 @@ interface Place {
 
 export class PolicyTable {
   readonly #places = new Map<Fact, Place>();
+  /** The Services with a place, by kind and namespace. */
+  readonly #targets = new Map<Fact, Set<string>>();
 
   toggle({ value: policy, creationTimestamp }: Contender, present: boolean, touched: Set<Fact>): void {
     for (const attachment of attachmentsOf(policy)) {
@@ -81,7 +84,24 @@ export class PolicyTable {
       if (place.entries.size === 0) this.#places.delete(fact);
       else this.#places.set(fact, place);
       touched.add(fact);
+      this.#noteTarget(policy.kind, attachment, place.entries.size > 0, touched);
     }
+  }
+
+  #noteTarget(kind: PolicyKind, { namespace, target }: Attachment, present: boolean, touched: Set<Fact>): void {
+    if (target?.kind !== "Service") return;
+    const fact = facts.targetsIn(kind, namespace);
+    const names = this.#targets.get(fact) ?? new Set<string>();
+    if (names.has(target.name) === present) return;
+    if (present) names.add(target.name);
+    else names.delete(target.name);
+    if (names.size === 0) this.#targets.delete(fact);
+    else this.#targets.set(fact, names);
+    touched.add(fact);
+  }
+
+  targetsIn(kind: PolicyKind, namespace: string): readonly string[] {
+    return [...(this.#targets.get(facts.targetsIn(kind, namespace)) ?? [])].sort(compareStrings);
   }
 
   policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined {
@@ -118,14 +138,19 @@ export class PolicyTable {
       const policy = value as PolicyOf<K>;
       if (holds(policy, section)) found.add(policy);
     }
-    return [...found].sort(compareNames);
+    return [...found];
   }
 
-  /** The policy that is attached to the very same thing and goes before this one. `port` is the one that the section names. */
+  /**
+   * The policy that is attached to the very same thing and goes before this one, wherever that holds. `port` is the one that
+   * the section names.
+   */
   rivalOf(policy: Policy, attachment: Attachment, port: ServicePort | undefined): Policy | undefined {
-    const first = this.#at(factOf(policy.kind, attachment)).find(({ section }) =>
-      section === undefined || port === undefined ? section === attachment.section : isPort(section, port),
-    );
+    const first = this.#at(factOf(policy.kind, attachment)).find(({ section, value }) => {
+      const isSame =
+        section === undefined || port === undefined ? section === attachment.section : isPort(section, port);
+      return isSame && (value === policy || covers(scopeOf(value), scopeOf(policy)));
+    });
     return first?.value === policy ? undefined : first?.value;
   }
 
@@ -148,4 +173,18 @@ function compareContenders(a: Contender, b: Contender): number {
 
 export function compareNames(a: ServiceRef, b: ServiceRef): number {
   return compareStrings(a.namespace, b.namespace) || compareStrings(a.name, b.name);
+}
+
+function scopeOf(policy: Policy): ServerScope {
+  return policy.kind === "IdempotencyPolicy" ? policy.spec : {};
+}
+
+/** Whether one scope takes in the other whole. */
+function covers(wide: ServerScope, narrow: ServerScope): boolean {
+  const { labels = [], ports } = wide;
+  const hasLabel = ([name, value]: readonly [string, string]) =>
+    narrow.labels?.some(([n, v]) => n === name && v === value) ?? false;
+  return (
+    labels.every(hasLabel) && (ports === undefined || (narrow.ports?.every((port) => ports.includes(port)) ?? false))
+  );
 }

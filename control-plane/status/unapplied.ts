@@ -3,7 +3,7 @@
  * is only believed to hold is worse than none.
  */
 
-import type { Policy, PolicyKind } from "../../model/policy-object.ts";
+import type { Policy } from "../../model/policy-object.ts";
 import type { FieldError } from "../../model/result.ts";
 
 export interface Unapplied extends FieldError {
@@ -11,21 +11,9 @@ export interface Unapplied extends FieldError {
   readonly extent: "policy" | "field";
 }
 
-const applied: ReadonlySet<PolicyKind> = new Set([
-  "AccessPolicy",
-  "CircuitBreaker",
-  "FaultInjection",
-  "RateLimit",
-  "RetryPolicy",
-  "TelemetryPolicy",
-  "TimeoutPolicy",
-  "TrafficSplit",
-]);
-
 /** Undefined: all of it has an effect. */
 export function findUnapplied(policy: Policy): Unapplied | undefined {
   const { kind, spec } = policy;
-  if (!applied.has(kind)) return { extent: "policy", path: "kind", message: `${kind} has no effect in this version` };
   if (kind === "TelemetryPolicy") return findRouteTarget(policy);
   if (kind === "AccessPolicy" && spec.mtls === "strict") {
     const message = "refuses plaintext only in pods whose traffic is redirected to their sidecar";

@@ -17,8 +17,10 @@ import type { FaultPolicy as _tulle_v1_FaultPolicy, FaultPolicy__Output as _tull
 import type { HeaderEdits as _tulle_v1_HeaderEdits, HeaderEdits__Output as _tulle_v1_HeaderEdits__Output } from './tulle/v1/HeaderEdits.ts';
 import type { HeaderField as _tulle_v1_HeaderField, HeaderField__Output as _tulle_v1_HeaderField__Output } from './tulle/v1/HeaderField.ts';
 import type { Hello as _tulle_v1_Hello, Hello__Output as _tulle_v1_Hello__Output } from './tulle/v1/Hello.ts';
+import type { IdempotencyRules as _tulle_v1_IdempotencyRules, IdempotencyRules__Output as _tulle_v1_IdempotencyRules__Output } from './tulle/v1/IdempotencyRules.ts';
 import type { Inbound as _tulle_v1_Inbound, Inbound__Output as _tulle_v1_Inbound__Output } from './tulle/v1/Inbound.ts';
 import type { InboundPort as _tulle_v1_InboundPort, InboundPort__Output as _tulle_v1_InboundPort__Output } from './tulle/v1/InboundPort.ts';
+import type { KnownKeys as _tulle_v1_KnownKeys, KnownKeys__Output as _tulle_v1_KnownKeys__Output } from './tulle/v1/KnownKeys.ts';
 import type { Nack as _tulle_v1_Nack, Nack__Output as _tulle_v1_Nack__Output } from './tulle/v1/Nack.ts';
 import type { NamespaceMatch as _tulle_v1_NamespaceMatch, NamespaceMatch__Output as _tulle_v1_NamespaceMatch__Output } from './tulle/v1/NamespaceMatch.ts';
 import type { PathMatch as _tulle_v1_PathMatch, PathMatch__Output as _tulle_v1_PathMatch__Output } from './tulle/v1/PathMatch.ts';
@@ -60,6 +62,7 @@ export interface ProtoGrpcType {
       AccessRule: MessageTypeDefinition<_tulle_v1_AccessRule, _tulle_v1_AccessRule__Output>
       AccessRules: MessageTypeDefinition<_tulle_v1_AccessRules, _tulle_v1_AccessRules__Output>
       Ack: MessageTypeDefinition<_tulle_v1_Ack, _tulle_v1_Ack__Output>
+      AnswerStore: EnumTypeDefinition
       BreakerScope: EnumTypeDefinition
       CallerMatch: MessageTypeDefinition<_tulle_v1_CallerMatch, _tulle_v1_CallerMatch__Output>
       CircuitBreakerPolicy: MessageTypeDefinition<_tulle_v1_CircuitBreakerPolicy, _tulle_v1_CircuitBreakerPolicy__Output>
@@ -77,8 +80,10 @@ export interface ProtoGrpcType {
       HeaderEdits: MessageTypeDefinition<_tulle_v1_HeaderEdits, _tulle_v1_HeaderEdits__Output>
       HeaderField: MessageTypeDefinition<_tulle_v1_HeaderField, _tulle_v1_HeaderField__Output>
       Hello: MessageTypeDefinition<_tulle_v1_Hello, _tulle_v1_Hello__Output>
+      IdempotencyRules: MessageTypeDefinition<_tulle_v1_IdempotencyRules, _tulle_v1_IdempotencyRules__Output>
       Inbound: MessageTypeDefinition<_tulle_v1_Inbound, _tulle_v1_Inbound__Output>
       InboundPort: MessageTypeDefinition<_tulle_v1_InboundPort, _tulle_v1_InboundPort__Output>
+      KnownKeys: MessageTypeDefinition<_tulle_v1_KnownKeys, _tulle_v1_KnownKeys__Output>
       Nack: MessageTypeDefinition<_tulle_v1_Nack, _tulle_v1_Nack__Output>
       NamespaceMatch: MessageTypeDefinition<_tulle_v1_NamespaceMatch, _tulle_v1_NamespaceMatch__Output>
       PathMatch: MessageTypeDefinition<_tulle_v1_PathMatch, _tulle_v1_PathMatch__Output>
@@ -105,6 +110,7 @@ export interface ProtoGrpcType {
       SidecarMessage: MessageTypeDefinition<_tulle_v1_SidecarMessage, _tulle_v1_SidecarMessage__Output>
       Sticky: MessageTypeDefinition<_tulle_v1_Sticky, _tulle_v1_Sticky__Output>
       StickyBy: EnumTypeDefinition
+      StoreFailure: EnumTypeDefinition
       Subscribe: MessageTypeDefinition<_tulle_v1_Subscribe, _tulle_v1_Subscribe__Output>
       Subscription: MessageTypeDefinition<_tulle_v1_Subscription, _tulle_v1_Subscription__Output>
       TimeoutPolicy: MessageTypeDefinition<_tulle_v1_TimeoutPolicy, _tulle_v1_TimeoutPolicy__Output>

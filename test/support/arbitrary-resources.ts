@@ -243,10 +243,24 @@ const rateLimit: fc.Arbitrary<RateLimit> = fc.record({
 
 const rateLimits = fc.record({ name: text, limits: fc.array(rateLimit, { minLength: 1, maxLength: 2 }) });
 
+const store = fc.constantFrom("memory" as const, "redis" as const);
+const methods = fc.array(text, { minLength: 1, maxLength: 2 });
+
+const idempotency = fc.record({
+  name: text,
+  methods,
+  required: fc.boolean(),
+  ttlMs: ms,
+  maxAnswerBytes: fc.nat(),
+  store,
+  onStoreFailure: fc.constantFrom("reject" as const, "allow" as const),
+});
+
 const portPolicies = {
   access: fc.array(access, { minLength: 1, maxLength: 3 }),
   mtls: fc.constant("strict" as const),
   rateLimits: fc.array(rateLimits, { minLength: 1, maxLength: 2 }),
+  idempotency,
 };
 
 const inboundPort = some<InboundPort, "port" | "protocol">({ port, protocol, ...portPolicies }, ["port", "protocol"]);
@@ -281,6 +295,7 @@ const endpoints = some<Endpoints, "name" | "service" | "protocol" | "endpoints">
     service,
     protocol,
     breaker,
+    idempotency: fc.record({ methods, store }),
     warmUpMs: positiveMs,
     nodeLocal: fc.constant(true as const),
     affinityMs: positiveMs,

@@ -39,15 +39,13 @@ it("names the kinds there are when one is misspelt", () => {
 });
 
 it("says of what it does not carry out that it has no effect", () => {
-  const keys = timeout("t", "{}").replace("TimeoutPolicy", "IdempotencyPolicy");
-  const pipeline = pipelineWith(serviceYaml("a"), keys);
+  const sampling = timeout("t", "{targetRefs: [{kind: HTTPRoute, name: a}], samplingRatio: 1}");
+  const pipeline = pipelineWith(serviceYaml("a"), sampling.replace("TimeoutPolicy", "TelemetryPolicy"));
   expect(reasons(pipeline)).toEqual({ t: ["Unsupported", "NotInForce"] });
-  expect(
-    allProblems(
-      pipeline.index,
-      pipeline.policyStatuses(() => undefined),
-    ).map(({ message }) => message),
-  ).toEqual(["IdempotencyPolicy has no effect in this version"]);
+  const statuses = pipeline.policyStatuses(() => undefined);
+  expect(allProblems(pipeline.index, statuses).map(({ message }) => message)).toEqual([
+    "a route has no effect in this version, a Service has",
+  ]);
 });
 
 it("says of a single field that it has no effect", () => {
