@@ -7,6 +7,7 @@ import { Command, CommanderError } from "commander";
 import { version } from "../system/version.ts";
 import { compileCommand } from "./compile.ts";
 import { devCommand } from "./dev/command.ts";
+import { injectCommand } from "./inject.ts";
 import { sidecarCommand } from "./sidecar.ts";
 import { paintFor } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
@@ -27,6 +28,7 @@ function tulleCommand(): Command {
     .addCommand(devCommand())
     .addCommand(compileCommand())
     .addCommand(sidecarCommand())
+    .addCommand(injectCommand())
     .addCommand(versionCommand());
 }
 

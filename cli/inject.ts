@@ -1,0 +1,74 @@
+/** `tulle inject`: adds the sidecar to a manifest, as the webhook would add it to its pods. */
+
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import { Command } from "commander";
+import { parse } from "yaml";
+import {
+  defaultInjectionConfig,
+  type InjectionConfig,
+  readInjectionConfig,
+} from "../control-plane/injection/config.ts";
+import { injectManifest } from "../control-plane/injection/manifest.ts";
+import type { FieldError } from "../model/result.ts";
+import { reasonOf } from "../system/log.ts";
+import { UsageError } from "./usage-error.ts";
+
+interface InjectOptions {
+  readonly file: string;
+  readonly config?: string;
+}
+
+const help = `
+Prints the manifest on stdout, with a sidecar in everything that makes pods. What can't have one is named on stderr, and
+then the exit code is 1. A pod that got its sidecar this way is left alone by the webhook.
+
+Examples:
+  $ tulle inject -f deploy.yaml | kubectl apply -f -
+  $ kubectl -n tulle-system get configmap tulle-injection -o 'jsonpath={.data.injection\\.yaml}' > injection.yaml
+  $ tulle inject -f deploy.yaml --config injection.yaml`;
+
+export function injectCommand(): Command {
+  return new Command("inject")
+    .description("add the sidecar to a manifest, as the webhook does to pods")
+    .requiredOption("-f, --file <path>", "Kubernetes YAML; - reads standard input")
+    .option("--config <path>", "what the mesh was installed with: its ConfigMap tulle-injection")
+    .addHelpText("after", help)
+    .action((options: InjectOptions) => run(options));
+}
+
+async function run({ file, config }: InjectOptions): Promise<void> {
+  const injected = injectManifest(
+    await read(file),
+    config === undefined ? defaultInjectionConfig : await readConfig(config),
+  );
+  if (!injected.ok) {
+    report(injected.error);
+    process.exitCode = 1;
+    return;
+  }
+  for (const line of injected.value.skipped) process.stderr.write(`left alone: ${line}\n`);
+  process.stdout.write(injected.value.text);
+}
+
+async function readConfig(path: string): Promise<InjectionConfig> {
+  const config = readInjectionConfig(parse(await read(path)) as unknown);
+  if (config.ok) return config.value;
+  throw new UsageError(`--config ${path}: ${config.error.map(lineOf).join("; ")}`);
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return path === "-" ? await text(process.stdin) : await readFile(path, "utf8");
+  } catch (error) {
+    throw new UsageError(`${path}: ${reasonOf(error)}`);
+  }
+}
+
+function report(errors: readonly FieldError[]): void {
+  for (const error of errors) process.stderr.write(`${lineOf(error)}\n`);
+}
+
+function lineOf({ path, message }: FieldError): string {
+  return path === "" ? message : `${path}: ${message}`;
+}

@@ -1,0 +1,136 @@
+/** What a pod's annotations say of its sidecar. Each has a row in docs/annotations.md, and a test compares the two. */
+
+import { isIP } from "node:net";
+import { err, type FieldError, ok, type Result } from "../../model/result.ts";
+
+/** On a namespace or a pod, as a label: `enabled` or `disabled`. */
+export const injectLabel = "tulle.dev/inject";
+/** Set on every pod that has been given a sidecar. */
+export const proxyVersionAnnotation = "tulle.dev/proxy-version";
+/** Set at injection: the name of what owns the pod. */
+export const workloadAnnotation = "tulle.dev/workload";
+
+/** What can be said for all pods by the chart, and for one by its annotations. */
+export interface ProxySettings {
+  readonly interception: "iptables" | "off";
+  readonly outboundMtls: "preferred" | "required";
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly accessLog: string;
+  readonly drainSeconds: number;
+  /** How long an application goes on before it is told to end; 0: not at all. */
+  readonly preStopSeconds: number;
+  readonly skipInboundPorts: readonly number[];
+  readonly skipOutboundPorts: readonly number[];
+  readonly skipOutboundRanges: readonly string[];
+  /** `payments:80=127.0.0.1:9001,…` */
+  readonly upstreams: string;
+  /** Kubernetes quantities; an empty one is not set. */
+  readonly cpuRequest: string;
+  readonly cpuLimit: string;
+  readonly memoryRequest: string;
+  readonly memoryLimit: string;
+}
+
+export const defaultSettings: ProxySettings = {
+  interception: "iptables",
+  outboundMtls: "preferred",
+  logLevel: "info",
+  accessLog: "off",
+  drainSeconds: 10,
+  preStopSeconds: 5,
+  skipInboundPorts: [],
+  skipOutboundPorts: [],
+  skipOutboundRanges: [],
+  upstreams: "",
+  cpuRequest: "10m",
+  cpuLimit: "",
+  memoryRequest: "64Mi",
+  memoryLimit: "",
+};
+
+type Read<T> = (text: string) => Result<T, string>;
+
+interface Setting<Name extends keyof ProxySettings> {
+  readonly field: Name;
+  readonly read: Read<ProxySettings[Name]>;
+}
+
+type AnySetting = { [Name in keyof ProxySettings]: Setting<Name> }[keyof ProxySettings];
+
+export const settingAnnotations: Readonly<Record<string, AnySetting>> = {
+  "tulle.dev/intercept": { field: "interception", read: oneOf("iptables", "off") },
+  "tulle.dev/outbound-mtls": { field: "outboundMtls", read: oneOf("preferred", "required") },
+  "tulle.dev/log-level": { field: "logLevel", read: oneOf("debug", "info", "warn", "error") },
+  "tulle.dev/access-log": { field: "accessLog", read: ok },
+  "tulle.dev/drain-seconds": { field: "drainSeconds", read: readSeconds },
+  "tulle.dev/pre-stop-seconds": { field: "preStopSeconds", read: readSeconds },
+  "tulle.dev/skip-inbound-ports": { field: "skipInboundPorts", read: listOf(readPort) },
+  "tulle.dev/skip-outbound-ports": { field: "skipOutboundPorts", read: listOf(readPort) },
+  "tulle.dev/skip-outbound-ranges": { field: "skipOutboundRanges", read: listOf(readRange) },
+  "tulle.dev/upstreams": { field: "upstreams", read: ok },
+  "tulle.dev/proxy-cpu-request": { field: "cpuRequest", read: readQuantity },
+  "tulle.dev/proxy-cpu-limit": { field: "cpuLimit", read: readQuantity },
+  "tulle.dev/proxy-memory-request": { field: "memoryRequest", read: readQuantity },
+  "tulle.dev/proxy-memory-limit": { field: "memoryLimit", read: readQuantity },
+};
+
+/** `defaults`, but for what the pod says of itself. */
+export function readSettings(
+  annotations: Readonly<Record<string, string>>,
+  defaults: ProxySettings,
+): Result<ProxySettings, FieldError[]> {
+  const errors: FieldError[] = [];
+  const said: Record<string, unknown> = {};
+  for (const [name, { field, read }] of Object.entries(settingAnnotations)) {
+    const text = annotations[name];
+    if (text === undefined) continue;
+    const value = read(text.trim());
+    if (value.ok) said[field] = value.value;
+    else
+      errors.push({ path: `metadata.annotations["${name}"]`, message: `${value.error}, got ${JSON.stringify(text)}` });
+  }
+  return errors.length === 0 ? ok({ ...defaults, ...said }) : err(errors);
+}
+
+function oneOf<const T extends string>(...allowed: readonly T[]): Read<T> {
+  return (text) => {
+    const found = allowed.find((value) => value === text);
+    return found === undefined ? err(`must be ${allowed.join(" or ")}`) : ok(found);
+  };
+}
+
+function listOf<T>(read: Read<T>): Read<readonly T[]> {
+  return (text) => {
+    const values: T[] = [];
+    for (const part of text.split(",").map((entry) => entry.trim())) {
+      if (part === "") continue;
+      const value = read(part);
+      if (!value.ok) return err(`${value.error}, separated by commas`);
+      values.push(value.value);
+    }
+    return ok(values);
+  };
+}
+
+function readPort(text: string): Result<number, string> {
+  const port = Number(text);
+  return /^[0-9]+$/.test(text) && port >= 1 && port <= 65_535 ? ok(port) : err("must be ports from 1 to 65535");
+}
+
+/** `10.0.0.0/8`, or one address. */
+export function readRange(text: string): Result<string, string> {
+  const [address = "", bits, ...rest] = text.split("/");
+  const family = isIP(address);
+  const most = family === 4 ? 32 : 128;
+  const bitsAreRight = bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= most);
+  return family !== 0 && bitsAreRight && rest.length === 0 ? ok(text) : err("must be IP ranges such as 10.0.0.0/8");
+}
+
+function readSeconds(text: string): Result<number, string> {
+  return /^[0-9]{1,4}$/.test(text) ? ok(Number(text)) : err("must be a whole number of seconds, at least 0");
+}
+
+function readQuantity(text: string): Result<string, string> {
+  const isQuantity = /^[0-9]+(\.[0-9]+)?(m|[kMGT]i?)?$/.test(text);
+  return text === "" || isQuantity ? ok(text) : err("must be a quantity such as 100m or 64Mi");
+}

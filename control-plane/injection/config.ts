@@ -1,0 +1,67 @@
+/** What injection is told by whoever installed the mesh: the ConfigMap `tulle-injection`, or nothing for the defaults. */
+
+import { err, type FieldError, ok, type Result } from "../../model/result.ts";
+import { version } from "../../system/version.ts";
+import { defaultSettings, type ProxySettings } from "./annotations.ts";
+
+export interface InjectionConfig {
+  /** Of the control plane; its own pods get no sidecar. */
+  readonly namespace: string;
+  /** Host that sidecars dial, or several, separated by commas. */
+  readonly controlPlane: string;
+  readonly trustDomain: string;
+  readonly images: { readonly sidecar: string; readonly init: string; readonly pullPolicy: string };
+  /** OTLP over HTTP; empty: traces go nowhere. */
+  readonly otlpEndpoint: string;
+  /** The `29` of 1.29. */
+  readonly kubernetesMinor: number;
+  readonly proxyVersion: string;
+  /** For pods that say nothing else. */
+  readonly defaults: ProxySettings;
+}
+
+export const defaultInjectionConfig: InjectionConfig = {
+  namespace: "tulle-system",
+  controlPlane: "tulle-control-plane.tulle-system.svc.cluster.local",
+  trustDomain: "cluster.local",
+  images: { sidecar: `tulle/sidecar:${version}`, init: `tulle/init:${version}`, pullPolicy: "IfNotPresent" },
+  otlpEndpoint: "",
+  kubernetesMinor: 30,
+  proxyVersion: version,
+  defaults: defaultSettings,
+};
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Every field may be left out. An unknown one, or one of another type than its default, is an error that names it. */
+export function readInjectionConfig(value: unknown): Result<InjectionConfig, FieldError[]> {
+  const errors: FieldError[] = [];
+  const config = merge(defaultInjectionConfig as unknown as Json, value ?? {}, "", errors);
+  return errors.length === 0 ? ok(config as unknown as InjectionConfig) : err(errors);
+}
+
+function merge(base: Json, over: unknown, path: string, errors: FieldError[]): Json {
+  if (!isObject(over)) {
+    errors.push({ path, message: "must be a mapping" });
+    return base;
+  }
+  const merged: Record<string, unknown> = { ...base };
+  for (const [field, value] of Object.entries(over)) {
+    const at = path === "" ? field : `${path}.${field}`;
+    const usual = Object.hasOwn(base, field) ? base[field] : undefined;
+    if (isObject(usual)) merged[field] = merge(usual, value, at, errors);
+    else if (usual === undefined) errors.push({ path: at, message: "unknown field" });
+    else if (typeOf(value) !== typeOf(usual))
+      errors.push({ path: at, message: `must be a ${typeOf(usual)}, got ${JSON.stringify(value)}` });
+    else merged[field] = value;
+  }
+  return merged;
+}
+
+function typeOf(value: unknown): string {
+  return Array.isArray(value) ? "list" : typeof value;
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

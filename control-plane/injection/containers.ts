@@ -1,0 +1,144 @@
+/** The two containers and three volumes that a pod gets. What they are told is all decided here, and nothing of the pod is read. */
+
+import type { ApplicationProbes } from "../../model/application-probe.ts";
+import type { ProxySettings } from "./annotations.ts";
+import type { InjectionConfig } from "./config.ts";
+import type { Container, NamedObject } from "./pod-spec.ts";
+
+export const sidecarName = "tulle-sidecar";
+export const initName = "tulle-init";
+export const proxyUser = 1337;
+/** Of the sidecar, in the pod's network namespace. */
+export const proxyPorts: readonly number[] = [15_001, 15_006, 15_008, 15_020];
+export const probesVariable = "TULLE_PROBES";
+
+const adminPort = 15_020;
+const tokenVolume = "tulle-token";
+const trustVolume = "tulle-trust-bundle";
+const stateVolume = "tulle-state";
+const folders = { token: "/var/run/secrets/tulle", trust: "/etc/tulle/trust", state: "/var/lib/tulle" };
+const tokenSeconds = 3_600;
+/** Kubelet asks once a second. After five minutes without a control plane it starts the sidecar anew, which asks again. */
+const startupAttempts = 300;
+
+const locked = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+};
+
+/** Runs before all else in the pod, and ends. */
+export function initContainer(settings: ProxySettings, config: InjectionConfig): Container {
+  const env = Object.entries({
+    TULLE_SKIP_INBOUND_PORTS: settings.skipInboundPorts.join(","),
+    TULLE_SKIP_OUTBOUND_PORTS: settings.skipOutboundPorts.join(","),
+    TULLE_SKIP_OUTBOUND_RANGES: settings.skipOutboundRanges.join(","),
+  }).filter(([, value]) => value !== "");
+  return {
+    name: initName,
+    image: config.images.init,
+    imagePullPolicy: config.images.pullPolicy,
+    ...(env.length === 0 ? {} : { env: env.map(([name, value]) => ({ name, value })) }),
+    resources: resourcesOf(settings),
+    securityContext: {
+      ...locked,
+      // The kernel takes rules from no other user.
+      runAsUser: 0,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] },
+    },
+  };
+}
+
+/** A native sidecar: starts before the application's own init containers, and ends after the application. */
+export function sidecarContainer(
+  workload: string,
+  probes: ApplicationProbes,
+  settings: ProxySettings,
+  config: InjectionConfig,
+): Container {
+  return {
+    name: sidecarName,
+    image: config.images.sidecar,
+    imagePullPolicy: config.images.pullPolicy,
+    restartPolicy: "Always",
+    env: sidecarEnvironment(workload, probes, settings, config),
+    resources: resourcesOf(settings),
+    securityContext: {
+      ...locked,
+      runAsUser: proxyUser,
+      runAsGroup: proxyUser,
+      runAsNonRoot: true,
+      capabilities: { drop: ["ALL"] },
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    // Green only with a certificate, the workload's own policy and all listeners.
+    startupProbe: { httpGet: { path: "/ready", port: adminPort }, periodSeconds: 1, failureThreshold: startupAttempts },
+    readinessProbe: { httpGet: { path: "/ready", port: adminPort }, periodSeconds: 5, timeoutSeconds: 3 },
+    livenessProbe: {
+      httpGet: { path: "/live", port: adminPort },
+      periodSeconds: 10,
+      timeoutSeconds: 5,
+      failureThreshold: 6,
+    },
+    // Kubelet runs it as soon as the pod is to end. The signal comes when the application has ended.
+    lifecycle: { preStop: { exec: { command: ["/usr/local/bin/node", "/tulle/sidecar.mjs", "drain"] } } },
+    volumeMounts: [
+      { name: tokenVolume, mountPath: folders.token, readOnly: true },
+      { name: trustVolume, mountPath: folders.trust, readOnly: true },
+      { name: stateVolume, mountPath: folders.state },
+    ],
+  };
+}
+
+export function volumes(): readonly NamedObject[] {
+  const token = { path: "token", audience: "tulle", expirationSeconds: tokenSeconds };
+  return [
+    { name: tokenVolume, projected: { sources: [{ serviceAccountToken: token }] } },
+    { name: trustVolume, configMap: { name: "tulle-trust-bundle" } },
+    // Keys touch no disk, and outlive a restart of the sidecar.
+    { name: stateVolume, emptyDir: { medium: "Memory", sizeLimit: "32Mi" } },
+  ];
+}
+
+function sidecarEnvironment(
+  workload: string,
+  probes: ApplicationProbes,
+  settings: ProxySettings,
+  config: InjectionConfig,
+): NonNullable<Container["env"]> {
+  const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+  const plain = Object.entries({
+    TULLE_WORKLOAD: workload,
+    TULLE_TRUST_DOMAIN: config.trustDomain,
+    TULLE_CONTROL_PLANE: config.controlPlane,
+    TULLE_CONTROL_PLANE_NAMESPACE: config.namespace,
+    TULLE_TOKEN_FILE: `${folders.token}/token`,
+    TULLE_TRUST_BUNDLE: `${folders.trust}/trust-bundle.pem`,
+    TULLE_STATE_DIR: folders.state,
+    TULLE_INTERCEPT: settings.interception,
+    TULLE_OUTBOUND_MTLS: settings.outboundMtls,
+    TULLE_UPSTREAMS: settings.upstreams,
+    TULLE_DRAIN_SECONDS: String(settings.drainSeconds),
+    TULLE_LOG_LEVEL: settings.logLevel,
+    TULLE_ACCESS_LOG: settings.accessLog,
+    OTEL_EXPORTER_OTLP_ENDPOINT: config.otlpEndpoint,
+    [probesVariable]: Object.keys(probes).length === 0 ? "" : JSON.stringify(probes),
+  }).filter(([, value]) => value !== "");
+  return [
+    field("POD_IP", "status.podIP"),
+    field("TULLE_POD", "metadata.name"),
+    field("TULLE_NAMESPACE", "metadata.namespace"),
+    field("TULLE_SERVICE_ACCOUNT", "spec.serviceAccountName"),
+    ...plain.map(([name, value]) => ({ name, value })),
+  ];
+}
+
+function resourcesOf({ cpuRequest, cpuLimit, memoryRequest, memoryLimit }: ProxySettings) {
+  const given = (cpu: string, memory: string) => ({
+    ...(cpu === "" ? {} : { cpu }),
+    ...(memory === "" ? {} : { memory }),
+  });
+  const limits = given(cpuLimit, memoryLimit);
+  return { requests: given(cpuRequest, memoryRequest), ...(Object.keys(limits).length === 0 ? {} : { limits }) };
+}

@@ -1,0 +1,17 @@
+/** The name of what owns a pod, as users know it: `orders`, not `orders-7d9f8b6c5`. */
+
+import type { PodMeta } from "./pod-spec.ts";
+
+/** ReplicaSets are named after their Deployment and this label. */
+const templateHashLabel = "pod-template-hash";
+/** CronJobs name their Jobs by the minute. */
+const cronSuffix = /-[0-9]{8,}$/;
+
+export function workloadOf({ ownerReferences = [], labels = {}, name, generateName }: PodMeta): string {
+  const owner = ownerReferences.find(({ controller }) => controller === true) ?? ownerReferences[0];
+  const hash = labels[templateHashLabel];
+  if (owner?.name === undefined) return name ?? (generateName ?? "").replace(/-$/, "");
+  if (owner.kind === "ReplicaSet" && hash !== undefined && owner.name.endsWith(`-${hash}`))
+    return owner.name.slice(0, -hash.length - 1);
+  return owner.kind === "Job" ? owner.name.replace(cronSuffix, "") : owner.name;
+}
