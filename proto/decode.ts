@@ -46,11 +46,11 @@ import type { ServiceRef__Output } from "./generated/tulle/v1/ServiceRef.ts";
 import type { TimeoutPolicy__Output } from "./generated/tulle/v1/TimeoutPolicy.ts";
 import type { Update__Output } from "./generated/tulle/v1/Update.ts";
 import type { WeightedBackend__Output } from "./generated/tulle/v1/WeightedBackend.ts";
-import { Discovery } from "./load.ts";
+import { decodeMessage } from "./wire.ts";
 
 /** Throws where the bytes are not a protobuf message at all. */
 export function decodeUpdate(bytes: Buffer): Update__Output {
-  return Discovery.service.Stream.responseDeserialize(bytes);
+  return decodeMessage("Update", bytes) as Update__Output;
 }
 
 /** Undefined: a kind that this build does not know. */

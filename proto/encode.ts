@@ -26,11 +26,11 @@ import type { RetryPolicy as RetryMessage } from "./generated/tulle/v1/RetryPoli
 import type { Route as RouteMessage } from "./generated/tulle/v1/Route.ts";
 import type { RouteFilter as RouteFilterMessage } from "./generated/tulle/v1/RouteFilter.ts";
 import type { Update } from "./generated/tulle/v1/Update.ts";
-import { Discovery } from "./load.ts";
+import { encodeMessage } from "./wire.ts";
 
 /** As it travels. Buffers of several updates, one after the other, are one update. */
 export function encodeUpdate(update: Update): Buffer {
-  return Discovery.service.Stream.responseSerialize(update);
+  return encodeMessage("Update", update);
 }
 
 export function encodeName(kind: ResourceKind, name: string): ResourceNameMessage {

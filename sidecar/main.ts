@@ -52,7 +52,7 @@ try {
     log,
     leave: leave.signal,
     stop: stop.signal,
-    openSources: (signal) => fromControlPlane(config, log, signal),
+    openSources: (wheel, signal) => fromControlPlane(config, log, wheel, signal),
   });
   process.exit(0);
 } catch (error) {

@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly leave?: AbortSignal;
   /** Aborted: drain, and end. */
   readonly stop: AbortSignal;
-  readonly openSources: (stop: AbortSignal) => Promise<Sources>;
+  readonly openSources: (wheel: TimerWheel, stop: AbortSignal) => Promise<Sources>;
 }
 
 const flushSpansMs = 2_000;
@@ -48,13 +48,14 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const readiness = () => started.sidecar?.missing ?? ["certificate"];
   const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness });
   const originalDestination = await openInterception(config);
-  const sources = await openSources(stop);
+  const wheel = new TimerWheel(clock);
+  const sources = await openSources(wheel, stop);
   const sidecar = new Sidecar({
     ...config,
     identity: sources.identity,
     follow: counted(sources.follow, metrics),
     clock,
-    wheel: new TimerWheel(clock),
+    wheel,
     random: Math.random,
     unixNow: Date.now,
     metrics,

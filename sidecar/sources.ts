@@ -10,6 +10,7 @@ import { ControlStream } from "./discovery/control-stream.ts";
 import type { Identity } from "./identity/credentials.ts";
 import { startIdentity } from "./identity/identity-client.ts";
 import { loadStaticIdentity } from "./identity/static-identity.ts";
+import type { TimerWheel } from "./net/timer-wheel.ts";
 import type { Follow } from "./sidecar.ts";
 
 export interface Sources {
@@ -28,11 +29,12 @@ const controlPlaneAccount = { namespace: "tulle-system", serviceAccount: "tulle-
 export async function fromControlPlane(
   config: SidecarConfig & ControlPlaneConfig,
   log: Log,
+  wheel: TimerWheel,
   stop: AbortSignal,
 ): Promise<Sources> {
   const { namespace, workload, pod, serviceAccount, trustDomain, stateFolder, controlPlane } = config;
   const controlPlaneIdentity = formatSpiffeId({ trustDomain, ...controlPlaneAccount });
-  const shared = { controlPlaneIdentity, stateFolder, random: Math.random, log };
+  const shared = { controlPlaneIdentity, stateFolder, clock: performance, wheel, random: Math.random, log };
   const identity = await startIdentity(
     {
       ...shared,
@@ -49,7 +51,6 @@ export async function fromControlPlane(
     endpoints: controlPlane.map((host) => `${host}:${discoveryPort}`),
     identity,
     node: { namespace, workload, pod, proxyVersion: version },
-    clock: performance,
   });
   await stream.start(stop);
   return {

@@ -1,12 +1,23 @@
 /** One `Discovery.Stream` on one TLS connection, from the dial to its end. It has no memory and tries nothing twice. */
 
-import { createSecureContext } from "node:tls";
-import { ChannelCredentials, type ClientDuplexStream } from "@grpc/grpc-js";
+import type { Clock } from "../../model/clock.ts";
 import type { SidecarMessage } from "../../proto/generated/tulle/v1/SidecarMessage.ts";
 import type { Update__Output } from "../../proto/generated/tulle/v1/Update.ts";
-import { Discovery } from "../../proto/load.ts";
+import { decodeMessage, encodeMessage } from "../../proto/wire.ts";
+import { reasonOf } from "../../system/log.ts";
+import { GrpcCall } from "../grpc/call.ts";
 import type { Credentials } from "../identity/credentials.ts";
-import { controlPlaneChannel, wrongServer } from "../identity/issue.ts";
+import { controlPlaneServer } from "../identity/issue.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
+
+export interface ConnectionOptions {
+  /** `host:port` */
+  readonly address: string;
+  readonly credentials: Credentials;
+  readonly controlPlaneIdentity: string;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+}
 
 export interface ConnectionEvents {
   /** The control plane let this sidecar in. */
@@ -18,53 +29,44 @@ export interface ConnectionEvents {
 
 /** From the dial to `opened`. */
 const openTimeoutMs = 10_000;
-const maxUpdateBytes = 64 * 1024 * 1024;
-
-const channelOptions = {
-  ...controlPlaneChannel,
-  "grpc.keepalive_time_ms": 20_000,
-  "grpc.keepalive_timeout_ms": 10_000,
-  "grpc.max_receive_message_length": maxUpdateBytes,
-};
+const maxMessageBytes = 64 * 1024 * 1024;
+const keepAlive = { intervalMs: 20_000, timeoutMs: 10_000 };
 
 export class ControlConnection {
   readonly address: string;
-  readonly #client: InstanceType<typeof Discovery>;
-  readonly #call: ClientDuplexStream<SidecarMessage, Update__Output>;
+  readonly #call: GrpcCall;
   readonly #events: ConnectionEvents;
   readonly #timeout: NodeJS.Timeout;
   #closed = false;
 
   /** Dials at once; events come later, never from here. */
-  constructor(address: string, credentials: Credentials, controlPlaneIdentity: string, events: ConnectionEvents) {
+  constructor(options: ConnectionOptions, events: ConnectionEvents) {
+    const { address, credentials, controlPlaneIdentity, clock, wheel } = options;
     this.address = address;
     this.#events = events;
-    const context = createSecureContext({
+    const server = controlPlaneServer(controlPlaneIdentity, {
       cert: credentials.certificateChainPem,
       key: credentials.privateKeyPem,
       ca: credentials.trustBundlePem,
-      minVersion: "TLSv1.3",
     });
-    const channel = ChannelCredentials.createFromSecureContext(context, {
-      checkServerIdentity: (_host, { raw }) => wrongServer(raw, controlPlaneIdentity),
-    });
-    this.#client = new Discovery(address, channel, channelOptions);
-    this.#call = this.#client.Stream();
+    const path = "/tulle.v1.Discovery/Stream";
+    this.#call = new GrpcCall(
+      { ...server, address, path, clock, wheel, keepAlive, maxMessageBytes },
+      {
+        opened: () => {
+          clearTimeout(this.#timeout);
+          events.opened();
+        },
+        message: (message) => this.#receive(message),
+        closed: (error) => this.#end(error?.message ?? "ended by the control plane"),
+      },
+    );
     this.#timeout = setTimeout(() => this.#end(`no answer within ${openTimeoutMs} ms`), openTimeoutMs);
-    this.#call.on("metadata", () => {
-      clearTimeout(this.#timeout);
-      if (!this.#closed) events.opened();
-    });
-    this.#call.on("data", (update: Update__Output) => {
-      if (!this.#closed) events.update(update);
-    });
-    this.#call.on("error", (error: Error) => this.#end(error.message));
-    this.#call.on("end", () => this.#end("ended by the control plane"));
   }
 
   /** Messages wait for the connection; those of a closed one are dropped. */
   send(message: SidecarMessage): void {
-    if (!this.#closed) this.#call.write(message);
+    this.#call.send(encodeMessage("SidecarMessage", message));
   }
 
   /** Silently: there is no `closed` after it. */
@@ -73,7 +75,16 @@ export class ControlConnection {
     this.#closed = true;
     clearTimeout(this.#timeout);
     this.#call.cancel();
-    this.#client.close();
+  }
+
+  #receive(message: Buffer): void {
+    let update: Update__Output;
+    try {
+      update = decodeMessage("Update", message) as Update__Output;
+    } catch (error) {
+      return this.#end(`an update that can't be read: ${reasonOf(error)}`);
+    }
+    this.#events.update(update);
   }
 
   #end(reason: string): void {

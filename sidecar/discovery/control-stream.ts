@@ -25,6 +25,7 @@ import type { Subscription } from "../../proto/generated/tulle/v1/Subscription.t
 import type { Update__Output } from "../../proto/generated/tulle/v1/Update.ts";
 import type { Log } from "../../system/log.ts";
 import type { Identity } from "../identity/credentials.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
 import { ControlConnection } from "./control-connection.ts";
 import { type Apply, type GoodResource, HeldResource } from "./held-resource.ts";
 import { KeptSnapshot } from "./kept-snapshot.ts";
@@ -43,6 +44,7 @@ export interface ControlStreamOptions {
   /** Where the last good resources outlive a restart. Absent: nowhere. */
   readonly stateFolder?: string;
   readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly random: Random;
   readonly log: Log;
   /** How long a connection must have stood before it is believed that a resource is gone. Default 30 s. */
@@ -159,9 +161,10 @@ export class ControlStream {
   #dial(): void {
     this.#redial = undefined;
     this.#next?.close();
-    const { endpoints, identity, controlPlaneIdentity, node } = this.#options;
+    const { endpoints, identity, controlPlaneIdentity, node, clock, wheel } = this.#options;
     const address = endpoints[this.#attempts++ % endpoints.length] ?? "";
-    const connection: ControlConnection = new ControlConnection(address, identity.current(), controlPlaneIdentity, {
+    const options = { address, credentials: identity.current(), controlPlaneIdentity, clock, wheel };
+    const connection: ControlConnection = new ControlConnection(options, {
       opened: () => this.#onOpened(connection),
       update: (update) => this.#take(update),
       closed: (reason) => this.#onClosed(connection, reason),

@@ -19,9 +19,10 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { backoffDelayMs } from "../../model/backoff.ts";
-import type { Random } from "../../model/clock.ts";
+import type { Clock, Random } from "../../model/clock.ts";
 import { isErrorCode, writeDurably } from "../../system/durable-file.ts";
 import { type Log, reasonOf } from "../../system/log.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
 import { buildCertificateRequest } from "./certificate-request.ts";
 import {
   type CredentialPems,
@@ -45,6 +46,8 @@ export interface IdentityOptions {
   readonly stateFolder?: string;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly random: Random;
   readonly log: Log;
   /** How often the trust bundle's file is looked at. Default 10 s. */
@@ -133,7 +136,7 @@ class IdentityClient implements Identity {
   }
 
   async #ask(address: string, signal: AbortSignal): Promise<void> {
-    const { tokenFile, trustBundleFile, controlPlaneIdentity, wallClock, random, log } = this.#options;
+    const { tokenFile, trustBundleFile, controlPlaneIdentity, wallClock, clock, wheel, random, log } = this.#options;
     await this.#readTrustBundle();
     const trustBundlePem = this.#trustBundlePem;
     // Node would take no root for its own list of public ones.
@@ -141,7 +144,8 @@ class IdentityClient implements Identity {
     const token = (await readFile(tokenFile, "utf8")).trim();
     const { privateKey } = await makeKey("ec", { namedCurve: "P-256" });
     const requestDer = buildCertificateRequest(privateKey);
-    const issued = await issueCertificate({ address, controlPlaneIdentity, trustBundlePem, requestDer, token, signal });
+    const asked = { address, controlPlaneIdentity, trustBundlePem, requestDer, token };
+    const issued = await issueCertificate({ ...asked, clock, wheel, signal });
     const pems: CredentialPems = {
       certificateChainPem: issued.certificateChainDer.map(toPem).join(""),
       privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),

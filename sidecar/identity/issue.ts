@@ -3,22 +3,30 @@
  * a TLS 1.3 certificate of the mesh's own roots, with its exact SPIFFE id. Its host name doesn't matter.
  */
 
-import { createSecureContext } from "node:tls";
-import { ChannelCredentials } from "@grpc/grpc-js";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
+import type { Clock } from "../../model/clock.ts";
 import { readPeerIdentity } from "../../model/peer-identity.ts";
 import type { IssueResponse__Output } from "../../proto/generated/tulle/v1/IssueResponse.ts";
-import { Identity } from "../../proto/load.ts";
+import { decodeMessage, encodeMessage } from "../../proto/wire.ts";
+import { GrpcCall, type GrpcCallOptions } from "../grpc/call.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
 
 const timeoutMs = 10_000;
+const maxMessageBytes = 4 * 1024 * 1024;
 
-/** For all channels to the control plane. The name is for TLS's server name, which must not be an IP address. */
-export const controlPlaneChannel = {
-  "grpc.ssl_target_name_override": "tulle-control-plane.tulle-system.svc",
-  "grpc.enable_retries": 0,
-  "grpc.enable_http_proxy": 0,
-} as const;
+/** For calls to the control plane, and to nobody else. The name is for TLS's server name, which must not be an IP address. */
+export function controlPlaneServer(
+  identity: string,
+  context: SecureContextOptions,
+): Pick<GrpcCallOptions, "serverName" | "secureContext" | "wrongServer"> {
+  return {
+    serverName: "tulle-control-plane.tulle-system.svc",
+    secureContext: createSecureContext({ ...context, minVersion: "TLSv1.3" }),
+    wrongServer: (certificateDer) => wrongServer(certificateDer, identity),
+  };
+}
 
-/** Rejects with grpc-js's `ServiceError`, whose message is plain and free of secrets. */
+/** Rejects with a `GrpcError`, whose message is plain and free of secrets. */
 export function issueCertificate(options: {
   /** `host:port` */
   readonly address: string;
@@ -26,29 +34,42 @@ export function issueCertificate(options: {
   readonly trustBundlePem: string;
   readonly requestDer: Buffer;
   readonly token: string;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly signal: AbortSignal;
 }): Promise<IssueResponse__Output> {
-  const { address, controlPlaneIdentity, trustBundlePem, requestDer, token, signal } = options;
-  const context = createSecureContext({ ca: trustBundlePem, minVersion: "TLSv1.3" });
-  const channel = ChannelCredentials.createFromSecureContext(context, {
-    checkServerIdentity: (_host, { raw }) => wrongServer(raw, controlPlaneIdentity),
-  });
-  const client = new Identity(address, channel, controlPlaneChannel);
-  return new Promise<IssueResponse__Output>((resolve, reject) => {
+  const { address, controlPlaneIdentity, trustBundlePem, requestDer, token, clock, wheel, signal } = options;
+  const server = controlPlaneServer(controlPlaneIdentity, { ca: trustBundlePem });
+  const path = "/tulle.v1.Identity/Issue";
+  const answered = new Promise<Buffer>((resolve, reject) => {
     signal.throwIfAborted();
-    const deadline = Date.now() + timeoutMs;
-    const call = client.Issue({ csrDer: requestDer, token }, { deadline }, (error, response) => {
-      signal.removeEventListener("abort", cancel);
-      if (error === null && response !== undefined) resolve(response);
-      else reject(error ?? new Error("no answer"));
-    });
-    const cancel = (): void => call.cancel();
+    let response: Buffer | undefined;
+    const call = new GrpcCall(
+      { ...server, address, path, clock, wheel, maxMessageBytes, timeoutMs },
+      {
+        message: (message) => {
+          response = message;
+        },
+        closed: (error) => {
+          signal.removeEventListener("abort", cancel);
+          if (error !== undefined) reject(error);
+          else if (response === undefined) reject(new Error("no answer"));
+          else resolve(response);
+        },
+      },
+    );
+    const cancel = (): void => {
+      call.cancel();
+      reject(new Error("given up", { cause: signal.reason }));
+    };
     signal.addEventListener("abort", cancel, { once: true });
-  }).finally(() => client.close());
+    call.send(encodeMessage("IssueRequest", { csrDer: requestDer, token }));
+    call.end();
+  });
+  return answered.then((response) => decodeMessage("IssueResponse", response) as IssueResponse__Output);
 }
 
-/** For grpc-js's `checkServerIdentity`: undefined where the certificate is that of `expected`. */
-export function wrongServer(certificateDer: Buffer, expected: string): Error | undefined {
+function wrongServer(certificateDer: Buffer, expected: string): Error | undefined {
   const identity = readPeerIdentity(certificateDer);
   if (!identity.ok) return new Error(`the server is not ${expected}: ${identity.error}`);
   return identity.value === expected ? undefined : new Error(`the server is ${identity.value}, not ${expected}`);

@@ -15,6 +15,7 @@ import { buildCertificateRequest } from "../../sidecar/identity/certificate-requ
 import type { Credentials } from "../../sidecar/identity/credentials.ts";
 import { type IdentityOptions, startIdentity } from "../../sidecar/identity/identity-client.ts";
 import { issueCertificate } from "../../sidecar/identity/issue.ts";
+import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
 import { TestAuthority, workloadId } from "../support/authority.ts";
 import { makeRoot } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
@@ -42,6 +43,8 @@ const ask = (token: string, changes: { address?: string; trustBundlePem?: string
     trustBundlePem: changes.trustBundlePem ?? ca.authority.trustBundlePem,
     requestDer: buildCertificateRequest(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey),
     token,
+    clock: performance,
+    wheel: new TimerWheel(performance),
     signal: stop.signal,
   });
 
@@ -56,6 +59,8 @@ async function workload(serviceAccount: string, changes: Partial<IdentityOptions
     trustBundleFile: ca.trustBundleFile,
     stateFolder: folder,
     wallClock: Date.now,
+    clock: performance,
+    wheel: new TimerWheel(performance),
     random: () => 0.5,
     log: new RecordedLog().write,
     trustBundleCheckMs: 20,

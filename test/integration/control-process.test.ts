@@ -13,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Resource } from "../../model/resources.ts";
 import { ControlStream } from "../../sidecar/discovery/control-stream.ts";
 import { startIdentity } from "../../sidecar/identity/identity-client.ts";
+import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
 import { eventually as within } from "../support/eventually.ts";
 import { RecordedLog } from "../support/recorded-log.ts";
 
@@ -119,6 +120,8 @@ async function sidecar({ discovery, identity }: Ports) {
       tokenFile: join(folder, "token"),
       trustBundleFile: join(folder, "state", "trust-bundle.pem"),
       wallClock: Date.now,
+      clock: performance,
+      wheel: new TimerWheel(performance),
       random: Math.random,
       log: log.write,
     },
@@ -129,7 +132,8 @@ async function sidecar({ discovery, identity }: Ports) {
     identity: workload,
     controlPlaneIdentity,
     node: { namespace: "shop", workload: "web", pod: "web-1", proxyVersion: "0.1.0" },
-    clock: { now: () => performance.now() },
+    clock: performance,
+    wheel: new TimerWheel(performance),
     random: Math.random,
     log: log.write,
     retry: { initialDelayMs: 10, maxDelayMs: 100 },
@@ -217,7 +221,7 @@ describe("a control plane", () => {
     await eventually(() => stream.connected);
     child.kill("SIGTERM");
     expect(await ended).toBe(0);
-    expect(lines.at(-1)).toContain("control plane stopping");
+    await eventually(() => lines.at(-1)?.includes("control plane stopping") === true);
     const lost = () => log.lines.find(({ message }) => message === "control plane lost");
     await eventually(() => lost() !== undefined);
     expect(lost()?.fields["reason"]).toContain("the control plane is stopping");

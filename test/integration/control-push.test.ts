@@ -17,6 +17,7 @@ import type { Update__Output } from "../../proto/generated/tulle/v1/Update.ts";
 import { Discovery } from "../../proto/load.ts";
 import { ControlStream, type ControlStreamOptions } from "../../sidecar/discovery/control-stream.ts";
 import type { Credentials } from "../../sidecar/identity/credentials.ts";
+import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
 import { HandIdentity, TestAuthority, trustDomain, workloadId } from "../support/authority.ts";
 import { makeRoot } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
@@ -149,6 +150,7 @@ class Sidecar {
       controlPlaneIdentity: ca.controlPlaneIdentity,
       node: { namespace: "shop", workload: serviceAccount, pod: `${serviceAccount}-1`, proxyVersion: "0.1.0" },
       clock: monotonic,
+      wheel: new TimerWheel(monotonic),
       random: Math.random,
       log: this.log.write,
       retry: { initialDelayMs: 10, maxDelayMs: 50 },

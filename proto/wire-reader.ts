@@ -1,0 +1,95 @@
+/** Reads the scalars of protobuf's wire format. Whatever is not there, or has no end, is a `RangeError`. */
+
+const wireType = { varint: 0, fixed64: 1, delimited: 2, fixed32: 5 } as const;
+
+export class WireReader {
+  /** Where the next octet is. */
+  at = 0;
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** A varint's lower 32 bits. */
+  uint32(): number {
+    let value = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      const byte = this.#next();
+      if (shift < 32) value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value >>> 0;
+    }
+    throw new RangeError("a number without end");
+  }
+
+  /** Exact up to 2^53. */
+  uint64(): number {
+    let value = 0;
+    for (let factor = 1; factor < 2 ** 70; factor *= 128) {
+      const byte = this.#next();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    throw new RangeError("a number without end");
+  }
+
+  double(): number {
+    const from = this.#advance(8);
+    return this.#bytes.readDoubleLE(from);
+  }
+
+  string(): string {
+    const to = this.delimited();
+    const from = this.at;
+    this.at = to;
+    return this.#bytes.toString("utf8", from, to);
+  }
+
+  /** A copy: the message must not keep what it was read from. */
+  bytes(): Buffer {
+    const to = this.delimited();
+    const from = this.at;
+    this.at = to;
+    return Buffer.from(this.#bytes.subarray(from, to));
+  }
+
+  /** Reads a length, and returns where what it measures ends. */
+  delimited(): number {
+    const end = this.uint32() + this.at;
+    if (end > this.#bytes.length) throw new RangeError("a field without end");
+    return end;
+  }
+
+  /** What a tag announced and nobody knows. */
+  skip(tag: number): void {
+    switch (tag & 7) {
+      case wireType.varint:
+        this.uint64();
+        break;
+      case wireType.fixed64:
+        this.#advance(8);
+        break;
+      case wireType.delimited:
+        this.at = this.delimited();
+        break;
+      case wireType.fixed32:
+        this.#advance(4);
+        break;
+      default:
+        throw new RangeError(`wire type ${tag & 7}`);
+    }
+  }
+
+  #next(): number {
+    const byte = this.#bytes[this.at++];
+    if (byte === undefined) throw new RangeError("a message that is cut short");
+    return byte;
+  }
+
+  #advance(length: number): number {
+    const from = this.at;
+    if (from + length > this.#bytes.length) throw new RangeError("a message that is cut short");
+    this.at = from + length;
+    return from;
+  }
+}
