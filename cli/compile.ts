@@ -2,12 +2,10 @@
 
 import { Command } from "commander";
 import { stringify } from "yaml";
-import { standInPods } from "../control-plane/index/stand-in-pods.ts";
-import { allProblems, Pipeline } from "../control-plane/pipeline.ts";
+import type { Pipeline } from "../control-plane/pipeline.ts";
 import type { PublishedResource } from "../control-plane/snapshot.ts";
-import { readFolders } from "../control-plane/source/folder.ts";
 import { formatProblem, type Problem } from "../control-plane/source/problem.ts";
-import type { SourceChange } from "../control-plane/source/source.ts";
+import { problemsOf, readPipeline } from "./folder-pipeline.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface CompileOptions {
@@ -41,12 +39,8 @@ export function compileCommand(): Command {
 }
 
 async function run(options: CompileOptions): Promise<void> {
-  const pipeline = new Pipeline(options);
-  const change = await read(options.folder);
-  pipeline.apply(change);
-  pipeline.apply({ ...change, applied: standInPods(pipeline.index, change.applied), removed: [] });
-  const statuses = pipeline.policyStatuses(() => undefined);
-  const problems = allProblems(pipeline.index, [...statuses, ...pipeline.routeStatuses(() => undefined)]);
+  const pipeline = await readPipeline(options.folder, options);
+  const problems = problemsOf(pipeline);
   for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
   if (problems.some(isError)) process.exitCode = 1;
   if (options.for !== undefined) {
@@ -57,19 +51,11 @@ async function run(options: CompileOptions): Promise<void> {
   const found = [
     count(snapshot.list("destination").length, "destination"),
     count(snapshot.list("inbound").length, "workload"),
-    count(statuses.length, "policy", "policies"),
+    count(pipeline.policyStatuses(() => undefined).length, "policy", "policies"),
   ];
   const errors = problems.filter(isError).length;
   const verdict = [count(errors, "error"), count(problems.length - errors, "warning")];
   process.stdout.write(`${found.join(", ")}: ${verdict.join(", ")}\n`);
-}
-
-async function read(folders: readonly string[]): Promise<SourceChange> {
-  try {
-    return await readFolders(folders);
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
 }
 
 /** All Destinations and Endpoints, for the control plane can't know which of them a workload will dial. */

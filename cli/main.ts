@@ -7,6 +7,8 @@ import { Command, CommanderError } from "commander";
 import { version } from "../system/version.ts";
 import { compileCommand } from "./compile.ts";
 import { devCommand } from "./dev/command.ts";
+import { diffCommand } from "./diff.ts";
+import { explainCommand } from "./explain/command.ts";
 import { injectCommand } from "./inject.ts";
 import { sidecarCommand } from "./sidecar.ts";
 import { paintFor } from "./terminal.ts";
@@ -27,6 +29,8 @@ function tulleCommand(): Command {
     .addHelpText("after", examples)
     .addCommand(devCommand())
     .addCommand(compileCommand())
+    .addCommand(explainCommand())
+    .addCommand(diffCommand())
     .addCommand(sidecarCommand())
     .addCommand(injectCommand())
     .addCommand(versionCommand());

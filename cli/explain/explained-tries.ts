@@ -1,0 +1,50 @@
+/** What would follow a first try that fails, by the verdict that the sidecar asks for. */
+
+import type { ErrorCode, Processed } from "../../model/errors.ts";
+import type { RetryPolicy } from "../../model/policy.ts";
+import { type RetryableRequest, type RetryVerdict, retryVerdict } from "../../model/retry-verdict.ts";
+import type { TryOutcome } from "../../model/try-outcome.ts";
+import type { DescribedRequest } from "./described-request.ts";
+
+export interface ExplainedTry {
+  /** `connect-failure`, `reset`, `503` … */
+  readonly outcome: string;
+  readonly verdict: RetryVerdict;
+}
+
+/** The delay is the middle of its jitter. */
+const middle = (): number => 0.5;
+
+/** A budget is not asked: it depends on what else is sent. A body is taken to be short enough to be sent again. */
+export function explainTries(policy: RetryPolicy | undefined, request: DescribedRequest): ExplainedTry[] {
+  const retryable: RetryableRequest = {
+    method: request.method,
+    grpc: request.headers.get("content-type")?.startsWith("application/grpc") ?? false,
+    idempotencyKey: false,
+    bodyReplayable: true,
+    alreadyRetriedBelow: false,
+  };
+  return outcomes.map(([outcome, how]) => {
+    return { outcome, verdict: retryVerdict(policy, retryable, 1, how, middle) };
+  });
+}
+
+const outcomes: readonly (readonly [name: string, TryOutcome])[] = [
+  ["connect-failure", failure("connect_failed", "unprocessed")],
+  ["refused-stream", failure("refused_stream", "unprocessed")],
+  ["reset", failure("upstream_reset", "maybe")],
+  ["timeout", failure("try_timeout", "maybe")],
+  ["429", answer(429)],
+  ["500", answer(500)],
+  ["502", answer(502)],
+  ["503", answer(503)],
+  ["504", answer(504)],
+];
+
+function failure(code: ErrorCode, processed: Processed): TryOutcome {
+  return { kind: "failure", code, processed };
+}
+
+function answer(status: number): TryOutcome {
+  return { kind: "answer", status, retriedBelow: false };
+}

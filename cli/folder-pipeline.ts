@@ -1,0 +1,41 @@
+/** A control plane's pipeline over folders of YAML, read once: what every command that works offline starts from. */
+
+import { standInPods } from "../control-plane/index/stand-in-pods.ts";
+import { allProblems, Pipeline } from "../control-plane/pipeline.ts";
+import { readFolders } from "../control-plane/source/folder.ts";
+import { formatProblem, type Problem } from "../control-plane/source/problem.ts";
+import type { SourceChange } from "../control-plane/source/source.ts";
+import { UsageError } from "./usage-error.ts";
+
+export interface MeshDomains {
+  readonly clusterDomain: string;
+  readonly trustDomain: string;
+}
+
+/** Workloads without Pods get one placeholder per replica, `<orders-1>`. Throws a `UsageError` where a folder can't be read. */
+export async function readPipeline(folders: readonly string[], domains: MeshDomains): Promise<Pipeline> {
+  const pipeline = new Pipeline(domains);
+  const change = await read(folders);
+  pipeline.apply(change);
+  pipeline.apply({ ...change, applied: standInPods(pipeline.index, change.applied), removed: [] });
+  return pipeline;
+}
+
+/** All that is wrong with what was read, or deserves a word. */
+export function problemsOf(pipeline: Pipeline): Problem[] {
+  const nobody = () => undefined;
+  return allProblems(pipeline.index, [...pipeline.policyStatuses(nobody), ...pipeline.routeStatuses(nobody)]);
+}
+
+/** One line each on stderr: an answer about a mesh holds without what could not be read. */
+export function warnOfProblems(pipeline: Pipeline): void {
+  for (const problem of problemsOf(pipeline)) process.stderr.write(`${formatProblem(problem)}\n`);
+}
+
+async function read(folders: readonly string[]): Promise<SourceChange> {
+  try {
+    return await readFolders(folders);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}

@@ -1,0 +1,72 @@
+/** Where two pieces of plain data differ, down to the smallest part. */
+
+export interface Change {
+  /** `routes[0].backends[1].weight`. */
+  readonly path: string;
+  /** Absent: it was not there. */
+  readonly before?: unknown;
+  /** Absent: it is no longer there. */
+  readonly after?: unknown;
+}
+
+/**
+ * Items of a list that have a `name`, an `address` or `endpoints` of their own are paired by it, so that one more item at
+ * the front is one change; others are paired by their place.
+ */
+export function changesBetween(before: unknown, after: unknown, path = ""): Change[] {
+  if (Array.isArray(before) && Array.isArray(after)) return listChanges(before, after, path);
+  if (isRecord(before) && isRecord(after)) {
+    const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+    return names.flatMap((name) => fieldChanges(before[name], after[name], path === "" ? name : `${path}.${name}`));
+  }
+  return Object.is(before, after) ? [] : [{ path, before, after }];
+}
+
+function fieldChanges(before: unknown, after: unknown, path: string): Change[] {
+  if (before === undefined) return after === undefined ? [] : [{ path, after }];
+  if (after === undefined) return [{ path, before }];
+  return changesBetween(before, after, path);
+}
+
+function listChanges(before: readonly unknown[], after: readonly unknown[], path: string): Change[] {
+  const old = itemsByKey(before);
+  const now = itemsByKey(after);
+  const keys = [...new Set([...now.keys(), ...old.keys()])];
+  return [
+    ...orderChange(
+      [...old.keys()].filter((key) => now.has(key)),
+      [...now.keys()].filter((key) => old.has(key)),
+      path,
+    ),
+    ...keys.flatMap((key) => fieldChanges(old.get(key), now.get(key), `${path}[${key}]`)),
+  ];
+}
+
+/** Of what is on both sides: among routes the first match wins. */
+function orderChange(before: readonly string[], after: readonly string[], path: string): Change[] {
+  return before.every((key, place) => key === after[place]) ? [] : [{ path: `${path} (order)`, before, after }];
+}
+
+/** Keys that several items share are told apart by their number. */
+function itemsByKey(items: readonly unknown[]): ReadonlyMap<string, unknown> {
+  const found = new Map<string, unknown>();
+  for (const [place, item] of items.entries()) {
+    const name = nameOf(item) ?? `${place}`;
+    let key = name;
+    for (let number = 2; found.has(key); number++) key = `${name} #${number}`;
+    found.set(key, item);
+  }
+  return found;
+}
+
+const namingFields = ["name", "address", "endpoints", "namespace"] as const;
+
+function nameOf(item: unknown): string | undefined {
+  if (!isRecord(item)) return undefined;
+  for (const field of namingFields) if (typeof item[field] === "string") return item[field];
+  return typeof item["port"] === "number" ? `${item["port"]}` : undefined;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

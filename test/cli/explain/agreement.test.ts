@@ -1,0 +1,196 @@
+/** An explanation is worth something only if the mesh then does it: random meshes and requests, told and carried out. */
+
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { describeRequest } from "../../../cli/explain/described-request.ts";
+import { explain } from "../../../cli/explain/explanation.ts";
+import { Pipeline } from "../../../control-plane/pipeline.ts";
+import { destinationFor } from "../../../model/consumer-routes.ts";
+import type { Destination } from "../../../model/resources.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import { routeRequests } from "../../../sidecar/route/route-requests.ts";
+import { split } from "../../../sidecar/route/split.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream } from "../../support/exchange.ts";
+import { changeOf, serviceYaml } from "../../support/manifests.ts";
+
+const domains = { clusterDomain: "cluster.local", trustDomain: "cluster.local" };
+const meshes = 500;
+const requestsPerMesh = 20;
+
+/** Few names and values, so that conditions often hold. */
+const value = fc.constantFrom("a", "b", "ab");
+const path = fc.constantFrom("/", "/a", "/a/b", "/a/", "/b", "/ab", "/a%2Fb", "/a/../b", "/A");
+const method = fc.constantFrom("GET", "POST");
+const weights = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 2, maxLength: 2 });
+
+const headerMatch = fc.record({
+  name: fc.constantFrom("x-a", "x-b"),
+  type: fc.constantFrom("Exact", "RegularExpression"),
+  value: fc.constantFrom("a", "b", "a|b", "a.*"),
+});
+const pathMatch = fc.oneof(
+  fc.record({ type: fc.constantFrom("Exact", "PathPrefix"), value: fc.constantFrom("/", "/a", "/a/b", "/b") }),
+  fc.record({ type: fc.constant("RegularExpression"), value: fc.constantFrom("/a.*", "/(a|b)") }),
+);
+const queryMatch = fc.record({ name: fc.constant("q"), type: fc.constant("Exact"), value });
+/** What TrafficSplit can ask for too; each of its entries asks for something. */
+const splitMatch = fc
+  .record({ path: pathMatch, method, headers: fc.tuple(headerMatch) }, { requiredKeys: [] })
+  .filter((asks) => Object.keys(asks).length > 0);
+
+const match = fc.record(
+  {
+    path: pathMatch,
+    method,
+    headers: fc.uniqueArray(headerMatch, { minLength: 1, maxLength: 2, selector: ({ name }) => name }),
+    queryParams: fc.tuple(queryMatch),
+  },
+  { requiredKeys: [] },
+);
+
+const httpRoute = (namespace: string) =>
+  fc
+    .record({
+      name: fc.constantFrom("one", "two"),
+      rules: fc.array(fc.record({ matches: fc.array(match, { maxLength: 3 }), weights }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+    })
+    .map(({ name, rules }) => ({
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "HTTPRoute",
+      metadata: { name, namespace },
+      spec: {
+        parentRefs: [{ group: "", kind: "Service", name: "catalog", namespace: "shop" }],
+        rules: rules.map(({ matches, weights: [one, two] }) => ({
+          ...(matches.length > 0 && { matches }),
+          backendRefs: [
+            { name: "v1", namespace: "shop", port: 80, weight: one },
+            { name: "v2", namespace: "shop", port: 80, weight: two },
+          ],
+        })),
+      },
+    }));
+
+const trafficSplit = fc
+  .record({
+    match: fc.array(fc.record({ match: splitMatch, weights }), { maxLength: 2 }),
+    weights,
+    sticky: fc.boolean(),
+  })
+  .map(({ match: entries, weights: shares, sticky }) => ({
+    apiVersion: "tulle.dev/v1alpha1",
+    kind: "TrafficSplit",
+    metadata: { name: "catalog", namespace: "shop" },
+    spec: {
+      service: "catalog",
+      match: entries.map((entry) => ({ ...entry.match, backends: backendsOf(entry.weights) })),
+      backends: backendsOf(shares),
+      ...(sticky && { sticky: { by: "header", name: "x-user" } }),
+    },
+  }));
+
+function backendsOf(shares: readonly number[]) {
+  return shares.map((weight, place) => ({ service: `v${place + 1}`, weight }));
+}
+
+const policies = fc.oneof(
+  fc.tuple(trafficSplit),
+  fc.uniqueArray(httpRoute("shop"), { minLength: 1, maxLength: 2, selector: ({ metadata }) => metadata.name }),
+  fc.tuple(httpRoute("client"), trafficSplit),
+);
+
+const request = fc.record({
+  method,
+  path,
+  query: fc.constantFrom("", "?q=a", "?q=b&q=a", "?r=a"),
+  headers: fc.array(fc.tuple(fc.constantFrom("x-a", "x-b", "x-user"), value), { maxLength: 3 }),
+  from: fc.constantFrom("shop", "client"),
+  random: fc.double({ min: 0, max: 0.999, noNaN: true }),
+});
+
+type Sent = typeof request extends fc.Arbitrary<infer T> ? T : never;
+
+it("explains 10,000 requests to random routes as the sidecar then takes them", () => {
+  let asked = 0;
+  const taken = new Set<string>();
+  fc.assert(
+    fc.property(
+      policies,
+      fc.array(request, { minLength: requestsPerMesh, maxLength: requestsPerMesh }),
+      (objects, all) => {
+        const pipeline = meshOf(objects);
+        for (const sent of all) {
+          const told = toldOf(pipeline, sent);
+          expect(told).toEqual(doneWith(pipeline, sent));
+          taken.add(told.route);
+          asked++;
+        }
+      },
+    ),
+    { numRuns: meshes },
+  );
+  expect(asked).toBe(meshes * requestsPerMesh);
+  expect(taken.size).toBeGreaterThan(10);
+});
+
+function meshOf(objects: readonly unknown[]): Pipeline {
+  const pipeline = new Pipeline(domains);
+  const services = ["catalog", "v1", "v2"].map((name) => serviceYaml(name)).join("");
+  const grant = `
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {namespace: shop, name: clients}
+spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: client}], to: [{group: "", kind: Service}]}
+---`;
+  pipeline.apply(changeOf(services + grant + objects.map((object) => `\n${JSON.stringify(object)}\n---`).join("")));
+  expect(pipeline.index.problems()).toEqual([]);
+  return pipeline;
+}
+
+/** The route and the backend that this throw of the dice leads to, by the explanation's shares. */
+function toldOf(pipeline: Pipeline, sent: Sent): { route: string; backend: string } {
+  const headers = sent.headers.map(([name, content]) => `${name}: ${content}`);
+  const url = `http://catalog.shop${sent.path}${sent.query}`;
+  const { route, backends, matches } = explain(
+    pipeline,
+    describeRequest({ method: sent.method, url, headers, from: sent.from }),
+    domains,
+  );
+  expect(matches.filter(({ verdict }) => verdict === "taken")).toHaveLength(route === undefined ? 0 : 1);
+  let upTo = 0;
+  const backend = backends.find(({ percent }) => {
+    upTo += percent;
+    return sent.random * 100 < upTo;
+  });
+  return { route: route?.name ?? "no_route", backend: backend?.service ?? "" };
+}
+
+function doneWith(pipeline: Pipeline, sent: Sent): { route: string; backend: string } {
+  const done = { route: "no_route", backend: "" };
+  const upstream = new RecordingUpstream();
+  const { routes } = destinationFor(sent.from, destinationOf(pipeline));
+  const service = routeRequests(routes, (route) =>
+    split(route, {
+      backend: () => upstream.service,
+      random: () => sent.random,
+      count(_route, backend) {
+        done.backend = backend;
+      },
+    }),
+  );
+  const exchange = exchangeOf({
+    method: sent.method,
+    path: `${sent.path}${sent.query}`,
+    headers: new HeaderFields(sent.headers.flat()),
+  });
+  service(exchange, new RecordingCaller());
+  return { ...done, route: exchange.route ?? "no_route" };
+}
+
+function destinationOf({ snapshot }: Pipeline): Destination {
+  const resource = snapshot.get("destination", "catalog.shop.svc.cluster.local:80")?.resource;
+  if (resource?.kind !== "destination") throw new Error("the mesh has no catalog");
+  return resource.value;
+}

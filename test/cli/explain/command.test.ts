@@ -1,0 +1,157 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { explainCommand } from "../../../cli/explain/command.ts";
+import type { Explanation } from "../../../cli/explain/explanation.ts";
+import { UsageError } from "../../../cli/usage-error.ts";
+import { deploymentYaml, serviceYaml } from "../../support/manifests.ts";
+
+const policies = `
+apiVersion: tulle.dev/v1alpha1
+kind: TrafficSplit
+metadata: { namespace: shop, name: catalog }
+spec:
+  service: catalog
+  match:
+    - headers: [{ name: x-canary, value: "1" }]
+      backends: [{ service: catalog-v2, weight: 1 }]
+  backends: [{ service: catalog-v1, weight: 3 }, { service: catalog-v2, weight: 1 }]
+---
+apiVersion: tulle.dev/v1alpha1
+kind: RetryPolicy
+metadata: { namespace: shop, name: catalog }
+spec: { targetRefs: [{ kind: Service, name: catalog }], maxAttempts: 4, jitter: 0 }
+---
+apiVersion: tulle.dev/v1alpha1
+kind: TimeoutPolicy
+metadata: { namespace: shop, name: default }
+spec: { request: 2s }
+---
+apiVersion: tulle.dev/v1alpha1
+kind: AccessPolicy
+metadata: { namespace: shop, name: catalog }
+spec:
+  targetRefs: [{ kind: Service, name: catalog-v1 }]
+  mtls: strict
+  rules: [{ from: [{ identity: "spiffe://cluster.local/ns/shop/sa/web" }], methods: [GET] }]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { namespace: shop, name: web }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: web }]
+  rules:
+    - name: admin
+      matches: [{ path: { type: PathPrefix, value: /admin } }]
+      filters: [{ type: RequestRedirect, requestRedirect: { statusCode: 301, hostname: intranet } }]
+`;
+
+let folder: string;
+let stdout: string;
+let stderr: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tulle-explain-"));
+  const services = ["catalog", "catalog-v1", "catalog-v2", "web"].map((name) => serviceYaml(name)).join("");
+  const workloads = ["catalog-v1", "catalog-v2", "web", "load"].map((name) => deploymentYaml(name)).join("");
+  writeFileSync(join(folder, "shop.yaml"), services + workloads);
+  writeFileSync(join(folder, "policies.yaml"), policies);
+  stdout = "";
+  stderr = "";
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    stderr += String(text);
+    return true;
+  });
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    stdout += String(text);
+    return true;
+  });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+async function run(...args: string[]): Promise<string> {
+  const command = new Command("tulle").addCommand(explainCommand());
+  await command.parseAsync(["explain", "-f", folder, ...args], { from: "user" });
+  return stdout;
+}
+
+async function explained(...args: string[]): Promise<Explanation> {
+  return JSON.parse(await run(...args, "-o", "json")) as Explanation;
+}
+
+it("tells route, policies, backends and the server's word, in the order in which a request meets them", async () => {
+  expect(await run("GET", "http://catalog/items?id=1", "--from", "shop/web")).toBe(
+    `GET /items?id=1 from shop/web
+
+destination  catalog.shop.svc.cluster.local:80 (detect)
+route        ✗ TrafficSplit shop/catalog match 0: header x-canary is absent, it asks for header x-canary = 1
+             ✓ TrafficSplit shop/catalog: any request
+timeout      request 2s, idle 5m, connect 1s, by TimeoutPolicy shop/default
+retry        4 tries, by RetryPolicy shop/catalog
+             again: connect-failure after 100ms, refused-stream after 100ms, 429 after 100ms, 503 after 100ms
+             not again (not_retryable): reset, timeout, 500, 502, 504
+backend      shop/catalog-v1 75 %, 2 ready
+             shop/catalog-v1:8080 admits it
+backend      shop/catalog-v2 25 %, 2 ready
+             shop/catalog-v2:8080 admits it
+`,
+  );
+});
+
+it("names the match that holds but comes too late", async () => {
+  const { matches, backends } = await explained("GET", "http://catalog/", "--from", "shop/web", "-H", "X-Canary: 1");
+  expect(matches.map(({ route, verdict }) => [route, verdict])).toEqual([
+    ["TrafficSplit shop/catalog match 0", "taken"],
+    ["TrafficSplit shop/catalog", "later"],
+  ]);
+  expect(backends.map(({ service, percent }) => [service, percent])).toEqual([["shop/catalog-v2", 100]]);
+});
+
+it("does not promise a retry of a POST that may have been processed", async () => {
+  const { tries } = await explained("POST", "http://catalog/", "--from", "shop/web");
+  expect(tries.find(({ outcome }) => outcome === "503")?.verdict).toEqual({ retry: false, because: "not_idempotent" });
+  expect(tries.find(({ outcome }) => outcome === "connect-failure")?.verdict).toMatchObject({ retry: true });
+});
+
+it.each([
+  ["shop/web", "POST", "forbidden"],
+  ["shop/load", "GET", "forbidden"],
+  ["shop", "GET", "plaintext"],
+  ["shop/web", "GET", "admitted"],
+])("tells %s whether its %s is admitted", async (from, method, access) => {
+  const { backends } = await explained(method, "http://catalog.shop/", "--from", from);
+  expect(backends[0]?.server).toEqual([{ workload: "shop/catalog-v1", port: 8080, access, rateLimits: [] }]);
+});
+
+it("says what a filter does, and that nothing else is left when no route matches", async () => {
+  expect(await run("GET", "http://web/admin/users", "--from", "shop/load")).toContain(
+    "filters      redirect with 301: nothing is sent on\n",
+  );
+  stdout = "";
+  expect(await run("GET", "http://web/", "--from", "shop/load")).toMatch(
+    /✗ HTTPRoute shop\/web rule admin: the path is \/, it asks for path under \/admin\n +none: the caller gets 404 no_route\n$/,
+  );
+});
+
+it.each([
+  [
+    ["GET", "http://nowhere/"],
+    /^no Service for nowhere\.default\.svc\.cluster\.local:80, .* there are catalog-v1\.shop/,
+  ],
+  [["GET", "http://example.com:443/"], /^no Service for example\.com\.svc\.cluster\.local:443/],
+  [["GET", "http://catalog/", "--from", "shop/wob"], /^no workload shop\/wob; there are shop\/catalog-v1, /],
+  [["GET", "http://catalog/", "--from", "a/b/c"], /^not a caller: "a\/b\/c"/],
+  [["G T", "http://catalog/"], /^not a method: "G T"/],
+  [["GET", "http://user@catalog/"], /^not a URL: "http:\/\/user@catalog\/"/],
+  [["GET", "http://catalog/", "-H", "no colon"], /^not a header: "no colon"/],
+])("refuses %j", async (args, message) => {
+  const refused = run(...args);
+  await expect(refused).rejects.toThrow(UsageError);
+  await expect(refused).rejects.toThrow(message);
+});
