@@ -10,6 +10,7 @@ import { devCommand } from "./dev/command.ts";
 import { diffCommand } from "./diff.ts";
 import { explainCommand } from "./explain/command.ts";
 import { injectCommand } from "./inject.ts";
+import { testCommand } from "./policy-test/command.ts";
 import { sidecarCommand } from "./sidecar.ts";
 import { paintFor } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
@@ -31,6 +32,7 @@ function tulleCommand(): Command {
     .addCommand(compileCommand())
     .addCommand(explainCommand())
     .addCommand(diffCommand())
+    .addCommand(testCommand())
     .addCommand(sidecarCommand())
     .addCommand(injectCommand())
     .addCommand(versionCommand());

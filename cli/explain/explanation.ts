@@ -3,7 +3,8 @@
  * server's side would say. Each step asks the code that decides in the sidecar; nothing is sent.
  */
 
-import { identityOf, targetPort } from "../../control-plane/compile/endpoints.ts";
+import { identityOf } from "../../control-plane/compile/endpoints.ts";
+import { targetPort } from "../../control-plane/compile/target-port.ts";
 import { selects, type Workload } from "../../control-plane/index/pod.ts";
 import type { ServicePort } from "../../control-plane/index/service.ts";
 import type { Pipeline } from "../../control-plane/pipeline.ts";

@@ -1,0 +1,79 @@
+/** Holds an explanation against what a case expects of it. */
+
+import { formatDuration } from "../../model/duration.ts";
+import type { Explanation } from "../explain/explanation.ts";
+import type { Expectation } from "./policy-test.ts";
+
+/** One line per expectation that does not hold: `timeout: expected 1s, got 2s`. */
+export function unmetExpectations(expected: Expectation, told: Explanation, namespace: string): string[] {
+  return [
+    ...differs("route", expected.route, told.route?.name ?? "none"),
+    ...unmetShares(expected.backends, told, namespace),
+    ...differs("timeout", shown(expected.timeout), shown(told.route?.timeout.requestMs ?? 0)),
+    ...differs("maxAttempts", expected.maxAttempts, told.route?.retry?.maxAttempts ?? 1),
+    ...unmetTries("retried", expected.retried, told),
+    ...unmetTries("notRetried", expected.notRetried, told),
+    ...unmetAccess(expected.access, told),
+  ];
+}
+
+function differs<T extends string | number | undefined>(what: string, expected: T | undefined, got: T): string[] {
+  return expected === undefined || expected === got ? [] : [`${what}: expected ${expected}, got ${got}`];
+}
+
+function shown(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : formatDuration(ms);
+}
+
+/** Shares of weights are rarely round: a hundredth of a percent is near enough. */
+const nearPercent = 0.01;
+
+function unmetShares(expected: Expectation["backends"], told: Explanation, namespace: string): string[] {
+  if (expected === undefined) return [];
+  const shares = new Map<string, number>();
+  for (const { service, percent } of told.backends) {
+    if (percent > 0) shares.set(service, (shares.get(service) ?? 0) + percent);
+  }
+  const wanted = new Map(
+    [...expected].map(([name, percent]) => [name.includes("/") ? name : `${namespace}/${name}`, percent]),
+  );
+  const names = [...new Set([...wanted.keys(), ...shares.keys()])];
+  return names.flatMap((name) => {
+    const want = wanted.get(name) ?? 0;
+    const got = shares.get(name) ?? 0;
+    return Math.abs(want - got) <= nearPercent ? [] : [`backends: expected ${want} % for ${name}, got ${round(got)} %`];
+  });
+}
+
+function round(percent: number): number {
+  return Number(percent.toFixed(2));
+}
+
+function unmetTries(
+  field: "retried" | "notRetried",
+  outcomes: readonly string[] | undefined,
+  told: Explanation,
+): string[] {
+  return (outcomes ?? []).flatMap((outcome) => {
+    const found = told.tries.find((explained) => explained.outcome === outcome);
+    if (found === undefined) {
+      return told.tries.length === 0
+        ? [`${field}: no route is taken, so nothing is tried`]
+        : [`${field}: unknown outcome ${outcome}, known are ${told.tries.map((each) => each.outcome).join(", ")}`];
+    }
+    const { verdict } = found;
+    if (verdict.retry === (field === "retried")) return [];
+    return [`${field}: ${outcome} is ${verdict.retry ? "tried again" : `not tried again (${verdict.because})`}`];
+  });
+}
+
+function unmetAccess(expected: Expectation["access"], told: Explanation): string[] {
+  if (expected === undefined) return [];
+  const asked = told.backends.filter(({ percent }) => percent > 0).flatMap(({ server }) => server);
+  if (asked.length === 0) return [`access: expected ${expected}, but no workload is behind it`];
+  return asked.flatMap(({ workload, port, access, by }) =>
+    access === expected
+      ? []
+      : [`access: expected ${expected}, got ${access} of ${workload}:${port}${by === undefined ? "" : ` (${by})`}`],
+  );
+}
