@@ -1,0 +1,156 @@
+/**
+ * Which replica writes statuses: the holder of one Lease. It owns when to take, renew and give up the lease; how it is read
+ * and written is the store's business.
+ *
+ * ```
+ *                free, or unchanged for its whole duration
+ *    following ─────────────────────────────────────────────▶ leading ──renewed──┐
+ *        ▲                                                      │  ▲─────────────┘
+ *        └──── taken by another, or not renewed in time ────────┘
+ * ```
+ *
+ * No clock of another machine counts: a follower watches for how long, on its own clock, the lease has not changed, and a
+ * leader counts from before it asked. It stops believing in itself well before anyone may follow it.
+ */
+
+import type { Clock, Random } from "../../model/clock.ts";
+import { type Log, reasonOf } from "../../system/log.ts";
+
+export interface Lease {
+  /** Changes with each write, by whomever. */
+  readonly version: string;
+  /** Empty: given up. */
+  readonly holder: string;
+  /** For how long it must be left alone without a change. */
+  readonly durationMs: number;
+  /** How often it changed hands. */
+  readonly transitions: number;
+}
+
+/** Rejects where the API server does not answer, or not as it should. */
+export interface LeaseStore {
+  /** Undefined: there is none yet. */
+  read(): Promise<Lease | undefined>;
+  /** Makes the lease; undefined: somebody else did. */
+  create(lease: Omit<Lease, "version">): Promise<Lease | undefined>;
+  /** Another holder, or none. Undefined: it has changed since `over`. */
+  take(over: Lease, holder: string, durationMs: number): Promise<Lease | undefined>;
+  /** The same holder, a while longer. Undefined: it has changed since `over`. */
+  renew(over: Lease): Promise<Lease | undefined>;
+}
+
+export interface LeadershipOptions {
+  /** Of this process alone: a restarted one is another. */
+  readonly identity: string;
+  readonly store: LeaseStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Called after each change of `leads` that was noticed. */
+  readonly onChange?: (leads: boolean) => void;
+}
+
+type State =
+  | { readonly kind: "following"; readonly seen: { readonly version: string; readonly sinceMs: number } | undefined }
+  | { readonly kind: "leading"; readonly lease: Lease; readonly renewedAtMs: number };
+
+const leaseDurationMs = 15_000;
+/** A leader that could not renew for so long is none any more. Requests are given up sooner than the rest of the lease. */
+export const renewDeadlineMs = 10_000;
+const renewEveryMs = 4_000;
+const followEveryMs = 2_000;
+/** So that replicas that started at once don't ask at once. */
+const jitter = 0.2;
+
+export class Leadership {
+  readonly #options: LeadershipOptions;
+  #state: State = { kind: "following", seen: undefined };
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
+  }
+
+  /** True at this moment: ask before each write. */
+  get leads(): boolean {
+    const state = this.#state;
+    return state.kind === "leading" && this.#options.clock.now() - state.renewedAtMs < renewDeadlineMs;
+  }
+
+  /** How long to wait before the next step. */
+  get pauseMs(): number {
+    const every = this.#state.kind === "leading" ? renewEveryMs : followEveryMs;
+    return every * (1 - jitter + 2 * jitter * this.#options.random());
+  }
+
+  /** Asks once, and takes or renews where it may. Never rejects: what went wrong is logged, and the next step tries again. */
+  async step(): Promise<void> {
+    const { log } = this.#options;
+    const startMs = this.#options.clock.now();
+    try {
+      const state = this.#state;
+      if (state.kind === "leading") await this.#renew(state.lease, startMs);
+      else await this.#follow(startMs);
+    } catch (error) {
+      log("warn", "lease not reached", { reason: reasonOf(error) });
+      if (this.#state.kind === "leading" && !this.leads) this.#become({ kind: "following", seen: undefined });
+    }
+  }
+
+  /** Gives the lease up, if it is held, so that nobody has to wait for its end. Never rejects. */
+  async release(): Promise<void> {
+    const state = this.#state;
+    if (state.kind === "following") return;
+    this.#become({ kind: "following", seen: undefined });
+    try {
+      await this.#options.store.take(state.lease, "", state.lease.durationMs);
+    } catch (error) {
+      this.#options.log("warn", "lease not given up", { reason: reasonOf(error) });
+    }
+  }
+
+  async #renew(held: Lease, startMs: number): Promise<void> {
+    const renewed = await this.#options.store.renew(held);
+    if (renewed !== undefined) return this.#become({ kind: "leading", lease: renewed, renewedAtMs: startMs });
+    // Somebody has written it: perhaps only a label, perhaps its holder.
+    const lease = await this.#options.store.read();
+    if (lease?.holder === this.#options.identity)
+      return this.#become({ kind: "leading", lease, renewedAtMs: this.#renewedAtMs() });
+    this.#become({ kind: "following", seen: lease && { version: lease.version, sinceMs: startMs } });
+  }
+
+  async #follow(startMs: number): Promise<void> {
+    const { store, identity } = this.#options;
+    const lease = await store.read();
+    const taken = lease === undefined ? await this.#create() : await this.#take(lease, startMs);
+    if (taken?.holder === identity) this.#become({ kind: "leading", lease: taken, renewedAtMs: startMs });
+  }
+
+  #create(): Promise<Lease | undefined> {
+    const { store, identity } = this.#options;
+    return store.create({ holder: identity, durationMs: leaseDurationMs, transitions: 0 });
+  }
+
+  async #take(lease: Lease, nowMs: number): Promise<Lease | undefined> {
+    const { store, identity } = this.#options;
+    const { seen } = this.#state.kind === "following" ? this.#state : { seen: undefined };
+    const sinceMs = seen?.version === lease.version ? seen.sinceMs : nowMs;
+    this.#state = { kind: "following", seen: { version: lease.version, sinceMs } };
+    // Its own, where the answer to an earlier request was lost.
+    const free = lease.holder === "" || lease.holder === identity;
+    if (!free && nowMs - sinceMs < lease.durationMs) return undefined;
+    return await store.take(lease, identity, leaseDurationMs);
+  }
+
+  #renewedAtMs(): number {
+    return this.#state.kind === "leading" ? this.#state.renewedAtMs : Number.NEGATIVE_INFINITY;
+  }
+
+  #become(next: State): void {
+    const before = this.#state.kind;
+    this.#state = next;
+    if (before === next.kind) return;
+    const { log, identity, onChange } = this.#options;
+    log("info", next.kind === "leading" ? "leading" : "no longer leading", { identity });
+    onChange?.(next.kind === "leading");
+  }
+}
