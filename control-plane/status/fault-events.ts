@@ -1,0 +1,65 @@
+/**
+ * What a user must see once is told as an Event of `events.k8s.io/v1`, so that `kubectl describe` shows it: a policy that is
+ * refused, conflicts or leads nowhere, and a push that sidecars could not apply. Pure.
+ *
+ * An Event's name is made of what it says: the same one, from whichever replica and after whatever restart, is refused by the
+ * API server as existing. A new generation of the object is told anew.
+ */
+
+import { createHash } from "node:crypto";
+import type { Condition } from "./condition.ts";
+import { controllerName } from "./route-status.ts";
+import type { StatusTarget } from "./status-target.ts";
+
+export interface EventSource {
+  /** The replica that says so. */
+  readonly instance: string;
+  /** RFC 3339 with microseconds. */
+  readonly now: string;
+}
+
+/** What the API server takes for a note, in characters, and for a name. */
+const maxNoteLength = 1_024;
+const maxNameLength = 253;
+
+/** Events of `events.k8s.io/v1` about the object of `target`, which has this uid. */
+export function faultEvents(target: StatusTarget, uid: string, { instance, now }: EventSource): object[] {
+  const { apiVersion, kind, namespace, name, generation } = target;
+  return faultsOf(target.conditions).map(({ type, reason, message }) => {
+    const said = createHash("sha256").update([uid, generation, type, reason].join(" ")).digest("hex").slice(0, 16);
+    return {
+      apiVersion: "events.k8s.io/v1",
+      kind: "Event",
+      metadata: { namespace, name: `${name.slice(0, maxNameLength - said.length - 1)}.${said}` },
+      eventTime: now,
+      type: "Warning",
+      reason,
+      action: actionOf(type),
+      note: message.length > maxNoteLength ? `${message.slice(0, maxNoteLength - 1)}…` : message,
+      reportingController: controllerName,
+      reportingInstance: instance,
+      regarding: { apiVersion, kind, namespace, name, uid },
+    };
+  });
+}
+
+/** What its author has to put right. That sidecars have not answered yet is none of it, nor what follows of another fault. */
+function faultsOf(conditions: readonly Condition[]): readonly Condition[] {
+  const faults = conditions.filter(({ type, status, reason }) => {
+    if (type === "PartiallyInvalid") return status === "True";
+    return status === "False" && (type !== "Programmed" || reason === "Refused");
+  });
+  return [...new Map(faults.map((fault) => [`${fault.type} ${fault.reason}`, fault])).values()];
+}
+
+function actionOf(type: Condition["type"]): string {
+  switch (type) {
+    case "Accepted":
+    case "PartiallyInvalid":
+      return "Accept";
+    case "ResolvedRefs":
+      return "Resolve";
+    case "Programmed":
+      return "Program";
+  }
+}

@@ -1,0 +1,59 @@
+/** Where each status is to stand in the API, and how it gets there. Pure. */
+
+import { isPolicyKind } from "../../model/parse/policy.ts";
+import { pluralOf, policyApiVersion } from "../../model/policy-object.ts";
+import type { Condition } from "./condition.ts";
+import type { PolicyStatus } from "./policy-status.ts";
+import type { RouteStatus } from "./route-status.ts";
+import { nextPolicyStatus, nextRouteStatus } from "./written-status.ts";
+
+export interface StatusTarget {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Of the object; its status is below it. */
+  readonly path: string;
+  /** The generation that this is about. */
+  readonly generation: number | undefined;
+  /** All that is said: what is wrong is told as an Event too. */
+  readonly conditions: readonly Condition[];
+  /** As in `written-status.ts`. */
+  readonly next: (current: unknown, now: string) => object | undefined;
+}
+
+const gatewayApiVersion = "gateway.networking.k8s.io/v1";
+
+/** None for a kind that the API server does not know either. */
+export function policyTarget(status: PolicyStatus): StatusTarget | undefined {
+  const { kind, conditions } = status;
+  if (!isPolicyKind(kind)) return undefined;
+  return {
+    ...place(status, policyApiVersion, pluralOf(kind)),
+    conditions,
+    next: (current, now) => nextPolicyStatus(current, status, now),
+  };
+}
+
+export function routeTarget(status: RouteStatus): StatusTarget {
+  const { kind, parents } = status;
+  return {
+    ...place(status, gatewayApiVersion, `${kind.toLowerCase()}s`),
+    conditions: parents.flatMap(({ conditions }) => conditions),
+    next: (current, now) => nextRouteStatus(current, status, now),
+  };
+}
+
+/** Names the object among all targets. */
+export function targetKey({ kind, namespace, name }: StatusTarget): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+function place(
+  { kind, namespace, name, observedGeneration }: PolicyStatus | RouteStatus,
+  apiVersion: string,
+  plural: string,
+) {
+  const path = `/apis/${apiVersion}/namespaces/${namespace}/${plural}/${name}`;
+  return { apiVersion, kind, namespace, name, path, generation: observedGeneration };
+}
