@@ -39,8 +39,36 @@ const statusSchema = {
   },
 };
 
-function columnOf(condition: string): object {
-  return { name: condition, type: "string", jsonPath: `.status.conditions[?(@.type=="${condition}")].status` };
+/** For the command line: `kubectl get ts`. */
+const shortNames: Readonly<Record<PolicyKind, string>> = {
+  AccessPolicy: "ap",
+  CircuitBreaker: "cb",
+  FaultInjection: "fi",
+  IdempotencyPolicy: "idp",
+  RateLimit: "rl",
+  RetryPolicy: "rp",
+  TelemetryPolicy: "tlp",
+  TimeoutPolicy: "top",
+  TrafficSplit: "ts",
+};
+
+/** What `kubectl get` shows: what the policy is for and what became of it; with `-o wide` also why. */
+function columnsOf(kind: PolicyKind): object[] {
+  const about =
+    kind === "TrafficSplit"
+      ? { name: "Service", jsonPath: ".spec.service" }
+      : { name: "Targets", jsonPath: ".spec.targetRefs[*].name" };
+  const column = (name: string, condition: string, field: string, priority = 0) => {
+    return { name, type: "string", jsonPath: `.status.conditions[?(@.type=="${condition}")].${field}`, priority };
+  };
+  return [
+    { ...about, type: "string" },
+    column("Accepted", "Accepted", "status"),
+    column("Programmed", "Programmed", "status"),
+    column("Reason", "Accepted", "reason", 1),
+    column("Sidecars", "Programmed", "message", 1),
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  ];
 }
 
 /** One definition, as YAML. */
@@ -58,18 +86,21 @@ function definitionOf(kind: PolicyKind): string {
     spec: {
       group,
       scope: "Namespaced",
-      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase(), categories: ["tulle"] },
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        shortNames: [shortNames[kind]],
+        categories: ["tulle"],
+      },
       versions: [
         {
           name: "v1alpha1",
           served: true,
           storage: true,
           subresources: { status: {} },
-          additionalPrinterColumns: [
-            columnOf("Accepted"),
-            columnOf("Programmed"),
-            { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
-          ],
+          additionalPrinterColumns: columnsOf(kind),
           schema: {
             openAPIV3Schema: {
               type: "object",
