@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["test/cluster/control-plane/**/*.test.ts"],
     globalSetup: ["test/cluster/shared-server.ts"],
     fileParallelism: false,
+    expect: { poll: { timeout: 15_000, interval: 20 } },
     testTimeout: 60_000,
     hookTimeout: 90_000,
   },

@@ -48,7 +48,7 @@ export function compileDialledAddress(
   return { kind, value: podEndpoints(view, served, names) };
 }
 
-/** Without a selector, who is behind it is not known here: whoever set it up made it lead somewhere. */
+/** Where neither selector nor EndpointSlices say who is behind it, whoever set it up made it lead somewhere. */
 function compileServiceAddress(
   view: IndexView,
   service: Service,
@@ -56,7 +56,8 @@ function compileServiceAddress(
   names: MeshNames,
 ): Destination | undefined {
   const dialled = service.ports.find((servicePort) => servicePort.port === port);
-  if (dialled === undefined || service.selector.size === 0) return undefined;
+  if (dialled === undefined) return undefined;
+  if (service.selector.size === 0 && view.podsOf(service.namespace, service.name).length === 0) return undefined;
   return { ...compileDestination(view, service, dialled, names), name };
 }
 

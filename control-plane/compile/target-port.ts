@@ -3,7 +3,11 @@
 import type { Pod } from "../index/pod.ts";
 import type { ServicePort } from "../index/service.ts";
 
-/** The container port; a name that the pod does not have leads nowhere. */
-export function targetPort(pod: Pick<Pod, "ports">, { targetPort: target }: ServicePort): number | undefined {
-  return typeof target === "number" ? target : pod.ports.find(({ name }) => name === target)?.port;
+/** The container port, as an EndpointSlice has resolved it, if there is one; a name that the pod does not have leads nowhere. */
+export function targetPort(
+  { ports, servicePorts }: Pick<Pod, "ports" | "servicePorts">,
+  { name = "", targetPort: target }: ServicePort,
+): number | undefined {
+  if (servicePorts !== undefined) return servicePorts.get(name);
+  return typeof target === "number" ? target : ports.find((port) => port.name === target)?.port;
 }

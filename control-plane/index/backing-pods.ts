@@ -1,13 +1,17 @@
 /**
- * Services, pods and workloads, and who is behind whom: by labels, as Kubernetes' own controllers do it.
- * Each change names the facts that it touched. EndpointSlices can take the pods' place behind `IndexView.podsOf`.
+ * Services, pods and workloads, and who is behind whom. In a cluster, EndpointSlices and a pod's stamp say it; for a Service
+ * without slices, and for workloads of which there is an object, it goes by labels, as Kubernetes' own controllers do it.
+ * Each change names the facts that it touched.
  */
 
 import { compareStrings } from "../source/problem.ts";
 import { Addresses, type AddressOwner } from "./addresses.ts";
+import { type EndpointSlice, podsOfSlices } from "./endpoint-slice.ts";
 import { type Fact, facts } from "./facts.ts";
 import { type Pod, selects, type Workload } from "./pod.ts";
+import { Replicas } from "./replicas.ts";
 import type { Service } from "./service.ts";
+import { Slices } from "./slices.ts";
 import { Table } from "./table.ts";
 
 /** In the order in which they win a name that two of them have. */
@@ -18,6 +22,8 @@ export class BackingPods {
   readonly #services = new Table<Service>();
   readonly #pods = new Table<Pod>();
   readonly #addresses = new Addresses();
+  readonly #slices = new Slices();
+  readonly #replicas = new Replicas();
   readonly #workloads: Readonly<Record<WorkloadKind, Table<Workload>>> = {
     Deployment: new Table(),
     StatefulSet: new Table(),
@@ -35,6 +41,8 @@ export class BackingPods {
   podsOf(namespace: string, name: string): readonly Pod[] {
     const service = this.#services.get(namespace, name);
     if (service === undefined) return [];
+    const slices = this.#slices.of(namespace, name);
+    if (slices.length > 0) return podsOfSlices(slices, service.family, (pod) => this.#pods.get(namespace, pod));
     return this.#pods.in(namespace).filter((pod) => selects(service.selector, pod.labels));
   }
 
@@ -47,16 +55,17 @@ export class BackingPods {
       const workload = this.#workloads[kind].get(namespace, name);
       if (workload !== undefined) return workload;
     }
-    const pod = this.#pods.get(namespace, name);
+    const pod = this.#replicas.newest(namespace, name);
     if (pod === undefined || this.#isOwned(pod)) return undefined;
     const { labels, serviceAccount, ports } = pod;
     return { namespace, name, selector: new Map(), labels, serviceAccount, ports, replicas: 1 };
   }
 
-  /** All workloads, sorted, pods without an owner among them. */
+  /** All workloads, sorted, pods whose owner is not known among them. */
   workloads(): readonly Workload[] {
     const names = new Map<string, Workload>();
-    const candidates = [...workloadKinds.flatMap((kind) => this.#workloads[kind].all()), ...this.#pods.all()];
+    const replicas = this.#pods.all().map(({ namespace, workload }) => ({ namespace, name: workload }));
+    const candidates = [...workloadKinds.flatMap((kind) => this.#workloads[kind].all()), ...replicas];
     for (const { namespace, name } of candidates) {
       const workload = this.workload(namespace, name);
       if (workload !== undefined) names.set(`${namespace}/${name}`, workload);
@@ -75,7 +84,9 @@ export class BackingPods {
   togglePod(pod: Pod, present: boolean, touched: Set<Fact>): void {
     this.#pods.toggle(pod, present);
     this.#addresses.toggle({ kind: "pod", pod }, pod.ip === undefined ? [] : [pod.ip], present, touched);
-    if (!this.#isOwned(pod)) touched.add(facts.workload(pod.namespace, pod.name));
+    this.#replicas.toggle(pod, present);
+    if (!this.#isOwned(pod)) touched.add(facts.workload(pod.namespace, pod.workload));
+    for (const service of this.#slices.servicesOf(pod)) touched.add(facts.podsOf(pod.namespace, service));
     for (const service of this.#services.eachIn(pod.namespace))
       if (selects(service.selector, pod.labels)) touched.add(facts.podsOf(pod.namespace, service.name));
   }
@@ -85,7 +96,12 @@ export class BackingPods {
     touched.add(facts.workload(workload.namespace, workload.name));
     // A pod that gains or loses its owner ceases or begins to be a workload itself.
     for (const pod of this.#pods.eachIn(workload.namespace))
-      if (selects(workload.selector, pod.labels)) touched.add(facts.workload(pod.namespace, pod.name));
+      if (selects(workload.selector, pod.labels)) touched.add(facts.workload(pod.namespace, pod.workload));
+  }
+
+  toggleSlice(slice: EndpointSlice, present: boolean, touched: Set<Fact>): void {
+    this.#slices.toggle(slice, present);
+    touched.add(facts.podsOf(slice.namespace, slice.service));
   }
 
   /** Whether a workload makes it. */

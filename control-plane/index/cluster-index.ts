@@ -202,6 +202,8 @@ export class ClusterIndex implements IndexView {
         return this.#pods.toggleService(reading.value, present, touched);
       case "pod":
         return this.#pods.togglePod(reading.value, present, touched);
+      case "slice":
+        return this.#pods.toggleSlice(reading.value, present, touched);
       case "workload":
         return this.#pods.toggleWorkload(reading.kind, reading.value, present, touched);
       case "policy":

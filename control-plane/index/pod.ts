@@ -10,6 +10,10 @@ import { Fields } from "./fields.ts";
 export interface Pod {
   readonly namespace: string;
   readonly name: string;
+  /** Absent in folders. */
+  readonly uid?: string;
+  /** What it is a replica of: the name of its Inbound. */
+  readonly workload: string;
   readonly labels: ReadonlyMap<string, string>;
   readonly serviceAccount: string;
   /** It has a sidecar. */
@@ -18,6 +22,8 @@ export interface Pod {
   readonly ip?: string;
   readonly ready: boolean;
   readonly terminating: boolean;
+  /** RFC 3339; empty in folders. */
+  readonly createdAt: string;
   readonly ports: readonly ContainerPort[];
   /** What it runs on. */
   readonly node?: string;
@@ -25,6 +31,8 @@ export interface Pod {
   /** The zones and nodes whose callers are to prefer it: an EndpointSlice's hints. Never empty. */
   readonly forZones?: readonly string[];
   readonly forNodes?: readonly string[];
+  /** As an EndpointSlice has resolved them: its ports by the names of the Service's. Absent: `ports` tell. */
+  readonly servicePorts?: ReadonlyMap<string, number>;
 }
 
 export interface ContainerPort {
@@ -47,6 +55,8 @@ export interface Workload {
 
 /** Stamped on a pod when it is given its sidecar. */
 const proxyVersionAnnotation = "tulle.dev/proxy-version";
+/** Written at injection: the name of what owns the pod. */
+const workloadAnnotation = "tulle.dev/workload";
 /** On pods where the cluster copies it from their node. */
 const zoneLabel = "topology.kubernetes.io/zone";
 /** An ended pod keeps its address in its status, and another may have it already. */
@@ -54,7 +64,7 @@ const endedPhases = new Set(["Succeeded", "Failed"]);
 
 export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
   const errors: FieldError[] = [];
-  const { namespace, name, labels, annotations, deletionTimestamp } = object.metadata;
+  const { namespace, name, uid, labels, annotations, creationTimestamp, deletionTimestamp } = object.metadata;
   const status = new Fields(object.status, "status", errors);
   const hasEnded = endedPhases.has(status.string("phase") ?? "");
   const ip = hasEnded ? undefined : status.string("podIP");
@@ -66,12 +76,15 @@ export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
   const pod: Pod = {
     namespace,
     name,
+    ...(uid === undefined ? {} : { uid }),
+    workload: annotations.get(workloadAnnotation) ?? name,
     labels,
     ...readPodSpec(new Fields(object.spec, "spec", errors)),
     meshed: annotations.has(proxyVersionAnnotation),
     ...(ip === undefined || ip === "" ? {} : { ip: canonicalIp(ip) ?? ip }),
     ready,
     terminating: deletionTimestamp !== undefined,
+    createdAt: creationTimestamp ?? "",
     ...(node === undefined ? {} : { node }),
     ...(zone === undefined ? {} : { zone }),
   };

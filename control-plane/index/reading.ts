@@ -7,6 +7,7 @@ import type { Policy } from "../../model/policy-object.ts";
 import { type FieldError, ok, type Result } from "../../model/result.ts";
 import { groupOf, type KubeObject } from "../source/kube-object.ts";
 import { type WorkloadKind, workloadKinds } from "./backing-pods.ts";
+import { type EndpointSlice, readEndpointSlice } from "./endpoint-slice.ts";
 import { isRouteKind, leadsToService } from "./gateway-routes.ts";
 import { type Pod, readPod, readWorkload, type Workload } from "./pod.ts";
 import { type ReferenceGrant, readReferenceGrant } from "./reference-grant.ts";
@@ -17,6 +18,7 @@ export type Reading =
   /** `ignored`: what is wrong with it and passed over. */
   | { readonly as: "service"; readonly value: Service; readonly ignored: readonly FieldError[] }
   | { readonly as: "pod"; readonly value: Pod }
+  | { readonly as: "slice"; readonly value: EndpointSlice }
   | { readonly as: "workload"; readonly kind: WorkloadKind; readonly value: Workload }
   | { readonly as: "grant"; readonly value: ReferenceGrant }
   | { readonly as: "route"; readonly value: GatewayRoute }
@@ -33,6 +35,11 @@ export function readKnown(object: KubeObject): Result<Reading, FieldError[]> | u
       }
       if (kind === "Pod") return wrap(readPod(object), (value) => ({ as: "pod", value }));
       return undefined;
+    case "discovery.k8s.io": {
+      if (kind !== "EndpointSlice") return undefined;
+      const slice = readEndpointSlice(object);
+      return slice.ok ? slice.value && ok({ as: "slice", value: slice.value }) : slice;
+    }
     case "apps": {
       const known = workloadKinds.find((workloadKind) => workloadKind === kind);
       if (known === undefined) return undefined;

@@ -26,6 +26,8 @@ export interface Service {
   readonly affinityMs?: number;
   /** For how long a new endpoint gets less than its share. */
   readonly warmUpMs?: number;
+  /** Of the addresses that it is dialled by; of two, the first. */
+  readonly family: "IPv4" | "IPv6";
   /** Its own addresses, one of each family at most; none: it is headless, or the cluster has yet to give it one. */
   readonly clusterIps: readonly string[];
 }
@@ -67,6 +69,7 @@ export function readService(object: KubeObject, ignored: FieldError[]): Result<S
     selector: spec.stringMap("selector"),
     type: type ?? "ClusterIP",
     ports: readPorts(spec.children("ports")),
+    family: spec.strings("ipFamilies")?.[0] === "IPv6" ? "IPv6" : "IPv4",
     clusterIps: readClusterIps(spec),
     publishNotReadyAddresses: spec.boolean("publishNotReadyAddresses") ?? false,
     nodeLocal: oneOf(spec, "internalTrafficPolicy", ["Cluster", "Local"]) === "Local",

@@ -35,6 +35,8 @@ export interface ApiAnswer {
 export interface WatchRequest {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
+  /** The server has agreed to it. */
+  readonly onOpen?: () => void;
   /** Called for each line, in order. */
   readonly onEvent: (event: unknown) => void;
   /** A watch without a byte for so long is taken for dead. */
@@ -82,7 +84,7 @@ export class ClusterApi {
    * Follows a watch until it ends. Resolves with the answer that came in its place, or undefined once the server has closed
    * it; rejects where it breaks, falls silent, or is aborted.
    */
-  async watch({ path, query, onEvent, silenceMs, signal }: WatchRequest): Promise<ApiAnswer | undefined> {
+  async watch({ path, query, onOpen, onEvent, silenceMs, signal }: WatchRequest): Promise<ApiAnswer | undefined> {
     const silence = new AbortController();
     const fallSilent = (afterMs: number) =>
       setTimeout(() => silence.abort(new Error(`silent for ${afterMs} ms`)), afterMs);
@@ -96,6 +98,7 @@ export class ClusterApi {
       }
       clearTimeout(heard);
       heard = fallSilent(silenceMs);
+      onOpen?.();
       await readLines(
         response,
         (line) => onEvent(JSON.parse(line)),

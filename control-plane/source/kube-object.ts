@@ -34,12 +34,14 @@ export interface ObjectMeta {
   readonly deletionTimestamp?: string;
 }
 
+/** Where an object was read: a place in a file, or its name in a cluster, where there are no lines. */
 export interface Origin {
+  /** `deploy/demo/policies.yaml`, or `RetryPolicy shop/orders`. */
   readonly file: string;
   /** Where the object begins, from 1. */
-  readonly line: number;
+  readonly line?: number;
   /** The line of a field such as `spec.backends[1].weight`, or of the nearest field above it that exists. */
-  lineOf(path: string): number;
+  lineOf(path: string): number | undefined;
 }
 
 /** Names an object among all, whatever the version of its API: `TrafficSplit.tulle.dev shop/catalog`. */
@@ -79,11 +81,16 @@ export function readObject(value: unknown, origin: Origin): Result<KubeObject, F
     apiVersion,
     kind,
     metadata,
-    spec: value["spec"],
+    spec: kind === "EndpointSlice" ? sliceSpecOf(value) : value["spec"],
     status: value["status"],
     otherFields: Object.keys(value).filter((field) => !usualFields.has(field)),
     origin,
   });
+}
+
+/** An EndpointSlice has no `spec`: its fields stand beside its metadata. */
+function sliceSpecOf({ addressType, endpoints, ports }: Record<string, unknown>): unknown {
+  return { addressType, endpoints, ports };
 }
 
 function readMeta(value: unknown, kind: string, errors: FieldError[]): ObjectMeta {

@@ -3,10 +3,10 @@
 export interface Problem {
   /** `error`: this was not taken over; `warning`: it was, or it does not concern the mesh. */
   readonly severity: "error" | "warning";
-  /** As the user named the folder: `deploy/demo/policies.yaml`. */
+  /** As the user named the folder: `deploy/demo/policies.yaml`; in a cluster the object: `RetryPolicy shop/orders`. */
   readonly file: string;
-  /** From 1; absent where the whole file or folder is meant. */
-  readonly line?: number;
+  /** From 1; absent where the whole file or folder is meant, and in a cluster. */
+  readonly line?: number | undefined;
   /** The field from the object's root, `spec.backends[1].weight`; absent where no single field is meant. */
   readonly path?: string;
   /** What is allowed, and what was there. */

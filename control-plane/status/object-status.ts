@@ -8,7 +8,8 @@ export interface ObjectStatus {
   readonly namespace: string;
   readonly name: string;
   readonly file: string;
-  readonly line: number;
+  /** Absent in a cluster. */
+  readonly line?: number;
   /** Which generation of the object this is about; absent in a folder. */
   readonly observedGeneration?: number;
   /** What there is to put right, by file and line: invalid fields, references, conflicts, and what looks unintended. */
@@ -22,7 +23,7 @@ export function objectStatus({ kind, metadata, origin }: KubeObject, problems: r
     namespace,
     name,
     file: origin.file,
-    line: origin.line,
+    ...(origin.line === undefined ? {} : { line: origin.line }),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     problems: [...problems].sort(compareProblems),
   };

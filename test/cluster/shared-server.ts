@@ -4,8 +4,9 @@
  */
 
 import type { TestProject } from "vitest/node";
-import { openClusterApi } from "../../control-plane/kubernetes/cluster-api.ts";
+import { type ClusterApi, openClusterApi } from "../../control-plane/kubernetes/cluster-api.ts";
 import { startApiServer } from "./api-server.ts";
+import { ensureTestNode } from "./control-plane/objects.ts";
 import { applyDefinitions } from "./definitions.ts";
 
 declare module "vitest" {
@@ -19,13 +20,18 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const given = process.env["TULLE_TEST_KUBECONFIG"];
   if (given !== undefined) {
     const api = await openClusterApi(given);
-    await applyDefinitions(api);
+    await prepare(api);
     api.close();
     project.provide("kubeconfig", given);
     return async () => {};
   }
   const server = await startApiServer({ controllers: true });
-  await applyDefinitions(server.api);
+  await prepare(server.api);
   project.provide("kubeconfig", server.kubeconfig);
   return () => server.stop();
+}
+
+async function prepare(api: ClusterApi): Promise<void> {
+  await applyDefinitions(api);
+  await ensureTestNode(api);
 }

@@ -1,0 +1,148 @@
+/**
+ * What the mesh reads of an EndpointSlice (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/), and what
+ * all slices of a Service say together: its pods as the cluster sees them, or addresses that are no pods at all.
+ */
+
+import { isIP } from "node:net";
+import { err, type FieldError, ok, type Result } from "../../model/result.ts";
+import type { KubeObject } from "../source/kube-object.ts";
+import { compareStrings } from "../source/problem.ts";
+import { Fields } from "./fields.ts";
+import type { Pod } from "./pod.ts";
+
+export interface EndpointSlice {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of the same namespace. */
+  readonly service: string;
+  readonly family: "IPv4" | "IPv6";
+  /** Only TCP, by the names of the Service's ports; one without a name is "". */
+  readonly ports: ReadonlyMap<string, number>;
+  readonly endpoints: readonly SliceEndpoint[];
+}
+
+export interface SliceEndpoint {
+  readonly address: string;
+  /** Takes new connections: it is ready, or it ends and still serves. */
+  readonly ready: boolean;
+  readonly terminating: boolean;
+  /** Absent: it is no pod, or nobody says which. */
+  readonly pod?: { readonly name: string; readonly uid?: string };
+  readonly node?: string;
+  readonly zone?: string;
+  readonly forZones?: readonly string[];
+  readonly forNodes?: readonly string[];
+}
+
+const serviceLabel = "kubernetes.io/service-name";
+
+/** Undefined: it is of no Service, or of names instead of addresses. */
+export function readEndpointSlice(object: KubeObject): Result<EndpointSlice | undefined, FieldError[]> {
+  const errors: FieldError[] = [];
+  const spec = new Fields(object.spec, "", errors);
+  const { namespace, name, labels } = object.metadata;
+  const service = labels.get(serviceLabel);
+  const family = spec.string("addressType");
+  if (service === undefined || (family !== "IPv4" && family !== "IPv6")) return ok(undefined);
+  const ports = new Map<string, number>();
+  for (const port of spec.children("ports")) {
+    const number = port.integer("port", 1, 65_535);
+    if (number !== undefined && (port.string("protocol") ?? "TCP") === "TCP")
+      ports.set(port.string("name") ?? "", number);
+  }
+  const endpoints = spec.children("endpoints").flatMap(readEndpoint);
+  return errors.length === 0 ? ok({ namespace, name, service, family, ports, endpoints }) : err(errors);
+}
+
+/** Kubernetes means the first of an endpoint's addresses; the others are there for history. */
+function readEndpoint(fields: Fields): SliceEndpoint[] {
+  const address = fields.strings("addresses")?.[0];
+  if (address === undefined || isIP(address) === 0) {
+    fields.refuse("addresses", "must begin with an IP address", address);
+    return [];
+  }
+  const conditions = fields.child("conditions");
+  const ready = conditions.boolean("ready") ?? true;
+  const terminating = conditions.boolean("terminating") ?? false;
+  const serving = conditions.boolean("serving") ?? ready;
+  const pod = readPodReference(fields.child("targetRef"));
+  const node = fields.string("nodeName");
+  const zone = fields.string("zone");
+  const hints = fields.child("hints");
+  const forZones = namesOf(hints.children("forZones"));
+  const forNodes = namesOf(hints.children("forNodes"));
+  return [
+    {
+      address,
+      ready: ready || (terminating && serving),
+      terminating,
+      ...(pod && { pod }),
+      ...(node === undefined ? {} : { node }),
+      ...(zone === undefined ? {} : { zone }),
+      ...(forZones.length > 0 && { forZones }),
+      ...(forNodes.length > 0 && { forNodes }),
+    },
+  ];
+}
+
+function readPodReference(reference: Fields): SliceEndpoint["pod"] | undefined {
+  const name = reference.string("name");
+  const uid = reference.string("uid");
+  if (reference.string("kind") !== "Pod" || name === undefined) return undefined;
+  return { name, ...(uid === undefined ? {} : { uid }) };
+}
+
+function namesOf(list: readonly Fields[]): string[] {
+  return list.flatMap((entry) => entry.string("name") ?? []).sort(compareStrings);
+}
+
+/**
+ * The endpoints of one Service as pods, sorted by name and address. `family` is the one that its callers dial; where there are none of it, the others are taken.
+ *
+ * An endpoint whose pod is not known (yet, or any more, or under this UID) is left out: whether it has a sidecar decides how
+ * it is dialled, and a guess could send in the clear what must not be.
+ */
+export function podsOfSlices(
+  slices: readonly EndpointSlice[],
+  family: EndpointSlice["family"],
+  podNamed: (name: string) => Pod | undefined,
+): Pod[] {
+  const ofFamily = slices.filter((slice) => slice.family === family);
+  const pods = new Map<string, Pod>();
+  for (const slice of ofFamily.length > 0 ? ofFamily : slices) {
+    for (const endpoint of slice.endpoints) {
+      const pod = podBehind(endpoint, slice, podNamed);
+      if (pod !== undefined) pods.set(endpoint.address, merge(pods.get(endpoint.address), pod));
+    }
+  }
+  return [...pods.values()].sort((a, b) => compareStrings(a.name, b.name) || compareStrings(a.ip ?? "", b.ip ?? ""));
+}
+
+function podBehind(
+  { address, pod: reference, ...seen }: SliceEndpoint,
+  { namespace, ports }: EndpointSlice,
+  podNamed: (name: string) => Pod | undefined,
+): Pod | undefined {
+  const asSeen = { ...seen, ip: address, servicePorts: ports };
+  if (reference === undefined) return { ...stranger, namespace, name: address, workload: address, ...asSeen };
+  const pod = podNamed(reference.name);
+  if (pod === undefined) return undefined;
+  if (reference.uid !== undefined && pod.uid !== undefined && reference.uid !== pod.uid) return undefined;
+  return { ...pod, ...asSeen };
+}
+
+/** Something with an address that is not known to be a pod: never of the mesh. */
+const stranger = {
+  labels: new Map<string, string>(),
+  serviceAccount: "default",
+  meshed: false,
+  ports: [],
+  createdAt: "",
+};
+
+/** An address may stand in two slices: of different ports, or for a moment, while its owner moves it. */
+function merge(one: Pod | undefined, other: Pod): Pod {
+  if (one === undefined) return other;
+  const servicePorts = new Map([...(one.servicePorts ?? []), ...(other.servicePorts ?? [])]);
+  return { ...one, ready: one.ready || other.ready, terminating: one.terminating && other.terminating, servicePorts };
+}

@@ -1,0 +1,244 @@
+/**
+ * A cluster as a source: what its reflectors say, gathered into `SourceChange`s. The first change has all that there is, once
+ * every kind was listed; after it, what changes is handed on at once, and what follows within 50 ms together.
+ *
+ * It does not believe an API server that suddenly knows nothing: where a whole kind vanishes between two lists, its objects
+ * stay for a while. What a watch says is deleted is gone at once.
+ */
+
+import type { Random } from "../../../model/clock.ts";
+import type { Log } from "../../../system/log.ts";
+import type { ClusterApi } from "../../kubernetes/cluster-api.ts";
+import { isRecord, type KubeObject, type ObjectKey, objectKey, readObject } from "../kube-object.ts";
+import { compareProblems, type Problem } from "../problem.ts";
+import type { SourceChange } from "../source.ts";
+import { Reflector, type ReflectorTiming } from "./reflector.ts";
+import { strip } from "./strip.ts";
+import { type WatchedKind, watchedKinds } from "./watched-kinds.ts";
+
+export interface ClusterSourceOptions {
+  readonly api: ClusterApi;
+  readonly onChange: (change: SourceChange) => void;
+  readonly log: Log;
+  /** Ends all watches. */
+  readonly signal: AbortSignal;
+  readonly random?: Random;
+  readonly timing?: Partial<ClusterTiming>;
+}
+
+export interface ClusterTiming extends ReflectorTiming {
+  /** How long objects stay of which the API server suddenly knows none. */
+  readonly graceMs: number;
+}
+
+const usualGraceMs = 60_000;
+const windowMs = 50;
+
+/** Resolves once the first state is handed on: for as long as the API server does not answer, that is not. */
+export function watchCluster(options: ClusterSourceOptions): Promise<void> {
+  const source = new ClusterSource(options);
+  return source.start();
+}
+
+/** What is known of one kind. */
+interface Followed {
+  readonly kind: WatchedKind;
+  readonly keys: Set<ObjectKey>;
+  /** Those that a list did not have any more, and that are not believed to be gone yet. */
+  readonly missing: Set<ObjectKey>;
+  /** What is wrong with objects that can't be read, by their names. */
+  readonly malformed: Map<string, readonly Problem[]>;
+  listed: boolean;
+  trouble: string | undefined;
+}
+
+class ClusterSource {
+  readonly #options: ClusterSourceOptions;
+  readonly #followed: readonly Followed[];
+  readonly #pending = new Map<ObjectKey, KubeObject | undefined>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  /** `starting`: not all is listed; `closed`: the next news goes out at once; `open`: with the end of the window. */
+  #window: "starting" | "closed" | "due" | "open" = "starting";
+  #troubleChanged = false;
+  #onStarted: () => void = () => {};
+
+  constructor(options: ClusterSourceOptions) {
+    this.#options = options;
+    this.#followed = watchedKinds.map((kind) => ({
+      kind,
+      keys: new Set(),
+      missing: new Set(),
+      malformed: new Map(),
+      listed: false,
+      trouble: undefined,
+    }));
+  }
+
+  async start(): Promise<void> {
+    const { api, signal, random = Math.random, timing = {} } = this.#options;
+    signal.throwIfAborted();
+    signal.addEventListener("abort", () => this.#stop(), { once: true });
+    const started = new Promise<void>((resolve, reject) => {
+      this.#onStarted = resolve;
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+    for (const followed of this.#followed) {
+      const { kind } = followed;
+      const reflector = new Reflector({
+        api,
+        kind,
+        signal,
+        random,
+        timing,
+        strip: (object) => strip(kind.kind, object),
+        onList: (objects) => this.#replace(followed, objects),
+        onChange: (object) => this.#put(followed, object),
+        onDelete: (object) => this.#drop(followed, object),
+        onTrouble: (reason) => this.#trouble(followed, reason),
+      });
+      void reflector.run();
+    }
+    await started;
+  }
+
+  #replace(followed: Followed, objects: readonly Readonly<Record<string, unknown>>[]): void {
+    followed.malformed.clear();
+    const found = new Set<ObjectKey>();
+    for (const object of objects) {
+      const key = this.#put(followed, object);
+      if (key !== undefined) found.add(key);
+    }
+    const gone = [...followed.keys].filter((key) => !found.has(key));
+    if (objects.length > 0) for (const key of gone) this.#remove(followed, key);
+    else if (gone.length > 0) this.#doubt(followed, gone);
+    followed.listed = true;
+    this.#news();
+  }
+
+  /** All of a kind at once: believed if it is still so after the grace. */
+  #doubt(followed: Followed, gone: readonly ObjectKey[]): void {
+    for (const key of gone) followed.missing.add(key);
+    const { graceMs = usualGraceMs } = this.#options.timing ?? {};
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      for (const key of gone) if (followed.missing.has(key)) this.#remove(followed, key);
+      this.#news();
+    }, graceMs).unref();
+    this.#timers.add(timer);
+  }
+
+  #put(followed: Followed, fields: Readonly<Record<string, unknown>>): ObjectKey | undefined {
+    const { kind, group, versions } = followed.kind;
+    // The items of a list don't say what they are.
+    const apiVersion = fields["apiVersion"] ?? (group === "" ? versions[0] : `${group}/${versions[0]}`);
+    const origin = new ClusterOrigin(nameOf(kind, fields));
+    const read = readObject({ ...fields, apiVersion, kind }, origin);
+    if (!read.ok) {
+      const problems = read.error.map((error): Problem => ({ severity: "error", file: origin.file, ...error }));
+      followed.malformed.set(origin.file, problems);
+      this.#news();
+      return undefined;
+    }
+    const key = objectKey(read.value);
+    followed.malformed.delete(origin.file);
+    followed.keys.add(key);
+    followed.missing.delete(key);
+    this.#pending.set(key, read.value);
+    this.#news();
+    return key;
+  }
+
+  #drop(followed: Followed, fields: Readonly<Record<string, unknown>>): void {
+    const key = this.#put(followed, fields);
+    if (key !== undefined) this.#remove(followed, key);
+    followed.malformed.delete(nameOf(followed.kind.kind, fields));
+  }
+
+  #remove(followed: Followed, key: ObjectKey): void {
+    followed.keys.delete(key);
+    followed.missing.delete(key);
+    this.#pending.set(key, undefined);
+    this.#news();
+  }
+
+  #trouble(followed: Followed, reason: string | undefined): void {
+    if (followed.trouble === reason) return;
+    followed.trouble = reason;
+    // Before all is listed, there is no change to carry it.
+    const { plural } = followed.kind;
+    if (reason === undefined) this.#options.log("info", "followed again", { plural });
+    else this.#options.log("warn", "can't be followed", { plural, reason });
+    this.#troubleChanged = true;
+    this.#news();
+  }
+
+  #news(): void {
+    if (this.#options.signal.aborted) return;
+    if (this.#window === "starting") {
+      if (!this.#followed.every(({ listed }) => listed)) return;
+      this.#window = "due";
+      setImmediate(() => {
+        this.#handOn();
+        this.#onStarted();
+      });
+    } else if (this.#window === "closed") {
+      this.#window = "due";
+      // What one read from a socket brought goes out together.
+      setImmediate(() => this.#handOn());
+    }
+  }
+
+  #handOn(): void {
+    if (this.#options.signal.aborted) return;
+    const applied: KubeObject[] = [];
+    const removed: ObjectKey[] = [];
+    for (const [key, object] of this.#pending) {
+      if (object === undefined) removed.push(key);
+      else applied.push(object);
+    }
+    this.#pending.clear();
+    this.#troubleChanged = false;
+    this.#options.onChange({ applied, removed, problems: this.#problems() });
+    this.#window = "open";
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#window = "closed";
+      if (this.#pending.size > 0 || this.#troubleChanged) this.#news();
+    }, windowMs).unref();
+    this.#timers.add(timer);
+  }
+
+  #problems(): Problem[] {
+    const troubles = this.#followed.flatMap(({ kind, trouble }): Problem[] => {
+      if (trouble === undefined) return [];
+      const message = `${kind.plural} can't be followed, what was known of them stays in force: ${trouble}`;
+      return [{ severity: "error", file: "API server", message }];
+    });
+    const malformed = this.#followed.flatMap((followed) => [...followed.malformed.values()].flat());
+    return [...troubles, ...malformed].sort(compareProblems);
+  }
+
+  #stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
+
+/** An object in a cluster has a name, and no lines. */
+class ClusterOrigin {
+  readonly file: string;
+
+  constructor(file: string) {
+    this.file = file;
+  }
+
+  lineOf(): undefined {
+    return undefined;
+  }
+}
+
+/** `RetryPolicy shop/orders`; of what lives in no namespace `Namespace shop`. */
+function nameOf(kind: string, { metadata }: Readonly<Record<string, unknown>>): string {
+  const { namespace, name } = isRecord(metadata) ? metadata : {};
+  return `${kind} ${typeof namespace === "string" ? `${namespace}/` : ""}${typeof name === "string" ? name : "?"}`;
+}

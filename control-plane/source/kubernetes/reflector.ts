@@ -1,0 +1,228 @@
+/**
+ * Follows one kind of object in the API server: lists it, then watches from the version of the list. It owns the connection's
+ * troubles, and knows nothing of what objects mean.
+ *
+ * ```
+ *              ┌──── fails: wait longer each time, or as long as the server says ────┐
+ *              ▼                                                                     │
+ *   start ─▶ list ───────────────▶ watch ── closed, broken, silent ──▶ watch from the last version
+ *              ▲ │ 404             │
+ *              │ └─▶ not served ─▶ list, now and then
+ *              └──── version gone (410), or an error in the stream ◀── watch
+ * ```
+ *
+ * What was known stays until a whole new list says otherwise. A watch that silently stops is noticed: the server sends
+ * bookmarks about once a minute (https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks).
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoffDelayMs } from "../../../model/backoff.ts";
+import type { Random } from "../../../model/clock.ts";
+import { reasonOf } from "../../../system/log.ts";
+import { type ApiAnswer, type ClusterApi, describeAnswer } from "../../kubernetes/cluster-api.ts";
+import { isRecord } from "../kube-object.ts";
+import { pathOf, type WatchedKind } from "./watched-kinds.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface ReflectorEvents {
+  /** All there are, as the API server has them. `served`: false where it knows no such kind. */
+  readonly onList: (objects: readonly Fields[], served: boolean) => void;
+  readonly onChange: (object: Fields) => void;
+  readonly onDelete: (object: Fields) => void;
+  /** Why the kind can't be followed now; undefined: it is followed again. */
+  readonly onTrouble: (reason: string | undefined) => void;
+}
+
+export interface ReflectorOptions extends ReflectorEvents {
+  readonly api: ClusterApi;
+  readonly kind: WatchedKind;
+  /** What is kept of each object, taken page by page. */
+  readonly strip: (object: Fields) => Fields;
+  readonly signal: AbortSignal;
+  readonly random: Random;
+  readonly timing?: Partial<ReflectorTiming>;
+}
+
+export interface ReflectorTiming {
+  /** Between two looks for a kind that is not served. */
+  readonly unservedMs: number;
+  /** A watch without a byte for so long is dead: one and a half times the time between two bookmarks. */
+  readonly silenceMs: number;
+  readonly firstBackoffMs: number;
+  readonly longestBackoffMs: number;
+}
+
+const usualTiming: ReflectorTiming = {
+  unservedMs: 10_000,
+  silenceMs: 90_000,
+  firstBackoffMs: 200,
+  longestBackoffMs: 30_000,
+};
+
+const pageSize = "500";
+const listTimeoutMs = 60_000;
+/** The server ends a watch by itself after this long, and up to twice as much. */
+const watchSeconds = 300;
+/** A watch that ends sooner, without a word, was none. */
+const shortWatchMs = 1_000;
+
+/** What to do next. */
+type Step = { readonly kind: "list" } | { readonly kind: "watch"; readonly version: string };
+
+const relist: Step = { kind: "list" };
+
+export class Reflector {
+  readonly #options: ReflectorOptions;
+  readonly #timing: ReflectorTiming;
+  /** In a row. */
+  #failures = 0;
+  /** Of the kind's versions, the one that is served. */
+  #versionIndex = 0;
+  #heard = false;
+
+  constructor(options: ReflectorOptions) {
+    this.#options = options;
+    this.#timing = { ...usualTiming, ...options.timing };
+  }
+
+  /** Resolves when `signal` aborts. */
+  async run(): Promise<void> {
+    const { signal } = this.#options;
+    let step: Step = relist;
+    while (!signal.aborted) {
+      try {
+        step = step.kind === "list" ? await this.#list() : await this.#watch(step.version);
+      } catch (error) {
+        if (signal.aborted) return;
+        await this.#backOff(reasonOf(error), undefined);
+      }
+    }
+  }
+
+  async #list(): Promise<Step> {
+    const { kind, strip, onList } = this.#options;
+    const objects: Fields[] = [];
+    let next: string | undefined;
+    let version = "";
+    do {
+      const answer = await this.#page(next);
+      if (answer.status === 404) return this.#lookElsewhere();
+      if (answer.status !== 200) return this.#refused(answer, relist);
+      const { items, metadata } = asRecord(answer.body);
+      const { resourceVersion, continue: more } = asRecord(metadata);
+      if (!Array.isArray(items) || typeof resourceVersion !== "string") throw new Error("an answer that is no list");
+      for (const item of items) objects.push(strip(asRecord(item)));
+      version = resourceVersion;
+      next = typeof more === "string" && more !== "" ? more : undefined;
+    } while (next !== undefined);
+    if (objects.length === 0 && kind.empty === "never")
+      throw new Error(`the API server has no ${kind.plural} at all, not even its own`);
+    onList(objects, true);
+    this.#recovered();
+    return { kind: "watch", version };
+  }
+
+  #page(next: string | undefined): Promise<ApiAnswer> {
+    const { api, signal } = this.#options;
+    const query = { limit: pageSize, ...(next !== undefined && { continue: next }) };
+    return api.request({ path: this.#path, query, timeoutMs: listTimeoutMs, signal });
+  }
+
+  /** The kind is not served in this version: the next one, and after the last the first again, a while later. */
+  async #lookElsewhere(): Promise<Step> {
+    const { kind, onList } = this.#options;
+    this.#versionIndex++;
+    if (this.#versionIndex < kind.versions.length) return relist;
+    this.#versionIndex = 0;
+    if (kind.empty !== "uninstalled") throw new Error(`the API server does not serve ${kind.plural}`);
+    onList([], false);
+    this.#recovered();
+    await this.#wait(this.#timing.unservedMs * (1 + this.#options.random()));
+    return relist;
+  }
+
+  async #watch(version: string): Promise<Step> {
+    const { api, signal, random } = this.#options;
+    const startMs = performance.now();
+    let last = version;
+    let expired = false;
+    this.#heard = false;
+    const ended = await api
+      .watch({
+        path: this.#path,
+        query: {
+          resourceVersion: version,
+          allowWatchBookmarks: "true",
+          timeoutSeconds: String(Math.round(watchSeconds * (1 + random()))),
+        },
+        silenceMs: this.#timing.silenceMs,
+        signal,
+        onOpen: () => this.#options.onTrouble(undefined),
+        onEvent: (event) => {
+          const now = this.#take(event);
+          if (now === undefined) expired = true;
+          else last = now;
+        },
+      })
+      .catch((error: unknown) => reasonOf(error));
+    if (signal.aborted) return relist;
+    const next: Step = expired ? relist : { kind: "watch", version: last };
+    // Others lost the thread at the same moment.
+    if (expired) await this.#wait(this.#timing.firstBackoffMs * random());
+    if (typeof ended === "string") await this.#backOff(ended, undefined);
+    else if (ended !== undefined) return this.#refused(ended, next);
+    else if (!this.#heard && performance.now() - startMs < shortWatchMs)
+      await this.#backOff("the watch ends at once", undefined);
+    return next;
+  }
+
+  /** The version to go on from; undefined: the server has lost the thread, and all must be listed again. */
+  #take(event: unknown): string | undefined {
+    const { type, object } = asRecord(event);
+    const fields = asRecord(object);
+    if (type === "ERROR") return undefined;
+    const { onChange, onDelete, strip } = this.#options;
+    if (type === "ADDED" || type === "MODIFIED") onChange(strip(fields));
+    else if (type === "DELETED") onDelete(strip(fields));
+    this.#failures = 0;
+    this.#heard = true;
+    return String(asRecord(fields["metadata"])["resourceVersion"]);
+  }
+
+  async #refused(answer: ApiAnswer, next: Step): Promise<Step> {
+    // From a version that is gone, nothing can be watched and no list be continued.
+    if (answer.status === 410) return relist;
+    await this.#backOff(describeAnswer(answer), answer.retryAfterMs);
+    return answer.status === 429 || answer.status >= 500 ? next : relist;
+  }
+
+  #recovered(): void {
+    this.#failures = 0;
+    this.#options.onTrouble(undefined);
+  }
+
+  /** One watch that breaks is nothing to speak of. */
+  async #backOff(reason: string, leastMs: number | undefined): Promise<void> {
+    this.#failures++;
+    if (this.#failures > 1) this.#options.onTrouble(reason);
+    const { firstBackoffMs: initialDelayMs, longestBackoffMs: maxDelayMs } = this.#timing;
+    const pace = { initialDelayMs, maxDelayMs, backoffMultiplier: 2, jitter: 0.5 };
+    const delayMs = backoffDelayMs(pace, this.#failures, this.#options.random);
+    await this.#wait(Math.max(delayMs, Math.min(leastMs ?? 0, maxDelayMs)));
+  }
+
+  async #wait(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#options.signal, ref: false }).catch(() => undefined);
+  }
+
+  get #path(): string {
+    const { kind } = this.#options;
+    return pathOf(kind, kind.versions[this.#versionIndex] ?? "");
+  }
+}
+
+function asRecord(value: unknown): Fields {
+  if (!isRecord(value)) throw new Error("an answer that is no object");
+  return value;
+}

@@ -1,0 +1,117 @@
+/**
+ * Takes from an object of the API server what is read of it, before it is kept: a pod's full text has kilobytes, and a cluster
+ * has thousands of pods. Pure.
+ */
+
+import { isRecord } from "../kube-object.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Stamped by injection. That and a sidecar in its spec is what makes a pod one of the mesh. */
+const proxyVersion = "tulle.dev/proxy-version";
+const sidecarName = "tulle-sidecar";
+const ownPrefix = "tulle.dev/";
+
+/** A copy with nothing but what the mesh reads. Statuses of policies and routes are the control plane's own words. */
+export function strip(kind: string, object: Fields): Fields {
+  const { metadata, spec, status, ...rest } = object;
+  switch (kind) {
+    case "Pod":
+      return { ...rest, kind, ...stripPod(record(metadata), record(spec), record(status)) };
+    case "EndpointSlice":
+      return {
+        ...rest,
+        kind,
+        metadata: stripMeta(record(metadata), true),
+        endpoints: stripEndpoints(rest["endpoints"]),
+      };
+    case "Namespace":
+      return { ...rest, kind, metadata: stripMeta(record(metadata), true) };
+    case "Service":
+      return { ...rest, kind, metadata: stripMeta(record(metadata), false), spec };
+    default:
+      // What its author misspelt must be found, so all other fields stay.
+      return { ...rest, kind, metadata: stripMeta(record(metadata), false), spec };
+  }
+}
+
+function stripMeta(meta: Fields, withLabels: boolean): Fields {
+  const { namespace, name, uid, generation, creationTimestamp, deletionTimestamp, labels, annotations } = meta;
+  const own = Object.entries(record(annotations)).filter(([key]) => key.startsWith(ownPrefix));
+  return {
+    namespace,
+    name,
+    uid,
+    generation,
+    creationTimestamp,
+    deletionTimestamp,
+    ...(withLabels && { labels }),
+    ...(own.length > 0 && { annotations: Object.fromEntries(own) }),
+  };
+}
+
+/** Of a pod without a sidecar no more than that it is there: EndpointSlices have its address. */
+function stripPod(meta: Fields, spec: Fields, status: Fields): Fields {
+  if (!isMeshed(meta, spec)) {
+    const { namespace, name, uid } = meta;
+    return { metadata: { namespace, name, uid } };
+  }
+  const { phase, podIP, conditions } = status;
+  const { serviceAccountName, nodeName, containers, initContainers } = spec;
+  return {
+    metadata: stripMeta(meta, true),
+    spec: {
+      serviceAccountName,
+      nodeName,
+      containers: list(containers).map(stripContainer),
+      initContainers: list(initContainers)
+        .filter((container) => container["restartPolicy"] === "Always" && container["name"] !== sidecarName)
+        .map(stripContainer),
+    },
+    status: {
+      phase,
+      podIP,
+      conditions: list(conditions)
+        .filter(({ type }) => type === "Ready")
+        .map(stripCondition),
+    },
+  };
+}
+
+function isMeshed(meta: Fields, spec: Fields): boolean {
+  const isSidecar = ({ name }: Fields): boolean => name === sidecarName;
+  return (
+    Object.hasOwn(record(meta["annotations"]), proxyVersion) &&
+    (list(spec["initContainers"]).some(isSidecar) || list(spec["containers"]).some(isSidecar))
+  );
+}
+
+function stripContainer({ name, restartPolicy, ports }: Fields): Fields {
+  return { name, restartPolicy, ports };
+}
+
+function stripCondition({ type, status }: Fields): Fields {
+  return { type, status };
+}
+
+function stripEndpoints(value: unknown): Fields[] {
+  return list(value).map(({ addresses, conditions, hints, nodeName, targetRef, zone }) => {
+    const { kind, name, uid } = record(targetRef);
+    return {
+      addresses,
+      conditions,
+      hints,
+      nodeName,
+      zone,
+      ...(targetRef !== undefined && { targetRef: { kind, name, uid } }),
+    };
+  });
+}
+
+function record(value: unknown): Fields {
+  return isRecord(value) ? value : {};
+}
+
+function list(value: unknown): Fields[] {
+  return Array.isArray(value) ? value.map(record) : [];
+}

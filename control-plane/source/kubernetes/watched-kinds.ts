@@ -1,0 +1,51 @@
+/** Which kinds the control plane follows in a cluster, and what is to be thought of one that is not there. */
+
+import { policyKinds } from "../../../model/parse/policy.ts";
+import { pluralOf } from "../../../model/policy-object.ts";
+
+export interface WatchedKind {
+  readonly group: string;
+  /** The one that is preferred first; what the server does not serve is asked for in the next. */
+  readonly versions: readonly string[];
+  readonly kind: string;
+  readonly plural: string;
+  /**
+   * What it means that the API server has none:
+   * `never`: it has some of its own, so it has not found its data yet;
+   * `unlikely`: all were deleted while nobody looked, or it is telling the wrong thing: believed after a while;
+   * `uninstalled`: the same, and even the kind may be missing.
+   */
+  readonly empty: "never" | "unlikely" | "uninstalled";
+}
+
+const gateway = { group: "gateway.networking.k8s.io", empty: "uninstalled" } as const;
+
+export const watchedKinds: readonly WatchedKind[] = [
+  { group: "", versions: ["v1"], kind: "Namespace", plural: "namespaces", empty: "never" },
+  { group: "", versions: ["v1"], kind: "Service", plural: "services", empty: "never" },
+  { group: "", versions: ["v1"], kind: "Pod", plural: "pods", empty: "unlikely" },
+  {
+    group: "discovery.k8s.io",
+    versions: ["v1"],
+    kind: "EndpointSlice",
+    plural: "endpointslices",
+    empty: "never",
+  },
+  ...policyKinds.map(
+    (kind): WatchedKind => ({
+      group: "tulle.dev",
+      versions: ["v1alpha1"],
+      kind,
+      plural: pluralOf(kind),
+      empty: "uninstalled",
+    }),
+  ),
+  { ...gateway, versions: ["v1"], kind: "HTTPRoute", plural: "httproutes" },
+  { ...gateway, versions: ["v1"], kind: "GRPCRoute", plural: "grpcroutes" },
+  { ...gateway, versions: ["v1", "v1beta1"], kind: "ReferenceGrant", plural: "referencegrants" },
+];
+
+/** `/api/v1/pods`, `/apis/tulle.dev/v1alpha1/retrypolicies`: in all namespaces. */
+export function pathOf({ group, plural }: WatchedKind, version: string): string {
+  return group === "" ? `/api/${version}/${plural}` : `/apis/${group}/${version}/${plural}`;
+}

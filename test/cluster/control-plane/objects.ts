@@ -1,0 +1,119 @@
+/** Objects as scenarios put them into the API server. */
+
+import { type ApiAnswer, type ClusterApi, describeAnswer } from "../../../control-plane/kubernetes/cluster-api.ts";
+import { isRecord } from "../../../control-plane/source/kube-object.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A node that nobody is: where pods go that only exist on paper. EndpointSlices leave out pods without one. */
+export const testNode = "tulle-test-node";
+
+export async function ensureTestNode(api: ClusterApi): Promise<void> {
+  const metadata = { name: testNode, labels: { "topology.kubernetes.io/zone": "zone-a" } };
+  const made = await api.request({ method: "POST", path: "/api/v1/nodes", body: { metadata } });
+  if (made.status !== 409) expectDone(made);
+}
+
+/** Where the API serves objects of a kind. */
+function collectionOf(apiVersion: string, plural: string, namespace: string | undefined): string {
+  const base = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  return namespace === undefined ? `${base}/${plural}` : `${base}/namespaces/${namespace}/${plural}`;
+}
+
+/** A namespace of its own for one scenario. */
+export class TestNamespace {
+  readonly name: string;
+  readonly #api: ClusterApi;
+
+  private constructor(api: ClusterApi, name: string) {
+    this.#api = api;
+    this.name = name;
+  }
+
+  static async create(api: ClusterApi, prefix: string, labels: Fields = {}): Promise<TestNamespace> {
+    const metadata = { generateName: `${prefix}-`, labels };
+    const made = await api.request({
+      method: "POST",
+      path: "/api/v1/namespaces",
+      body: { apiVersion: "v1", kind: "Namespace", metadata },
+    });
+    return new TestNamespace(api, String(nested(expectDone(made).body, "metadata", "name")));
+  }
+
+  /** Returns the object as the server has it. */
+  async create(apiVersion: string, plural: string, object: Fields): Promise<Fields> {
+    const path = collectionOf(apiVersion, plural, this.name);
+    return asFields(expectDone(await this.#api.request({ method: "POST", path, body: object })).body);
+  }
+
+  async patch(apiVersion: string, path: string, patch: Fields): Promise<Fields> {
+    const answer = await this.#api.request({
+      method: "PATCH",
+      path: `${collectionOf(apiVersion, path, this.name)}`,
+      body: patch,
+      contentType: "application/merge-patch+json",
+    });
+    return asFields(expectDone(answer).body);
+  }
+
+  async read(apiVersion: string, path: string): Promise<ApiAnswer> {
+    return this.#api.request({ path: collectionOf(apiVersion, path, this.name) });
+  }
+
+  async delete(apiVersion: string, path: string): Promise<void> {
+    const query = { gracePeriodSeconds: "0" };
+    expectDone(await this.#api.request({ method: "DELETE", path: collectionOf(apiVersion, path, this.name), query }));
+  }
+
+  service(name: string, spec: Fields = {}): Promise<Fields> {
+    return this.create("v1", "services", {
+      metadata: { name },
+      spec: { selector: { app: name }, ports: [{ name: "http", port: 80, targetPort: 8080 }], ...spec },
+    });
+  }
+
+  serviceAccount(name: string): Promise<Fields> {
+    return this.create("v1", "serviceaccounts", { metadata: { name } });
+  }
+
+  /** One that nobody runs. */
+  async pod(name: string, app: string, { meshed = true, ip }: { meshed?: boolean; ip?: string } = {}): Promise<Fields> {
+    const annotations = { "tulle.dev/proxy-version": "0.1.0", "tulle.dev/workload": app };
+    const sidecar = { name: "tulle-sidecar", image: "none", restartPolicy: "Always" };
+    const made = await this.create("v1", "pods", {
+      metadata: { name, labels: { app }, ...(meshed && { annotations }) },
+      spec: {
+        nodeName: testNode,
+        serviceAccountName: app,
+        containers: [{ name: "app", image: "none", ports: [{ name: "http", containerPort: 8080 }] }],
+        ...(meshed && { initContainers: [sidecar] }),
+      },
+    });
+    return ip === undefined ? made : this.podStatus(name, ip, true);
+  }
+
+  podStatus(name: string, ip: string, ready: boolean): Promise<Fields> {
+    const conditions = [{ type: "Ready", status: ready ? "True" : "False" }];
+    const status = { phase: "Running", podIP: ip, podIPs: [{ ip }], conditions };
+    return this.patch("v1", `pods/${name}/status`, { status });
+  }
+
+  /** For whoever wants to delete it and what is in it. */
+  async remove(): Promise<void> {
+    expectDone(await this.#api.request({ method: "DELETE", path: `/api/v1/namespaces/${this.name}` }));
+  }
+}
+
+export function expectDone(answer: ApiAnswer): ApiAnswer {
+  if (answer.status >= 300) throw new Error(describeAnswer(answer));
+  return answer;
+}
+
+export function nested(value: unknown, ...path: string[]): unknown {
+  return path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), value);
+}
+
+function asFields(value: unknown): Fields {
+  if (!isRecord(value)) throw new Error("not an object");
+  return value;
+}
