@@ -88,8 +88,11 @@ export interface CircuitBreakerPolicy {
   /** The share of a service's endpoints that may be open at once, 0 to 100. */
   readonly maxOpenPercent: number;
   readonly failures: readonly FailureKind[];
+  /** Requests under way, per endpoint. */
   readonly maxRequests?: number;
+  /** Those of them that have a connection to the application for themselves: HTTP/1.1, upgraded, TCP. */
   readonly maxConnections?: number;
+  /** Requests that may wait while every endpoint is full; absent: none. */
   readonly maxPendingRequests?: number;
 }
 

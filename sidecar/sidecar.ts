@@ -124,6 +124,7 @@ export class Sidecar {
       random,
       onBreakerTransition: (backend, endpoint, to) =>
         metrics.breakerTransitions.increment(metrics.breakerTransitions.slot({ backend, endpoint, to })),
+      onOverload: (backend, limit) => metrics.overloads.increment(metrics.overloads.slot({ backend, limit })),
     });
     const budgets = new RetryBudgets(clock);
     const outbound = {

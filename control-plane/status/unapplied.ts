@@ -19,9 +19,7 @@ export function findUnapplied(policy: Policy): Unapplied | undefined {
     const message = "refuses plaintext only in pods whose traffic is redirected to their sidecar";
     return { extent: "field", path: "spec.mtls", message };
   }
-  if (kind !== "CircuitBreaker") return undefined;
-  const limit = (["maxConnections", "maxPendingRequests"] as const).find((field) => spec[field] !== undefined);
-  return limit && { extent: "field", path: `spec.${limit}`, message: "has no effect in this version" };
+  return undefined;
 }
 
 /** Whether a trace is recorded is decided before a request has a route. */

@@ -43,9 +43,11 @@ export const circuitBreakerSpec: Schema<Attached<CircuitBreakerPolicy>> = object
     .describe("What counts as a failure.")
     .or(defaults.failures),
   maxRequests: integer(most).describe("Requests at once per endpoint, from one sidecar.").optional(),
-  maxConnections: integer(most).describe("Connections per endpoint, from one sidecar.").optional(),
+  maxConnections: integer(most)
+    .describe("Connections that requests have for themselves, per endpoint, from one sidecar.")
+    .optional(),
   maxPendingRequests: integer({ ...most, min: 0 })
-    .describe("Requests that may wait for their turn, from one sidecar.")
+    .describe("Requests that may wait for their turn while all endpoints are full, from one sidecar. Absent: none.")
     .optional(),
 })
   .check({

@@ -9,15 +9,20 @@ import type { Clock, Random } from "../../model/clock.ts";
 import { chooseEndpoints, type Place } from "../../model/endpoint-choice.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { CircuitBreakerPolicy } from "../../model/policy.ts";
-import type { Endpoint, Endpoints } from "../../model/resources.ts";
+import type { Endpoint, Endpoints, Protocol } from "../../model/resources.ts";
 import { Breakers } from "../breaker/breakers.ts";
+import { WaitingLine } from "../breaker/waiting-line.ts";
 import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import { goesOverHttp2 } from "../upstream/plain-upstreams.ts";
 import { Affinity } from "./affinity.ts";
 import { LiveEndpoint } from "./live-endpoint.ts";
 import { type Pick, Picker } from "./picker.ts";
+
+/** A field of a CircuitBreaker that bounds what is under way. */
+export type BreakerLimit = "maxRequests" | "maxConnections" | "maxPendingRequests";
 
 export interface BackendOptions {
   /** Where this sidecar runs. */
@@ -29,6 +34,8 @@ export interface BackendOptions {
   readonly random: Random;
   /** `endpoint` is its address, or `*` for a breaker that all share. */
   readonly onBreakerTransition: (backend: string, endpoint: string, to: string) => void;
+  /** A request was refused because of a limit. */
+  readonly onOverload: (backend: string, limit: BreakerLimit) => void;
 }
 
 /** How long a request waits to be told the endpoints. */
@@ -43,6 +50,8 @@ export class Backend extends Timer {
   #endpoints = new Map<string, LiveEndpoint>();
   /** Undefined until the control plane has told who the endpoints are. */
   #picker: Picker | undefined;
+  #protocol: Protocol = "detect";
+  readonly #line = new WaitingLine((first) => this.#admitWaiting(first));
   readonly #affinity: Affinity;
   /** Undefined: each request goes where it is cheapest. */
   #affinityMs: number | undefined;
@@ -71,10 +80,12 @@ export class Backend extends Timer {
       endpoints.set(key, live);
     }
     this.#endpoints = endpoints;
+    this.#protocol = backend?.protocol ?? "detect";
     this.#applyBreaker(backend?.breaker);
     this.#applyChoice(backend);
     this.#options.wheel.clear(this);
     for (const held of this.#held.splice(0)) held.release(this.service);
+    this.#line.advanceSoon();
   }
 
   /** No answer from the control plane. */
@@ -90,23 +101,56 @@ export class Backend extends Timer {
 
   readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
     if (this.#picker === undefined) return this.#hold(exchange, response);
-    const pick = this.#pick(this.#picker, exchange.tried);
-    switch (pick.kind) {
-      case "picked":
-        return pick.endpoint.send(exchange, response, pick.permit);
-      case "no-permit":
-        return refuse(response, this.#whyNobody());
-      case "none":
-        return refuse(response, new MeshError("no_endpoints", this.name, unprocessed));
-    }
+    const connects = this.#connects(exchange);
+    // Who came before goes before.
+    const pick = this.#line.isEmpty ? this.#pick(this.#picker, exchange.tried, connects) : undefined;
+    if (pick?.kind === "picked") return pick.endpoint.send(exchange, response, pick.permit, connects);
+    const limit = pick?.kind === "none" ? undefined : this.#fullBy(connects);
+    if (limit === undefined && pick !== undefined) return refuse(response, this.#whyNobody(pick.kind));
+    return this.#wait(exchange, response, limit ?? "maxPendingRequests");
   };
 
+  /** Requests that wait for their turn. */
+  get pending(): number {
+    return this.#line.length;
+  }
+
+  /** Whether a request has a connection to the application for itself; asked only where those are limited. */
+  #connects(exchange: Exchange): boolean {
+    if (this.#breakers?.policy.maxConnections === undefined) return false;
+    const hasOwn = exchange.method === "CONNECT" || exchange.upgrade !== undefined;
+    return hasOwn || !goesOverHttp2(exchange, this.#protocol);
+  }
+
+  #wait(exchange: Exchange, response: ResponseSink, limit: BreakerLimit): RequestSink {
+    const most = this.#breakers?.policy.maxPendingRequests ?? 0;
+    const waiting = this.#line.join(exchange, response, most);
+    if (waiting !== undefined) return waiting;
+    const reached = most === 0 ? limit : "maxPendingRequests";
+    this.#options.onOverload(this.name, reached);
+    return refuse(response, new MeshError("overloaded", `${this.name}: ${reached} is reached`, unprocessed));
+  }
+
+  /** False: there is still no room. */
+  #admitWaiting(waiting: HeldRequest): boolean {
+    if (this.#picker === undefined) return false;
+    const connects = this.#connects(waiting.exchange);
+    const pick = this.#pick(this.#picker, waiting.exchange.tried, connects);
+    if (pick.kind === "picked") {
+      waiting.release((exchange, response) => pick.endpoint.send(exchange, response, pick.permit, connects));
+      return true;
+    }
+    if (pick.kind === "no-permit" && this.#fullBy(connects) !== undefined) return false;
+    waiting.refuse(this.#whyNobody(pick.kind));
+    return true;
+  }
+
   /** A retry goes elsewhere if it can, and the session stays where it is. */
-  #pick(picker: Picker, tried: readonly string[] | undefined): Pick {
-    if (this.#affinityMs === undefined || tried !== undefined) return picker.pick(tried);
+  #pick(picker: Picker, tried: readonly string[] | undefined, connects: boolean): Pick {
+    if (this.#affinityMs === undefined || tried !== undefined) return picker.pick(tried, connects);
     const endpoint = this.#affinity.current(this.#affinityMs);
-    const permit = endpoint?.admit();
-    const pick: Pick = endpoint && permit ? { kind: "picked", endpoint, permit } : picker.pick(tried);
+    const permit = endpoint?.admit(connects);
+    const pick: Pick = endpoint && permit ? { kind: "picked", endpoint, permit } : picker.pick(tried, connects);
     if (pick.kind === "picked") this.#affinity.keep(pick.endpoint);
     return pick;
   }
@@ -125,7 +169,8 @@ export class Backend extends Timer {
 
   #live(endpoint: Endpoint, backend: Endpoints): LiveEndpoint {
     const { clock, dial } = this.#options;
-    return new LiveEndpoint(endpoint, dial(endpoint, backend), clock, this.#picker !== undefined);
+    const onRoom = () => this.#line.advanceSoon();
+    return new LiveEndpoint(endpoint, dial(endpoint, backend), { clock, isNew: this.#picker !== undefined, onRoom });
   }
 
   #applyChoice(backend: Endpoints | undefined): void {
@@ -146,12 +191,17 @@ export class Backend extends Timer {
     for (const endpoint of this.#endpoints.values()) endpoint.applyBreaker(this.#breakers);
   }
 
-  /** Full, if it is only that: who is full now is asked again sooner than whose breaker is open. */
-  #whyNobody(): MeshError {
-    for (const { isFull, breakerState } of this.#endpoints.values()) {
-      if (!isFull || breakerState === "open") continue;
-      return new MeshError("overloaded", `${this.name}: every endpoint has its maxRequests`, unprocessed);
+  /** The limit of the first that is only full: it is asked again sooner than one whose breaker is open. */
+  #fullBy(connects: boolean): BreakerLimit | undefined {
+    for (const live of this.#endpoints.values()) {
+      const limit = live.breakerState === "open" ? undefined : live.fullBy(connects);
+      if (limit !== undefined) return limit;
     }
+    return undefined;
+  }
+
+  #whyNobody(because: Exclude<Pick["kind"], "picked">): MeshError {
+    if (because === "none") return new MeshError("no_endpoints", this.name, unprocessed);
     return new MeshError("circuit_open", this.name, { ...unprocessed, retryAfterMs: this.#nextProbeInMs() });
   }
 

@@ -18,6 +18,14 @@ import { PeakEwma } from "./peak-ewma.ts";
 /** Without any request nothing would ever warm up. */
 const leastWarmth = 0.1;
 
+export interface LiveEndpointOptions {
+  readonly clock: Clock;
+  /** It came while this sidecar looked on, and so it may have to warm up. */
+  readonly isNew: boolean;
+  /** A request is over. */
+  readonly onRoom: () => void;
+}
+
 export class LiveEndpoint {
   /** As last told; its address and identity never change. */
   endpoint: Endpoint;
@@ -25,25 +33,28 @@ export class LiveEndpoint {
   readonly load: PeakEwma;
   /** How long a slow start lasts; 0: there is none. */
   warmUpMs = 0;
-  readonly #clock: Clock;
+  readonly clock: Clock;
+  readonly #onRoom: () => void;
+  /** Requests under way that have a connection to the application for themselves. */
+  #connections = 0;
   /** Undefined: it was there before this sidecar, or is warm. */
   #newSinceMs: number | undefined;
   #breaker: CircuitBreaker | undefined;
   #breakers: Breakers | undefined;
 
-  /** `isNew`: it came while this sidecar looked on, and so it may have to warm up. */
-  constructor(endpoint: Endpoint, service: Service, clock: Clock, isNew = false) {
+  constructor(endpoint: Endpoint, service: Service, { clock, isNew, onRoom }: LiveEndpointOptions) {
     this.endpoint = endpoint;
     this.service = service;
     this.load = new PeakEwma(clock);
-    this.#clock = clock;
+    this.clock = clock;
+    this.#onRoom = onRoom;
     if (isNew) this.#newSinceMs = clock.now();
   }
 
   /** The share of its usual requests that it is to get now: it rises evenly over `warmUpMs`, to 1. */
   get warmth(): number {
     if (this.#newSinceMs === undefined || this.warmUpMs === 0) return 1;
-    const share = (this.#clock.now() - this.#newSinceMs) / this.warmUpMs;
+    const share = (this.clock.now() - this.#newSinceMs) / this.warmUpMs;
     if (share >= 1) this.#newSinceMs = undefined;
     return Math.min(1, Math.max(leastWarmth, share));
   }
@@ -69,7 +80,7 @@ export class LiveEndpoint {
     const state = this.#breaker?.state;
     switch (state?.kind) {
       case "open":
-        return this.#clock.now() >= state.untilMs;
+        return this.clock.now() >= state.untilMs;
       case "half-open":
         return state.probe === undefined;
       case "closed":
@@ -78,45 +89,61 @@ export class LiveEndpoint {
     }
   }
 
-  /** As many requests are under way as the policy allows (`maxRequests`). */
-  get isFull(): boolean {
-    const most = this.#breakers?.policy.maxRequests;
-    return most !== undefined && this.load.pending >= most;
+  /** The limit of the policy that keeps a request away; undefined: there is room. `connects`: it takes a connection. */
+  fullBy(connects: boolean): "maxRequests" | "maxConnections" | undefined {
+    if (this.#breakers === undefined) return undefined;
+    const { maxRequests, maxConnections } = this.#breakers.policy;
+    if (maxRequests !== undefined && this.load.pending >= maxRequests) return "maxRequests";
+    if (connects && maxConnections !== undefined && this.#connections >= maxConnections) return "maxConnections";
+    return undefined;
   }
 
   /** Undefined: not now. `unlimited` where no policy asks for a breaker. */
-  admit(): Permit | undefined {
+  admit(connects: boolean): Permit | undefined {
     if (this.#breaker === undefined) return unlimited;
-    return this.isFull ? undefined : this.#breaker.admit();
+    return this.fullBy(connects) === undefined ? this.#breaker.admit() : undefined;
   }
 
-  send(exchange: Exchange, response: ResponseSink, permit: Permit): RequestSink {
+  send(exchange: Exchange, response: ResponseSink, permit: Permit, connects: boolean): RequestSink {
     exchange.endpoint = this.endpoint.address;
     const failures = this.#breakers?.policy.failures;
     const judgement =
       failures === undefined || permit === unlimited ? undefined : new Judgement(permit, failures, isGrpc(exchange));
-    const dispatch = new Dispatch(response, this.load, judgement, this.#clock);
+    const dispatch = new Dispatch(response, this, judgement, connects);
     dispatch.attach(this.service(exchange, dispatch));
     return dispatch;
+  }
+
+  /** A request was sent here … */
+  begin(connects: boolean): void {
+    this.load.begin();
+    if (connects) this.#connections++;
+  }
+
+  /** … and is over, so that there may be room for another. */
+  end(connects: boolean): void {
+    this.load.end();
+    if (connects) this.#connections--;
+    this.#onRoom();
   }
 }
 
 /** One try at one endpoint: tells the load and the breaker how it went, exactly once each. */
 class Dispatch extends PassThrough {
-  readonly #load: PeakEwma;
+  readonly #endpoint: LiveEndpoint;
   readonly #judgement: Judgement | undefined;
-  readonly #clock: Clock;
+  readonly #connects: boolean;
   readonly #startMs: number;
   #observed = false;
   #over = false;
 
-  constructor(above: ResponseSink, load: PeakEwma, judgement: Judgement | undefined, clock: Clock) {
+  constructor(above: ResponseSink, endpoint: LiveEndpoint, judgement: Judgement | undefined, connects: boolean) {
     super(above);
-    this.#load = load;
+    this.#endpoint = endpoint;
     this.#judgement = judgement;
-    this.#clock = clock;
-    this.#startMs = clock.now();
-    load.begin();
+    this.#connects = connects;
+    this.#startMs = endpoint.clock.now();
+    endpoint.begin(connects);
   }
 
   override head(head: ResponseHead): void {
@@ -144,22 +171,26 @@ class Dispatch extends PassThrough {
   }
 
   override abortRequest(error: MeshError): void {
-    if (!this.#observed) this.#load.observeAtLeast(this.#clock.now() - this.#startMs);
+    if (!this.#observed) this.#endpoint.load.observeAtLeast(this.#tookMs);
     this.#observed = true;
     this.#judgement?.abandon(error);
     this.#end();
     super.abortRequest(error);
   }
 
+  get #tookMs(): number {
+    return this.#endpoint.clock.now() - this.#startMs;
+  }
+
   #observe(failed: boolean): void {
-    if (!this.#observed) this.#load.observe(this.#clock.now() - this.#startMs, failed);
+    if (!this.#observed) this.#endpoint.load.observe(this.#tookMs, failed);
     this.#observed = true;
   }
 
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#load.end();
+    this.#endpoint.end(this.#connects);
   }
 }
 

@@ -27,19 +27,18 @@ export class Picker {
     this.#random = random;
   }
 
-  /** `avoid`: addresses that are picked only if there is nothing else. */
-  pick(avoid: readonly string[] | undefined): Pick {
+  /** `avoid`: addresses that are picked only if there is nothing else. `connects`: it takes a connection for itself. */
+  pick(avoid: readonly string[] | undefined, connects: boolean): Pick {
     const count = this.#endpoints.length;
     if (count === 0) return none;
     const first = this.#at(Math.floor(this.#random() * count));
     const second = count === 1 ? first : this.#anotherThan(first, count);
     const [better, worse] = this.#prefers(first, second, avoid) ? [first, second] : [second, first];
     if (!isAvoided(better, avoid)) {
-      const picked = admitted(better) ?? (isAvoided(worse, avoid) ? undefined : admitted(worse));
+      const picked = admitted(better, connects) ?? (isAvoided(worse, avoid) ? undefined : admitted(worse, connects));
       if (picked !== undefined) return picked;
     }
-    const untried = avoid && (this.#scan(this.#endpoints, avoid) ?? this.#scan(this.#others, avoid));
-    return untried ?? this.#scan(this.#endpoints, undefined) ?? this.#scan(this.#others, undefined) ?? noPermit;
+    return (avoid && this.#scan(avoid, connects)) ?? this.#scan(undefined, connects) ?? noPermit;
   }
 
   /**
@@ -66,13 +65,21 @@ export class Picker {
     return second === first ? this.#at(count - 1) : second;
   }
 
+  #scan(avoid: readonly string[] | undefined, connects: boolean): Pick | undefined {
+    return this.#scanOf(this.#endpoints, avoid, connects) ?? this.#scanOf(this.#others, avoid, connects);
+  }
+
   /** From a random place, so that those behind open ones get no more than their share. */
-  #scan(endpoints: readonly LiveEndpoint[], avoid: readonly string[] | undefined): Pick | undefined {
+  #scanOf(
+    endpoints: readonly LiveEndpoint[],
+    avoid: readonly string[] | undefined,
+    connects: boolean,
+  ): Pick | undefined {
     const count = endpoints.length;
     const start = Math.floor(this.#random() * count);
     for (let i = 0; i < count; i++) {
       const endpoint = endpoints[(start + i) % count] as LiveEndpoint;
-      const picked = isAvoided(endpoint, avoid) ? undefined : admitted(endpoint);
+      const picked = isAvoided(endpoint, avoid) ? undefined : admitted(endpoint, connects);
       if (picked !== undefined) return picked;
     }
     return undefined;
@@ -86,8 +93,8 @@ export class Picker {
 const none: Pick = { kind: "none" };
 const noPermit: Pick = { kind: "no-permit" };
 
-function admitted(endpoint: LiveEndpoint): Pick | undefined {
-  const permit = endpoint.admit();
+function admitted(endpoint: LiveEndpoint, connects: boolean): Pick | undefined {
+  const permit = endpoint.admit(connects);
   return permit && { kind: "picked", endpoint, permit };
 }
 

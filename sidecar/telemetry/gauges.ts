@@ -27,6 +27,9 @@ export function exposeGauges(
       }
     }
   });
+  registry.gauge(sidecarMetrics.pendingRequests, (emit) => {
+    for (const { name, pending } of state().backends.all) emit({ backend: name }, pending);
+  });
   registry.gauge(sidecarMetrics.endpoints, (emit) => {
     for (const backend of state().backends.all) {
       const counts = { ready: 0, terminating: 0 };

@@ -99,6 +99,20 @@ export const sidecarMetrics = {
     ["backend", "endpoint", "to"],
     ["backend", "endpoint"],
   ),
+  overloads: define(
+    "counter",
+    "tulle_overloads_total",
+    "Requests refused because a limit of a CircuitBreaker was reached, by the limit.",
+    ["backend", "limit"],
+    ["backend"],
+  ),
+  pendingRequests: define(
+    "gauge",
+    "tulle_pending_requests",
+    "Requests that wait for their turn because every endpoint is full.",
+    ["backend"],
+    ["backend"],
+  ),
   endpoints: define(
     "gauge",
     "tulle_endpoints",
@@ -167,6 +181,7 @@ export interface SidecarMetrics {
   readonly splitRequests: Counter<Labels<Defined["splitRequests"]>>;
   readonly mirrors: Counter<Labels<Defined["mirrors"]>>;
   readonly breakerTransitions: Counter<Labels<Defined["breakerTransitions"]>>;
+  readonly overloads: Counter<Labels<Defined["overloads"]>>;
   readonly tlsHandshakes: Counter<Labels<Defined["tlsHandshakes"]>>;
   readonly policyUpdates: Counter<Labels<Defined["policyUpdates"]>>;
   readonly accessRefused: Counter<Labels<Defined["accessRefused"]>>;
@@ -185,6 +200,7 @@ export function createSidecarMetrics(registry: MetricRegistry): SidecarMetrics {
     splitRequests: registry.counter(sidecarMetrics.splitRequests),
     mirrors: registry.counter(sidecarMetrics.mirrors),
     breakerTransitions: registry.counter(sidecarMetrics.breakerTransitions),
+    overloads: registry.counter(sidecarMetrics.overloads),
     tlsHandshakes: registry.counter(sidecarMetrics.tlsHandshakes),
     policyUpdates: registry.counter(sidecarMetrics.policyUpdates),
     accessRefused: registry.counter(sidecarMetrics.accessRefused),

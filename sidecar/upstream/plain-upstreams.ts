@@ -6,7 +6,7 @@ import type { Protocol } from "../../model/resources.ts";
 import { Http1Pool } from "../http1/pool.ts";
 import { Link } from "../mesh-link/link.ts";
 import { splitAddress } from "../net/address.ts";
-import { type Service, stack } from "../net/exchange.ts";
+import { type Exchange, type Service, stack } from "../net/exchange.ts";
 import { dialTcp } from "../net/tcp.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { isGrpc } from "../policy/grpc.ts";
@@ -35,11 +35,11 @@ export class PlainUpstreams {
   /** To `host:port`: tunnels for CONNECT, HTTP/2 for what speaks it, else HTTP/1.1. */
   service(address: string, protocol: Protocol = "detect"): Service {
     const tunnel = dialTcp(() => net.connect({ ...hostAndPort(address), allowHalfOpen: true }));
-    const speaksHttp2 = protocol === "http2" || protocol === "grpc";
     return (exchange, response) => {
       if (exchange.method === "CONNECT") return tunnel(exchange, response);
-      const http2 = speaksHttp2 || (exchange.overHttp2 && protocol === "detect") || isGrpc(exchange);
-      return http2 ? this.#link(address).service(exchange, response) : this.#pool(address).request(exchange, response);
+      return goesOverHttp2(exchange, protocol)
+        ? this.#link(address).service(exchange, response)
+        : this.#pool(address).request(exchange, response);
     };
   }
 
@@ -77,6 +77,12 @@ export class PlainUpstreams {
     this.#pools.set(address, pool);
     return pool;
   }
+}
+
+/** Whether an application behind such a port is spoken to in HTTP/2. A tunnel is not asked about. */
+export function goesOverHttp2(exchange: Exchange, protocol: Protocol): boolean {
+  if (protocol === "http2" || protocol === "grpc") return true;
+  return (exchange.overHttp2 && protocol === "detect") || isGrpc(exchange);
 }
 
 /** Makes room for one more. */

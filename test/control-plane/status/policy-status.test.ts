@@ -48,12 +48,6 @@ it("says of what it does not carry out that it has no effect", () => {
   ]);
 });
 
-it("says of a single field that it has no effect", () => {
-  const breaker = timeout("t", "{maxConnections: 5}").replace("TimeoutPolicy", "CircuitBreaker");
-  const pipeline = pipelineWith(serviceYaml("a"), breaker);
-  expect(reasons(pipeline)["t"]?.[0]).toBe("PartiallyAccepted");
-});
-
 it("keeps in force what a policy last said validly, and says so", () => {
   const pipeline = pipelineWith(serviceYaml("a"), timeout("t", "{request: 1s}"));
   pipeline.apply(changeOf(timeout("t", "{request: 10 parsecs}")));

@@ -6,8 +6,9 @@ import type { Endpoint, Endpoints } from "../../../model/resources.ts";
 import { RetryBudget } from "../../../model/retry-budget.ts";
 import { Backend } from "../../../sidecar/balance/backend.ts";
 import { Backends } from "../../../sidecar/balance/backends.ts";
-import type { ResponseHead } from "../../../sidecar/net/exchange.ts";
+import type { RequestHead, ResponseHead } from "../../../sidecar/net/exchange.ts";
 import { stack } from "../../../sidecar/net/exchange.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { rescue } from "../../../sidecar/policy/rescue.ts";
 import { retry } from "../../../sidecar/policy/retry.ts";
@@ -34,6 +35,7 @@ function backend() {
   const wheel = new TimerWheel(clock, { drive: false });
   const random = seededRandom(7);
   const transitions: string[] = [];
+  const overloads: string[] = [];
   const dialled: string[] = [];
   const upstreams = new Map<string, RecordingUpstream>();
   const options = {
@@ -47,6 +49,7 @@ function backend() {
       upstreams.set(address, upstream);
       return upstream.service;
     },
+    onOverload: (of: string, limit: string) => overloads.push(`${of} ${limit}`),
     onBreakerTransition: (of: string, endpoint: string, to: string) => transitions.push(`${of} ${endpoint} ${to}`),
   };
   const pass = (ms: number) => {
@@ -54,9 +57,9 @@ function backend() {
     wheel.advance();
   };
   const one = new Backend(name, options);
-  const ask = (tried?: string[]) => {
+  const ask = (tried?: string[], head: Partial<RequestHead> = {}) => {
     const caller = new RecordingCaller();
-    const exchange = exchangeOf();
+    const exchange = exchangeOf(head);
     exchange.tried = tried;
     const sink = one.service(exchange, caller);
     return { caller, exchange, sink, calls: caller.calls };
@@ -66,7 +69,7 @@ function backend() {
     response.head(responseHead(status));
     response.endResponse();
   };
-  return { clock, wheel, random, pass, options, one, ask, answer, transitions, dialled, upstreams };
+  return { clock, wheel, random, pass, options, one, ask, answer, transitions, overloads, dialled, upstreams };
 }
 
 describe("before the endpoints are known", () => {
@@ -257,6 +260,115 @@ describe("maxRequests", () => {
     ask();
     answer(a.address, 500);
     expect(ask().calls).toEqual([["abort", "circuit_open"]]);
+  });
+});
+
+describe("maxConnections", () => {
+  const limited = { ...trippy, maxConnections: 1 };
+  const grpc = () => ({ headers: new HeaderFields(["content-type", "application/grpc"]) });
+
+  it("is the most that have a connection to the application for themselves: HTTP/1.1, tunnels, what is upgraded", () => {
+    const heads: Partial<RequestHead>[] = [{}, { method: "CONNECT" }, { upgrade: "websocket" }];
+    for (const head of heads) {
+      const { one, ask, overloads } = backend();
+      one.apply(endpoints([a], limited));
+      ask(undefined, head);
+      expect(ask(undefined, head).calls).toEqual([["abort", "overloaded"]]);
+      expect(overloads).toEqual([`${name} maxConnections`]);
+    }
+  });
+
+  it("does not count those that share one", () => {
+    const { one, ask } = backend();
+    one.apply(endpoints([a], limited));
+    ask();
+    for (let i = 0; i < 5; i++) expect(ask(undefined, grpc()).exchange.endpoint).toBe(a.address);
+    one.apply(endpoints([a], limited, { protocol: "http2" }));
+    expect(ask().exchange.endpoint).toBe(a.address);
+  });
+
+  it("takes the next when one has ended, however it ended", () => {
+    const { one, ask, answer } = backend();
+    one.apply(endpoints([a], limited));
+    const first = ask();
+    first.sink.abortRequest(new MeshError("upstream_closed", ""));
+    expect(ask().exchange.endpoint).toBe(a.address);
+    answer(a.address, 200);
+    expect(ask().exchange.endpoint).toBe(a.address);
+  });
+});
+
+describe("maxPendingRequests", () => {
+  const limited = { ...trippy, maxRequests: 1, maxPendingRequests: 2 };
+  /** Places are given out after the call that freed them has returned. */
+  const settled = () => Promise.resolve();
+
+  it("is how many wait for their turn, first come, first served", async () => {
+    const { one, ask, answer, overloads } = backend();
+    one.apply(endpoints([a], limited));
+    const [, second, third, fourth] = [ask(), ask(), ask(), ask()];
+    expect(one.pending).toBe(2);
+    expect(fourth.calls).toEqual([["abort", "overloaded"]]);
+    expect(overloads).toEqual([`${name} maxPendingRequests`]);
+    answer(a.address, 200);
+    await settled();
+    expect([second.exchange.endpoint, third.exchange.endpoint]).toEqual([a.address, undefined]);
+    answer(a.address, 200);
+    await settled();
+    expect([third.exchange.endpoint, one.pending]).toEqual([a.address, 0]);
+    answer(a.address, 200);
+    expect(third.calls[0]).toEqual(["head", 200]);
+  });
+
+  it("lets nobody overtake who waits", async () => {
+    const { one, ask, answer } = backend();
+    one.apply(endpoints([a], limited));
+    ask();
+    const second = ask();
+    answer(a.address, 200);
+    const third = ask();
+    await settled();
+    expect([second.exchange.endpoint, third.exchange.endpoint]).toEqual([a.address, undefined]);
+  });
+
+  it("gives the place of who went away to the next", async () => {
+    const { one, ask, answer } = backend();
+    one.apply(endpoints([a], limited));
+    const [, second, third] = [ask(), ask(), ask()];
+    second.sink.abortRequest(new MeshError("upstream_closed", ""));
+    const fourth = ask();
+    expect([one.pending, fourth.calls]).toEqual([2, []]);
+    answer(a.address, 200);
+    await settled();
+    expect(third.exchange.endpoint).toBe(a.address);
+    expect(second.exchange.endpoint).toBeUndefined();
+  });
+
+  it("refuses who waits when the last breaker opens or the last endpoint goes", async () => {
+    const open = backend();
+    open.one.apply(endpoints([a], limited));
+    const [, second] = [open.ask(), open.ask()];
+    open.answer(a.address, 500);
+    await settled();
+    expect(second.calls).toEqual([["abort", "circuit_open"]]);
+    const gone = backend();
+    gone.one.apply(endpoints([a], limited));
+    const [, waiting] = [gone.ask(), gone.ask()];
+    gone.one.apply(endpoints([], limited));
+    await settled();
+    expect(waiting.calls).toEqual([["abort", "no_endpoints"]]);
+  });
+
+  it("is moved on by an update that makes room", async () => {
+    const { one, ask } = backend();
+    one.apply(endpoints([a], limited));
+    const [, second, third] = [ask(), ask(), ask()];
+    one.apply(endpoints([a, b], limited));
+    await settled();
+    expect([second.exchange.endpoint, third.exchange.endpoint]).toEqual([b.address, undefined]);
+    one.apply(endpoints([a, b]));
+    await settled();
+    expect(third.exchange.endpoint).toBeDefined();
   });
 });
 

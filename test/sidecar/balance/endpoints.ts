@@ -22,7 +22,7 @@ export function endpointAt(address: string, more: Partial<Endpoint> = {}): Endpo
 export function liveEndpoint(clock: HandClock, address: string, policy?: CircuitBreakerPolicy, isNew = false) {
   const upstream = new RecordingUpstream();
   const transitions: string[] = [];
-  const live = new LiveEndpoint(endpointAt(address), upstream.service, clock, isNew);
+  const live = new LiveEndpoint(endpointAt(address), upstream.service, { clock, isNew, onRoom() {} });
   if (policy !== undefined) {
     const onTransition = (endpoint: string, to: string) => transitions.push(`${endpoint} ${to}`);
     live.applyBreaker(new Breakers(policy, { clock, onTransition, mayOpen: () => true }));

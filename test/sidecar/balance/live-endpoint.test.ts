@@ -25,7 +25,7 @@ function dispatched(head: Partial<RequestHead> = {}) {
   };
   const caller = new RecordingCaller();
   const exchange = exchangeOf(head);
-  const sink = live.send(exchange, caller, permit);
+  const sink = live.send(exchange, caller, permit, false);
   return { clock, live, settled, caller, sink, exchange, response: upstream.response, upstream };
 }
 
@@ -62,10 +62,10 @@ describe("a try", () => {
         response.endResponse();
         return new RecordingUpstream();
       },
-      clock,
+      { clock, isNew: false, onRoom() {} },
     );
     const caller = new RecordingCaller();
-    live.send(exchangeOf(), caller, live.admit() as Permit).endRequest();
+    live.send(exchangeOf(), caller, live.admit(false) as Permit, false).endRequest();
     expect(live.load.pending).toBe(0);
     expect(caller.calls).toEqual([
       ["head", 200],
@@ -180,7 +180,7 @@ describe("the permit of a gRPC call", () => {
 
 it("admits everything where no policy asks for a breaker", () => {
   const { live } = liveEndpoint(new HandClock(), "10.0.0.1:80");
-  const permit = live.admit();
+  const permit = live.admit(true);
   for (let i = 0; i < 10; i++) permit?.fail();
-  expect([live.breakerState, live.awaitsProbe, live.admit()]).toEqual([undefined, false, permit]);
+  expect([live.breakerState, live.awaitsProbe, live.admit(true)]).toEqual([undefined, false, permit]);
 });

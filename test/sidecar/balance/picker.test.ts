@@ -13,12 +13,12 @@ function endpoints(count: number) {
 }
 
 function pickFrom(picker: Picker, avoid?: readonly string[]): string {
-  const pick = picker.pick(avoid);
+  const pick = picker.pick(avoid, false);
   return pick.kind === "picked" ? pick.endpoint.endpoint.address : pick.kind;
 }
 
 const at = (lives: readonly LiveEndpoint[], place: number) => lives[place] as LiveEndpoint;
-const trip = (live: LiveEndpoint) => live.admit()?.fail();
+const trip = (live: LiveEndpoint) => live.admit(false)?.fail();
 
 it("has nobody where there is nobody", () => {
   expect(pickFrom(new Picker({ preferred: [], others: [] }, seededRandom(7)))).toBe("none");
