@@ -1,5 +1,5 @@
 /**
- * `npm run build`: the sidecar and the control plane as one file each in dist/, with the .proto files and koffi.node beside them.
+ * `npm run build`: the sidecar, its init container and the control plane as one file each in dist/, with the .proto files and koffi.node beside them.
  * A bundle starts faster and needs less memory than its sources. `tulle dev` builds when a source is newer.
  */
 
@@ -37,7 +37,11 @@ async function buildBundles(): Promise<void> {
   mkdirSync(unfinished, { recursive: true });
   try {
     const { metafile } = await build({
-      entryPoints: { sidecar: join(root, "sidecar/main.ts"), "control-plane": join(root, "control-plane/main.ts") },
+      entryPoints: {
+        sidecar: join(root, "sidecar/main.ts"),
+        init: join(root, "sidecar/redirect/main.ts"),
+        "control-plane": join(root, "control-plane/main.ts"),
+      },
       outdir: unfinished,
       outExtension: { ".js": ".mjs" },
       absWorkingDir: root,
@@ -67,7 +71,7 @@ async function buildBundles(): Promise<void> {
     cpSync(join(unfinished, "proto"), join(dist, "proto"), { recursive: true });
     if (existsSync(join(unfinished, "koffi.node")))
       renameSync(join(unfinished, "koffi.node"), join(dist, "koffi.node"));
-    for (const name of ["sidecar", "control-plane"])
+    for (const name of ["sidecar", "init", "control-plane"])
       for (const ending of [".mjs.map", ".mjs"]) renameSync(join(unfinished, name + ending), join(dist, name + ending));
     renameSync(join(unfinished, "inputs.json"), inputsFile);
   } finally {
