@@ -71,6 +71,8 @@ async function run(flags: SidecarFlags): Promise<void> {
     upstreams: upstreams.value,
     outboundMtls: "preferred",
     routeBy: "address",
+    probes: new Map(),
+    logLevel: "info",
     drainGraceMs: 10_000,
     interception: flags.intercept,
   };

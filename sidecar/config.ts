@@ -1,10 +1,12 @@
 /** What a sidecar is told by its environment. Read once, at the start; a wrong value ends it with a line that names it. */
 
 import net from "node:net";
+import { type ApplicationProbe, parseApplicationProbes } from "../model/application-probe.ts";
 import type { Place } from "../model/endpoint-choice.ts";
 import type { FieldError, Result } from "../model/result.ts";
 import { err, ok } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
+import type { LogLevel } from "../system/log.ts";
 import { isLoopback, splitAddress } from "./net/address.ts";
 import type { Upstream } from "./sidecar.ts";
 
@@ -23,6 +25,9 @@ export interface SidecarConfig {
   readonly drainGraceMs: number;
   /** `iptables`: the pod's connections are redirected here, in and out. */
   readonly interception: "iptables" | "off";
+  /** What kubelet asks the application, by the path at which it asks this sidecar instead. */
+  readonly probes: ReadonlyMap<string, ApplicationProbe>;
+  readonly logLevel: LogLevel;
 }
 
 /** What it takes to be told the rest by a control plane. */
@@ -34,11 +39,14 @@ export interface ControlPlaneConfig {
   readonly stateFolder: string;
   /** Its hosts. */
   readonly controlPlane: readonly string[];
+  /** Where it runs; part of its identity. */
+  readonly controlPlaneNamespace: string;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
 const defaultDrainSeconds = "10";
+const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** All that is wrong, not only the first. */
 export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneConfig, FieldError[]> {
@@ -70,6 +78,10 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     interception === "iptables" || interception === "off",
     `must be iptables or off, got ${interception}`,
   );
+  const probes = parseApplicationProbes(env["TULLE_PROBES"] ?? "");
+  if (!probes.ok) errors.push({ path: "TULLE_PROBES", message: probes.error });
+  const logLevel = logLevels.find((level) => level === (env["TULLE_LOG_LEVEL"] ?? "info"));
+  check("TULLE_LOG_LEVEL", logLevel !== undefined, `must be ${logLevels.join(" or ")}, got ${env["TULLE_LOG_LEVEL"]}`);
   const podIp = required("POD_IP");
   check("POD_IP", podIp === "" || net.isIP(podIp) !== 0, `must be an IP address, got ${podIp}`);
   const trustDomain = env["TULLE_TRUST_DOMAIN"] ?? "cluster.local";
@@ -94,11 +106,14 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     trustBundleFile: required("TULLE_TRUST_BUNDLE"),
     stateFolder: required("TULLE_STATE_DIR"),
     controlPlane,
+    controlPlaneNamespace: env["TULLE_CONTROL_PLANE_NAMESPACE"] ?? "tulle-system",
     upstreams: upstreams.ok ? upstreams.value : [],
     outboundMtls: mtls === "required" ? "required" : "preferred",
     routeBy: routeBy === "host" ? "host" : "address",
     drainGraceMs: Number(drain) * 1_000,
     interception: interception === "iptables" ? "iptables" : "off",
+    probes: probes.ok ? probes.value : new Map(),
+    logLevel: logLevel ?? "info",
   };
   return errors.length > 0 ? err(errors) : ok(config);
 }

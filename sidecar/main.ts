@@ -36,7 +36,7 @@ if (command !== undefined) fail(`the only argument that it takes is drain, got $
 const config = orExit(readConfig(process.env));
 const sampler = orExit(parseSampler(process.env));
 const accessLog = orExit(parseAccessLogMode(process.env["TULLE_ACCESS_LOG"]));
-const log = jsonLog("sidecar", "info", (line) => process.stderr.write(line));
+const log = jsonLog("sidecar", config.logLevel, (line) => process.stderr.write(line));
 const leave = new AbortController();
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());

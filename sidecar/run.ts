@@ -46,7 +46,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
 
   const started: { sidecar?: Sidecar } = {};
   const readiness = () => started.sidecar?.missing ?? ["certificate"];
-  const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness });
+  const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness, probes: config.probes });
   const originalDestination = await openInterception(config);
   const wheel = new TimerWheel(clock);
   const sources = await openSources(wheel, stop);

@@ -14,6 +14,7 @@ export const workloadAnnotation = "tulle.dev/workload";
 export interface ProxySettings {
   readonly interception: "iptables" | "off";
   readonly outboundMtls: "preferred" | "required";
+  readonly routeBy: "address" | "host";
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly accessLog: string;
   readonly drainSeconds: number;
@@ -34,6 +35,7 @@ export interface ProxySettings {
 export const defaultSettings: ProxySettings = {
   interception: "iptables",
   outboundMtls: "preferred",
+  routeBy: "address",
   logLevel: "info",
   accessLog: "off",
   drainSeconds: 10,
@@ -60,6 +62,7 @@ type AnySetting = { [Name in keyof ProxySettings]: Setting<Name> }[keyof ProxySe
 export const settingAnnotations: Readonly<Record<string, AnySetting>> = {
   "tulle.dev/intercept": { field: "interception", read: oneOf("iptables", "off") },
   "tulle.dev/outbound-mtls": { field: "outboundMtls", read: oneOf("preferred", "required") },
+  "tulle.dev/route-by": { field: "routeBy", read: oneOf("address", "host") },
   "tulle.dev/log-level": { field: "logLevel", read: oneOf("debug", "info", "warn", "error") },
   "tulle.dev/access-log": { field: "accessLog", read: ok },
   "tulle.dev/drain-seconds": { field: "drainSeconds", read: readSeconds },

@@ -118,6 +118,7 @@ function sidecarEnvironment(
     TULLE_STATE_DIR: folders.state,
     TULLE_INTERCEPT: settings.interception,
     TULLE_OUTBOUND_MTLS: settings.outboundMtls,
+    TULLE_ROUTE_BY: settings.routeBy,
     TULLE_UPSTREAMS: settings.upstreams,
     TULLE_DRAIN_SECONDS: String(settings.drainSeconds),
     TULLE_LOG_LEVEL: settings.logLevel,
@@ -130,6 +131,9 @@ function sidecarEnvironment(
     field("TULLE_POD", "metadata.name"),
     field("TULLE_NAMESPACE", "metadata.namespace"),
     field("TULLE_SERVICE_ACCOUNT", "spec.serviceAccountName"),
+    field("TULLE_NODE", "spec.nodeName"),
+    // From Kubernetes 1.35 on, pods carry their node's; before, it is empty.
+    field("TULLE_ZONE", "metadata.labels['topology.kubernetes.io/zone']"),
     ...plain.map(([name, value]) => ({ name, value })),
   ];
 }

@@ -1,9 +1,13 @@
 /**
- * The pages of the sidecar's admin port: `/metrics`, `/ready` and `/live` for kubelet and Prometheus, open to the pod network.
+ * The pages of the sidecar's admin port: `/metrics`, `/ready`, `/live` and the application's probes, for kubelet and
+ * Prometheus, open to the pod network.
  * Nothing that changes or dumps anything belongs here: that listens on loopback.
  */
 
-import { type AdminServer, openAdminServer, type PageMaker, plainPage } from "../../system/admin-server.ts";
+import type { Socket } from "node:net";
+import type { ApplicationProbe } from "../../model/application-probe.ts";
+import { type AdminServer, openAdminServer, type Page, type PageMaker, plainPage } from "../../system/admin-server.ts";
+import { askApplication } from "../probe/ask-application.ts";
 import type { MetricRegistry } from "./registry.ts";
 
 /** What is still missing before requests can be served; empty: ready. */
@@ -16,16 +20,28 @@ export interface AdminOptions {
   readonly port: number;
   readonly registry: MetricRegistry;
   readonly readiness: Readiness;
+  /** What kubelet asks the application through this port, by path. */
+  readonly probes: ReadonlyMap<string, ApplicationProbe>;
 }
 
 /** Listens. Rejects where it can't: the port is in use. */
-export function openAdmin({ host, port, registry, readiness }: AdminOptions): Promise<AdminServer> {
+export function openAdmin({ host, port, registry, readiness, probes }: AdminOptions): Promise<AdminServer> {
   const pages = new Map<string, PageMaker>([
     ["/metrics", async () => ({ status: 200, type: registry.contentType, text: await registry.expose() })],
     ["/ready", () => readinessPage(readiness())],
     ["/live", () => plainPage(200, "live")],
   ]);
+  for (const [path, probe] of probes) pages.set(path, ({ socket }) => probePage(probe, host, socket));
   return openAdminServer({ host, port, pages });
+}
+
+async function probePage(probe: ApplicationProbe, podIp: string, kubelet: Socket): Promise<Page> {
+  const gone = new AbortController();
+  const leave = () => gone.abort();
+  kubelet.once("close", leave);
+  const { status, says } = await askApplication(probe, podIp, gone.signal);
+  kubelet.removeListener("close", leave);
+  return plainPage(status, says);
 }
 
 function readinessPage(missing: readonly string[]) {

@@ -29,8 +29,21 @@ it("reads what must be set, and has defaults for the rest", () => {
       outboundMtls: "preferred",
       routeBy: "address",
       drainGraceMs: 10_000,
+      controlPlaneNamespace: "tulle-system",
+      probes: new Map(),
+      logLevel: "info",
     },
   });
+});
+
+it("reads what injection says of the application's probes", () => {
+  const probe = { action: { kind: "tcp", port: 8_080 }, timeoutMs: 1_000 };
+  const config = readConfig({ ...env, TULLE_PROBES: JSON.stringify({ "/probe/web/liveness": probe }) });
+  expect(config).toMatchObject({ ok: true, value: { probes: new Map([["/probe/web/liveness", probe]]) } });
+  expect(wrong({ TULLE_PROBES: "[]" })).toEqual(["TULLE_PROBES must be an object of probes by path"]);
+  expect(wrong({ TULLE_LOG_LEVEL: "loud" })).toEqual([
+    "TULLE_LOG_LEVEL must be debug or info or warn or error, got loud",
+  ]);
 });
 
 it("reads what may be set", () => {

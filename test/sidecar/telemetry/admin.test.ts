@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 async function ask(path: string, method = "GET"): Promise<{ status: number; type: string | null; text: string }> {
-  admin ??= await openAdmin({ host: "127.0.0.1", port: 0, registry, readiness: () => missing });
+  admin ??= await openAdmin({ host: "127.0.0.1", port: 0, registry, readiness: () => missing, probes: new Map() });
   const response = await fetch(`http://127.0.0.1:${admin.port}${path}`, { method });
   return { status: response.status, type: response.headers.get("content-type"), text: await response.text() };
 }
@@ -41,7 +41,13 @@ it("answers a scrape that fails with 500 and goes on serving", async () => {
   broken.gauge(sidecarMetrics.connections, () => {
     throw new Error("no connections to count");
   });
-  admin = await openAdmin({ host: "127.0.0.1", port: 0, registry: broken, readiness: () => missing });
+  admin = await openAdmin({
+    host: "127.0.0.1",
+    port: 0,
+    registry: broken,
+    readiness: () => missing,
+    probes: new Map(),
+  });
   expect(await ask("/metrics")).toMatchObject({ status: 500, text: "no connections to count\n" });
   expect(await ask("/live")).toMatchObject({ status: 200 });
 });
@@ -54,6 +60,12 @@ it("does nothing but read, and has no other page", async () => {
 
 it("rejects when its port is taken", async () => {
   await ask("/live");
-  const taken = openAdmin({ host: "127.0.0.1", port: admin?.port ?? 0, registry, readiness: () => missing });
+  const taken = openAdmin({
+    host: "127.0.0.1",
+    port: admin?.port ?? 0,
+    registry,
+    readiness: () => missing,
+    probes: new Map(),
+  });
   await expect(taken).rejects.toThrow("EADDRINUSE");
 });

@@ -1,0 +1,123 @@
+/**
+ * Asks the application what kubelet would have asked it: one connection for each probe, to the pod's IP, as kubelet does. It
+ * keeps no verdict and no connection.
+ */
+
+import net from "node:net";
+import tls from "node:tls";
+import { Client, credentials } from "@grpc/grpc-js";
+import type { ApplicationProbe, ProbeAction } from "../../model/application-probe.ts";
+import { assertNever } from "../../model/result.ts";
+import { Http1Client } from "../http1/client.ts";
+import { joinAddress } from "../net/address.ts";
+import { Exchange, type ResponseSink } from "../net/exchange.ts";
+import { HeaderFields } from "../net/header-fields.ts";
+
+export interface ProbeVerdict {
+  /** For kubelet: 2xx and 3xx pass. */
+  readonly status: number;
+  /** One line, shown in the pod's events. */
+  readonly says: string;
+}
+
+const passed = 200;
+const failed = 503;
+const healthCheck = "/grpc.health.v1.Health/Check";
+
+/** A lifecycle hook without a timeout may take as long as kubelet keeps its own connection. Never rejects. */
+export async function askApplication(
+  { action, timeoutMs }: ApplicationProbe,
+  podIp: string,
+  stop: AbortSignal,
+): Promise<ProbeVerdict> {
+  const signal = timeoutMs === undefined ? stop : AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
+  const address = joinAddress(podIp, action.port);
+  try {
+    return await ask(action, podIp, signal);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const late = signal.aborted && !stop.aborted;
+    return { status: failed, says: `${address}: ${late ? `no answer within ${timeoutMs} ms` : reason}` };
+  }
+}
+
+function ask(action: ProbeAction, podIp: string, signal: AbortSignal): Promise<ProbeVerdict> {
+  switch (action.kind) {
+    case "http":
+      return askHttp(action, podIp, signal);
+    case "tcp":
+      return askTcp(action.port, podIp, signal);
+    case "grpc":
+      return askGrpc(action, podIp, signal);
+    default:
+      return assertNever(action);
+  }
+}
+
+function askHttp(
+  { port, path, tls: overTls, headers }: Extract<ProbeAction, { kind: "http" }>,
+  host: string,
+  signal: AbortSignal,
+): Promise<ProbeVerdict> {
+  // Kubelet trusts any certificate too: a probe is no secret.
+  const socket = overTls ? tls.connect({ host, port, rejectUnauthorized: false }) : net.connect({ host, port });
+  const fields = new HeaderFields();
+  for (const [name, value] of headers) fields.append(name.toLowerCase(), value);
+  if (!fields.has("user-agent")) fields.append("user-agent", "kube-probe");
+  const authority = fields.get("host") ?? joinAddress(host, port);
+  fields.remove("host");
+  const scheme = overTls ? "https" : "http";
+  const exchange = new Exchange({ method: "GET", authority, path, scheme, headers: fields, bodyless: true });
+  return new Promise<ProbeVerdict>((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(new Error("the probe was given up")), { once: true });
+    const response: ResponseSink = {
+      informational: () => {},
+      head: ({ status }) => resolve({ status, says: `${joinAddress(host, port)} answers ${status}` }),
+      writeResponse: () => true,
+      endResponse: () => {},
+      abortResponse: reject,
+      resumeRequest: () => {},
+    };
+    new Http1Client(socket, { peer: joinAddress(host, port) }).request(exchange, response).endRequest();
+  }).finally(() => socket.destroy());
+}
+
+function askTcp(port: number, host: string, signal: AbortSignal): Promise<ProbeVerdict> {
+  const socket = net.connect({ host, port });
+  return new Promise<ProbeVerdict>((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(new Error("the probe was given up")), { once: true });
+    socket.on("connect", () => resolve({ status: passed, says: `${joinAddress(host, port)} takes connections` }));
+    socket.on("error", reject);
+  }).finally(() => socket.destroy());
+}
+
+/** https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
+function askGrpc(
+  { port, service }: Extract<ProbeAction, { kind: "grpc" }>,
+  host: string,
+  signal: AbortSignal,
+): Promise<ProbeVerdict> {
+  const address = joinAddress(host, port);
+  const client = new Client(address, credentials.createInsecure(), { "grpc.enable_http_proxy": 0 });
+  return new Promise<ProbeVerdict>((resolve, reject) => {
+    const call = client.makeUnaryRequest(healthCheck, encodeRequest, isServing, service, (error, serving) => {
+      if (error !== null) reject(error);
+      else if (serving === true) resolve({ status: passed, says: `${address} serves` });
+      else resolve({ status: failed, says: `${address} does not serve ${service}` });
+    });
+    signal.addEventListener("abort", () => call.cancel(), { once: true });
+  }).finally(() => client.close());
+}
+
+/** HealthCheckRequest: `string service = 1`. */
+function encodeRequest(service: string): Buffer {
+  const name = Buffer.from(service);
+  if (name.length === 0) return name;
+  const length = name.length < 0x80 ? [name.length] : [(name.length & 0x7f) | 0x80, name.length >> 7];
+  return Buffer.concat([Buffer.from([0x0a, ...length]), name]);
+}
+
+/** HealthCheckResponse: `ServingStatus status = 1`, and SERVING is 1. */
+function isServing(message: Buffer): boolean {
+  return message.equals(Buffer.from([0x08, 0x01]));
+}
