@@ -1,0 +1,23 @@
+# The control plane: Node and one bundle. From the checkout's root:
+#   docker build -f deploy/control-plane.Dockerfile -t tulle/control-plane:0.1.0 .
+# With bundles that are there already (npm run build): --build-context build=.
+FROM node:24-bookworm-slim AS node
+
+FROM node AS build
+WORKDIR /source
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund --loglevel=error
+COPY . .
+RUN node deploy/build.ts && mv dist /dist
+
+FROM debian:bookworm-slim
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title="tulle/control-plane" \
+      org.opencontainers.image.description="Policy, certificates and injection of Tulle, a service mesh for Kubernetes" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
+COPY --from=build /dist/control-plane.mjs /tulle/
+COPY --from=build /dist/proto/ /tulle/proto/
+USER 1337:1337
+ENTRYPOINT ["/usr/local/bin/node", "/tulle/control-plane.mjs"]
