@@ -1,0 +1,107 @@
+/** One service as its callers see it: success, latency, split, retries. */
+
+import { type Dashboard, quantile, range, requests, successShare, type Variable } from "./dashboard.ts";
+
+const servicesVariable: Variable = {
+  name: "service",
+  label: "Service",
+  query: 'label_values(tulle_requests_total{direction="outbound"}, service)',
+};
+
+const ofService = 'service="$service"';
+
+export const service: Dashboard = {
+  uid: "tulle-service",
+  title: "Tulle: service",
+  variables: [servicesVariable],
+  rows: [
+    [
+      {
+        title: "Requests by status",
+        says: "As the callers got it.",
+        kind: "timeseries",
+        unit: "reqps",
+        queries: [{ expr: `sum by (code) (${requests(ofService)})`, legend: "{{code}}" }],
+      },
+      {
+        title: "Success",
+        says: "The share that ended below 500.",
+        kind: "timeseries",
+        unit: "percentunit",
+        queries: [{ expr: successShare("service", ofService), legend: "success" }],
+      },
+      {
+        title: "Latency",
+        says: "From a request's head to the end of its answer, all tries together.",
+        kind: "timeseries",
+        unit: "s",
+        queries: [0.5, 0.9, 0.99].map((share) => ({
+          expr: quantile(share, "service", ofService),
+          legend: `p${share * 100}`,
+        })),
+      },
+    ],
+    [
+      {
+        title: "Split as observed",
+        says: "The share of each backend in what was sent.",
+        kind: "timeseries",
+        unit: "percentunit",
+        queries: [
+          {
+            expr: `sum by (backend) (rate(tulle_split_requests_total{${ofService}}${range})) / on () group_left () sum(rate(tulle_split_requests_total{${ofService}}${range}))`,
+            legend: "{{backend}}",
+          },
+        ],
+      },
+      {
+        title: "Split as wanted",
+        says: "The weights of the route, as configured.",
+        kind: "timeseries",
+        unit: "short",
+        queries: [
+          { expr: `max by (route, backend) (tulle_split_weight{${ofService}})`, legend: "{{route}}: {{backend}}" },
+        ],
+      },
+      {
+        title: "Tries",
+        says: "First ones and retries, by what came of them.",
+        kind: "timeseries",
+        unit: "reqps",
+        queries: [
+          { expr: `sum by (outcome) (rate(tulle_attempts_total{${ofService}}${range}))`, legend: "{{outcome}}" },
+        ],
+      },
+    ],
+    [
+      {
+        title: "Retries",
+        says: "Tries made again, by what was wrong with the one before.",
+        kind: "timeseries",
+        unit: "reqps",
+        queries: [{ expr: `sum by (reason) (rate(tulle_retries_total{${ofService}}${range}))`, legend: "{{reason}}" }],
+      },
+      {
+        title: "Retries not made",
+        says: "Tries that failed and were not made again, by why not.",
+        kind: "timeseries",
+        unit: "reqps",
+        queries: [
+          { expr: `sum by (reason) (rate(tulle_retries_skipped_total{${ofService}}${range}))`, legend: "{{reason}}" },
+        ],
+      },
+      {
+        title: "Refused by access policies",
+        says: "Enforced, or only audited, by policy. All services of the mesh.",
+        kind: "timeseries",
+        unit: "reqps",
+        queries: [
+          {
+            expr: `sum by (policy, mode) (rate(tulle_access_refused_total${range}))`,
+            legend: "{{policy}} ({{mode}})",
+          },
+        ],
+      },
+    ],
+  ],
+};
