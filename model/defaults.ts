@@ -7,6 +7,15 @@ import type {
   RetryPolicy,
   TimeoutPolicy,
 } from "./policy.ts";
+import type { Protocol } from "./resources.ts";
+
+/** SMTP, MySQL, Galera and Elasticsearch's transport: the server speaks first, or detection would wait for nothing. */
+const opaquePorts = new Set([25, 587, 3306, 4444, 9300]);
+
+/** How the bytes on a port are read where nobody declares it. */
+export function undeclaredProtocol(port: number): Protocol {
+  return opaquePorts.has(port) ? "opaque" : "detect";
+}
 
 export const defaultRetryBudget: RetryBudgetPolicy = { percent: 20, windowMs: 10_000, minRetriesPerSecond: 10 };
 

@@ -4,6 +4,7 @@
  */
 
 import { destinationFor } from "../model/consumer-routes.ts";
+import { undeclaredProtocol } from "../model/defaults.ts";
 import type { Place } from "../model/endpoint-choice.ts";
 import { canonicalIp } from "../model/ip-address.ts";
 import type { NamedAccessRules } from "../model/policy.ts";
@@ -30,6 +31,7 @@ import { acceptLinks } from "./mesh-link/accept.ts";
 import { linkConnector, meshPort } from "./mesh-link/connect.ts";
 import { Peers } from "./mesh-link/peers.ts";
 import { isLoopback, joinAddress, splitAddress } from "./net/address.ts";
+import { SeenClients } from "./net/detect.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import { type Listener, listen, listenOnEach } from "./net/listener.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
@@ -85,6 +87,7 @@ const ownPorts = new Set([outboundPort, plainPort, meshPort, adminPort]);
 const loopbackHosts = ["127.0.0.1", "::1"];
 const tendEveryMs = 1_000;
 const defaultHttpPort = 80;
+const maxSeenPorts = 1_000;
 
 /** What the gauges show. */
 export interface SidecarState {
@@ -102,6 +105,8 @@ export class Sidecar {
   readonly #plain: PlainUpstreams;
   readonly #application: Application;
   readonly #rateLimiters: RateLimiters;
+  /** By the port of the application that plaintext dials. */
+  readonly #seen = new Map<number, SeenClients>();
   #inbound: Inbound | undefined;
   #listeners: Listener[] = [];
   /** What others dial: they come last, and are drained first. */
@@ -262,6 +267,7 @@ export class Sidecar {
       ...this.#serveOptions("inbound"),
       originalDestination,
       portOf: (port: number) => this.#plainPortOf(port),
+      seen: (port: number) => this.#seenAt(port),
       service: this.#inboundStack("anybody"),
     };
     return listenOnEach(["0.0.0.0", "::"], plainPort, (socket, connections) =>
@@ -303,7 +309,8 @@ export class Sidecar {
     const ip = canonicalIp(host);
     const dialled = joinAddress(ip ?? host, port);
     const name = ip === undefined ? destinationName(host, port, this.#options.namespace) : dialled;
-    if (name === undefined) return { service: this.#passThrough(dialled, "outside"), protocol: undefined };
+    if (name === undefined)
+      return { service: this.#passThrough(dialled, "outside"), protocol: undeclaredProtocol(port) };
     return this.#destinations.dial(name, dialled);
   }
 
@@ -313,7 +320,16 @@ export class Sidecar {
     const address = joinAddress(host, port);
     const dialled = this.#destinations.dial(address, address);
     if (this.#options.routeBy === "address") return dialled;
-    return { protocol: dialled.protocol, service: this.#routeByHost(address, dialled.service) };
+    const service = this.#routeByHost(address, dialled.service);
+    const { whenKnown, seen } = dialled;
+    return {
+      service,
+      whenKnown,
+      seen,
+      get protocol() {
+        return dialled.protocol;
+      },
+    };
   }
 
   /** For programs that look up pods themselves and say in Host which Service they mean, as ingress controllers do. */
@@ -334,10 +350,21 @@ export class Sidecar {
   /** Ports that the pod does not declare are the application's too; undefined: this sidecar's own. */
   #plainPortOf(port: number): InboundPort | undefined {
     if (ownPorts.has(port)) return undefined;
-    if (this.#inbound === undefined) return { port, protocol: "detect", access: nobodyYet };
+    const protocol = undeclaredProtocol(port);
+    if (this.#inbound === undefined) return { port, protocol, access: nobodyYet };
     const { ports, unlisted = [], elsewhere } = this.#inbound;
     const isIt = (known: InboundPort) => known.port === port;
-    return ports.find(isIt) ?? unlisted.find(isIt) ?? { port, protocol: "detect", ...elsewhere };
+    return ports.find(isIt) ?? unlisted.find(isIt) ?? { port, protocol, ...elsewhere };
+  }
+
+  #seenAt(port: number): SeenClients {
+    let seen = this.#seen.get(port);
+    if (seen === undefined) {
+      if (this.#seen.size >= maxSeenPorts) this.#seen.clear();
+      seen = new SeenClients();
+      this.#seen.set(port, seen);
+    }
+    return seen;
   }
 
   #dialEndpoint(endpoint: Endpoint, protocol: Protocol): Service {

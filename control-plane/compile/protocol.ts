@@ -1,5 +1,6 @@
 /** How a port's bytes are to be read, by what its Service says: `appProtocol`, else the port's name, else well-known ports. */
 
+import { undeclaredProtocol } from "../../model/defaults.ts";
 import type { Protocol } from "../../model/resources.ts";
 
 /** Values of `appProtocol` (Kubernetes' own, and those Istio knows), in lower case. */
@@ -22,9 +23,6 @@ const appProtocols: ReadonlyMap<string, Protocol> = new Map([
 /** What a port may be called, alone or before a dash (https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/). */
 const namePrefixes = new Set(["http", "http2", "grpc", "https", "tls", "tcp", "mongo", "mysql", "redis"]);
 
-/** SMTP, MySQL, Galera and Elasticsearch's transport: the server speaks first, or detection would wait for nothing. */
-const opaquePorts = new Set([25, 587, 3306, 4444, 9300]);
-
 /** `detect` where nothing is declared, and for an `appProtocol` that is not known. */
 export function readProtocol(port: { port: number; name?: string; appProtocol?: string }): Protocol {
   if (port.appProtocol !== undefined) return appProtocols.get(port.appProtocol.toLowerCase()) ?? "detect";
@@ -32,5 +30,5 @@ export function readProtocol(port: { port: number; name?: string; appProtocol?: 
   // gRPC-Web runs over either version of HTTP.
   const prefix = name.startsWith("grpc-web") ? "" : (name.split("-")[0] ?? "");
   if (namePrefixes.has(prefix)) return appProtocols.get(prefix) ?? "detect";
-  return opaquePorts.has(port.port) ? "opaque" : "detect";
+  return undeclaredProtocol(port.port);
 }

@@ -4,8 +4,12 @@
  */
 
 import type { Clock } from "../../model/clock.ts";
+import { undeclaredProtocol } from "../../model/defaults.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { Destination, Protocol } from "../../model/resources.ts";
+import type { Dialled } from "../intercept/dialled.ts";
+import { splitAddress } from "../net/address.ts";
+import { SeenClients } from "../net/detect.ts";
 import { type Exchange, type RequestSink, type ResponseSink, type Service, stack } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
@@ -45,11 +49,7 @@ export class Destinations {
    * For a name in full (`orders.shop.svc.cluster.local:80`). If it turns out to be foreign, `otherwise` serves it, and
    * without that the address `dialled`.
    */
-  dial(
-    name: string,
-    dialled: string,
-    otherwise?: Service,
-  ): { readonly service: Service; readonly protocol: Protocol | undefined } {
+  dial(name: string, dialled: string, otherwise?: Service): Dialled {
     return this.use({ key: otherwise === undefined ? name : `${name} ${dialled}`, name, dialled, otherwise });
   }
 
@@ -113,21 +113,31 @@ class Entry extends Timer {
   readonly #destinations: Destinations;
   readonly #options: DestinationsOptions;
   readonly #unfollow: () => void;
+  readonly #undeclared: Protocol;
   #current: Service | undefined;
   #held: HeldRequest[] = [];
+  #waiting: (() => void)[] = [];
 
   constructor(dial: Dial, destinations: Destinations, options: DestinationsOptions) {
     super();
     this.dial = dial;
+    this.#undeclared = undeclaredProtocol(splitAddress(dial.dialled).port ?? 0);
     this.#destinations = destinations;
     this.#options = options;
     options.wheel.arm(this, firstAnswerMs);
     this.#unfollow = options.follow(dial.name, (destination) => this.#apply(destination));
   }
 
-  get protocol(): Protocol | undefined {
-    return this.destination?.protocol;
+  readonly seen = new SeenClients();
+
+  get protocol(): Protocol {
+    return this.destination?.protocol ?? this.#undeclared;
   }
+
+  readonly whenKnown = (call: () => void): void => {
+    if (this.#current !== undefined) call();
+    else this.#waiting.push(call);
+  };
 
   /** By its name, as it is known now: if it was forgotten meanwhile, it is asked for anew. */
   readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink =>
@@ -167,6 +177,7 @@ class Entry extends Timer {
   #release(service: Service): void {
     this.#current = service;
     for (const held of this.#held.splice(0)) held.release(service);
+    for (const call of this.#waiting.splice(0)) call();
   }
 }
 

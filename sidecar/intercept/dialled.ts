@@ -5,17 +5,22 @@ import type { Clock } from "../../model/clock.ts";
 import type { Protocol } from "../../model/resources.ts";
 import { serveHttp1 } from "../http1/server.ts";
 import { serveHttp2 } from "../http2/server.ts";
-import { type Detected, detect } from "../net/detect.ts";
+import { type Detected, detect, type Patience, type SeenClients } from "../net/detect.ts";
 import type { Service } from "../net/exchange.ts";
 import type { Connections } from "../net/listener.ts";
 import { serveTcp } from "../net/tcp.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
+import { openTentatively } from "./tentative-tunnel.ts";
 
 /** Where a connection or a request wants to go. */
 export interface Dialled {
   readonly service: Service;
-  /** As declared; undefined while the control plane has not said. */
-  readonly protocol: Protocol | undefined;
+  /** As declared, once that is known. */
+  readonly protocol: Protocol;
+  /** Calls once it is known what is declared, or that nobody will say. Absent: it is. */
+  readonly whenKnown?: ((call: () => void) => void) | undefined;
+  /** Absent: nothing is remembered from one connection to the next. */
+  readonly seen?: SeenClients | undefined;
 }
 
 export interface ServeOptions {
@@ -23,6 +28,13 @@ export interface ServeOptions {
   readonly wheel: TimerWheel;
   readonly onRefused: (code: string) => void;
 }
+
+/** As long as a connection may be idle, and a head may take. */
+const ofHttp: Patience = { silenceMs: 600_000, beginningMs: 10_000 };
+/** What speaks first is not held longer than that. */
+const ofAnything: Patience = { silenceMs: 300, beginningMs: 300 };
+/** Where clients were seen to speak first: still not for ever, for what runs there may be another now. */
+const ofSpeakers: Patience = { silenceMs: 10_000, beginningMs: 10_000 };
 
 /** Serves a connection whose destination is known. A declared protocol is believed, and never waited for. */
 export function serveDialled(
@@ -33,33 +45,94 @@ export function serveDialled(
   options: ServeOptions,
   received: Buffer = Buffer.alloc(0),
 ): void {
-  const serve = (protocol: Detected, bytes: Buffer) => {
-    const { clock, wheel, onRefused } = options;
+  const served = new DialledConnection(socket, connections, dialled, authority, options);
+  if (dialled.whenKnown === undefined) return served.begin(received);
+  socket.on("error", ignore);
+  dialled.whenKnown(() => {
+    if (!socket.destroyed) served.begin(received);
+    socket.off("error", ignore);
+  });
+}
+
+class DialledConnection {
+  readonly #socket: net.Socket;
+  readonly #connections: Connections;
+  readonly #dialled: Dialled;
+  readonly #authority: string;
+  readonly #options: ServeOptions;
+
+  constructor(
+    socket: net.Socket,
+    connections: Connections,
+    dialled: Dialled,
+    authority: string,
+    options: ServeOptions,
+  ) {
+    this.#socket = socket;
+    this.#connections = connections;
+    this.#dialled = dialled;
+    this.#authority = authority;
+    this.#options = options;
+  }
+
+  begin(received: Buffer): void {
+    const { protocol, seen } = this.#dialled;
+    const declared = declaredAs(protocol);
+    if (declared !== undefined) return this.#serve(declared, received);
+    if (protocol === "http1") return this.#detectVersion(received);
+    const patience = seen?.speakFirst === true ? ofSpeakers : ofAnything;
+    detect(this.#socket, this.#options.wheel, patience, (found, bytes) => this.#found(found, bytes), received);
+  }
+
+  /** Never a tunnel: what the codec would refuse (an empty line first, a TLS hello) must not get past it. */
+  #detectVersion(received: Buffer): void {
+    const found = (protocol: Detected | "undecided", bytes: Buffer): void => {
+      if (protocol === "undecided" && bytes.length === 0) this.#socket.destroy();
+      else this.#serve(protocol === "http2" ? protocol : "http1", bytes);
+    };
+    detect(this.#socket, this.#options.wheel, ofHttp, found, received);
+  }
+
+  #found(protocol: Detected | "undecided", received: Buffer): void {
+    if (protocol !== "undecided") return this.#settled(protocol, received, this.#dialled.service);
+    openTentatively(
+      {
+        socket: this.#socket,
+        authority: this.#authority,
+        service: this.#dialled.service,
+        wheel: this.#options.wheel,
+        settled: (settledAs, bytes, service) => this.#settled(settledAs, bytes, service),
+      },
+      received,
+    );
+  }
+
+  #settled(protocol: Detected, received: Buffer, service: Service): void {
+    const { seen } = this.#dialled;
+    if (seen !== undefined && protocol !== "opaque") seen.speakFirst = true;
+    this.#serve(protocol, received, service);
+  }
+
+  #serve(protocol: Detected, bytes: Buffer, service = this.#dialled.service): void {
+    const socket = this.#socket;
+    const { clock, wheel, onRefused } = this.#options;
     socket.resume(); // from the next tick on, when the codec listens; it may pause it again
     switch (protocol) {
       case "http1":
-        return connections.serve(socket, serveHttp1(socket, dialled.service, { timers: wheel, onRefused }, bytes));
+        return this.#connections.serve(socket, serveHttp1(socket, service, { timers: wheel, onRefused }, bytes));
       case "http2":
-        return connections.serve(
-          socket,
-          serveHttp2(socket, overHttp2(dialled.service), { clock, timers: wheel }, bytes),
-        );
+        return this.#connections.serve(socket, serveHttp2(socket, overHttp2(service), { clock, timers: wheel }, bytes));
       case "tls":
       case "opaque":
-        return connections.serve(socket, serveTcp(socket, authority, dialled.service, bytes));
+        return this.#connections.serve(socket, serveTcp(socket, this.#authority, service, bytes));
     }
-  };
-  const declared = declaredAs(dialled.protocol);
-  if (declared !== undefined) serve(declared, received);
-  else if (dialled.protocol === "http1") {
-    // Never a tunnel: what the codec would refuse (an empty line first, a TLS hello) must not get past it.
-    detect(socket, options.wheel, (found, bytes) => serve(found === "http2" ? found : "http1", bytes), received);
-  } else detect(socket, options.wheel, serve, received);
+  }
 }
 
-function declaredAs(protocol: Protocol | undefined): Detected | undefined {
+function ignore(): void {}
+
+function declaredAs(protocol: Protocol): Detected | undefined {
   switch (protocol) {
-    case undefined:
     case "detect":
     // Declared HTTP says nothing of its version: prior-knowledge HTTP/2 shows itself by its preface.
     case "http1":

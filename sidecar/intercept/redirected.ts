@@ -6,6 +6,7 @@
 import type net from "node:net";
 import type { InboundPort } from "../../model/resources.ts";
 import { joinAddress } from "../net/address.ts";
+import type { SeenClients } from "../net/detect.ts";
 import type { Service } from "../net/exchange.ts";
 import type { Connections } from "../net/listener.ts";
 import type { OriginalDestination, ReadOriginalDestination } from "../net/original-destination.ts";
@@ -34,6 +35,8 @@ export interface PlainInboundOptions extends ServeOptions {
   readonly originalDestination: ReadOriginalDestination;
   /** The port of the application that was dialled, declared or not; undefined: one of this sidecar's own. */
   readonly portOf: (port: number) => InboundPort | undefined;
+  /** What the clients of that port have shown. */
+  readonly seen: (port: number) => SeenClients;
   /** Gets every request with `exchange.target` set. */
   readonly service: Service;
 }
@@ -49,14 +52,9 @@ export function servePlain(socket: net.Socket, connections: Connections, options
     exchange.target = options.portOf(destination.port) ?? target;
     return options.service(exchange, response);
   };
-  const { protocol } = target;
-  serveDialled(
-    socket,
-    connections,
-    { service: targeted, protocol },
-    joinAddress(destination.host, target.port),
-    options,
-  );
+  const { port, protocol } = target;
+  const dialled = { service: targeted, protocol, seen: options.seen(port) };
+  serveDialled(socket, connections, dialled, joinAddress(destination.host, port), options);
 }
 
 function isOwnAddress(socket: net.Socket, { host, port }: OriginalDestination): boolean {

@@ -1,6 +1,6 @@
 /**
  * Finds out what a connection speaks from its first bytes, where no port was declared. It reads and never writes; what it
- * read is handed on. A client that stays silent is taken to wait for the server to speak first.
+ * read is handed on. A client that stays silent may be waiting for the server to speak: what to do then is not decided here.
  */
 
 import type net from "node:net";
@@ -8,57 +8,87 @@ import { Timer, type TimerWheel } from "./timer-wheel.ts";
 
 export type Detected = "http1" | "http2" | "tls" | "opaque";
 
-const silenceMs = 300;
+/** For how long a connection may leave it open what it speaks. */
+export interface Patience {
+  /** Without a byte. */
+  readonly silenceMs: number;
+  /** With a beginning that may become several things. */
+  readonly beginningMs: number;
+}
+
+/** What the clients of one port have shown. Only what is certain is remembered, and silence never is. */
+export class SeenClients {
+  /** One of them has greeted in HTTP or TLS: a silent one will hardly be waiting for the server. */
+  speakFirst = false;
+}
+
 const http2Preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 /** The longest method that we know how to tell from other protocols' greetings, and the space behind it. */
 const longestMethod = 24;
 const tlsHandshake = 0x16;
 
-/** Calls `found` once, unless the connection breaks before. The socket is paused then. `received` was read before. */
+/**
+ * Calls `found` once, unless the connection breaks before: with `undecided` when patience is at its end. The socket is
+ * paused then. `received` was read before.
+ */
 export function detect(
   socket: net.Socket,
   wheel: TimerWheel,
-  found: (protocol: Detected, received: Buffer) => void,
+  patience: Patience,
+  found: (protocol: Detected | "undecided", received: Buffer) => void,
   received: Buffer,
 ): void {
   const known = protocolOf(received);
-  if (known !== undefined) return found(known, received);
-  wheel.arm(new Detection(socket, wheel, found, received), silenceMs);
+  if (known !== undefined) found(known, received);
+  else new Detection(socket, wheel, patience, found, received).begin();
 }
 
 class Detection extends Timer {
   readonly #socket: net.Socket;
   readonly #wheel: TimerWheel;
-  readonly #found: (protocol: Detected, received: Buffer) => void;
+  readonly #patience: Patience;
+  readonly #found: (protocol: Detected | "undecided", received: Buffer) => void;
   #received: Buffer;
 
   constructor(
     socket: net.Socket,
     wheel: TimerWheel,
-    found: (protocol: Detected, received: Buffer) => void,
+    patience: Patience,
+    found: (protocol: Detected | "undecided", received: Buffer) => void,
     received: Buffer,
   ) {
     super();
     this.#received = received;
     this.#socket = socket;
     this.#wheel = wheel;
+    this.#patience = patience;
     this.#found = found;
-    socket.on("data", this.#onData);
-    socket.on("end", this.#onEnd);
-    socket.on("close", this.#onClose);
-    socket.on("error", ignore);
-    socket.resume();
   }
 
-  /** Silence. */
+  begin(): void {
+    this.#await();
+    this.#socket.on("data", this.#onData);
+    this.#socket.on("end", this.#onEnd);
+    this.#socket.on("close", this.#onClose);
+    this.#socket.on("error", ignore);
+    this.#socket.resume();
+  }
+
   expire(): void {
-    this.#decide("opaque");
+    this.#decide("undecided");
+  }
+
+  #await(): void {
+    const { silenceMs, beginningMs } = this.#patience;
+    this.#wheel.arm(this, this.#received.length === 0 ? silenceMs : beginningMs);
   }
 
   #onData = (chunk: Buffer): void => {
-    this.#received = this.#received.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#received, chunk]);
+    const isFirst = this.#received.length === 0;
+    this.#received = isFirst ? Buffer.from(chunk) : Buffer.concat([this.#received, chunk]);
     const protocol = protocolOf(this.#received);
     if (protocol !== undefined) this.#decide(protocol);
+    else if (isFirst) this.#await();
   };
 
   #onEnd = (): void => this.#decide("opaque");
@@ -68,7 +98,7 @@ class Detection extends Timer {
     this.#letGo();
   };
 
-  #decide(protocol: Detected): void {
+  #decide(protocol: Detected | "undecided"): void {
     this.#wheel.clear(this);
     this.#socket.pause();
     this.#letGo();

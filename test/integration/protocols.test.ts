@@ -6,6 +6,7 @@ import http2 from "node:http2";
 import net from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { expect, it, onTestFinished } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { TestMesh as Mesh, meshed, nextPodIp, type TestMesh, type TestSidecar } from "../support/sidecar-pair.ts";
 
 interface Pair {
@@ -198,6 +199,19 @@ it("carries opaque TCP whose client speaks first, half-close included", async ()
   socket.write("\u0001binary");
   socket.end("x".repeat(300_000));
   expect(await readAll(socket)).toBe("got 300007");
+});
+
+it("lets a connection become HTTP that was silent for longer than a server would have waited", async () => {
+  await using mesh = await Mesh.open();
+  const { host, port, orders } = await openPair(mesh);
+  let connections = 0;
+  const server = await mesh.application(orders.podIp, (request, response) => response.end(`for ${request.url}`));
+  server.on("connection", () => connections++);
+  const socket = net.connect({ host, port });
+  // The application has been dialled for it, and waits as well.
+  await eventually(() => connections === 1);
+  socket.write("GET /late HTTP/1.1\r\nHost: orders\r\nConnection: close\r\n\r\n");
+  expect(await readAll(socket)).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*for \/late$/);
 });
 
 it("carries opaque TCP whose server speaks first, after a short silence", async () => {

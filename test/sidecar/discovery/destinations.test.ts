@@ -57,6 +57,26 @@ function destinations(outboundMtls: "preferred" | "required" = "preferred") {
 }
 
 describe("a destination that is dialled", () => {
+  it("says when its protocol is known: as declared, or as its port is usually read", () => {
+    const { all, pass, following } = destinations();
+    const known: string[] = [];
+    for (const [name, port] of [
+      [orders, 80],
+      ["db:3306", 3306],
+      ["silent:80", 80],
+    ] as const) {
+      const dialled = all.dial(name, `10.0.0.1:${port}`);
+      dialled.whenKnown?.(() => known.push(`${name} ${dialled.protocol}`));
+    }
+    following.get(orders)?.(destination(orders, "grpc"));
+    following.get("db:3306")?.(undefined);
+    expect(known).toEqual([`${orders} grpc`, "db:3306 opaque"]);
+    pass(1_000);
+    expect(known[2]).toBe("silent:80 detect");
+    all.dial(orders, "orders:80").whenKnown?.(() => known.push("at once"));
+    expect(known[3]).toBe("at once");
+  });
+
   it("is served as its caller says where the name is foreign, or nobody knows", () => {
     const { all, send, pass, following } = destinations("required");
     const otherwise = all.dial("10.0.0.1:8080", "10.0.0.1:8080").service;
@@ -66,7 +86,7 @@ describe("a destination that is dialled", () => {
     const elsewhere = all.dial("example.com:80", "10.0.0.2:8080");
     following.get("example.com:80")?.(undefined);
     pass(1_000);
-    expect([unanswered(), send(foreign.service)(), elsewhere.protocol]).toEqual(["pod #1", "pod #1", undefined]);
+    expect([unanswered(), send(foreign.service)(), elsewhere.protocol]).toEqual(["pod #1", "pod #1", "detect"]);
   });
 
   it("is asked for once, and holds requests until there is an answer", () => {
@@ -75,7 +95,7 @@ describe("a destination that is dialled", () => {
     const answers = [send(dialled.service), send(all.dial(orders, "orders.shop:80").service)];
     expect([asked, dialled.protocol, answers.map((answer) => answer())]).toEqual([
       [orders],
-      undefined,
+      "detect",
       [undefined, undefined],
     ]);
     following.get(orders)?.(destination(orders));

@@ -49,16 +49,17 @@ describe("a connection", () => {
     await listening?.close();
   });
 
-  async function detecting(received = Buffer.alloc(0)) {
+  async function detecting(received = Buffer.alloc(0), patience = { silenceMs: 300, beginningMs: 300 }) {
     const clock = new HandClock();
     const wheel = new TimerWheel(clock, { drive: false });
-    const { promise: found, resolve } = Promise.withResolvers<readonly [Detected, string]>();
-    const times: Detected[] = [];
+    const { promise: found, resolve } = Promise.withResolvers<readonly [Detected | "undecided", string]>();
+    const times: (Detected | "undecided")[] = [];
     const accepted = Promise.withResolvers<net.Socket>();
     listening = await listen((socket) => {
       detect(
         socket,
         wheel,
+        patience,
         (protocol, bytes) => {
           times.push(protocol);
           resolve([protocol, bytes.toString("latin1")]);
@@ -100,20 +101,22 @@ describe("a connection", () => {
     expect(await found).toEqual(["http1", "GET /"]);
   });
 
-  it("is opaque when the client waits for the server to speak, and not a moment before", async () => {
+  it("is undecided when the client says nothing for as long as it may, and not a moment before", async () => {
     const { found, pass, times } = await detecting();
     pass(299);
     expect(times).toEqual([]);
     pass(20);
-    expect(await found).toEqual(["opaque", ""]);
+    expect(await found).toEqual(["undecided", ""]);
   });
 
-  it("is opaque when the client stops in the middle of a greeting, or ends there", async () => {
-    const stopped = await detecting();
+  it("is undecided when the client stops in the middle of a greeting, and opaque when it ends there", async () => {
+    const stopped = await detecting(Buffer.alloc(0), { silenceMs: 10_000, beginningMs: 300 });
     stopped.client.write("PRI * HTTP");
     await once(stopped.socket, "data");
-    stopped.pass(320);
-    expect(await stopped.found).toEqual(["opaque", "PRI * HTTP"]);
+    stopped.pass(290);
+    expect(stopped.times).toEqual([]);
+    stopped.pass(30);
+    expect(await stopped.found).toEqual(["undecided", "PRI * HTTP"]);
     await listening?.close();
 
     const ended = await detecting();
