@@ -1,5 +1,6 @@
 /** The search: mutates inputs, checks each, and keeps those that reach code which none before them has reached. */
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { seededRandom } from "../support/seeded-random.ts";
 import type { BlockCoverage } from "./coverage.ts";
 import { Mutator } from "./mutator.ts";
@@ -36,6 +37,8 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
       onInput(input);
       await checkInput(target, input);
     }
+    // A turn of the event loop: what the inputs left for its end would pile up.
+    await nextTurn();
   };
   await run(corpus);
   coverage?.look(true);
