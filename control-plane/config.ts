@@ -12,6 +12,8 @@ export interface ControlPlaneConfig {
   /** Holds the root, the trust bundle and the tokens. */
   readonly stateFolder: string;
   readonly listenAddress: string;
+  /** `host:port` of Discovery: all addresses of these names are replicas of this control plane, itself perhaps included. */
+  readonly replicas: readonly string[];
   readonly trustDomain: string;
   readonly clusterDomain: string;
   /** 0: any free one. */
@@ -25,6 +27,7 @@ export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --sta
   --folder DIR              Kubernetes YAML to read and watch; may be given several times
   --state DIR               where the root certificate, the trust bundle and tokens/ are
   --listen-address IP       default 127.0.0.1
+  --replicas HOST:PORT      Discovery of the other replicas: whatever the name resolves to; may be given several times
   --trust-domain NAME       default cluster.local
   --cluster-domain NAME     default cluster.local
   --discovery-port PORT     default 15010
@@ -46,6 +49,9 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
   if (values.state === undefined) return err("--state must be given");
   const listenAddress = values["listen-address"];
   if (isIP(listenAddress) === 0) return err(`--listen-address must be an IP address, got ${listenAddress}`);
+  const { replicas = [] } = values;
+  const wrong = replicas.find((replica) => !/^([a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]{1,5}$/i.test(replica));
+  if (wrong !== undefined) return err(`--replicas must be like tulle-replicas.tulle-system:15010, got ${wrong}`);
   const trustDomain = values["trust-domain"];
   if (!isTrustDomain(trustDomain)) return err(`--trust-domain must be like cluster.local, got ${trustDomain}`);
   const lifetime = parseDuration(values["leaf-lifetime"]);
@@ -64,6 +70,7 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
     folders,
     stateFolder: values.state,
     listenAddress,
+    replicas,
     trustDomain,
     clusterDomain: values["cluster-domain"],
     ports: { discovery: discovery.value, identity: identity.value, admin: admin.value },
@@ -78,6 +85,7 @@ function parse(args: readonly string[]) {
     options: {
       folder: { type: "string", multiple: true },
       state: { type: "string" },
+      replicas: { type: "string", multiple: true },
       "listen-address": { type: "string", default: "127.0.0.1" },
       "trust-domain": { type: "string", default: "cluster.local" },
       "cluster-domain": { type: "string", default: "cluster.local" },

@@ -3,16 +3,19 @@
  *
  *   source ─▶ index ─▶ compile ─▶ snapshot ─▶ push          (pipeline.ts, push/)
  *   CSR + token ─▶ identity                                 (identity/)
+ *   acks of other replicas ─▶ status                        (replicas/)
  *   status, metrics ◀─ all of them                          (admin.ts)
  *
  * What is opened here is closed here.
  */
 
+import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Clock } from "../model/clock.ts";
-import { Identity } from "../proto/load.ts";
+import { Identity, Replicas } from "../proto/load.ts";
 import { writeDurably } from "../system/durable-file.ts";
 import type { Log } from "../system/log.ts";
 import { openAdmin } from "./admin.ts";
@@ -20,14 +23,19 @@ import type { ControlPlaneConfig } from "./config.ts";
 import { bindServer, closeServer, createGrpcServer } from "./grpc-server.ts";
 import { CertificateAuthority } from "./identity/authority.ts";
 import { identityService } from "./identity/identity-service.ts";
-import { issueOwnCertificate, keepOwnCertificateFresh } from "./identity/own-certificate.ts";
+import { controlPlaneIdentity, issueOwnCertificate, keepOwnCertificateFresh } from "./identity/own-certificate.ts";
 import { openRoot, type Root } from "./identity/root.ts";
-import { RotatingServerCredentials } from "./identity/server-credentials.ts";
+import { RotatingServerCredentials, type ServerCertificate } from "./identity/server-credentials.ts";
 import { FolderTokens } from "./identity/tokens.ts";
 import { ControlPlaneMetrics } from "./metrics.ts";
 import { Pipeline } from "./pipeline.ts";
 import { DiscoveryService, pushDefinition } from "./push/discovery-service.ts";
 import { PushHub } from "./push/push-hub.ts";
+import { splitKey } from "./push/resource-key.ts";
+import { findReplicas } from "./replicas/find-replicas.ts";
+import { ReplicaService } from "./replicas/replica-service.ts";
+import { OtherReplicas } from "./replicas/replicas.ts";
+import { WantedResources } from "./replicas/wanted.ts";
 import { watchFolders } from "./source/folder.ts";
 import type { SourceChange } from "./source/source.ts";
 import { StatusPage } from "./status-page.ts";
@@ -55,8 +63,26 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
   const metrics = new ControlPlaneMetrics();
   const root = await openState(config);
   const pipeline = new Pipeline({ ...config, onCompile: metrics.countCompiled });
-  const hub = new PushHub({ snapshot: pipeline.snapshot, setWanted: pipeline.setWanted, clock, events: metrics.push });
-  const status = new StatusPage(pipeline, hub, log);
+  const wanted = new WantedResources(pipeline.setWanted);
+  const hub = new PushHub({
+    snapshot: pipeline.snapshot,
+    setWanted: (kind, name, wants) => wanted.set("here", kind, name, wants),
+    clock,
+    events: metrics.push,
+  });
+  const own = ownCertificate(config, root, stopping.signal);
+  const replica = `${hostname()}_${randomUUID()}`;
+  const others = new OtherReplicas({
+    replica,
+    find: () => findReplicas(config.replicas),
+    certificate: own.current,
+    identity: controlPlaneIdentity(config.trustDomain),
+    onChange: (keys) => {
+      for (const key of keys) wanted.set("elsewhere", ...splitKey(key), others.wants(...splitKey(key)));
+    },
+    log,
+  });
+  const status = new StatusPage(pipeline, hub, others, log);
   const apply = (change: SourceChange): void => {
     const startMs = clock.now();
     traced("compile", { "tulle.objects": change.applied.length + change.removed.length }, () => pipeline.apply(change));
@@ -65,12 +91,13 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
   };
   metrics.watch({
     subscribers: () => hub.subscriberCount,
+    replicas: () => others.names.length + 1,
     problems: () => status.countProblems(),
     rootExpiryMs: Date.parse(root.certificate.validTo),
   });
   try {
     await watchFolders({ folders: config.folders, onChange: apply, signal: stopping.signal });
-    const grpc = await serveGrpc({ config, root, hub, metrics, log, signal: stopping.signal });
+    const grpc = await serveGrpc({ config, own, replica, hub, metrics, log });
     const admin = await openAdmin({
       host: config.listenAddress,
       port: config.ports.admin,
@@ -78,6 +105,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
       ready: () => !stopping.signal.aborted,
       status: () => status.read(),
     }).catch((error: unknown) => grpc.close().then(() => Promise.reject(error)));
+    others.start();
     const ports = { ...grpc.ports, admin: admin.port };
     log("info", "control plane ready", { host: config.listenAddress, ...ports });
     return {
@@ -85,6 +113,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
       async stop() {
         log("info", "control plane stopping", { sidecars: hub.subscriberCount });
         stopping.abort();
+        others.stop();
         await grpc.drain();
         await grpc.close();
         hub.close();
@@ -93,6 +122,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     };
   } catch (error) {
     stopping.abort();
+    others.stop();
     hub.close();
     throw error;
   }
@@ -106,13 +136,37 @@ async function openState({ stateFolder, trustDomain }: ControlPlaneConfig): Prom
   return root;
 }
 
+interface OwnCertificate {
+  readonly authority: CertificateAuthority;
+  readonly current: () => ServerCertificate;
+  readonly onRotate: (listener: (next: ServerCertificate) => void) => void;
+}
+
+/** The control plane's own, renewed until `signal`. */
+function ownCertificate(
+  { trustDomain, leafLifetimeMs }: ControlPlaneConfig,
+  root: Root,
+  signal: AbortSignal,
+): OwnCertificate {
+  const wallClock = Date.now;
+  const authority = new CertificateAuthority(root, { leafLifetimeMs, wallClock });
+  const first = issueOwnCertificate(authority, trustDomain);
+  let current: ServerCertificate = first;
+  const listeners: ((next: ServerCertificate) => void)[] = [];
+  keepOwnCertificateFresh(authority, trustDomain, wallClock, first, signal, (next) => {
+    current = next;
+    for (const listener of listeners) listener(next);
+  });
+  return { authority, current: () => current, onRotate: (listener) => void listeners.push(listener) };
+}
+
 interface GrpcParts {
   readonly config: ControlPlaneConfig;
-  readonly root: Root;
+  readonly own: OwnCertificate;
+  readonly replica: string;
   readonly hub: PushHub;
   readonly metrics: ControlPlaneMetrics;
   readonly log: Log;
-  readonly signal: AbortSignal;
 }
 
 interface GrpcPorts {
@@ -121,23 +175,24 @@ interface GrpcPorts {
   close(): Promise<void>;
 }
 
-/** The two gRPC ports, under one certificate of the control plane's own that is renewed until `signal`. */
-async function serveGrpc({ config, root, hub, metrics, log, signal }: GrpcParts): Promise<GrpcPorts> {
-  const { trustDomain, listenAddress: host, leafLifetimeMs, checkCallerAddress } = config;
+/** The two gRPC ports, under the control plane's own certificate. */
+async function serveGrpc({ config, own, replica, hub, metrics, log }: GrpcParts): Promise<GrpcPorts> {
+  const { trustDomain, listenAddress: host, checkCallerAddress } = config;
   const wallClock = Date.now;
-  const authority = new CertificateAuthority(root, { leafLifetimeMs, wallClock });
-  const own = issueOwnCertificate(authority, trustDomain);
-  const discoveryTls = new RotatingServerCredentials("certificate-required", own);
-  const identityTls = new RotatingServerCredentials("anonymous", own);
-  keepOwnCertificateFresh(authority, trustDomain, wallClock, own, signal, (next) => {
+  const { authority } = own;
+  const discoveryTls = new RotatingServerCredentials("certificate-required", own.current());
+  const identityTls = new RotatingServerCredentials("anonymous", own.current());
+  own.onRotate((next) => {
     discoveryTls.rotate(next);
     identityTls.rotate(next);
   });
 
   const onRefused = metrics.countRefusedStream;
   const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused });
+  const replicas = new ReplicaService({ replica, hub, trustDomain, wallClock, log });
   const discoveryServer = createGrpcServer({ maxReceivedBytes: maxSubscribeBytes, maxStreamsPerConnection: 4 });
   discoveryServer.addService(pushDefinition, discovery.handlers);
+  discoveryServer.addService(Replicas.service, replicas.handlers);
 
   const tokens = new FolderTokens(join(config.stateFolder, tokensFolder), wallClock);
   const count = metrics.countCertificate;
@@ -154,7 +209,11 @@ async function serveGrpc({ config, root, hub, metrics, log, signal }: GrpcParts)
       identity: await bindServer(identityServer, host, config.ports.identity, identityTls),
     };
     const drainMs = (): number => Math.min(hub.subscriberCount * drainPauseMs, longestDrainMs);
-    return { ports, close, drain: () => discovery.drain(drainMs(), (ms) => wait(ms)) };
+    const drain = async (): Promise<void> => {
+      await discovery.drain(drainMs(), (ms) => wait(ms));
+      replicas.close();
+    };
+    return { ports, close, drain };
   } catch (error) {
     await close();
     throw error;

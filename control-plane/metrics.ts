@@ -10,6 +10,8 @@ const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 /** Asked at each scrape. */
 export interface MetricSources {
   readonly subscribers: () => number;
+  /** Of this control plane, this one included. */
+  readonly replicas: () => number;
   readonly problems: () => { readonly error: number; readonly warning: number };
   readonly rootExpiryMs: number;
 }
@@ -75,6 +77,14 @@ export class ControlPlaneMetrics {
       registers,
       collect() {
         this.set(sources.subscribers());
+      },
+    });
+    new Gauge({
+      name: "tulle_replicas",
+      help: "Replicas of the control plane that this one knows the acks of, itself included.",
+      registers,
+      collect() {
+        this.set(sources.replicas());
       },
     });
     new Gauge({

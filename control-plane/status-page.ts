@@ -3,8 +3,9 @@
 import type { Log } from "../system/log.ts";
 import { allProblems, type Pipeline } from "./pipeline.ts";
 import type { PushHub } from "./push/push-hub.ts";
+import type { OtherReplicas } from "./replicas/replicas.ts";
 import { formatProblem, type Problem } from "./source/problem.ts";
-import type { PolicyStatus } from "./status/policy-status.ts";
+import type { Acknowledgements, PolicyStatus } from "./status/policy-status.ts";
 import type { RouteStatus } from "./status/route-status.ts";
 
 /** Problems are gathered from all objects: not after each change of a burst. */
@@ -13,17 +14,19 @@ const settleMs = 200;
 export class StatusPage {
   readonly #pipeline: Pipeline;
   readonly #hub: PushHub;
+  readonly #others: OtherReplicas;
   readonly #log: Log;
   #logged: ReadonlySet<string> = new Set();
   #soon = false;
 
-  constructor(pipeline: Pipeline, hub: PushHub, log: Log) {
+  constructor(pipeline: Pipeline, hub: PushHub, others: OtherReplicas, log: Log) {
     this.#pipeline = pipeline;
     this.#hub = hub;
+    this.#others = others;
     this.#log = log;
   }
 
-  /** For `/status`. */
+  /** For `/status`. Policies and routes count the sidecars of all replicas, the rest only those of this one. */
   read(): unknown {
     const policies = this.#policies();
     const routes = this.#routes();
@@ -31,6 +34,7 @@ export class StatusPage {
       problems: allProblems(this.#pipeline.index, [...policies, ...routes]).map(formatProblem),
       policies,
       routes,
+      replicas: this.#others.names,
       sidecars: this.#hub.peers(),
       resources: this.#hub.acks(),
     };
@@ -65,10 +69,12 @@ export class StatusPage {
   }
 
   #policies(): readonly PolicyStatus[] {
-    return this.#pipeline.policyStatuses(({ kind, name }) => this.#hub.acksOf(kind, name));
+    return this.#pipeline.policyStatuses(this.#acknowledgements);
   }
 
   #routes(): readonly RouteStatus[] {
-    return this.#pipeline.routeStatuses(({ kind, name }) => this.#hub.acksOf(kind, name));
+    return this.#pipeline.routeStatuses(this.#acknowledgements);
   }
+
+  readonly #acknowledgements: Acknowledgements = ({ kind, name }) => this.#others.merge(this.#hub.acksOf(kind, name));
 }

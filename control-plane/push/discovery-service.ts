@@ -5,16 +5,13 @@
  * A stream's identity is its client certificate. It ends when that expires: a stream must not outlive its proof.
  */
 
-import { X509Certificate } from "node:crypto";
 import { Metadata, type ServerDuplexStream, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import { readPeerIdentity } from "../../model/peer-identity.ts";
-import { err, ok, type Result } from "../../model/result.ts";
-import { parseSpiffeId } from "../../model/spiffe.ts";
 import { decodeName } from "../../proto/decode.ts";
 import type { Hello__Output } from "../../proto/generated/tulle/v1/Hello.ts";
 import type { SidecarMessage__Output } from "../../proto/generated/tulle/v1/SidecarMessage.ts";
 import { Discovery } from "../../proto/load.ts";
 import type { Log } from "../../system/log.ts";
+import { endAtExpiry, identifyCaller } from "./caller.ts";
 import type { PushHub } from "./push-hub.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -39,7 +36,6 @@ const maxSubscriptions = 10_000;
 const maxNameCharacters = 512;
 const maxReasonCharacters = 1_000;
 const maxHelloCharacters = 253;
-const longestTimerMs = 24 * 60 * 60 * 1000;
 
 export class DiscoveryService {
   readonly #options: DiscoveryOptions;
@@ -82,7 +78,7 @@ class SidecarStream {
   readonly #options: DiscoveryOptions;
   readonly #onLeft: () => void;
   #subscriber: Subscriber | undefined;
-  #expiry: NodeJS.Timeout | undefined;
+  #stopExpiry: () => void = () => {};
   #ended = false;
 
   constructor(call: DiscoveryStream, options: DiscoveryOptions, onLeft: () => void) {
@@ -97,12 +93,15 @@ class SidecarStream {
     call.on("error", () => this.#leave());
     call.on("cancelled", () => this.#leave());
     call.on("close", () => this.#leave());
-    const caller = this.#identify();
+    const { trustDomain, wallClock } = this.#options;
+    const caller = identifyCaller(call, trustDomain);
     if (!caller.ok) {
       this.#refuse(caller.error);
       return;
     }
-    this.#endAt(caller.value.notAfterMs);
+    this.#stopExpiry = endAtExpiry(caller.value, wallClock, () =>
+      this.end(status.UNAUTHENTICATED, "the client certificate has expired"),
+    );
     call.on("data", (message: SidecarMessage__Output) => this.#take(message, caller.value.identity));
     call.on("drain", () => this.#subscriber?.resume());
     call.on("end", () => {
@@ -119,7 +118,7 @@ class SidecarStream {
 
   #leave(): void {
     this.#ended = true;
-    clearTimeout(this.#expiry);
+    this.#stopExpiry();
     this.#onLeft();
     if (this.#subscriber !== undefined) this.#options.hub.leave(this.#subscriber);
     this.#subscriber = undefined;
@@ -129,25 +128,6 @@ class SidecarStream {
     this.#options.onRefused(reason);
     this.#options.log("warn", "stream refused", { reason, caller: this.#call.getPeer() });
     this.end(status.PERMISSION_DENIED, reason);
-  }
-
-  #identify(): Result<{ readonly identity: string; readonly notAfterMs: number }, string> {
-    const raw = this.#call.getAuthContext()?.sslPeerCertificate?.raw;
-    if (raw === undefined) return err("no client certificate");
-    const identity = readPeerIdentity(raw);
-    if (!identity.ok) return identity;
-    const id = parseSpiffeId(identity.value);
-    if (!id.ok || id.value.trustDomain !== this.#options.trustDomain) return err("of another trust domain");
-    return ok({ identity: identity.value, notAfterMs: Date.parse(new X509Certificate(raw).validTo) });
-  }
-
-  #endAt(notAfterMs: number): void {
-    const leftMs = notAfterMs - this.#options.wallClock();
-    if (leftMs <= 0) {
-      this.end(status.UNAUTHENTICATED, "the client certificate has expired");
-      return;
-    }
-    this.#expiry = setTimeout(() => this.#endAt(notAfterMs), Math.min(leftMs, longestTimerMs)).unref();
   }
 
   #take(message: SidecarMessage__Output, identity: string): void {

@@ -24,6 +24,9 @@ export interface PushEvents {
   readonly refused: () => void;
 }
 
+/** Called when the acks of a resource may have become others. Cheap: it is called for each ack. */
+export type AckListener = (kind: ResourceKind, name: string) => void;
+
 const windowMs = 50;
 
 /** Who is at the other end of a stream. */
@@ -53,6 +56,7 @@ export class PushHub {
   readonly #subscribers = new Map<Subscriber, Peer>();
   readonly #byResource = new Map<ResourceKey, Set<Subscriber>>();
   readonly #changed = new Map<ResourceKey, number>();
+  readonly #ackListeners = new Set<AckListener>();
   readonly #stopWatching: () => void;
   #window: "closed" | "opening" | "open" = "closed";
 
@@ -72,6 +76,12 @@ export class PushHub {
 
   close(): void {
     this.#stopWatching();
+  }
+
+  /** Until the returned function is called. */
+  watchAcks(listener: AckListener): () => void {
+    this.#ackListeners.add(listener);
+    return () => void this.#ackListeners.delete(listener);
   }
 
   join(peer: Peer, write: Write): Subscriber {
@@ -98,12 +108,11 @@ export class PushHub {
     const key = resourceKey(kind, name);
     subscriber.subscribe(kind, name, knownVersion, this.#options.clock.now());
     const others = this.#byResource.get(key);
-    if (others !== undefined) {
-      others.add(subscriber);
-      return;
-    }
-    this.#options.setWanted?.(kind, name, true);
-    this.#byResource.set(key, new Set([subscriber]));
+    if (others === undefined) {
+      this.#options.setWanted?.(kind, name, true);
+      this.#byResource.set(key, new Set([subscriber]));
+    } else others.add(subscriber);
+    this.#tellAcks(kind, name);
   }
 
   unsubscribe(subscriber: Subscriber, kind: ResourceKind, name: string): void {
@@ -117,6 +126,7 @@ export class PushHub {
     if (subscription === undefined) return;
     subscription.ackedVersion = version;
     subscription.nack = undefined;
+    this.#tellAcks(kind, name);
     this.#options.events.acked((this.#options.clock.now() - subscription.changedAtMs) / 1000);
   }
 
@@ -124,6 +134,7 @@ export class PushHub {
     const subscription = this.#told(subscriber, kind, name, version);
     if (subscription === undefined) return;
     subscription.nack = { version, reason };
+    this.#tellAcks(kind, name);
     this.#options.events.nacked();
   }
 
@@ -164,14 +175,21 @@ export class PushHub {
   #forget(key: ResourceKey, subscriber: Subscriber): void {
     const others = this.#byResource.get(key);
     others?.delete(subscriber);
-    if (others?.size !== 0) return;
-    this.#byResource.delete(key);
-    this.#options.setWanted?.(...splitKey(key), false);
+    if (others?.size === 0) {
+      this.#byResource.delete(key);
+      this.#options.setWanted?.(...splitKey(key), false);
+    }
+    this.#tellAcks(...splitKey(key));
+  }
+
+  #tellAcks(kind: ResourceKind, name: string): void {
+    for (const listener of this.#ackListeners) listener(kind, name);
   }
 
   #onChange(kind: ResourceKind, name: string): void {
     const key = resourceKey(kind, name);
     if (!this.#byResource.has(key)) return;
+    this.#tellAcks(kind, name);
     if (!this.#changed.has(key)) this.#changed.set(key, this.#options.clock.now());
     if (this.#window !== "closed") return;
     this.#window = "opening";

@@ -1291,5 +1291,81 @@ export const messages = {
       "number": 3,
       "kind": "uint64"
     }
+  ],
+  "FollowRequest": [
+    {
+      "name": "replica",
+      "number": 1,
+      "kind": "string"
+    }
+  ],
+  "AckTable": [
+    {
+      "name": "replica",
+      "number": 1,
+      "kind": "string"
+    },
+    {
+      "name": "resources",
+      "number": 2,
+      "kind": "message",
+      "of": "ResourceAcks",
+      "repeated": true
+    },
+    {
+      "name": "dropped",
+      "number": 3,
+      "kind": "message",
+      "of": "ResourceName",
+      "repeated": true
+    }
+  ],
+  "ResourceAcks": [
+    {
+      "name": "resource",
+      "number": 1,
+      "kind": "message",
+      "of": "ResourceName"
+    },
+    {
+      "name": "version",
+      "number": 2,
+      "kind": "string"
+    },
+    {
+      "name": "subscribers",
+      "number": 3,
+      "kind": "uint32"
+    },
+    {
+      "name": "acked",
+      "number": 4,
+      "kind": "uint32"
+    },
+    {
+      "name": "nacks",
+      "number": 5,
+      "kind": "message",
+      "of": "Refused",
+      "repeated": true
+    },
+    {
+      "name": "laggards",
+      "number": 6,
+      "kind": "string",
+      "repeated": true
+    }
+  ],
+  "Refused": [
+    {
+      "name": "pod",
+      "number": 1,
+      "kind": "string"
+    },
+    {
+      "name": "reason",
+      "number": 2,
+      "kind": "string"
+    }
   ]
 } as const satisfies Record<string, readonly FieldTable[]>;

@@ -10,6 +10,7 @@ it("has a default for all but the folders", () => {
       folders: ["yaml"],
       stateFolder: "state",
       listenAddress: "127.0.0.1",
+      replicas: [],
       trustDomain: "cluster.local",
       clusterDomain: "cluster.local",
       ports: { discovery: 15_010, identity: 15_012, admin: 15_014 },

@@ -8,7 +8,12 @@ const rows = text.split("\n").filter((line) => line.startsWith("| `"));
 
 it("documents every metric with its type, labels and help, and no other", async () => {
   const metrics = new ControlPlaneMetrics();
-  metrics.watch({ subscribers: () => 0, problems: () => ({ error: 0, warning: 0 }), rootExpiryMs: 0 });
+  metrics.watch({
+    subscribers: () => 0,
+    replicas: () => 1,
+    problems: () => ({ error: 0, warning: 0 }),
+    rootExpiryMs: 0,
+  });
   const defined = metrics.registry.getMetricsAsArray().filter(({ name }) => name.startsWith("tulle_"));
   const lines = await Promise.all(
     defined.map(async ({ name, help }) => {
@@ -23,6 +28,6 @@ it("documents every metric with its type, labels and help, and no other", async 
 
 it("documents every option, and no other", () => {
   const documented = rows.flatMap((row) => /^\| `(--[^`]+)` \|/.exec(row)?.[1] ?? []);
-  const defined = [...usage.matchAll(/^ {2}(--\S+(?: [A-Z]+)?) {2,}/gm)].map(([, option]) => option);
+  const defined = [...usage.matchAll(/^ {2}(--\S+(?: [A-Z:]+)?) {2,}/gm)].map(([, option]) => option);
   expect(documented).toEqual(defined);
 });

@@ -221,7 +221,7 @@ describe("a control plane", () => {
     await eventually(() => stream.connected);
     child.kill("SIGTERM");
     expect(await ended).toBe(0);
-    await eventually(() => lines.at(-1)?.includes("control plane stopping") === true);
+    await eventually(() => lines.some((line) => line.includes("control plane stopping")));
     const lost = () => log.lines.find(({ message }) => message === "control plane lost");
     await eventually(() => lost() !== undefined);
     expect(lost()?.fields["reason"]).toContain("the control plane is stopping");

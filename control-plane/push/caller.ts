@@ -1,0 +1,42 @@
+/** Who is at the other end of a stream, by its client certificate alone, and for how long. */
+
+import { X509Certificate } from "node:crypto";
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+import { readPeerIdentity } from "../../model/peer-identity.ts";
+import { err, ok, type Result } from "../../model/result.ts";
+import { parseSpiffeId } from "../../model/spiffe.ts";
+
+export interface Caller {
+  /** A SPIFFE id of this trust domain. */
+  readonly identity: string;
+  /** The end of its certificate, since 1970. */
+  readonly notAfterMs: number;
+}
+
+const longestTimerMs = 24 * 60 * 60 * 1000;
+
+/** The error is one line, without the names of the certificate. */
+export function identifyCaller(
+  call: Pick<ServerDuplexStream<unknown, unknown>, "getAuthContext">,
+  trustDomain: string,
+): Result<Caller, string> {
+  const raw = call.getAuthContext()?.sslPeerCertificate?.raw;
+  if (raw === undefined) return err("no client certificate");
+  const identity = readPeerIdentity(raw);
+  if (!identity.ok) return identity;
+  const id = parseSpiffeId(identity.value);
+  if (!id.ok || id.value.trustDomain !== trustDomain) return err("of another trust domain");
+  return ok({ identity: identity.value, notAfterMs: Date.parse(new X509Certificate(raw).validTo) });
+}
+
+/** Calls `end` once the certificate has expired: a stream must not outlive its proof. Returns what stops that. */
+export function endAtExpiry({ notAfterMs }: Caller, wallClock: () => number, end: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const check = (): void => {
+    const leftMs = notAfterMs - wallClock();
+    if (leftMs <= 0) end();
+    else timer = setTimeout(check, Math.min(leftMs, longestTimerMs)).unref();
+  };
+  check();
+  return () => clearTimeout(timer);
+}

@@ -1,0 +1,114 @@
+/** One stream from another replica, from the dial to its end: what that one's sidecars have in force. It dials once. */
+
+import { createSecureContext } from "node:tls";
+import { ChannelCredentials, type ClientReadableStream } from "@grpc/grpc-js";
+import { readPeerIdentity } from "../../model/peer-identity.ts";
+import { decodeName } from "../../proto/decode.ts";
+import type { AckTable__Output } from "../../proto/generated/tulle/v1/AckTable.ts";
+import { Replicas } from "../../proto/load.ts";
+import type { ServerCertificate } from "../identity/server-credentials.ts";
+import type { ResourceAcks } from "../push/acks.ts";
+import { type ResourceKey, resourceKey } from "../push/resource-key.ts";
+import { decodeAcks } from "./ack-table.ts";
+
+export interface FollowOptions {
+  readonly address: string;
+  /** Who asks. */
+  readonly replica: string;
+  readonly certificate: ServerCertificate;
+  /** Who must answer. */
+  readonly identity: string;
+  /** Names of resources whose figures have become others. */
+  readonly onChange: (keys: readonly ResourceKey[]) => void;
+  /** Once, whatever ended it; the table is empty then. */
+  readonly onEnd: (reason: string) => void;
+}
+
+const channelOptions = {
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+  "grpc.enable_retries": 0,
+  // Two replicas behind one address would be one channel otherwise.
+  "grpc.use_local_subchannel_pool": 1,
+};
+
+export class FollowedReplica {
+  readonly address: string;
+  readonly #client: InstanceType<typeof Replicas>;
+  readonly #call: ClientReadableStream<AckTable__Output>;
+  readonly #options: FollowOptions;
+  readonly #table = new Map<ResourceKey, ResourceAcks>();
+  #name: string | undefined;
+  #ended = false;
+
+  constructor(options: FollowOptions) {
+    const { address, certificate, identity, replica } = options;
+    this.address = address;
+    this.#options = options;
+    const context = createSecureContext({
+      cert: certificate.certificateChainPem,
+      key: certificate.privateKeyPem,
+      ca: certificate.trustBundlePem,
+      minVersion: "TLSv1.3",
+    });
+    const credentials = ChannelCredentials.createFromSecureContext(context, {
+      checkServerIdentity: (_host, { raw }) => wrongPeer(raw, identity),
+    });
+    this.#client = new Replicas(address, credentials, channelOptions);
+    this.#call = this.#client.Follow({ replica });
+    this.#call.on("data", (table: AckTable__Output) => this.#take(table));
+    this.#call.on("error", (error: Error) => this.#end(error.message));
+    this.#call.on("end", () => this.#end("ended by the other replica"));
+  }
+
+  /** As it calls itself; undefined: it has not spoken yet. */
+  get name(): string | undefined {
+    return this.#name;
+  }
+
+  /** Undefined: none of its sidecars has subscribed. */
+  acksOf(key: ResourceKey): ResourceAcks | undefined {
+    return this.#table.get(key);
+  }
+
+  close(): void {
+    this.#end("closed");
+  }
+
+  #take({ replica, resources, dropped }: AckTable__Output): void {
+    if (this.#ended) return;
+    this.#name = replica;
+    const changed: ResourceKey[] = [];
+    for (const message of resources) {
+      const acks = decodeAcks(message);
+      if (acks === undefined) continue;
+      const key = resourceKey(acks.kind, acks.name);
+      this.#table.set(key, acks);
+      changed.push(key);
+    }
+    for (const message of dropped) {
+      const name = decodeName(message);
+      if (name === undefined) continue;
+      const key = resourceKey(name.kind, name.name);
+      if (this.#table.delete(key)) changed.push(key);
+    }
+    this.#options.onChange(changed);
+  }
+
+  #end(reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const keys = [...this.#table.keys()];
+    this.#table.clear();
+    this.#call.cancel();
+    this.#client.close();
+    this.#options.onChange(keys);
+    this.#options.onEnd(reason);
+  }
+}
+
+function wrongPeer(raw: Buffer, expected: string): Error | undefined {
+  const identity = readPeerIdentity(raw);
+  if (identity.ok && identity.value === expected) return undefined;
+  return new Error(`the other end is not ${expected}`);
+}

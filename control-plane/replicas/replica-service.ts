@@ -1,0 +1,146 @@
+/**
+ * `tulle.v1.Replicas`: tells other replicas of this control plane what this one's sidecars have in force. To the control
+ * plane's own identity only: what sidecars there are is nobody else's business.
+ *
+ * What is to be told is kept as names: a follower that is slow is told the newest figures once it reads again.
+ */
+
+import { type ServerWritableStream, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { ResourceKind } from "../../model/resources.ts";
+import { encodeName } from "../../proto/encode.ts";
+import type { AckTable } from "../../proto/generated/tulle/v1/AckTable.ts";
+import type { FollowRequest__Output } from "../../proto/generated/tulle/v1/FollowRequest.ts";
+import type { Log } from "../../system/log.ts";
+import { controlPlaneIdentity } from "../identity/own-certificate.ts";
+import { endAtExpiry, identifyCaller } from "../push/caller.ts";
+import type { PushHub } from "../push/push-hub.ts";
+import { type ResourceKey, resourceKey, splitKey } from "../push/resource-key.ts";
+import { encodeAcks } from "./ack-table.ts";
+
+type FollowStream = ServerWritableStream<FollowRequest__Output, AckTable>;
+
+export interface ReplicaServiceOptions {
+  /** Names this process among all replicas. */
+  readonly replica: string;
+  readonly hub: PushHub;
+  readonly trustDomain: string;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  readonly log: Log;
+}
+
+/** Acks come in bursts: changes of so long are told together. */
+const windowMs = 200;
+const resourcesPerMessage = 500;
+
+export class ReplicaService {
+  readonly #options: ReplicaServiceOptions;
+  readonly #followers = new Set<Follower>();
+
+  constructor(options: ReplicaServiceOptions) {
+    this.#options = options;
+  }
+
+  get handlers(): UntypedServiceImplementation {
+    return { Follow: (call: FollowStream): void => this.#follow(call) };
+  }
+
+  /** Ends all streams: who follows learns at once that this replica is no longer there. */
+  close(): void {
+    for (const follower of this.#followers) follower.end(status.UNAVAILABLE, "the control plane is stopping");
+  }
+
+  #follow(call: FollowStream): void {
+    const { trustDomain, wallClock, log, replica, hub } = this.#options;
+    const follower = new Follower(call, replica, hub, () => this.#followers.delete(follower));
+    const caller = identifyCaller(call, trustDomain);
+    if (!caller.ok || caller.value.identity !== controlPlaneIdentity(trustDomain)) {
+      log("warn", "follower refused", { caller: call.getPeer() });
+      follower.end(status.PERMISSION_DENIED, "only for replicas of the control plane");
+      return;
+    }
+    this.#followers.add(follower);
+    follower.start(
+      endAtExpiry(caller.value, wallClock, () =>
+        follower.end(status.UNAUTHENTICATED, "the client certificate has expired"),
+      ),
+    );
+  }
+}
+
+class Follower {
+  readonly #call: FollowStream;
+  readonly #replica: string;
+  readonly #hub: PushHub;
+  readonly #onLeft: () => void;
+  readonly #due = new Set<ResourceKey>();
+  #stopWatching: () => void = () => {};
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #ended = false;
+
+  constructor(call: FollowStream, replica: string, hub: PushHub, onLeft: () => void) {
+    this.#call = call;
+    this.#replica = replica;
+    this.#hub = hub;
+    this.#onLeft = onLeft;
+    // A broken connection says so by `cancelled`, a refused write by `error`; `close` does not always come.
+    for (const event of ["error", "cancelled", "close"]) call.on(event, () => this.#leave(() => {}));
+  }
+
+  /** `onEnd` is called when the stream has ended, whatever ended it. */
+  start(onEnd: () => void): void {
+    const stopWatching = this.#hub.watchAcks((kind, name) => this.#markDue(kind, name));
+    this.#stopWatching = () => {
+      stopWatching();
+      onEnd();
+    };
+    if (this.#ended) return this.#stopWatching();
+    this.#call.on("drain", () => {
+      this.#stopped = false;
+      this.#flush();
+    });
+    for (const { kind, name } of this.#hub.acks()) this.#due.add(resourceKey(kind, name));
+    // Also where there is nothing yet: it says who answers.
+    if (this.#due.size === 0) this.#call.write({ replica: this.#replica });
+    this.#flush();
+  }
+
+  end(code: status, details: string): void {
+    this.#leave(() => this.#call.emit("error", { code, details }));
+  }
+
+  #leave(say: () => void): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#stopWatching();
+    this.#onLeft();
+    say();
+  }
+
+  #markDue(kind: ResourceKind, name: string): void {
+    this.#due.add(resourceKey(kind, name));
+    this.#timer ??= setTimeout(() => this.#flush(), windowMs).unref();
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    while (this.#due.size > 0 && !this.#stopped && !this.#ended) {
+      const keys = [...this.#due].slice(0, resourcesPerMessage);
+      for (const key of keys) this.#due.delete(key);
+      const acks = keys.map((key) => this.#hub.acksOf(...splitKey(key)));
+      const [dropped, told] = [acks.filter(isNobodys), acks.filter((one) => !isNobodys(one))];
+      this.#stopped = !this.#call.write({
+        replica: this.#replica,
+        resources: told.map(encodeAcks),
+        dropped: dropped.map(({ kind, name }) => encodeName(kind, name)),
+      });
+    }
+  }
+}
+
+function isNobodys({ subscribers }: { readonly subscribers: number }): boolean {
+  return subscribers === 0;
+}

@@ -1,0 +1,115 @@
+/**
+ * The other replicas of this control plane: found by name, followed each over one stream, and summed up. A replica that is
+ * not reached counts for nothing: its sidecars come to others.
+ */
+
+import type { ResourceKind } from "../../model/resources.ts";
+import { type Log, reasonOf } from "../../system/log.ts";
+import type { ServerCertificate } from "../identity/server-credentials.ts";
+import type { ResourceAcks } from "../push/acks.ts";
+import { type ResourceKey, resourceKey } from "../push/resource-key.ts";
+import { mergeAcks } from "./ack-table.ts";
+import { FollowedReplica } from "./followed-replica.ts";
+
+export interface ReplicasOptions {
+  /** Names this process among all replicas. */
+  readonly replica: string;
+  /** `host:port` of every replica there is now, this one perhaps among them. */
+  readonly find: () => Promise<readonly string[]>;
+  /** Of this control plane, as it is now. */
+  readonly certificate: () => ServerCertificate;
+  readonly identity: string;
+  /** Figures of other replicas have become others. */
+  readonly onChange: (keys: readonly ResourceKey[]) => void;
+  readonly log: Log;
+}
+
+/** How often it is looked which replicas there are; also the time after which a lost one is dialled again. */
+const findEveryMs = 2_000;
+
+export class OtherReplicas {
+  readonly #options: ReplicasOptions;
+  readonly #followed = new Map<string, FollowedReplica>();
+  /** Addresses under which this replica has met itself. */
+  readonly #own = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #lost: string | undefined;
+
+  constructor(options: ReplicasOptions) {
+    this.#options = options;
+  }
+
+  /** Those that have spoken. */
+  get names(): readonly string[] {
+    return [...this.#followed.values()].flatMap(({ name }) => name ?? []).sort();
+  }
+
+  start(): void {
+    void this.#look();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    for (const replica of this.#followed.values()) replica.close();
+  }
+
+  /** What is known of a resource in all replicas, given what this one knows. */
+  merge(own: ResourceAcks): ResourceAcks {
+    const key = resourceKey(own.kind, own.name);
+    const others = [...this.#followed.values()].flatMap((replica) => replica.acksOf(key) ?? []);
+    return others.length === 0 ? own : mergeAcks(own, others);
+  }
+
+  /** Whether a sidecar of another replica has subscribed. */
+  wants(kind: ResourceKind, name: string): boolean {
+    const key = resourceKey(kind, name);
+    return [...this.#followed.values()].some((replica) => replica.acksOf(key) !== undefined);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const found = new Set(await this.#options.find());
+      if (this.#stopped) return;
+      for (const [address, replica] of this.#followed) if (!found.has(address)) replica.close();
+      for (const address of this.#own) if (!found.has(address)) this.#own.delete(address);
+      for (const address of found) if (!this.#followed.has(address) && !this.#own.has(address)) this.#follow(address);
+      this.#lost = undefined;
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== this.#lost) this.#options.log("warn", "replicas not found", { reason });
+      this.#lost = reason;
+    }
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#look(), findEveryMs).unref();
+  }
+
+  #follow(address: string): void {
+    const { replica, certificate, identity, onChange, log } = this.#options;
+    const followed: FollowedReplica = new FollowedReplica({
+      address,
+      replica,
+      certificate: certificate(),
+      identity,
+      onChange: (keys) => {
+        if (followed.name !== undefined && this.#isKnown(followed)) return followed.close();
+        onChange(keys);
+      },
+      onEnd: (reason) => {
+        this.#followed.delete(address);
+        if (followed.name !== undefined && followed.name !== replica)
+          log("info", "replica left", { replica: followed.name, address, reason });
+      },
+    });
+    this.#followed.set(address, followed);
+  }
+
+  /** Itself, or one that is followed under another of its addresses. */
+  #isKnown(met: FollowedReplica): boolean {
+    if (met.name === this.#options.replica) {
+      this.#own.add(met.address);
+      return true;
+    }
+    return [...this.#followed.values()].some((other) => other !== met && other.name === met.name);
+  }
+}
