@@ -20,4 +20,4 @@ COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /dist/sidecar.mjs /dist/koffi.node /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
 USER 1337:1337
-ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "--heap-growing-percent=20", "/tulle/sidecar.mjs"]
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "/tulle/sidecar.mjs"]

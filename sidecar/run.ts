@@ -3,6 +3,7 @@
 import net from "node:net";
 import type { Log } from "../system/log.ts";
 import type { SidecarConfig } from "./config.ts";
+import { holdHeap } from "./hold-heap.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { TimerWheel } from "./net/timer-wheel.ts";
 import { adminPort, type Follow, Sidecar } from "./sidecar.ts";
@@ -77,6 +78,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}` });
 
   const exporting = await startExport(config, spans);
+  await holdHeap();
   const stopTrimming = trimMemory();
   leave?.addEventListener("abort", () => sidecar.sendCallersAway(), { once: true });
   await aborted(stop);

@@ -28,11 +28,8 @@ export interface MeshGround {
 
 const trustDomain = "cluster.local";
 
-/**
- * Hold a sidecar's heap near what it needs (docs/performance.md): little room for what is new, and for the old no more than
- * a fifth above what was alive at the last collection. V8 alone lets it grow fourfold under load, and keeps it.
- */
-export const sidecarNodeFlags: readonly string[] = ["--max-semi-space-size=2", "--heap-growing-percent=20"];
+/** Little room for what is new in a sidecar's heap (docs/performance.md). The rest it does by itself: `sidecar/hold-heap.ts`. */
+export const sidecarNodeFlags: readonly string[] = ["--max-semi-space-size=2"];
 
 export class MeshProcesses {
   readonly #ground: MeshGround;
