@@ -89,11 +89,11 @@ async function buildBundles(): Promise<void> {
  */
 const requireBuiltins: Plugin = {
   name: "require-builtins",
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^[a-z]/ }, ({ path, kind }) =>
+  setup(building) {
+    building.onResolve({ filter: /^[a-z]/ }, ({ path, kind }) =>
       isBuiltin(path) && kind !== "require-call" ? { path, namespace: "builtin" } : undefined,
     );
-    onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+    building.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
       contents: `module.exports = require(${JSON.stringify(path)});`,
     }));
   },
