@@ -1,22 +1,16 @@
 /**
- * What becomes of a request that carries an `Idempotency-Key`
- * (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/). The judge only: it keeps no answers.
- *
- * ```
- *   nothing known ──process──▶ in flight ──answered──▶ kept ──ttl over──▶ nothing known
- *         ▲                        │
- *         └────── 5xx, aborted ────┘
- * ```
+ * What is decided about requests that carry an `Idempotency-Key`
+ * (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/): whether a request has a key, which of
+ * several pods knows it, and which answers are given again. It keeps nothing and sends nothing.
  */
 
-import type { IdempotencyPolicy } from "./policy.ts";
+import type { IdempotencyRules } from "./policy.ts";
+import { rendezvousScore } from "./rendezvous.ts";
+import { grpcStatus } from "./try-outcome.ts";
 
-/** What is known of a key. Keys of different callers are different keys. */
-export type IdempotencyEntry =
-  | { readonly kind: "in-flight"; readonly fingerprint: string }
-  | { readonly kind: "kept"; readonly fingerprint: string; readonly untilMs: number };
+export const idempotencyKeyField = "idempotency-key";
 
-export type IdempotencyVerdict =
+export type KeyVerdict =
   /** Nothing to do with it: another method, or no key and none required. */
   | { readonly kind: "pass" }
   /** 400. */
@@ -25,18 +19,23 @@ export type IdempotencyVerdict =
   | { readonly kind: "key-invalid" }
   | { readonly kind: "keyed"; readonly key: string };
 
-/** Looks at the head of a request. `values`: all its `Idempotency-Key` fields. */
-export function judgeKey(policy: IdempotencyPolicy, method: string, values: readonly string[]): IdempotencyVerdict {
-  if (!policy.methods.includes(method)) return { kind: "pass" };
-  const [value] = values;
-  if (value === undefined) return { kind: policy.required ? "key-missing" : "pass" };
-  const key = values.length === 1 ? parseKey(value) : undefined;
+/** Looks at the head of a request. */
+export function judgeKey(
+  rules: Pick<IdempotencyRules, "methods" | "required">,
+  method: string,
+  headers: { all(name: string): readonly string[] },
+): KeyVerdict {
+  if (!rules.methods.includes(method)) return pass;
+  const [value, ...more] = headers.all(idempotencyKeyField);
+  if (value === undefined) return rules.required ? { kind: "key-missing" } : pass;
+  const key = more.length === 0 ? parseKey(value) : undefined;
   return key === undefined ? { kind: "key-invalid" } : { kind: "keyed", key };
 }
 
+const pass: KeyVerdict = { kind: "pass" };
 const maxKeyLength = 255;
 
-/** The draft has it in quotes (a structured string, RFC 8941); most clients send it bare. Both name the same key. */
+/** The draft has it in quotes (a structured string, RFC 9651); most clients send it bare. Both name the same key. */
 function parseKey(value: string): string | undefined {
   const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(value);
   const key = quoted === null ? value : (quoted[1] ?? "").replace(/\\(.)/g, "$1");
@@ -44,23 +43,42 @@ function parseKey(value: string): string | undefined {
 }
 
 /**
- * What happens to a keyed request: it is processed, waits for the answer to the one in flight, or gets the kept answer; and
- * 422 if the key was used for another request. `fingerprint` covers method, path and body.
+ * Which of several pods a caller's key belongs to, -1 if there are none: the same for every sidecar that asks, whatever
+ * their order; a pod that comes or goes moves only the keys that it gains or loses. `caller`: its SPIFFE id.
  */
-export function judgeRepeat(
-  entry: IdempotencyEntry | undefined,
-  fingerprint: string,
-  nowMs: number,
-): "process" | "join" | "replay" | "key-reused" {
-  if (entry === undefined || (entry.kind === "kept" && nowMs >= entry.untilMs)) return "process";
-  if (entry.fingerprint !== fingerprint) return "key-reused";
-  return entry.kind === "in-flight" ? "join" : "replay";
+export function ownerOfKey(caller: string, key: string, pods: readonly string[]): number {
+  // No SPIFFE id has a space in it, so no two callers can make one name.
+  const name = `${caller} ${key}`;
+  let owner = -1;
+  let best = Number.NEGATIVE_INFINITY;
+  for (const [place, pod] of pods.entries()) {
+    const score = rendezvousScore(name, pod);
+    if (score <= best) continue;
+    best = score;
+    owner = place;
+  }
+  return owner;
 }
 
-/** Whether an answer is given again: not a failure of the server, which another try may get over, nor a part of one. */
-export function isKept(
-  policy: IdempotencyPolicy,
-  answer: { status: number; bytes: number; complete: boolean },
-): boolean {
-  return answer.complete && answer.status < 500 && answer.bytes <= policy.maxAnswerBytes;
+/**
+ * Whether an answer is the last word, and given again to whoever asks again. Not a failure of the server, and nothing that
+ * asks to come back: another try may get over either.
+ */
+export function isFinal(answer: { readonly status: number; readonly grpcStatus: number | undefined }): boolean {
+  if (answer.status >= 500 || comeBack.has(answer.status)) return false;
+  return answer.grpcStatus === undefined || finalGrpc.has(answer.grpcStatus);
 }
+
+/** Unauthorized, Proxy Authentication Required, Request Timeout, Misdirected, Too Early, Too Many Requests. */
+const comeBack: ReadonlySet<number> = new Set([401, 407, 408, 421, 425, 429]);
+
+const finalGrpc: ReadonlySet<number> = new Set([
+  grpcStatus.ok,
+  grpcStatus.invalidArgument,
+  grpcStatus.notFound,
+  grpcStatus.alreadyExists,
+  grpcStatus.permissionDenied,
+  grpcStatus.failedPrecondition,
+  grpcStatus.outOfRange,
+  grpcStatus.unimplemented,
+]);

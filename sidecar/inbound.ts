@@ -5,6 +5,7 @@
  */
 
 import type { InboundPort } from "../model/resources.ts";
+import { type KeyedRequests, processOnce } from "./idempotency/process-once.ts";
 import { takeTarget } from "./mesh-link/target.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { Shared } from "./outbound.ts";
@@ -30,13 +31,13 @@ export interface InboundOptions extends Shared {
   /** The mesh's own. */
   readonly trustDomain: string;
   readonly rateLimiters: RateLimiters;
+  readonly keyed: KeyedRequests;
   /** The application, by the port in `exchange.target`. */
   readonly application: Service;
 }
 
 export function inboundStack(options: InboundOptions): Service {
-  const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, trustDomain, rateLimiters, application } =
-    options;
+  const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, trustDomain } = options;
   return stack(
     [
       measure({ metrics, clock, direction: "inbound", service: workload }),
@@ -53,12 +54,14 @@ export function inboundStack(options: InboundOptions): Service {
       // May this caller do this? Nothing below is spent on who may not.
       authorize({ trustDomain, counts: countAccess(metrics) }),
       // Not more than the application is to bear; who may not call at all takes nothing from those who may.
-      limitRate(rateLimiters),
+      limitRate(options.rateLimiters),
       // What is late already does not reach the application.
       refuseLate(options),
+      // Once for each key. Below all that may refuse: what was refused was not processed, and may come again.
+      processOnce(options.keyed),
       // What the application answers under the mesh's names is not the mesh's word.
       distrustAnswers(),
     ],
-    application,
+    options.application,
   );
 }

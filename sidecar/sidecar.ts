@@ -22,6 +22,7 @@ import { destinationName } from "../model/service-host.ts";
 import { Application } from "./application.ts";
 import { Backends } from "./balance/backends.ts";
 import { Destinations } from "./discovery/destinations.ts";
+import { KeyedRequests } from "./idempotency/process-once.ts";
 import type { Identity } from "./identity/credentials.ts";
 import { inboundStack } from "./inbound.ts";
 import { type Dialled, type ServeOptions, serveDialled } from "./intercept/dialled.ts";
@@ -40,6 +41,7 @@ import { RateLimiters } from "./policy/limit-rate.ts";
 import { withholdOwnFields } from "./policy/own-fields.ts";
 import { RetryBudgets } from "./policy/retry-budgets.ts";
 import { MirrorLimit } from "./route/mirror.ts";
+import { countIdempotency } from "./telemetry/counts.ts";
 import { PlainUpstreams } from "./upstream/plain-upstreams.ts";
 
 /**
@@ -93,6 +95,7 @@ const maxSeenPorts = 1_000;
 export interface SidecarState {
   readonly backends: Backends;
   readonly destinations: Destinations;
+  readonly keyed: KeyedRequests;
   readonly linkCount: number;
   readonly inboundCount: number;
 }
@@ -107,6 +110,7 @@ export class Sidecar {
   readonly #rateLimiters: RateLimiters;
   /** By the port of the application that plaintext dials. */
   readonly #seen = new Map<number, SeenClients>();
+  readonly #keyed: KeyedRequests;
   #inbound: Inbound | undefined;
   #listeners: Listener[] = [];
   /** What others dial: they come last, and are drained first. */
@@ -148,6 +152,12 @@ export class Sidecar {
       wheel,
     });
     this.#rateLimiters = new RateLimiters(clock);
+    this.#keyed = new KeyedRequests({
+      clock,
+      wheel,
+      counts: countIdempotency(metrics),
+      sharedRecords: () => ({ claim: () => ({ kind: "unavailable" }) }),
+    });
     this.#application = new Application({ podIp, clock, wheel, random });
   }
 
@@ -155,6 +165,7 @@ export class Sidecar {
   readonly state = (): SidecarState => ({
     backends: this.#backends,
     destinations: this.#destinations,
+    keyed: this.#keyed,
     linkCount: this.#peers.connectionCount,
     inboundCount: this.#inboundListeners.reduce((sum, { connectionCount }) => sum + connectionCount, 0),
   });
@@ -219,6 +230,7 @@ export class Sidecar {
   #tend(): void {
     this.#peers.tend();
     this.#destinations.forgetIdle();
+    this.#keyed.forgetExpired();
     const inUse = this.#destinations.known.flatMap(({ routes }) => routes).flatMap(targetsOf);
     this.#backends.retain(new Set(inUse.map(({ endpoints }) => endpoints)));
   }
@@ -299,6 +311,7 @@ export class Sidecar {
       workload: `${namespace}/${workload}`,
       ports: () => this.#inbound?.ports,
       rateLimiters: this.#rateLimiters,
+      keyed: this.#keyed,
       application: this.#application.service,
     });
   }

@@ -1,5 +1,6 @@
 /** What the layers count, in the words of the metrics: slots are found once, the hot path adds one. */
 
+import type { IdempotencyCounts } from "../idempotency/process-once.ts";
 import type { AccessCounts } from "../policy/authorize.ts";
 import type { RetryCounts } from "../policy/retry.ts";
 import type { MirrorOutcome } from "../route/mirror.ts";
@@ -17,6 +18,15 @@ export function countAccess(metrics: SidecarMetrics): AccessCounts {
   return {
     refused: (policy) => accessRefused.increment(accessRefused.slot({ policy, mode: "enforce" })),
     wouldRefuse: (policy) => accessRefused.increment(accessRefused.slot({ policy, mode: "audit" })),
+  };
+}
+
+export function countIdempotency(metrics: SidecarMetrics): IdempotencyCounts {
+  const { idempotencyRequests, idempotencyAnswers, idempotencyEvictions } = metrics;
+  return {
+    ended: (policy, outcome) => idempotencyRequests.increment(idempotencyRequests.slot({ policy, outcome })),
+    answered: (policy, outcome) => idempotencyAnswers.increment(idempotencyAnswers.slot({ policy, outcome })),
+    evicted: (what) => idempotencyEvictions.increment(idempotencyEvictions.slot({ what })),
   };
 }
 

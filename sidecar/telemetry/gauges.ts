@@ -48,6 +48,13 @@ export function exposeGauges(
       }
     }
   });
+  registry.gauge(sidecarMetrics.idempotencyKeys, (emit) => {
+    const { inFlight, answered, bare } = state().keyed.held;
+    emit({ state: "in_flight" }, inFlight);
+    emit({ state: "answered" }, answered);
+    emit({ state: "bare" }, bare);
+  });
+  registry.gauge(sidecarMetrics.idempotencyBytes, (emit) => emit({}, state().keyed.held.bytes));
   registry.gauge(sidecarMetrics.connections, (emit) => {
     emit({ direction: "outbound" }, state().linkCount);
     emit({ direction: "inbound" }, state().inboundCount);

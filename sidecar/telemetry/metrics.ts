@@ -151,6 +151,39 @@ export const sidecarMetrics = {
     ["policy", "mode"],
     ["policy"],
   ),
+  idempotencyRequests: define(
+    "counter",
+    "tulle_idempotency_requests_total",
+    "Requests under an IdempotencyPolicy that carried a key or had to, by what became of them.",
+    ["policy", "outcome"],
+    ["policy"],
+  ),
+  idempotencyAnswers: define(
+    "counter",
+    "tulle_idempotency_answers_total",
+    "Requests with a key that were processed, by what became of their answers.",
+    ["policy", "outcome"],
+    ["policy"],
+  ),
+  idempotencyEvictions: define(
+    "counter",
+    "tulle_idempotency_evictions_total",
+    "What was thrown out of memory before its time: an answer, or all that was known of a key.",
+    ["what"],
+  ),
+  idempotencyStoreFailures: define(
+    "counter",
+    "tulle_idempotency_store_failures_total",
+    "Calls of the shared store of answers that failed, by what they were to do.",
+    ["operation"],
+  ),
+  idempotencyKeys: define(
+    "gauge",
+    "tulle_idempotency_keys",
+    "Keys that this sidecar knows by itself, by what it knows.",
+    ["state"],
+  ),
+  idempotencyBytes: define("gauge", "tulle_idempotency_bytes", "Memory that kept answers take, in bytes."),
   passthrough: define(
     "counter",
     "tulle_passthrough_total",
@@ -185,6 +218,10 @@ export interface SidecarMetrics {
   readonly tlsHandshakes: Counter<Labels<Defined["tlsHandshakes"]>>;
   readonly policyUpdates: Counter<Labels<Defined["policyUpdates"]>>;
   readonly accessRefused: Counter<Labels<Defined["accessRefused"]>>;
+  readonly idempotencyRequests: Counter<Labels<Defined["idempotencyRequests"]>>;
+  readonly idempotencyAnswers: Counter<Labels<Defined["idempotencyAnswers"]>>;
+  readonly idempotencyEvictions: Counter<Labels<Defined["idempotencyEvictions"]>>;
+  readonly idempotencyStoreFailures: Counter<Labels<Defined["idempotencyStoreFailures"]>>;
   readonly passthrough: Counter<Labels<Defined["passthrough"]>>;
   readonly refused: Counter<Labels<Defined["refused"]>>;
   readonly spansDropped: Counter<Labels<Defined["spansDropped"]>>;
@@ -204,6 +241,10 @@ export function createSidecarMetrics(registry: MetricRegistry): SidecarMetrics {
     tlsHandshakes: registry.counter(sidecarMetrics.tlsHandshakes),
     policyUpdates: registry.counter(sidecarMetrics.policyUpdates),
     accessRefused: registry.counter(sidecarMetrics.accessRefused),
+    idempotencyRequests: registry.counter(sidecarMetrics.idempotencyRequests),
+    idempotencyAnswers: registry.counter(sidecarMetrics.idempotencyAnswers),
+    idempotencyEvictions: registry.counter(sidecarMetrics.idempotencyEvictions),
+    idempotencyStoreFailures: registry.counter(sidecarMetrics.idempotencyStoreFailures),
     passthrough: registry.counter(sidecarMetrics.passthrough),
     refused: registry.counter(sidecarMetrics.refused),
     spansDropped: registry.counter(sidecarMetrics.spansDropped),

@@ -1,63 +1,104 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { defaultIdempotencyPolicy } from "../../model/defaults.ts";
-import { isKept, judgeKey, judgeRepeat } from "../../model/idempotency.ts";
+import { isFinal, judgeKey, ownerOfKey } from "../../model/idempotency.ts";
 
 const policy = defaultIdempotencyPolicy;
 const required = { ...policy, required: true };
 
+/** The fields of a request with these keys. */
+function keys(...values: string[]) {
+  return { all: (name: string) => (name === "idempotency-key" ? values : []) };
+}
+
 describe("a key", () => {
   it("is looked for on the methods of the policy", () => {
-    expect(judgeKey(policy, "POST", ["abc"])).toEqual({ kind: "keyed", key: "abc" });
-    expect(judgeKey(policy, "PATCH", ["abc"])).toEqual({ kind: "keyed", key: "abc" });
-    expect(judgeKey(required, "GET", ["abc"])).toEqual({ kind: "pass" });
-    expect(judgeKey(required, "GET", [])).toEqual({ kind: "pass" });
+    expect(judgeKey(policy, "POST", keys("abc"))).toEqual({ kind: "keyed", key: "abc" });
+    expect(judgeKey(policy, "PATCH", keys("abc"))).toEqual({ kind: "keyed", key: "abc" });
+    expect(judgeKey(required, "GET", keys("abc"))).toEqual({ kind: "pass" });
+    expect(judgeKey(required, "GET", keys())).toEqual({ kind: "pass" });
   });
 
   it("may be missing, unless the policy requires it", () => {
-    expect(judgeKey(policy, "POST", [])).toEqual({ kind: "pass" });
-    expect(judgeKey(required, "POST", [])).toEqual({ kind: "key-missing" });
+    expect(judgeKey(policy, "POST", keys())).toEqual({ kind: "pass" });
+    expect(judgeKey(required, "POST", keys())).toEqual({ kind: "key-missing" });
   });
 
   it("is the same in quotes and bare", () => {
-    expect(judgeKey(policy, "POST", ['"abc"'])).toEqual({ kind: "keyed", key: "abc" });
-    expect(judgeKey(policy, "POST", ['"a\\"b\\\\c"'])).toEqual({ kind: "keyed", key: 'a"b\\c' });
+    expect(judgeKey(policy, "POST", keys('"abc"'))).toEqual({ kind: "keyed", key: "abc" });
+    expect(judgeKey(policy, "POST", keys('"a\\"b\\\\c"'))).toEqual({ kind: "keyed", key: 'a"b\\c' });
   });
 
   it.each([[""], ['""'], ["x".repeat(256)], ["a\tb"], ["caf\u00e9"], ["a\nb"]])("can't be %j", (value) => {
-    expect(judgeKey(policy, "POST", [value])).toEqual({ kind: "key-invalid" });
+    expect(judgeKey(policy, "POST", keys(value))).toEqual({ kind: "key-invalid" });
   });
 
   it("is one", () => {
-    expect(judgeKey(policy, "POST", ["a", "a"])).toEqual({ kind: "key-invalid" });
+    expect(judgeKey(policy, "POST", keys("a", "a"))).toEqual({ kind: "key-invalid" });
   });
 });
 
-describe("a keyed request", () => {
-  const kept = { kind: "kept", fingerprint: "f", untilMs: 100 } as const;
-  const inFlight = { kind: "in-flight", fingerprint: "f" } as const;
+describe("the owner of a key", () => {
+  const pods = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 2, maxLength: 8 });
 
-  it("is processed once", () => {
-    expect(judgeRepeat(undefined, "f", 0)).toBe("process");
-    expect(judgeRepeat(inFlight, "f", 0)).toBe("join");
-    expect(judgeRepeat(kept, "f", 99)).toBe("replay");
+  it("is nobody where there is no pod", () => {
+    expect(ownerOfKey("a", "k", [])).toBe(-1);
   });
 
-  it("is new again after the answer's time", () => {
-    expect(judgeRepeat(kept, "f", 100)).toBe("process");
-    expect(judgeRepeat(kept, "other", 100)).toBe("process");
+  it("is the same in whatever order the pods are told", () => {
+    fc.assert(
+      fc.property(pods, fc.string(), fc.string(), (names, caller, key) => {
+        const owner = names[ownerOfKey(caller, key, names)];
+        const turned = names.toReversed();
+        expect(turned[ownerOfKey(caller, key, turned)]).toBe(owner);
+      }),
+    );
   });
 
-  it("must be the same request", () => {
-    expect(judgeRepeat(inFlight, "other", 0)).toBe("key-reused");
-    expect(judgeRepeat(kept, "other", 0)).toBe("key-reused");
+  it("stays when another pod goes, or comes", () => {
+    fc.assert(
+      fc.property(pods, fc.string(), (names, key) => {
+        const owner = names[ownerOfKey("a", key, names)];
+        for (const gone of names.filter((name) => name !== owner)) {
+          const left = names.filter((name) => name !== gone);
+          expect(left[ownerOfKey("a", key, left)]).toBe(owner);
+        }
+      }),
+    );
+  });
+
+  it("is each pod for about its share of the keys, and not the same for all callers", () => {
+    const names = ["payments-7d9f-a1", "payments-7d9f-b2", "payments-7d9f-c3", "payments-7d9f-d4"];
+    const counts = [0, 0, 0, 0];
+    let sameForBoth = 0;
+    for (let i = 0; i < 4_000; i++) {
+      const owner = ownerOfKey("spiffe://cluster.local/ns/shop/sa/web", `key-${i}`, names);
+      counts[owner] = (counts[owner] ?? 0) + 1;
+      if (ownerOfKey("spiffe://cluster.local/ns/shop/sa/app", `key-${i}`, names) === owner) sameForBoth++;
+    }
+    for (const count of [...counts, sameForBoth]) {
+      expect(count).toBeGreaterThan(850);
+      expect(count).toBeLessThan(1_150);
+    }
   });
 });
 
-it("keeps whole answers that are not the server's failure, and not too long", () => {
-  const answer = { status: 201, bytes: 10, complete: true };
-  expect(isKept(policy, answer)).toBe(true);
-  expect(isKept(policy, { ...answer, status: 404 })).toBe(true);
-  expect(isKept(policy, { ...answer, status: 500 })).toBe(false);
-  expect(isKept(policy, { ...answer, complete: false })).toBe(false);
-  expect(isKept(policy, { ...answer, bytes: policy.maxAnswerBytes + 1 })).toBe(false);
+describe("an answer", () => {
+  const final = (status: number, grpcStatus?: number) => isFinal({ status, grpcStatus });
+
+  it.each([200, 201, 204, 303, 400, 403, 404, 409, 410, 422])("of status %d is given again", (status) => {
+    expect(final(status)).toBe(true);
+  });
+
+  it.each([401, 408, 421, 425, 429, 500, 502, 503, 504, 599])(
+    "of status %d is not: another try may end better",
+    (status) => {
+      expect(final(status)).toBe(false);
+    },
+  );
+
+  it("of gRPC is judged by its own status", () => {
+    expect([0, 3, 5, 6, 7, 9, 11, 12].map((code) => final(200, code))).toEqual(Array<boolean>(8).fill(true));
+    expect([1, 2, 4, 8, 10, 13, 14, 15, 16].map((code) => final(200, code))).toEqual(Array<boolean>(9).fill(false));
+  });
 });

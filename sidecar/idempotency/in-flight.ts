@@ -1,0 +1,71 @@
+/**
+ * One key whose request is being processed, and the repeats of it that came meanwhile. It joins them: who processes the
+ * request settles it, and everyone else is told.
+ */
+
+import type { MeshError } from "../../model/errors.ts";
+import type { KeyRecord } from "./answer.ts";
+
+export type Outcome =
+  | { readonly kind: "answered"; readonly record: KeyRecord }
+  /** There is no answer. */
+  | { readonly kind: "failed"; readonly error: MeshError };
+
+/** A request that came with a key which is known already. */
+export interface Waiting {
+  /** Of the whole request; undefined while its body is still coming. */
+  readonly fingerprint: string | undefined;
+  tell(outcome: Outcome): void;
+  /** It is not the request that the key was used for. */
+  tellApart(): void;
+}
+
+export class InFlight {
+  readonly name: string;
+  /** Of the request that is processed; undefined while its body is still coming, or where another sidecar has it. */
+  #fingerprint: string | undefined;
+  readonly #repeats = new Set<Waiting>();
+  #outcome: Outcome | undefined;
+  /** The last repeat has left. */
+  onAlone: (() => void) | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get settled(): boolean {
+    return this.#outcome !== undefined;
+  }
+
+  get repeats(): number {
+    return this.#repeats.size;
+  }
+
+  /** The whole request is known: repeats that differ need not wait. */
+  identify(fingerprint: string): void {
+    this.#fingerprint = fingerprint;
+    for (const repeat of this.#repeats) {
+      if (repeat.fingerprint !== undefined && repeat.fingerprint !== fingerprint) repeat.tellApart();
+    }
+  }
+
+  enter(repeat: Waiting): void {
+    this.#repeats.add(repeat);
+  }
+
+  leave(repeat: Waiting): void {
+    if (this.#repeats.delete(repeat) && this.#repeats.size === 0) this.onAlone?.();
+  }
+
+  /** A repeat has its fingerprint: it is told at once if that is possible. */
+  ready(repeat: Waiting): void {
+    if (this.#outcome !== undefined) repeat.tell(this.#outcome);
+    else if (this.#fingerprint !== undefined && this.#fingerprint !== repeat.fingerprint) repeat.tellApart();
+  }
+
+  /** Once. Repeats whose body is still coming are told when it has ended. */
+  settle(outcome: Outcome): void {
+    this.#outcome = outcome;
+    for (const repeat of this.#repeats) if (repeat.fingerprint !== undefined) repeat.tell(outcome);
+  }
+}

@@ -1,0 +1,61 @@
+/** Follows a key that another sidecar processes, for the repeats that wait for it here. It asks now and then, ever less often. */
+
+import { MeshError } from "../../model/errors.ts";
+import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import type { InFlight } from "./in-flight.ts";
+import type { Look, Seen } from "./record-store.ts";
+
+const firstLookMs = 20;
+const maxLookMs = 250;
+
+export class Watch extends Timer {
+  readonly #inFlight: InFlight;
+  readonly #look: Look;
+  readonly #wheel: TimerWheel;
+  readonly #over: () => void;
+  #delayMs = firstLookMs;
+  #stopped = false;
+
+  /** `over`: once, just before the repeats are told. */
+  constructor(inFlight: InFlight, look: Look, wheel: TimerWheel, over: () => void) {
+    super();
+    this.#inFlight = inFlight;
+    this.#look = look;
+    this.#wheel = wheel;
+    this.#over = over;
+  }
+
+  start(): void {
+    this.#wheel.arm(this, this.#delayMs);
+  }
+
+  /** Nobody waits any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wheel.clear(this);
+  }
+
+  override expire(): void {
+    this.#look((seen) => this.#see(seen));
+  }
+
+  /** A store that does not answer now may do so before the repeats' patience ends. */
+  #see(seen: Seen): void {
+    if (this.#stopped) return;
+    switch (seen.kind) {
+      case "in-flight":
+      case "unavailable":
+        this.#delayMs = Math.min(this.#delayMs * 2, maxLookMs);
+        return this.#wheel.arm(this, this.#delayMs);
+      case "recorded":
+        this.#over();
+        return this.#inFlight.settle({ kind: "answered", record: seen.record });
+      case "nothing":
+        this.#over();
+        return this.#inFlight.settle({
+          kind: "failed",
+          error: new MeshError("upstream_reset", "the request that it repeats failed"),
+        });
+    }
+  }
+}

@@ -1,0 +1,403 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { MeshError } from "../../../model/errors.ts";
+import type { Claim, Found, RecordStore } from "../../../sidecar/idempotency/record-store.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import { answer, KeyedMesh, rules, type Taken } from "./keyed-mesh.ts";
+
+let mesh: KeyedMesh;
+
+beforeEach(() => {
+  mesh = new KeyedMesh();
+});
+
+const gone = new MeshError("upstream_reset", "the caller is gone");
+const paid = [
+  ["head", 201],
+  ["write", "paid"],
+  ["end", []],
+];
+
+function taken(place: number): Taken {
+  const request = mesh.taken[place];
+  if (request === undefined) throw new Error(`the application has ${mesh.taken.length} requests`);
+  return request;
+}
+
+describe("a request with a key", () => {
+  it("is processed once, and its answer given again to who asks again", () => {
+    const first = mesh.ask();
+    answer(taken(0));
+    const second = mesh.ask();
+    expect(first.caller.calls).toEqual(paid);
+    expect(second.caller.calls).toEqual(paid);
+    expect(mesh.taken.length).toBe(1);
+    expect(mesh.outcomes).toEqual(["processed", "kept", "replayed"]);
+  });
+
+  it("gets the very same fields, body and trailers, and one field more", () => {
+    mesh.ask();
+    const fields = ["set-cookie", "a=1", "set-cookie", "b=2", "etag", '"x"'];
+    answer(taken(0), 200, "caf\u00e9", ["x-sum", "1"], fields);
+    const again = mesh.begin();
+    let replayed: HeaderFields | undefined;
+    again.caller.head = ({ headers }) => {
+      replayed = headers;
+    };
+    again.sink.writeRequest(Buffer.from("body"));
+    again.sink.endRequest();
+    expect(replayed?.flat).toEqual([...fields, "tulle-idempotent-replay", "true"]);
+    expect(again.caller.calls).toEqual([
+      ["write", Buffer.from("caf\u00e9").toString("latin1")],
+      ["end", ["x-sum", "1"]],
+    ]);
+  });
+
+  it("is another one for another caller, and for another key", () => {
+    mesh.ask();
+    mesh.ask({ peer: "spiffe://a/ns/shop/sa/web2" });
+    mesh.ask({ key: "k2" });
+    expect(mesh.taken.length).toBe(3);
+  });
+
+  it("passes untouched where no policy holds, or not for its method", () => {
+    mesh.ask({ method: "GET" }, "");
+    mesh.ask({ method: "GET" }, "");
+    expect(mesh.taken.length).toBe(2);
+    expect(mesh.outcomes).toEqual([]);
+  });
+
+  it("is new again when the answer's time is over", () => {
+    mesh.ask();
+    answer(taken(0));
+    mesh.pass(rules.ttlMs - 1);
+    expect(mesh.ask().caller.calls).toEqual(paid);
+    mesh.pass(1);
+    mesh.ask();
+    expect(mesh.taken.length).toBe(2);
+  });
+
+  it("keeps its answer over a change of the policy", () => {
+    mesh.ask();
+    answer(taken(0));
+    mesh.ask({ rules: { ...rules, ttlMs: 1_000, required: true, maxAnswerBytes: 0 } });
+    mesh.ask({ rules: { ...rules, name: "shop/other" } });
+    expect(mesh.taken.length).toBe(1);
+  });
+
+  it("must be one with a key where the policy says so", () => {
+    const asked = mesh.begin({ rules: { ...rules, required: true }, headers: new HeaderFields() });
+    expect(asked.caller.calls).toEqual([["abort", "idempotency_key_missing"]]);
+    expect(mesh.ask({ key: "" }).caller.calls).toEqual([["abort", "idempotency_key_invalid"]]);
+    expect(mesh.taken).toEqual([]);
+    expect(mesh.outcomes).toEqual(["key_missing", "key_invalid"]);
+  });
+});
+
+describe("a key that was used for another request", () => {
+  it.each([
+    ["body", {}, "other"],
+    ["path", { path: "/pay?twice" }, "body"],
+    ["method", { method: "PATCH" }, "body"],
+    ["host", { authority: "elsewhere" }, "body"],
+    ["authorization", { fields: { authorization: "Bearer b" } }, "body"],
+    ["content type", { fields: { "content-type": "text/plain" } }, "body"],
+  ])("is refused: another %s", (_what, ask, body) => {
+    mesh.ask();
+    answer(taken(0));
+    expect(mesh.ask(ask, body).caller.calls).toEqual([["abort", "idempotency_key_reused"]]);
+    expect(mesh.taken.length).toBe(1);
+  });
+
+  it("is refused at once while the other is in flight, as soon as both are known", () => {
+    const first = mesh.begin();
+    const other = mesh.ask({}, "other");
+    expect(other.caller.calls).toEqual([]);
+    first.sink.writeRequest(Buffer.from("body"));
+    first.sink.endRequest();
+    expect(other.caller.calls).toEqual([["abort", "idempotency_key_reused"]]);
+    expect(mesh.ask({}, "another").caller.calls).toEqual([["abort", "idempotency_key_reused"]]);
+  });
+});
+
+describe("a repeat of a request in flight", () => {
+  it("joins it, whatever comes of it", () => {
+    const repeats = [mesh.ask(), mesh.ask(), mesh.ask()];
+    const slow = mesh.begin();
+    answer(taken(0), 503, "busy");
+    for (const { caller } of repeats)
+      expect(caller.calls).toEqual([
+        ["head", 503],
+        ["write", "busy"],
+        ["end", []],
+      ]);
+    slow.sink.writeRequest(Buffer.from("body"));
+    slow.sink.endRequest();
+    expect(slow.caller.calls).toEqual([
+      ["head", 503],
+      ["write", "busy"],
+      ["end", []],
+    ]);
+    expect(mesh.taken.length).toBe(1);
+    // The failure is not kept.
+    mesh.ask();
+    expect(mesh.taken.length).toBe(2);
+  });
+
+  it("fails with it", () => {
+    const [first, second] = [mesh.ask(), mesh.ask()];
+    taken(0).response.abortResponse(new MeshError("upstream_closed", "crashed"));
+    expect([first.caller.calls, second.caller.calls]).toEqual([
+      [["abort", "upstream_closed"]],
+      [["abort", "upstream_closed"]],
+    ]);
+    mesh.ask();
+    expect(mesh.taken.length).toBe(2);
+  });
+
+  it("waits for half a minute, and is then told to ask again", () => {
+    mesh.ask();
+    const second = mesh.ask();
+    mesh.pass(29_900);
+    expect(second.caller.calls).toEqual([]);
+    mesh.pass(200);
+    expect(second.caller.calls).toEqual([["abort", "idempotency_in_flight"]]);
+    answer(taken(0));
+    expect(mesh.ask().caller.calls).toEqual(paid);
+  });
+
+  it("that leaves is forgotten", () => {
+    mesh.ask();
+    const second = mesh.ask();
+    second.sink.abortRequest(gone);
+    answer(taken(0));
+    expect(second.caller.calls).toEqual([]);
+  });
+
+  it("is asked for the body that it waits to be asked for", () => {
+    mesh.ask();
+    const second = mesh.begin({ fields: { expect: "100-continue" } });
+    expect(second.caller.calls).toEqual([["informational", 100]]);
+  });
+});
+
+describe("a caller that leaves", () => {
+  it("in the middle of its request has asked for nothing", () => {
+    const first = mesh.begin();
+    first.sink.writeRequest(Buffer.from("bo"));
+    first.sink.abortRequest(gone);
+    expect(taken(0).calls).toEqual([
+      ["write", "bo"],
+      ["abort", "upstream_reset"],
+    ]);
+    mesh.ask();
+    expect(mesh.taken.length).toBe(2);
+  });
+
+  it("after its request finds the answer when it is back", () => {
+    const first = mesh.ask();
+    first.sink.abortRequest(gone);
+    const second = mesh.ask();
+    answer(taken(0));
+    expect(taken(0).calls).toEqual([["write", "body"], ["end"], ["resume"]]);
+    expect(first.caller.calls).toEqual([]);
+    expect(second.caller.calls).toEqual(paid);
+    expect(mesh.ask().caller.calls).toEqual(paid);
+    expect(mesh.taken.length).toBe(1);
+  });
+
+  it("with the last byte sent, but not the end, has sent a whole request", () => {
+    const first = mesh.begin({ fields: { "content-length": "4" } });
+    first.sink.writeRequest(Buffer.from("body"));
+    first.sink.abortRequest(gone);
+    expect(taken(0).calls).toEqual([["write", "body"], ["end"], ["resume"]]);
+    answer(taken(0));
+    expect(mesh.ask({ fields: { "content-length": "4" } }).caller.calls).toEqual(paid);
+  });
+
+  it("in the middle of the answer gets it whole the next time", () => {
+    const first = mesh.ask();
+    taken(0).response.head({ status: 201, headers: new HeaderFields(), bodyless: false });
+    taken(0).response.writeResponse(Buffer.from("pa"));
+    first.sink.abortRequest(gone);
+    taken(0).response.writeResponse(Buffer.from("id"));
+    taken(0).response.endResponse();
+    expect(mesh.ask().caller.calls).toEqual(paid);
+  });
+
+  it("is not waited for for ever", () => {
+    mesh.ask().sink.abortRequest(gone);
+    mesh.pass(300_020);
+    expect(taken(0).calls.at(-1)).toEqual(["abort", "request_timeout"]);
+    // It may have been done, so it is not done again.
+    expect(mesh.ask().caller.calls).toEqual([["abort", "idempotency_answer_lost"]]);
+  });
+
+  it("is one of a few: what too many leave behind is cut short, and not done again", () => {
+    for (let i = 0; i < 257; i++) mesh.ask({ key: `${i}` }).sink.abortRequest(gone);
+    expect(taken(255).calls.at(-1)).toEqual(["resume"]);
+    expect(taken(256).calls.at(-1)).toEqual(["abort", "upstream_reset"]);
+    expect(mesh.ask({ key: "256" }).caller.calls).toEqual([["abort", "idempotency_answer_lost"]]);
+    answer(taken(0));
+    mesh.ask({ key: "257" }).sink.abortRequest(gone);
+    expect(taken(257).calls.at(-1)).toEqual(["resume"]);
+  });
+});
+
+describe("an answer", () => {
+  it("that is too long passes on, and is not asked for twice", () => {
+    const short = { ...rules, maxAnswerBytes: 3 };
+    const [first, second] = [mesh.ask({ rules: short }), mesh.ask({ rules: short })];
+    answer(taken(0));
+    expect(first.caller.calls).toEqual(paid);
+    expect(second.caller.calls).toEqual([["abort", "idempotency_answer_lost"]]);
+    expect(mesh.ask().caller.calls).toEqual([["abort", "idempotency_answer_lost"]]);
+    expect(mesh.ask({}, "other").caller.calls).toEqual([["abort", "idempotency_key_reused"]]);
+    expect(mesh.taken.length).toBe(1);
+  });
+
+  it("that comes before the request is whole is kept when it is", () => {
+    const first = mesh.begin();
+    answer(taken(0));
+    expect(mesh.outcomes).toEqual(["processed"]);
+    first.sink.writeRequest(Buffer.from("body"));
+    first.sink.endRequest();
+    expect(mesh.ask().caller.calls).toEqual(paid);
+  });
+
+  it("that comes before the request is whole is not kept if it never is", () => {
+    const first = mesh.begin();
+    answer(taken(0));
+    first.sink.abortRequest(gone);
+    mesh.ask();
+    expect(mesh.taken.length).toBe(2);
+    expect(mesh.keyed.held).toMatchObject({ inFlight: 1, answered: 0 });
+  });
+
+  it("of gRPC is judged by its trailers", () => {
+    const grpc = { fields: { "content-type": "application/grpc" } };
+    mesh.ask(grpc);
+    answer(taken(0), 200, "reply", ["grpc-status", "14"]);
+    mesh.ask(grpc);
+    answer(taken(1), 200, "reply", ["grpc-status", "0"]);
+    expect(mesh.ask(grpc).caller.calls).toEqual([
+      ["head", 200],
+      ["write", "reply"],
+      ["end", ["grpc-status", "0"]],
+    ]);
+    expect(mesh.taken.length).toBe(2);
+  });
+
+  it("is replayed as fast as it is taken", () => {
+    const body = "x".repeat(200_000);
+    mesh.ask();
+    answer(taken(0), 200, body);
+    const again = mesh.begin();
+    again.caller.takesMore = false;
+    again.sink.writeRequest(Buffer.from("body"));
+    again.sink.endRequest();
+    expect(again.caller.calls.length).toBe(2); // the head, and the first piece
+    again.sink.resumeResponse();
+    expect(again.caller.calls.length).toBe(3);
+    again.caller.takesMore = true;
+    again.sink.resumeResponse();
+    expect(
+      again.caller.calls
+        .slice(1, -1)
+        .map(([, text]) => text)
+        .join(""),
+    ).toBe(body);
+    expect(again.caller.calls.at(-1)).toEqual(["end", []]);
+  });
+});
+
+/** A store that says what a test tells it, when the test says so. */
+class HandStore implements RecordStore {
+  readonly asked: ((found: Found) => void)[] = [];
+  readonly claims: unknown[][] = [];
+  claim(_name: string, told: (found: Found) => void): undefined {
+    this.asked.push(told);
+  }
+  grant(): Found {
+    const claim: Claim = {
+      keep: (record) => this.claims.push(["keep", record.answer?.status]),
+      release: (failure) => this.claims.push(["release", failure?.answer?.status]),
+    };
+    return { kind: "claimed", claim };
+  }
+}
+
+describe("a store that takes time", () => {
+  const shared = { ...rules, store: "redis" } as const;
+  let store: HandStore;
+
+  beforeEach(() => {
+    store = new HandStore();
+    mesh = new KeyedMesh(store);
+  });
+
+  it("is waited for, and asked once for all that come meanwhile", () => {
+    const [first, second] = [mesh.ask({ rules: shared }), mesh.ask({ rules: shared })];
+    expect([mesh.taken.length, store.asked.length]).toEqual([0, 1]);
+    store.asked[0]?.(store.grant());
+    expect(taken(0).calls).toEqual([["write", "body"], ["end"]]);
+    answer(taken(0));
+    expect([first.caller.calls, second.caller.calls]).toEqual([paid, paid]);
+    expect(store.claims).toEqual([["keep", 201]]);
+  });
+
+  it("gets its claim back from a caller that has left, and so does who joined it", () => {
+    const [first, second] = [mesh.ask({ rules: shared }), mesh.ask({ rules: shared })];
+    first.sink.abortRequest(gone);
+    store.asked[0]?.(store.grant());
+    expect(store.claims).toEqual([["release", undefined]]);
+    expect(second.caller.calls).toEqual([["abort", "refused_stream"]]);
+    expect(mesh.taken).toEqual([]);
+  });
+
+  it("is told of failures, for those who wait elsewhere", () => {
+    mesh.ask({ rules: shared });
+    store.asked[0]?.(store.grant());
+    answer(taken(0), 500);
+    expect(store.claims).toEqual([["release", 500]]);
+  });
+
+  it("is looked at again and again while another sidecar has the request", () => {
+    const looks: Parameters<Extract<Found, { kind: "elsewhere" }>["look"]>[0][] = [];
+    const look = (told: (typeof looks)[number]) => {
+      looks.push(told);
+    };
+    const [first, second] = [mesh.ask({ rules: shared }), mesh.ask({ rules: shared })];
+    store.asked[0]?.({ kind: "elsewhere", look });
+    mesh.pass(30);
+    looks.pop()?.({ kind: "in-flight" });
+    mesh.pass(50);
+    looks.pop()?.({ kind: "unavailable" });
+    second.sink.abortRequest(gone);
+    mesh.pass(100);
+    looks.pop()?.({ kind: "nothing" });
+    expect(first.caller.calls).toEqual([["abort", "upstream_reset"]]);
+    mesh.pass(10_000);
+    expect(looks).toEqual([]);
+    expect(mesh.keyed.held.inFlight).toBe(0);
+  });
+
+  it("is not looked at when nobody waits any more", () => {
+    let looked = 0;
+    const first = mesh.ask({ rules: shared });
+    store.asked[0]?.({ kind: "elsewhere", look: () => looked++ });
+    first.sink.abortRequest(gone);
+    mesh.pass(10_000);
+    expect([looked, mesh.keyed.held.inFlight]).toEqual([0, 0]);
+  });
+
+  it("that can't be reached refuses what it might know, or lets it through, as the policy says", () => {
+    const first = mesh.ask({ rules: shared });
+    store.asked[0]?.({ kind: "unavailable" });
+    expect(first.caller.calls).toEqual([["abort", "idempotency_store_failed"]]);
+    const allowed = mesh.ask({ rules: { ...shared, onStoreFailure: "allow" } });
+    store.asked[1]?.({ kind: "unavailable" });
+    answer(taken(0));
+    expect(allowed.caller.calls).toEqual(paid);
+    expect(mesh.outcomes).toEqual(["store_failed", "unguarded", "kept"]);
+  });
+});
