@@ -39,8 +39,6 @@ export interface ControlPlaneConfig {
   readonly stateFolder: string;
   /** Its hosts. */
   readonly controlPlane: readonly string[];
-  /** Where it runs; part of its identity. */
-  readonly controlPlaneNamespace: string;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -106,7 +104,6 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     trustBundleFile: required("TULLE_TRUST_BUNDLE"),
     stateFolder: required("TULLE_STATE_DIR"),
     controlPlane,
-    controlPlaneNamespace: env["TULLE_CONTROL_PLANE_NAMESPACE"] ?? "tulle-system",
     upstreams: upstreams.ok ? upstreams.value : [],
     outboundMtls: mtls === "required" ? "required" : "preferred",
     routeBy: routeBy === "host" ? "host" : "address",

@@ -23,7 +23,7 @@ export interface Sources {
 
 const discoveryPort = 15_010;
 const identityPort = 15_012;
-const controlPlaneAccount = "tulle-control-plane";
+const controlPlaneAccount = { namespace: "tulle-system", serviceAccount: "tulle-control-plane" };
 
 /** Resolves once there is a certificate: at once after a restart, else as soon as a control plane issues one. */
 export async function fromControlPlane(
@@ -33,11 +33,7 @@ export async function fromControlPlane(
   stop: AbortSignal,
 ): Promise<Sources> {
   const { namespace, workload, pod, serviceAccount, trustDomain, stateFolder, controlPlane } = config;
-  const controlPlaneIdentity = formatSpiffeId({
-    trustDomain,
-    namespace: config.controlPlaneNamespace,
-    serviceAccount: controlPlaneAccount,
-  });
+  const controlPlaneIdentity = formatSpiffeId({ trustDomain, ...controlPlaneAccount });
   const shared = { controlPlaneIdentity, stateFolder, clock: performance, wheel, random: Math.random, log };
   const identity = await startIdentity(
     {

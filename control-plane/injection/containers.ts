@@ -112,7 +112,6 @@ function sidecarEnvironment(
     TULLE_WORKLOAD: workload,
     TULLE_TRUST_DOMAIN: config.trustDomain,
     TULLE_CONTROL_PLANE: config.controlPlane,
-    TULLE_CONTROL_PLANE_NAMESPACE: config.namespace,
     TULLE_TOKEN_FILE: `${folders.token}/token`,
     TULLE_TRUST_BUNDLE: `${folders.trust}/trust-bundle.pem`,
     TULLE_STATE_DIR: folders.state,

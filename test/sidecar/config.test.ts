@@ -29,7 +29,6 @@ it("reads what must be set, and has defaults for the rest", () => {
       outboundMtls: "preferred",
       routeBy: "address",
       drainGraceMs: 10_000,
-      controlPlaneNamespace: "tulle-system",
       probes: new Map(),
       logLevel: "info",
     },
