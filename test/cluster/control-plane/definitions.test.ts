@@ -1,12 +1,9 @@
 /** What a user of the resource definitions sees: kubectl's own words, and the API server's verdicts. */
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { stringify } from "yaml";
 import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
 import { policyKinds } from "../../../model/parse/policy.ts";
-import { clusterProgram } from "../api-server.ts";
+import { kubectlIn } from "../kubectl.ts";
 
 const kubeconfig = inject("kubeconfig");
 const namespace = "definitions";
@@ -18,22 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-interface Outcome {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** `input` is YAML for `-f -`. */
-async function kubectl(args: string, input?: unknown): Promise<Outcome> {
-  const child = spawn(clusterProgram("kubectl"), [`--kubeconfig=${kubeconfig}`, `-n=${namespace}`, ...args.split(" ")]);
-  let [out, err] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
-  child.stdin.end(input === undefined ? "" : stringify(input));
-  const [code] = (await once(child, "close")) as [number];
-  return { code, out, err };
-}
+const kubectl = kubectlIn(kubeconfig, namespace);
 
 const policy = (kind: string, name: string, spec: unknown) => ({
   apiVersion: "tulle.dev/v1alpha1",

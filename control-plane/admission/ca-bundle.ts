@@ -1,0 +1,139 @@
+/**
+ * Keeps the `caBundle` of our own webhook configurations: they are found by name, and no other is touched. Helm writes the
+ * rest of them and never this field, so neither undoes the other.
+ *
+ * Each configuration is watched: what it says is true as of its last event, and is put right from there. Every replica does
+ * so; they write the same.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoffDelayMs } from "../../model/backoff.ts";
+import type { Random } from "../../model/clock.ts";
+import { type Log, reasonOf } from "../../system/log.ts";
+import { type ClusterApi, describeAnswer } from "../kubernetes/cluster-api.ts";
+import { isRecord } from "../source/kube-object.ts";
+
+/** As the chart names them. */
+export const webhookConfigurations = {
+  mutatingwebhookconfigurations: "tulle-injection",
+  validatingwebhookconfigurations: "tulle-validation",
+} as const;
+
+export interface CaBundleOptions {
+  readonly api: Pick<ClusterApi, "request" | "watch">;
+  /** What verifies our serving certificates, in PEM, as it is now. */
+  readonly bundle: () => string;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+const group = "/apis/admissionregistration.k8s.io/v1";
+/** A watch is begun anew so often, which reads the configuration again whatever was missed. */
+const watchSeconds = 300;
+const graceMs = 30_000;
+const pace = { initialDelayMs: 500, backoffMultiplier: 2, maxDelayMs: 30_000, jitter: 0.5 };
+/** A watch that stood for so long was no failure. */
+const steadyMs = 10_000;
+
+/** Begins at once, and goes on until `signal`. Never rejects. Returns what to call when the bundle has changed. */
+export function keepCaBundles(options: CaBundleOptions): () => void {
+  const kept = Object.entries(webhookConfigurations).map(([plural, name]) => new Configuration(plural, name, options));
+  for (const configuration of kept) void configuration.follow();
+  return () => {
+    for (const configuration of kept) void configuration.putRight();
+  };
+}
+
+class Configuration {
+  readonly #collection: string;
+  readonly #name: string;
+  readonly #options: CaBundleOptions;
+  /** As of its last event; undefined: there is none. */
+  #webhooks: readonly unknown[] | undefined;
+  /** Patches go one after the other, each from what is true when its turn comes. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(plural: string, name: string, options: CaBundleOptions) {
+    this.#collection = `${group}/${plural}`;
+    this.#name = name;
+    this.#options = options;
+  }
+
+  async follow(): Promise<void> {
+    const { signal, log, random } = this.#options;
+    for (let failures = 0; !signal.aborted; ) {
+      const startMs = performance.now();
+      const reason = await this.#watch();
+      if (signal.aborted) return;
+      failures = performance.now() - startMs < steadyMs ? failures + 1 : 0;
+      if (reason !== undefined) log("warn", "webhook configuration not watched", { name: this.#name, reason });
+      await sleep(backoffDelayMs(pace, Math.max(failures, 1), random), undefined, { signal }).catch(() => {});
+    }
+  }
+
+  putRight(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#patch());
+    return this.#turn;
+  }
+
+  /** Undefined: it ended as watches do. */
+  async #watch(): Promise<string | undefined> {
+    const { api, signal } = this.#options;
+    try {
+      const refused = await api.watch({
+        path: this.#collection,
+        query: { fieldSelector: `metadata.name=${this.#name}`, timeoutSeconds: `${watchSeconds}` },
+        silenceMs: watchSeconds * 1000 + graceMs,
+        signal,
+        onEvent: (event) => this.#take(event),
+      });
+      return refused && describeAnswer(refused);
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  #take(event: unknown): void {
+    const { type, object } = isRecord(event) ? event : {};
+    if (type !== "ADDED" && type !== "MODIFIED" && type !== "DELETED") return;
+    const webhooks = isRecord(object) ? object["webhooks"] : undefined;
+    this.#webhooks = type !== "DELETED" && Array.isArray(webhooks) ? webhooks : undefined;
+    void this.putRight();
+  }
+
+  /** Never rejects: what is not put right now is once the watch says so again. */
+  async #patch(): Promise<void> {
+    const { api, log, bundle } = this.#options;
+    const patch = caBundlePatch(this.#webhooks ?? [], bundle());
+    if (patch.length === 0) return;
+    const name = this.#name;
+    try {
+      const answer = await api.request({
+        method: "PATCH",
+        path: `${this.#collection}/${name}`,
+        contentType: "application/json-patch+json",
+        body: patch,
+      });
+      if (answer.status === 200) {
+        log("info", "webhook configuration given its CA bundle", { name });
+        this.#webhooks = isRecord(answer.body) && Array.isArray(answer.body["webhooks"]) ? answer.body["webhooks"] : [];
+      } else log("warn", "webhook configuration not given its CA bundle", { name, reason: describeAnswer(answer) });
+    } catch (error) {
+      log("warn", "webhook configuration not given its CA bundle", { name, reason: reasonOf(error) });
+    }
+  }
+}
+
+/** Sets the bundle where it is another; each step holds only while that entry is still the same webhook. */
+function caBundlePatch(webhooks: readonly unknown[], bundle: string): object[] {
+  const value = Buffer.from(bundle).toString("base64");
+  return webhooks.flatMap((webhook, index) => {
+    const { name, clientConfig } = isRecord(webhook) ? webhook : {};
+    if (!isRecord(clientConfig) || clientConfig["caBundle"] === value) return [];
+    return [
+      { op: "test", path: `/webhooks/${index}/name`, value: name },
+      { op: "add", path: `/webhooks/${index}/clientConfig/caBundle`, value },
+    ];
+  });
+}
