@@ -30,6 +30,11 @@ export const errorCodes = {
     grpc: grpcUnknown,
     says: "The request may have been processed, and the only pod that would know is gone.",
   },
+  answer_not_taken: {
+    http: 408,
+    grpc: grpcDeadlineExceeded,
+    says: "The client did not take the answer in time.",
+  },
   bad_request: { http: 400, grpc: grpcInternal, says: "The request is not valid HTTP." },
   bad_response: { http: 502, grpc: grpcInternal, says: "The upstream's answer is not valid HTTP." },
   circuit_open: { http: 503, grpc: grpcUnavailable, says: "Every endpoint's circuit breaker is open." },

@@ -34,7 +34,7 @@ import { Peers } from "./mesh-link/peers.ts";
 import { isLoopback, joinAddress, splitAddress } from "./net/address.ts";
 import { SeenClients } from "./net/detect.ts";
 import { type Service, stack } from "./net/exchange.ts";
-import { type Listener, listen, listenOnEach } from "./net/listener.ts";
+import { type Accept, type ConnectionLimit, type Listener, listen, listenOnEach } from "./net/listener.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { outboundStack, type Shared } from "./outbound.ts";
 import { RateLimiters } from "./policy/limit-rate.ts";
@@ -76,6 +76,8 @@ export interface SidecarOptions extends Shared {
   readonly outboundMtls: "preferred" | "required";
   /** What decides where a redirected request goes: the address that was dialled, or its Host where that is one of the mesh. */
   readonly routeBy: "address" | "host";
+  /** Of each listener, at a time; beyond it idle ones are closed. Default 10,000. */
+  readonly maxConnections?: number;
   /** For a pod whose connections iptables redirects to this sidecar; absent: nothing is redirected. */
   readonly originalDestination?: ReadOriginalDestination;
 }
@@ -192,6 +194,7 @@ export class Sidecar {
       identity,
       trustDomain,
       service: this.#inboundStack("peers"),
+      limit: this.#limitOf("inbound"),
       clock,
       wheel,
       onHandshake: (outcome) =>
@@ -257,18 +260,16 @@ export class Sidecar {
     const options = { ...this.#serveOptions("outbound"), dial: (host: string, port: number) => this.#dial(host, port) };
     if (originalDestination === undefined) {
       const hosts = isLoopback(podIp) ? [podIp] : loopbackHosts;
-      return listenOnEach(hosts, outboundPort, (socket, connections) =>
-        serveForwardProxy(socket, connections, options),
-      );
+      const accept: Accept = (socket, connections) => serveForwardProxy(socket, connections, options);
+      return listenOnEach(hosts, outboundPort, accept, this.#limitOf("outbound"));
     }
     const redirected = {
       ...options,
       originalDestination,
       dialAddress: (host: string, port: number) => this.#dialAddress(host, port),
     };
-    return listenOnEach(loopbackHosts, outboundPort, (socket, connections) =>
-      serveRedirected(socket, connections, redirected),
-    );
+    const accept: Accept = (socket, connections) => serveRedirected(socket, connections, redirected);
+    return listenOnEach(loopbackHosts, outboundPort, accept, this.#limitOf("outbound"));
   }
 
   /** For plaintext that is redirected here on its way to the application. */
@@ -282,25 +283,31 @@ export class Sidecar {
       seen: (port: number) => this.#seenAt(port),
       service: this.#inboundStack("anybody"),
     };
-    return listenOnEach(["0.0.0.0", "::"], plainPort, (socket, connections) =>
-      servePlain(socket, connections, options),
-    );
+    const accept: Accept = (socket, connections) => servePlain(socket, connections, options);
+    return listenOnEach(["0.0.0.0", "::"], plainPort, accept, this.#limitOf("inbound"));
   }
 
   #listenFor({ host, port, listenHost, listenPort }: Upstream): Promise<Listener> {
     const authority = joinAddress(host, port);
     const options = this.#serveOptions("outbound");
-    return listen({ host: listenHost, port: listenPort }, (socket, connections) => {
+    const accept: Accept = (socket, connections) => {
       const dialled = this.#dial(host, port);
       if (dialled === undefined) socket.destroy();
       else serveDialled(socket, connections, dialled, authority, options);
-    });
+    };
+    return listen({ host: listenHost, port: listenPort }, accept, this.#limitOf("outbound"));
   }
 
   #serveOptions(listener: "inbound" | "outbound"): ServeOptions {
     const { clock, wheel, metrics } = this.#options;
     const onRefused = (code: string) => metrics.refused.increment(metrics.refused.slot({ listener, code }));
     return { clock, wheel, onRefused };
+  }
+
+  #limitOf(listener: "inbound" | "outbound"): Partial<ConnectionLimit> {
+    const { metrics, maxConnections } = this.#options;
+    const onExceeded = () => metrics.refused.increment(metrics.refused.slot({ listener, code: "overloaded" }));
+    return maxConnections === undefined ? { onExceeded } : { most: maxConnections, onExceeded };
   }
 
   #inboundStack(from: "peers" | "anybody"): Service {

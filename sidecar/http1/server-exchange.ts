@@ -62,6 +62,11 @@ export class ServerExchange implements ResponseSink {
     this.#request = request;
   }
 
+  /** Whether the client said how long the request's body is. */
+  get bodyHasLength(): boolean {
+    return this.#request.bodyLength !== "chunked";
+  }
+
   /** Whether an answer has begun, so that no other can be given. */
   get answered(): boolean {
     return this.#responseState !== "waiting";

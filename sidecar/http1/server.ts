@@ -37,6 +37,12 @@ export interface Http1ServerOptions {
   readonly headTimeoutMs?: number;
   /** A request body without a byte (408), or an answer of which the client takes no byte (cut). Seen within twice this time. Default 60 s. */
   readonly stallTimeoutMs?: number;
+  /**
+   * The least that a client sends of a body whose length it gave (408), or takes of an answer that waits for it (cut), on
+   * average over `stallTimeoutMs`. A body without a length may be a conversation, and is held to that timeout alone. 0: off.
+   * Default 100.
+   */
+  readonly minBytesPerSecond?: number;
   /** A connection without a request. Default 10 min. */
   readonly idleTimeoutMs?: number;
   /** How long the client may take to close once the kernel has our last byte. Default 2 s. */
@@ -113,6 +119,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   #awaited: "nothing" | "request" | "head" | "progress" = "nothing";
   #bytesReadBefore = 0;
   #bytesTakenBefore = 0;
+  #unsentBefore = false;
 
   constructor(socket: net.Socket | tls.TLSSocket, service: Service, options: Http1ServerOptions) {
     this.#socket = socket;
@@ -137,6 +144,10 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   drain(): void {
     this.draining = true;
     if (this.#phase === "open" && this.#current === undefined && !this.insideHead) this.#linger();
+  }
+
+  get isAtRest(): boolean {
+    return this.#phase === "open" && this.#current === undefined && !this.insideHead;
   }
 
   /** Whether a part of a head has come, and the rest is awaited. */
@@ -334,6 +345,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     if (what !== "progress") return;
     this.#bytesReadBefore = this.#socket.bytesRead;
     this.#bytesTakenBefore = this.#bytesTaken;
+    this.#unsentBefore = this.outbox.unsentBytes > 0;
   }
 
   #timeoutMs(what: "request" | "head" | "progress"): number {
@@ -352,12 +364,19 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   expire(): void {
     if (this.#awaited === "request") return this.#linger();
     if (this.#awaited === "head") return this.refuse({ code: "request_too_slow", detail: "head not complete in time" });
+    const options = this.#options;
     const current = this.#current;
     if (current?.requestState === "tunnel") return;
-    const taken = this.#bytesTaken !== this.#bytesTakenBefore;
+    const taken = this.#bytesTaken - this.#bytesTakenBefore;
     const unsent = this.outbox.unsentBytes > 0;
-    if (this.#phase === "lingering" ? !taken : unsent && !taken) return this.destroy();
-    const stalled = this.#socket.bytesRead === this.#bytesReadBefore && !this.#requestPaused;
+    const least = Math.max(1, ((options.minBytesPerSecond ?? 100) * this.#timeoutMs("progress")) / 1_000);
+    if (this.#phase === "lingering" && !unsent) return this.destroy();
+    if (unsent && taken < (this.#unsentBefore ? least : 1)) {
+      options.onRefused?.("answer_not_taken", `${taken} bytes of an answer taken in time`);
+      return this.destroy();
+    }
+    const received = this.#socket.bytesRead - this.#bytesReadBefore;
+    const stalled = received < (current?.bodyHasLength === true ? least : 1) && !this.#requestPaused;
     if (current?.requestState === "body" && stalled && !unsent)
       return this.refuse({ code: "request_too_slow", detail: "body not sent in time" });
     this.#await("progress");

@@ -57,6 +57,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
   readonly windowLimits: StreamWindowLimits;
   readonly windowBudget: WindowBudget;
   readonly stallTimeoutMs: number;
+  readonly leastBytesPerStall: number;
   protected readonly peer = new PeerSettings();
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
@@ -80,6 +81,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     this.windowLimits = { initialBytes: limits.initialWindowBytes, maxBytes: limits.maxWindowBytes };
     this.windowBudget = limits.windowBudget;
     this.stallTimeoutMs = limits.stallTimeoutMs;
+    this.leastBytesPerStall = (limits.minBytesPerSecond * limits.stallTimeoutMs) / 1_000;
     this.#isServer = isServer;
     this.#reader = new FrameReader(this, isServer);
     this.#decoder = new HpackDecoder(limits.decoderTableBytes);

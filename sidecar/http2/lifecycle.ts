@@ -97,6 +97,10 @@ export abstract class ConnectionLifecycle {
     return this.streams.size;
   }
 
+  get isAtRest(): boolean {
+    return this.streams.size === 0;
+  }
+
   /** No frame is wanted any more. */
   get isFailed(): boolean {
     return this.state === "closing" || this.state === "closed";

@@ -36,6 +36,11 @@ export interface Http2Options {
   readonly idleTimeoutMs?: number;
   /** How long body octets wait for a peer that takes none. Default 30 s. */
   readonly stallTimeoutMs?: number;
+  /**
+   * The least that the peer sends of a body whose length it gave, or takes of octets that wait for it, on average over
+   * `stallTimeoutMs` (four times that for a body it sends); else the stream is reset. A body without a length may be a conversation. 0: off. Default 100.
+   */
+  readonly minBytesPerSecond?: number;
   /** Default: none. */
   readonly keepAlive?: KeepAliveOptions;
   readonly floods?: FloodLimits;
@@ -63,6 +68,7 @@ export function resolveLimits(options: Http2Options): Http2Limits {
     headTimeoutMs: 10_000,
     idleTimeoutMs: 600_000,
     stallTimeoutMs: 30_000,
+    minBytesPerSecond: 100,
     floods: {},
     ...options,
   };

@@ -106,7 +106,7 @@ export class ServerStream extends Http2Stream implements ResponseSink {
   giveUp(): void {
     if (this.host.scheduler.isCongested) return this.host.destroyStalled();
     this.reset("CANCEL");
-    this.lose(new MeshError("idle_timeout", "the caller takes no response bytes"));
+    this.lose(new MeshError("answer_not_taken", "the caller takes no response bytes"));
   }
 
   receiveReset(code: number): void {

@@ -4,7 +4,7 @@
  */
 
 import type { Socket } from "node:net";
-import type { ErrorCode } from "../../model/errors.ts";
+import { type ErrorCode, MeshError } from "../../model/errors.ts";
 import type { Service } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
 import { Http2Connection } from "./connection.ts";
@@ -22,6 +22,8 @@ export interface Http2ServerOptions extends Http2Options {}
 const drainPing = Buffer.from("tulle go", "latin1");
 /** A peer that does not answer that PING is told the last stream all the same. */
 const drainPingTimeoutMs = 2000;
+/** Bodies are looked at this rarely: over a mesh link, the sidecar at the client's own connection is to be the first to act. */
+const looksAfterStalls = 4;
 
 /** Serves a connection on which the client's preface is next, or in `received`. */
 export function serveHttp2(
@@ -49,6 +51,8 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
   #lastStreamId = 0;
   #drain: Drain = "none";
   #drainDeadline: Deadline | undefined;
+  /** For all streams at once: a timer for each body would cost more than it is worth. */
+  readonly #pace = new Deadline(() => this.#judgePace());
 
   constructor(socket: Socket, service: Service, options: Http2ServerOptions, received: Buffer | undefined) {
     super(socket, options, true);
@@ -58,7 +62,24 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
       [setting.maxConcurrentStreams, this.limits.maxConcurrentStreams],
       [setting.enableConnectProtocol, 1],
     ]);
+    this.timers.arm(this.#pace, looksAfterStalls * this.stallTimeoutMs);
     if (received !== undefined) this.receive(received);
+  }
+
+  /** Bodies of announced length that come too slowly are given up. */
+  #judgePace(): void {
+    for (const stream of this.streams.values()) {
+      if (stream.keepsPace(Math.max(1, looksAfterStalls * this.leastBytesPerStall))) continue;
+      this.counters.refused++;
+      stream.reset("CANCEL");
+      stream.lose(new MeshError("request_too_slow", "body not sent in time"));
+    }
+    if (!this.isFailed) this.timers.arm(this.#pace, looksAfterStalls * this.stallTimeoutMs);
+  }
+
+  protected override stopTimers(): void {
+    super.stopTimers();
+    this.timers.clear(this.#pace);
   }
 
   protected get lastPeerStreamId(): number {

@@ -33,6 +33,8 @@ export interface StreamHost {
   readonly windowBudget: WindowBudget;
   /** How long a writer may wait for the peer to take octets, in ms. */
   readonly stallTimeoutMs: number;
+  /** The least that the peer takes meanwhile, if it is up to this stream alone. */
+  readonly leastBytesPerStall: number;
   sendHeaders(streamId: number, pseudo: readonly string[], headers: HeaderFields | undefined, endStream: boolean): void;
   sendReset(streamId: number, error: Http2ErrorName): void;
   sendWindowUpdate(streamId: number, increment: number): void;
@@ -58,6 +60,8 @@ export abstract class Http2Stream implements Sender {
   readonly #window: StreamWindow;
   /** Body octets announced by content-length and not received yet; -1: not announced. */
   #announcedBytes = -1;
+  /** The same when it was last looked at; -1: nobody waited for the peer then. */
+  #announcedBefore = -1;
   /** Octets that the receiver took but did not finish with. */
   #heldBytes = 0;
   #pending: Buffer[] = [];
@@ -65,6 +69,8 @@ export abstract class Http2Stream implements Sender {
   #pendingEnd: PendingEnd | undefined;
   #writerWaits = false;
   #stall: StallTimer | undefined;
+  /** Octets that waited and were sent since the stall timer was armed. */
+  #takenBytes = 0;
 
   constructor(host: StreamHost, id: number, sendWindowBytes: number) {
     this.host = host;
@@ -147,6 +153,14 @@ export abstract class Http2Stream implements Sender {
     else if (this.state === "half-closed-local") this.close("ended");
   }
 
+  /** Looks how much of an announced body has come since the last look. False: less than `leastBytes`, and it is the peer's fault. */
+  keepsPace(leastBytes: number): boolean {
+    const before = this.#announcedBefore;
+    const isAwaited = this.canReceive && this.#announcedBytes > 0 && this.#heldBytes === 0;
+    this.#announcedBefore = isAwaited ? this.#announcedBytes : -1;
+    return !isAwaited || before < 0 || before - this.#announcedBytes >= leastBytes;
+  }
+
   // ---- sending
 
   /** The peer credits the stream. False: more than 2^31-1. */
@@ -204,7 +218,20 @@ export abstract class Http2Stream implements Sender {
     // Without a window of its own the stream has no turn to wait for: `creditSending` enqueues it.
     if (this.#pendingBytes === 0 || this.sendWindowBytes > 0) this.host.scheduler.enqueue(this);
     this.#stall ??= new StallTimer(this);
-    if (this.#stall.slot === undefined) this.host.timers.arm(this.#stall, this.host.stallTimeoutMs);
+    if (this.#stall.slot === undefined) this.#awaitPeer(this.#stall);
+  }
+
+  #awaitPeer(stall: StallTimer): void {
+    this.#takenBytes = 0;
+    this.host.timers.arm(stall, this.host.stallTimeoutMs);
+  }
+
+  /** Octets wait since then. A connection that others fill may have had no turn for them. */
+  judgeStall(stall: StallTimer): void {
+    const { leastBytesPerStall, scheduler } = this.host;
+    const least = scheduler.isCongested ? 1 : Math.max(1, leastBytesPerStall);
+    if (this.#takenBytes < least) this.giveUp();
+    else this.#awaitPeer(stall);
   }
 
   takeTurn(): boolean {
@@ -231,8 +258,8 @@ export abstract class Http2Stream implements Sender {
     const isLast =
       this.#pendingBytes === 0 && this.#pendingEnd !== undefined && this.#pendingEnd.trailers === undefined;
     this.host.scheduler.send(this, first, 0, length, isLast);
+    this.#takenBytes += length;
     if (isLast) this.markSent();
-    else if (this.#stall !== undefined) this.host.timers.arm(this.#stall, this.host.stallTimeoutMs);
   }
 
   // ---- the end
@@ -257,7 +284,7 @@ export abstract class Http2Stream implements Sender {
   }
 }
 
-/** Armed while a writer waits: every octet that the peer takes starts it anew. */
+/** Armed while a writer waits, and armed again as long as the peer takes enough. */
 class StallTimer extends Timer {
   readonly #stream: Http2Stream;
 
@@ -267,6 +294,6 @@ class StallTimer extends Timer {
   }
 
   expire(): void {
-    this.#stream.giveUp();
+    this.#stream.judgeStall(this);
   }
 }

@@ -7,7 +7,7 @@ import { serveHttp2 } from "../http2/server.ts";
 import type { Identity } from "../identity/credentials.ts";
 import { checkPeer, meshContextOptions, meshServerOptions } from "../identity/tls-options.ts";
 import type { Service } from "../net/exchange.ts";
-import { asListener, Connections, type Listener } from "../net/listener.ts";
+import { asListener, type ConnectionLimit, Connections, type Listener } from "../net/listener.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 
 /** A WebSocket holds one for as long as it lives, and all of a pod pair share a link. */
@@ -22,6 +22,7 @@ export interface AcceptOptions {
   readonly service: Service;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
+  readonly limit?: Partial<ConnectionLimit>;
   /** `ok`, or why it failed. */
   readonly onHandshake: (outcome: string) => void;
 }
@@ -29,7 +30,7 @@ export interface AcceptOptions {
 /** Rejects where it can't listen. A new certificate serves new links; those there are stay as they are. */
 export async function acceptLinks(options: AcceptOptions): Promise<Listener> {
   const { identity, onHandshake } = options;
-  const connections = new Connections();
+  const connections = new Connections(options.limit);
   const server = tls.createServer(meshServerOptions(identity.current()), (socket) =>
     serveLink(socket, connections, options),
   );
@@ -54,7 +55,7 @@ function serveLink(socket: tls.TLSSocket, connections: Connections, options: Acc
     return;
   }
   onHandshake("ok");
-  connections.add(socket);
+  if (!connections.add(socket)) return;
   const identified: Service = (exchange, response) => {
     exchange.peer = peer.value;
     return service(exchange, response);

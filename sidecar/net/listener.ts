@@ -7,6 +7,8 @@ import net from "node:net";
 export interface ServedConnection {
   /** Finishes what runs, takes nothing new. */
   drain(): void;
+  /** Nothing runs on it. Absent: something does, until it ends. */
+  readonly isAtRest?: boolean;
 }
 
 export interface Listener {
@@ -20,23 +22,66 @@ export interface Listener {
   readonly connectionCount: number;
 }
 
+export interface ConnectionLimit {
+  /** At a time. Default 10,000. */
+  readonly most: number;
+  /** One too many came: an idle one was closed for it, or where there was none, it was. */
+  readonly onExceeded: () => void;
+}
+
+/** How many are looked at for an idle one, at most: whoever comes then waits for it. */
+const longestSearch = 1_000;
+
+/** Serves a connection that is tracked already. */
+export type Accept = (socket: net.Socket, connections: Connections) => void;
+
 /** Tracks sockets from their acceptance to their end. */
 export class Connections {
   readonly #drains = new Map<net.Socket, ServedConnection | undefined>();
+  readonly #limit: ConnectionLimit;
   #draining = false;
   readonly #onEmpty: (() => void)[] = [];
+
+  constructor(limit: Partial<ConnectionLimit> = {}) {
+    this.#limit = { most: 10_000, onExceeded: () => {}, ...limit };
+  }
 
   get size(): number {
     return this.#drains.size;
   }
 
-  add(socket: net.Socket): void {
+  /** False: there are too many, and this one is closed. */
+  add(socket: net.Socket): boolean {
+    if (this.#drains.size >= this.#limit.most) {
+      this.#limit.onExceeded();
+      if (!this.#closeIdle()) {
+        socket.on("error", () => {}); // nothing to do for it: it is being closed
+        socket.destroy();
+        return false;
+      }
+    }
     this.#drains.set(socket, undefined);
     socket.on("close", () => {
       this.#drains.delete(socket);
       if (this.#drains.size > 0) return;
       for (const resolve of this.#onEmpty.splice(0)) resolve();
     });
+    return true;
+  }
+
+  /** The one that came first of those on which nothing runs, or of which it is not known yet what they speak. */
+  #closeIdle(): boolean {
+    let left = longestSearch;
+    for (const [socket, connection] of this.#drains) {
+      if (connection === undefined || connection.isAtRest === true) {
+        this.#drains.delete(socket);
+        if (connection === undefined) socket.destroy();
+        else connection.drain();
+        return true;
+      }
+      if (--left === 0) return false;
+    }
+    return false;
   }
 
   /** Says how to drain a socket, once its protocol is known. */
@@ -71,12 +116,12 @@ export class Connections {
 /** Listens for plain connections, on `::` for IPv6 only. Rejects where it can't: the port is in use. */
 export async function listen(
   address: { readonly host: string; readonly port: number },
-  accept: (socket: net.Socket, connections: Connections) => void,
+  accept: Accept,
+  limit?: Partial<ConnectionLimit>,
 ): Promise<Listener> {
-  const connections = new Connections();
+  const connections = new Connections(limit);
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    connections.add(socket);
-    accept(socket, connections);
+    if (connections.add(socket)) accept(socket, connections);
   });
   server.listen({ ...address, ipv6Only: true });
   await once(server, "listening");
@@ -87,12 +132,13 @@ export async function listen(
 export async function listenOnEach(
   hosts: readonly string[],
   port: number,
-  accept: (socket: net.Socket, connections: Connections) => void,
+  accept: Accept,
+  limit?: Partial<ConnectionLimit>,
 ): Promise<Listener[]> {
   const listeners: Listener[] = [];
   for (const host of hosts) {
     try {
-      listeners.push(await listen({ host, port }, accept));
+      listeners.push(await listen({ host, port }, accept, limit));
     } catch (error) {
       if (net.isIPv6(host) && isWithoutIpv6(error)) continue;
       for (const listener of listeners) listener.close();

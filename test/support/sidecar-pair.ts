@@ -74,6 +74,7 @@ export interface SidecarChoices {
   readonly upstreams?: readonly Upstream[];
   readonly place?: Place;
   readonly originalDestination?: ReadOriginalDestination;
+  readonly maxConnections?: number;
   /** Spans go there; absent: none is made. No trace is sampled but by a policy. */
   readonly spans?: SpanSink;
   /** For what a test does not want to wait for: time goes by as it says. */
@@ -121,6 +122,7 @@ export class TestMesh implements AsyncDisposable {
       accessLog: { kind: "off" },
       log: jsonLog("sidecar", "error", (line) => process.stderr.write(line)),
       ...(originalDestination === undefined ? {} : { originalDestination }),
+      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     });
     await sidecar.start();
     this.#closing.push(() => sidecar.close());

@@ -64,6 +64,69 @@ describe.each(Object.entries(http1Ways))("%s closes a client that", (_way, enter
   });
 });
 
+describe.each(Object.entries(http1Ways))("%s closes a body", (_way, enter) => {
+  it("that comes a byte at a time", async () => {
+    mesh.application.onData = answerOnlyWitness;
+    const client = (await enter(mesh)).send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    let isClosed = false;
+    void client.closed.then(() => {
+      isClosed = true;
+    });
+    await passUntil(() => {
+      if (!isClosed) client.send("x");
+      return isClosed;
+    }, 5_000);
+    expect(client.received).toMatch(/^HTTP\/1\.1 408 /);
+    expect(mesh.web.metrics.refused.value(refusedFor("request_too_slow"))).toBe(1);
+  });
+});
+
+describe.each(Object.entries(http1Ways))("%s bounds", (_way, enter) => {
+  it("requests that are sent without end, and none of their answers read", async () => {
+    const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    mesh.application.onData = (socket, text) => {
+      if (text.includes("/witness")) return answerOnlyWitness(socket, text);
+      for (const _ of text.matchAll(/\r\n\r\n/g))
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n${"x".repeat(100_000)}`);
+    };
+    const client = await enter(mesh);
+    client.socket.pause();
+    const batch = request.repeat(10_000);
+    let isClosed = false;
+    client.socket.on("close", () => {
+      isClosed = true;
+    });
+    client.send(batch);
+    const before = process.memoryUsage().rss;
+    await passUntil(() => {
+      if (!isClosed && client.socket.writableLength < batch.length) client.send(batch);
+      return isClosed;
+    }, 5_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000);
+    expect(mesh.web.metrics.refused.value(refusedFor("answer_not_taken"))).toBe(1);
+  }, 20_000);
+});
+
+function refusedFor(code: string): number {
+  return mesh.web.metrics.refused.slot({ listener: "outbound", code });
+}
+
+it("closes the one at rest for longest when too many connections are kept, and counts it", async () => {
+  await using small = await AttackedMesh.open("http1", { maxConnections: 3 });
+  await small.witness();
+  const first = small.forwardProxy();
+  const atRest = Promise.withResolvers<void>();
+  void first.closed.then(() => atRest.resolve());
+  const others = [small.forwardProxy(), small.forwardProxy()];
+  await Promise.all(others.map((client) => client.send("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n").receive("ok")));
+  const late = small.forwardProxy();
+  expect(await late.send("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n").receive("ok")).toMatch(/^HTTP\/1\.1 200 /);
+  await atRest.promise;
+  await small.witness();
+  const { refused } = small.web.metrics;
+  expect(refused.value(refused.slot({ listener: "outbound", code: "overloaded" }))).toBe(1);
+});
+
 describe.each(Object.entries(http2Ways))("time ends, by %s,", (_way, enter) => {
   it("a field block that does not end", async () => {
     const peer = await enter(mesh);

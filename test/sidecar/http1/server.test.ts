@@ -463,6 +463,28 @@ describe("timeouts", () => {
     await upstream.closed;
   });
 
+  it("answers 408 to a body of known length that dribbles, and lets a conversation take its time", async () => {
+    const { client, nextUpstream, advance, refusals } = await start();
+    const dribbling = client().send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    const one = await nextUpstream();
+    const talking = client().send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const other = await nextUpstream();
+    dribbling.send("x".repeat(6_000));
+    await one.receive("x".repeat(6_000));
+    for (let minute = 1; minute <= 2; minute++) {
+      dribbling.send("y");
+      talking.send("1\r\nz\r\n");
+      await one.receive("y".repeat(minute));
+      await other.receive("1\r\nz\r\n".repeat(minute));
+      expect(refusals).toEqual([]);
+      advance(60_500);
+    }
+    await dribbling.closed;
+    expect(dribbling.received).toMatch(/^HTTP\/1\.1 408 /);
+    other.send(ok);
+    expect(await talking.receive("ok")).toBe(ok);
+  });
+
   it("closes a connection that is idle for 10 min, without a word", async () => {
     const { client, advance, connections } = await start();
     const idle = client();
@@ -482,14 +504,14 @@ describe("timeouts", () => {
   });
 
   it("cuts off a client that reads nothing", async () => {
-    const { client, upstream, advance, allClosed } = await exchange(get);
+    const { client, upstream, advance, allClosed, refusals } = await exchange(get);
     client.socket.pause();
     upstream.send(`HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n\r\n${"x".repeat(30_000_000)}`);
     await eventually(() => [...proxy.connections].some((connection) => connection.outbox.congested));
     advance(121_000);
     await allClosed();
     await upstream.closed;
-    expect(proxy.pool.size).toBe(0);
+    expect([proxy.pool.size, refusals]).toEqual([0, ["answer_not_taken"]]);
   });
 
   it("is really gone when a refused client neither reads nor closes", async () => {

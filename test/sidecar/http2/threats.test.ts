@@ -311,19 +311,38 @@ describe("threat 10: the slow", () => {
     peer.send(headers(1, get));
     await peer.roundTrip();
     upstream.response.head({ status: 200, headers: new HeaderFields(), bodyless: false });
-    expect(upstream.response.writeResponse(Buffer.alloc(100))).toBe(false);
+    expect(upstream.response.writeResponse(Buffer.alloc(10_000))).toBe(false);
     await peer.receiveType(DATA, 1);
+    // Enough for 30 s, and then next to nothing.
+    pass(29_000);
+    peer.send(frame(WINDOW_UPDATE, 0, 1, uint32(3_000)));
+    await peer.roundTrip();
     pass(29_000);
     peer.send(frame(WINDOW_UPDATE, 0, 1, uint32(1)));
     await peer.roundTrip();
-    pass(29_000);
-    await peer.roundTrip();
     expect(upstream.calls).toEqual([["end", []]]);
-    pass(1_050);
+    pass(2_050);
     expect(await peer.resetOf(1)).toBe(8);
-    expect(upstream.calls.at(-1)).toEqual(["abort", "idle_timeout"]);
+    expect(upstream.calls.at(-1)).toEqual(["abort", "answer_not_taken"]);
     service = echo;
     await expectServing(3);
+  });
+
+  it("resets a body of known length that dribbles, and lets a conversation take its time", async () => {
+    const upstream = new RecordingUpstream();
+    service = upstream.service;
+    await start();
+    peer.send(headers(1, [...post, ["content-length", "100000"]], END_HEADERS), headers(3, post, END_HEADERS));
+    await peer.roundTrip();
+    for (let look = 0; look < 3; look++) {
+      peer.send(frame(DATA, 0, 1, Buffer.alloc(look === 1 ? 12_000 : 10)), frame(DATA, 0, 3, Buffer.of(1)));
+      await peer.roundTrip();
+      expect(upstream.calls.filter(([name]) => name === "abort")).toEqual([]);
+      pass(120_000);
+    }
+    expect(await peer.resetOf(1)).toBe(8);
+    expect(upstream.calls.at(-1)).toEqual(["abort", "request_too_slow"]);
+    expect(peer.frames.some(({ type, streamId }) => type === RST_STREAM && streamId === 3)).toBe(false);
   });
 
   it("cuts a connection that reads nothing at all", async () => {

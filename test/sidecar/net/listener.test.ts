@@ -70,6 +70,32 @@ it("drains at once what says what it is while it drains, and each drain ends", a
   expect(there.connectionCount).toBe(0);
 });
 
+it("closes what has been at rest the longest for one too many, and where nothing is at rest, that one", async () => {
+  const served: string[] = [];
+  let exceeded = 0;
+  const accept = (_socket: net.Socket, connections: Connections) => {
+    const name = String(served.length);
+    served.push("");
+    const isAtRest = name !== "0";
+    connections.serve(_socket.resume(), { isAtRest, drain: () => _socket.end() });
+  };
+  const limit = { most: 2, onExceeded: () => exceeded++ };
+  listener = await listen({ host: "127.0.0.1", port: 0 }, accept, limit);
+  const { port } = listener;
+  const connect = async () => {
+    const before = served.length;
+    const client = new RawClient(port);
+    await eventually(() => served.length > before);
+    return client;
+  };
+  const [busy, atRest] = [await connect(), await connect()];
+  const next = await connect();
+  await atRest.closed;
+  expect([exceeded, listener.connectionCount]).toEqual([1, 2]);
+  next.socket.destroy();
+  busy.socket.destroy();
+});
+
 it("ends everything when it is closed", async () => {
   const there = await listening(() => {});
   const client = new RawClient(there.port);
