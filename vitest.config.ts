@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/cluster/**", "test/conformance/**", "test/browser/**", "test/bench/**"],
+    exclude: ["test/cluster/**", "test/conformance/**", "test/browser/**", "test/bench/**", "test/observability/**"],
     testTimeout: 10_000,
   },
 });

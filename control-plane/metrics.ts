@@ -28,6 +28,10 @@ export class ControlPlaneMetrics {
   constructor() {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
+    // Gauges that are called as counters are: https://prometheus.io/docs/practices/naming/
+    for (const what of ["handles", "requests", "resources"]) {
+      this.registry.removeSingleMetric(`nodejs_active_${what}_total`);
+    }
     this.#compileSeconds = new Histogram({
       name: "tulle_compile_seconds",
       help: "Time from a change of the source to the snapshot that has it.",

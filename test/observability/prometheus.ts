@@ -1,0 +1,85 @@
+/** A real Prometheus that scrapes what it is told every second, and its query API. */
+
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { freePorts, StartedProgram } from "./started-program.ts";
+
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+interface QueryAnswer {
+  readonly status: string;
+  readonly error?: string;
+  readonly data: {
+    readonly result: readonly {
+      readonly metric: Readonly<Record<string, string>>;
+      readonly value: readonly [unixSeconds: number, value: string];
+    }[];
+  };
+}
+
+interface RulesAnswer {
+  readonly data: { readonly groups: readonly { readonly rules: readonly RuleState[] }[] };
+}
+
+export interface RuleState {
+  readonly name: string;
+  readonly health: string;
+}
+
+export const installPrometheus = "apt-get install prometheus";
+
+export class Prometheus implements AsyncDisposable {
+  readonly #program: StartedProgram;
+  readonly #url: string;
+
+  private constructor(program: StartedProgram, url: string) {
+    this.#program = program;
+    this.#url = url;
+  }
+
+  /** `targets` are `host:port`, scraped at `/metrics`; `ruleFile` is of alerts and recordings. */
+  static async start(targets: readonly string[], ruleFile: string): Promise<Prometheus> {
+    const [port = 0] = await freePorts(1);
+    const url = `http://127.0.0.1:${port}`;
+    const config = {
+      global: { scrape_interval: "1s", scrape_timeout: "900ms", evaluation_interval: "1s" },
+      rule_files: [resolve(ruleFile)],
+      scrape_configs: [{ job_name: "tulle", static_configs: [{ targets }] }],
+    };
+    const program = await StartedProgram.start({
+      command: "prometheus",
+      args: (folder) => {
+        // JSON is YAML.
+        writeFileSync(join(folder, "prometheus.yml"), JSON.stringify(config));
+        return [
+          `--config.file=${join(folder, "prometheus.yml")}`,
+          `--storage.tsdb.path=${folder}`,
+          `--web.listen-address=127.0.0.1:${port}`,
+        ];
+      },
+      readyUrl: `${url}/-/ready`,
+      install: installPrometheus,
+    });
+    return new Prometheus(program, url);
+  }
+
+  /** Throws Prometheus' own words for a query that it does not take. */
+  async query(expr: string): Promise<Sample[]> {
+    const response = await fetch(`${this.#url}/api/v1/query?${new URLSearchParams({ query: expr }).toString()}`);
+    const answer = (await response.json()) as QueryAnswer;
+    if (answer.status !== "success") throw new Error(`${expr}: ${answer.error}`);
+    return answer.data.result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
+  }
+
+  async rules(): Promise<RuleState[]> {
+    const answer = (await (await fetch(`${this.#url}/api/v1/rules`)).json()) as RulesAnswer;
+    return answer.data.groups.flatMap((group) => group.rules);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#program[Symbol.asyncDispose]();
+  }
+}
