@@ -8,7 +8,7 @@ import type { IdempotencyRules } from "./policy.ts";
 import { rendezvousScore } from "./rendezvous.ts";
 import { grpcStatus } from "./try-outcome.ts";
 
-export const idempotencyKeyField = "idempotency-key";
+const idempotencyKeyField = "idempotency-key";
 
 export type KeyVerdict =
   /** Nothing to do with it: another method, or no key and none required. */
@@ -26,14 +26,19 @@ export function judgeKey(
   headers: { all(name: string): readonly string[] },
 ): KeyVerdict {
   if (!rules.methods.includes(method)) return pass;
-  const [value, ...more] = headers.all(idempotencyKeyField);
-  if (value === undefined) return rules.required ? { kind: "key-missing" } : pass;
-  const key = more.length === 0 ? parseKey(value) : undefined;
+  if (headers.all(idempotencyKeyField).length === 0) return rules.required ? { kind: "key-missing" } : pass;
+  const key = keyIn(headers);
   return key === undefined ? { kind: "key-invalid" } : { kind: "keyed", key };
 }
 
 const pass: KeyVerdict = { kind: "pass" };
 const maxKeyLength = 255;
+
+/** The key of a request whose target is not known yet; undefined: none, or none that is valid. */
+export function keyIn(headers: { all(name: string): readonly string[] }): string | undefined {
+  const [value, ...more] = headers.all(idempotencyKeyField);
+  return value === undefined || more.length > 0 ? undefined : parseKey(value);
+}
 
 /** The draft has it in quotes (a structured string, RFC 9651); most clients send it bare. Both name the same key. */
 function parseKey(value: string): string | undefined {

@@ -128,6 +128,7 @@ export class Sidecar {
     this.#peers = new Peers({ connectTo, clock, random });
     this.#plain = new PlainUpstreams({ clock, wheel, random });
     this.#backends = new Backends((name, apply) => this.#follow("endpoints", name, apply), {
+      caller: identity.spiffeId,
       place: options.place,
       dial: (endpoint, { protocol }) => this.#dialEndpoint(endpoint, protocol),
       clock,

@@ -12,12 +12,13 @@ import type { CircuitBreakerPolicy } from "../../model/policy.ts";
 import type { Endpoint, Endpoints, Protocol } from "../../model/resources.ts";
 import { Breakers } from "../breaker/breakers.ts";
 import { WaitingLine } from "../breaker/waiting-line.ts";
-import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
+import type { Exchange, KnownBy, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import { goesOverHttp2 } from "../upstream/plain-upstreams.ts";
 import { Affinity } from "./affinity.ts";
+import { KeyOwners } from "./key-owners.ts";
 import { LiveEndpoint } from "./live-endpoint.ts";
 import { type Pick, Picker } from "./picker.ts";
 
@@ -25,6 +26,8 @@ import { type Pick, Picker } from "./picker.ts";
 export type BreakerLimit = "maxRequests" | "maxConnections" | "maxPendingRequests";
 
 export interface BackendOptions {
+  /** The SPIFFE id of this workload. */
+  readonly caller: string;
   /** Where this sidecar runs. */
   readonly place: Place;
   /** Reaches one endpoint: a mesh link, or a connection in the clear. */
@@ -55,6 +58,9 @@ export class Backend extends Timer {
   readonly #affinity: Affinity;
   /** Undefined: each request goes where it is cheapest. */
   #affinityMs: number | undefined;
+  /** Undefined: keys mean nothing to it. */
+  #keys: KeyOwners | undefined;
+  #knownBy: KnownBy | undefined;
   #breakers: Breakers | undefined;
   #held: HeldRequest[] = [];
 
@@ -103,10 +109,10 @@ export class Backend extends Timer {
     if (this.#picker === undefined) return this.#hold(exchange, response);
     const connects = this.#connects(exchange);
     // Who came before goes before.
-    const pick = this.#line.isEmpty ? this.#pick(this.#picker, exchange.tried, connects) : undefined;
+    const pick = this.#line.isEmpty ? this.#pick(this.#picker, exchange, connects) : undefined;
     if (pick?.kind === "picked") return pick.endpoint.send(exchange, response, pick.permit, connects);
     const limit = pick?.kind === "none" ? undefined : this.#fullBy(connects);
-    if (limit === undefined && pick !== undefined) return refuse(response, this.#whyNobody(pick.kind));
+    if (limit === undefined && pick !== undefined) return refuse(response, this.#whyNobody(pick.kind, exchange));
     return this.#wait(exchange, response, limit ?? "maxPendingRequests");
   };
 
@@ -135,24 +141,34 @@ export class Backend extends Timer {
   #admitWaiting(waiting: HeldRequest): boolean {
     if (this.#picker === undefined) return false;
     const connects = this.#connects(waiting.exchange);
-    const pick = this.#pick(this.#picker, waiting.exchange.tried, connects);
+    const pick = this.#pick(this.#picker, waiting.exchange, connects);
     if (pick.kind === "picked") {
       waiting.release((exchange, response) => pick.endpoint.send(exchange, response, pick.permit, connects));
       return true;
     }
     if (pick.kind === "no-permit" && this.#fullBy(connects) !== undefined) return false;
-    waiting.refuse(this.#whyNobody(pick.kind));
+    waiting.refuse(this.#whyNobody(pick.kind, waiting.exchange));
     return true;
   }
 
-  /** A retry goes elsewhere if it can, and the session stays where it is. */
-  #pick(picker: Picker, tried: readonly string[] | undefined, connects: boolean): Pick {
+  /** Whoever knows the request by its key; then a retry goes elsewhere if it can, and the session stays where it is. */
+  #pick(picker: Picker, exchange: Exchange, connects: boolean): Pick {
+    const { tried, onlyEndpoint } = exchange;
+    if (onlyEndpoint !== undefined) return admitted(this.#at(onlyEndpoint.address), connects);
+    const key = this.#keys?.keyOf(exchange);
+    if (key !== undefined) exchange.knownBy = this.#knownBy;
+    if (key !== undefined && this.#keys?.store === "memory") return admitted(this.#keys.ownerOf(key), connects);
     if (this.#affinityMs === undefined || tried !== undefined) return picker.pick(tried, connects);
     const endpoint = this.#affinity.current(this.#affinityMs);
     const permit = endpoint?.admit(connects);
     const pick: Pick = endpoint && permit ? { kind: "picked", endpoint, permit } : picker.pick(tried, connects);
     if (pick.kind === "picked") this.#affinity.keep(pick.endpoint);
     return pick;
+  }
+
+  #at(address: string): LiveEndpoint | undefined {
+    for (const live of this.#endpoints.values()) if (live.endpoint.address === address) return live;
+    return undefined;
   }
 
   #hold(exchange: Exchange, response: ResponseSink): RequestSink {
@@ -174,12 +190,16 @@ export class Backend extends Timer {
   }
 
   #applyChoice(backend: Endpoints | undefined): void {
-    const { place, random } = this.#options;
+    const { caller, place, random } = this.#options;
     const all = [...this.#endpoints.values()];
     const choice = chooseEndpoints(all, backend?.nodeLocal ?? false, place, ({ endpoint }) => endpoint);
     this.#picker = new Picker(choice, random);
     this.#affinityMs = backend?.affinityMs;
-    this.#affinity.retain([...choice.preferred, ...choice.others]);
+    const chosen = [...choice.preferred, ...choice.others];
+    this.#affinity.retain(chosen);
+    const keys = backend?.idempotency;
+    this.#keys = keys && new KeyOwners(keys, caller, chosen);
+    this.#knownBy = keys && { store: keys.store, backend: this.name };
   }
 
   #applyBreaker(policy: CircuitBreakerPolicy | undefined): void {
@@ -200,7 +220,8 @@ export class Backend extends Timer {
     return undefined;
   }
 
-  #whyNobody(because: Exclude<Pick["kind"], "picked">): MeshError {
+  #whyNobody(because: Exclude<Pick["kind"], "picked">, { onlyEndpoint }: Exchange): MeshError {
+    if (onlyEndpoint !== undefined) return new MeshError("ambiguous", `endpoint ${onlyEndpoint.address}`);
     if (because === "none") return new MeshError("no_endpoints", this.name, unprocessed);
     return new MeshError("circuit_open", this.name, { ...unprocessed, retryAfterMs: this.#nextProbeInMs() });
   }
@@ -218,6 +239,13 @@ export class Backend extends Timer {
     }
     return Number.isFinite(untilMs) ? Math.max(0, untilMs - this.#options.clock.now()) : probeAnswerMs;
   }
+}
+
+/** What is no choice: this one or none. */
+function admitted(endpoint: LiveEndpoint | undefined, connects: boolean): Pick {
+  const permit = endpoint?.admit(connects);
+  if (endpoint === undefined) return { kind: "none" };
+  return permit === undefined ? { kind: "no-permit" } : { kind: "picked", endpoint, permit };
 }
 
 const unprocessed = { processed: "unprocessed" } as const;

@@ -20,6 +20,7 @@
  */
 
 import type { MeshError } from "../../model/errors.ts";
+import type { AnswerStore } from "../../model/policy.ts";
 import type { InboundPort } from "../../model/resources.ts";
 import type { Span } from "../telemetry/span.ts";
 import type { HeaderFields } from "./header-fields.ts";
@@ -76,6 +77,12 @@ export interface RequestHead {
   upgrade?: string;
 }
 
+/** The store of answers at what a request was sent to, and the name of its `Endpoints`. */
+export interface KnownBy {
+  readonly store: AnswerStore;
+  readonly backend: string;
+}
+
 /** A request on its way through the stack: its head, and what the layers found out about it. */
 export class Exchange implements RequestHead {
   method: string;
@@ -99,6 +106,10 @@ export class Exchange implements RequestHead {
   retryReason: string | undefined;
   /** Endpoints that earlier tries went to: another one is preferred. */
   tried: string[] | undefined;
+  /** Who knows the last try by its key, should it come again; undefined: nobody. */
+  knownBy: KnownBy | undefined;
+  /** The one endpoint that knows what became of an earlier try: no other may be asked. */
+  onlyEndpoint: { readonly backend: string; readonly address: string } | undefined;
   /** How long a connection may take to be made, if one is needed. */
   connectTimeoutMs = 1_000;
   /** Names for telemetry, once known. */

@@ -85,6 +85,7 @@ class Retrying extends Timer implements RequestSink {
     if (attempt > 1) exchange.headers.set("tulle-attempt", String(attempt));
     exchange.backend = undefined;
     exchange.endpoint = undefined;
+    exchange.knownBy = undefined;
     const current = new Try(this, this.#options.wheel);
     this.#current = current;
     const below = this.#service(exchange, current);
@@ -121,6 +122,7 @@ class Retrying extends Timer implements RequestSink {
     this.#options.counts.retried(verdict.reason);
     this.exchange.retryReason = verdict.reason;
     if (this.exchange.endpoint !== undefined) (this.exchange.tried ??= []).push(this.exchange.endpoint);
+    if (outcome.kind === "failure" && outcome.processed === "maybe") stayWhereItIsKnown(this.exchange);
     const former = this.#current;
     this.#current = undefined;
     this.#below = undefined;
@@ -135,12 +137,13 @@ class Retrying extends Timer implements RequestSink {
     this.#stopKeeping();
   }
 
-  /** The current try failed for good. */
+  /** The current try failed for good. If it reached nobody, one before it may have all the same. */
   fail(error: MeshError): void {
     this.#current = undefined;
     this.#below = nowhere;
     this.#stopKeeping();
-    this.above.abortResponse(error);
+    const mayBeDone = this.exchange.onlyEndpoint !== undefined && error.processed === "unprocessed";
+    this.above.abortResponse(mayBeDone ? new MeshError("ambiguous", error.message, { cause: error }) : error);
   }
 
   /** Between two tries there is nobody else to take a chunk, so it is kept whatever its size. */
@@ -187,7 +190,7 @@ class Retrying extends Timer implements RequestSink {
     const request = {
       method: exchange.upgrade === undefined ? exchange.method : "CONNECT",
       grpc: isGrpc(exchange),
-      idempotencyKey: false,
+      idempotencyKey: exchange.knownBy !== undefined,
       bodyReplayable: this.#keeping,
       alreadyRetriedBelow: false,
     };
@@ -208,6 +211,13 @@ class Retrying extends Timer implements RequestSink {
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     };
   }
+}
+
+/** Where each pod remembers by itself, only the one that had the last try can tell whether it was processed. */
+function stayWhereItIsKnown(exchange: Exchange): void {
+  const { knownBy, endpoint } = exchange;
+  if (knownBy?.store !== "memory" || endpoint === undefined) return;
+  exchange.onlyEndpoint = { backend: knownBy.backend, address: endpoint };
 }
 
 /**

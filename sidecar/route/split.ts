@@ -1,11 +1,15 @@
-/** Chooses the backend of each try: by the key that keeps a client where it is, else by the route's weights. */
+/**
+ * Chooses the backend of each try: the one that an earlier try has bound it to, else by the key that keeps a client where it is
+ * or an `Idempotency-Key`, else by the route's weights.
+ */
 
 import type { Random } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
+import { keyIn } from "../../model/idempotency.ts";
 import type { Route, WeightedBackend } from "../../model/resources.ts";
 import { stickyKey } from "../../model/sticky.ts";
 import { WeightedChoice } from "../../model/weighted-choice.ts";
-import { type Service, stack } from "../net/exchange.ts";
+import { type Exchange, type Service, stack } from "../net/exchange.ts";
 import { nowhere } from "../net/pass-through.ts";
 import { filterTries } from "./filters.ts";
 
@@ -18,24 +22,30 @@ export interface SplitOptions {
 
 export function split(route: Route, { backend, random, count }: SplitOptions): Service {
   const { sticky } = route;
+  const names = route.backends.map(({ endpoints }) => endpoints);
   const choice = new WeightedChoice(
     route.backends.map(({ weight }) => weight),
-    route.backends.map(({ endpoints }) => endpoints),
+    names,
   );
+  const placeOf = (exchange: Exchange): number | undefined => {
+    const { headers, onlyEndpoint } = exchange;
+    if (onlyEndpoint !== undefined) return names.indexOf(onlyEndpoint.backend);
+    const key = (sticky && stickyKey(sticky, headers)) ?? (names.length > 1 ? keyIn(headers) : undefined);
+    return key === undefined ? choice.pick(random()) : choice.pickSticky(key);
+  };
   const places = route.backends.map((to) => ({
     service: serviceOf(route, to, backend),
     name: `${to.service.namespace}/${to.service.name}`,
   }));
   return (exchange, response) => {
-    const key = sticky && stickyKey(sticky, exchange.headers);
-    const place = places[(key === undefined ? choice.pick(random()) : choice.pickSticky(key)) ?? -1];
-    if (place === undefined) {
+    const chosen = places[placeOf(exchange) ?? -1];
+    if (chosen === undefined) {
       response.abortResponse(new MeshError("no_endpoints", `${route.name} gives no backend a weight above 0`));
       return nowhere;
     }
-    exchange.backend = place.name;
-    count(route.name, place.name);
-    return place.service(exchange, response);
+    exchange.backend = chosen.name;
+    count(route.name, chosen.name);
+    return chosen.service(exchange, response);
   };
 }
 

@@ -39,6 +39,7 @@ function backend() {
   const dialled: string[] = [];
   const upstreams = new Map<string, RecordingUpstream>();
   const options = {
+    caller: "spiffe://cluster.local/ns/shop/sa/web",
     place: { node: "node-1", zone: "west" },
     clock,
     wheel,
