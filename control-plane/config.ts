@@ -6,11 +6,23 @@ import { formatDuration, parseDuration } from "../model/duration.ts";
 import { err, ok, type Result } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
 
+/** Where it lives. */
+export type HomeConfig =
+  | {
+      readonly kind: "folders";
+      /** Where the YAML is, in their order of precedence. */
+      readonly folders: readonly string[];
+      /** Holds the root, the trust bundle and the tokens. */
+      readonly stateFolder: string;
+    }
+  | {
+      readonly kind: "kubernetes";
+      /** A file; absent: `$KUBECONFIG`, or the pod's own service account. */
+      readonly kubeconfig?: string;
+    };
+
 export interface ControlPlaneConfig {
-  /** Where the YAML is, in their order of precedence. */
-  readonly folders: readonly string[];
-  /** Holds the root, the trust bundle and the tokens. */
-  readonly stateFolder: string;
+  readonly home: HomeConfig;
   readonly listenAddress: string;
   /** `host:port` of Discovery: all addresses of these names are replicas of this control plane, itself perhaps included. */
   readonly replicas: readonly string[];
@@ -23,9 +35,12 @@ export interface ControlPlaneConfig {
 }
 
 export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --state DIR [options]
+       control-plane --kubernetes [--kubeconfig FILE] [options]
 
   --folder DIR              Kubernetes YAML to read and watch; may be given several times
   --state DIR               where the root certificate, the trust bundle and tokens/ are
+  --kubernetes              follow the cluster of $KUBECONFIG or of the pod's own service account, and keep all state there
+  --kubeconfig FILE         the cluster of this file
   --listen-address IP       default 127.0.0.1
   --replicas HOST:PORT      Discovery of the other replicas: whatever the name resolves to; may be given several times
   --trust-domain NAME       default cluster.local
@@ -44,9 +59,8 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
   const given = readArgs(args);
   if (!given.ok) return given;
   const values = given.value;
-  const folders = values.folder ?? [];
-  if (folders.length === 0) return err("--folder must be given");
-  if (values.state === undefined) return err("--state must be given");
+  const home = readHome(values);
+  if (!home.ok) return home;
   const listenAddress = values["listen-address"];
   if (isIP(listenAddress) === 0) return err(`--listen-address must be an IP address, got ${listenAddress}`);
   const { replicas = [] } = values;
@@ -67,8 +81,7 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
   if (!identity.ok) return identity;
   if (!admin.ok) return admin;
   return ok({
-    folders,
-    stateFolder: values.state,
+    home: home.value,
     listenAddress,
     replicas,
     trustDomain,
@@ -85,6 +98,8 @@ function parse(args: readonly string[]) {
     options: {
       folder: { type: "string", multiple: true },
       state: { type: "string" },
+      kubernetes: { type: "boolean", default: false },
+      kubeconfig: { type: "string" },
       replicas: { type: "string", multiple: true },
       "listen-address": { type: "string", default: "127.0.0.1" },
       "trust-domain": { type: "string", default: "cluster.local" },
@@ -96,6 +111,21 @@ function parse(args: readonly string[]) {
       "check-caller-address": { type: "boolean", default: false },
     },
   }).values;
+}
+
+function readHome({
+  folder = [],
+  state,
+  kubernetes,
+  kubeconfig,
+}: ReturnType<typeof parse>): Result<HomeConfig, string> {
+  if (kubernetes || kubeconfig !== undefined) {
+    if (folder.length > 0 || state !== undefined) return err("--kubernetes goes with neither --folder nor --state");
+    return ok({ kind: "kubernetes", ...(kubeconfig === undefined ? {} : { kubeconfig }) });
+  }
+  if (folder.length === 0) return err("--folder must be given, or --kubernetes");
+  if (state === undefined) return err("--state must be given");
+  return ok({ kind: "folders", folders: folder, stateFolder: state });
 }
 
 function readArgs(args: readonly string[]): Result<ReturnType<typeof parse>, string> {

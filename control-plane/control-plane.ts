@@ -10,23 +10,25 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Clock } from "../model/clock.ts";
+import { assertNever } from "../model/result.ts";
 import { Identity, Replicas } from "../proto/load.ts";
-import { writeDurably } from "../system/durable-file.ts";
+import type { AdminServer } from "../system/admin-server.ts";
 import type { Log } from "../system/log.ts";
 import { openAdmin } from "./admin.ts";
 import type { ControlPlaneConfig } from "./config.ts";
 import { bindServer, closeServer, createGrpcServer } from "./grpc-server.ts";
+import { openClusterHome } from "./home/cluster-home.ts";
+import { openFolderHome } from "./home/folder-home.ts";
+import type { Home } from "./home/home.ts";
 import { CertificateAuthority } from "./identity/authority.ts";
 import { identityService } from "./identity/identity-service.ts";
+import type { Issuer } from "./identity/issuer.ts";
 import { controlPlaneIdentity, issueOwnCertificate, keepOwnCertificateFresh } from "./identity/own-certificate.ts";
-import { openRoot, type Root } from "./identity/root.ts";
 import { RotatingServerCredentials, type ServerCertificate } from "./identity/server-credentials.ts";
-import { FolderTokens } from "./identity/tokens.ts";
+import type { TokenReviewer } from "./identity/tokens.ts";
 import { ControlPlaneMetrics } from "./metrics.ts";
 import { Pipeline } from "./pipeline.ts";
 import { DiscoveryService, pushDefinition } from "./push/discovery-service.ts";
@@ -36,7 +38,6 @@ import { findReplicas } from "./replicas/find-replicas.ts";
 import { ReplicaService } from "./replicas/replica-service.ts";
 import { OtherReplicas } from "./replicas/replicas.ts";
 import { WantedResources } from "./replicas/wanted.ts";
-import { watchFolders } from "./source/folder.ts";
 import type { SourceChange } from "./source/source.ts";
 import { StatusPage } from "./status-page.ts";
 import { traced } from "./tracing.ts";
@@ -51,17 +52,15 @@ export interface ControlPlane {
 const drainPauseMs = 10;
 const longestDrainMs = 1_500;
 const closeGraceMs = 500;
-const tokensFolder = "tokens";
-const publicFile = 0o644;
 const maxRequestBytes = 64 * 1024;
 /** 10,000 subscriptions with long names. */
 const maxSubscribeBytes = 8 * 1024 * 1024;
 
-/** Resolves once it serves. Rejects in one plain line where it can't: a folder, a file or a port. */
+/** Resolves once it serves. Rejects in one plain line where it can't: a folder, a file, a port, a cluster's configuration. */
 export async function startControlPlane(config: ControlPlaneConfig, clock: Clock, log: Log): Promise<ControlPlane> {
   const stopping = new AbortController();
   const metrics = new ControlPlaneMetrics();
-  const root = await openState(config);
+  const home = await openHome(config, log, stopping.signal);
   const pipeline = new Pipeline({ ...config, onCompile: metrics.countCompiled });
   const wanted = new WantedResources(pipeline.setWanted);
   const hub = new PushHub({
@@ -70,7 +69,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     clock,
     events: metrics.push,
   });
-  const own = ownCertificate(config, root, stopping.signal);
+  const own = ownCertificate(config, home.issuer, stopping.signal);
   const replica = `${hostname()}_${randomUUID()}`;
   const others = new OtherReplicas({
     replica,
@@ -93,20 +92,29 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     subscribers: () => hub.subscriberCount,
     replicas: () => others.names.length + 1,
     problems: () => status.countProblems(),
-    rootExpiryMs: Date.parse(root.certificate.validTo),
+    rootExpiryMs: () => own.authority.notAfterMs,
   });
+  let serving = false;
+  let admin: AdminServer | undefined;
   try {
-    await watchFolders({ folders: config.folders, onChange: apply, signal: stopping.signal });
-    const grpc = await serveGrpc({ config, own, replica, hub, metrics, log });
-    const admin = await openAdmin({
+    // First, so that who asks whether it lives gets an answer while a large cluster is read.
+    admin = await openAdmin({
       host: config.listenAddress,
       port: config.ports.admin,
       registry: metrics.registry,
-      ready: () => !stopping.signal.aborted,
+      ready: () => serving && !stopping.signal.aborted,
       status: () => status.read(),
-    }).catch((error: unknown) => grpc.close().then(() => Promise.reject(error)));
+    });
+    const onIssuer = (issuer: Issuer): void => {
+      own.authority.replace(issuer);
+      log("info", "signer replaced", { notAfter: new Date(own.authority.notAfterMs).toISOString() });
+    };
+    await home.watch({ onChange: apply, onIssuer, signal: stopping.signal });
+    const grpc = await serveGrpc({ config, own, tokens: home.tokens, replica, hub, metrics, log });
     others.start();
-    const ports = { ...grpc.ports, admin: admin.port };
+    serving = true;
+    const opened = admin;
+    const ports = { ...grpc.ports, admin: opened.port };
     log("info", "control plane ready", { host: config.listenAddress, ...ports });
     return {
       ports,
@@ -117,23 +125,29 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
         await grpc.drain();
         await grpc.close();
         hub.close();
-        await admin.close();
+        await opened.close();
+        home.close();
       },
     };
   } catch (error) {
     stopping.abort();
     others.stop();
     hub.close();
+    await admin?.close();
+    home.close();
     throw error;
   }
 }
 
-/** The state folder: the root, `tokens/` for whoever gives out tokens, and the trust bundle for sidecars to read. */
-async function openState({ stateFolder, trustDomain }: ControlPlaneConfig): Promise<Root> {
-  const root = await openRoot(join(stateFolder, "ca"), trustDomain, Date.now());
-  await mkdir(join(stateFolder, tokensFolder), { recursive: true, mode: 0o700 });
-  await writeDurably(join(stateFolder, "trust-bundle.pem"), root.certificate.toString(), publicFile);
-  return root;
+function openHome({ home, trustDomain }: ControlPlaneConfig, log: Log, signal: AbortSignal): Promise<Home> {
+  switch (home.kind) {
+    case "folders":
+      return openFolderHome(home, trustDomain);
+    case "kubernetes":
+      return openClusterHome(home.kubeconfig, trustDomain, log, signal);
+    default:
+      return assertNever(home);
+  }
 }
 
 interface OwnCertificate {
@@ -145,11 +159,11 @@ interface OwnCertificate {
 /** The control plane's own, renewed until `signal`. */
 function ownCertificate(
   { trustDomain, leafLifetimeMs }: ControlPlaneConfig,
-  root: Root,
+  issuer: Issuer,
   signal: AbortSignal,
 ): OwnCertificate {
   const wallClock = Date.now;
-  const authority = new CertificateAuthority(root, { leafLifetimeMs, wallClock });
+  const authority = new CertificateAuthority(issuer, { leafLifetimeMs, wallClock });
   const first = issueOwnCertificate(authority, trustDomain);
   let current: ServerCertificate = first;
   const listeners: ((next: ServerCertificate) => void)[] = [];
@@ -163,6 +177,7 @@ function ownCertificate(
 interface GrpcParts {
   readonly config: ControlPlaneConfig;
   readonly own: OwnCertificate;
+  readonly tokens: TokenReviewer;
   readonly replica: string;
   readonly hub: PushHub;
   readonly metrics: ControlPlaneMetrics;
@@ -176,7 +191,7 @@ interface GrpcPorts {
 }
 
 /** The two gRPC ports, under the control plane's own certificate. */
-async function serveGrpc({ config, own, replica, hub, metrics, log }: GrpcParts): Promise<GrpcPorts> {
+async function serveGrpc({ config, own, tokens, replica, hub, metrics, log }: GrpcParts): Promise<GrpcPorts> {
   const { trustDomain, listenAddress: host, checkCallerAddress } = config;
   const wallClock = Date.now;
   const { authority } = own;
@@ -194,7 +209,6 @@ async function serveGrpc({ config, own, replica, hub, metrics, log }: GrpcParts)
   discoveryServer.addService(pushDefinition, discovery.handlers);
   discoveryServer.addService(Replicas.service, replicas.handlers);
 
-  const tokens = new FolderTokens(join(config.stateFolder, tokensFolder), wallClock);
   const count = metrics.countCertificate;
   const identityServer = createGrpcServer({ maxReceivedBytes: maxRequestBytes, maxStreamsPerConnection: 100 });
   const issuing = { authority, tokens, trustDomain, checkCallerAddress, wallClock, log, count };

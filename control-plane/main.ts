@@ -29,9 +29,11 @@ const stopped = new Promise<void>((resolve) => {
 });
 try {
   const stopTracing = await startTracing(process.env);
-  const controlPlane = await startControlPlane(config.value, { now: () => performance.now() }, log);
+  const clock = { now: () => performance.now() };
+  // In a cluster that does not answer, starting takes until somebody ends it.
+  const controlPlane = await Promise.race([startControlPlane(config.value, clock, log), stopped]);
   await stopped;
-  await controlPlane.stop();
+  await controlPlane?.stop();
   await stopTracing();
   process.exit(0);
 } catch (error) {

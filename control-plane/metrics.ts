@@ -13,7 +13,7 @@ export interface MetricSources {
   /** Of this control plane, this one included. */
   readonly replicas: () => number;
   readonly problems: () => { readonly error: number; readonly warning: number };
-  readonly rootExpiryMs: number;
+  readonly rootExpiryMs: () => number;
 }
 
 export class ControlPlaneMetrics {
@@ -106,7 +106,10 @@ export class ControlPlaneMetrics {
       name: "tulle_root_expiry_timestamp_seconds",
       help: "The end of the validity of the mesh's root certificate, as Unix time.",
       registers,
-    }).set(sources.rootExpiryMs / 1000);
+      collect() {
+        this.set(sources.rootExpiryMs() / 1000);
+      },
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 /** What the webhooks' server shows the API server: a leaf of the mesh's own authority, under the names of its Service. */
 
-import { generateKeyPairSync, X509Certificate } from "node:crypto";
-import type { CertificateAuthority } from "../identity/authority.ts";
+import { generateKeyPairSync } from "node:crypto";
+import { type CertificateAuthority, chainPem } from "../identity/authority.ts";
 import type { ServingCertificate } from "./server.ts";
 
 /** How the API server calls a webhook of this Service. */
@@ -16,10 +16,10 @@ export function issueServingCertificate(
 ): ServingCertificate & { readonly notAfterMs: number } {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const publicKeyDer = publicKey.export({ type: "spki", format: "der" });
-  const { certificateDer, notAfterMs } = authority.certifyServer(publicKeyDer, dnsNames);
+  const issued = authority.certifyServer(publicKeyDer, dnsNames);
   return {
-    certificateChainPem: new X509Certificate(certificateDer).toString(),
+    certificateChainPem: chainPem(issued),
     privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    notAfterMs,
+    notAfterMs: issued.notAfterMs,
   };
 }

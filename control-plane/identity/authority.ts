@@ -1,8 +1,9 @@
-/** Signs workloads' certificates with the mesh's root. Whose name goes in is decided by who calls, from a token. */
+/** Signs workloads' certificates. Whose name goes in is decided by who calls, from a token. */
 
+import { X509Certificate } from "node:crypto";
 import { ok, type Result } from "../../model/result.ts";
 import { type RequestFault, readCertificateRequest } from "./certificate-request.ts";
-import type { Root } from "./root.ts";
+import type { Issuer } from "./issuer.ts";
 import { buildLeaf, buildServerLeaf, randomSerial, type Validity } from "./x509.ts";
 
 /** Workloads' clocks may be this far behind. */
@@ -10,6 +11,8 @@ const backdateMs = 5 * 60 * 1000;
 
 export interface IssuedCertificate {
   readonly certificateDer: Buffer;
+  /** What lies between it and a root: empty, or intermediates from the issuer up. */
+  readonly issuerChainDer: readonly Buffer[];
   /** Hexadecimal, as `openssl x509 -serial` prints it. */
   readonly serial: string;
   readonly notAfterMs: number;
@@ -23,21 +26,39 @@ export interface AuthorityOptions {
 }
 
 export class CertificateAuthority {
-  readonly #root: Root;
   readonly #options: AuthorityOptions;
+  readonly #listeners = new Set<() => void>();
+  #issuer: Issuer;
 
-  constructor(root: Root, options: AuthorityOptions) {
-    this.#root = root;
+  constructor(issuer: Issuer, options: AuthorityOptions) {
+    this.#issuer = issuer;
     this.#options = options;
+  }
+
+  /** Signs with another key, or trusts other roots, from now on. */
+  replace(issuer: Issuer): void {
+    this.#issuer = issuer;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls after each `replace`. */
+  onReplaced(listener: () => void, signal: AbortSignal): void {
+    this.#listeners.add(listener);
+    signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
+  }
+
+  /** When the first of the signer's certificate and the roots ends. */
+  get notAfterMs(): number {
+    return Math.min(...[this.#issuer.certificate, ...this.#issuer.trusted].map(({ validTo }) => Date.parse(validTo)));
   }
 
   /** Every root that workloads are to trust. */
   get trustBundleDer(): readonly Buffer[] {
-    return [this.#root.certificate.raw];
+    return this.#issuer.trusted.map(({ raw }) => raw);
   }
 
   get trustBundlePem(): string {
-    return this.#root.certificate.toString();
+    return this.#issuer.trusted.map(String).join("");
   }
 
   /** A leaf for the key in a certificate request, named `identity`, whatever the request says. */
@@ -46,22 +67,28 @@ export class CertificateAuthority {
     return publicKey.ok ? ok(this.certify(publicKey.value, identity)) : publicKey;
   }
 
-  /** A leaf for a P-256 key (SubjectPublicKeyInfo in DER) whose owner is known to hold it. Never outlives the root. */
+  /** A leaf for a P-256 key (SubjectPublicKeyInfo in DER) whose owner is known to hold it. Never outlives its issuer. */
   certify(publicKeyDer: Buffer, identity: string): IssuedCertificate {
-    return this.#sign((leaf) => buildLeaf(this.#root.signer, { ...leaf, publicKeyDer, identity }));
+    return this.#sign((leaf) => buildLeaf(this.#issuer.signer, { ...leaf, publicKeyDer, identity }));
   }
 
   /** A leaf for a server that is called by DNS names: it is nobody's identity in the mesh. */
   certifyServer(publicKeyDer: Buffer, dnsNames: readonly string[]): IssuedCertificate {
-    return this.#sign((leaf) => buildServerLeaf(this.#root.signer, { ...leaf, publicKeyDer, dnsNames }));
+    return this.#sign((leaf) => buildServerLeaf(this.#issuer.signer, { ...leaf, publicKeyDer, dnsNames }));
   }
 
   #sign(build: (leaf: { serial: Buffer; validity: Validity }) => Buffer): IssuedCertificate {
     const nowMs = this.#options.wallClock();
-    const wantedMs = Math.min(nowMs + this.#options.leafLifetimeMs, Date.parse(this.#root.certificate.validTo));
+    const wantedMs = Math.min(nowMs + this.#options.leafLifetimeMs, Date.parse(this.#issuer.certificate.validTo));
     const notAfterMs = Math.floor(wantedMs / 1000) * 1000; // certificates know no smaller unit
     const serial = randomSerial();
     const certificateDer = build({ serial, validity: { notBeforeMs: nowMs - backdateMs, notAfterMs } });
-    return { certificateDer, serial: serial.toString("hex").toUpperCase(), notAfterMs };
+    const issuerChainDer = this.#issuer.chainDer;
+    return { certificateDer, issuerChainDer, serial: serial.toString("hex").toUpperCase(), notAfterMs };
   }
+}
+
+/** A certificate with all that a peer needs to verify it, as TLS sends it. */
+export function chainPem({ certificateDer, issuerChainDer }: IssuedCertificate): string {
+  return [certificateDer, ...issuerChainDer].map((der) => new X509Certificate(der).toString()).join("");
 }

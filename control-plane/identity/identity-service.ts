@@ -28,6 +28,7 @@ const answers: Readonly<Record<IssueFault, { readonly code: status; readonly say
   },
   token_unknown: { code: status.UNAUTHENTICATED, says: "the token is not known" },
   token_expired: { code: status.UNAUTHENTICATED, says: "the token has expired" },
+  token_pod: { code: status.UNAUTHENTICATED, says: "the token's pod is gone, or another has its name" },
   token_audience: { code: status.UNAUTHENTICATED, says: "the token is for another audience" },
   token_identity: {
     code: status.UNAUTHENTICATED,
@@ -86,11 +87,11 @@ async function issue(
     log("warn", "certificate refused", { reason: issued.error, caller, identity, pod });
     return issued;
   }
-  const { certificateDer, serial, notAfterMs } = issued.value;
+  const { certificateDer, issuerChainDer, serial, notAfterMs } = issued.value;
   count("issued");
   log("info", "certificate issued", { identity, serial, pod, caller, notAfter: new Date(notAfterMs).toISOString() });
   return ok({
-    certificateChainDer: [certificateDer],
+    certificateChainDer: [certificateDer, ...issuerChainDer],
     trustBundleDer: [...authority.trustBundleDer],
     lifetimeMs: notAfterMs - wallClock(),
   });

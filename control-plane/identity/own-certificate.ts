@@ -1,8 +1,8 @@
 /** The control plane's own leaf, from its own authority, renewed while it runs. Its key never leaves the process. */
 
-import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { formatSpiffeId } from "../../model/spiffe.ts";
-import type { CertificateAuthority } from "./authority.ts";
+import { type CertificateAuthority, chainPem } from "./authority.ts";
 import { renewInTime } from "./renewal.ts";
 import type { ServerCertificate } from "./server-credentials.ts";
 
@@ -17,16 +17,16 @@ export function issueOwnCertificate(
 ): ServerCertificate & { readonly notAfterMs: number } {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const publicKeyDer = publicKey.export({ type: "spki", format: "der" });
-  const { certificateDer, notAfterMs } = authority.certify(publicKeyDer, controlPlaneIdentity(trustDomain));
+  const issued = authority.certify(publicKeyDer, controlPlaneIdentity(trustDomain));
   return {
-    certificateChainPem: new X509Certificate(certificateDer).toString(),
+    certificateChainPem: chainPem(issued),
     privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
     trustBundlePem: authority.trustBundlePem,
-    notAfterMs,
+    notAfterMs: issued.notAfterMs,
   };
 }
 
-/** Calls `rotate` with a new leaf whenever the former has lived for 70 % of its time, until `signal`. */
+/** Calls `rotate` with a new leaf when the former has lived for 70 % of its time or its issuer changes, until `signal`. */
 export function keepOwnCertificateFresh(
   authority: CertificateAuthority,
   trustDomain: string,
@@ -35,5 +35,7 @@ export function keepOwnCertificateFresh(
   signal: AbortSignal,
   rotate: (certificate: ServerCertificate) => void,
 ): void {
-  renewInTime(() => issueOwnCertificate(authority, trustDomain), wallClock, first, signal, rotate);
+  const issue = () => issueOwnCertificate(authority, trustDomain);
+  renewInTime(issue, wallClock, first, signal, rotate);
+  authority.onReplaced(() => rotate(issue()), signal);
 }

@@ -16,15 +16,17 @@ export interface TokenOwner {
 }
 
 /** Why a token is refused; a label of the refusal metric. */
-export type TokenFault = "token_unknown" | "token_expired" | "token_audience";
+export type TokenFault = "token_unknown" | "token_expired" | "token_audience" | "token_pod";
 
 export interface TokenReviewer {
   /** Rejects where the token can't be reviewed now. */
   review(token: string): Promise<Result<TokenOwner, TokenFault>>;
 }
 
-const audience = "tulle";
-const maxTokenCharacters = 16_384;
+/** Tokens for anybody else open nothing here. */
+export const tokenAudience = "tulle";
+/** Longer ones are none. */
+export const maxTokenCharacters = 16_384;
 
 /**
  * Tokens as files: `<sha256 of the token, hex>.json` holds
@@ -52,7 +54,7 @@ export class FolderTokens implements TokenReviewer {
     }
     const kept: unknown = JSON.parse(text);
     if (!isKeptToken(kept)) throw new Error(`${name}.json: not a token's description`);
-    if (kept.audience !== audience) return err("token_audience");
+    if (kept.audience !== tokenAudience) return err("token_audience");
     // An unreadable date is NaN, and so never in the future.
     if (kept.expiresAt !== undefined && !(Date.parse(kept.expiresAt) > this.#wallClock())) return err("token_expired");
     const { namespace, serviceAccount, pod, podIP } = kept;

@@ -21,6 +21,8 @@ export interface Signer {
   readonly privateKey: KeyObject;
   /** The DER of its SubjectPublicKeyInfo. */
   readonly publicKeyDer: Buffer;
+  /** The subjectKeyIdentifier of its certificate; undefined: that has none. */
+  readonly keyId: Buffer | undefined;
 }
 
 /** A random serial number of 128 bits, without leading zeros. */
@@ -40,7 +42,7 @@ export function buildRoot(root: Signer, validity: Validity): Buffer {
   const extensions = [
     extension("2.5.29.19", sequence(boolean(true), integer(Buffer.of(0))), true), // basicConstraints: CA, pathlen 0
     extension("2.5.29.15", bitString(Buffer.of(0x06), 1), true), // keyUsage: keyCertSign, cRLSign
-    extension("2.5.29.14", octetString(keyId(root.publicKeyDer))), // subjectKeyIdentifier
+    extension("2.5.29.14", octetString(keyIdOf(root.publicKeyDer))), // subjectKeyIdentifier
   ];
   return build(root, randomSerial(), root.nameDer, root.publicKeyDer, validity, extensions);
 }
@@ -74,9 +76,9 @@ function buildEnd(issuer: Signer, { publicKeyDer, serial, validity }: Leaf, name
     extension("2.5.29.19", sequence(), true), // basicConstraints: no CA
     extension("2.5.29.15", bitString(Buffer.of(0x80), 7), true), // keyUsage: digitalSignature
     extension("2.5.29.37", sequence(...usages.map(oid))), // extKeyUsage
-    extension("2.5.29.35", sequence(contextPrimitive(0, keyId(issuer.publicKeyDer)))), // authorityKeyIdentifier
     extension("2.5.29.17", sequence(...names), true), // subjectAltName; critical, since the subject is empty
   ];
+  if (issuer.keyId !== undefined) extensions.push(extension("2.5.29.35", sequence(contextPrimitive(0, issuer.keyId)))); // authorityKeyIdentifier
   return build(issuer, serial, encode(sequence()), publicKeyDer, validity, extensions);
 }
 
@@ -104,7 +106,7 @@ function build(
 }
 
 /** RFC 7093 §2, method 1: the leftmost 160 bits of the SHA-256 of the key. */
-function keyId(publicKeyDer: Buffer): Buffer {
+export function keyIdOf(publicKeyDer: Buffer): Buffer {
   return createHash("sha256").update(publicKeyDer).digest().subarray(0, 20);
 }
 

@@ -21,6 +21,8 @@ export interface ApiServer {
   readonly kubeconfig: string;
   /** As an administrator. */
   readonly api: ClusterApi;
+  /** Of the key that signs service accounts' tokens. */
+  readonly tokenKeyFile: string;
   readonly address: { readonly host: string; readonly port: number };
   /** As if its machine lost power; etcd goes on. */
   kill(): Promise<void>;
@@ -80,6 +82,7 @@ export async function startApiServer({ controllers = false }: ApiServerOptions =
     return {
       kubeconfig,
       api,
+      tokenKeyFile: join(folder, "service-accounts.pem"),
       address: { host, port },
       kill: () => end(apiServer),
       async restart() {

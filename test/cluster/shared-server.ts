@@ -4,6 +4,7 @@
  */
 
 import type { TestProject } from "vitest/node";
+import { meshNamespace } from "../../control-plane/index/facts.ts";
 import { type ClusterApi, openClusterApi } from "../../control-plane/kubernetes/cluster-api.ts";
 import { startApiServer } from "./api-server.ts";
 import { ensureTestNode } from "./control-plane/objects.ts";
@@ -12,6 +13,8 @@ import { applyDefinitions } from "./definitions.ts";
 declare module "vitest" {
   interface ProvidedContext {
     kubeconfig: string;
+    /** Of the key that signs service accounts' tokens; empty: it is not ours to have. */
+    tokenKeyFile: string;
   }
 }
 
@@ -23,15 +26,19 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await prepare(api);
     api.close();
     project.provide("kubeconfig", given);
+    project.provide("tokenKeyFile", "");
     return async () => {};
   }
   const server = await startApiServer({ controllers: true });
   await prepare(server.api);
   project.provide("kubeconfig", server.kubeconfig);
+  project.provide("tokenKeyFile", server.tokenKeyFile);
   return () => server.stop();
 }
 
 async function prepare(api: ClusterApi): Promise<void> {
   await applyDefinitions(api);
   await ensureTestNode(api);
+  const metadata = { name: meshNamespace };
+  await api.request({ method: "POST", path: "/api/v1/namespaces", body: { metadata } });
 }

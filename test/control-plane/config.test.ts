@@ -7,8 +7,7 @@ it("has a default for all but the folders", () => {
   expect(readConfig(needed)).toEqual({
     ok: true,
     value: {
-      folders: ["yaml"],
-      stateFolder: "state",
+      home: { kind: "folders", folders: ["yaml"], stateFolder: "state" },
       listenAddress: "127.0.0.1",
       replicas: [],
       trustDomain: "cluster.local",
@@ -37,7 +36,7 @@ it("takes what is given", () => {
   expect(readConfig([...args, ...ports, "--check-caller-address", "--trust-domain", "mesh.example"])).toMatchObject({
     ok: true,
     value: {
-      folders: ["a", "b"],
+      home: { folders: ["a", "b"] },
       listenAddress: "fd00::1",
       leafLifetimeMs: 90_000,
       ports: { discovery: 1, identity: 0, admin: 65_535 },
@@ -47,8 +46,18 @@ it("takes what is given", () => {
   });
 });
 
+it("lives in a cluster where it is told so", () => {
+  const homeOf = (...args: string[]) => {
+    const config = readConfig(args);
+    return config.ok ? config.value.home : config.error;
+  };
+  expect(homeOf("--kubernetes")).toEqual({ kind: "kubernetes" });
+  expect(homeOf("--kubeconfig", "k")).toEqual({ kind: "kubernetes", kubeconfig: "k" });
+});
+
 it.each([
-  [["--state", "s"], /^--folder must be given$/],
+  [["--state", "s"], /^--folder must be given, or --kubernetes$/],
+  [["--kubernetes", ...needed], /^--kubernetes goes with neither --folder nor --state$/],
   [["--folder", "f"], /^--state must be given$/],
   [[...needed, "--colour", "red"], /'--colour'/],
   [[...needed, "stray"], /stray/],

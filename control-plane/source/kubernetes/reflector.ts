@@ -37,8 +37,10 @@ export interface ReflectorEvents {
 export interface ReflectorOptions extends ReflectorEvents {
   readonly api: ClusterApi;
   readonly kind: WatchedKind;
+  /** Only there, or only objects of that name; absent: all. */
+  readonly scope?: { readonly namespace?: string; readonly name?: string };
   /** What is kept of each object, taken page by page. */
-  readonly strip: (object: Fields) => Fields;
+  readonly strip?: (object: Fields) => Fields;
   readonly signal: AbortSignal;
   readonly random: Random;
   readonly timing?: Partial<ReflectorTiming>;
@@ -101,7 +103,7 @@ export class Reflector {
   }
 
   async #list(): Promise<Step> {
-    const { kind, strip, onList } = this.#options;
+    const { kind, strip = asIs, onList } = this.#options;
     const objects: Fields[] = [];
     let next: string | undefined;
     let version = "";
@@ -125,7 +127,7 @@ export class Reflector {
 
   #page(next: string | undefined): Promise<ApiAnswer> {
     const { api, signal } = this.#options;
-    const query = { limit: pageSize, ...(next !== undefined && { continue: next }) };
+    const query = { ...this.#selector, limit: pageSize, ...(next !== undefined && { continue: next }) };
     return api.request({ path: this.#path, query, timeoutMs: listTimeoutMs, signal });
   }
 
@@ -152,6 +154,7 @@ export class Reflector {
       .watch({
         path: this.#path,
         query: {
+          ...this.#selector,
           resourceVersion: version,
           allowWatchBookmarks: "true",
           timeoutSeconds: String(Math.round(watchSeconds * (1 + random()))),
@@ -182,7 +185,7 @@ export class Reflector {
     const { type, object } = asRecord(event);
     const fields = asRecord(object);
     if (type === "ERROR") return undefined;
-    const { onChange, onDelete, strip } = this.#options;
+    const { onChange, onDelete, strip = asIs } = this.#options;
     if (type === "ADDED" || type === "MODIFIED") onChange(strip(fields));
     else if (type === "DELETED") onDelete(strip(fields));
     this.#failures = 0;
@@ -217,9 +220,18 @@ export class Reflector {
   }
 
   get #path(): string {
-    const { kind } = this.#options;
-    return pathOf(kind, kind.versions[this.#versionIndex] ?? "");
+    const { kind, scope = {} } = this.#options;
+    return pathOf(kind, kind.versions[this.#versionIndex] ?? "", scope.namespace);
   }
+
+  get #selector(): Record<string, string> {
+    const { name } = this.#options.scope ?? {};
+    return name === undefined ? {} : { fieldSelector: `metadata.name=${name}` };
+  }
+}
+
+function asIs(object: Fields): Fields {
+  return object;
 }
 
 function asRecord(value: unknown): Fields {

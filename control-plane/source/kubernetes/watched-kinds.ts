@@ -45,7 +45,8 @@ export const watchedKinds: readonly WatchedKind[] = [
   { ...gateway, versions: ["v1", "v1beta1"], kind: "ReferenceGrant", plural: "referencegrants" },
 ];
 
-/** `/api/v1/pods`, `/apis/tulle.dev/v1alpha1/retrypolicies`: in all namespaces. */
-export function pathOf({ group, plural }: WatchedKind, version: string): string {
-  return group === "" ? `/api/${version}/${plural}` : `/apis/${group}/${version}/${plural}`;
+/** `/api/v1/pods`, `/apis/tulle.dev/v1alpha1/namespaces/shop/retrypolicies`; without a namespace, in all of them. */
+export function pathOf({ group, plural }: WatchedKind, version: string, namespace?: string): string {
+  const base = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
+  return namespace === undefined ? `${base}/${plural}` : `${base}/namespaces/${namespace}/${plural}`;
 }

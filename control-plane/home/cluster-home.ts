@@ -1,0 +1,76 @@
+/** In a cluster: everything is in the API server and nowhere else, so any replica may die. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoffDelayMs } from "../../model/backoff.ts";
+import { type Log, reasonOf } from "../../system/log.ts";
+import { openCaSecret, watchCaSecret } from "../identity/ca-secret.ts";
+import { ClusterTokens } from "../identity/cluster-tokens.ts";
+import type { Issuer } from "../identity/issuer.ts";
+import { TrustBundleKeeper } from "../identity/trust-bundle.ts";
+import { type ClusterApi, openClusterApi } from "../kubernetes/cluster-api.ts";
+import { watchCluster } from "../source/kubernetes/cluster-source.ts";
+import type { Home } from "./home.ts";
+
+const pace = { initialDelayMs: 500, backoffMultiplier: 2, maxDelayMs: 10_000, jitter: 0.5 };
+
+/** Waits for an API server that does not answer. Rejects in one plain line where no cluster is configured. */
+export async function openClusterHome(
+  kubeconfig: string | undefined,
+  trustDomain: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Home> {
+  const api = await openClusterApi(kubeconfig);
+  const issuer = await openIssuer(api, trustDomain, log, signal);
+  let current = issuer;
+  return {
+    issuer,
+    api,
+    tokens: new ClusterTokens(api, Date.now),
+    async watch({ onChange, onIssuer, signal }) {
+      const bundles = new TrustBundleKeeper(bundleOf(current), { api, log, signal });
+      watchCaSecret({
+        api,
+        log,
+        signal,
+        onIssuer: (next) => {
+          if (isSame(current, next)) return;
+          current = next;
+          bundles.replace(bundleOf(next));
+          onIssuer(next);
+        },
+      });
+      await watchCluster({
+        api,
+        log,
+        signal,
+        onChange: (change) => {
+          bundles.apply(change);
+          onChange(change);
+        },
+      });
+      bundles.start();
+    },
+    close: () => api.close(),
+  };
+}
+
+/** Without a signer there is nothing to serve: it waits for as long as it takes. */
+async function openIssuer(api: ClusterApi, trustDomain: string, log: Log, signal: AbortSignal): Promise<Issuer> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await openCaSecret(api, trustDomain, Date.now());
+    } catch (error) {
+      log("warn", "no signer yet", { reason: reasonOf(error) });
+    }
+    await sleep(backoffDelayMs(pace, failures, Math.random), undefined, { signal });
+  }
+}
+
+function isSame(a: Issuer, b: Issuer): boolean {
+  return a.certificate.raw.equals(b.certificate.raw) && bundleOf(a) === bundleOf(b);
+}
+
+function bundleOf({ trusted }: Issuer): string {
+  return trusted.map(String).join("");
+}

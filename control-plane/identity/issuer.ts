@@ -1,0 +1,117 @@
+/**
+ * Who signs: a key, its certificate, what lies between that and a root, and the roots that workloads are to trust. It knows
+ * what PEM must hold to be one; where that is kept is `root.ts`' and `ca-secret.ts`' business.
+ */
+
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
+import { derTag, readChildren, readWhole } from "../../model/der.ts";
+import { buildRoot, commonName, keyIdOf, type Signer } from "./x509.ts";
+
+export interface Issuer {
+  readonly signer: Signer;
+  /** The one that leaves are signed with: a root, or an intermediate. */
+  readonly certificate: X509Certificate;
+  /** What a leaf travels with, up to its root, which is not in it; DER. Empty where the signer is a root. */
+  readonly chainDer: readonly Buffer[];
+  /** The roots that workloads are to trust. */
+  readonly trusted: readonly X509Certificate[];
+}
+
+export interface IssuerPems {
+  readonly keyPem: string;
+  /** The signer's certificate first, then those above it. */
+  readonly certificatesPem: string;
+  /** Absent: the signer is the root itself. */
+  readonly trustedPem?: string;
+}
+
+const lifetimeMs = 10 * 365 * 24 * 60 * 60 * 1000;
+const backdateMs = 5 * 60 * 1000;
+const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
+
+/** A new root, for ten years. */
+export function makeRoot(trustDomain: string, nowMs: number): IssuerPems {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const publicKeyDer = publicKey.export({ type: "spki", format: "der" });
+  const nameDer = commonName(`Tulle root of ${trustDomain}`);
+  const signer: Signer = { nameDer, privateKey, publicKeyDer, keyId: keyIdOf(publicKeyDer) };
+  const validity = { notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + lifetimeMs };
+  return {
+    keyPem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    certificatesPem: new X509Certificate(buildRoot(signer, validity)).toString(),
+  };
+}
+
+/** Throws in plain words, beginning with `place`, where this can't sign for the mesh. */
+export function readIssuer({ keyPem, certificatesPem, trustedPem }: IssuerPems, place: string): Issuer {
+  const privateKey = readKey(keyPem, place);
+  const [certificate, ...above] = readCertificates(certificatesPem, place);
+  if (certificate === undefined) throw new Error(`${place}: must hold one private key and one certificate`);
+  if (!certificate.ca || !certificate.checkPrivateKey(privateKey))
+    throw new Error(`${place}: the certificate is not a CA's, or not that of the key`);
+  const trusted = trustedPem === undefined ? [certificate] : readCertificates(trustedPem, place);
+  const isRoot = (one: X509Certificate) => trusted.some(({ raw }) => raw.equals(one.raw));
+  if (trusted.length === 0 || !trusted.every((root) => root.ca && root.checkIssued(root)))
+    throw new Error(`${place}: ca.crt must hold the roots that workloads are to trust, and nothing else`);
+  const chain = isRoot(certificate) ? [] : [certificate, ...above.filter((one) => !isRoot(one))];
+  const last = chain.at(-1);
+  if (last !== undefined && !trusted.some((root) => last.checkIssued(root) && last.verify(root.publicKey)))
+    throw new Error(`${place}: no root in ca.crt has issued ${last.subject.replaceAll("\n", ", ")}`);
+  const publicKeyDer = createPublicKey(privateKey).export({ type: "spki", format: "der" });
+  const signer = { nameDer: subjectOf(certificate), privateKey, publicKeyDer, keyId: subjectKeyIdOf(certificate) };
+  return { signer, certificate, chainDer: chain.map(({ raw }) => raw), trusted };
+}
+
+function readKey(pem: string, place: string): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    // What OpenSSL says of a key belongs into no log.
+    throw new Error(`${place}: the private key can't be read`);
+  }
+  if (key.asymmetricKeyType !== "ec") throw new Error(`${place}: the private key must be ECDSA, as P-256`);
+  return key;
+}
+
+function readCertificates(pem: string, place: string): X509Certificate[] {
+  try {
+    return [...pem.matchAll(pemBlock)].map(([block]) => new X509Certificate(block));
+  } catch (error) {
+    throw new Error(`${place}: a certificate can't be read`, { cause: error });
+  }
+}
+
+/** `TBSCertificate ::= SEQUENCE { [0] version, serial, algorithm, issuer, validity, subject, key, …, [3] extensions }` */
+function bodyOf({ raw }: X509Certificate) {
+  const certificate = readWhole(raw, derTag.sequence);
+  const [body] = (certificate && readChildren(raw, certificate)) ?? [];
+  const fields = body && readChildren(raw, body);
+  if (fields === undefined) throw new Error("a certificate that is not in DER");
+  return fields;
+}
+
+function subjectOf(certificate: X509Certificate): Buffer {
+  const subject = bodyOf(certificate)[5];
+  if (subject === undefined) throw new Error("a certificate of version 1");
+  return certificate.raw.subarray(subject.start, subject.end);
+}
+
+/** `OBJECT IDENTIFIER 2.5.29.14` */
+const subjectKeyIdOid = Buffer.from("0603551d0e", "hex");
+
+/** Leaves name their issuer by it: OpenSSL rejects a chain in which they don't. Undefined: the certificate has none. */
+function subjectKeyIdOf(certificate: X509Certificate): Buffer | undefined {
+  const { raw } = certificate;
+  const wrapper = bodyOf(certificate).find(({ tag }) => tag === derTag.context(3));
+  const [list] = (wrapper && readChildren(raw, wrapper)) ?? [];
+  for (const extension of (list && readChildren(raw, list)) ?? []) {
+    const parts = readChildren(raw, extension) ?? [];
+    const [id] = parts;
+    const value = parts.at(-1);
+    if (id === undefined || value === undefined || !raw.subarray(id.start, id.end).equals(subjectKeyIdOid)) continue;
+    const [octets] = readChildren(raw, value) ?? [];
+    return octets && raw.subarray(octets.content, octets.end);
+  }
+  return undefined;
+}
