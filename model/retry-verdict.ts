@@ -17,11 +17,14 @@ export interface RetryableRequest {
   readonly idempotencyKey: boolean;
   /** All of its body that was sent is still here. */
   readonly bodyReplayable: boolean;
-  /** A hop further down has retried for the same request already, as the trace context shows. */
-  readonly alreadyRetriedBelow: boolean;
+  /** Until the time that its caller gave is over, or its policy's; infinite: it has no limit. */
+  readonly remainingMs: number;
 }
 
-/** Why a try is the last one. All but `succeeded` are counted, so that every retry that did not happen has its reason. */
+/**
+ * Why a try is the last one. All but `succeeded` are counted, so that every retry that did not happen has its reason. The
+ * last three are found out by who sends, not here.
+ */
 const retryRefusals = [
   "succeeded",
   "not_retryable",
@@ -30,7 +33,10 @@ const retryRefusals = [
   "body_too_large",
   "retried_below",
   "retry_after_too_long",
+  "deadline_too_near",
   "retry_budget_exhausted",
+  "answer_begun",
+  "abandoned",
 ] as const;
 
 export type RetryRefusal = (typeof retryRefusals)[number];
@@ -67,16 +73,33 @@ export function retryVerdict(
   if (reason === undefined) return refusals.not_retryable;
   if (attempt >= policy.maxAttempts) return refusals.attempts_exhausted;
   if (!unprocessed) {
-    if (request.alreadyRetriedBelow || (outcome.kind === "answer" && outcome.retriedBelow)) {
-      return refusals.retried_below;
-    }
+    if (wasRetriedBelow(outcome)) return refusals.retried_below;
     if (!mayRepeat(policy, request, reason)) return refusals.not_idempotent;
   }
   if (!request.bodyReplayable) return refusals.body_too_large;
-  const delayMs = backoffDelayMs(policy, attempt, random);
   const retryAfterMs = retryAfterOf(outcome);
   if (retryAfterMs > policy.maxDelayMs) return refusals.retry_after_too_long;
-  return { retry: true, reason, delayMs: Math.max(delayMs, retryAfterMs) };
+  const delayMs = Math.max(backoffDelayMs(policy, attempt, random), retryAfterMs);
+  if (delayMs >= request.remainingMs) return refusals.deadline_too_near;
+  return { retry: true, reason, delayMs };
+}
+
+/**
+ * Whether no hop above is to repeat a request whose try number `attempt` was the last: it was retried here or below, or
+ * would have been if that were not too much. Else each hop of a chain would do the same again, and times would multiply.
+ */
+export function isSettledForAll(because: RetryRefusal, attempt: number, outcome: TryOutcome): boolean {
+  return attempt > 1 || wasRetriedBelow(outcome) || tooMuch.has(because);
+}
+
+const tooMuch: ReadonlySet<RetryRefusal> = new Set([
+  "retry_after_too_long",
+  "deadline_too_near",
+  "retry_budget_exhausted",
+]);
+
+function wasRetriedBelow(outcome: TryOutcome): boolean {
+  return outcome.kind === "answer" && outcome.retriedBelow;
 }
 
 /** One object per refusal: most verdicts are made where nothing failed. */

@@ -10,9 +10,10 @@ import { takeTarget } from "./mesh-link/target.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { Shared } from "./outbound.ts";
 import { authorize } from "./policy/authorize.ts";
+import { type CallsInFlight, rememberCall } from "./policy/calls-in-flight.ts";
 import { limitRate, type RateLimiters } from "./policy/limit-rate.ts";
 import { refuseLate } from "./policy/limit-time.ts";
-import { distrustAnswers, identifyCaller, takeOwnFields } from "./policy/own-fields.ts";
+import { distrustAnswers, identifyCaller, takeAttempt, takeOwnFields } from "./policy/own-fields.ts";
 import { rescue } from "./policy/rescue.ts";
 import { logAccess } from "./telemetry/access-log.ts";
 import { countAccess } from "./telemetry/counts.ts";
@@ -32,6 +33,7 @@ export interface InboundOptions extends Shared {
   readonly trustDomain: string;
   readonly rateLimiters: RateLimiters;
   readonly keyed: KeyedRequests;
+  readonly calls: CallsInFlight;
   /** The application, by the port in `exchange.target`. */
   readonly application: Service;
 }
@@ -45,8 +47,8 @@ export function inboundStack(options: InboundOptions): Service {
       traceRequest({ kind: "server", tracer, service: workload }),
       // The one error that stays an error: the peer then knows that nothing was processed, and tries elsewhere.
       rescue({ passOn: from === "peers" ? ["refused_stream"] : [] }),
-      // For this pod, and for which port? An address may have been reused by another pod.
-      ...(from === "peers" ? [takeTarget({ podIp, ports })] : []),
+      // For this pod, and for which port? An address may have been reused by another pod. And is it new, or a retry?
+      ...(from === "peers" ? [takeTarget({ podIp, ports }), takeAttempt()] : []),
       // The mesh's own fields are understood and removed …
       takeOwnFields(clock),
       // … and the only one that the application can trust is set: who calls, from the caller's certificate.
@@ -57,6 +59,8 @@ export function inboundStack(options: InboundOptions): Service {
       limitRate(options.rateLimiters),
       // What is late already does not reach the application.
       refuseLate(options),
+      // What the application asks of others meanwhile belongs to this request.
+      rememberCall(options.calls),
       // Once for each key. Below all that may refuse: what was refused was not processed, and may come again.
       processOnce(options.keyed),
       // What the application answers under the mesh's names is not the mesh's word.

@@ -10,6 +10,7 @@ import type { RetryBudget } from "../model/retry-budget.ts";
 import type { Log } from "../system/log.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { TimerWheel } from "./net/timer-wheel.ts";
+import { type CallsInFlight, continueCall } from "./policy/calls-in-flight.ts";
 import { injectFaults } from "./policy/inject-faults.ts";
 import { enforceDeadline, limitIdle, limitTry } from "./policy/limit-time.ts";
 import { takeOwnFields } from "./policy/own-fields.ts";
@@ -21,7 +22,7 @@ import { routeRequests } from "./route/route-requests.ts";
 import { split } from "./route/split.ts";
 import { type AccessLogMode, logAccess } from "./telemetry/access-log.ts";
 import { countTries } from "./telemetry/count-tries.ts";
-import { countMirrors, countRetries, countSplit } from "./telemetry/counts.ts";
+import { countLostCalls, countMirrors, countRetries, countSplit } from "./telemetry/counts.ts";
 import { measure } from "./telemetry/measure.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
 import { type Tracer, traceRequest, traceTry } from "./telemetry/trace.ts";
@@ -45,6 +46,8 @@ export interface OutboundOptions extends Shared {
   /** The budget of a destination under a policy: shared by all its routes and requests, kept over updates. */
   readonly retryBudget: (destination: string, policy: RetryBudgetPolicy | undefined) => RetryBudget;
   readonly mirrorLimit: MirrorLimit;
+  /** What the application of this pod is serving. */
+  readonly calls: CallsInFlight;
 }
 
 /** The stack of one destination. It is composed anew with each update; what must outlive updates lies below, in `backend`. */
@@ -61,6 +64,8 @@ export function outboundStack(destination: Destination, options: OutboundOptions
       rescue(),
       // Nothing that the application set may pass for the mesh's own word; its deadline may shorten ours.
       takeOwnFields(clock),
+      // What holds for the request that the application is serving holds for this one, its part.
+      continueCall(options.calls, countLostCalls(metrics, service)),
     ],
     routeRequests(destination.routes, (route) => routeStack(route, destination.name, service, options)),
   );

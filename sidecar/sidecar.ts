@@ -37,6 +37,7 @@ import { type Service, stack } from "./net/exchange.ts";
 import { type Accept, type ConnectionLimit, type Listener, listen, listenOnEach } from "./net/listener.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { outboundStack, type Shared } from "./outbound.ts";
+import { CallsInFlight } from "./policy/calls-in-flight.ts";
 import { RateLimiters } from "./policy/limit-rate.ts";
 import { withholdOwnFields } from "./policy/own-fields.ts";
 import { RetryBudgets } from "./policy/retry-budgets.ts";
@@ -113,6 +114,7 @@ export class Sidecar {
   /** By the port of the application that plaintext dials. */
   readonly #seen = new Map<number, SeenClients>();
   readonly #keyed: KeyedRequests;
+  readonly #calls = new CallsInFlight();
   #inbound: Inbound | undefined;
   #listeners: Listener[] = [];
   /** What others dial: they come last, and are drained first. */
@@ -144,6 +146,7 @@ export class Sidecar {
       backend: (name: string) => this.#backends.get(name).service,
       retryBudget: budgets.of.bind(budgets),
       mirrorLimit: new MirrorLimit(),
+      calls: this.#calls,
     };
     this.#destinations = new Destinations({
       follow: (name, apply) =>
@@ -320,6 +323,7 @@ export class Sidecar {
       ports: () => this.#inbound?.ports,
       rateLimiters: this.#rateLimiters,
       keyed: this.#keyed,
+      calls: this.#calls,
       application: this.#application.service,
     });
   }

@@ -22,7 +22,7 @@ export function explainTries(policy: RetryPolicy | undefined, request: Described
     grpc: request.headers.get("content-type")?.startsWith("application/grpc") ?? false,
     idempotencyKey: false,
     bodyReplayable: true,
-    alreadyRetriedBelow: false,
+    remainingMs: Number.POSITIVE_INFINITY,
   };
   return outcomes.map(([outcome, how]) => {
     return { outcome, verdict: retryVerdict(policy, retryable, 1, how, middle) };

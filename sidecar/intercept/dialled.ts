@@ -146,9 +146,12 @@ function declaredAs(protocol: Protocol): Detected | undefined {
   }
 }
 
+/** One for each connection. */
 function overHttp2(service: Service): Service {
+  const keptBodies = { bytes: 0 };
   return (exchange, response) => {
     exchange.overHttp2 = true;
+    exchange.keptBodies = keptBodies;
     return service(exchange, response);
   };
 }

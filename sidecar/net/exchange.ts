@@ -25,6 +25,17 @@ import type { InboundPort } from "../../model/resources.ts";
 import type { Span } from "../telemetry/span.ts";
 import type { HeaderFields } from "./header-fields.ts";
 
+/** The request in whose course an application makes others. */
+export interface Origin {
+  /** What failed was retried this often, or is not to be, and has been so decided: no hop above is to repeat it. */
+  retriedBelow(retries: number): void;
+}
+
+/** Of bodies that could still be sent again. */
+export interface KeptBodies {
+  bytes: number;
+}
+
 /** Accepts the body of one request. Method names differ from `ResponseSink`'s, so that one object can be both. */
 export interface RequestSink {
   /** False: wait for `ResponseSink.resumeRequest`. */
@@ -102,6 +113,12 @@ export class Exchange implements RequestHead {
   deadlineAtMs = Number.POSITIVE_INFINITY;
   /** 1 for the first try. */
   attempt = 1;
+  /** Which try of a hop above this request is part of; 1: it is new to all of them. */
+  callerAttempt = 1;
+  /** The request that the application serves by making this one. Outbound only; undefined: none that could be found. */
+  origin: Origin | undefined;
+  /** What all requests of the caller's connection keep of their bodies; undefined: it has one request at a time. */
+  keptBodies: KeptBodies | undefined;
   /** Why this is not the first try, as it is counted. */
   retryReason: string | undefined;
   /** Endpoints that earlier tries went to: another one is preferred. */

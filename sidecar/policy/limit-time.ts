@@ -176,7 +176,7 @@ class IdleLimit extends TimeLimit {
 }
 
 /** A switched protocol, a tunnel, or server-sent events: there is no "last byte" to wait for. */
-function isOpenEnded(exchange: Exchange, head: ResponseHead): boolean {
+export function isOpenEnded(exchange: Exchange, head: ResponseHead): boolean {
   if (head.status === 101) return true;
   if (exchange.method === "CONNECT") return head.status >= 200 && head.status < 300;
   return /^text\/event-stream\b/i.test(head.headers.get("content-type") ?? "");

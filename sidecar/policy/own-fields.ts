@@ -22,6 +22,15 @@ export function takeOwnFields(clock: Clock): Layer {
   };
 }
 
+/** Learns from a peer's sidecar which of its tries this is. An application is not asked: it could only pretend. */
+export function takeAttempt(): Layer {
+  return (next) => (exchange, response) => {
+    const attempt = exchange.headers.get("tulle-attempt");
+    if (attempt !== undefined && /^[1-9][0-9]{0,4}$/.test(attempt)) exchange.callerAttempt = Number(attempt);
+    return next(exchange, response);
+  };
+}
+
 /** Tells the next hop how much of the time is left. */
 export function carryDeadline(clock: Clock): Layer {
   return (next) => (exchange, response) => {

@@ -16,7 +16,7 @@ import { MeshError } from "../../model/errors.ts";
 import type { RetryPolicy } from "../../model/policy.ts";
 import { parseRetryAfter } from "../../model/retry-after.ts";
 import type { RetryBudget } from "../../model/retry-budget.ts";
-import { type RetryRefusal, type RetryVerdict, retryVerdict } from "../../model/retry-verdict.ts";
+import { isSettledForAll, type RetryRefusal, type RetryVerdict, retryVerdict } from "../../model/retry-verdict.ts";
 import type { TryOutcome } from "../../model/try-outcome.ts";
 import type { Exchange, Layer, RequestSink, ResponseHead, ResponseSink, Service } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
@@ -26,6 +26,8 @@ import { grpcStatusOf, isGrpc } from "./grpc.ts";
 
 /** A request's body is kept up to this size while it streams; past it, the request is sent once only. */
 const keptBodyBytes = 64 * 1024;
+/** All requests of one connection of the caller keep no more than this together. */
+const keptConnectionBytes = 1024 * 1024;
 /** The rest of an answer that was given up is read up to this size, so that its connection stays usable. */
 const swallowedBytes = 64 * 1024;
 /** … and for this long. */
@@ -51,7 +53,8 @@ export interface RetryOptions {
 export function retry(options: RetryOptions): Layer {
   return (next) => (exchange, response) => {
     const retrying = new Retrying(exchange, response, next, options);
-    options.budget.recordFirstTry();
+    // What a hop above tries again is no first try: budgets would add up along the way.
+    if (exchange.callerAttempt === 1) options.budget.recordFirstTry();
     retrying.send();
     return retrying;
   };
@@ -82,7 +85,8 @@ class Retrying extends Timer implements RequestSink {
   send(): void {
     const { exchange } = this;
     const attempt = ++exchange.attempt;
-    if (attempt > 1) exchange.headers.set("tulle-attempt", String(attempt));
+    const along = Math.max(attempt, exchange.callerAttempt);
+    if (along > 1) exchange.headers.set("tulle-attempt", String(along));
     exchange.backend = undefined;
     exchange.endpoint = undefined;
     exchange.knownBy = undefined;
@@ -98,14 +102,14 @@ class Retrying extends Timer implements RequestSink {
     // It failed, was given up, or lost its caller, before all this was done.
     if (this.#current !== current) return current.giveUp();
     this.#below = below;
-    if (!this.#keeping || this.#keptBytes > keptBodyBytes) this.#stopKeeping();
+    if (!this.#keeping || !this.#mayKeep(0)) this.#stopKeeping();
     if (this.#ended) below.endRequest(this.#trailers);
     else if (takesMore && kept.length > 0) this.above.resumeRequest();
   }
 
   /** The wait before the next try is over. */
   expire(): void {
-    this.send();
+    this.#retry();
   }
 
   isCurrent(aTry: Try): boolean {
@@ -116,10 +120,9 @@ class Retrying extends Timer implements RequestSink {
   triesAgainAfter(outcome: TryOutcome): boolean {
     const verdict = this.#judge(outcome);
     if (!verdict.retry) {
-      if (verdict.because !== "succeeded") this.#options.counts.notRetried(verdict.because);
+      if (verdict.because !== "succeeded") this.#refuseRetry(verdict.because, outcome);
       return false;
     }
-    this.#options.counts.retried(verdict.reason);
     this.exchange.retryReason = verdict.reason;
     if (this.exchange.endpoint !== undefined) (this.exchange.tried ??= []).push(this.exchange.endpoint);
     if (outcome.kind === "failure" && outcome.processed === "maybe") stayWhereItIsKnown(this.exchange);
@@ -128,13 +131,30 @@ class Retrying extends Timer implements RequestSink {
     this.#below = undefined;
     if (!this.#ended) former?.giveUp();
     if (verdict.delayMs > 0) this.#options.wheel.arm(this, verdict.delayMs);
-    else this.send();
+    else this.#retry();
     return true;
+  }
+
+  #retry(): void {
+    this.#options.counts.retried(this.exchange.retryReason ?? "");
+    this.send();
+  }
+
+  #refuseRetry(because: RetryRefusal, outcome: TryOutcome): void {
+    const { attempt, origin } = this.exchange;
+    this.#options.counts.notRetried(because);
+    if (isSettledForAll(because, attempt, outcome)) origin?.retriedBelow(attempt - 1);
   }
 
   /** The current try's answer stands: from here on nothing is kept and nothing judged. */
   settle(): void {
     this.#stopKeeping();
+  }
+
+  /** The current try failed when its answer had begun to go to the caller. */
+  cut(error: MeshError): void {
+    this.#options.counts.notRetried("answer_begun");
+    this.fail(error);
   }
 
   /** The current try failed for good. If it reached nobody, one before it may have all the same. */
@@ -149,10 +169,10 @@ class Retrying extends Timer implements RequestSink {
   /** Between two tries there is nobody else to take a chunk, so it is kept whatever its size. */
   writeRequest(chunk: Buffer): boolean {
     const below = this.#below;
-    if (below !== undefined && this.#keptBytes + chunk.length > keptBodyBytes) this.#stopKeeping();
+    if (below !== undefined && !this.#mayKeep(chunk.length)) this.#stopKeeping();
     if (below === undefined || this.#keeping) {
       this.#kept.push(Buffer.from(chunk));
-      this.#keptBytes += chunk.length;
+      this.#count(chunk.length);
     }
     return below?.writeRequest(chunk) ?? false;
   }
@@ -164,6 +184,7 @@ class Retrying extends Timer implements RequestSink {
   }
 
   abortRequest(error: MeshError): void {
+    if (this.#current === undefined && this.#below === undefined) this.#options.counts.notRetried("abandoned");
     this.#options.wheel.clear(this);
     const below = this.#below;
     this.#current = undefined;
@@ -181,18 +202,29 @@ class Retrying extends Timer implements RequestSink {
     this.#keeping = false;
     if (this.#below === undefined) return;
     this.#kept = [];
-    this.#keptBytes = 0;
+    this.#count(-this.#keptBytes);
+  }
+
+  #mayKeep(moreBytes: number): boolean {
+    if (this.#keptBytes + moreBytes > keptBodyBytes) return false;
+    const ofConnection = this.exchange.keptBodies;
+    return ofConnection === undefined || ofConnection.bytes + moreBytes <= keptConnectionBytes;
+  }
+
+  #count(bytes: number): void {
+    this.#keptBytes += bytes;
+    if (this.exchange.keptBodies !== undefined) this.exchange.keptBodies.bytes += bytes;
   }
 
   #judge(outcome: TryOutcome): RetryVerdict {
     const { exchange } = this;
-    const { policy, budget, random } = this.#options;
+    const { policy, budget, random, clock } = this.#options;
     const request = {
       method: exchange.upgrade === undefined ? exchange.method : "CONNECT",
       grpc: isGrpc(exchange),
       idempotencyKey: exchange.knownBy !== undefined,
       bodyReplayable: this.#keeping,
-      alreadyRetriedBelow: false,
+      remainingMs: exchange.deadlineAtMs - clock.now(),
     };
     const verdict = retryVerdict(policy, request, exchange.attempt, outcome, random);
     if (!verdict.retry || budget.tryWithdraw()) return verdict;
@@ -284,7 +316,8 @@ class Try extends Timer implements ResponseSink {
     this.#aborted = true;
     if (!owner.isCurrent(this)) return this.#forget();
     const outcome: TryOutcome = { kind: "failure", code: error.code, processed: error.processed };
-    if (this.#settled || !owner.triesAgainAfter(outcome)) owner.fail(error);
+    if (this.#settled) owner.cut(error);
+    else if (!owner.triesAgainAfter(outcome)) owner.fail(error);
   }
 
   resumeRequest(): void {

@@ -13,6 +13,11 @@ export function countRetries(metrics: SidecarMetrics, service: string): RetryCou
   };
 }
 
+export function countLostCalls({ lostCalls }: SidecarMetrics, service: string): () => void {
+  const slot = lostCalls.slot({ service });
+  return () => lostCalls.increment(slot);
+}
+
 export function countAccess(metrics: SidecarMetrics): AccessCounts {
   const { accessRefused } = metrics;
   return {

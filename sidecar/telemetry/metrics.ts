@@ -64,6 +64,13 @@ export const sidecarMetrics = {
     ["service", "reason"],
     ["service"],
   ),
+  lostCalls: define(
+    "counter",
+    "tulle_lost_calls_total",
+    "Requests made while others were being served, whose trace belongs to none of those: no deadline goes on with them.",
+    ["service"],
+    ["service"],
+  ),
   splitRequests: define(
     "counter",
     "tulle_split_requests_total",
@@ -211,6 +218,7 @@ export interface SidecarMetrics {
   readonly attempts: Counter<Labels<Defined["attempts"]>>;
   readonly retries: Counter<Labels<Defined["retries"]>>;
   readonly retriesSkipped: Counter<Labels<Defined["retriesSkipped"]>>;
+  readonly lostCalls: Counter<Labels<Defined["lostCalls"]>>;
   readonly splitRequests: Counter<Labels<Defined["splitRequests"]>>;
   readonly mirrors: Counter<Labels<Defined["mirrors"]>>;
   readonly breakerTransitions: Counter<Labels<Defined["breakerTransitions"]>>;
@@ -234,6 +242,7 @@ export function createSidecarMetrics(registry: MetricRegistry): SidecarMetrics {
     attempts: registry.counter(sidecarMetrics.attempts),
     retries: registry.counter(sidecarMetrics.retries),
     retriesSkipped: registry.counter(sidecarMetrics.retriesSkipped),
+    lostCalls: registry.counter(sidecarMetrics.lostCalls),
     splitRequests: registry.counter(sidecarMetrics.splitRequests),
     mirrors: registry.counter(sidecarMetrics.mirrors),
     breakerTransitions: registry.counter(sidecarMetrics.breakerTransitions),

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { defaultRetryPolicy } from "../../model/defaults.ts";
 import type { ErrorCode } from "../../model/errors.ts";
 import type { RetryPolicy } from "../../model/policy.ts";
-import { type RetryableRequest, retryVerdict } from "../../model/retry-verdict.ts";
+import { isSettledForAll, type RetryableRequest, retryVerdict } from "../../model/retry-verdict.ts";
 import { grpcStatus, type TryOutcome } from "../../model/try-outcome.ts";
 
 const get: RetryableRequest = {
@@ -10,7 +10,7 @@ const get: RetryableRequest = {
   grpc: false,
   idempotencyKey: false,
   bodyReplayable: true,
-  alreadyRetriedBelow: false,
+  remainingMs: Number.POSITIVE_INFINITY,
 };
 const post: RetryableRequest = { ...get, method: "POST" };
 const grpcCall: RetryableRequest = { ...post, grpc: true };
@@ -164,8 +164,37 @@ describe("gRPC", () => {
 
 it("does not repeat what another hop has repeated, unless this try was not processed", () => {
   expect(judge(answer(503, { retriedBelow: true }))).toBe("retried_below");
-  expect(judge(answer(503), { ...get, alreadyRetriedBelow: true })).toBe("retried_below");
-  expect(judge(failure("connect_failed", "unprocessed"), { ...get, alreadyRetriedBelow: true })).toMatch(/^connect/);
+  expect(judge(answer(421, { retriedBelow: true }))).toMatch(/^refused-stream/);
+});
+
+it("does not begin a wait that the deadline would end", () => {
+  const waits = { ...defaultRetryPolicy, jitter: 0, initialDelayMs: 100 };
+  expect(judge(answer(503), { ...get, remainingMs: 100 }, waits)).toBe("deadline_too_near");
+  expect(judge(answer(503), { ...get, remainingMs: 101 }, waits)).toMatch(/^503/);
+  expect(judge(answer(503, { retryAfterMs: 2_000 }), { ...get, remainingMs: 2_000 }, waits)).toBe("deadline_too_near");
+});
+
+describe("for the hops above, the last try settles it", () => {
+  const failed = answer(503);
+
+  it("when the request was sent again here, or below", () => {
+    expect(isSettledForAll("attempts_exhausted", 2, failed)).toBe(true);
+    expect(isSettledForAll("not_retryable", 1, answer(503, { retriedBelow: true }))).toBe(true);
+  });
+
+  it.each(["retry_budget_exhausted", "deadline_too_near", "retry_after_too_long"] as const)(
+    "when it is %s",
+    (because) => {
+      expect(isSettledForAll(because, 1, failed)).toBe(true);
+    },
+  );
+
+  it.each(["not_retryable", "not_idempotent", "attempts_exhausted", "body_too_large"] as const)(
+    "not when it is only %s: they may know better",
+    (because) => {
+      expect(isSettledForAll(because, 1, failed)).toBe(false);
+    },
+  );
 });
 
 it("does not repeat a request whose body is gone", () => {

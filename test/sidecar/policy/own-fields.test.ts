@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Exchange, Layer } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
-import { carryDeadline, identifyCaller, takeOwnFields, withholdOwnFields } from "../../../sidecar/policy/own-fields.ts";
+import {
+  carryDeadline,
+  identifyCaller,
+  takeAttempt,
+  takeOwnFields,
+  withholdOwnFields,
+} from "../../../sidecar/policy/own-fields.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 
@@ -52,6 +58,16 @@ describe("taking the mesh's own fields", () => {
   it("hands gRPC's own field on to the application", () => {
     expect(through(takeOwnFields(clock), [...grpc, "grpc-timeout", "2S"]).headers.get("grpc-timeout")).toBe("2S");
   });
+});
+
+it.each([
+  ["2", 2],
+  ["0", 1],
+  ["-3", 1],
+  ["1e9", 1],
+  ["123456", 1],
+])("takes the attempt %s of a peer for %d", (told, attempt) => {
+  expect(through(takeAttempt(), ["tulle-attempt", told]).callerAttempt).toBe(attempt);
 });
 
 describe("carrying a deadline", () => {

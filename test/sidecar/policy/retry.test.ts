@@ -384,3 +384,109 @@ describe("without a policy", () => {
     expect([tries.length, caller.calls]).toEqual([1, [["head", 503]]]);
   });
 });
+
+describe("the time that is left", () => {
+  it("is enough for the wait, or no wait begins", () => {
+    const near = retrying({ prepare: (exchange) => (exchange.deadlineAtMs = 100) });
+    near.answer(503);
+    expect([near.caller.calls[0], near.counted]).toEqual([["head", 503], ["deadline_too_near"]]);
+    const far = retrying({ prepare: (exchange) => (exchange.deadlineAtMs = 1_000) });
+    far.answer(503);
+    far.pass(120);
+    expect([far.tries.length, far.counted]).toEqual([2, ["retried 503"]]);
+  });
+});
+
+describe("a retry that does not happen", () => {
+  it("is counted when its caller goes away in the wait", () => {
+    const { answer, sink, pass, tries, counted } = retrying();
+    answer(503);
+    expect(counted).toEqual([]);
+    sink.abortRequest(gone);
+    pass(1_000);
+    expect([tries.length, counted]).toEqual([1, ["abandoned"]]);
+  });
+
+  it("is counted when the answer had begun", () => {
+    const { answer, fail, counted, caller } = retrying();
+    answer(200);
+    fail("upstream_reset", "maybe");
+    expect([counted, caller.calls.at(-1)]).toEqual([["answer_begun"], ["abort", "upstream_reset"]]);
+  });
+});
+
+describe("bodies of one connection", () => {
+  const chunk = Buffer.alloc(60 * 1024);
+
+  it("are kept up to 1 MiB together", () => {
+    const keptBodies = { bytes: 0 };
+    const requests = Array.from({ length: 20 }, () =>
+      retrying({ head: put, prepare: (exchange) => (exchange.keptBodies = keptBodies) }),
+    );
+    for (const { sink } of requests) sink.writeRequest(chunk);
+    expect(keptBodies.bytes).toBe(17 * chunk.length);
+    for (const { answer } of requests) answer(503);
+    expect(requests.map(({ counted }) => counted[0] ?? "waits")).toEqual([
+      ...Array<string>(17).fill("waits"),
+      ...Array<string>(3).fill("body_too_large"),
+    ]);
+    for (const { pass, answer } of requests.slice(0, 17)) {
+      pass(120);
+      answer(200);
+    }
+    expect(keptBodies.bytes).toBe(0);
+  });
+
+  it("give back what they kept, however they end", () => {
+    const keptBodies = { bytes: 0 };
+    const prepare = (exchange: Exchange) => (exchange.keptBodies = keptBodies);
+    const endings: ((one: ReturnType<typeof retrying>) => void)[] = [
+      ({ answer }) => answer(200),
+      ({ fail }) => fail("upstream_reset", "maybe"),
+      ({ sink }) => sink.abortRequest(gone),
+      ({ answer, sink }) => {
+        answer(503);
+        sink.abortRequest(gone);
+      },
+      ({ sink }) => sink.writeRequest(chunk),
+    ];
+    for (const end of endings) {
+      const one = retrying({ head: put, prepare });
+      one.sink.writeRequest(chunk);
+      expect(keptBodies.bytes).toBe(chunk.length);
+      end(one);
+      expect(keptBodies.bytes).toBe(0);
+    }
+  });
+});
+
+describe("on the way over several hops", () => {
+  it("what a hop above tries again is no first try, and keeps its number", () => {
+    const budget = { percent: 100, windowMs: 10_000, minRetriesPerSecond: 0 };
+    const first = retrying({ budget });
+    first.answer(503);
+    first.pass(120);
+    expect(first.counted).toEqual(["retried 503"]);
+    const again = retrying({ budget, prepare: (exchange) => (exchange.callerAttempt = 3) });
+    expect(again.exchange.headers.get("tulle-attempt")).toBe("3");
+    again.answer(503);
+    expect(again.counted).toEqual(["retry_budget_exhausted"]);
+  });
+
+  it("tells the request that it is made for when it has been tried again in vain, or may not be", () => {
+    const told: number[] = [];
+    const prepare = (exchange: Exchange) => (exchange.origin = { retriedBelow: (retries) => told.push(retries) });
+    const failing = retrying({ prepare });
+    for (let i = 0; i < 3; i++) {
+      failing.answer(503);
+      failing.pass(1_000);
+    }
+    expect(told).toEqual([2]);
+    retrying({ prepare, budget: { percent: 0, windowMs: 10_000, minRetriesPerSecond: 0 } }).answer(503);
+    expect(told).toEqual([2, 0]);
+    retrying({ prepare }).answer(404);
+    retrying({ prepare }).answer(200);
+    retrying({ prepare, policy: undefined }).answer(503, { "tulle-retried": "2" });
+    expect(told).toEqual([2, 0, 0]);
+  });
+});

@@ -1,0 +1,140 @@
+/**
+ * Which requests of the application belong to which request that it is serving: those of the same trace. The mesh puts no
+ * header into an application that the application would have to pass on; where it passes on the trace context, as it does
+ * for its own sake, the deadline, the attempt and the word that something was retried already go across it.
+ */
+
+import type { MeshError } from "../../model/errors.ts";
+import type { Exchange, Layer, Origin, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import type { HeaderFields } from "../net/header-fields.ts";
+import { PassThrough } from "../net/pass-through.ts";
+import { isOpenEnded } from "./limit-time.ts";
+
+/** Calls that are remembered at a time, in all and of one trace; beyond, what they lead to stands for itself. */
+const maxCalls = 10_000;
+const maxCallsOfTrace = 64;
+
+/** Those that the application of this pod is serving. */
+export class CallsInFlight {
+  readonly #traces = new Map<string, Trace>();
+  #count = 0;
+
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  of(traceId: string): Trace | undefined {
+    return this.#traces.get(traceId);
+  }
+
+  /** False: there are too many. */
+  add(call: Call): boolean {
+    const trace = this.#traces.get(call.traceId) ?? new Trace();
+    if (this.#count >= maxCalls || trace.calls.length >= maxCallsOfTrace) return false;
+    this.#traces.set(call.traceId, trace);
+    trace.calls.push(call);
+    this.#count++;
+    return true;
+  }
+
+  remove(call: Call): void {
+    const calls = this.#traces.get(call.traceId)?.calls ?? [];
+    const place = calls.indexOf(call);
+    if (place < 0) return;
+    calls.splice(place, 1);
+    this.#count--;
+    if (calls.length === 0) this.#traces.delete(call.traceId);
+  }
+}
+
+/** Calls of one trace, mostly one. They can't be told apart, so of several the mildest holds. */
+class Trace implements Origin {
+  readonly calls: Call[] = [];
+
+  get deadlineAtMs(): number {
+    let latestMs = 0;
+    for (const { exchange } of this.calls) latestMs = Math.max(latestMs, exchange.deadlineAtMs);
+    return latestMs;
+  }
+
+  get attempt(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { exchange } of this.calls) first = Math.min(first, exchange.callerAttempt);
+    return first;
+  }
+
+  retriedBelow(retries: number): void {
+    for (const call of this.calls) call.retriesBelow = Math.max(retries, call.retriesBelow ?? 0);
+  }
+}
+
+/** Inbound: remembers a request for as long as the application works on it. It stands below all that may refuse. */
+export function rememberCall(calls: CallsInFlight): Layer {
+  return (next) => (exchange, response) => {
+    const traceId = traceIdOf(exchange);
+    const call = new Call(exchange, response, traceId, calls);
+    if (!calls.add(call)) return next(exchange, response);
+    call.attach(next(exchange, call));
+    return call;
+  };
+}
+
+/**
+ * Outbound: what holds for the call in whose course the application asks holds for this request too. `lost`: there are
+ * calls in flight, and it belongs to none of them that can be found.
+ */
+export function continueCall(calls: CallsInFlight, lost: () => void): Layer {
+  return (next) => (exchange, response) => {
+    if (calls.isEmpty) return next(exchange, response);
+    const trace = calls.of(traceIdOf(exchange));
+    if (trace === undefined) lost();
+    else {
+      exchange.origin = trace;
+      exchange.deadlineAtMs = Math.min(exchange.deadlineAtMs, trace.deadlineAtMs);
+      exchange.callerAttempt = trace.attempt;
+    }
+    return next(exchange, response);
+  };
+}
+
+/** The layer that traces has seen to it that there is one, and only one. */
+function traceIdOf({ headers }: Exchange): string {
+  return headers.get("traceparent")?.slice(3, 35) ?? "";
+}
+
+/** One request that the application is serving. */
+class Call extends PassThrough {
+  readonly exchange: Exchange;
+  readonly traceId: string;
+  /** How often a request that it led to was retried in vain, if one was. */
+  retriesBelow: number | undefined;
+  readonly #calls: CallsInFlight;
+
+  constructor(exchange: Exchange, above: ResponseSink, traceId: string, calls: CallsInFlight) {
+    super(above);
+    this.exchange = exchange;
+    this.traceId = traceId;
+    this.#calls = calls;
+  }
+
+  override head(head: ResponseHead): void {
+    if (isOpenEnded(this.exchange, head)) this.exchange.deadlineAtMs = Number.POSITIVE_INFINITY;
+    if (this.retriesBelow !== undefined) head.headers.set("tulle-retried", String(this.retriesBelow));
+    this.above.head(head);
+  }
+
+  override endResponse(trailers?: HeaderFields): void {
+    this.#calls.remove(this);
+    this.above.endResponse(trailers);
+  }
+
+  override abortResponse(error: MeshError): void {
+    this.#calls.remove(this);
+    super.abortResponse(error);
+  }
+
+  override abortRequest(error: MeshError): void {
+    this.#calls.remove(this);
+    super.abortRequest(error);
+  }
+}

@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { MeshError } from "../../../model/errors.ts";
+import type { RequestHead } from "../../../sidecar/net/exchange.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import { CallsInFlight, continueCall, rememberCall } from "../../../sidecar/policy/calls-in-flight.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+
+const traceOf = (digit: string): Partial<RequestHead> => ({
+  headers: new HeaderFields(["traceparent", `00-${digit.padStart(32, digit)}-00f067aa0ba902b7-00`]),
+});
+
+/** What this pod's application serves, and what it asks of others meanwhile. */
+function pod() {
+  const calls = new CallsInFlight();
+  let lost = 0;
+  const serve = (trace: string, prepare: { deadlineAtMs?: number; callerAttempt?: number } = {}) => {
+    const application = new RecordingUpstream();
+    const caller = new RecordingCaller();
+    const retried: (string | undefined)[] = [];
+    caller.head = ({ headers }) => retried.push(headers.get("tulle-retried"));
+    const exchange = Object.assign(exchangeOf(traceOf(trace)), prepare);
+    const sink = rememberCall(calls)(application.service)(exchange, caller);
+    return { exchange, sink, application, response: application.response, retried };
+  };
+  const ask = (trace: string, deadlineAtMs = Number.POSITIVE_INFINITY) => {
+    const exchange = Object.assign(exchangeOf(traceOf(trace)), { deadlineAtMs });
+    continueCall(calls, () => lost++)(new RecordingUpstream().service)(exchange, new RecordingCaller());
+    return exchange;
+  };
+  return { calls, serve, ask, lost: () => lost };
+}
+
+describe("a request of the application", () => {
+  it("has the deadline and the attempt of the one it is made for, by its trace", () => {
+    const { serve, ask } = pod();
+    serve("a", { deadlineAtMs: 500, callerAttempt: 2 });
+    serve("b", { deadlineAtMs: 900 });
+    const { deadlineAtMs, callerAttempt } = ask("a");
+    expect([deadlineAtMs, callerAttempt]).toEqual([500, 2]);
+    expect([ask("b").deadlineAtMs, ask("b").callerAttempt]).toEqual([900, 1]);
+  });
+
+  it("may be given less time by the application, and not more", () => {
+    const { serve, ask } = pod();
+    serve("a", { deadlineAtMs: 500 });
+    expect([ask("a", 300).deadlineAtMs, ask("a", 700).deadlineAtMs]).toEqual([300, 500]);
+  });
+
+  it("stands for itself, and is counted, when its trace is nobody's that is being served", () => {
+    const { serve, ask, lost } = pod();
+    ask("a");
+    expect(lost()).toBe(0);
+    const served = serve("b", { deadlineAtMs: 500 });
+    expect([ask("a").deadlineAtMs, ask("a").origin, lost()]).toEqual([Number.POSITIVE_INFINITY, undefined, 2]);
+    served.response.endResponse();
+    ask("b");
+    expect(lost()).toBe(2);
+  });
+
+  it("has no deadline once the answer that it is for goes on without end", () => {
+    const { serve, ask } = pod();
+    const { response } = serve("a", { deadlineAtMs: 500 });
+    response.head(responseHead(200, { "content-type": "text/event-stream" }));
+    expect(ask("a").deadlineAtMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("tells it that it was retried, and that travels up with the answer", () => {
+    const { serve, ask } = pod();
+    const { response, retried } = serve("a");
+    ask("a").origin?.retriedBelow(2);
+    ask("a").origin?.retriedBelow(0);
+    response.head(responseHead(503));
+    expect(retried).toEqual(["2"]);
+  });
+});
+
+describe("calls of one trace", () => {
+  it("are told apart by nothing: the latest deadline holds, the first attempt, and all were retried", () => {
+    const { serve, ask } = pod();
+    const calls = [
+      serve("a", { deadlineAtMs: 500, callerAttempt: 2 }),
+      serve("a", { deadlineAtMs: 900, callerAttempt: 3 }),
+      serve("a", { deadlineAtMs: 700, callerAttempt: 2 }),
+    ];
+    expect([ask("a").deadlineAtMs, ask("a").callerAttempt]).toEqual([900, 2]);
+    ask("a").origin?.retriedBelow(1);
+    for (const { response } of calls) response.head(responseHead(503));
+    expect(calls.map(({ retried }) => retried)).toEqual([["1"], ["1"], ["1"]]);
+  });
+
+  it("end one by one, in any order", () => {
+    for (const order of [
+      [0, 1, 2],
+      [2, 1, 0],
+      [1, 0, 2],
+      [1, 2, 0],
+    ]) {
+      const { calls, serve, ask } = pod();
+      const served = [100, 200, 300].map((deadlineAtMs) => serve("a", { deadlineAtMs }));
+      const left = new Set([100, 200, 300]);
+      for (const place of order) {
+        served[place]?.response.endResponse();
+        left.delete((place + 1) * 100);
+        if (left.size > 0) expect(ask("a").deadlineAtMs).toBe(Math.max(...left));
+      }
+      expect(calls.isEmpty).toBe(true);
+    }
+  });
+});
+
+it("remembers 64 calls of one trace, and the next ones when some of those have ended", () => {
+  const { serve, ask } = pod();
+  const served = Array.from({ length: 64 }, () => serve("a", { deadlineAtMs: 500 }));
+  serve("a", { deadlineAtMs: 900 }).response.endResponse();
+  expect(ask("a").deadlineAtMs).toBe(500);
+  served[0]?.response.endResponse();
+  serve("a", { deadlineAtMs: 900 });
+  expect(ask("a").deadlineAtMs).toBe(900);
+});
+
+describe("what is remembered", () => {
+  it("is forgotten however it ends, and once", () => {
+    const { calls, serve } = pod();
+    const gone = new MeshError("upstream_closed", "");
+    const [a, b, c] = [serve("a"), serve("b"), serve("c")];
+    a.response.endResponse();
+    b.response.abortResponse(gone);
+    c.sink.abortRequest(gone);
+    a.sink.abortRequest(gone);
+    expect(calls.isEmpty).toBe(true);
+  });
+
+  it("is bounded: beyond, requests are served all the same", () => {
+    const { serve, ask, lost } = pod();
+    for (let i = 0; i < 10_000; i++) serve(i.toString(16).padStart(32, "0"));
+    const { response, retried } = serve("b");
+    ask("b");
+    expect(lost()).toBe(1);
+    response.head(responseHead(200));
+    expect(retried).toEqual([undefined]);
+  });
+});
