@@ -47,7 +47,7 @@ async function openChain(
       const traceparent = choice.forwards ? request.headers["traceparent"] : undefined;
       ask(pod.podIp, next, traceparent?.toString()).then(
         (answer) => {
-          answers.push(`${name} ${answer.statusCode} ${answer.headers["tulle-error"] ?? ""}`);
+          answers.push(`${name} ${answer.statusCode} ${answer.headers["tulle-error"]?.toString() ?? ""}`);
           response.writeHead(answer.statusCode ?? 500).end();
         },
         () => response.destroy(),
