@@ -30,6 +30,10 @@ export interface ControlPlaneConfig {
   readonly clusterDomain: string;
   /** 0: any free one. */
   readonly ports: { readonly discovery: number; readonly identity: number; readonly admin: number };
+  /** Only in a cluster. 0: any free one. */
+  readonly webhookPort: number;
+  /** What injection is told, in YAML; absent: the defaults. */
+  readonly injectionFile?: string;
   readonly leafLifetimeMs: number;
   readonly checkCallerAddress: boolean;
 }
@@ -48,6 +52,8 @@ export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --sta
   --discovery-port PORT     default 15010
   --identity-port PORT      default 15012
   --admin-port PORT         default 15014
+  --webhook-port PORT       in a cluster; default 9443
+  --injection-config FILE   in a cluster: the settings of injection, in YAML
   --leaf-lifetime DURATION  of workloads' certificates; default 24h
   --check-caller-address    refuse a token whose pod is known under another address than the caller's
 `;
@@ -80,6 +86,9 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
   if (!discovery.ok) return discovery;
   if (!identity.ok) return identity;
   if (!admin.ok) return admin;
+  const webhooks = readPort("--webhook-port", values["webhook-port"]);
+  if (!webhooks.ok) return webhooks;
+  const injectionFile = values["injection-config"];
   return ok({
     home: home.value,
     listenAddress,
@@ -87,6 +96,8 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
     trustDomain,
     clusterDomain: values["cluster-domain"],
     ports: { discovery: discovery.value, identity: identity.value, admin: admin.value },
+    webhookPort: webhooks.value,
+    ...(injectionFile !== undefined && { injectionFile }),
     leafLifetimeMs: lifetime.value,
     checkCallerAddress: values["check-caller-address"],
   });
@@ -107,6 +118,8 @@ function parse(args: readonly string[]) {
       "discovery-port": { type: "string", default: "15010" },
       "identity-port": { type: "string", default: "15012" },
       "admin-port": { type: "string", default: "15014" },
+      "webhook-port": { type: "string", default: "9443" },
+      "injection-config": { type: "string" },
       "leaf-lifetime": { type: "string", default: "24h" },
       "check-caller-address": { type: "boolean", default: false },
     },

@@ -4,7 +4,7 @@
  *   source ─▶ index ─▶ compile ─▶ snapshot ─▶ push          (pipeline.ts, push/)
  *   CSR + token ─▶ identity                                 (identity/)
  *   acks of other replicas ─▶ status                        (replicas/)
- *   status, metrics ◀─ all of them                          (admin.ts)
+ *   status, metrics ◀─ all of them                          (admin.ts; in a cluster also cluster.ts)
  *
  * What is opened here is closed here.
  */
@@ -18,6 +18,7 @@ import { Identity, Replicas } from "../proto/load.ts";
 import type { AdminServer } from "../system/admin-server.ts";
 import type { Log } from "../system/log.ts";
 import { openAdmin } from "./admin.ts";
+import { type ClusterDuties, serveCluster } from "./cluster.ts";
 import type { ControlPlaneConfig } from "./config.ts";
 import { bindServer, closeServer, createGrpcServer } from "./grpc-server.ts";
 import { openClusterHome } from "./home/cluster-home.ts";
@@ -29,6 +30,9 @@ import type { Issuer } from "./identity/issuer.ts";
 import { controlPlaneIdentity, issueOwnCertificate, keepOwnCertificateFresh } from "./identity/own-certificate.ts";
 import { RotatingServerCredentials, type ServerCertificate } from "./identity/server-credentials.ts";
 import type { TokenReviewer } from "./identity/tokens.ts";
+import { readInjectionFile } from "./injection/config.ts";
+import { injectHandler } from "./injection/webhook.ts";
+import type { ClusterApi } from "./kubernetes/cluster-api.ts";
 import { ControlPlaneMetrics } from "./metrics.ts";
 import { Pipeline } from "./pipeline.ts";
 import { DiscoveryService, pushDefinition } from "./push/discovery-service.ts";
@@ -43,7 +47,13 @@ import { StatusPage } from "./status-page.ts";
 import { traced } from "./tracing.ts";
 
 export interface ControlPlane {
-  readonly ports: { readonly discovery: number; readonly identity: number; readonly admin: number };
+  readonly ports: {
+    readonly discovery: number;
+    readonly identity: number;
+    readonly admin: number;
+    /** Only in a cluster. */
+    readonly webhooks?: number;
+  };
   /** Ends streams gradually, then everything else. */
   stop(): Promise<void>;
 }
@@ -69,6 +79,8 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     clock,
     events: metrics.push,
   });
+  let cluster: ClusterDuties | undefined;
+  hub.watchAcks(() => cluster?.markChanged());
   const own = ownCertificate(config, home.issuer, stopping.signal);
   const replica = `${hostname()}_${randomUUID()}`;
   const others = new OtherReplicas({
@@ -78,6 +90,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     identity: controlPlaneIdentity(config.trustDomain),
     onChange: (keys) => {
       for (const key of keys) wanted.set("elsewhere", ...splitKey(key), others.wants(...splitKey(key)));
+      cluster?.markChanged();
     },
     log,
   });
@@ -87,6 +100,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     traced("compile", { "tulle.objects": change.applied.length + change.removed.length }, () => pipeline.apply(change));
     metrics.observeCompile((clock.now() - startMs) / 1000);
     status.logSoon();
+    cluster?.markChanged();
   };
   metrics.watch({
     subscribers: () => hub.subscriberCount,
@@ -112,18 +126,24 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     await home.watch({ onChange: apply, onIssuer, signal: stopping.signal });
     const grpc = await serveGrpc({ config, own, tokens: home.tokens, replica, hub, metrics, log });
     others.start();
+    if (home.api !== undefined)
+      cluster = await openCluster({ config, api: home.api, own, replica, status, metrics, clock, log });
     serving = true;
     const opened = admin;
-    const ports = { ...grpc.ports, admin: opened.port };
+    const ports = { ...grpc.ports, admin: opened.port, ...(cluster && { webhooks: cluster.webhookPort }) };
     log("info", "control plane ready", { host: config.listenAddress, ...ports });
     return {
       ports,
       async stop() {
         log("info", "control plane stopping", { sidecars: hub.subscriberCount });
         stopping.abort();
+        // Before the sidecars leave: that they do is no news for a policy's author.
+        const written = cluster?.stopWriting();
         others.stop();
         await grpc.drain();
         await grpc.close();
+        await written;
+        await cluster?.close();
         hub.close();
         await opened.close();
         home.close();
@@ -133,6 +153,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     stopping.abort();
     others.stop();
     hub.close();
+    await cluster?.close();
     await admin?.close();
     home.close();
     throw error;
@@ -172,6 +193,25 @@ function ownCertificate(
     for (const listener of listeners) listener(next);
   });
   return { authority, current: () => current, onRotate: (listener) => void listeners.push(listener) };
+}
+
+interface ClusterParts {
+  readonly config: ControlPlaneConfig;
+  readonly api: ClusterApi;
+  readonly own: OwnCertificate;
+  readonly replica: string;
+  readonly status: StatusPage;
+  readonly metrics: ControlPlaneMetrics;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+async function openCluster({ config, own, status, metrics, ...parts }: ClusterParts): Promise<ClusterDuties> {
+  const { listenAddress: host, webhookPort, injectionFile } = config;
+  const inject = injectHandler(await readInjectionFile(injectionFile));
+  const { authority } = own;
+  const targets = () => status.targets();
+  return await serveCluster({ ...parts, authority, targets, inject, host, webhookPort, registry: metrics.registry });
 }
 
 interface GrpcParts {

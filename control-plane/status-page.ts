@@ -7,6 +7,7 @@ import type { OtherReplicas } from "./replicas/replicas.ts";
 import { formatProblem, type Problem } from "./source/problem.ts";
 import type { Acknowledgements, PolicyStatus } from "./status/policy-status.ts";
 import type { RouteStatus } from "./status/route-status.ts";
+import { policyTarget, routeTarget, type StatusTarget } from "./status/status-target.ts";
 
 /** Problems are gathered from all objects: not after each change of a burst. */
 const settleMs = 200;
@@ -38,6 +39,11 @@ export class StatusPage {
       sidecars: this.#hub.peers(),
       resources: this.#hub.acks(),
     };
+  }
+
+  /** For the API server. */
+  targets(): readonly StatusTarget[] {
+    return [...this.#policies().flatMap((status) => policyTarget(status) ?? []), ...this.#routes().map(routeTarget)];
   }
 
   countProblems(): { error: number; warning: number } {

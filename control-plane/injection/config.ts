@@ -1,5 +1,7 @@
 /** What injection is told by whoever installed the mesh: the ConfigMap `tulle-injection`, or nothing for the defaults. */
 
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 import { version } from "../../system/version.ts";
 import { defaultSettings, type ProxySettings } from "./annotations.ts";
@@ -32,6 +34,14 @@ export const defaultInjectionConfig: InjectionConfig = {
 };
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** From YAML; absent: the defaults. Rejects in one plain line that names the file and the field. */
+export async function readInjectionFile(path: string | undefined): Promise<InjectionConfig> {
+  if (path === undefined) return defaultInjectionConfig;
+  const config = readInjectionConfig(parse(await readFile(path, "utf8")));
+  if (config.ok) return config.value;
+  throw new Error(config.error.map((error) => `${path} ${error.path}: ${error.message}`).join("; "));
+}
 
 /** Every field may be left out. An unknown one, or one of another type than its default, is an error that names it. */
 export function readInjectionConfig(value: unknown): Result<InjectionConfig, FieldError[]> {

@@ -25,6 +25,8 @@ export interface FollowOptions {
 }
 
 const channelOptions = {
+  // Replicas are dialled by address, and TLS has no name for one. Who answers is decided by its SPIFFE id.
+  "grpc.ssl_target_name_override": "tulle-control-plane",
   "grpc.keepalive_time_ms": 10_000,
   "grpc.keepalive_timeout_ms": 5_000,
   "grpc.enable_retries": 0,

@@ -13,6 +13,7 @@ it("has a default for all but the folders", () => {
       trustDomain: "cluster.local",
       clusterDomain: "cluster.local",
       ports: { discovery: 15_010, identity: 15_012, admin: 15_014 },
+      webhookPort: 9_443,
       leafLifetimeMs: 24 * 3_600_000,
       checkCallerAddress: false,
     },

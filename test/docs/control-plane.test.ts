@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { ClusterMetrics } from "../../control-plane/cluster-metrics.ts";
 import { usage } from "../../control-plane/config.ts";
 import { ControlPlaneMetrics } from "../../control-plane/metrics.ts";
 
@@ -14,6 +15,7 @@ it("documents every metric with its type, labels and help, and no other", async 
     problems: () => ({ error: 0, warning: 0 }),
     rootExpiryMs: () => 0,
   });
+  new ClusterMetrics(metrics.registry, () => false);
   const defined = metrics.registry.getMetricsAsArray().filter(({ name }) => name.startsWith("tulle_"));
   const lines = await Promise.all(
     defined.map(async ({ name, help }) => {

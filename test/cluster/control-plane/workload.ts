@@ -48,6 +48,8 @@ export async function resign(
 }
 
 export interface Asking {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
   readonly identityPort: number;
   readonly trustBundlePem: string;
   readonly token: string;
@@ -56,13 +58,14 @@ export interface Asking {
 
 /** Rejects with what the control plane answers. */
 export function askForCertificate({
+  host = "127.0.0.1",
   identityPort,
   trustBundlePem,
   token,
   requestDer,
 }: Asking): Promise<IssueResponse__Output> {
   return issueCertificate({
-    address: `127.0.0.1:${identityPort}`,
+    address: `${host}:${identityPort}`,
     controlPlaneIdentity: "spiffe://cluster.local/ns/tulle-system/sa/tulle-control-plane",
     trustBundlePem,
     requestDer: requestDer ?? buildCertificateRequest(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey),

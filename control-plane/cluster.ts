@@ -1,0 +1,124 @@
+/**
+ * What a control plane does for its cluster beside serving sidecars: it answers the API server's webhooks, every replica for
+ * itself, and writes what became of policies and routes, one replica for all.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Registry } from "prom-client";
+import type { Clock } from "../model/clock.ts";
+import type { Log } from "../system/log.ts";
+import { keepCaBundles } from "./admission/ca-bundle.ts";
+import { type AdmissionHandler, type AdmissionServer, openAdmissionServer } from "./admission/server.ts";
+import { issueServingCertificate, webhookNames } from "./admission/serving-certificate.ts";
+import { validate } from "./admission/validate.ts";
+import { ClusterMetrics } from "./cluster-metrics.ts";
+import type { CertificateAuthority } from "./identity/authority.ts";
+import { renewInTime } from "./identity/renewal.ts";
+import { meshNamespace } from "./index/facts.ts";
+import type { ApiRequest, ClusterApi } from "./kubernetes/cluster-api.ts";
+import { Leadership } from "./status/leadership.ts";
+import { ApiLeaseStore } from "./status/lease-store.ts";
+import type { StatusTarget } from "./status/status-target.ts";
+import { StatusWriter } from "./status/status-writer.ts";
+
+export interface ClusterOptions {
+  readonly api: ClusterApi;
+  readonly authority: CertificateAuthority;
+  /** Names this process among all replicas. */
+  readonly replica: string;
+  /** All statuses that should stand in the API server now. */
+  readonly targets: () => readonly StatusTarget[];
+  /** `/inject`. */
+  readonly inject: AdmissionHandler;
+  readonly host: string;
+  readonly webhookPort: number;
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly log: Log;
+}
+
+export interface ClusterDuties {
+  readonly webhookPort: number;
+  /** Something changed that a status may depend on. */
+  markChanged(): void;
+  /** Leaves the writing to another replica, at once. Never rejects. */
+  stopWriting(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const service = "tulle-control-plane";
+const lease = "tulle-status-writer";
+
+/** Rejects in one plain line where the webhooks' port can't be had. */
+export async function serveCluster(options: ClusterOptions): Promise<ClusterDuties> {
+  const { api, replica, targets, clock, log } = options;
+  const stopping = new AbortController();
+  const [wallClock, random] = [Date.now, Math.random];
+  const store = new ApiLeaseStore(api, meshNamespace, lease, wallClock);
+  const onChange = (): void => writer.markChanged();
+  const leadership = new Leadership({ identity: replica, store, clock, random, log, onChange });
+  const leads = (): boolean => leadership.leads;
+  const metrics = new ClusterMetrics(options.registry, leads);
+  const count = metrics.countStatus;
+  const writing = new AbortController();
+  const request = (asked: ApiRequest) => api.request({ ...asked, signal: writing.signal });
+  const writer = new StatusWriter({
+    api: { request },
+    targets,
+    leads,
+    instance: replica,
+    clock,
+    wallClock,
+    random,
+    log,
+    count,
+  });
+  const webhooks = await serveWebhooks(options, metrics, stopping.signal);
+  const written = Promise.all([stayInOffice(leadership, writing.signal), writer.run(writing.signal)]);
+  const stopWriting = async (): Promise<void> => {
+    writing.abort();
+    await written;
+  };
+  return {
+    webhookPort: webhooks.port,
+    markChanged: () => writer.markChanged(),
+    stopWriting,
+    async close() {
+      stopping.abort();
+      await stopWriting();
+      await webhooks.close();
+    },
+  };
+}
+
+async function serveWebhooks(
+  { api, authority, inject, host, webhookPort, log }: ClusterOptions,
+  metrics: ClusterMetrics,
+  signal: AbortSignal,
+): Promise<AdmissionServer> {
+  const names = webhookNames(service, meshNamespace);
+  const issue = () => issueServingCertificate(authority, names);
+  const first = issue();
+  const handlers = new Map([
+    ["/validate", validate],
+    ["/inject", inject],
+  ]);
+  const onAnswer = metrics.countAdmission;
+  const server = await openAdmissionServer({ host, port: webhookPort, certificate: first, handlers, log, onAnswer });
+  renewInTime(issue, Date.now, first, signal, (next) => server.rotate(next));
+  const putRight = keepCaBundles({ api, bundle: () => authority.trustBundlePem, random: Math.random, log, signal });
+  authority.onReplaced(() => {
+    server.rotate(issue());
+    putRight();
+  }, signal);
+  return server;
+}
+
+/** Until `signal`, and then gives the lease up. Never rejects. */
+async function stayInOffice(leadership: Leadership, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await leadership.step();
+    await sleep(leadership.pauseMs, undefined, { signal }).catch(() => {});
+  }
+  await leadership.release();
+}

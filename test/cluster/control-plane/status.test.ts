@@ -1,0 +1,318 @@
+/** What becomes of policies and routes, as their authors see it with kubectl: two replicas of the control plane, and sidecars. */
+
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
+import { eventually } from "../../support/eventually.ts";
+import { applyGatewayDefinitions } from "../definitions.ts";
+import { type Kubectl, kubectlIn } from "../kubectl.ts";
+import { ControlPlaneProcess } from "./control-plane-process.ts";
+import { nested, TestNamespace } from "./objects.ts";
+import { subscribe } from "./subscriber.ts";
+import { requestToken } from "./workload.ts";
+
+const tulle = "tulle.dev/v1alpha1";
+const gateway = "gateway.networking.k8s.io/v1";
+const leasePath = "/apis/coordination.k8s.io/v1/namespaces/tulle-system/leases/tulle-status-writer";
+const hosts = ["127.21.0.1", "127.21.0.2"] as const;
+const patient = { timeout: 30_000, interval: 50 };
+
+interface Replica {
+  readonly host: string;
+  readonly process: ControlPlaneProcess;
+}
+
+let api: ClusterApi;
+let replicas: Replica[];
+let shop: TestNamespace;
+let kubectl: Kubectl;
+
+beforeAll(async () => {
+  api = await openClusterApi(inject("kubeconfig"));
+  await applyGatewayDefinitions(api);
+  await api.request({ method: "DELETE", path: leasePath });
+  replicas = hosts.map(startReplica);
+  await eventually(() => replicas.every(({ process }) => process.ports !== undefined), 60_000);
+});
+afterAll(async () => {
+  await Promise.all(replicas.map(({ process }) => process.stop()));
+  api.close();
+});
+beforeEach(async () => {
+  shop = await TestNamespace.create(api, "status", { "tulle.dev/inject": "enabled" });
+  kubectl = kubectlIn(inject("kubeconfig"), shop.name);
+  await shop.service("catalog");
+});
+
+function startReplica(host: string): Replica {
+  const others = hosts.flatMap((other) => ["--replicas", `${other}:15010`]);
+  const listen = ["--listen-address", host, "--discovery-port", "15010"];
+  return { host, process: new ControlPlaneProcess(inject("kubeconfig"), ...listen, ...others) };
+}
+
+const timeout = (name: string, spec: object = {}) => ({
+  apiVersion: tulle,
+  kind: "TimeoutPolicy",
+  metadata: { name },
+  spec: { targetRefs: [{ kind: "Service", name: "catalog" }], request: "1s", ...spec },
+});
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration?: number;
+  readonly lastTransitionTime: string;
+}
+
+async function conditionOf(path: string, type: string, version = tulle): Promise<Condition | undefined> {
+  const { body } = await shop.read(version, path);
+  const own = version === tulle ? nested(body, "status", "conditions") : ownParent(body)?.["conditions"];
+  return ((own ?? []) as Condition[]).find((condition) => condition.type === type);
+}
+
+function ownParent(route: unknown): Record<string, unknown> | undefined {
+  const parents = (nested(route, "status", "parents") ?? []) as Record<string, unknown>[];
+  return parents.find((parent) => parent["controllerName"] === "tulle.dev/controller");
+}
+
+const reasonOf = async (path: string, type: string, version = tulle) =>
+  (await conditionOf(path, type, version))?.reason;
+const messageOf = async (path: string, type: string) => (await conditionOf(path, type))?.message;
+
+async function eventReasons(): Promise<string[]> {
+  const { body } = await shop.read("events.k8s.io/v1", "events");
+  return ((nested(body, "items") ?? []) as Record<string, unknown>[]).map((event) => String(event["reason"])).sort();
+}
+
+async function holder(): Promise<Replica | undefined> {
+  const identity = nested((await api.request({ path: leasePath })).body, "spec", "holderIdentity");
+  return replicas.find(({ process }) => process.said("leading").some((line) => line["identity"] === identity));
+}
+
+/** A sidecar of Deployment `web`, at this replica. */
+async function sidecar({ host, process }: Replica, pod: string, refusal: () => string | undefined = () => undefined) {
+  if ((await shop.read("v1", "serviceaccounts/web")).status === 404) await shop.serviceAccount("web");
+  await shop.pod(pod, "web", { ip: "127.0.0.1" });
+  const bundle = async () =>
+    nested((await shop.read("v1", "configmaps/tulle-trust-bundle")).body, "data", "trust-bundle.pem");
+  await expect.poll(bundle, patient).toContain("BEGIN CERTIFICATE");
+  if (process.ports === undefined) throw new Error("not ready");
+  return await subscribe({
+    host,
+    ports: process.ports,
+    trustBundlePem: String(await bundle()),
+    token: await requestToken(api, { namespace: shop, serviceAccount: "web", pod }),
+    namespace: shop.name,
+    pod,
+    destination: `catalog.${shop.name}.svc.cluster.local:80`,
+    refusal,
+  });
+}
+
+describe("a policy", () => {
+  it("that is in force is what kubectl wait waits for", async () => {
+    await kubectl("apply -f -", timeout("t"));
+    const { out, err } = await kubectl("wait --for=condition=Programmed timeoutpolicy/t --timeout=30s");
+    expect(`${out}${err}`).toContain("timeoutpolicy.tulle.dev/t condition met");
+    expect(await conditionOf("timeoutpolicies/t", "Programmed")).toMatchObject({
+      observedGeneration: 1,
+      message: "0/0",
+    });
+    expect((await kubectl("get top t -o wide")).out).toMatch(/t\s+catalog\s+True\s+True\s+Accepted\s+0\/0/);
+  });
+
+  it("says of which generation it speaks, and when a condition last changed", async () => {
+    await shop.create(tulle, "timeoutpolicies", timeout("t"));
+    await expect.poll(() => reasonOf("timeoutpolicies/t", "Programmed"), patient).toBe("NoSubscribers");
+    const before = await conditionOf("timeoutpolicies/t", "Accepted");
+    await shop.patch(tulle, "timeoutpolicies/t", { spec: { request: "2s" } });
+    await expect
+      .poll(async () => (await conditionOf("timeoutpolicies/t", "Accepted"))?.observedGeneration, patient)
+      .toBe(2);
+    const after = await conditionOf("timeoutpolicies/t", "Accepted");
+    expect(after?.lastTransitionTime).toBe(before?.lastTransitionTime);
+  });
+
+  it("that no schema could refuse says what is wrong with which field, and so does an Event", async () => {
+    const match = [{ path: { type: "RegularExpression", value: "(a" } }];
+    await shop.create(tulle, "ratelimits", {
+      apiVersion: tulle,
+      kind: "RateLimit",
+      metadata: { name: "r" },
+      spec: { limits: [{ requests: 5, match }] },
+    });
+    await expect.poll(() => reasonOf("ratelimits/r", "Accepted"), patient).toBe("Invalid");
+    expect(await messageOf("ratelimits/r", "Accepted")).toMatch(
+      /^spec\.limits\[0\]\.match\[0\]\.path\.value: .*nothing of it/,
+    );
+    expect(await reasonOf("ratelimits/r", "Programmed")).toBe("NotInForce");
+    const { out } = await kubectl("describe ratelimit r");
+    expect(out).toMatch(/Warning\s+Invalid\s+\S+\s+tulle\.dev\/controller.*spec\.limits\[0\]/);
+  });
+
+  it("that loses to an older one names it, and takes over when that is deleted", async () => {
+    const older = await shop.create(tulle, "timeoutpolicies", timeout("older"));
+    await expect.poll(() => reasonOf("timeoutpolicies/older", "Programmed"), patient).toBe("NoSubscribers");
+    // The API server counts ages in seconds.
+    const createdAtMs = Date.parse(String(nested(older, "metadata", "creationTimestamp")));
+    await eventually(() => Date.now() >= createdAtMs + 1_000);
+    await shop.create(tulle, "timeoutpolicies", timeout("newer", { request: "2s" }));
+    await expect.poll(() => reasonOf("timeoutpolicies/newer", "Accepted"), patient).toBe("Conflicted");
+    expect(await messageOf("timeoutpolicies/newer", "Accepted")).toContain(`TimeoutPolicy ${shop.name}/older`);
+    expect(await reasonOf("timeoutpolicies/older", "Accepted")).toBe("Accepted");
+    await expect.poll(eventReasons, patient).toContain("Conflicted");
+    await shop.delete(tulle, "timeoutpolicies/older");
+    await expect.poll(() => reasonOf("timeoutpolicies/newer", "Accepted"), patient).toBe("Accepted");
+  });
+
+  it("that leads nowhere is told so until there is what it names", async () => {
+    const spec = { service: "catalog", backends: [{ service: "v2", weight: 1 }] };
+    await shop.create(tulle, "trafficsplits", {
+      apiVersion: tulle,
+      kind: "TrafficSplit",
+      metadata: { name: "s" },
+      spec,
+    });
+    await expect.poll(() => reasonOf("trafficsplits/s", "ResolvedRefs"), patient).toBe("BackendNotFound");
+    expect(await messageOf("trafficsplits/s", "ResolvedRefs")).toContain("spec.backends[0].service");
+    await expect.poll(eventReasons, patient).toEqual(["BackendNotFound"]);
+    await shop.service("v2");
+    await expect.poll(() => reasonOf("trafficsplits/s", "ResolvedRefs"), patient).toBe("ResolvedRefs");
+    await shop.delete("v1", "services/v2");
+    await expect.poll(() => reasonOf("trafficsplits/s", "ResolvedRefs"), patient).toBe("BackendNotFound");
+    expect(await eventReasons()).toEqual(["BackendNotFound"]); // once for each generation
+  });
+
+  it("keeps conditions of others beside its own", async () => {
+    await shop.create(tulle, "timeoutpolicies", timeout("t"));
+    await expect.poll(() => reasonOf("timeoutpolicies/t", "Programmed"), patient).toBe("NoSubscribers");
+    const foreign = {
+      type: "Audited",
+      status: "True",
+      reason: "X",
+      message: "",
+      lastTransitionTime: "2026-06-01T12:00:00Z",
+    };
+    const { body } = await shop.read(tulle, "timeoutpolicies/t");
+    const own = nested(body, "status", "conditions") as unknown[];
+    await shop.patch(tulle, "timeoutpolicies/t/status", { status: { conditions: [...own, foreign] } });
+    await shop.patch(tulle, "timeoutpolicies/t", { spec: { request: "2s" } });
+    await expect
+      .poll(async () => (await conditionOf("timeoutpolicies/t", "Programmed"))?.observedGeneration, patient)
+      .toBe(2);
+    expect(await conditionOf("timeoutpolicies/t", "Audited")).toEqual(foreign);
+  });
+
+  it("is not written to while nothing of it changes", async () => {
+    await shop.create(tulle, "timeoutpolicies", timeout("quiet"));
+    await expect.poll(() => reasonOf("timeoutpolicies/quiet", "Programmed"), patient).toBe("NoSubscribers");
+    const version = async () =>
+      nested((await shop.read(tulle, "timeoutpolicies/quiet")).body, "metadata", "resourceVersion");
+    const before = await version();
+    await shop.service("other");
+    await shop.create(tulle, "retrypolicies", {
+      apiVersion: tulle,
+      kind: "RetryPolicy",
+      metadata: { name: "busy" },
+      spec: { targetRefs: [{ kind: "Service", name: "other" }] },
+    });
+    await expect.poll(() => reasonOf("retrypolicies/busy", "Programmed"), patient).toBe("NoSubscribers");
+    expect(await version()).toBe(before);
+  });
+});
+
+describe("Programmed", () => {
+  it("counts the sidecars of all replicas, and names who has not answered or refuses", async () => {
+    const [one, two] = replicas;
+    if (one === undefined || two === undefined) throw new Error("two replicas");
+    let fault: string | undefined;
+    const leave = [await sidecar(one, "web-1"), await sidecar(two, "web-2", () => fault)];
+    try {
+      await shop.create(tulle, "timeoutpolicies", timeout("t"));
+      await expect.poll(() => messageOf("timeoutpolicies/t", "Programmed"), patient).toBe("2/2");
+      fault = "a timeout that it does not know";
+      await shop.patch(tulle, "timeoutpolicies/t", { spec: { request: "2s" } });
+      await expect.poll(() => reasonOf("timeoutpolicies/t", "Programmed"), patient).toBe("Refused");
+      expect(await conditionOf("timeoutpolicies/t", "Programmed")).toMatchObject({
+        status: "False",
+        message: "1/2; web-2: a timeout that it does not know",
+        observedGeneration: 2,
+      });
+      await expect.poll(eventReasons, patient).toEqual(["Refused"]);
+      fault = undefined;
+      await shop.patch(tulle, "timeoutpolicies/t", { spec: { request: "3s" } });
+      await expect.poll(() => messageOf("timeoutpolicies/t", "Programmed"), patient).toBe("2/2");
+    } finally {
+      for (const end of leave) end();
+    }
+    await expect.poll(() => messageOf("timeoutpolicies/t", "Programmed"), patient).toBe("0/0");
+  });
+});
+
+describe("a route", () => {
+  const route = (name: string, backend: string) => ({
+    apiVersion: gateway,
+    kind: "HTTPRoute",
+    metadata: { name },
+    spec: {
+      parentRefs: [{ group: "", kind: "Service", name: "catalog" }],
+      rules: [{ backendRefs: [{ name: backend, port: 80 }] }],
+    },
+  });
+
+  it("is reported on for its Service, beside what other controllers say", async () => {
+    const foreign = {
+      parentRef: { name: "edge" },
+      controllerName: "example.com/gateway",
+      conditions: [],
+    };
+    await shop.create(gateway, "httproutes", route("r", "catalog"));
+    await shop.patch(gateway, "httproutes/r/status", { status: { parents: [foreign] } });
+    await expect.poll(() => reasonOf("httproutes/r", "Accepted", gateway), patient).toBe("Accepted");
+    const { body } = await shop.read(gateway, "httproutes/r");
+    const parents = nested(body, "status", "parents") as unknown[];
+    expect(parents).toContainEqual(foreign);
+    expect(ownParent(body)?.["parentRef"]).toEqual({ group: "", kind: "Service", name: "catalog" });
+  });
+
+  it("whose backend is missing says so", async () => {
+    await shop.create(gateway, "httproutes", route("r", "nowhere"));
+    await expect.poll(() => reasonOf("httproutes/r", "ResolvedRefs", gateway), patient).toBe("BackendNotFound");
+    await expect.poll(eventReasons, patient).toContain("BackendNotFound");
+  });
+});
+
+describe("of several replicas", () => {
+  it("one writes, and the lease says which", async () => {
+    await expect.poll(holder, patient).toBeDefined();
+    const { body } = await api.request({ path: leasePath });
+    expect(nested(body, "spec", "leaseDurationSeconds")).toBe(15);
+    const leader = await holder();
+    const leads = await Promise.all(replicas.map(async (replica) => [replica === leader, await isLeader(replica)]));
+    for (const [holds, says] of leads) expect(says).toBe(holds);
+  });
+
+  it("another writes at once where the one that did stops, and before long where it dies", async () => {
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      await expect.poll(holder, patient).toBeDefined();
+      const leader = await holder();
+      if (leader === undefined) throw new Error("nobody leads");
+      await leader.process.stop(signal);
+      replicas = replicas.filter((replica) => replica !== leader);
+      const startMs = performance.now();
+      const name = `after-${signal.toLowerCase()}`;
+      await shop.create(tulle, "timeoutpolicies", timeout(name, { targetRefs: [{ kind: "Service", name: "none" }] }));
+      await expect.poll(() => reasonOf(`timeoutpolicies/${name}`, "Accepted"), patient).toBe("TargetNotFound");
+      expect(performance.now() - startMs).toBeLessThan(signal === "SIGTERM" ? 8_000 : 28_000);
+      const back = startReplica(leader.host);
+      replicas.push(back);
+      await eventually(() => back.process.ports !== undefined, 60_000);
+    }
+  }, 150_000);
+});
+
+async function isLeader({ host, process }: Replica): Promise<boolean> {
+  const text = await (await fetch(`http://${host}:${process.ports?.admin}/metrics`)).text();
+  return /^tulle_status_leader 1$/m.test(text);
+}
