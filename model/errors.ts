@@ -146,22 +146,27 @@ export type ErrorCode = keyof typeof errorCodes;
  */
 export type Processed = "unprocessed" | "maybe";
 
+const noFields: MeshError["fields"] = [];
+
 /** The root of all expected errors on the data path. Its message names what and where: `endpoint 10.1.2.3:8080`. */
 export class MeshError extends Error {
   readonly code: ErrorCode;
   readonly processed: Processed;
   /** When asking again may help; travels as `Retry-After`. */
   readonly retryAfterMs: number | undefined;
+  /** Header fields that the answer has besides, as pairs of name and value. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; processed?: Processed; retryAfterMs?: number } = {},
+    options: { cause?: unknown; processed?: Processed; retryAfterMs?: number; fields?: MeshError["fields"] } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "MeshError";
     this.code = code;
     this.processed = options.processed ?? "maybe";
     this.retryAfterMs = options.retryAfterMs;
+    this.fields = options.fields ?? noFields;
   }
 }

@@ -9,10 +9,10 @@ import type { Clock } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
 import { pathOf } from "../../model/path.ts";
 import type { NamedRateLimits, RateLimit } from "../../model/policy.ts";
-import { admit, RateLimiter } from "../../model/rate-limit.ts";
+import { admit, formatRateLimit, RateLimiter, type RateState } from "../../model/rate-limit.ts";
 import type { RequestView } from "../../model/route-match.ts";
-import type { Exchange, Layer } from "../net/exchange.ts";
-import { nowhere } from "../net/pass-through.ts";
+import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import { nowhere, PassThrough } from "../net/pass-through.ts";
 
 /** `limiters`: of the whole sidecar, since a policy counts over all ways in. */
 export function limitRate(limiters: RateLimiters): Layer {
@@ -20,12 +20,44 @@ export function limitRate(limiters: RateLimiters): Layer {
     const limits = exchange.target?.rateLimits;
     if (limits === undefined) return next(exchange, response);
     const verdict = admit(limiters.of(limits), viewOf(exchange), exchange.peer);
-    if (verdict.kind === "admitted") return next(exchange, response);
+    if (verdict.tightest === undefined) return next(exchange, response);
+    const fields = fieldsOf(verdict.tightest);
+    if (verdict.kind === "admitted") {
+      const told = new Told(response, fields);
+      told.attach(next(exchange, told));
+      return told;
+    }
     const { tightest, retryAfterMs } = verdict;
-    const error = new MeshError("rate_limited", describe(tightest.limit), { processed: "unprocessed", retryAfterMs });
-    response.abortResponse(error);
+    const options = { processed: "unprocessed", retryAfterMs, fields } as const;
+    response.abortResponse(new MeshError("rate_limited", describe(tightest.limit), options));
     return nowhere;
   };
+}
+
+type Fields = readonly (readonly [name: string, value: string])[];
+
+/** The limit that is nearest, as callers learn of it before they reach it. */
+function fieldsOf(tightest: RateState): Fields {
+  const { policy, state } = formatRateLimit(tightest);
+  return [
+    ["ratelimit-policy", policy],
+    ["ratelimit", state],
+  ];
+}
+
+/** Tells the caller of an admitted request. An application's own limits stand beside ours: the fields are lists. */
+class Told extends PassThrough {
+  readonly #fields: Fields;
+
+  constructor(above: ResponseSink, fields: Fields) {
+    super(above);
+    this.#fields = fields;
+  }
+
+  override head(head: ResponseHead): void {
+    for (const [name, value] of this.#fields) head.headers.append(name, value);
+    this.above.head(head);
+  }
 }
 
 /** Policies whose buckets are kept; beyond, those of the policy that was told of longest ago go. */

@@ -58,6 +58,7 @@ export function answerError(exchange: Exchange, response: ResponseSink, error: M
   if (error.retryAfterMs !== undefined) {
     headers.append("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1_000))));
   }
+  for (const [name, value] of error.fields) headers.append(name, value);
   if (isGrpc(exchange)) answerGrpc(response, grpc, headers, `${error.code}: ${text}`);
   else answerHttp(exchange, response, http, headers, text);
 }

@@ -21,9 +21,11 @@ it("takes from each caller, and from all together, what the limits admit", async
   mesh.service("orders", [meshed(orders.podIp, "orders")]);
   limitBy(mesh, { ...once, by: "client" }, { ...once, requests: 2, burst: 2 });
 
-  expect((await askThrough(web.podIp, "http://orders/")).status).toBe(200);
+  const admitted = await askThrough(web.podIp, "http://orders/");
+  expect([admitted.status, admitted.headers["ratelimit"]]).toEqual([200, '"client";r=0;t=3600']);
   const refused = await askThrough(web.podIp, "http://orders/", { method: "POST", body: "x".repeat(100_000) });
   expect([refused.status, refused.headers["tulle-error"]]).toEqual([429, "rate_limited"]);
+  expect(refused.headers["ratelimit"]).toMatch(/^"client";r=0;t=[0-9]+$/);
   expect(Number(refused.headers["retry-after"])).toBeGreaterThan(3_000);
   expect(refused.body).toBe(
     "More requests came than a rate limit admits. The limit is 1 in 3600000 ms for each caller.\n",

@@ -1,8 +1,10 @@
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { MeshError } from "../../../model/errors.ts";
 import type { NamedRateLimits, RateLimit } from "../../../model/policy.ts";
+import type { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { limitRate, RateLimiters } from "../../../sidecar/policy/limit-rate.ts";
-import { exchangeOf, RecordingCaller, RecordingUpstream } from "../../support/exchange.ts";
+import { rescue } from "../../../sidecar/policy/rescue.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 
 const two: RateLimit = { requests: 2, perMs: 1000, burst: 2, by: "all", matches: [] };
@@ -70,4 +72,46 @@ it("keeps its buckets over an update that leaves the policy as it was, and fills
   ask([policy("shop/a", { ...two }), policy("shop/b", two)]);
   expect(ask([policy("shop/a", { ...two })])?.code).toBe("rate_limited");
   expect(ask([policy("shop/a", { ...two, burst: 3 })])).toBeUndefined();
+});
+
+describe("RateLimit fields", () => {
+  const reports = { ...two, matches: [{ path: { kind: "exact", value: "/reports" } as const }] };
+
+  /** The answer's fields of that kind, given those of the application. */
+  function told(limits: readonly NamedRateLimits[], path = "/", own: Record<string, string> = {}): string[] {
+    let fields: string[] = [];
+    const caller = new RecordingCaller();
+    const note = (headers: HeaderFields) => {
+      fields = [...headers.all("ratelimit-policy"), ...headers.all("ratelimit")];
+    };
+    caller.head = ({ headers }) => note(headers);
+    const upstream = new RecordingUpstream();
+    const exchange = exchangeOf({ path });
+    exchange.target = { port: 1, protocol: "http1", rateLimits: limits };
+    rescue()(limitRate(limiters)(upstream.service))(exchange, caller).endRequest();
+    if (upstream.calls.length > 0) upstream.response.head(responseHead(200, own));
+    return fields;
+  }
+
+  it("tell of the limit before it is reached, and when it is", () => {
+    const limits = [policy("shop/a", two)];
+    expect(told(limits)).toEqual(['"all";q=2;w=1', '"all";r=1']);
+    expect(told(limits)).toEqual(['"all";q=2;w=1', '"all";r=0;t=1']);
+    expect(told(limits)).toEqual(['"all";q=2;w=1', '"all";r=0;t=1']);
+  });
+
+  it("tell of the nearest limit, and of those that count the request only", () => {
+    const limits = [policy("shop/a", { ...two, requests: 100, burst: 100 }, reports)];
+    expect(told(limits)).toEqual(['"all";q=100;w=1', '"all";r=99']);
+    expect(told(limits, "/reports")).toEqual(['"all";q=2;w=1', '"all";r=1']);
+    expect(told([policy("shop/b", reports)])).toEqual([]);
+  });
+
+  it("leave those of the application", () => {
+    expect(told([policy("shop/a", two)], "/", { ratelimit: '"app";r=7' })).toEqual([
+      '"all";q=2;w=1',
+      '"app";r=7',
+      '"all";r=1',
+    ]);
+  });
 });
