@@ -51,6 +51,8 @@ export interface ReflectorTiming {
   readonly unservedMs: number;
   /** A watch without a byte for so long is dead: one and a half times the time between two bookmarks. */
   readonly silenceMs: number;
+  /** For one page of a list. */
+  readonly listMs: number;
   readonly firstBackoffMs: number;
   readonly longestBackoffMs: number;
 }
@@ -58,12 +60,12 @@ export interface ReflectorTiming {
 const usualTiming: ReflectorTiming = {
   unservedMs: 10_000,
   silenceMs: 90_000,
+  listMs: 60_000,
   firstBackoffMs: 200,
   longestBackoffMs: 30_000,
 };
 
 const pageSize = "500";
-const listTimeoutMs = 60_000;
 /** The server ends a watch by itself after this long, and up to twice as much. */
 const watchSeconds = 300;
 /** A watch that ends sooner, without a word, was none. */
@@ -128,7 +130,7 @@ export class Reflector {
   #page(next: string | undefined): Promise<ApiAnswer> {
     const { api, signal } = this.#options;
     const query = { ...this.#selector, limit: pageSize, ...(next !== undefined && { continue: next }) };
-    return api.request({ path: this.#path, query, timeoutMs: listTimeoutMs, signal });
+    return api.request({ path: this.#path, query, timeoutMs: this.#timing.listMs, signal });
   }
 
   /** The kind is not served in this version: the next one, and after the last the first again, a while later. */

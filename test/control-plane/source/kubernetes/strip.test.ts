@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import { strip } from "../../../../control-plane/source/kubernetes/strip.ts";
+
+const meta = {
+  namespace: "shop",
+  name: "orders-1",
+  uid: "u1",
+  resourceVersion: "7",
+  managedFields: [{ manager: "kubelet" }],
+  labels: { app: "orders" },
+  annotations: { "tulle.dev/proxy-version": "0.1.0", "tulle.dev/workload": "orders", "example.com/note": "long" },
+};
+const sidecar = { name: "tulle-sidecar", restartPolicy: "Always", ports: [{ containerPort: 15_008 }] };
+const app = { name: "app", image: "app:1", env: [{ name: "A" }], ports: [{ name: "http", containerPort: 8080 }] };
+const spec = {
+  serviceAccountName: "orders",
+  nodeName: "n1",
+  containers: [app],
+  initContainers: [sidecar],
+  volumes: [{}],
+};
+const status = {
+  phase: "Running",
+  podIP: "10.0.0.1",
+  hostIP: "10.1.1.1",
+  conditions: [
+    { type: "Ready", status: "True", lastProbeTime: null },
+    { type: "Initialized", status: "True" },
+  ],
+};
+
+describe("of a pod with a sidecar", () => {
+  it("stays what is read, and its own containers' ports", () => {
+    expect(strip("Pod", { metadata: meta, spec, status })).toEqual({
+      kind: "Pod",
+      metadata: {
+        namespace: "shop",
+        name: "orders-1",
+        uid: "u1",
+        labels: { app: "orders" },
+        annotations: { "tulle.dev/proxy-version": "0.1.0", "tulle.dev/workload": "orders" },
+      },
+      spec: {
+        serviceAccountName: "orders",
+        nodeName: "n1",
+        containers: [{ name: "app", ports: [{ name: "http", containerPort: 8080 }] }],
+        initContainers: [],
+      },
+      status: { phase: "Running", podIP: "10.0.0.1", conditions: [{ type: "Ready", status: "True" }] },
+    });
+  });
+});
+
+describe("of a pod of others", () => {
+  const nothing = { kind: "Pod", metadata: { namespace: "shop", name: "orders-1", uid: "u1" } };
+
+  it("stays that it is there, where it has no stamp", () => {
+    expect(strip("Pod", { metadata: { ...meta, annotations: {} }, spec, status })).toEqual(nothing);
+  });
+
+  it("stays that it is there, where it has a stamp and no sidecar: anybody can write an annotation", () => {
+    expect(strip("Pod", { metadata: meta, spec: { ...spec, initContainers: [] }, status })).toEqual(nothing);
+  });
+});
+
+it("keeps of a policy all fields that its author wrote, and not its status", () => {
+  const policy = {
+    apiVersion: "tulle.dev/v1alpha1",
+    metadata: { ...meta, annotations: {} },
+    spec: { a: 1 },
+    spce: {},
+    status,
+  };
+  expect(strip("RetryPolicy", policy)).toEqual({
+    apiVersion: "tulle.dev/v1alpha1",
+    kind: "RetryPolicy",
+    metadata: { namespace: "shop", name: "orders-1", uid: "u1" },
+    spec: { a: 1 },
+    spce: {},
+  });
+});
+
+it("keeps of an EndpointSlice no more than is read", () => {
+  const targetRef = { kind: "Pod", name: "a", uid: "u", namespace: "shop" };
+  const slice = {
+    metadata: meta,
+    addressType: "IPv4",
+    ports: [],
+    endpoints: [{ addresses: ["10.0.0.1"], hostname: "a", targetRef }],
+  };
+  expect(strip("EndpointSlice", slice)).toMatchObject({
+    addressType: "IPv4",
+    endpoints: [{ addresses: ["10.0.0.1"], targetRef: { kind: "Pod", name: "a", uid: "u" } }],
+  });
+});
+
+it("survives what is no object of its kind at all", () => {
+  for (const kind of ["Pod", "Service", "Namespace", "EndpointSlice", "RetryPolicy"]) {
+    expect(strip(kind, { metadata: 3, spec: "no", status: [], endpoints: { a: 1 } })).toMatchObject({ kind });
+  }
+});
