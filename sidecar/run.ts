@@ -5,6 +5,7 @@ import type { Log } from "../system/log.ts";
 import type { SidecarConfig } from "./config.ts";
 import { holdHeap } from "./hold-heap.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
+import { proveSharedReads } from "./net/shared-reads.ts";
 import { TimerWheel } from "./net/timer-wheel.ts";
 import { adminPort, type Follow, Sidecar } from "./sidecar.ts";
 import type { Sources } from "./sources.ts";
@@ -50,7 +51,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness, probes: config.probes });
   const originalDestination = await openInterception(config);
   const wheel = new TimerWheel(clock);
-  const sources = await openSources(wheel, stop);
+  const [sources] = await Promise.all([openSources(wheel, stop), proveSharedReads()]);
   const sidecar = new Sidecar({
     ...config,
     identity: sources.identity,

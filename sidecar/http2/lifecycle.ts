@@ -9,6 +9,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../model/clock.ts";
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
 import { Outbox } from "../net/outbox.ts";
+import { receiveFrom } from "../net/shared-reads.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { ClosedStreams, type Closing } from "./closed-streams.ts";
 import { Deadline } from "./deadline.ts";
@@ -75,7 +76,7 @@ export abstract class ConnectionLifecycle {
   #listen(): void {
     const socket = this.#socket;
     socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => this.receive(chunk));
+    receiveFrom(socket, (chunk) => this.receive(chunk));
     socket.on("error", (error) => {
       this.#error ??= error;
     });

@@ -9,6 +9,7 @@ import { Exchange, type RequestSink, type ResponseHead, type ResponseSink, type 
 import { HeaderFields } from "./header-fields.ts";
 import type { ServedConnection } from "./listener.ts";
 import { Outbox } from "./outbox.ts";
+import { receiveFrom } from "./shared-reads.ts";
 
 /** Presents an accepted connection as a CONNECT to `authority`. `received` are bytes that were read before. */
 export function serveTcp(socket: net.Socket, authority: string, service: Service, received?: Buffer): ServedConnection {
@@ -48,7 +49,7 @@ abstract class TunnelEnd {
     socket.setNoDelay(true);
     // A peer that vanished without a word is found out, however long the tunnel may be silent.
     socket.setKeepAlive(true, keepAliveAfterMs);
-    socket.on("data", (chunk: Buffer) => this.feed(chunk));
+    receiveFrom(socket, (chunk) => this.feed(chunk));
     socket.on("end", () => this.receiveFin());
     socket.on("error", () => {}); // told by "close"
     socket.on("close", () => this.#closed());

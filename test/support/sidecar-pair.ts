@@ -7,6 +7,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { Place } from "../../model/endpoint-choice.ts";
 import type { Destination, Endpoints, Inbound, Protocol, Resource, ResourceKind } from "../../model/resources.ts";
 import type { ReadOriginalDestination } from "../../sidecar/net/original-destination.ts";
+import { proveSharedReads } from "../../sidecar/net/shared-reads.ts";
 import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
 import { type Follow, Sidecar, type Upstream } from "../../sidecar/sidecar.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "../../sidecar/telemetry/metrics.ts";
@@ -91,6 +92,8 @@ export class TestMesh implements AsyncDisposable {
   }
 
   static async open(options: { leafLifetimeMs?: number } = {}): Promise<TestMesh> {
+    // As a sidecar's process does.
+    await proveSharedReads();
     return new TestMesh(await TestAuthority.open(options));
   }
 
