@@ -94,6 +94,11 @@ export const errorCodes = {
     grpc: grpcUnavailable,
     says: "The route that the request takes can't be carried out.",
   },
+  link_saturated: {
+    http: 503,
+    grpc: grpcUnavailable,
+    says: "No stream to the endpoint became free in time.",
+  },
   loop_detected: { http: 508, grpc: grpcInternal, says: "The destination is this sidecar itself." },
   mesh_port_unreachable: {
     http: 503,

@@ -165,6 +165,7 @@ const failedTries: Partial<Record<ErrorCode, RetryCondition | "timeout">> = {
   connect_failed: "connect-failure",
   connect_timeout: "connect-timeout",
   identity_mismatch: "connect-failure",
+  link_saturated: "refused-stream",
   mesh_port_unreachable: "connect-failure",
   refused_stream: "refused-stream",
   tls_failed: "connect-failure",

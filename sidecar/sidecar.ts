@@ -127,7 +127,7 @@ export class Sidecar {
     const onHandshake = (direction: string) => (outcome: string) =>
       metrics.tlsHandshakes.increment(metrics.tlsHandshakes.slot({ direction, outcome }));
     const connectTo = linkConnector({ identity, clock, wheel, unixNow, onHandshake: onHandshake("outbound") });
-    this.#peers = new Peers({ connectTo, clock, random });
+    this.#peers = new Peers({ connectTo, clock, wheel, random });
     this.#plain = new PlainUpstreams({ clock, wheel, random });
     this.#backends = new Backends((name, apply) => this.#follow("endpoints", name, apply), {
       caller: identity.spiffeId,

@@ -17,6 +17,7 @@ import type { Result } from "../../model/result.ts";
 import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
+import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 
 /** One HTTP/2 connection to the peer, as a link sees it. */
 export interface LinkConnection {
@@ -49,11 +50,20 @@ export type ConnectLink = (
 export interface LinkOptions {
   readonly connect: ConnectLink;
   readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly random: Random;
 }
 
+/** A request for which there is no stream yet. */
+interface Waiting {
+  readonly held: HeldRequest;
+  readonly untilMs: number;
+}
+
 const maxConnections = 4;
+/** For a stream: so many, and so long. Waiting for a connection to be made ends with that. */
 const maxWaiting = 1_024;
+const maxWaitMs = 5_000;
 const firstBackoffMs = 50;
 const maxBackoffMs = 1_000;
 const idleCloseMs = 10 * 60_000;
@@ -64,7 +74,9 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #ready: LinkConnection[] = [];
   #connecting = false;
-  #waiting: HeldRequest[] = [];
+  /** Who came first is first. */
+  #waiting: Waiting[] = [];
+  readonly #waitLimit: WaitLimit;
   #failures = 0;
   #backoffUntilMs = 0;
   #renewNextMs = 0;
@@ -75,6 +87,7 @@ export class Link {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#usedAtMs = options.clock.now();
+    this.#waitLimit = new WaitLimit(this);
   }
 
   readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
@@ -87,7 +100,8 @@ export class Link {
       return nowhere;
     }
     const held = new HeldRequest(exchange, response);
-    this.#waiting.push(held);
+    this.#waiting.push({ held, untilMs: this.#usedAtMs + maxWaitMs });
+    if (this.#waiting.length === 1) this.#options.wheel.arm(this.#waitLimit, maxWaitMs);
     this.#connectMore(exchange.connectTimeoutMs);
     return held;
   };
@@ -113,13 +127,31 @@ export class Link {
   destroy(error: MeshError): void {
     this.#closedBy = error;
     for (const connection of this.#ready.splice(0)) connection.destroy(error);
-    for (const held of this.#waiting.splice(0)) held.refuse(error);
+    this.#refuseWaiting(error);
   }
 
   /** No new requests; those under way finish. */
   drain(): void {
     this.#closedBy = drained;
     for (const connection of this.#ready.splice(0)) connection.drain();
+    this.#refuseWaiting(drained);
+  }
+
+  /** Nobody waits for longer than that. */
+  refuseLate(): void {
+    // Who makes a connection gives it a time of its own.
+    if (this.#ready.length === 0) return this.#options.wheel.arm(this.#waitLimit, maxWaitMs);
+    const now = this.#options.clock.now();
+    const late = this.#waiting.findIndex(({ untilMs }) => untilMs > now);
+    const refused = this.#waiting.splice(0, late < 0 ? this.#waiting.length : late);
+    const [first] = this.#waiting;
+    if (first !== undefined) this.#options.wheel.arm(this.#waitLimit, first.untilMs - now);
+    for (const { held } of refused) held.refuse(saturated(`none within ${maxWaitMs} ms`));
+  }
+
+  #refuseWaiting(error: MeshError): void {
+    this.#options.wheel.clear(this.#waitLimit);
+    for (const { held } of this.#waiting.splice(0)) held.refuse(error);
   }
 
   #withSlot(): LinkConnection | undefined {
@@ -128,10 +160,8 @@ export class Link {
 
   #refusal(): MeshError | undefined {
     if (this.#closedBy !== undefined) return this.#closedBy;
-    if (this.#waiting.length >= maxWaiting) this.#waiting = this.#waiting.filter(({ gone }) => !gone);
-    if (this.#waiting.length >= maxWaiting) {
-      return new MeshError("overloaded", `${maxWaiting} requests wait for the peer`, { processed: "unprocessed" });
-    }
+    if (this.#waiting.length >= maxWaiting) this.#waiting = this.#waiting.filter(({ held }) => !held.gone);
+    if (this.#waiting.length >= maxWaiting) return saturated(`${maxWaiting} requests wait for one`);
     return this.#ready.length === 0 && this.#backsOff ? this.#lastError : undefined;
   }
 
@@ -186,9 +216,10 @@ export class Link {
     while (this.#waiting.length > 0) {
       const connection = this.#withSlot();
       if (connection === undefined) break;
-      this.#waiting.shift()?.release(connection.request);
+      this.#waiting.shift()?.held.release(connection.request);
     }
-    if (this.#waiting.length > 0) this.#connectMore(defaultConnectTimeoutMs);
+    if (this.#waiting.length === 0) this.#options.wheel.clear(this.#waitLimit);
+    else this.#connectMore(defaultConnectTimeoutMs);
   }
 
   #backOff(error: MeshError): void {
@@ -196,8 +227,26 @@ export class Link {
     this.#backoffUntilMs = this.#options.clock.now() + backoffMs * (0.8 + 0.4 * this.#options.random());
     this.#lastError = error;
     if (this.#ready.length > 0) return; // those that wait get the next free stream
-    for (const held of this.#waiting.splice(0)) held.refuse(error);
+    this.#refuseWaiting(error);
   }
+}
+
+/** Due when the one that waits longest has waited long enough. */
+class WaitLimit extends Timer {
+  readonly #link: Link;
+
+  constructor(link: Link) {
+    super();
+    this.#link = link;
+  }
+
+  expire(): void {
+    this.#link.refuseLate();
+  }
+}
+
+function saturated(why: string): MeshError {
+  return new MeshError("link_saturated", why, { processed: "unprocessed" });
 }
 
 const defaultConnectTimeoutMs = 1_000;

@@ -5,6 +5,7 @@ import { MeshError } from "../../model/errors.ts";
 import type { Endpoint } from "../../model/resources.ts";
 import { splitAddress } from "../net/address.ts";
 import { type Service, stack } from "../net/exchange.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
 import { carryDeadline } from "../policy/own-fields.ts";
 import { type ConnectLink, Link } from "./link.ts";
 import { aimAt } from "./target.ts";
@@ -13,6 +14,7 @@ export interface PeersOptions {
   /** Connects to the mesh port of a pod whose certificate must be `identity`'s. */
   readonly connectTo: (podIp: string, identity: string) => ConnectLink;
   readonly clock: Clock;
+  readonly wheel: TimerWheel;
   readonly random: Random;
 }
 
@@ -56,8 +58,8 @@ export class Peers {
   }
 
   #linkTo(podIp: string, identity: string, key: string): Link {
-    const { connectTo, clock, random } = this.#options;
-    const link = new Link({ connect: connectTo(podIp, identity), clock, random });
+    const { connectTo, clock, wheel, random } = this.#options;
+    const link = new Link({ connect: connectTo(podIp, identity), clock, wheel, random });
     this.#links.set(key, link);
     return link;
   }

@@ -61,7 +61,7 @@ export class PlainUpstreams {
     dropOldest(this.#links, (link) => link.drain());
     const { clock, wheel, random } = this.#options;
     const { host, port } = hostAndPort(address);
-    const link = new Link({ connect: plainHttp2(host, port, clock, wheel), clock, random });
+    const link = new Link({ connect: plainHttp2(host, port, clock, wheel), clock, wheel, random });
     this.#links.set(address, link);
     return link;
   }

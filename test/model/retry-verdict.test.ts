@@ -225,6 +225,7 @@ describe("with no policy", () => {
 
   it("tries once more, at once, what surely was not processed", () => {
     expect(bare(failure("connect_failed", "unprocessed"))).toBe("unprocessed after 0 ms");
+    expect(bare(failure("link_saturated", "unprocessed"), post)).toBe("unprocessed after 0 ms");
     expect(bare(failure("refused_stream", "unprocessed"), post)).toBe("unprocessed after 0 ms");
     expect(bare(failure("connect_failed", "unprocessed"), get, 2)).toBe("attempts_exhausted");
   });

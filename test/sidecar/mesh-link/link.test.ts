@@ -2,12 +2,14 @@ import { describe, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import { err, ok } from "../../../model/result.ts";
 import { type ConnectLink, Link } from "../../../sidecar/mesh-link/link.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { exchangeOf, RecordingCaller } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { HandConnection } from "./hand-connection.ts";
 
 function linked(maxStreams = 100) {
   const clock = new HandClock();
+  const wheel = new TimerWheel(clock, { drive: false });
   const dials: { timeoutMs: number; succeed: (replaceAtMs?: number) => HandConnection; fail: () => void }[] = [];
   const connect: ConnectLink = (timeoutMs, events, done) => {
     dials.push({
@@ -21,7 +23,7 @@ function linked(maxStreams = 100) {
       fail: () => done(err(new MeshError("mesh_port_unreachable", "", { processed: "unprocessed" }))),
     });
   };
-  const link = new Link({ connect, clock, random: () => 0.5 });
+  const link = new Link({ connect, clock, wheel, random: () => 0.5 });
   const ask = () => {
     const caller = new RecordingCaller();
     const exchange = exchangeOf();
@@ -29,7 +31,11 @@ function linked(maxStreams = 100) {
     return { calls: caller.calls, exchange, sink };
   };
   const dial = (place: number) => dials[place] as (typeof dials)[number];
-  return { clock, link, ask, dial, dials };
+  const pass = (ms: number) => {
+    clock.advance(ms);
+    wheel.advance();
+  };
+  return { clock, pass, link, ask, dial, dials };
 }
 
 const gone = new MeshError("upstream_closed", "");
@@ -218,10 +224,30 @@ describe("too many that wait", () => {
   it("are refused, those that have gone not counted", () => {
     const { ask } = linked();
     const waiting = Array.from({ length: 1_024 }, ask);
-    expect(ask().calls).toEqual([["abort", "overloaded"]]);
+    expect(ask().calls).toEqual([["abort", "link_saturated"]]);
     waiting[7]?.sink.abortRequest(gone);
     expect(ask().calls).toEqual([]);
-    expect(ask().calls).toEqual([["abort", "overloaded"]]);
+    expect(ask().calls).toEqual([["abort", "link_saturated"]]);
+  });
+
+  it("are refused when each has waited for 5 s, unless a stream is freed before", () => {
+    const { ask, dial, pass } = linked(1);
+    for (let i = 0; i < 4; i++) ask();
+    const connections = Array.from({ length: 4 }, (_, i) => dial(i).succeed());
+    const [served, early] = [ask(), ask()];
+    pass(3_000);
+    const late = ask();
+    connections[0]?.endStream();
+    pass(1_990);
+    expect([served.calls, early.calls]).toEqual([[], []]);
+    pass(20);
+    expect([served.calls, early.calls, late.calls]).toEqual([[], [["abort", "link_saturated"]], []]);
+    pass(2_990);
+    expect(late.calls).toEqual([["abort", "link_saturated"]]);
+    const last = ask();
+    connections[1]?.endStream();
+    pass(10_000);
+    expect(last.calls).toEqual([]);
   });
 });
 
@@ -243,5 +269,12 @@ describe("the end of a link", () => {
     const connection = dial(0).succeed();
     link.drain();
     expect(connection.ends).toEqual(["drained"]);
+  });
+
+  it("refuses who waits when it is drained", () => {
+    const { ask, link } = linked();
+    const waits = ask();
+    link.drain();
+    expect(waits.calls).toEqual([["abort", "upstream_closed"]]);
   });
 });

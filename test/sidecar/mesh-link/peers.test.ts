@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import { ok } from "../../../model/result.ts";
 import { Peers } from "../../../sidecar/mesh-link/peers.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { exchangeOf, RecordingCaller } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { endpointAt } from "../balance/endpoints.ts";
@@ -19,6 +20,7 @@ function peers() {
       done(ok(connection));
     },
     clock,
+    wheel: new TimerWheel(clock, { drive: false }),
     random: () => 0.5,
   });
   const ask = (address: string, identity: string) => {
