@@ -1,13 +1,19 @@
 /** The mesh port against those who are not what they say, and fields that say what only the mesh may say. */
 
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import net from "node:net";
+import { join } from "node:path";
 import tls from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { derTag, readChildren, readElement } from "../../model/der.ts";
 import { DATA, get, HEADERS, headers, type Pairs } from "../sidecar/http2/raw-peer.ts";
 import { workloadId } from "../support/authority.ts";
 import {
   altNames,
   caConstraints,
+  commonName,
   dns,
   leafConstraints,
   type MadeCertificate,
@@ -26,6 +32,15 @@ beforeAll(async () => {
 });
 
 afterAll(() => mesh[Symbol.asyncDispose]());
+
+/** The mesh's own authority, for certificates that it would never sign. */
+function meshRoot(): MadeCertificate {
+  const pem = readFileSync(join(mesh.mesh.authority.folder, "ca/root.pem"), "utf8");
+  const { raw } = new X509Certificate(pem.slice(pem.indexOf("-----BEGIN CERTIFICATE")));
+  const key = createPrivateKey(pem);
+  const keyPem = key.export({ type: "pkcs8", format: "pem" }).toString();
+  return { der: raw, pem, key, keyPem, subject: commonName("Tulle root of cluster.local") };
+}
 
 /** The count of failed and good handshakes on the mesh port, by outcome. */
 function handshakes(outcome: string): number {
@@ -130,10 +145,50 @@ describe("the mesh port refuses, counts why, and the application sees nothing of
       extensions: [leafConstraints, altNames(uri(workloadId("web")))],
       ...times,
     });
-  const attempts: readonly (readonly [string, string, MadeCertificate | undefined])[] = [
+  const hourMs = 3_600_000;
+  const now = Date.now();
+  const attempts: readonly (readonly [string, string, MadeCertificate | undefined | (() => MadeCertificate)])[] = [
     ["no certificate", "no_certificate", undefined],
     ["one that its holder signed", "untrusted", leaf(undefined)],
     ["one of another authority", "untrusted", leaf(stranger)],
+    [
+      "one that has expired",
+      "expired",
+      () => leaf(meshRoot(), { notBeforeMs: now - 2 * hourMs, notAfterMs: now - hourMs }),
+    ],
+    [
+      "one that is not valid yet",
+      "not_yet_valid",
+      () => leaf(meshRoot(), { notBeforeMs: now + hourMs, notAfterMs: now + 2 * hourMs }),
+    ],
+    [
+      "an authority's that the mesh's own has signed",
+      "identity_refused",
+      () => makeCertificate({ issuer: meshRoot(), extensions: [caConstraints, altNames(uri(workloadId("web")))] }),
+    ],
+    [
+      "one that a workload has signed",
+      "untrusted",
+      () => leaf({ ...leaf(meshRoot()), subject: commonName("a workload") }),
+    ],
+    [
+      "one with two identities",
+      "identity_refused",
+      () =>
+        makeCertificate({
+          issuer: meshRoot(),
+          extensions: [leafConstraints, altNames(uri(workloadId("web")), uri(workloadId("admin")))],
+        }),
+    ],
+    [
+      "one of another trust domain",
+      "identity_refused",
+      () =>
+        makeCertificate({
+          issuer: meshRoot(),
+          extensions: [leafConstraints, altNames(uri("spiffe://cluster.local.evil/ns/shop/sa/web"))],
+        }),
+    ],
     [
       "an authority's own",
       "untrusted",
@@ -146,7 +201,8 @@ describe("the mesh port refuses, counts why, and the application sees nothing of
     ],
   ];
 
-  it.each(attempts)("%s", async (_name, outcome, certificate) => {
+  it.each(attempts)("%s", async (_name, outcome, made) => {
+    const certificate = typeof made === "function" ? made() : made;
     const before = handshakes(outcome);
     const socket = tls.connect({
       host: mesh.target.podIp,
@@ -177,10 +233,13 @@ describe("the mesh port refuses, counts why, and the application sees nothing of
     expect(await mesh.witness()).toBe("");
   });
 
-  it("a session that is resumed: the handshake is a whole one", async () => {
-    const options = mesh.linkOptions();
-    const first = await mesh.link(options);
+  it("a session that is resumed: the handshake is a whole one, and nothing may be said before its end", async () => {
+    const sessions: Buffer[] = [];
+    const options = { ...mesh.linkOptions(), port: 15_008, host: mesh.target.podIp };
+    const first = tls.connect(options).on("session", (session: Buffer) => sessions.push(session));
+    await once(first, "secureConnect");
     await mesh.peer(first).roundTrip();
+    expect(sessions.filter(allowsEarlyData)).toEqual([]);
     const session = first.getSession();
     if (session === undefined) throw new Error("TLS 1.3 without a session");
     const second = await mesh.link({ ...options, session });
@@ -189,6 +248,15 @@ describe("the mesh port refuses, counts why, and the application sees nothing of
     second.destroy();
   });
 });
+
+/** Whether a session's ticket has `max_early_data`, [15] of OpenSSL's SSL_SESSION. */
+function allowsEarlyData(session: Buffer): boolean {
+  // Node may put words of its own before it.
+  const whole = readElement(session, session.indexOf(Buffer.of(derTag.sequence, 0x82)), session.length);
+  const fields = whole && readChildren(session, whole);
+  if (fields === undefined) throw new Error(`a session that is not in DER: ${session.toString("hex")}`);
+  return fields.some(({ tag }) => tag === derTag.context(15));
+}
 
 it("sends nothing to a pod whose address another workload has now, and tries elsewhere, with a POST too", async () => {
   const thief = await mesh.mesh.sidecar("thief");
