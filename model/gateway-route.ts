@@ -36,6 +36,8 @@ export interface RouteRule {
   readonly backends: readonly RouteBackend[];
   readonly timeouts: RuleTimeouts;
   readonly retry?: RuleRetry;
+  /** Fields that it has and the mesh does not carry out; never empty. */
+  readonly unapplied?: readonly string[];
 }
 
 /** A gRPC method is in `path` already; as it was written it still counts for precedence. */

@@ -84,10 +84,10 @@ function routeStack(route: Route, destination: string, service: string, options:
     [
       // What the route makes of the request, once for all tries; a redirect ends here.
       filterRequests(route),
-      // Copies of what goes out, once for all tries too.
-      mirror(route, { backend, random, wheel, limit, count: countMirrors(metrics, service) }),
       // All tries together.
       enforceDeadline(route.timeout.requestMs, options),
+      // Copies of what goes out in time, once for all tries too.
+      mirror(route, { backend, random, wheel, limit, count: countMirrors(metrics, service) }),
       limitIdle(route.timeout.idleMs, wheel),
       // Above the split and the balancer: the next try may land elsewhere.
       retry({ policy: route.retry, budget, wheel, clock, random, unixNow, counts: countRetries(metrics, service) }),

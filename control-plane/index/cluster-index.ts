@@ -18,7 +18,7 @@ import { type Fact, facts, type IndexView, type PolicyOf } from "./facts.ts";
 import { GatewayRoutes, isRouteKind, type RouteKind } from "./gateway-routes.ts";
 import type { Pod, Workload } from "./pod.ts";
 import { type Attachment, PolicyTable } from "./policy-table.ts";
-import { type Reading, readKnown } from "./reading.ts";
+import { type Reading, readKnown, readStandIn } from "./reading.ts";
 import { permits, type ReferenceGrant } from "./reference-grant.ts";
 import type { Service, ServicePort } from "./service.ts";
 import { Table } from "./table.ts";
@@ -26,7 +26,7 @@ import { Table } from "./table.ts";
 /** An object of a kind that the mesh reads. */
 interface Held {
   object: KubeObject;
-  /** The last valid one; undefined: there was none yet. */
+  /** The last valid one, or what stands in for one; undefined: there was none yet. */
   readonly reading: Reading | undefined;
   /** What is wrong with the object as it is now. */
   readonly errors: readonly FieldError[];
@@ -37,6 +37,8 @@ export interface HeldPolicy {
   readonly object: KubeObject;
   /** What it says, or said when it was last valid; undefined: it never was. */
   readonly policy: Policy | undefined;
+  /** It never was valid, and `policy` closes what it would have held for. */
+  readonly standsIn: boolean;
   readonly errors: readonly FieldError[];
 }
 
@@ -85,7 +87,8 @@ export class ClusterIndex implements IndexView {
   /** All objects of Tulle's own group, sorted by kind, namespace and name. */
   policies(): readonly HeldPolicy[] {
     return this.#heldOf("tulle.dev").map(({ object, reading, errors }) => {
-      return { object, policy: reading?.as === "policy" ? reading.value : undefined, errors };
+      if (reading?.as !== "policy") return { object, policy: undefined, standsIn: false, errors };
+      return { object, policy: reading.value, standsIn: reading.standsIn ?? false, errors };
     });
   }
 
@@ -186,7 +189,11 @@ export class ClusterIndex implements IndexView {
       this.#held.set(key, { object, reading: result.value, errors });
       this.#replace(before?.reading, result.value, touched);
     } else {
-      this.#held.set(key, { object, reading: before?.reading, errors: result.error });
+      const { reading: said } = before ?? {};
+      const lastGood = said?.as === "policy" && said.standsIn ? undefined : said;
+      const reading = lastGood ?? readStandIn(object);
+      this.#held.set(key, { object, reading, errors: result.error });
+      if (lastGood === undefined) this.#replace(said, reading, touched);
     }
   }
 

@@ -1,9 +1,10 @@
 /** Which objects the mesh reads, and what each says. */
 
 import type { GatewayRoute } from "../../model/gateway-route.ts";
+import { closedAccessPolicy } from "../../model/parse/closed-access-policy.ts";
 import { parseGatewayRoute } from "../../model/parse/gateway-route.ts";
 import { parsePolicy } from "../../model/parse/policy.ts";
-import type { Policy } from "../../model/policy-object.ts";
+import { type Policy, policyApiVersion } from "../../model/policy-object.ts";
 import { type FieldError, ok, type Result } from "../../model/result.ts";
 import { groupOf, type KubeObject } from "../source/kube-object.ts";
 import { type WorkloadKind, workloadKinds } from "./backing-pods.ts";
@@ -22,7 +23,8 @@ export type Reading =
   | { readonly as: "workload"; readonly kind: WorkloadKind; readonly value: Workload }
   | { readonly as: "grant"; readonly value: ReferenceGrant }
   | { readonly as: "route"; readonly value: GatewayRoute }
-  | { readonly as: "policy"; readonly value: Policy; readonly creationTimestamp: string };
+  /** `standsIn`: for one that was never valid. */
+  | { readonly as: "policy"; readonly value: Policy; readonly creationTimestamp: string; readonly standsIn?: true };
 
 /** Undefined: nothing that the mesh reads. */
 export function readKnown(object: KubeObject): Result<Reading, FieldError[]> | undefined {
@@ -56,6 +58,14 @@ export function readKnown(object: KubeObject): Result<Reading, FieldError[]> | u
     default:
       return undefined;
   }
+}
+
+/** What holds instead of an object that was never valid; undefined: nothing does. */
+export function readStandIn({ apiVersion, kind, metadata, spec }: KubeObject): Reading | undefined {
+  if (apiVersion !== policyApiVersion || kind !== "AccessPolicy") return undefined;
+  const closed = closedAccessPolicy(spec);
+  const { namespace, name, creationTimestamp = "" } = metadata;
+  return closed && { as: "policy", value: { kind, namespace, name, ...closed }, creationTimestamp, standsIn: true };
 }
 
 /** The whole of the object but its origin, so that a misspelt `spec` does not pass for an absent one. */

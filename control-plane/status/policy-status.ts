@@ -52,11 +52,12 @@ interface Judgement {
 }
 
 function judge(index: ClusterIndex, held: HeldPolicy, carriers: readonly ResourceName[]): Judgement {
-  const { object, policy, errors } = held;
+  const { object, policy, standsIn, errors } = held;
   const problem = (error: FieldError) => fieldProblem(object, error);
   if (errors.length > 0) {
     const inForce = policy !== undefined && carriers.length > 0;
-    const rest = inForce ? "what it said before stays in force" : "nothing of it is in force";
+    const before = standsIn ? "until it is valid, what it selects is closed" : "what it said before stays in force";
+    const rest = inForce ? before : "nothing of it is in force";
     const message = `${errors.map(oneLine).join("; ")} (${rest})`;
     return { conditions: [refused("Accepted", "Invalid", message)], problems: errors.map(problem) };
   }

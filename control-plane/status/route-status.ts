@@ -68,6 +68,7 @@ function judge(
     };
   }
   const unknown = unknownFilters(route);
+  const noEffect = warnings(route);
   const judged = parents.map(({ parent, at }) => ({ parent, ...judgeParent(index, route, parent, at) }));
   const faults = judged.flatMap(({ fault, unresolved }): FieldError[] => [...(fault ? [fault] : []), ...unresolved]);
   return {
@@ -75,13 +76,13 @@ function judge(
       parentRef: parent,
       controllerName,
       conditions: [
-        accepted(fault),
+        accepted(fault, noEffect),
         resolvedRefs(unresolved),
         ...partiallyInvalid(unknown),
         fault?.extent === "parent" ? refused("Programmed", "NotInForce", "") : programmed,
       ],
     })),
-    problems: [...[...faults, ...unknown].map(problem), ...warnings(route).map((w) => warning(problem(w)))],
+    problems: [...[...faults, ...unknown].map(problem), ...noEffect.map((w) => warning(problem(w)))],
   };
 }
 
@@ -176,18 +177,26 @@ function unknownFilters({ rules }: GatewayRoute): FieldError[] {
   });
 }
 
-function warnings({ hostnames }: GatewayRoute): FieldError[] {
-  if (hostnames.length === 0) return [];
-  return [{ path: "spec.hostnames", message: "has no effect where the parent is a Service; match the header Host" }];
+/** What is accepted all the same. */
+function warnings({ hostnames, rules }: GatewayRoute): FieldError[] {
+  const noHosts = {
+    path: "spec.hostnames",
+    message: "has no effect where the parent is a Service; match the header Host",
+  };
+  const unapplied = rules.flatMap(({ unapplied = [] }, rule) =>
+    unapplied.map((field) => ({ path: `spec.rules[${rule}].${field}`, message: "has no effect in this version" })),
+  );
+  return [...(hostnames.length > 0 ? [noHosts] : []), ...unapplied];
 }
 
 function warning(problem: Problem): Problem {
   return { ...problem, severity: "warning" };
 }
 
-function accepted(fault: ParentFault | undefined): Condition {
+function accepted(fault: ParentFault | undefined, noEffect: readonly FieldError[]): Condition {
   if (fault?.extent === "parent") return refused("Accepted", fault.reason, oneLine(fault));
-  return { type: "Accepted", status: "True", reason: "Accepted", message: fault === undefined ? "" : oneLine(fault) };
+  const message = [...(fault ? [fault] : []), ...noEffect].map(oneLine).join("; ");
+  return { type: "Accepted", status: "True", reason: "Accepted", message };
 }
 
 function partiallyInvalid(unknown: readonly FieldError[]): Condition[] {

@@ -122,6 +122,9 @@ function backendFilter(filter: ParsedFilter): RouteFilter {
   }
 }
 
+/** A field of the API's experimental channel: said in the status to have no effect, and no reason to refuse the route. */
+const unapplied = new Schema<true>({}, () => true).optional();
+
 function rule(kind: GatewayRoute["kind"], match: Schema<RuleMatch>): Schema<RouteRule> {
   return object({
     name: objectName().optional(),
@@ -130,9 +133,11 @@ function rule(kind: GatewayRoute["kind"], match: Schema<RuleMatch>): Schema<Rout
     backendRefs: list(backend(kind), { max: 16 }).or([]),
     timeouts,
     retry: retry.optional(),
+    sessionPersistence: unapplied,
   }).map(
-    ({ name, matches, filters, backendRefs, timeouts, retry }): RouteRule => ({
+    ({ name, matches, filters, backendRefs, timeouts, retry, sessionPersistence }): RouteRule => ({
       ...given({ name, retry }),
+      ...(sessionPersistence && { unapplied: ["sessionPersistence"] }),
       matches,
       filters: filters.filter((filter) => filter.kind !== "mirror"),
       mirrors: filters
@@ -150,6 +155,8 @@ const takesAll: RouteRule = { matches: [], filters: [], mirrors: [], backends: [
 function spec(kind: GatewayRoute["kind"], match: Schema<RuleMatch>) {
   return object({
     parentRefs: list(parentRef, { max: 32 }).or([]),
+    // Which Gateways it is for by default; a Service is none.
+    useDefaultGateways: unapplied,
     hostnames: list(text({ maxLength: 253 }), { max: 16 }).or([]),
     rules: list(rule(kind, match), { max: 16 }).or(kind === "HTTPRoute" ? [takesAll] : []),
   });

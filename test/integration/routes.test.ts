@@ -353,3 +353,25 @@ it("gives up the copy of a body that the mirror does not take", async () => {
   expect(hung).toHaveLength(1);
   await expect(Promise.all(hung.map((request) => once(request.resume(), "end")))).rejects.toThrow("aborted");
 });
+
+it("copies no request that is late already", async () => {
+  await using mesh = await TestMesh.open();
+  const web = await mesh.sidecar("web");
+  const arrived: string[] = [];
+  for (const name of ["orders", "shadow"]) {
+    const { podIp } = await mesh.sidecar(name);
+    await mesh.application(podIp, (request, response) => {
+      arrived.push(`${name} ${request.url}`);
+      response.end();
+    });
+    const mirrors = [
+      { endpoints: "shadow.shop.svc.cluster.local:80", service: { namespace: "shop", name: "shadow" }, percent: 100 },
+    ];
+    mesh.service(name, [meshed(podIp, name)], name === "orders" ? { mirrors } : {});
+  }
+  const late = await askThrough(web.podIp, "http://orders/late", { headers: { "tulle-deadline": "0m" } });
+  expect([late.status, late.headers["tulle-error"]]).toEqual([504, "deadline_exceeded"]);
+  expect((await askThrough(web.podIp, "http://orders/")).status).toBe(200);
+  await eventually(() => arrived.length === 2);
+  expect(arrived.sort()).toEqual(["orders /", "shadow /"]);
+});

@@ -86,3 +86,18 @@ it("recompiles only the Service that a route is bound to", () => {
   pipeline.apply(changeOf(route("r", toItself)));
   expect(compiled).toEqual(["destination shop/a"]);
 });
+
+it("says of an experimental field that it has no effect, and carries out the rest", () => {
+  const pipeline = new Pipeline(names);
+  const rules = "[{backendRefs: [{name: a, port: 80}], sessionPersistence: {sessionName: s, type: Cookie}}]";
+  pipeline.apply(changeOf(serviceYaml("a") + route("r", rules)));
+  const [status] = pipeline.routeStatuses(() => undefined);
+  expect(status?.parents[0]?.conditions[0]).toEqual({
+    type: "Accepted",
+    status: "True",
+    reason: "Accepted",
+    message: "spec.rules[0].sessionPersistence: has no effect in this version",
+  });
+  expect(status?.problems).toMatchObject([{ path: "spec.rules[0].sessionPersistence", severity: "warning" }]);
+  expect(routesOf(pipeline)).toEqual(["HTTPRoute shop/r rule 0"]);
+});

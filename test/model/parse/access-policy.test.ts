@@ -1,5 +1,6 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { parseAccessPolicy } from "../../../model/parse/access-policy.ts";
+import { closedAccessPolicy } from "../../../model/parse/closed-access-policy.ts";
 import { parsePolicy } from "../../../model/parse/policy.ts";
 import { policyWarnings } from "../../../model/parse/warnings.ts";
 
@@ -110,4 +111,37 @@ it("warns where it has no rule", () => {
   expect(parsed.ok && policyWarnings(parsed.value)).toEqual([
     { path: "spec.rules", message: "without a rule this policy admits nobody" },
   ]);
+});
+
+describe("what stands in for an AccessPolicy that was never valid", () => {
+  const nobody = { action: "allow", mode: "enforce", rules: [] };
+  const orders = { kind: "Service", name: "orders" };
+
+  it("holds for what it selects, as far as that can be read, and narrows nothing that can't", () => {
+    const spec = { targetRefs: [orders, { kind: "Pod" }], selector: { matchLabels: { a: 1 } }, ports: [80], rules: 1 };
+    expect(closedAccessPolicy(spec)).toEqual({ targets: [orders], spec: { ports: [80], access: nobody } });
+    expect(closedAccessPolicy({ ports: "80", rules: 1 })).toEqual({ targets: [], spec: { access: nobody } });
+  });
+
+  it("refuses everybody where it was to refuse somebody, or may have been", () => {
+    for (const action of ["deny", "Deny"]) {
+      const { access } = closedAccessPolicy({ action, rules: 1 })?.spec ?? {};
+      expect(access).toEqual({ action: "deny", mode: "enforce", rules: [{ from: [], methods: [], paths: [] }] });
+    }
+  });
+
+  it("refuses plaintext unless that was surely permitted", () => {
+    expect(closedAccessPolicy({ mtls: "yes" })?.spec).toEqual({ mtls: "strict" });
+    expect(closedAccessPolicy({ mtls: "permissive", rules: 1 })?.spec).toEqual({ access: nobody });
+  });
+
+  it.each([
+    [{ mode: "audit", rules: 1 }],
+    [{ targetRefs: "orders" }],
+    [{ targetRefs: [{}] }],
+    [{ targets: [] }],
+    ["x"],
+  ])("is nothing for %j", (spec) => {
+    expect(closedAccessPolicy(spec)).toBeUndefined();
+  });
 });
