@@ -62,12 +62,14 @@ const usualTiming: ReflectorTiming = {
   silenceMs: 90_000,
   listMs: 60_000,
   firstBackoffMs: 200,
-  longestBackoffMs: 30_000,
+  longestBackoffMs: 10_000,
 };
 
 const pageSize = "500";
 /** The server ends a watch by itself after this long, and up to twice as much. */
 const watchSeconds = 300;
+/** A server that starts does not serve resource definitions at once: so many times it is asked again soon. */
+const unservedTries = 6;
 /** A watch that ends sooner, without a word, was none. */
 const shortWatchMs = 1_000;
 
@@ -84,6 +86,7 @@ export class Reflector {
   /** Of the kind's versions, the one that is served. */
   #versionIndex = 0;
   #heard = false;
+  #wasServed = false;
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
@@ -122,6 +125,7 @@ export class Reflector {
     } while (next !== undefined);
     if (objects.length === 0 && kind.empty === "never")
       throw new Error(`the API server has no ${kind.plural} at all, not even its own`);
+    this.#wasServed = true;
     onList(objects, true);
     this.#recovered();
     return { kind: "watch", version };
@@ -139,7 +143,9 @@ export class Reflector {
     this.#versionIndex++;
     if (this.#versionIndex < kind.versions.length) return relist;
     this.#versionIndex = 0;
-    if (kind.empty !== "uninstalled") throw new Error(`the API server does not serve ${kind.plural}`);
+    if (kind.empty !== "uninstalled" || (this.#wasServed && this.#failures < unservedTries))
+      throw new Error(`the API server does not serve ${kind.plural}`);
+    this.#wasServed = false;
     onList([], false);
     this.#recovered();
     await this.#wait(this.#timing.unservedMs * (1 + this.#options.random()));

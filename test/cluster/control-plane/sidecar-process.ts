@@ -1,0 +1,77 @@
+/** A sidecar as a process, as injection would set it up: its pod is on paper, its token is real. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { ClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
+import { isRecord } from "../../../control-plane/source/kube-object.ts";
+import { nested, type TestNamespace } from "./objects.ts";
+import { requestToken } from "./workload.ts";
+
+const main = join(import.meta.dirname, "../../../sidecar/main.ts");
+
+export interface SidecarOptions {
+  readonly api: ClusterApi;
+  readonly namespace: TestNamespace;
+  readonly workload: string;
+  readonly podIp: string;
+  readonly controlPlane: string;
+  /** `orders:80=127.0.0.1:9001` */
+  readonly upstreams?: string;
+}
+
+export class SidecarProcess {
+  readonly lines: Readonly<Record<string, unknown>>[] = [];
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  readonly #ended: Promise<unknown>;
+
+  private constructor(folder: string, env: NodeJS.ProcessEnv) {
+    this.#folder = folder;
+    this.#child = spawn(process.execPath, [main], {
+      stdio: ["ignore", "inherit", "pipe"],
+      env: { ...process.env, ...env },
+    });
+    this.#ended = once(this.#child, "exit");
+    if (this.#child.stderr === null) throw new Error("no log");
+    createInterface(this.#child.stderr).on("line", (line) => {
+      const fields: unknown = line.startsWith("{") ? JSON.parse(line) : { message: line };
+      if (isRecord(fields)) this.lines.push(fields);
+    });
+  }
+
+  /** It is not up yet. The pod `<workload>-1` must be there, and the trust bundle. */
+  static async start({ api, namespace, workload, podIp, controlPlane, upstreams = "" }: SidecarOptions) {
+    const folder = await mkdtemp(join(tmpdir(), "tulle-sidecar-"));
+    const pod = `${workload}-1`;
+    const token = await requestToken(api, { namespace, serviceAccount: workload, pod });
+    const { body } = await namespace.read("v1", "configmaps/tulle-trust-bundle");
+    await writeFile(join(folder, "token"), token, { mode: 0o600 });
+    await writeFile(join(folder, "trust-bundle.pem"), String(nested(body, "data", "trust-bundle.pem")));
+    return new SidecarProcess(folder, {
+      POD_IP: podIp,
+      TULLE_NAMESPACE: namespace.name,
+      TULLE_WORKLOAD: workload,
+      TULLE_POD: pod,
+      TULLE_SERVICE_ACCOUNT: workload,
+      TULLE_TOKEN_FILE: join(folder, "token"),
+      TULLE_TRUST_BUNDLE: join(folder, "trust-bundle.pem"),
+      TULLE_STATE_DIR: folder,
+      TULLE_CONTROL_PLANE: controlPlane,
+      TULLE_UPSTREAMS: upstreams,
+    });
+  }
+
+  said(message: string): Readonly<Record<string, unknown>>[] {
+    return this.lines.filter((line) => line["message"] === message);
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
