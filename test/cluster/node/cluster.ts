@@ -1,0 +1,182 @@
+/** The node's cluster as a user has it: kubectl, helm, and a few objects that all scenarios need. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { stringify } from "yaml";
+
+export interface KubernetesObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly [field: string]: unknown };
+  readonly [field: string]: unknown;
+}
+
+const scripts = join(import.meta.dirname, "..");
+const programs = join(import.meta.dirname, "programs");
+export const image = "tulle-demo:0.1.0";
+const pollMs = 200;
+
+/** Runs a command with the cluster's environment, and rejects with what it said where it fails. */
+export async function run(command: string, args: readonly string[], input = "", withinMs = 120_000): Promise<string> {
+  const script = `. ${join(scripts, "env.sh")}; exec "$0" "$@"`;
+  const signal = AbortSignal.timeout(withinMs);
+  const child = spawn("bash", ["-c", script, command, ...args], { stdio: "pipe", signal });
+  const closed = once(child, "close") as Promise<[number | null]>;
+  child.stdin.end(input);
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  if (code === 0) return out;
+  throw new Error(`${command} ${args.join(" ")}: exit code ${code}: ${err.trim()} ${out.trim().slice(-2_000)}`);
+}
+
+export function kubectl(...args: readonly string[]): Promise<string> {
+  return run("kubectl", args);
+}
+
+export function helm(...args: readonly string[]): Promise<string> {
+  return run("helm", args, "", 180_000);
+}
+
+export async function apply(objects: readonly KubernetesObject[]): Promise<void> {
+  await run("kubectl", ["apply", "-f", "-"], stringify({ apiVersion: "v1", kind: "List", items: objects }));
+}
+
+export async function readObject<T>(...args: readonly string[]): Promise<T> {
+  return JSON.parse(await kubectl("get", ...args, "-o", "json")) as T;
+}
+
+/** Until `look` gives something. Rejects with the last thing seen, or its error. */
+export async function eventually<T>(what: string, look: () => Promise<T | undefined>, withinMs = 60_000): Promise<T> {
+  const endAtMs = performance.now() + withinMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const found = await look();
+      if (found !== undefined) return found;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > endAtMs) throw new Error(`not within ${withinMs} ms: ${what}`, { cause: last });
+    await sleep(pollMs);
+  }
+}
+
+/** A namespace with the programs of this folder in it. */
+export function namespace(name: string, meshed: boolean): KubernetesObject[] {
+  const labels = meshed ? { "tulle.dev/inject": "enabled" } : {};
+  const files = ["client.ts", "server.ts"].map((file) => [file, readFileSync(join(programs, file), "utf8")]);
+  return [
+    { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } },
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "programs", namespace: name },
+      data: Object.fromEntries(files) as Record<string, string>,
+    },
+  ];
+}
+
+export interface Program {
+  readonly namespace: string;
+  readonly name: string;
+  /** In `programs/`. */
+  readonly program: "client" | "server";
+  readonly env?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly replicas?: number;
+  /** Merged into its container. */
+  readonly container?: Readonly<Record<string, unknown>>;
+}
+
+export function podSpec({ name, program, env = {}, container = {} }: Program): Record<string, unknown> {
+  return {
+    serviceAccountName: name,
+    terminationGracePeriodSeconds: 20,
+    containers: [
+      {
+        name: program,
+        image,
+        args: [`/programs/${program}.ts`],
+        env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
+        volumeMounts: [{ name: "programs", mountPath: "/programs" }],
+        ...(program === "server" && {
+          ports: [{ name: "http", containerPort: 8080 }],
+          readinessProbe: { httpGet: { path: "/healthz", port: "http" }, periodSeconds: 1 },
+        }),
+        ...container,
+      },
+    ],
+    volumes: [{ name: "programs", configMap: { name: "programs" } }],
+  };
+}
+
+/** Its Deployment and service account. */
+export function deployment(program: Program): KubernetesObject[] {
+  const { namespace, name, labels = {}, annotations = {}, replicas = 1 } = program;
+  const all = { app: name, ...labels };
+  return [
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } },
+    {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name, namespace },
+      spec: {
+        replicas,
+        selector: { matchLabels: { app: name } },
+        strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+        template: { metadata: { labels: all, annotations }, spec: podSpec(program) },
+      },
+    },
+  ];
+}
+
+export function service(namespace: string, name: string, selector: Readonly<Record<string, string>>): KubernetesObject {
+  const ports = [{ name: "http", port: 80, targetPort: 8080, appProtocol: "http" }];
+  return { apiVersion: "v1", kind: "Service", metadata: { name, namespace }, spec: { selector, ports } };
+}
+
+export async function rolledOut(namespace: string, ...names: readonly string[]): Promise<void> {
+  for (const name of names) await kubectl("-n", namespace, "rollout", "status", `deployment/${name}`, "--timeout=100s");
+}
+
+/** What a client has sent, and what became of it. */
+export interface Account {
+  readonly sent: number;
+  /** `200 v1` for an answer of that body, else the status or the error's code. */
+  readonly answers: Readonly<Record<string, number>>;
+  /** In ms since 1970. */
+  readonly firstSeen: Readonly<Record<string, number>>;
+  readonly lastFailure: string;
+}
+
+/** Of the client's last line. */
+export async function accountOf(namespace: string, client: string): Promise<Account> {
+  const line = await kubectl("-n", namespace, "logs", `deployment/${client}`, "-c", "client", "--tail=1");
+  return JSON.parse(line) as Account;
+}
+
+/** All but the 200s. */
+export function failuresOf({ answers }: Account): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(answers).filter(([outcome]) => !outcome.startsWith("200")));
+}
+
+/** One request from a pod's own container, to its end: the status and the body. */
+export async function ask(namespace: string, workload: string, url: string): Promise<string> {
+  const script = `fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(5000) }).then(
+    async (r) => console.log(r.status, (await r.text()).trim()), (e) => console.log(e.cause?.code ?? e.name))`;
+  const said = await kubectl(
+    "-n",
+    namespace,
+    "exec",
+    `deployment/${workload}`,
+    "--",
+    "/usr/local/bin/node",
+    "-e",
+    script,
+  );
+  return said.trim();
+}

@@ -1,0 +1,168 @@
+/** What a user sees of the mesh in a cluster: who talks to whom, and how. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import {
+  accountOf,
+  apply,
+  ask,
+  deployment,
+  eventually,
+  failuresOf,
+  type KubernetesObject,
+  kubectl,
+  namespace,
+  readObject,
+  rolledOut,
+  service,
+} from "./cluster.ts";
+
+const meshed = "node-mesh";
+const unmeshed = "node-plain";
+const who = "spiffe://cluster.local/ns/node-mesh/sa/client";
+
+interface PodList {
+  readonly items: readonly Pod[];
+}
+
+interface Pod {
+  readonly metadata: { readonly name: string };
+  readonly status: {
+    readonly podIP: string;
+    readonly containerStatuses: readonly Status[];
+    readonly initContainerStatuses?: readonly Status[];
+  };
+}
+
+interface Status {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly restartCount: number;
+  readonly state: { readonly running?: { readonly startedAt: string } };
+}
+
+beforeAll(async () => {
+  const headless = service(meshed, "server-headless", { app: "server" });
+  const clients = { program: "client", name: "client", env: { URL: "http://server/who", RATE: "20" } } as const;
+  await apply([
+    ...namespace(meshed, true),
+    ...namespace(unmeshed, false),
+    ...deployment({ namespace: meshed, name: "server", program: "server", replicas: 2 }),
+    service(meshed, "server", { app: "server" }),
+    { ...headless, spec: { ...(headless["spec"] as object), clusterIP: "None" } },
+    ...deployment({ namespace: unmeshed, name: "server", program: "server" }),
+    service(unmeshed, "server", { app: "server" }),
+  ]);
+  await Promise.all([rolledOut(meshed, "server"), rolledOut(unmeshed, "server")]);
+  const fromOutside = { URL: "http://server.node-mesh/who", RATE: "1" };
+  await apply([
+    ...deployment({ ...clients, namespace: meshed }),
+    ...deployment({ ...clients, namespace: unmeshed, env: fromOutside }),
+  ]);
+  await Promise.all([rolledOut(meshed, "client"), rolledOut(unmeshed, "client")]);
+});
+
+afterAll(async () => {
+  await kubectl("delete", "namespace", meshed, unmeshed, "--wait=false");
+});
+
+async function serverPods(): Promise<readonly Pod[]> {
+  return (await readObject<PodList>("-n", meshed, "pods", "-l", "app=server")).items;
+}
+
+it("tells the called workload who calls, from the certificate of the caller", async () => {
+  await eventually("answers", async () => ((await accountOf(meshed, "client")).sent >= 40 ? true : undefined));
+  const account = await accountOf(meshed, "client");
+  expect(Object.keys(account.answers)).toEqual([`200 ${who}`]);
+});
+
+it("starts the sidecar before the application, and is not ready before both are", async () => {
+  for (const { status } of await serverPods()) {
+    const sidecar = status.initContainerStatuses?.find(({ name }) => name === "tulle-sidecar");
+    const [application] = status.containerStatuses;
+    expect([sidecar?.ready, application?.ready]).toEqual([true, true]);
+    expect(Date.parse(sidecar?.state.running?.startedAt ?? "")).toBeLessThanOrEqual(
+      Date.parse(application?.state.running?.startedAt ?? ""),
+    );
+  }
+});
+
+it("reaches one pod by its address with that identity, and all of them by a headless Service", async () => {
+  const [pod] = await serverPods();
+  expect(await ask(meshed, "client", `http://${pod?.status.podIP}:8080/who`)).toBe(`200 ${who}`);
+  expect(await ask(meshed, "client", "http://server-headless:8080/who")).toBe(`200 ${who}`);
+});
+
+it("lets a workload call itself through its own Service", async () => {
+  const itself = "spiffe://cluster.local/ns/node-mesh/sa/server";
+  for (let i = 0; i < 6; i++) expect(await ask(meshed, "server", "http://server/who")).toBe(`200 ${itself}`);
+});
+
+it("answers callers without a sidecar, as nobody", async () => {
+  expect(await ask(unmeshed, "client", "http://server.node-mesh/who")).toBe("200 nobody");
+});
+
+it("calls workloads without a sidecar in the clear", async () => {
+  expect(await ask(meshed, "client", "http://server.node-plain/who")).toBe("200 nobody");
+});
+
+it("shows no byte of a request between two meshed pods on the wire, and plaintext where one has no sidecar", async () => {
+  const secret = "a-path-that-nobody-else-asks-for";
+  const capture = await captureWhile(async () => {
+    expect(await ask(meshed, "client", `http://server/${secret}`)).toBe("200 v1");
+  });
+  expect(capture.length).toBeGreaterThan(2_000);
+  expect(capture.includes(secret)).toBe(false);
+  const plain = await captureWhile(() => ask(unmeshed, "client", `http://server/${secret}`));
+  expect(plain.includes(secret)).toBe(true);
+});
+
+it("refuses plaintext where a policy says strict, while probes and the mesh's own callers pass", async () => {
+  const strict: KubernetesObject = {
+    apiVersion: "tulle.dev/v1alpha1",
+    kind: "AccessPolicy",
+    metadata: { name: "strict", namespace: meshed },
+    spec: { mtls: "strict" },
+  };
+  await apply([strict]);
+  await kubectl("-n", meshed, "wait", "accesspolicy/strict", "--for=condition=Programmed", "--timeout=20s");
+  const refused = await eventually("a refusal", async () => {
+    const answer = await ask(unmeshed, "client", "http://server.node-mesh/who");
+    return answer.startsWith("200") ? undefined : answer;
+  });
+  expect(refused).toMatch(/^(403|ECONNRESET|UND_ERR_SOCKET)/);
+  expect(await ask(meshed, "client", "http://server/who")).toBe(`200 ${who}`);
+  // Ten of kubelet's probes later.
+  const { sent } = await accountOf(meshed, "client");
+  await eventually("ten seconds", async () =>
+    (await accountOf(meshed, "client")).sent > sent + 200 ? true : undefined,
+  );
+  for (const { status } of await serverPods())
+    expect(status.containerStatuses.map(({ ready, restartCount }) => [ready, restartCount])).toEqual([[true, 0]]);
+  expect(failuresOf(await accountOf(meshed, "client"))).toEqual({});
+});
+
+it("refuses pods that can't have a sidecar, saying why", async () => {
+  const pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "on-the-host", namespace: meshed },
+    spec: { hostNetwork: true, containers: [{ name: "one", image: "tulle-demo:0.1.0" }] },
+  };
+  await expect(apply([pod])).rejects.toThrow("spec.hostNetwork: must be false: redirects would be the whole node's");
+});
+
+/** What crosses the node's bridge, as bytes. */
+async function captureWhile(act: () => Promise<unknown>): Promise<Buffer> {
+  const env = join(import.meta.dirname, "../env.sh");
+  const listening = 'exec nsenter --net="/run/netns/$CLUSTER_NETNS" tcpdump -i cni0 -U -w - -s 0 tcp';
+  const tcpdump = spawn("bash", ["-c", `. ${env}; ${listening}`], { stdio: ["ignore", "pipe", "pipe"] });
+  const bytes = buffer(tcpdump.stdout);
+  await once(tcpdump.stderr, "data"); // it says that it listens
+  await act();
+  tcpdump.kill("SIGINT");
+  return await bytes;
+}

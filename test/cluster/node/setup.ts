@@ -1,0 +1,52 @@
+/**
+ * Once for all scenarios: a node, the images of this checkout on it, both charts installed. A node that runs already is used,
+ * and left running; one that was started here is taken down, unless TULLE_KEEP_NODE is set. With TULLE_NODE_AS_IS the node
+ * has all of it already.
+ */
+
+import { join } from "node:path";
+import { ensureBundles } from "../../../deploy/build.ts";
+import { helm, kubectl, run } from "./cluster.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const scripts = join(root, "test/cluster");
+const patienceMs = 20 * 60_000;
+const images = [
+  ["tulle/init:0.1.0", "deploy/init.Dockerfile"],
+  ["tulle/sidecar:0.1.0", "deploy/sidecar.Dockerfile"],
+  ["tulle/control-plane:0.1.0", "deploy/control-plane.Dockerfile"],
+  ["library/tulle-demo:0.1.0", "deploy/demo/Dockerfile"],
+] as const;
+
+/** Returns what ends it. */
+export async function setup(): Promise<() => Promise<void>> {
+  if (process.env["TULLE_NODE_AS_IS"] !== undefined) return async () => {};
+  const ran = await isUp();
+  if (!ran) await run(join(scripts, "up"), [], "", patienceMs);
+  await ensureBundles();
+  await run(process.execPath, [join(root, "deploy/demo/build.ts")]);
+  await run(join(scripts, "image"), ["base"], "", patienceMs);
+  for (const [tag, file] of images)
+    await run(join(scripts, "image"), ["build", tag, "--build-context", `build=${root}`, "-f", join(root, file), root]);
+  await run(join(scripts, "image"), ["load", ...images.map(([tag]) => tag)]);
+  await install();
+  return async () => {
+    if (!ran && process.env["TULLE_KEEP_NODE"] === undefined) await run(join(scripts, "down"), []);
+  };
+}
+
+export async function install(...flags: readonly string[]): Promise<void> {
+  await helm("upgrade", "--install", "tulle-crds", join(root, "charts/tulle-crds"), "--wait");
+  const where = ["--namespace", "tulle-system", "--create-namespace", "--wait", "--timeout", "90s"];
+  await helm("upgrade", "--install", "tulle", join(root, "charts/tulle"), ...where, ...flags);
+  // A new image under an old name is no change to Helm.
+  await kubectl("-n", "tulle-system", "rollout", "restart", "deployment/tulle-control-plane");
+  await kubectl("-n", "tulle-system", "rollout", "status", "deployment/tulle-control-plane", "--timeout=90s");
+}
+
+async function isUp(): Promise<boolean> {
+  return await kubectl("get", "--raw", "/readyz").then(
+    () => true,
+    () => false,
+  );
+}
