@@ -158,7 +158,7 @@ it("refuses pods that can't have a sidecar, saying why", async () => {
 /** What crosses the node's bridge, as bytes. */
 async function captureWhile(act: () => Promise<unknown>): Promise<Buffer> {
   const env = join(import.meta.dirname, "../env.sh");
-  const listening = 'exec nsenter --net="/run/netns/$CLUSTER_NETNS" tcpdump -i cni0 -U -w - -s 0 tcp';
+  const listening = 'exec nsenter --net="/run/netns/$CLUSTER_NETNS" tcpdump -i cni0 --immediate-mode -U -w - -s 0 tcp';
   const tcpdump = spawn("bash", ["-c", `. ${env}; ${listening}`], { stdio: ["ignore", "pipe", "pipe"] });
   const bytes = buffer(tcpdump.stdout);
   await once(tcpdump.stderr, "data"); // it says that it listens
