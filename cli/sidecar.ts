@@ -61,6 +61,7 @@ async function run(flags: SidecarFlags): Promise<void> {
   const accessLog = parseAccessLogMode(process.env["TULLE_ACCESS_LOG"]);
   if (!accessLog.ok) throw new UsageError(`${accessLog.error.path}: ${accessLog.error.message}`);
   const [namespace, workload] = await workloadOf(flags.snapshot);
+  const redisUrlFile = process.env["TULLE_REDIS_URL_FILE"];
   const config: SidecarConfig = {
     namespace,
     workload,
@@ -74,6 +75,7 @@ async function run(flags: SidecarFlags): Promise<void> {
     probes: new Map(),
     logLevel: "info",
     drainGraceMs: 10_000,
+    ...(redisUrlFile !== undefined && { redisUrlFile }),
     interception: flags.intercept,
   };
   const stop = new AbortController();

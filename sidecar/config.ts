@@ -23,6 +23,8 @@ export interface SidecarConfig {
   readonly outboundMtls: "preferred" | "required";
   readonly routeBy: "address" | "host";
   readonly drainGraceMs: number;
+  /** It is read when a policy asks for Redis. */
+  readonly redisUrlFile?: string;
   /** `iptables`: the pod's connections are redirected here, in and out. */
   readonly interception: "iptables" | "off";
   /** What kubelet asks the application, by the path at which it asks this sidecar instead. */
@@ -70,6 +72,7 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
   const drain = env["TULLE_DRAIN_SECONDS"] ?? defaultDrainSeconds;
   const drainIsValid = Number.isFinite(Number(drain)) && Number(drain) >= 0;
   check("TULLE_DRAIN_SECONDS", drainIsValid, `must be a number, at least 0, got ${drain}`);
+  const redisUrlFile = env["TULLE_REDIS_URL_FILE"] ?? "";
   const interception = env["TULLE_INTERCEPT"] ?? "off";
   check(
     "TULLE_INTERCEPT",
@@ -108,6 +111,7 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     outboundMtls: mtls === "required" ? "required" : "preferred",
     routeBy: routeBy === "host" ? "host" : "address",
     drainGraceMs: Number(drain) * 1_000,
+    ...(redisUrlFile !== "" && { redisUrlFile }),
     interception: interception === "iptables" ? "iptables" : "off",
     probes: probes.ok ? probes.value : new Map(),
     logLevel: logLevel ?? "info",

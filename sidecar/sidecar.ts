@@ -23,6 +23,8 @@ import { Application } from "./application.ts";
 import { Backends } from "./balance/backends.ts";
 import { Destinations } from "./discovery/destinations.ts";
 import { KeyedRequests } from "./idempotency/process-once.ts";
+import { RedisConnection } from "./idempotency/redis-connection.ts";
+import { RedisRecords } from "./idempotency/redis-records.ts";
 import type { Identity } from "./identity/credentials.ts";
 import { inboundStack } from "./inbound.ts";
 import { type Dialled, type ServeOptions, serveDialled } from "./intercept/dialled.ts";
@@ -75,6 +77,8 @@ export interface SidecarOptions extends Shared {
   readonly follow: Follow;
   readonly upstreams: readonly Upstream[];
   readonly outboundMtls: "preferred" | "required";
+  /** The file with the URL of the Redis that IdempotencyPolicies may use. */
+  readonly redisUrlFile?: string;
   /** What decides where a redirected request goes: the address that was dialled, or its Host where that is one of the mesh. */
   readonly routeBy: "address" | "host";
   /** Of each listener, at a time; beyond it idle ones are closed. Default 10,000. */
@@ -115,6 +119,8 @@ export class Sidecar {
   readonly #seen = new Map<number, SeenClients>();
   readonly #keyed: KeyedRequests;
   readonly #calls = new CallsInFlight();
+  #redis: RedisConnection | undefined;
+  #sharedRecords: RedisRecords | undefined;
   #inbound: Inbound | undefined;
   #listeners: Listener[] = [];
   /** What others dial: they come last, and are drained first. */
@@ -162,7 +168,7 @@ export class Sidecar {
       clock,
       wheel,
       counts: countIdempotency(metrics),
-      sharedRecords: () => ({ claim: () => ({ kind: "unavailable" }) }),
+      sharedRecords: () => this.#openSharedRecords(),
     });
     this.#application = new Application({ podIp, clock, wheel, random });
   }
@@ -189,6 +195,7 @@ export class Sidecar {
     const { namespace, workload, podIp, identity, trustDomain, clock, wheel, metrics, upstreams } = this.#options;
     this.#follow<Inbound>("inbound", `${namespace}/${workload}`, (inbound) => {
       this.#inbound = inbound;
+      if (inbound !== undefined) this.#keyed.prepare([...inbound.ports, ...(inbound.unlisted ?? [])]);
     });
     this.#listeners.push(...(await this.#listenOutbound()));
     for (const upstream of upstreams) this.#listeners.push(await this.#listenFor(upstream));
@@ -232,6 +239,20 @@ export class Sidecar {
     this.#peers.close();
     this.#plain.close();
     this.#application.close();
+    this.#redis?.close();
+  }
+
+  #openSharedRecords(): RedisRecords {
+    const { namespace, workload, metrics } = this.#options;
+    const { idempotencyStoreFailures: failures } = metrics;
+    this.#redis ??= new RedisConnection({ urlFile: this.#options.redisUrlFile, ...this.#options });
+    this.#sharedRecords ??= new RedisRecords({
+      ...this.#options,
+      connection: this.#redis,
+      workload: `${namespace}/${workload}`,
+      failed: (operation) => failures.increment(failures.slot({ operation })),
+    });
+    return this.#sharedRecords;
   }
 
   #tend(): void {

@@ -1,6 +1,6 @@
 /** How each process of a mesh is started: its command, its folder, its environment. It starts none. */
 
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Bundles } from "../../deploy/build.ts";
 import { version } from "../../system/version.ts";
 import { type AddressBlock, sidecarPorts } from "./addresses.ts";
@@ -86,6 +86,7 @@ export class MeshProcesses {
         TULLE_CONTROL_PLANE: this.#ground.block.controlPlane,
         TULLE_TRUST_DOMAIN: trustDomain,
         TULLE_UPSTREAMS: deployment.template.annotations[annotations.upstreams] ?? "",
+        TULLE_REDIS_URL_FILE: absolute(this.#ground.env["TULLE_REDIS_URL_FILE"]),
       },
     };
   }
@@ -115,4 +116,9 @@ export class MeshProcesses {
   #path(): string {
     return `${dirname(process.execPath)}:${this.#ground.env["PATH"] ?? ""}`;
   }
+}
+
+/** A sidecar runs in a folder of its own. */
+function absolute(path: string | undefined): string {
+  return path === undefined || path === "" ? "" : resolve(path);
 }

@@ -14,6 +14,7 @@ import type { Clock } from "../../model/clock.ts";
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
 import { judgeKey } from "../../model/idempotency.ts";
 import type { AnswerStore, NamedIdempotencyRules } from "../../model/policy.ts";
+import type { PortPolicies } from "../../model/resources.ts";
 import type { Exchange, Layer, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
@@ -47,7 +48,7 @@ export interface KeyedRequestsOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly counts: IdempotencyCounts;
-  /** The one that all replicas share; called at the first request that needs it. */
+  /** The one that all replicas share, made when it is first asked for. */
   readonly sharedRecords: () => RecordStore;
 }
 
@@ -94,6 +95,11 @@ export class KeyedRequests {
   /** What is held here now; `bytes` of answers. */
   get held(): { readonly inFlight: number; readonly answered: number; readonly bare: number; readonly bytes: number } {
     return { inFlight: this.#inFlight.size, ...this.#memory.size };
+  }
+
+  /** The policies that will be asked for: their store is opened before the first request. */
+  prepare(policies: readonly PortPolicies[]): void {
+    if (policies.some(({ idempotency }) => idempotency?.store === "redis")) this.#options.sharedRecords();
   }
 
   /** Called now and then. */

@@ -1,0 +1,177 @@
+/**
+ * One connection to the Redis whose URL a file names: made at the first command, and anew after it broke, with growing pauses. Each command is
+ * bounded in time, waiting for the connection included. The URL holds a password: it is said nowhere, in no error either.
+ *
+ * ```
+ *   idle ──run──▶ connecting ──▶ connected
+ *    ▲                 │            │
+ *    └─ pause over ─ pausing ◀──────┘ broken, silent for too long
+ * ```
+ */
+
+import { readFile } from "node:fs/promises";
+import type { Clock, Random } from "../../model/clock.ts";
+import type { Log } from "../../system/log.ts";
+
+/** Of `@redis/client`, what is used. */
+export interface RedisClient {
+  readonly isOpen: boolean;
+  readonly isReady: boolean;
+  sendCommand(command: readonly (string | Buffer)[]): Promise<unknown>;
+  destroy(): void;
+}
+
+export interface RedisConnectionOptions {
+  /** Undefined: there is no Redis, and every command fails. */
+  readonly urlFile: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export type Reply =
+  | { readonly ok: true; readonly value: unknown }
+  /** `sent`: it may have been done all the same. */
+  | { readonly ok: false; readonly sent: boolean };
+
+/** For a command, and for what it waits for. */
+const commandMs = 1_000;
+const connectMs = 1_000;
+const firstPauseMs = 100;
+const maxPauseMs = 2_000;
+
+type State =
+  | { readonly kind: "idle" }
+  | { readonly kind: "connecting"; readonly client: Promise<RedisClient> }
+  | { readonly kind: "connected"; readonly client: RedisClient }
+  | { readonly kind: "pausing"; readonly untilMs: number }
+  | { readonly kind: "closed" };
+
+export class RedisConnection {
+  readonly #options: RedisConnectionOptions;
+  #state: State = { kind: "idle" };
+  /** Since the last connection that could be made. */
+  #failures = 0;
+
+  constructor(options: RedisConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** Strings of the reply come as Buffers. `told` is called once, later. */
+  run(command: readonly (string | Buffer)[], told: (reply: Reply) => void): void {
+    let sentTo: RedisClient | undefined;
+    let answered = false;
+    const tell = (reply: Reply): void => {
+      if (answered) return;
+      answered = true;
+      clearTimeout(timer);
+      told(reply);
+    };
+    const timer = setTimeout(() => {
+      if (sentTo !== undefined) this.#break(sentTo, "silent");
+      tell({ ok: false, sent: sentTo !== undefined });
+    }, commandMs);
+    const send = async (): Promise<unknown> => {
+      const client = await this.#client();
+      if (answered) return undefined; // too late
+      sentTo = client;
+      return client.sendCommand(command);
+    };
+    send().then(
+      (value) => tell({ ok: true, value }),
+      () => {
+        if (sentTo?.isReady === false) this.#break(sentTo, "broken");
+        tell({ ok: false, sent: sentTo !== undefined });
+      },
+    );
+  }
+
+  close(): void {
+    const state = this.#state;
+    this.#state = { kind: "closed" };
+    if (state.kind === "connected") destroy(state.client);
+  }
+
+  /** Rejects while it pauses: who asks is told at once. */
+  #client(): Promise<RedisClient> {
+    const { clock } = this.#options;
+    if (this.#state.kind === "pausing" && clock.now() >= this.#state.untilMs) this.#state = { kind: "idle" };
+    switch (this.#state.kind) {
+      case "connected":
+        return Promise.resolve(this.#state.client);
+      case "connecting":
+        return this.#state.client;
+      case "idle": {
+        const client = this.#connect();
+        this.#state = { kind: "connecting", client };
+        return client;
+      }
+      case "pausing":
+      case "closed":
+        return Promise.reject(new Error("not connected"));
+    }
+  }
+
+  async #connect(): Promise<RedisClient> {
+    const { urlFile, log } = this.#options;
+    try {
+      const client = await openClient(urlFile, (broken) => this.#break(broken, "broken"));
+      if (this.#state.kind === "closed") destroy(client);
+      else this.#state = { kind: "connected", client };
+      if (this.#failures > 0) log("info", "redis is reached again");
+      this.#failures = 0;
+      return client;
+    } catch (error) {
+      this.#pause(codeOf(error));
+      throw error;
+    }
+  }
+
+  /** Whoever waits for a reply on it is told that there is none. */
+  #break(client: RedisClient, reason: string): void {
+    if (this.#state.kind !== "connected" || this.#state.client !== client) return;
+    this.#pause(reason);
+    destroy(client);
+  }
+
+  /** Says the first of several failures in a row. */
+  #pause(reason: string): void {
+    if (this.#state.kind === "closed") return;
+    const { clock, random, log } = this.#options;
+    if (this.#failures === 0) log("warn", "redis can't be reached", { reason });
+    const pauseMs = Math.min(firstPauseMs * 2 ** this.#failures++, maxPauseMs);
+    this.#state = { kind: "pausing", untilMs: clock.now() + pauseMs * (0.5 + random() / 2) };
+  }
+}
+
+/** Read for each connection: a Secret may be given another password at any time. The library is loaded here, and nowhere else. */
+async function openClient(urlFile: string | undefined, onBroken: (client: RedisClient) => void): Promise<RedisClient> {
+  if (urlFile === undefined) throw new Error("TULLE_REDIS_URL_FILE is not set");
+  const [url, { createClient, RESP_TYPES }] = await Promise.all([readFile(urlFile, "utf8"), import("@redis/client")]);
+  const client = createClient({
+    url: url.trim(),
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    maintNotifications: "disabled",
+    // Pauses are made here, so that nothing waits for a reconnect that it does not know of.
+    socket: { connectTimeout: connectMs, reconnectStrategy: false },
+    commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+  });
+  // What fails is known by the commands that fail; without a listener the process would end.
+  client.on("error", () => onBroken(client));
+  client.on("end", () => onBroken(client));
+  await client.connect();
+  return client;
+}
+
+/** It complains if it is closed already. */
+function destroy(client: RedisClient): void {
+  if (client.isOpen) client.destroy();
+}
+
+/** A short word that holds no part of a URL: the code of a system error, or the first word of Redis' own, `WRONGPASS`. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "failed";
+  if ("code" in error && typeof error.code === "string" && /^[A-Z_0-9]{1,40}$/.test(error.code)) return error.code;
+  return /^[A-Z]{3,20}(?= )/.exec(error.message)?.[0] ?? error.name;
+}

@@ -1,0 +1,89 @@
+/** A real Redis on a loopback address of its own, which keeps what it was told over its death. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { nextPodIp } from "./sidecar-pair.ts";
+
+export const redisPassword = "s3cret-of-the-test";
+
+export class RedisServer implements AsyncDisposable {
+  readonly host = nextPodIp();
+  readonly folder: string;
+  /** A file with its URL. */
+  readonly urlFile: string;
+  #process: ChildProcess | undefined;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.urlFile = join(folder, "url");
+  }
+
+  static async start(): Promise<RedisServer> {
+    const server = new RedisServer(await mkdtemp(join(tmpdir(), "tulle-redis-")));
+    await server.writeUrl(redisPassword);
+    await server.start();
+    return server;
+  }
+
+  async writeUrl(password: string): Promise<void> {
+    await writeFile(this.urlFile, `redis://:${password}@${this.host}:6379/0\n`, { mode: 0o600 });
+  }
+
+  /** Resolves when it takes connections. */
+  async start(): Promise<void> {
+    const settings = { bind: this.host, port: 6379, dir: this.folder, save: "", requirepass: redisPassword };
+    const durable = { appendonly: "yes", appendfsync: "always", daemonize: "no" };
+    const args = Object.entries({ ...settings, ...durable }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });
+    this.#process = child;
+    const missing = once(child, "error").then(([error]) => {
+      throw new Error("this test needs redis-server: apt-get install redis-server", { cause: error });
+    });
+    const ended = once(child, "exit").then(([code]) => {
+      throw new Error(`redis-server ended with ${code}`);
+    });
+    missing.catch(() => {}); // it may end long after it was ready
+    ended.catch(() => {});
+    await Promise.race([becomesReady(child), missing, ended]);
+  }
+
+  /** As if its machine lost power. */
+  async kill(): Promise<void> {
+    await this.#signal("SIGKILL");
+  }
+
+  /** It holds its connections, and answers nothing. */
+  freeze(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
+  async #signal(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function becomesReady(child: ChildProcess): Promise<void> {
+  if (child.stdout === null) throw new Error("redis-server has no output");
+  for await (const line of createInterface(child.stdout)) {
+    if (!line.includes("Ready to accept connections")) continue;
+    child.stdout.resume();
+    return;
+  }
+}
