@@ -1,4 +1,4 @@
-# The sidecar: Node, one bundle, and the binary that reads where redirected connections were dialled. From the checkout's root:
+# The sidecar: Node, its bundle, the Redis client for those that need it, and the binary that reads where redirected connections were dialled. From the checkout's root:
 #   docker build -f deploy/sidecar.Dockerfile -t tulle/sidecar:0.1.0 .
 # With bundles that are there already (npm run build): --build-context build=.
 FROM node:24-bookworm-slim AS node
@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.title="tulle/sidecar" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY --from=build /dist/sidecar.mjs /dist/koffi.node /tulle/
+COPY --from=build /dist/sidecar.mjs /dist/redis-client.mjs /dist/koffi.node /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
 USER 1337:1337
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "/tulle/sidecar.mjs"]

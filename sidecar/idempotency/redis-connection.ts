@@ -12,14 +12,7 @@
 import { readFile } from "node:fs/promises";
 import type { Clock, Random } from "../../model/clock.ts";
 import type { Log } from "../../system/log.ts";
-
-/** Of `@redis/client`, what is used. */
-export interface RedisClient {
-  readonly isOpen: boolean;
-  readonly isReady: boolean;
-  sendCommand(command: readonly (string | Buffer)[]): Promise<unknown>;
-  destroy(): void;
-}
+import type { RedisClient } from "./redis-client.ts";
 
 export interface RedisConnectionOptions {
   /** Undefined: there is no Redis, and every command fails. */
@@ -147,21 +140,8 @@ export class RedisConnection {
 /** Read for each connection: a Secret may be given another password at any time. The library is loaded here, and nowhere else. */
 async function openClient(urlFile: string | undefined, onBroken: (client: RedisClient) => void): Promise<RedisClient> {
   if (urlFile === undefined) throw new Error("TULLE_REDIS_URL_FILE is not set");
-  const [url, { createClient, RESP_TYPES }] = await Promise.all([readFile(urlFile, "utf8"), import("@redis/client")]);
-  const client = createClient({
-    url: url.trim(),
-    disableOfflineQueue: true,
-    disableClientInfo: true,
-    maintNotifications: "disabled",
-    // Pauses are made here, so that nothing waits for a reconnect that it does not know of.
-    socket: { connectTimeout: connectMs, reconnectStrategy: false },
-    commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
-  });
-  // What fails is known by the commands that fail; without a listener the process would end.
-  client.on("error", () => onBroken(client));
-  client.on("end", () => onBroken(client));
-  await client.connect();
-  return client;
+  const [url, { connectTo }] = await Promise.all([readFile(urlFile, "utf8"), import("./redis-client.ts")]);
+  return connectTo(url.trim(), connectMs, onBroken);
 }
 
 /** It complains if it is closed already. */

@@ -122,6 +122,7 @@ describe("a key", () => {
     const [one, other] = [replica(), replica()];
     (await one.take()).release();
     await eventually(async () => (await other.claim()).kind === "claimed");
+    expect((await one.claim()).kind).toBe("elsewhere");
   });
 
   it("shows a failure to those who wait, and gives it to nobody else", async () => {
