@@ -52,6 +52,12 @@ export class AccessTable {
   readonly #policies: readonly CompiledPolicy[];
   readonly #trustDomain: string;
   readonly #hasPathRule: boolean;
+  /** Whether any policy, in force or in audit mode, asks for a path: else none is looked at. */
+  readonly #readsPaths: boolean;
+  readonly #hasAudit: boolean;
+  /** The peer judged last, whose id was read then: a connection's requests all have the same. */
+  #peer: string | undefined;
+  #id: SpiffeId | undefined;
 
   /** `trustDomain` is the mesh's own: that of namespaces without one. */
   constructor(policies: readonly NamedAccessRules[], trustDomain: string) {
@@ -60,23 +66,34 @@ export class AccessTable {
     this.#hasPathRule = this.#policies.some(
       ({ mode, rules }) => mode === "enforce" && rules.some(({ paths }) => paths.length > 0),
     );
+    this.#readsPaths = this.#policies.some(({ rules }) => rules.some(({ paths }) => paths.length > 0));
+    this.#hasAudit = this.#policies.some(({ mode }) => mode === "audit");
   }
 
   decide(request: AccessRequest): AccessVerdict {
     if (this.#policies.length === 0) return admitted;
-    const normal = request.http === undefined ? undefined : normalizePath(request.http.path);
+    const { peer, http } = request;
+    const normal = http !== undefined && this.#readsPaths ? normalizePath(http.path) : undefined;
     if (normal?.ambiguous === true && this.#hasPathRule) return { kind: "ambiguous-path" };
-    const id = request.peer === undefined ? undefined : parseSpiffeId(request.peer);
     const subject: Subject = {
-      peer: request.peer,
-      id: id?.ok === true ? id.value : undefined,
-      method: request.http?.method,
-      normalPath: normal?.path,
+      peer,
+      id: this.#idOf(peer),
+      method: http?.method,
+      normalPath: normal?.path ?? http?.path,
     };
     const refusal = this.#refusal(subject, false);
     if (refusal !== undefined) return refusal;
+    if (!this.#hasAudit) return admitted;
     const audited = this.#refusal(subject, true);
     return audited === undefined ? admitted : { kind: "admitted", wouldRefuse: audited.by ?? this.#auditedAllow() };
+  }
+
+  #idOf(peer: string | undefined): SpiffeId | undefined {
+    if (peer === this.#peer) return this.#id;
+    const id = peer === undefined ? undefined : parseSpiffeId(peer);
+    this.#peer = peer;
+    this.#id = id?.ok === true ? id.value : undefined;
+    return this.#id;
   }
 
   /** Undefined: admitted. `withAudit` takes policies in audit mode for enforced ones. */

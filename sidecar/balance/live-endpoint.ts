@@ -171,19 +171,19 @@ class Dispatch extends PassThrough {
   }
 
   override abortRequest(error: MeshError): void {
-    if (!this.#observed) this.#endpoint.load.observeAtLeast(this.#tookMs);
+    if (!this.#observed) this.#endpoint.load.observeAtLeast(this.#tookMs());
     this.#observed = true;
     this.#judgement?.abandon(error);
     this.#end();
     super.abortRequest(error);
   }
 
-  get #tookMs(): number {
+  #tookMs(): number {
     return this.#endpoint.clock.now() - this.#startMs;
   }
 
   #observe(failed: boolean): void {
-    if (!this.#observed) this.#endpoint.load.observe(this.#tookMs, failed);
+    if (!this.#observed) this.#endpoint.load.observe(this.#tookMs(), failed);
     this.#observed = true;
   }
 

@@ -52,7 +52,7 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
   /** Whether a byte of an answer has come. */
   #answered = false;
   #informationalCount = 0;
-  #bytesWrittenBefore = 0;
+  #flushesBefore = 0;
 
   /** The socket is connected, or about to be; what is sent before waits in it. It should allow half open. */
   constructor(socket: net.Socket, options: Http1ClientOptions = {}) {
@@ -91,7 +91,7 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
     this.#current = exchange;
     this.#answered = false;
     this.#informationalCount = 0;
-    this.#bytesWrittenBefore = this.#socket.bytesWritten;
+    this.#flushesBefore = this.outbox.flushes;
     this.#parser.asked = exchange.exchange;
     this.#parser.next();
     exchange.start(this);
@@ -109,7 +109,7 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
     if (current === undefined) return this.#close(undefined);
     if (!this.#answered) {
       this.#answered = true;
-      if (this.#nothingWritten) return this.#fail("bad_response", "an answer came before the request was sent");
+      if (this.#nothingWritten()) return this.#fail("bad_response", "an answer came before the request was sent");
     }
     const at = this.#tunnel === "none" ? this.#parser.read(chunk, 0) : 0;
     if (at < chunk.length && this.#tunnel === "open") this.#receiveRaw(current, chunk.subarray(at));
@@ -185,8 +185,8 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
     if (!this.#parser.close()) this.#close(undefined);
   }
 
-  get #nothingWritten(): boolean {
-    return !this.#connected || this.#socket.bytesWritten === this.#bytesWrittenBefore;
+  #nothingWritten(): boolean {
+    return !this.#connected || this.outbox.flushes === this.#flushesBefore;
   }
 
   #error(code: ErrorCode, why: string, cause: unknown, processed: "unprocessed" | "maybe"): MeshError {
@@ -205,7 +205,7 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
   #close(cause: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    const unwritten = this.#nothingWritten;
+    const unwritten = this.#nothingWritten();
     this.#parser.stop();
     this.#socket.destroy();
     const current = this.#current;

@@ -118,20 +118,20 @@ export class Http1Pool {
     const connection = this.#takeIdle(exchange);
     if (connection !== undefined) return connection.client.send(exchange);
     // A connection too old for this request may hold the last place.
-    if (this.#full) this.#idle[0]?.client.destroy();
-    if (this.#full && this.#waiting.length - this.#connecting >= (this.#options.maxQueued ?? 1_024))
+    if (this.#full()) this.#idle[0]?.client.destroy();
+    if (this.#full() && this.#waiting.length - this.#connecting >= (this.#options.maxQueued ?? 1_024))
       return exchange.fail(this.#unsent("overloaded", "too many requests wait for a connection"));
     this.#waiting.push(exchange);
     this.#openForWaiting();
   }
 
-  get #full(): boolean {
+  #full(): boolean {
     return this.#connections.size >= (this.#options.maxConnections ?? Number.POSITIVE_INFINITY);
   }
 
   /** One connection in the making for each request that waits, as far as there is room. */
   #openForWaiting(): void {
-    while (!this.#closed && !this.#full) {
+    while (!this.#closed && !this.#full()) {
       const next = this.#waiting[this.#connecting];
       if (next === undefined) return;
       this.#open(next);

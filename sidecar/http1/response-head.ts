@@ -24,10 +24,9 @@ export interface ReceivedResponse extends ResponseHead {
 
 export function readResponseHead(scanner: HeadScanner, asked: AskedRequest): ReceivedResponse | Refusal {
   const text = headText(scanner);
-  const line = /^(HTTP\/1\.[01]) ([1-5][0-9]{2})(?: |$)/.exec(text.slice(0, scanner.startLineEnd));
-  if (line === null) return badResponse("malformed status line");
-  const minorVersion = readVersion(line[1] as string) ?? 1;
-  const status = Number(line[2]);
+  const minorVersion = readVersion(text.slice(scanner.headStart, scanner.headStart + versionLength));
+  const status = readStatus(text, scanner);
+  if (minorVersion === undefined || status === undefined) return badResponse("malformed status line");
   const section = readHeaderSection(scanner, text);
   if (isRefusal(section)) return section;
   if (section.chunked && minorVersion === 0) return badResponse("Transfer-Encoding in HTTP/1.0");
@@ -47,6 +46,22 @@ export function readResponseHead(scanner: HeadScanner, asked: AskedRequest): Rec
     switches,
     bodyLength,
   };
+}
+
+const versionLength = "HTTP/1.1".length;
+
+/** Three digits between a space and either another or the end of the line. */
+function readStatus(text: string, { headStart, startLineEnd }: HeadScanner): number | undefined {
+  const at = headStart + versionLength + 1;
+  if (text[at - 1] !== " " || at + 3 > startLineEnd || (at + 3 < startLineEnd && text[at + 3] !== " "))
+    return undefined;
+  let status = 0;
+  for (let i = at; i < at + 3; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    status = status * 10 + digit;
+  }
+  return status >= 100 && status < 600 ? status : undefined;
 }
 
 function badResponse(detail: string): Refusal {

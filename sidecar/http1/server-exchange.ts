@@ -86,7 +86,7 @@ export class ServerExchange implements ResponseSink {
 
   receiveEnd(trailers: HeaderFields | undefined): void {
     if (this.#over || this.#sink === undefined) return;
-    if (this.#asksSwitch) return this.#awaitSwitch();
+    if (this.#asksSwitch()) return this.#awaitSwitch();
     this.requestState = "ended";
     this.#sink.endRequest(trailers);
     this.#settle();
@@ -197,17 +197,17 @@ export class ServerExchange implements ResponseSink {
   #connectionOption(status: number): string | undefined {
     const { keepAlive, minorVersion, expectsContinue } = this.#request;
     // Whether the rest of a long body comes once it is refused, or one that was never asked for, is open: closing is not.
-    const unread = this.requestState === "body" && !this.#endsSoon;
+    const unread = this.requestState === "body" && !this.#endsSoon();
     const unasked = this.#sink === undefined || (expectsContinue && !this.#continued);
     const refusesBody = unread && (status >= 300 || unasked);
     // Bytes sent ahead of a switch that is refused now are no request.
-    const strayBytes = this.#asksSwitch && this.#connection.earlyBytes > 0;
+    const strayBytes = this.#asksSwitch() && this.#connection.earlyBytes > 0;
     this.#close = !keepAlive || this.#connection.draining || this.#framing === "close" || refusesBody || strayBytes;
     if (this.#close) return "close";
     return minorVersion === 0 ? "keep-alive" : undefined;
   }
 
-  get #asksSwitch(): boolean {
+  #asksSwitch(): boolean {
     return this.#request.upgrade !== undefined || this.#request.method === "CONNECT";
   }
 
@@ -240,7 +240,7 @@ export class ServerExchange implements ResponseSink {
   }
 
   /** Whether the rest of the request is surely on its way, and short. */
-  get #endsSoon(): boolean {
+  #endsSoon(): boolean {
     const { bodyLength, expectsContinue } = this.#request;
     if (bodyLength === 0) return true;
     return typeof bodyLength === "number" && bodyLength <= longestWaste && (!expectsContinue || this.#continued);
@@ -249,7 +249,7 @@ export class ServerExchange implements ResponseSink {
   /** Answered before the request had ended: a short rest is taken and dropped by the service, a long one closes. */
   #endBeforeRequest(): void {
     if (this.#request.bodyLength === 0) return; // its end is the next that is reported
-    if (this.#endsSoon && !this.#close) return this.#connection.pauseRequest(false);
+    if (this.#endsSoon() && !this.#close) return this.#connection.pauseRequest(false);
     this.abandon(new MeshError("upstream_closed", "answered before the request had ended"));
     this.#connection.finish(true);
   }

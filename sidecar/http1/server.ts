@@ -101,7 +101,10 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   readonly #options: Http1ServerOptions;
   readonly #parser: RequestParser;
   readonly #timer: ConnectionTimer | undefined;
-  readonly #onData = (chunk: Buffer): void => this.receive(chunk);
+  readonly #onData = (chunk: Buffer): void => {
+    this.#bytesRead += chunk.length;
+    this.receive(chunk);
+  };
   readonly #onEnd = (): void => this.#receiveFin();
   readonly #onError = (): void => this.#closed();
   readonly #onClose = (): void => {
@@ -117,6 +120,8 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   /** The next request waits until the client has taken the answers before it. */
   #nextWaits = false;
   #awaited: "nothing" | "request" | "head" | "progress" = "nothing";
+  /** Bytes read from the socket, and what they were when progress was last awaited. */
+  #bytesRead = 0;
   #bytesReadBefore = 0;
   #bytesTakenBefore = 0;
   #unsentBefore = false;
@@ -343,8 +348,8 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     if (Number.isFinite(timeoutMs)) this.#options.timers?.arm(this.#timer, timeoutMs);
     else this.#options.timers?.clear(this.#timer);
     if (what !== "progress") return;
-    this.#bytesReadBefore = this.#socket.bytesRead;
-    this.#bytesTakenBefore = this.#bytesTaken;
+    this.#bytesReadBefore = this.#bytesRead;
+    this.#bytesTakenBefore = this.outbox.takenBytes;
     this.#unsentBefore = this.outbox.unsentBytes > 0;
   }
 
@@ -356,18 +361,13 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     return lingering ? (options.lingerTimeoutMs ?? 2_000) : (options.stallTimeoutMs ?? 60_000);
   }
 
-  /** Bytes that the kernel has taken from us. */
-  get #bytesTaken(): number {
-    return this.#socket.bytesWritten - this.#socket.writableLength;
-  }
-
   expire(): void {
     if (this.#awaited === "request") return this.#linger();
     if (this.#awaited === "head") return this.refuse({ code: "request_too_slow", detail: "head not complete in time" });
     const options = this.#options;
     const current = this.#current;
     if (current?.requestState === "tunnel") return;
-    const taken = this.#bytesTaken - this.#bytesTakenBefore;
+    const taken = this.outbox.takenBytes - this.#bytesTakenBefore;
     const unsent = this.outbox.unsentBytes > 0;
     const least = Math.max(1, ((options.minBytesPerSecond ?? 100) * this.#timeoutMs("progress")) / 1_000);
     if (this.#phase === "lingering" && !unsent) return this.destroy();
@@ -375,7 +375,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
       options.onRefused?.("answer_not_taken", `${taken} bytes of an answer taken in time`);
       return this.destroy();
     }
-    const received = this.#socket.bytesRead - this.#bytesReadBefore;
+    const received = this.#bytesRead - this.#bytesReadBefore;
     const stalled = received < (current?.bodyHasLength === true ? least : 1) && !this.#requestPaused;
     if (current?.requestState === "body" && stalled && !unsent)
       return this.refuse({ code: "request_too_slow", detail: "body not sent in time" });

@@ -173,7 +173,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     if (from > payload.length) return this.fail("FRAME_SIZE_ERROR", "HEADERS that are too short");
     if (from > to) return this.fail("PROTOCOL_ERROR", "padding longer than its frame");
     const endStream = (flags & flag.endStream) !== 0;
-    const block = payload.subarray(from, to);
+    const block = to - from === payload.length ? payload : payload.subarray(from, to);
     if ((flags & flag.endHeaders) !== 0) this.#receiveBlock(streamId, endStream, block);
     else this.#beginAssembly(streamId, endStream, block);
     if (dependsOnItself) this.#refuseStream(streamId, "PROTOCOL_ERROR");

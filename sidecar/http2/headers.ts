@@ -7,7 +7,7 @@
 
 import type { RequestHead } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
-import type { Field, FieldKind } from "./field.ts";
+import type { Field } from "./field.ts";
 
 /** What a section says besides its head. */
 export interface ReceivedRequest {
@@ -25,22 +25,18 @@ export interface ReceivedResponse {
 /** Why a section is refused. `too-many-fields` may be answered with 431. */
 export type Refused = "malformed" | "too-many-fields";
 
-type PseudoName = Extract<FieldKind, `:${string}`>;
-
 /** Collects a section's regular fields and the pseudo-header fields before them. */
 class Section {
   readonly flat: string[] = [];
   #sensitive: string[] | undefined;
   contentLength = -1;
   host: string | undefined;
-  readonly pseudo: Record<PseudoName, string | undefined> = {
-    ":authority": undefined,
-    ":method": undefined,
-    ":path": undefined,
-    ":protocol": undefined,
-    ":scheme": undefined,
-    ":status": undefined,
-  };
+  authority: string | undefined;
+  method: string | undefined;
+  path: string | undefined;
+  protocol: string | undefined;
+  scheme: string | undefined;
+  status: string | undefined;
   #cookieAt = -1;
 
   /** False: malformed. */
@@ -67,12 +63,29 @@ class Section {
         this.host = value;
         return true;
       case ":authority":
+        if (!this.#admitsPseudo(this.authority)) return false;
+        this.authority = value;
+        return true;
       case ":method":
+        if (!this.#admitsPseudo(this.method)) return false;
+        this.method = value;
+        return true;
       case ":path":
+        if (!this.#admitsPseudo(this.path)) return false;
+        this.path = value;
+        return true;
       case ":protocol":
+        if (!this.#admitsPseudo(this.protocol)) return false;
+        this.protocol = value;
+        return true;
       case ":scheme":
+        if (!this.#admitsPseudo(this.scheme)) return false;
+        this.scheme = value;
+        return true;
       case ":status":
-        return this.#addPseudo(field.kind, value);
+        if (!this.#admitsPseudo(this.status)) return false;
+        this.status = value;
+        return true;
     }
   }
 
@@ -93,10 +106,8 @@ class Section {
   }
 
   /** Each at most once, and before all others (RFC 9113 §8.3). */
-  #addPseudo(name: PseudoName, value: string): boolean {
-    if (this.flat.length > 0 || this.host !== undefined || this.pseudo[name] !== undefined) return false;
-    this.pseudo[name] = value;
-    return true;
+  #admitsPseudo(before: string | undefined): boolean {
+    return this.flat.length === 0 && this.host === undefined && before === undefined;
   }
 }
 
@@ -114,10 +125,9 @@ export function readRequest(
 ): ReceivedRequest | Refused {
   const section = collect(fields, maxFields);
   if (typeof section === "string") return section;
-  const { contentLength, host, pseudo } = section;
-  const { ":method": method, ":protocol": protocol, ":path": path, ":scheme": scheme } = pseudo;
-  const authority = pseudo[":authority"] ?? host ?? "";
-  if (method === undefined || pseudo[":status"] !== undefined) return "malformed";
+  const { contentLength, host, method, protocol, path, scheme } = section;
+  const authority = section.authority ?? host ?? "";
+  if (method === undefined || section.status !== undefined) return "malformed";
   if (host !== undefined && host !== authority) return "malformed";
   if (endStream && contentLength > 0) return "malformed";
   const headers = section.takeHeaders();
@@ -128,14 +138,14 @@ export function readRequest(
     headers.remove("content-length");
   }
   if (method === "CONNECT" && protocol === undefined) {
-    if (path !== undefined || scheme !== undefined || !pseudo[":authority"]) return "malformed";
+    if (path !== undefined || scheme !== undefined || !section.authority) return "malformed";
     return { head: { method, authority, path: "", scheme: "http", headers, bodyless }, contentLength: -1 };
   }
   if (path === undefined || (scheme !== "http" && scheme !== "https")) return "malformed";
   if (path === "*" && method !== "OPTIONS") return "malformed";
   if (protocol === undefined) return { head: { method, authority, path, scheme, headers, bodyless }, contentLength };
   // Extended CONNECT: to the layers above it is the GET with Upgrade that it stands for.
-  if (method !== "CONNECT" || !pseudo[":authority"]) return "malformed";
+  if (method !== "CONNECT" || !section.authority) return "malformed";
   const upgrade = protocol.toLowerCase();
   return { head: { method: "GET", authority, path, scheme, headers, bodyless, upgrade }, contentLength: -1 };
 }
@@ -144,10 +154,9 @@ export function readRequest(
 export function readResponse(fields: readonly Field[], maxFields: number): ReceivedResponse | Refused {
   const section = collect(fields, maxFields);
   if (typeof section === "string") return section;
-  const { pseudo } = section;
-  const status = pseudo[":status"];
-  const ofRequests = pseudo[":method"] ?? pseudo[":path"] ?? pseudo[":authority"] ?? pseudo[":scheme"];
-  if (status === undefined || (ofRequests ?? pseudo[":protocol"]) !== undefined) return "malformed";
+  const { status } = section;
+  const ofRequests = section.method ?? section.path ?? section.authority ?? section.scheme;
+  if (status === undefined || (ofRequests ?? section.protocol) !== undefined) return "malformed";
   if (section.host !== undefined) section.flat.push("host", section.host);
   return { status: Number(status), headers: section.takeHeaders(), contentLength: section.contentLength };
 }

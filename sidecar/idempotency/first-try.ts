@@ -53,7 +53,7 @@ export class FirstTry extends PassThrough implements TimerEntry {
   slot: TimerSlot | undefined;
   previous: TimerEntry | undefined;
   next: TimerEntry | undefined;
-  dueMs = 0;
+  dueTick = 0;
   readonly #rules: NamedIdempotencyRules;
   readonly #options: FirstTryOptions;
   readonly #inFlight: InFlight;

@@ -30,8 +30,9 @@ export class HeaderFields {
   }
 
   all(name: string): string[] {
+    const flat = this.flat;
     const values: string[] = [];
-    for (const [field, value] of this) if (field === name) values.push(value);
+    for (let i = 0; i < flat.length; i += 2) if (flat[i] === name) values.push(flat[i + 1] as string);
     return values;
   }
 
@@ -46,7 +47,7 @@ export class HeaderFields {
   }
 
   remove(name: string): void {
-    this.removeWhere((field) => field === name);
+    if (this.has(name)) this.removeWhere((field) => field === name);
   }
 
   removeWhere(goes: (name: string) => boolean): void {
@@ -55,10 +56,13 @@ export class HeaderFields {
     for (let i = 0; i < flat.length; i += 2) {
       const name = flat[i] as string;
       if (goes(name)) continue;
-      flat[kept++] = name;
-      flat[kept++] = flat[i + 1] as string;
+      if (kept < i) {
+        flat[kept] = name;
+        flat[kept + 1] = flat[i + 1] as string;
+      }
+      kept += 2;
     }
-    flat.length = kept;
+    if (kept < flat.length) flat.length = kept;
   }
 
   copy(): HeaderFields {

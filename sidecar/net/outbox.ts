@@ -16,12 +16,18 @@ const bufferBytes = 64 * 1024;
 const pooledBuffers = 64;
 const pool: Buffer[] = [];
 
-const waiting: Outbox[] = [];
+let waiting: Outbox[] = [];
+/** Empty: takes the place of `waiting` while those in it are flushed. */
+let spare: Outbox[] = [];
 let flushScheduled = false;
 
 function flushAll(): void {
   flushScheduled = false;
-  for (const outbox of waiting.splice(0)) outbox.flush();
+  const flushed = waiting;
+  waiting = spare;
+  for (const outbox of flushed) outbox.flush();
+  flushed.length = 0;
+  spare = flushed;
 }
 
 export class Outbox {
@@ -29,6 +35,8 @@ export class Outbox {
   buffer: Buffer = emptyBuffer;
   /** How often something was handed to the target: what was reserved since is not on its way yet. */
   flushes = 0;
+  /** Bytes that the kernel has taken, or will never take. */
+  takenBytes = 0;
   #target: OutboxTarget;
   #onDrain: () => void;
   #highWaterBytes: number;
@@ -100,9 +108,12 @@ export class Outbox {
 
   /** Writes complete in order, with or without an error. */
   #written = (): void => {
-    const buffer = this.#inFlight.shift();
+    // There is mostly one, and `pop` is much cheaper than `shift`.
+    const buffer = this.#inFlight.length === 1 ? this.#inFlight.pop() : this.#inFlight.shift();
     if (buffer === undefined) return;
-    this.#unsentBytes -= this.#inFlightBytes.shift() ?? 0;
+    const bytes = (this.#inFlightBytes.length === 1 ? this.#inFlightBytes.pop() : this.#inFlightBytes.shift()) ?? 0;
+    this.#unsentBytes -= bytes;
+    this.takenBytes += bytes;
     release(buffer);
     if (!this.#congested || this.unsentBytes > 0) return;
     this.#congested = false;

@@ -14,7 +14,8 @@ export interface TimerEntry {
   slot: TimerSlot | undefined;
   previous: TimerEntry | undefined;
   next: TimerEntry | undefined;
-  dueMs: number;
+  /** A whole number of ticks, which V8 keeps in place: milliseconds would be a new object each time it is armed. */
+  dueTick: number;
   expire(): void;
 }
 
@@ -22,7 +23,7 @@ export abstract class Timer implements TimerEntry {
   slot: TimerSlot | undefined;
   previous: TimerEntry | undefined;
   next: TimerEntry | undefined;
-  dueMs = 0;
+  dueTick = 0;
 
   abstract expire(): void;
 }
@@ -50,14 +51,19 @@ export class TimerWheel {
     this.#drive = options.drive ?? true;
   }
 
+  /** The clock by which timers are armed. */
+  now(): number {
+    return this.#clock.now();
+  }
+
   /** Arms or re-arms. */
   arm(timer: TimerEntry, delayMs: number): void {
     this.clear(timer);
     const now = this.#clock.now();
     if (this.#armed === 0) this.#tick = Math.floor(now / tickMs);
-    timer.dueMs = now + delayMs;
     // Rounded up, and never the slot that is being looked at.
-    const tick = Math.max(Math.ceil(timer.dueMs / tickMs), this.#tick + 1);
+    const tick = Math.max(Math.ceil((now + delayMs) / tickMs), this.#tick + 1);
+    timer.dueTick = tick;
     const slot = this.#slots[tick % slots] as TimerSlot;
     timer.slot = slot;
     timer.previous = undefined;
@@ -85,18 +91,17 @@ export class TimerWheel {
 
   /** Expires what is due. A late call catches up; more than a full turn late, each slot is looked at once. */
   advance(): void {
-    const now = this.#clock.now();
-    const last = Math.floor(now / tickMs);
+    const last = Math.floor(this.#clock.now() / tickMs);
     this.#tick = Math.max(this.#tick, last - slots);
     while (this.#tick < last) {
       this.#tick++;
-      this.#expireSlot(this.#slots[this.#tick % slots] as TimerSlot, now);
+      this.#expireSlot(this.#slots[this.#tick % slots] as TimerSlot, last);
     }
   }
 
-  #expireSlot(slot: TimerSlot, now: number): void {
+  #expireSlot(slot: TimerSlot, last: number): void {
     const due: TimerEntry[] = [];
-    for (let timer = slot.first; timer !== undefined; timer = timer.next) if (timer.dueMs <= now) due.push(timer);
+    for (let timer = slot.first; timer !== undefined; timer = timer.next) if (timer.dueTick <= last) due.push(timer);
     for (const timer of due) {
       if (timer.slot !== slot) continue; // cleared, or armed anew, by one that expired before it
       this.clear(timer);

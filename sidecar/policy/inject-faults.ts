@@ -62,7 +62,7 @@ class DelayedRequest extends HeldRequest implements TimerEntry {
   slot: TimerSlot | undefined;
   previous: TimerEntry | undefined;
   next: TimerEntry | undefined;
-  dueMs = 0;
+  dueTick = 0;
   readonly #service: Service;
   readonly #wheel: TimerWheel;
 

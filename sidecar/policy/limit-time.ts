@@ -1,7 +1,7 @@
 /** The layers that end what takes too long: a whole request, one try, or a silence. */
 
 import type { Clock } from "../../model/clock.ts";
-import { MeshError } from "../../model/errors.ts";
+import { type ErrorCode, MeshError } from "../../model/errors.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { nowhere, PassThrough } from "../net/pass-through.ts";
@@ -43,12 +43,7 @@ function limitRequest(requestMs: number | undefined, graceMs: number, { clock, w
     exchange.deadlineAtMs = Math.min(policyAtMs, callerAtMs);
     const delayMs = exchange.deadlineAtMs - now;
     const code = policyAtMs < callerAtMs ? "request_timeout" : "deadline_exceeded";
-    const limit = new TimeLimit(
-      exchange,
-      response,
-      wheel,
-      () => new MeshError(code, `limit ${Math.round(delayMs)} ms`),
-    );
+    const limit = new RequestLimit(exchange, response, wheel, code, delayMs);
     wheel.arm(limit, delayMs + graceMs);
     limit.attach(next(exchange, limit));
     return limit;
@@ -59,8 +54,7 @@ function limitRequest(requestMs: number | undefined, graceMs: number, { clock, w
 export function limitTry(perTryMs: number | undefined, wheel: TimerWheel): Layer {
   if (perTryMs === undefined) return (next) => next;
   return (next) => (exchange, response) => {
-    const error = () => new MeshError("try_timeout", `limit ${perTryMs} ms, ${exchange.endpoint ?? "no endpoint yet"}`);
-    const limit = new TimeLimit(exchange, response, wheel, error);
+    const limit = new TryLimit(exchange, response, wheel, perTryMs);
     wheel.arm(limit, perTryMs);
     limit.attach(next(exchange, limit));
     return limit;
@@ -78,32 +72,33 @@ export function limitIdle(idleMs: number | undefined, wheel: TimerWheel): Layer 
 }
 
 /** Cuts an exchange, both ways, when its time is over. Armed by who makes it. */
-class TimeLimit extends PassThrough implements TimerEntry {
+abstract class TimeLimit extends PassThrough implements TimerEntry {
   slot: TimerSlot | undefined;
   previous: TimerEntry | undefined;
   next: TimerEntry | undefined;
-  dueMs = 0;
+  dueTick = 0;
   protected readonly wheel: TimerWheel;
-  readonly #exchange: Exchange;
-  readonly #error: () => MeshError;
+  protected readonly exchange: Exchange;
 
-  constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel, error: () => MeshError) {
+  constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel) {
     super(above);
     this.wheel = wheel;
-    this.#exchange = exchange;
-    this.#error = error;
+    this.exchange = exchange;
   }
+
+  /** Says what was too slow. */
+  protected abstract error(): MeshError;
 
   expire(): void {
     const { above, below } = this;
-    const error = this.#error();
+    const error = this.error();
     this.leave();
     below?.abortRequest(error);
     above.abortResponse(error);
   }
 
   override head(head: ResponseHead): void {
-    if (isOpenEnded(this.#exchange, head)) this.wheel.clear(this);
+    if (isOpenEnded(this.exchange, head)) this.wheel.clear(this);
     this.above.head(head);
   }
 
@@ -118,17 +113,61 @@ class TimeLimit extends PassThrough implements TimerEntry {
   }
 }
 
-/** Armed until both directions have ended: half of a tunnel that goes on may fall silent too. */
+class RequestLimit extends TimeLimit {
+  readonly #code: ErrorCode;
+  readonly #delayMs: number;
+
+  constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel, code: ErrorCode, delayMs: number) {
+    super(exchange, above, wheel);
+    this.#code = code;
+    this.#delayMs = delayMs;
+  }
+
+  protected override error(): MeshError {
+    return new MeshError(this.#code, `limit ${Math.round(this.#delayMs)} ms`);
+  }
+}
+
+class TryLimit extends TimeLimit {
+  readonly #perTryMs: number;
+
+  constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel, perTryMs: number) {
+    super(exchange, above, wheel);
+    this.#perTryMs = perTryMs;
+  }
+
+  protected override error(): MeshError {
+    const { endpoint = "no endpoint yet" } = this.exchange;
+    return new MeshError("try_timeout", `limit ${this.#perTryMs} ms, ${endpoint}`);
+  }
+}
+
+/**
+ * Armed until both directions have ended: half of a tunnel that goes on may fall silent too. A byte that moves only leaves
+ * its time; the timer looks at it when it expires, and is armed for the rest.
+ */
 class IdleLimit extends TimeLimit {
   readonly #idleMs: number;
   #requestEnded = false;
   #responseEnded = false;
   #over = false;
+  #movedAtMs: number;
 
   constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel, idleMs: number) {
-    super(exchange, above, wheel, () => new MeshError("idle_timeout", `limit ${idleMs} ms`));
+    super(exchange, above, wheel);
     this.#idleMs = idleMs;
+    this.#movedAtMs = wheel.now();
     wheel.arm(this, idleMs);
+  }
+
+  protected override error(): MeshError {
+    return new MeshError("idle_timeout", `limit ${this.#idleMs} ms`);
+  }
+
+  override expire(): void {
+    const restMs = this.#movedAtMs + this.#idleMs - this.wheel.now();
+    if (restMs > 0) this.wheel.arm(this, restMs);
+    else super.expire();
   }
 
   override writeRequest(chunk: Buffer): boolean {
@@ -171,13 +210,16 @@ class IdleLimit extends TimeLimit {
   #moved(): void {
     if (this.#over) return;
     if (this.#requestEnded && this.#responseEnded) this.wheel.clear(this);
-    else this.wheel.arm(this, this.#idleMs);
+    else this.#movedAtMs = this.wheel.now();
   }
 }
+
+const eventStream = /^text\/event-stream\b/i;
 
 /** A switched protocol, a tunnel, or server-sent events: there is no "last byte" to wait for. */
 export function isOpenEnded(exchange: Exchange, head: ResponseHead): boolean {
   if (head.status === 101) return true;
   if (exchange.method === "CONNECT") return head.status >= 200 && head.status < 300;
-  return /^text\/event-stream\b/i.test(head.headers.get("content-type") ?? "");
+  const type = head.headers.get("content-type");
+  return type !== undefined && eventStream.test(type);
 }

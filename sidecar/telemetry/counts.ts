@@ -38,10 +38,10 @@ export function countIdempotency(metrics: SidecarMetrics): IdempotencyCounts {
 export function countSplit(metrics: SidecarMetrics, service: string): (route: string, backend: string) => void {
   const slots = new Map<string, Map<string, number>>();
   return (route, backend) => {
-    const ofRoute = slots.get(route) ?? new Map<string, number>();
-    slots.set(route, ofRoute);
-    const slot = ofRoute.get(backend) ?? metrics.splitRequests.slot({ service, route, backend });
-    ofRoute.set(backend, slot);
+    let ofRoute = slots.get(route);
+    if (ofRoute === undefined) slots.set(route, (ofRoute = new Map()));
+    let slot = ofRoute.get(backend);
+    if (slot === undefined) ofRoute.set(backend, (slot = metrics.splitRequests.slot({ service, route, backend })));
     metrics.splitRequests.increment(slot);
   };
 }

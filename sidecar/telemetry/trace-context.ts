@@ -17,8 +17,10 @@ export interface TraceContext {
   readonly tracestate: string | undefined;
 }
 
-/** A version that is not `ff`; ids that are not all zero; and after the flags either the end, or a field of a later version. */
-const traceparentPattern = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/;
+/** Where the parts of `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01` lie, and its length. */
+const traceIdAt = 3;
+const spanIdAt = 36;
+const flagsAt = 53;
 const version00Length = 55;
 const longestTraceparent = 512;
 const sampledFlag = 1;
@@ -28,12 +30,37 @@ export function readTraceContext(headers: HeaderFields): TraceContext | undefine
   const value = headers.get("traceparent");
   if (value === undefined) return undefined;
   if (value.length > longestTraceparent || headers.all("traceparent").length > 1) return undefined;
-  const match = traceparentPattern.exec(value);
-  if (match === null) return undefined;
-  const [, version, traceId = "", spanId = "", flags = "0"] = match;
-  if (version === "00" && value.length !== version00Length) return undefined;
-  const sampled = (Number.parseInt(flags, 16) & sampledFlag) !== 0;
+  if (!isTraceparent(value)) return undefined;
+  const sampled = ((hexDigit(value, flagsAt + 1) ?? 0) & sampledFlag) !== 0;
+  const traceId = value.slice(traceIdAt, traceIdAt + 2 * traceIdBytes);
+  const spanId = value.slice(spanIdAt, spanIdAt + 2 * spanIdBytes);
   return { traceId, spanId, sampled, tracestate: readTracestate(headers) };
+}
+
+/** A version that is not `ff`; ids that are not all zero; and after the flags either the end, or a field of a later version. */
+function isTraceparent(value: string): boolean {
+  if (!isHex(value, 0, 2) || !isHex(value, flagsAt, 2) || value.startsWith("ff")) return false;
+  if (!isId(value, traceIdAt, 2 * traceIdBytes) || !isId(value, spanIdAt, 2 * spanIdBytes)) return false;
+  if (value[traceIdAt - 1] !== "-" || value[spanIdAt - 1] !== "-" || value[flagsAt - 1] !== "-") return false;
+  return value.length === version00Length || (value[version00Length] === "-" && !value.startsWith("00"));
+}
+
+function isId(text: string, from: number, length: number): boolean {
+  if (!isHex(text, from, length)) return false;
+  for (let at = from; at < from + length; at++) if (text.charCodeAt(at) !== 0x30) return true;
+  return false;
+}
+
+function isHex(text: string, from: number, length: number): boolean {
+  for (let at = from; at < from + length; at++) if (hexDigit(text, at) === undefined) return false;
+  return true;
+}
+
+/** Lower case only, as the specification has it. */
+function hexDigit(text: string, at: number): number | undefined {
+  const code = text.charCodeAt(at);
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : undefined;
 }
 
 export function formatTraceparent(traceId: string, spanId: string, sampled: boolean): string {
