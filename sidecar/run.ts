@@ -4,6 +4,7 @@ import net from "node:net";
 import type { Log } from "../system/log.ts";
 import type { SidecarConfig } from "./config.ts";
 import { holdHeap } from "./hold-heap.ts";
+import { proveDirectWrites } from "./net/direct-writes.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { proveSharedReads } from "./net/shared-reads.ts";
 import { TimerWheel } from "./net/timer-wheel.ts";
@@ -51,7 +52,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness, probes: config.probes });
   const originalDestination = await openInterception(config);
   const wheel = new TimerWheel(clock);
-  const [sources] = await Promise.all([openSources(wheel, stop), proveSharedReads()]);
+  const [sources] = await Promise.all([openSources(wheel, stop), proveSharedReads(), proveDirectWrites()]);
   const sidecar = new Sidecar({
     ...config,
     identity: sources.identity,

@@ -18,6 +18,7 @@ import { type ErrorCode, errorCodes, MeshError } from "../../model/errors.ts";
 import type { Service } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
 import { Outbox } from "../net/outbox.ts";
+import { receiveFrom } from "../net/shared-reads.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import { defaultLimits, type Http1Limits, type Refusal } from "./limits.ts";
 import { type MessageListener, RequestParser } from "./parser.ts";
@@ -134,7 +135,9 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.#parser = new RequestParser({ ...defaultLimits, ...options.limits }, this);
     if (options.timers !== undefined) this.#timer = new ConnectionTimer(this);
     socket.setNoDelay(true);
-    socket.on("data", this.#onData);
+    // Who takes over the connection of a CONNECT reads it in its own way.
+    if (options.onTunnel === undefined) receiveFrom(socket, this.#onData);
+    else socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
     socket.on("error", this.#onError);
     socket.on("close", this.#onClose);
@@ -188,7 +191,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   }
 
   #hold(chunk: Buffer): void {
-    this.#held.push(chunk);
+    this.#held.push(Buffer.from(chunk));
     this.heldBytes += chunk.length;
     this.#updateReading();
   }

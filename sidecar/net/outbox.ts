@@ -6,6 +6,9 @@
  * Buffers come from a pool and go back when the kernel has them, so an idle connection holds none.
  */
 
+import net from "node:net";
+import { DirectWriter } from "./direct-writes.ts";
+
 /** What an outbox writes to: a `net.Socket` or a `tls.TLSSocket`. */
 export interface OutboxTarget {
   write(chunk: Buffer, written: () => void): boolean;
@@ -38,6 +41,7 @@ export class Outbox {
   /** Bytes that the kernel has taken, or will never take. */
   takenBytes = 0;
   #target: OutboxTarget;
+  #direct: DirectWriter | undefined;
   #onDrain: () => void;
   #highWaterBytes: number;
   #used = 0;
@@ -50,6 +54,7 @@ export class Outbox {
   /** `onDrain` is called once after `congested` was true and everything was taken by the kernel. */
   constructor(target: OutboxTarget, onDrain: () => void, options: { highWaterBytes?: number } = {}) {
     this.#target = target;
+    if (target instanceof net.Socket) this.#direct = new DirectWriter(target);
     this.#onDrain = onDrain;
     this.#highWaterBytes = options.highWaterBytes ?? 256 * 1024;
   }
@@ -99,11 +104,21 @@ export class Outbox {
     this.buffer = emptyBuffer;
     this.#used = 0;
     if (used === 0 || this.#target.destroyed) return release(buffer);
+    this.flushes++;
+    const chunk = buffer.subarray(0, used);
+    const write = this.#direct?.write(chunk, this.#written) ?? "not-now";
+    if (write === "taken") return this.#taken(buffer, used);
     this.#inFlight.push(buffer);
     this.#inFlightBytes.push(used);
     this.#unsentBytes += used;
-    this.flushes++;
-    this.#target.write(buffer.subarray(0, used), this.#written);
+    if (write === "not-now") this.#target.write(chunk, this.#written);
+  }
+
+  /** At once: who writes does not expect to be called back before it has returned. */
+  #taken(buffer: Buffer, bytes: number): void {
+    this.takenBytes += bytes;
+    release(buffer);
+    if (this.#congested) process.nextTick(this.#relieve);
   }
 
   /** Writes complete in order, with or without an error. */
@@ -115,6 +130,10 @@ export class Outbox {
     this.#unsentBytes -= bytes;
     this.takenBytes += bytes;
     release(buffer);
+    this.#relieve();
+  };
+
+  #relieve = (): void => {
     if (!this.#congested || this.unsentBytes > 0) return;
     this.#congested = false;
     this.#onDrain();

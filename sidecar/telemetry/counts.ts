@@ -39,7 +39,7 @@ export function countSplit(metrics: SidecarMetrics, service: string): (route: st
   const slots = new Map<string, Map<string, number>>();
   return (route, backend) => {
     let ofRoute = slots.get(route);
-    if (ofRoute === undefined) slots.set(route, (ofRoute = new Map()));
+    if (ofRoute === undefined) slots.set(route, (ofRoute = new Map<string, number>()));
     let slot = ofRoute.get(backend);
     if (slot === undefined) ofRoute.set(backend, (slot = metrics.splitRequests.slot({ service, route, backend })));
     metrics.splitRequests.increment(slot);

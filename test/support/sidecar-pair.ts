@@ -6,6 +6,7 @@ import net from "node:net";
 import type { Clock } from "../../model/clock.ts";
 import type { Place } from "../../model/endpoint-choice.ts";
 import type { Destination, Endpoints, Inbound, Protocol, Resource, ResourceKind } from "../../model/resources.ts";
+import { proveDirectWrites } from "../../sidecar/net/direct-writes.ts";
 import type { ReadOriginalDestination } from "../../sidecar/net/original-destination.ts";
 import { proveSharedReads } from "../../sidecar/net/shared-reads.ts";
 import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
@@ -93,7 +94,7 @@ export class TestMesh implements AsyncDisposable {
 
   static async open(options: { leafLifetimeMs?: number } = {}): Promise<TestMesh> {
     // As a sidecar's process does.
-    await proveSharedReads();
+    await Promise.all([proveSharedReads(), proveDirectWrites()]);
     return new TestMesh(await TestAuthority.open(options));
   }
 

@@ -1,0 +1,143 @@
+/**
+ * Writes to a TCP connection by its libuv handle, past Node's streams: a small write, which the kernel takes at once, then
+ * costs one call and no object. What the handle can't take in order (the socket is not connected yet, or its stream still
+ * holds something) goes through the stream.
+ *
+ * The handle is Node's own: it is used only after `proveDirectWrites` has seen it work, and never over TLS.
+ */
+
+import { once } from "node:events";
+import net from "node:net";
+import { getSystemErrorName } from "node:util";
+
+interface WriteRequest {
+  oncomplete: ((status: number) => void) | undefined;
+}
+
+interface WriteHandle {
+  /** 0, or the negative number of an error. */
+  writeBuffer(request: WriteRequest, chunk: Buffer): number;
+}
+
+interface StreamBinding {
+  readonly WriteWrap: new () => WriteRequest;
+  readonly streamBaseState: Int32Array;
+  readonly kLastWriteWasAsync: number;
+}
+
+const proofPatienceMs = 1_000;
+
+let proven: StreamBinding | undefined;
+/** Not in use: a request that the kernel took at once is free again. */
+let spareRequest: WriteRequest | undefined;
+
+/** Tries it on a connection of its own over loopback. Without it, or where it resolves to false, streams are written to. */
+export async function proveDirectWrites(): Promise<boolean> {
+  proven = findBinding();
+  if (proven === undefined) return false;
+  const server = net.createServer().listen(0, "127.0.0.1");
+  const patience = AbortSignal.timeout(proofPatienceMs);
+  try {
+    await once(server, "listening", { signal: patience });
+    const { port } = server.address() as net.AddressInfo;
+    const client = net.connect({ host: "127.0.0.1", port });
+    client.on("error", () => {}); // the accepted end then has nothing to show
+    const [accepted] = (await once(server, "connection", { signal: patience })) as [net.Socket];
+    if (!(await worksOn(client, accepted, patience))) proven = undefined;
+    client.destroy();
+    accepted.destroy();
+  } catch {
+    proven = undefined;
+  } finally {
+    server.close();
+  }
+  return proven !== undefined;
+}
+
+/** Two writes arrive in order, and the end after them. */
+async function worksOn(client: net.Socket, accepted: net.Socket, patience: AbortSignal): Promise<boolean> {
+  if (client.connecting) await once(client, "connect", { signal: patience });
+  const writer = new DirectWriter(client);
+  const writes = ["tul", "le"].map((text) => writer.write(Buffer.from(text), () => {}));
+  client.end();
+  let received = "";
+  accepted.on("data", (chunk: Buffer) => {
+    received += chunk.toString("latin1");
+  });
+  await once(accepted, "end", { signal: patience });
+  return received === "tulle" && writes.every((write) => write === "taken");
+}
+
+function findBinding(): StreamBinding | undefined {
+  const open: unknown = Reflect.get(process, "binding");
+  if (typeof open !== "function") return undefined;
+  try {
+    const found: unknown = open.call(process, "stream_wrap");
+    return isStreamBinding(found) ? found : undefined;
+  } catch {
+    return undefined; // a Node that has it no more
+  }
+}
+
+function isStreamBinding(found: unknown): found is StreamBinding {
+  if (typeof found !== "object" || found === null) return false;
+  if (!("WriteWrap" in found && "streamBaseState" in found && "kLastWriteWasAsync" in found)) return false;
+  const { WriteWrap, streamBaseState, kLastWriteWasAsync } = found;
+  const isState = streamBaseState instanceof Int32Array && typeof kLastWriteWasAsync === "number";
+  return typeof WriteWrap === "function" && isState;
+}
+
+function isTcpHandle(handle: unknown): handle is WriteHandle {
+  return typeof handle === "object" && handle?.constructor.name === "TCP" && "writeBuffer" in handle;
+}
+
+/** `taken`: by the kernel, or lost with a socket that is destroyed for it. `queued`: `written` tells when it is taken. */
+export type DirectWrite = "taken" | "queued" | "not-now";
+
+export class DirectWriter {
+  readonly #socket: net.Socket;
+  #handle: WriteHandle | undefined;
+  #isPossible = true;
+
+  constructor(socket: net.Socket) {
+    this.#socket = socket;
+  }
+
+  /** `chunk` must stay as it is until it is taken. Writes are taken in order, those through the stream among them. */
+  write(chunk: Buffer, written: () => void): DirectWrite {
+    const socket = this.#socket;
+    if (proven === undefined || !this.#isPossible || socket.connecting || socket.writableLength > 0 || !socket.writable)
+      return "not-now";
+    const handle = this.#handle ?? this.#findHandle();
+    if (handle === undefined) return "not-now";
+    const request = spareRequest ?? new proven.WriteWrap();
+    spareRequest = undefined;
+    const error = handle.writeBuffer(request, chunk);
+    if (error < 0) {
+      socket.destroy(writeError(error));
+      return "taken";
+    }
+    if (proven.streamBaseState[proven.kLastWriteWasAsync] !== 0) {
+      request.oncomplete = (status) => {
+        if (status < 0) socket.destroy(writeError(status));
+        written();
+      };
+      return "queued";
+    }
+    spareRequest = request;
+    return "taken";
+  }
+
+  /** Final once it is connected. */
+  #findHandle(): WriteHandle | undefined {
+    const handle: unknown = Reflect.get(this.#socket, "_handle");
+    if (isTcpHandle(handle)) this.#handle = handle;
+    else this.#isPossible = false;
+    return this.#handle;
+  }
+}
+
+function writeError(status: number): Error {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: "write" });
+}
