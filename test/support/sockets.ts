@@ -41,8 +41,8 @@ export class RawClient {
   #waiting: { found: (text: string) => boolean; resolve: (text: string) => void; reject: (error: Error) => void }[] =
     [];
 
-  constructor(port: number, host = "127.0.0.1") {
-    this.socket = net.connect({ host, port, allowHalfOpen: true });
+  constructor(port: number, host = "127.0.0.1", from: { readonly localAddress?: string } = {}) {
+    this.socket = net.connect({ host, port, allowHalfOpen: true, ...from });
     this.socket.setNoDelay(true);
     const { promise, resolve } = Promise.withResolvers<"ended" | "reset">();
     this.closed = promise;
