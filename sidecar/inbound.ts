@@ -10,6 +10,7 @@ import { takeTarget } from "./mesh-link/target.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { Shared } from "./outbound.ts";
 import { authorize } from "./policy/authorize.ts";
+import type { BoundConnections } from "./policy/bound-connections.ts";
 import { type CallsInFlight, rememberCall } from "./policy/calls-in-flight.ts";
 import { limitRate, type RateLimiters } from "./policy/limit-rate.ts";
 import { refuseLate } from "./policy/limit-time.ts";
@@ -34,12 +35,13 @@ export interface InboundOptions extends Shared {
   readonly rateLimiters: RateLimiters;
   readonly keyed: KeyedRequests;
   readonly calls: CallsInFlight;
+  readonly bound: BoundConnections;
   /** The application, by the port in `exchange.target`. */
   readonly application: Service;
 }
 
 export function inboundStack(options: InboundOptions): Service {
-  const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, trustDomain } = options;
+  const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, trustDomain, bound } = options;
   return stack(
     [
       measure({ metrics, clock, direction: "inbound", service: workload }),
@@ -49,6 +51,8 @@ export function inboundStack(options: InboundOptions): Service {
       rescue({ passOn: from === "peers" ? ["refused_stream"] : [] }),
       // For this pod, and for which port? An address may have been reused by another pod. And is it new, or a retry?
       ...(from === "peers" ? [takeTarget({ podIp, ports }), takeAttempt()] : []),
+      // Of a client that the application knows by its connection?
+      ...(from === "peers" ? [bound.recall] : []),
       // The mesh's own fields are understood and removed …
       takeOwnFields(clock),
       // … and the only one that the application can trust is set: who calls, from the caller's certificate.
@@ -64,7 +68,7 @@ export function inboundStack(options: InboundOptions): Service {
       // Once for each key. Below all that may refuse: what was refused was not processed, and may come again.
       processOnce(options.keyed),
       // What the application answers under the mesh's names is not the mesh's word.
-      distrustAnswers(),
+      distrustAnswers(from === "peers" ? bound.announce : undefined),
     ],
     options.application,
   );

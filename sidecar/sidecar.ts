@@ -3,6 +3,7 @@
  * Where its identity and its resources come from is its caller's business.
  */
 
+import { randomBytes } from "node:crypto";
 import { destinationFor } from "../model/consumer-routes.ts";
 import { undeclaredProtocol } from "../model/defaults.ts";
 import type { Place } from "../model/endpoint-choice.ts";
@@ -39,6 +40,7 @@ import { type Service, stack } from "./net/exchange.ts";
 import { type Accept, type ConnectionLimit, type Listener, listen, listenOnEach } from "./net/listener.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { outboundStack, type Shared } from "./outbound.ts";
+import { BoundConnections } from "./policy/bound-connections.ts";
 import { CallsInFlight } from "./policy/calls-in-flight.ts";
 import { RateLimiters } from "./policy/limit-rate.ts";
 import { withholdOwnFields } from "./policy/own-fields.ts";
@@ -114,6 +116,7 @@ export class Sidecar {
   readonly #peers: Peers;
   readonly #plain: PlainUpstreams;
   readonly #application: Application;
+  readonly #bound = new BoundConnections(() => randomBytes(16).toString("hex"));
   readonly #rateLimiters: RateLimiters;
   /** By the port of the application that plaintext dials. */
   readonly #seen = new Map<number, SeenClients>();
@@ -345,6 +348,7 @@ export class Sidecar {
       rateLimiters: this.#rateLimiters,
       keyed: this.#keyed,
       calls: this.#calls,
+      bound: this.#bound,
       application: this.#application.service,
     });
   }

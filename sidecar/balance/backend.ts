@@ -12,6 +12,7 @@ import type { CircuitBreakerPolicy } from "../../model/policy.ts";
 import type { Endpoint, Endpoints, Protocol } from "../../model/resources.ts";
 import { Breakers } from "../breaker/breakers.ts";
 import { WaitingLine } from "../breaker/waiting-line.ts";
+import type { ClientConnection } from "../net/client-connection.ts";
 import type { Exchange, KnownBy, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
@@ -155,6 +156,8 @@ export class Backend extends Timer {
   #pick(picker: Picker, exchange: Exchange, connects: boolean): Pick {
     const { tried, onlyEndpoint } = exchange;
     if (onlyEndpoint !== undefined) return admitted(this.#at(onlyEndpoint.address), connects);
+    const own = tried === undefined ? this.#boundTo(exchange.client) : undefined;
+    if (own !== undefined) return admitted(own, connects);
     const key = this.#keys?.keyOf(exchange);
     if (key !== undefined) exchange.knownBy = this.#knownBy;
     if (key !== undefined && this.#keys?.store === "memory") return admitted(this.#keys.ownerOf(key), connects);
@@ -164,6 +167,16 @@ export class Backend extends Timer {
     const pick: Pick = endpoint && permit ? { kind: "picked", endpoint, permit } : picker.pick(tried, connects);
     if (pick.kind === "picked") this.#affinity.keep(pick.endpoint);
     return pick;
+  }
+
+  /** The endpoint that knows the client by its connection, if it is there still. */
+  #boundTo(client: ClientConnection | undefined): LiveEndpoint | undefined {
+    if (client?.bindings === undefined) return undefined;
+    for (const address of client.bindings.keys()) {
+      const live = this.#at(address);
+      if (live !== undefined) return live;
+    }
+    return undefined;
   }
 
   #at(address: string): LiveEndpoint | undefined {

@@ -27,6 +27,8 @@ export interface Http1ClientOptions {
   readonly onIdle?: (client: Http1Client) => void;
   /** The connection is gone. Called once, before the exchange that ran is told. */
   readonly onClosed?: (client: Http1Client, cause: Error | undefined) => void;
+  /** The server has bound the connection to who asked. True: it is kept for nobody else. Default: it is closed behind the answer. */
+  readonly onBound?: (client: Http1Client, exchange: Exchange) => boolean;
   /** It closed before a byte of an answer came. True: the exchange is taken care of. */
   readonly onUnanswered?: (client: Http1Client, exchange: ClientExchange) => boolean;
 }
@@ -124,7 +126,8 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
       return current.response.informational(head);
     }
     if (this.#parser.surplusBytes > 0) return this.#fail("bad_response", "bytes behind the answer");
-    this.#keepAlive = head.keepAlive && !bindsConnection(head.headers);
+    const isBound = bindsConnection(head.headers);
+    this.#keepAlive = head.keepAlive && (!isBound || this.#options.onBound?.(this, current.exchange) === true);
     this.keepAliveTimeoutMs = head.keepAliveTimeoutMs ?? this.keepAliveTimeoutMs;
     current.response.head(head);
   }

@@ -5,6 +5,8 @@
  * too long are not used; requests that can't be repeated get a fresh one; the others are repeated once, unseen. What else
  * deserves a retry is not decided here.
  *
+ * A connection that its server has bound to who asked (NTLM, Negotiate) is that client's own from then on, and nobody else's.
+ *
  * ```
  *   connecting ──▶ idle ⇄ busy ──▶ gone          connecting, idle ──▶ gone
  * ```
@@ -13,6 +15,7 @@
 import type * as net from "node:net";
 import type { Clock } from "../../model/clock.ts";
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
+import { ClientConnection } from "../net/client-connection.ts";
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import { Http1Client } from "./client.ts";
@@ -41,6 +44,8 @@ export interface Http1PoolOptions {
 
 /** A connection idle for less than this is taken for a request that can't be repeated. */
 const freshMs = 1_000;
+/** For a connection of one client's own, which its server keeps the login of. */
+const ownIdleMs = 120_000;
 /** The share of the server's own idle timeout that is used: the rest is for the network's delay. */
 const keepAliveShare = 0.8;
 /** As far as the idle limit is halved by races, and how it grows back with each late reuse that goes well. */
@@ -57,6 +62,8 @@ class PooledConnection extends Timer {
   idleSinceMs = 0;
   /** It was taken late in its idle time: if that goes well, the limit was short enough. */
   takenLate = false;
+  /** The client whose own it is. */
+  owner: ClientConnection | undefined;
   /** Until it is connected. */
   dialledFor: ClientExchange | undefined;
   readonly #onExpired: (connection: PooledConnection) => void;
@@ -82,6 +89,7 @@ export class Http1Pool {
   readonly #options: Http1PoolOptions;
   readonly #connections = new Map<Http1Client, PooledConnection>();
   readonly #idle: PooledConnection[] = [];
+  readonly #own = new Map<ClientConnection, PooledConnection>();
   readonly #waiting: ClientExchange[] = [];
   /** Requests that were sent again, and won't be once more. */
   readonly #repeated = new WeakSet<ClientExchange>();
@@ -110,12 +118,12 @@ export class Http1Pool {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.client.destroy();
     for (const exchange of this.#waiting.splice(0)) exchange.fail(this.#unsent("connect_failed", "the pool is closed"));
-    for (const connection of this.#connections.values()) if (!connection.connected) connection.client.destroy();
+    for (const { client, connected } of this.#connections.values()) if (!connected || client.idle) client.destroy();
   }
 
   #assign(exchange: ClientExchange): void {
     if (this.#closed) return exchange.fail(this.#unsent("connect_failed", "the pool is closed"));
-    const connection = this.#takeIdle(exchange);
+    const connection = this.#takeOwn(exchange.exchange) ?? this.#takeIdle(exchange);
     if (connection !== undefined) return connection.client.send(exchange);
     // A connection too old for this request may hold the last place.
     if (this.#full()) this.#idle[0]?.client.destroy();
@@ -137,6 +145,31 @@ export class Http1Pool {
       this.#open(next);
     }
   }
+
+  #takeOwn({ client }: Exchange): PooledConnection | undefined {
+    if (client === undefined || this.#own.size === 0) return undefined;
+    const connection = this.#own.get(client);
+    if (connection?.client.idle !== true) return undefined;
+    this.#options.timers.clear(connection);
+    return connection;
+  }
+
+  /** Over HTTP/2 all requests share a connection, and a copy has no client: nothing can be bound to these. */
+  readonly #bind = (client: Http1Client, exchange: Exchange): boolean => {
+    const connection = this.#connections.get(client);
+    if (connection === undefined || exchange.overHttp2) return false;
+    if (connection.owner !== undefined) return connection.owner === exchange.client;
+    // A peer's sidecar is told of it, and finds it again.
+    if (exchange.client === undefined && exchange.peer === undefined) return false;
+    exchange.client ??= new ClientConnection();
+    const owner = exchange.client;
+    if (this.#own.has(owner) || !owner.own(client)) return false;
+    connection.owner = owner;
+    this.#own.set(owner, connection);
+    const { backend } = exchange;
+    owner.bind({ address: this.#options.peer ?? "", backend, id: undefined });
+    return true;
+  };
 
   #takeIdle(exchange: ClientExchange): PooledConnection | undefined {
     const connection = this.#idle.at(-1);
@@ -175,6 +208,7 @@ export class Http1Pool {
       ...(peer === undefined ? {} : { peer }),
       ...(limits === undefined ? {} : { limits }),
       onIdle: this.#release,
+      onBound: this.#bind,
       onClosed: this.#gone,
       onUnanswered: this.#repeat,
     });
@@ -201,6 +235,7 @@ export class Http1Pool {
     if (this.#closed) return client.destroy();
     if (connection.takenLate) this.#idleShare = Math.min(1, this.#idleShare * idleShareGrowth);
     connection.takenLate = false;
+    if (connection.owner !== undefined) return this.#options.timers.arm(connection, ownIdleMs);
     const next = this.#waiting.shift();
     if (next !== undefined) return client.send(next);
     connection.idleSinceMs = this.#options.clock.now();
@@ -218,6 +253,10 @@ export class Http1Pool {
     if (connection === undefined) return;
     this.#connections.delete(client);
     this.#options.timers.clear(connection);
+    if (connection.owner !== undefined) {
+      this.#own.delete(connection.owner);
+      connection.owner.disown(client);
+    }
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
     if (!connection.connected) this.#connectFailed(connection.dialledFor, cause);

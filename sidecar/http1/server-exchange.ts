@@ -10,6 +10,7 @@
  */
 
 import { MeshError } from "../../model/errors.ts";
+import type { ClientConnection } from "../net/client-connection.ts";
 import { Exchange, type RequestSink, type ResponseHead, type ResponseSink, type Service } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import type { Outbox } from "../net/outbox.ts";
@@ -19,6 +20,7 @@ import { type Framing, writeChunk, writeLastChunk, writeResponseHead } from "./w
 /** What an exchange asks of its connection. */
 export interface ExchangeConnection {
   readonly outbox: Outbox;
+  readonly client: ClientConnection;
   /** No request after this one: it is the last that this connection serves. */
   readonly draining: boolean;
   /** Stops or starts the reading of request bytes. */
@@ -73,7 +75,9 @@ export class ServerExchange implements ResponseSink {
   }
 
   start(service: Service): void {
-    this.#sink = service(new Exchange(this.#request), this);
+    const exchange = new Exchange(this.#request);
+    exchange.client = this.#connection.client;
+    this.#sink = service(exchange, this);
     if (this.#orphanedBy !== undefined) this.#sink.abortRequest(this.#orphanedBy);
     if (!this.#over && this.#responseState === "ended") this.#endBeforeRequest();
   }

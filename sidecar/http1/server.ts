@@ -15,6 +15,7 @@
 import type * as net from "node:net";
 import * as tls from "node:tls";
 import { type ErrorCode, errorCodes, MeshError } from "../../model/errors.ts";
+import { ClientConnection } from "../net/client-connection.ts";
 import type { Service } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
 import { Outbox } from "../net/outbox.ts";
@@ -89,6 +90,7 @@ class ConnectionTimer extends Timer {
 
 export class Http1ServerConnection implements MessageListener<ReceivedRequest>, ExchangeConnection {
   readonly outbox: Outbox;
+  readonly client = new ClientConnection();
   draining = false;
   /** Requests presented to the service. */
   requestCount = 0;
@@ -340,6 +342,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     if (this.#timer !== undefined) this.#options.timers?.clear(this.#timer);
     const current = this.#current;
     this.#current = undefined;
+    this.client.close();
     current?.abandon(new MeshError("upstream_closed", "the client closed its connection"));
   }
 

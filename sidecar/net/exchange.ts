@@ -23,6 +23,7 @@ import type { MeshError } from "../../model/errors.ts";
 import type { AnswerStore } from "../../model/policy.ts";
 import type { InboundPort } from "../../model/resources.ts";
 import type { Span } from "../telemetry/span.ts";
+import type { ClientConnection } from "./client-connection.ts";
 import type { HeaderFields } from "./header-fields.ts";
 
 /** The request in whose course an application makes others. */
@@ -127,6 +128,8 @@ export class Exchange implements RequestHead {
   knownBy: KnownBy | undefined;
   /** The one endpoint that knows what became of an earlier try: no other may be asked. */
   onlyEndpoint: { readonly backend: string; readonly address: string } | undefined;
+  /** The caller's connection, where its requests come one after the other; undefined: nothing can be bound to it. */
+  client: ClientConnection | undefined;
   /** How long a connection may take to be made, if one is needed. */
   connectTimeoutMs = 1_000;
   /** Names for telemetry, once known. */

@@ -1,5 +1,5 @@
 /**
- * Chooses the backend of each try: the one that an earlier try has bound it to, else by the key that keeps a client where it is
+ * Chooses the backend of each try: the one that an earlier try, or the application, has bound it to, else by the key that keeps a client where it is
  * or an `Idempotency-Key`, else by the route's weights.
  */
 
@@ -9,6 +9,7 @@ import { keyIn } from "../../model/idempotency.ts";
 import type { Route, WeightedBackend } from "../../model/resources.ts";
 import { stickyKey } from "../../model/sticky.ts";
 import { WeightedChoice } from "../../model/weighted-choice.ts";
+import type { ClientConnection } from "../net/client-connection.ts";
 import { type Exchange, type Service, stack } from "../net/exchange.ts";
 import { nowhere } from "../net/pass-through.ts";
 import { filterTries } from "./filters.ts";
@@ -28,8 +29,10 @@ export function split(route: Route, { backend, random, count }: SplitOptions): S
     names,
   );
   const placeOf = (exchange: Exchange): number | undefined => {
-    const { headers, onlyEndpoint } = exchange;
+    const { headers, onlyEndpoint, client } = exchange;
     if (onlyEndpoint !== undefined) return names.indexOf(onlyEndpoint.backend);
+    const bound = client?.bindings === undefined ? -1 : places.findIndex(({ name }) => isBoundTo(client, name));
+    if (bound >= 0) return bound;
     const key = (sticky && stickyKey(sticky, headers)) ?? (names.length > 1 ? keyIn(headers) : undefined);
     return key === undefined ? choice.pick(random()) : choice.pickSticky(key);
   };
@@ -47,6 +50,11 @@ export function split(route: Route, { backend, random, count }: SplitOptions): S
     count(route.name, chosen.name);
     return chosen.service(exchange, response);
   };
+}
+
+function isBoundTo({ bindings }: ClientConnection, backend: string): boolean {
+  for (const binding of bindings?.values() ?? []) if (binding.backend === backend) return true;
+  return false;
 }
 
 function serviceOf(route: Route, to: WeightedBackend, backend: SplitOptions["backend"]): Service {
