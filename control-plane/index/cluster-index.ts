@@ -25,7 +25,8 @@ import { Table } from "./table.ts";
 
 /** An object of a kind that the mesh reads. */
 interface Held {
-  object: KubeObject;
+  /** Whole where it has a status to show, else no more than where it is from: clusters have many pods. */
+  readonly object: KubeObject;
   /** The last valid one, or what stands in for one; undefined: there was none yet. */
   readonly reading: Reading | undefined;
   /** What is wrong with the object as it is now. */
@@ -171,11 +172,6 @@ export class ClusterIndex implements IndexView {
 
   #take(key: ObjectKey, object: KubeObject, touched: Set<Fact>): void {
     const before = this.#held.get(key);
-    if (before !== undefined && sameContent(before.object, object)) {
-      // Only its place in the file may have changed.
-      before.object = object;
-      return;
-    }
     const result = readKnown(object);
     if (result === undefined) {
       // A route may have been given to a Gateway.
@@ -186,8 +182,10 @@ export class ClusterIndex implements IndexView {
       else this.#unknown.set(key, problem);
     } else if (result.ok) {
       const errors = result.value.as === "service" ? result.value.ignored : [];
-      this.#held.set(key, { object, reading: result.value, errors });
-      this.#replace(before?.reading, result.value, touched);
+      const isNews = !isDeepStrictEqual(before?.reading, result.value);
+      const reading = isNews ? result.value : before?.reading;
+      this.#held.set(key, { object: hasStatus(result.value) ? object : bareObject(object), reading, errors });
+      if (isNews) this.#replace(before?.reading, reading, touched);
     } else {
       const { reading: said } = before ?? {};
       const lastGood = said?.as === "policy" && said.standsIn ? undefined : said;
@@ -248,8 +246,22 @@ export function fieldProblem({ origin }: KubeObject, { path, message }: FieldErr
   return { severity: "error", file: origin.file, line: origin.lineOf(path), path, message };
 }
 
-function sameContent(a: KubeObject, b: KubeObject): boolean {
-  const { origin: _a, ...contentA } = a;
-  const { origin: _b, ...contentB } = b;
-  return isDeepStrictEqual(contentA, contentB);
+function hasStatus({ as }: Reading): boolean {
+  return as === "policy" || as === "route";
+}
+
+const nothing: ReadonlyMap<string, string> = new Map();
+
+/** What its reading does not say: its name and its place. */
+function bareObject({ apiVersion, kind, metadata, origin }: KubeObject): KubeObject {
+  const { namespace, name } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: { namespace, name, labels: nothing, annotations: nothing },
+    spec: undefined,
+    status: undefined,
+    otherFields: [],
+    origin,
+  };
 }

@@ -33,6 +33,8 @@ export interface ClusterTiming extends ReflectorTiming {
 
 const usualGraceMs = 60_000;
 const windowMs = 50;
+/** Handed on in one go: between two of them, others get their turn. */
+const mostObjects = 1_000;
 
 /** Resolves once the first state is handed on: for as long as the API server does not answer, that is not. */
 export function watchCluster(options: ClusterSourceOptions): Promise<void> {
@@ -177,10 +179,7 @@ class ClusterSource {
     if (this.#window === "starting") {
       if (!this.#followed.every(({ listed }) => listed)) return;
       this.#window = "due";
-      setImmediate(() => {
-        this.#handOn();
-        this.#onStarted();
-      });
+      setImmediate(() => this.#handOn());
     } else if (this.#window === "closed") {
       this.#window = "due";
       // What one read from a socket brought goes out together.
@@ -193,12 +192,18 @@ class ClusterSource {
     const applied: KubeObject[] = [];
     const removed: ObjectKey[] = [];
     for (const [key, object] of this.#pending) {
+      if (applied.length + removed.length === mostObjects) break;
+      this.#pending.delete(key);
       if (object === undefined) removed.push(key);
       else applied.push(object);
     }
-    this.#pending.clear();
     this.#troubleChanged = false;
     this.#options.onChange({ applied, removed, problems: this.#problems() });
+    if (this.#pending.size > 0) {
+      setImmediate(() => this.#handOn());
+      return;
+    }
+    this.#onStarted();
     this.#window = "open";
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
