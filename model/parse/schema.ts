@@ -190,7 +190,14 @@ interface ListOptions<T> {
 
 export function list<T>(item: Schema<T>, options: ListOptions<T>): Schema<readonly T[]> {
   const { min = 0, max, unique } = options;
-  const openApi = { type: "array", items: item.openApi, ...(min > 0 && { minItems: min }), maxItems: max };
+  const openApi = {
+    type: "array",
+    items: item.openApi,
+    ...(min > 0 && { minItems: min }),
+    maxItems: max,
+    // Of objects, no schema can say what must differ.
+    ...(unique !== undefined && item.openApi["type"] !== "object" && { "x-kubernetes-list-type": "set" }),
+  };
   return new Schema<readonly T[]>(openApi, (value, at) => {
     if (!Array.isArray(value)) return at.fail(`must be a list, got ${show(value)}`);
     if (value.length < min)
