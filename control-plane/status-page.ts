@@ -11,6 +11,8 @@ import { policyTarget, routeTarget, type StatusTarget } from "./status/status-ta
 
 /** Problems are gathered from all objects: not after each change of a burst. */
 const settleMs = 200;
+/** Gathering them for the log takes at most this share of the time, however often something changes. */
+const gatherShare = 0.05;
 
 export class StatusPage {
   readonly #pipeline: Pipeline;
@@ -19,6 +21,7 @@ export class StatusPage {
   readonly #log: Log;
   #logged: ReadonlySet<string> = new Set();
   #soon = false;
+  #gatherMs = 0;
 
   constructor(pipeline: Pipeline, hub: PushHub, others: OtherReplicas, log: Log) {
     this.#pipeline = pipeline;
@@ -56,10 +59,13 @@ export class StatusPage {
   logSoon(): void {
     if (this.#soon) return;
     this.#soon = true;
+    const delayMs = Math.max(settleMs, this.#gatherMs / gatherShare);
     setTimeout(() => {
       this.#soon = false;
+      const startMs = performance.now();
       this.#logProblems();
-    }, settleMs).unref();
+      this.#gatherMs = performance.now() - startMs;
+    }, delayMs).unref();
   }
 
   #logProblems(): void {
