@@ -34,7 +34,7 @@ export function policies(wire: Wire, firstPort: number, { routes, endpoints }: S
     policy("CircuitBreaker", { failureThreshold: 5, openDuration: "5s" }),
     policy("AccessPolicy", {
       action: "allow",
-      rules: [{ from: [{ identity: "spiffe://cluster.local/ns/bench/sa/client" }], methods: [], paths: [] }],
+      rules: [{ from: [{ identity: "spiffe://cluster.local/ns/bench/sa/client" }] }],
       mtls: "strict",
     }),
     policy("TrafficSplit", {
