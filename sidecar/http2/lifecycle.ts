@@ -19,6 +19,7 @@ import { KeepAlive } from "./keep-alive.ts";
 import { type Http2Limits, type Http2Options, resolveLimits } from "./options.ts";
 import { SendScheduler } from "./send-scheduler.ts";
 import type { Http2Stream } from "./stream.ts";
+import { StreamTable } from "./stream-table.ts";
 
 /**
  * ```
@@ -45,7 +46,7 @@ export abstract class ConnectionLifecycle {
 
   protected readonly outbox: Outbox;
   protected readonly limits: Http2Limits;
-  protected readonly streams = new Map<number, Http2Stream>();
+  protected readonly streams = new StreamTable();
   protected readonly closedStreams = new ClosedStreams();
   protected readonly guard: FloodGuard;
   protected readonly keepAlive: KeepAlive | undefined;
@@ -115,7 +116,7 @@ export abstract class ConnectionLifecycle {
 
   protected admit(stream: Http2Stream): void {
     if (this.streams.size === 0 && this.state !== "opening") this.timers.clear(this.#idle);
-    this.streams.set(stream.id, stream);
+    this.streams.add(stream);
     this.openedStreams++;
   }
 
