@@ -14,10 +14,23 @@ export function goTools(name: string, version: string, packages: readonly string
   console.log(`${name}: building ${version} into ${bin} (once)`);
   const sources = packages.map((path) => `${path}@${version}`);
   const env = { ...process.env, GOBIN: bin };
-  const { status, error } = spawnSync("go", ["install", ...sources], { stdio: "inherit", env });
+  const { status } = spawnSync("go", ["install", ...sources], { stdio: "inherit", env });
   if (status === 0) return paths;
-  console.error(
-    `${name}: needs Go 1.24 or later to build it (https://go.dev/dl)${error === undefined ? "" : `: ${error.message}`}`,
-  );
+  console.error(`${name}: can't be built: ${whatGoLacks(spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8" }))}`);
   return process.exit(2);
+}
+
+/** From what `go env GOVERSION` came to. */
+export function whatGoLacks({
+  status,
+  stdout,
+}: {
+  readonly status: number | null;
+  readonly stdout: string | null;
+}): string {
+  const [, found = "", major = "0", minor = "0"] = /(go(\d+)\.(\d+)\S*)/.exec(stdout ?? "") ?? [];
+  const install = "Install Go 1.24 or later from https://go.dev/dl and put its bin first on the PATH";
+  if (status !== 0 || found === "") return `there is no Go. ${install}.`;
+  if (Number(major) > 1 || Number(minor) >= 24) return `${found} is here and new enough; its own words are above.`;
+  return `${found} is too old, as distributions' packages often are. ${install}.`;
 }
