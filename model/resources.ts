@@ -87,6 +87,8 @@ export interface Route {
   readonly mirrors?: readonly RouteMirror[];
   readonly sticky?: Sticky;
   readonly fault?: FaultPolicy;
+  /** As the Destination's, for this route; absent: as there. */
+  readonly samplingRatio?: number;
 }
 
 /** What happens to a request or its answer on the way (Gateway API's HTTPRouteFilter). */

@@ -156,6 +156,9 @@ function decodeRoute(at: string, message: Route__Output, faults: Faults): Route 
     ...(message.mirrors.length > 0 && {
       mirrors: message.mirrors.map((mirror, i) => decodeMirror(`${at}.mirrors[${i}]`, mirror, faults)),
     }),
+    ...(message.samplingRatio !== undefined && {
+      samplingRatio: faults.number(`${at}.samplingRatio`, message.samplingRatio, 0, 1),
+    }),
     ...(message.fault && { fault: decodeFault(`${at}.fault`, message.fault, faults) }),
     ...(message.sticky && {
       sticky: {

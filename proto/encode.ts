@@ -98,6 +98,7 @@ function encodeRoute(route: Route): RouteMessage {
     filters: route.filters?.map(encodeFilter) ?? [],
     mirrors: [...(route.mirrors ?? [])],
     ...(route.fault && { fault: encodeFault(route.fault) }),
+    ...(route.samplingRatio !== undefined && { samplingRatio: route.samplingRatio }),
     ...(route.sticky && { sticky: { by: stickyBys[route.sticky.by], name: route.sticky.name } }),
   };
 }

@@ -8,7 +8,7 @@ import type { RetryBudgetPolicy } from "../model/policy.ts";
 import type { Destination, Route } from "../model/resources.ts";
 import type { RetryBudget } from "../model/retry-budget.ts";
 import type { Log } from "../system/log.ts";
-import { type Service, stack } from "./net/exchange.ts";
+import { type Exchange, type Service, stack } from "./net/exchange.ts";
 import type { TimerWheel } from "./net/timer-wheel.ts";
 import { type CallsInFlight, continueCall } from "./policy/calls-in-flight.ts";
 import { injectFaults } from "./policy/inject-faults.ts";
@@ -18,7 +18,7 @@ import { rescue } from "./policy/rescue.ts";
 import { retry } from "./policy/retry.ts";
 import { filterRequests } from "./route/filters.ts";
 import { type MirrorLimit, mirror } from "./route/mirror.ts";
-import { routeRequests } from "./route/route-requests.ts";
+import { matchRoutes, routeRequests } from "./route/route-requests.ts";
 import { split } from "./route/split.ts";
 import { type AccessLogMode, logAccess } from "./telemetry/access-log.ts";
 import { countTries } from "./telemetry/count-tries.ts";
@@ -53,13 +53,14 @@ export interface OutboundOptions extends Shared {
 /** The stack of one destination. It is composed anew with each update; what must outlive updates lies below, in `backend`. */
 export function outboundStack(destination: Destination, options: OutboundOptions): Service {
   const { clock, metrics, tracer, accessLog } = options;
+  const ratioOf = ratioBy(destination);
   const service = `${destination.service.namespace}/${destination.service.name}`;
   return stack(
     [
       // Outermost, so that what is counted, logged and traced is what the application gets.
       measure({ metrics, clock, direction: "outbound", service }),
       logAccess({ ...options, mode: accessLog, direction: "outbound", service }),
-      traceRequest({ kind: "client", tracer: sampling(tracer, destination.samplingRatio), service }),
+      traceRequest({ kind: "client", tracer, service, ...(ratioOf && { ratioOf }) }),
       // Whatever fails below becomes an answer that says why.
       rescue(),
       // Nothing that the application set may pass for the mesh's own word; its deadline may shorten ours.
@@ -71,9 +72,14 @@ export function outboundStack(destination: Destination, options: OutboundOptions
   );
 }
 
-/** A tracer that records this share; the caller's decision goes before it as ever. */
-function sampling(tracer: Tracer, ratio: number | undefined): Tracer {
-  return ratio === undefined ? tracer : { ...tracer, sampler: { ...tracer.sampler, ratio } };
+/** The share of traces that policies ask for: a route's, else the destination's. Undefined: none does. */
+function ratioBy({ routes, samplingRatio }: Destination): ((exchange: Exchange) => number | undefined) | undefined {
+  if (routes.every((route) => route.samplingRatio === undefined)) {
+    return samplingRatio === undefined ? undefined : () => samplingRatio;
+  }
+  // A trace begins before its request has a route, so that is looked up twice where it matters.
+  const match = matchRoutes(routes);
+  return (exchange) => match(exchange)?.samplingRatio ?? samplingRatio;
 }
 
 function routeStack(route: Route, destination: string, service: string, options: OutboundOptions): Service {

@@ -59,7 +59,7 @@ function compilePolicies(
   { view, service, port }: Frontend,
   route: GatewayRoute,
   rule: RouteRule,
-): Pick<Route, "fault" | "retry" | "timeout"> {
+): Pick<Route, "fault" | "retry" | "timeout" | "samplingRatio"> {
   const retryPolicy =
     view.routePolicyFor("RetryPolicy", route, rule.name) ?? view.policyFor("RetryPolicy", service, port);
   const timeoutPolicy =
@@ -71,6 +71,8 @@ function compilePolicies(
     ...(retry !== undefined && { retry }),
     timeout: mergeTimeouts(rule.timeouts, timeoutPolicy?.spec ?? withoutTimeoutPolicy),
     ...(fault !== undefined && { fault: fault.spec }),
+    // That of what was dialled is the Destination's.
+    ...view.routePolicyFor("TelemetryPolicy", route, rule.name)?.spec,
   };
 }
 

@@ -63,12 +63,6 @@ function judge(index: ClusterIndex, held: HeldPolicy, carriers: readonly Resourc
   }
   if (policy === undefined) return { conditions: [], problems: [] };
   const unapplied = findUnapplied(policy);
-  if (unapplied?.extent === "policy") {
-    return {
-      conditions: [refused("Accepted", "Unsupported", oneLine(unapplied))],
-      problems: [problem(unapplied)],
-    };
-  }
   const targets = findTargetFaults(index, policy);
   const unresolved = findUnresolved(index, policy);
   const warnings = [...(unapplied === undefined ? [] : [unapplied]), ...policyWarnings(policy)].map(

@@ -6,30 +6,8 @@
 import type { Policy } from "../../model/policy-object.ts";
 import type { FieldError } from "../../model/result.ts";
 
-export interface Unapplied extends FieldError {
-  /** Nothing of the policy has an effect, or only this field has none. */
-  readonly extent: "policy" | "field";
-}
-
-/** Undefined: all of it has an effect. */
-export function findUnapplied(policy: Policy): Unapplied | undefined {
-  const { kind, spec } = policy;
-  if (kind === "TelemetryPolicy") return findRouteTarget(policy);
-  if (kind === "AccessPolicy" && spec.mtls === "strict") {
-    const message = "refuses plaintext only in pods whose traffic is redirected to their sidecar";
-    return { extent: "field", path: "spec.mtls", message };
-  }
-  return undefined;
-}
-
-/** Whether a trace is recorded is decided before a request has a route. */
-function findRouteTarget({ targets }: Policy): Unapplied | undefined {
-  const at = targets.findIndex((target) => target.kind !== "Service");
-  if (at < 0) return undefined;
-  const extent = targets.some((target) => target.kind === "Service") ? "field" : "policy";
-  return {
-    extent,
-    path: `spec.targetRefs[${at}].kind`,
-    message: "a route has no effect in this version, a Service has",
-  };
+/** The field that has no effect; undefined: all of it has. */
+export function findUnapplied({ kind, spec }: Policy): FieldError | undefined {
+  if (kind !== "AccessPolicy" || spec.mtls !== "strict") return undefined;
+  return { path: "spec.mtls", message: "refuses plaintext only in pods whose traffic is redirected to their sidecar" };
 }

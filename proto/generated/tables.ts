@@ -655,6 +655,12 @@ export const messages = {
       "kind": "message",
       "of": "FaultPolicy",
       "oneof": "_fault"
+    },
+    {
+      "name": "samplingRatio",
+      "number": 10,
+      "kind": "double",
+      "oneof": "_samplingRatio"
     }
   ],
   "FaultPolicy": [

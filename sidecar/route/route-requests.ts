@@ -8,11 +8,10 @@ import type { Exchange, Service } from "../net/exchange.ts";
 import { nowhere } from "../net/pass-through.ts";
 
 export function routeRequests(routes: readonly Route[], serviceOf: (route: Route) => Service): Service {
-  const table = new RouteTable(routes);
-  const asksForHost = routes.some(({ matches }) => matches.some(matchesHost));
+  const match = matchRoutes(routes);
   const services = new Map(routes.map((route) => [route, serviceOf(route)]));
   return (exchange, response) => {
-    const route = table.match(viewOf(exchange, asksForHost));
+    const route = match(exchange);
     const service = route === undefined ? undefined : services.get(route);
     if (route === undefined || service === undefined) {
       response.abortResponse(new MeshError("no_route", `${exchange.method} ${exchange.path}`));
@@ -22,6 +21,13 @@ export function routeRequests(routes: readonly Route[], serviceOf: (route: Route
     exchange.connectTimeoutMs = route.timeout.connectMs ?? Number.POSITIVE_INFINITY;
     return service(exchange, response);
   };
+}
+
+/** Finds the route of a request as it is now. */
+export function matchRoutes(routes: readonly Route[]): (exchange: Exchange) => Route | undefined {
+  const table = new RouteTable(routes);
+  const asksForHost = routes.some(({ matches }) => matches.some(matchesHost));
+  return (exchange) => table.match(viewOf(exchange, asksForHost));
 }
 
 function viewOf(exchange: Exchange, asksForHost: boolean) {

@@ -13,9 +13,14 @@ export interface Sampler {
 export const defaultSampler: Sampler = { ratio: 0.01, parentBased: true };
 
 /** The same trace gets the same answer at each sidecar with the same ratio, and a larger ratio only adds traces. */
-export function isSampled(sampler: Sampler, traceId: string, parentSampled: boolean | undefined): boolean {
-  if (sampler.parentBased && parentSampled !== undefined) return parentSampled;
-  return isTraceSampled(traceId, sampler.ratio);
+export function isSampled(
+  { parentBased, ratio: ownRatio }: Sampler,
+  traceId: string,
+  parentSampled: boolean | undefined,
+  ratio = ownRatio,
+): boolean {
+  if (parentBased && parentSampled !== undefined) return parentSampled;
+  return isTraceSampled(traceId, ratio);
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;

@@ -36,12 +36,14 @@ export interface TraceRequestOptions {
   readonly tracer: Tracer;
   /** `namespace/name` of what was dialled (client) or of this workload (server). */
   readonly service: string;
+  /** The share of traces to record for a request, where that is not the sampler's own; absent: it always is. */
+  readonly ratioOf?: (exchange: Exchange) => number | undefined;
 }
 
 /** Continues the caller's trace or begins one, and records the request if the trace is sampled. */
-export function traceRequest({ kind, tracer, service }: TraceRequestOptions): Layer {
+export function traceRequest({ kind, tracer, service, ratioOf }: TraceRequestOptions): Layer {
   return (next) => (exchange, response) => {
-    const span = beginRequest(tracer, exchange, kind);
+    const span = beginRequest(tracer, exchange, kind, ratioOf?.(exchange));
     if (span === undefined) return next(exchange, response);
     exchange.span = span;
     span.attributes["tulle.service"] = service;
@@ -75,11 +77,16 @@ export function traceTry(tracer: Tracer): Layer {
 }
 
 /** Puts right what travels on, and makes the span if there is to be one. */
-function beginRequest(tracer: Tracer, exchange: Exchange, kind: Span["kind"]): Span | undefined {
+function beginRequest(
+  tracer: Tracer,
+  exchange: Exchange,
+  kind: Span["kind"],
+  ratio: number | undefined,
+): Span | undefined {
   const { headers } = exchange;
   const parent = readTraceContext(headers);
   const traceId = parent?.traceId ?? tracer.ids.traceId();
-  const sampled = tracer.sink !== undefined && isSampled(tracer.sampler, traceId, parent?.sampled);
+  const sampled = tracer.sink !== undefined && isSampled(tracer.sampler, traceId, parent?.sampled, ratio);
   if (parent?.tracestate === undefined && headers.has("tracestate")) headers.remove("tracestate");
   // Not recorded here: the caller's span stays the parent of what follows, as if there were no sidecar.
   if (parent !== undefined && !sampled && (!parent.sampled || tracer.sink === undefined)) return undefined;

@@ -185,6 +185,7 @@ const route = some<Route, "name" | "matches" | "backends" | "timeout">(
     filters,
     mirrors: fc.array(mirror, { minLength: 1, maxLength: 2 }),
     fault,
+    samplingRatio: share,
     sticky: fc.record({ by: fc.constantFrom("header" as const, "cookie" as const), name: text }),
   },
   ["name", "matches", "backends", "timeout"],

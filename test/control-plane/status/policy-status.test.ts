@@ -38,14 +38,12 @@ it("names the kinds there are when one is misspelt", () => {
   expect(reasons(pipeline)).toEqual({ t: ["Invalid", "NotInForce"] });
 });
 
-it("says of what it does not carry out that it has no effect", () => {
-  const sampling = timeout("t", "{targetRefs: [{kind: HTTPRoute, name: a}], samplingRatio: 1}");
-  const pipeline = pipelineWith(serviceYaml("a"), sampling.replace("TimeoutPolicy", "TelemetryPolicy"));
-  expect(reasons(pipeline)).toEqual({ t: ["Unsupported", "NotInForce"] });
+it("says of a field that it has no effect everywhere, and carries out the rest", () => {
+  const strict = timeout("t", "{mtls: strict}").replace("TimeoutPolicy", "AccessPolicy");
+  const pipeline = pipelineWith(serviceYaml("a"), strict);
+  expect(reasons(pipeline)["t"]?.[0]).toBe("PartiallyAccepted");
   const statuses = pipeline.policyStatuses(() => undefined);
-  expect(allProblems(pipeline.index, statuses).map(({ message }) => message)).toEqual([
-    "a route has no effect in this version, a Service has",
-  ]);
+  expect(allProblems(pipeline.index, statuses)).toMatchObject([{ path: "spec.mtls", severity: "warning" }]);
 });
 
 it("keeps in force what a policy last said validly, and says so", () => {

@@ -19,9 +19,11 @@ export interface Route {
   'mirrors'?: (_tulle_v1_RouteMirror)[];
   'sticky'?: (_tulle_v1_Sticky | null);
   'fault'?: (_tulle_v1_FaultPolicy | null);
+  'samplingRatio'?: (number | string);
   '_retry'?: "retry";
   '_sticky'?: "sticky";
   '_fault'?: "fault";
+  '_samplingRatio'?: "samplingRatio";
 }
 
 export interface Route__Output {
@@ -34,7 +36,9 @@ export interface Route__Output {
   'mirrors': (_tulle_v1_RouteMirror__Output)[];
   'sticky'?: (_tulle_v1_Sticky__Output | null);
   'fault'?: (_tulle_v1_FaultPolicy__Output | null);
+  'samplingRatio'?: (number);
   '_retry'?: "retry";
   '_sticky'?: "sticky";
   '_fault'?: "fault";
+  '_samplingRatio'?: "samplingRatio";
 }
