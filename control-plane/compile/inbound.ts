@@ -4,7 +4,8 @@ import { effectiveMtls, mtlsLevelOf } from "../../model/access.ts";
 import type { NamedAccessRules, NamedIdempotencyRules, NamedRateLimits } from "../../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies, Protocol } from "../../model/resources.ts";
 import { type IndexView, meshNamespace, type PolicyOf } from "../index/facts.ts";
-import { selects, type Workload } from "../index/pod.ts";
+import type { Workload } from "../index/pod.ts";
+import { servicesSelecting } from "../index/selecting.ts";
 import { workloadName } from "./names.ts";
 import { readProtocol } from "./protocol.ts";
 import { idempotencyPolicy, namedPorts, type Server, serverPolicies } from "./server-policies.ts";
@@ -74,8 +75,7 @@ export function protocolsOf(view: IndexView, workload: Server): ReadonlyMap<numb
 
 function servedPorts(view: IndexView, workload: Server): Map<number, Protocol> {
   const ports = new Map<number, Protocol>();
-  for (const service of view.servicesIn(workload.namespace)) {
-    if (!selects(service.selector, workload.labels)) continue;
+  for (const service of servicesSelecting(view.servicesIn(workload.namespace), workload.labels)) {
     for (const port of service.ports) {
       const target = targetPort(workload, port);
       if (target !== undefined) setProtocol(ports, target, readProtocol(port));

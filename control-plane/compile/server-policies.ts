@@ -8,6 +8,7 @@ import type { PolicyKind } from "../../model/policy-object.ts";
 import { type IndexView, meshNamespace, type PolicyOf } from "../index/facts.ts";
 import { selects, type Workload } from "../index/pod.ts";
 import { compareNames, isPort } from "../index/policy-table.ts";
+import { servicesSelecting } from "../index/selecting.ts";
 import type { Service, ServicePort } from "../index/service.ts";
 import { targetPort } from "./target-port.ts";
 
@@ -40,7 +41,11 @@ export function serverPolicies<K extends AddingKind>(
   const found = new Set<PolicyOf<AddingKind>>();
   for (const place of new Set([meshNamespace, namespace]))
     for (const policy of view.policiesAt<AddingKind>(kind, place, undefined, inScope)) found.add(policy);
-  for (const { service, behind } of leadingTo(port, server, view.servicesIn(namespace))) {
+  for (const { service, behind } of leadingTo(
+    port,
+    server,
+    servicesSelecting(view.servicesIn(namespace), server.labels),
+  )) {
     const attached = view.policiesAt<AddingKind>(kind, namespace, service.name, (policy, section) => {
       const isNamed = section === undefined || behind.some((servicePort) => isPort(section, servicePort));
       return isNamed && inScope(policy);
@@ -64,7 +69,8 @@ export function idempotencyPolicy(
   const inScope = ({ spec }: PolicyOf<"IdempotencyPolicy">) => holdsFor(spec, server, port);
   const targets = view.targetsIn("IdempotencyPolicy", namespace);
   const known = targets.flatMap((name) => view.service(namespace, name) ?? []);
-  const services = leadingTo(port, server, known);
+  const selecting = known.filter(({ selector }) => selects(selector, server.labels));
+  const services = leadingTo(port, server, selecting);
   for (const ofPort of [true, false]) {
     for (const { service, behind } of services) {
       const attached = firstAt(view, namespace, service.name, (policy, section) => {
@@ -93,7 +99,7 @@ function firstAt(
   return first[0];
 }
 
-/** Those of the Services that lead to a port, each with its own ports before it. A port that nobody names is behind none. */
+/** Those of the Services that select a server which lead to a port, each with its own ports before it. A port that nobody names is behind none. */
 function leadingTo(
   port: number | undefined,
   server: Server,
@@ -101,7 +107,6 @@ function leadingTo(
 ): { readonly service: Service; readonly behind: readonly ServicePort[] }[] {
   if (port === undefined) return [];
   return services.flatMap((service) => {
-    if (!selects(service.selector, server.labels)) return [];
     const behind = service.ports.filter((servicePort) => targetPort(server, servicePort) === port);
     return behind.length === 0 ? [] : [{ service, behind }];
   });
