@@ -8,6 +8,8 @@ import type { Outbox } from "../net/outbox.ts";
 export const frameHeaderBytes = 9;
 /** SETTINGS_MAX_FRAME_SIZE at its smallest and by default. We announce no other. */
 export const defaultMaxFrameBytes = 16_384;
+/** What a DATA frame of ours carries at most: with its header it fills a TLS record, and four of them an outbox's buffer. */
+export const fullDataBytes = defaultMaxFrameBytes - frameHeaderBytes;
 export const largestMaxFrameBytes = 16_777_215;
 export const largestWindowBytes = 0x7fffffff;
 export const largestStreamId = 0x7fffffff;

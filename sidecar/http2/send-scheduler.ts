@@ -5,14 +5,7 @@
 
 import type { Outbox } from "../net/outbox.ts";
 import type { FloodGuard } from "./flood-guard.ts";
-import {
-  defaultMaxFrameBytes,
-  defaultWindowBytes,
-  flag,
-  flagsOffset,
-  largestWindowBytes,
-  writeData,
-} from "./frames.ts";
+import { defaultWindowBytes, flag, flagsOffset, fullDataBytes, largestWindowBytes, writeData } from "./frames.ts";
 
 const noBytes = Buffer.alloc(0);
 
@@ -56,10 +49,9 @@ export class SendScheduler {
     return this.#windowBytes <= largestWindowBytes;
   }
 
-  /** Octets that may go out in one frame now. */
+  /** Octets that may go out in one frame now, if the connection is not congested. */
   allowance(sender: Sender): number {
-    if (this.#outbox.congested) return 0;
-    return Math.min(this.#windowBytes, sender.sendWindowBytes, defaultMaxFrameBytes);
+    return Math.min(this.#windowBytes, sender.sendWindowBytes, fullDataBytes);
   }
 
   /** Writes one frame; `to - from` is within `allowance`. */

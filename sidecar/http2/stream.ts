@@ -171,12 +171,16 @@ export abstract class Http2Stream implements Sender {
     return true;
   }
 
-  /** Sends body octets; what does not fit is copied. False: wait for `resumeWriter`. */
+  /**
+   * Sends body octets; what does not fit is copied. A chunk that may begin is sent as far as the windows allow, also if it
+   * congests the connection: copying its rest would cost more than the room. False: wait for `resumeWriter`.
+   */
   protected send(chunk: Buffer): boolean {
     if (!this.canSend) return true;
     const { scheduler } = this.host;
+    const mayBegin = this.#pendingBytes === 0 && !scheduler.isCongested;
     let from = 0;
-    while (this.#pendingBytes === 0 && from < chunk.length) {
+    while (mayBegin && from < chunk.length) {
       const to = Math.min(chunk.length, from + scheduler.allowance(this));
       if (to <= from) break;
       scheduler.send(this, chunk, from, to, false);

@@ -28,7 +28,7 @@ function flushAll(): void {
   flushScheduled = false;
   const flushed = waiting;
   waiting = spare;
-  for (const outbox of flushed) outbox.flush();
+  for (const outbox of flushed) outbox.flushInTurn();
   flushed.length = 0;
   spare = flushed;
 }
@@ -96,7 +96,16 @@ export class Outbox {
     }
   }
 
-  /** Writes now what was collected. Called at the end of the tick by itself. */
+  /**
+   * At the end of the tick. While a write is on its way the next one waits and grows: handed several at once, a TLS socket
+   * would copy them together first.
+   */
+  flushInTurn(): void {
+    this.#scheduled = false;
+    if (this.#inFlight.length === 0) this.flush();
+  }
+
+  /** Writes now what was collected: for who ends the connection after it. */
   flush(): void {
     this.#scheduled = false;
     const { buffer } = this;
@@ -130,6 +139,7 @@ export class Outbox {
     this.#unsentBytes -= bytes;
     this.takenBytes += bytes;
     release(buffer);
+    if (this.#inFlight.length === 0 && this.#used > 0) this.flush();
     this.#relieve();
   };
 

@@ -51,6 +51,28 @@ describe("what one tick writes", () => {
     expect(target.writes.map(String)).toEqual(["one"]);
   });
 
+  it("waits while a write is on its way, and leaves in one behind it", async () => {
+    const { box, target } = outbox();
+    box.append(Buffer.from("one"));
+    await endOfTick();
+    for (const word of ["two ", "three"]) {
+      box.append(Buffer.from(word));
+      await endOfTick();
+    }
+    expect(target.writes.map(String)).toEqual(["one"]);
+    target.take();
+    expect(target.writes.map(String)).toEqual(["one", "two three"]);
+  });
+
+  it("does not wait where the connection is to end after it", async () => {
+    const { box, target } = outbox();
+    box.append(Buffer.from("one"));
+    await endOfTick();
+    box.append(Buffer.from("last"));
+    box.flush();
+    expect(target.writes.map(String)).toEqual(["one", "last"]);
+  });
+
   it("may be serialised in place, and its last bytes given back", () => {
     const { box, target } = outbox();
     box.append(Buffer.from("ab"));
@@ -71,6 +93,7 @@ describe("what one tick writes", () => {
       box.append(big);
       box.append(Buffer.from("behind"));
       await endOfTick();
+      target.take();
       const sent = Buffer.concat(target.writes);
       expect(sent.equals(Buffer.concat([Buffer.from("before"), big, Buffer.from("behind")]))).toBe(true);
     },
