@@ -55,8 +55,10 @@ export interface TargetOptions {
  * sidecar does not know its ports and their policies, it takes nothing: the caller tries elsewhere.
  */
 export function takeTarget({ podIp, ports }: TargetOptions): Layer {
+  let known: PortIndex | undefined;
   return (next) => (exchange, response) => {
-    const known = ports();
+    const told = ports();
+    if (known?.ports !== told) known = told && new PortIndex(told);
     if (known === undefined) {
       const error = new MeshError("refused_stream", `${podIp} does not know its own policies yet`, {
         processed: "unprocessed",
@@ -80,17 +82,24 @@ export function takeTarget({ podIp, ports }: TargetOptions): Layer {
 }
 
 /** Without a target (a foreign client): the authority's port if the pod declares it, else the only port there is. */
-function targetPort(exchange: Exchange, podIp: string, ports: readonly InboundPort[]): InboundPort | undefined {
+function targetPort(exchange: Exchange, podIp: string, { ports, byPort }: PortIndex): InboundPort | undefined {
   const isTunnel = exchange.method === "CONNECT";
   const target = isTunnel ? exchange.authority : exchange.headers.get("tulle-target");
   if (target !== undefined) {
     const { host, port } = splitAddress(target);
-    return host === podIp ? declared(port, ports) : undefined;
+    return host === podIp ? byPort.get(port) : undefined;
   }
   const { port } = splitAddress(exchange.authority);
-  return declared(port, ports) ?? (ports.length === 1 ? ports[0] : undefined);
+  return byPort.get(port) ?? (ports.length === 1 ? ports[0] : undefined);
 }
 
-function declared(port: number | undefined, ports: readonly InboundPort[]): InboundPort | undefined {
-  return ports.find((candidate) => candidate.port === port);
+/** A pod may declare a thousand ports, and each request asks for one. */
+class PortIndex {
+  readonly ports: readonly InboundPort[];
+  readonly byPort: ReadonlyMap<number | undefined, InboundPort>;
+
+  constructor(ports: readonly InboundPort[]) {
+    this.ports = ports;
+    this.byPort = new Map(ports.map((port) => [port.port, port]));
+  }
 }
