@@ -1,12 +1,17 @@
 /**
  * `growth`: what a thousand of a thing cost: routes, endpoints of a Service, idle peers of an inbound sidecar.
  * A mesh with 1 and one with 1,000 are measured in turns; what counts is the median of the pairs' ratios.
+ *
+ * Like is compared with like only at a rate that both reach. Saturated, a thousand application ports slow the far sidecar and the
+ * application down; fewer requests then share a turn of the event loop, and each costs more in a sidecar that has nothing to do
+ * with it.
  */
 
 import { cpuNs, memoryOf } from "../accounting.ts";
 import { startChain } from "../chain.ts";
 import type { Ground } from "../ground.ts";
 import { IdlePeers } from "../idle-peers.ts";
+import type { Load } from "../load.ts";
 import { nginxApplication } from "../peers/nginx.ts";
 import { type Scale, usualScale } from "../policies.ts";
 import { Processes, whenListening } from "../processes.ts";
@@ -16,7 +21,8 @@ import { type Bench, interleave } from "./bench.ts";
 import { http1Work, warmUp } from "./chain.ts";
 
 const columns: readonly Column[] = [
-  { metric: "sat_us", says: "CPU µs per request of the one sidecar that holds them" },
+  { metric: "1k_us", says: "CPU µs per request at 1,000/s of the one sidecar that holds them" },
+  { metric: "sat_us", says: "the same, saturated" },
   { metric: "private", says: "its MB, private and dirty, after load" },
 ];
 
@@ -74,7 +80,11 @@ async function measureSize(size: Size, ground: Ground, seconds: number): Promise
   await warmUp(http1Work, ground);
   if (size.idlePeers > 0) await peers.connect({ host: ground.server, port: meshPort }, stateFolder, size.idlePeers);
   const pid = running[size.holder];
-  const before = cpuNs([pid]);
-  const { requests } = await http1Work.saturate(ground, seconds, http1Work.connections);
-  return { sat_us: (cpuNs([pid]) - before) / 1e3 / Math.max(requests, 1), private: memoryOf([pid]).private };
+  const usPerRequest = async (load: Load): Promise<number> => {
+    const before = cpuNs([pid]);
+    const { requests } = await load(ground, seconds, http1Work.connections);
+    return (cpuNs([pid]) - before) / 1e3 / Math.max(requests, 1);
+  };
+  const atRateUs = await usPerRequest(http1Work.atRate);
+  return { "1k_us": atRateUs, sat_us: await usPerRequest(http1Work.saturate), private: memoryOf([pid]).private };
 }
