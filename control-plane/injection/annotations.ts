@@ -25,6 +25,8 @@ export interface ProxySettings {
   readonly skipOutboundRanges: readonly string[];
   /** `payments:80=127.0.0.1:9001,…` */
   readonly upstreams: string;
+  /** Of the pod's namespace; its key `url` says where Redis is. Empty: none. */
+  readonly redisSecret: string;
   /** Kubernetes quantities; an empty one is not set. */
   readonly cpuRequest: string;
   readonly cpuLimit: string;
@@ -44,6 +46,7 @@ export const defaultSettings: ProxySettings = {
   skipOutboundPorts: [],
   skipOutboundRanges: [],
   upstreams: "",
+  redisSecret: "",
   cpuRequest: "10m",
   cpuLimit: "",
   memoryRequest: "64Mi",
@@ -71,6 +74,7 @@ export const settingAnnotations: Readonly<Record<string, AnySetting>> = {
   "tulle.dev/skip-outbound-ports": { field: "skipOutboundPorts", read: listOf(readPort) },
   "tulle.dev/skip-outbound-ranges": { field: "skipOutboundRanges", read: listOf(readRange) },
   "tulle.dev/upstreams": { field: "upstreams", read: ok },
+  "tulle.dev/redis-secret": { field: "redisSecret", read: readSecretName },
   "tulle.dev/proxy-cpu-request": { field: "cpuRequest", read: readQuantity },
   "tulle.dev/proxy-cpu-limit": { field: "cpuLimit", read: readQuantity },
   "tulle.dev/proxy-memory-request": { field: "memoryRequest", read: readQuantity },
@@ -127,6 +131,10 @@ export function readRange(text: string): Result<string, string> {
   const most = family === 4 ? 32 : 128;
   const bitsAreRight = bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= most);
   return family !== 0 && bitsAreRight && rest.length === 0 ? ok(text) : err("must be IP ranges such as 10.0.0.0/8");
+}
+
+function readSecretName(text: string): Result<string, string> {
+  return /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text) ? ok(text) : err("must be the name of a Secret");
 }
 
 function readSeconds(text: string): Result<number, string> {

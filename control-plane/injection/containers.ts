@@ -16,7 +16,13 @@ const adminPort = 15_020;
 const tokenVolume = "tulle-token";
 const trustVolume = "tulle-trust-bundle";
 const stateVolume = "tulle-state";
-const folders = { token: "/var/run/secrets/tulle", trust: "/etc/tulle/trust", state: "/var/lib/tulle" };
+const redisVolume = "tulle-redis";
+const folders = {
+  token: "/var/run/secrets/tulle",
+  trust: "/etc/tulle/trust",
+  state: "/var/lib/tulle",
+  redis: "/etc/tulle/redis",
+};
 const tokenSeconds = 3_600;
 /** Kubelet asks once a second. After five minutes without a control plane it starts the sidecar anew, which asks again. */
 const startupAttempts = 300;
@@ -87,17 +93,19 @@ export function sidecarContainer(
       { name: tokenVolume, mountPath: folders.token, readOnly: true },
       { name: trustVolume, mountPath: folders.trust, readOnly: true },
       { name: stateVolume, mountPath: folders.state },
+      ...(settings.redisSecret === "" ? [] : [{ name: redisVolume, mountPath: folders.redis, readOnly: true }]),
     ],
   };
 }
 
-export function volumes(): readonly NamedObject[] {
+export function volumes({ redisSecret }: ProxySettings): readonly NamedObject[] {
   const token = { path: "token", audience: "tulle", expirationSeconds: tokenSeconds };
   return [
     { name: tokenVolume, projected: { sources: [{ serviceAccountToken: token }] } },
     { name: trustVolume, configMap: { name: "tulle-trust-bundle" } },
     // Keys touch no disk, and outlive a restart of the sidecar.
     { name: stateVolume, emptyDir: { medium: "Memory", sizeLimit: "32Mi" } },
+    ...(redisSecret === "" ? [] : [{ name: redisVolume, secret: { secretName: redisSecret } }]),
   ];
 }
 
@@ -115,6 +123,7 @@ function sidecarEnvironment(
     TULLE_TOKEN_FILE: `${folders.token}/token`,
     TULLE_TRUST_BUNDLE: `${folders.trust}/trust-bundle.pem`,
     TULLE_STATE_DIR: folders.state,
+    TULLE_REDIS_URL_FILE: settings.redisSecret === "" ? "" : `${folders.redis}/url`,
     TULLE_INTERCEPT: settings.interception,
     TULLE_OUTBOUND_MTLS: settings.outboundMtls,
     TULLE_ROUTE_BY: settings.routeBy,

@@ -124,7 +124,12 @@ function injected(pod: PodTemplate, workload: string, settings: ProxySettings, c
   return {
     ...pod,
     metadata: stamped(metadata, workload, config),
-    spec: { ...spec, initContainers: [...first, ...ownInit], containers, volumes: withOwn(spec.volumes ?? []) },
+    spec: {
+      ...spec,
+      initContainers: [...first, ...ownInit],
+      containers,
+      volumes: withOwn(spec.volumes ?? [], settings),
+    },
   };
 }
 
@@ -160,7 +165,7 @@ function withProbes(sidecar: Container, probes: ApplicationProbes): Container {
   return { ...sidecar, env: [...others, { name: probesVariable, value: JSON.stringify(probes) }] };
 }
 
-function withOwn(others: readonly NamedObject[]): readonly NamedObject[] {
-  const missing = volumes().filter(({ name }) => !others.some((volume) => volume.name === name));
+function withOwn(others: readonly NamedObject[], settings: ProxySettings): readonly NamedObject[] {
+  const missing = volumes(settings).filter(({ name }) => !others.some((volume) => volume.name === name));
   return [...others, ...missing];
 }
