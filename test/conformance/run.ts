@@ -1,0 +1,89 @@
+/**
+ * `npm run test:conformance [-- TEST]`: the Gateway API's own suite, v1.6.3, profiles MESH-HTTP and MESH-GRPC with every feature
+ * of a mesh declared, on the node of test/cluster. Writes the report to docs/conformance. Exit 1 if a test fails.
+ */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { version } from "../../system/version.ts";
+import { run } from "../cluster/node/cluster.ts";
+import { setup } from "../cluster/node/setup.ts";
+
+const root = join(import.meta.dirname, "../..");
+const scripts = join(root, "test/cluster");
+const report = join(root, "docs/conformance/gateway-api-v1.6.3-mesh.yaml");
+const image = "registry.k8s.io/gateway-api/echo-advanced:v1.5.1";
+const buildWithinMs = 20 * 60_000;
+
+const features = [
+  "Mesh",
+  "HTTPRoute",
+  "GRPCRoute",
+  "ReferenceGrant",
+  "MeshClusterIPMatching",
+  "MeshConsumerRoute",
+  "MeshHTTPRouteRewritePath",
+  "MeshHTTPRouteSchemeRedirect",
+  "MeshHTTPRouteRedirectPort",
+  "MeshHTTPRouteRedirectPath",
+  "MeshHTTPRouteBackendRequestHeaderModification",
+  "MeshHTTPRouteQueryParamMatching",
+  "MeshHTTPRouteNamedRouteRule",
+  "HTTPRouteParentRefPort",
+  "HTTPRouteResponseHeaderModification",
+  "HTTPRoute303RedirectStatusCode",
+  "HTTPRoute307RedirectStatusCode",
+  "HTTPRoute308RedirectStatusCode",
+];
+
+async function buildEcho(): Promise<void> {
+  const source = join(import.meta.dirname, "echo");
+  const context = join(root, "dist/conformance");
+  mkdirSync(context, { recursive: true });
+  await build({
+    entryPoints: [join(source, "server.ts"), join(source, "client.ts")],
+    outdir: context,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    logLevel: "error",
+    banner: { js: 'const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);' },
+  });
+  cpSync(join(source, "client"), join(context, "client"));
+  await run(join(scripts, "image"), ["build", image, "-f", join(source, "Dockerfile"), context]);
+  await run(join(scripts, "image"), ["load", image]);
+}
+
+async function runSuite(only: string | undefined): Promise<number> {
+  mkdirSync(join(root, "docs/conformance"), { recursive: true });
+  const flags = [
+    "-test.v",
+    "-test.run=^TestConformance$",
+    "--conformance-profiles=MESH-HTTP,MESH-GRPC",
+    `--supported-features=${features.join(",")}`,
+    "--namespace-labels=tulle.dev/inject=enabled",
+    "--organization=tulle",
+    "--project=tulle",
+    "--url=https://tulle.dev",
+    `--version=v${version}`,
+    "--contact=SECURITY.md",
+    ...(only === undefined ? [`--report-output=${report}`] : [`--run-test=${only}`]),
+  ];
+  const script = `. ${join(scripts, "env.sh")}; exec gateway-conformance.test "$@"`;
+  const suite = spawn("bash", ["-c", script, "suite", ...flags], { stdio: "inherit" });
+  const [code] = (await once(suite, "close")) as [number | null];
+  return code ?? 1;
+}
+
+const tearDown = await setup();
+await run(join(scripts, "tools"), ["conformance"], "", buildWithinMs);
+await buildEcho();
+await run("bash", ["-c", 'kubectl apply --server-side -f "$CLUSTER_HOME/gateway-api-crds/standard"']);
+const code = await runSuite(process.argv[2]);
+await tearDown();
+process.exit(code);
