@@ -22,8 +22,12 @@ export const pushDefinition = {
 
 type DiscoveryStream = ServerDuplexStream<SidecarMessage__Output, Buffer>;
 
+const usualStreamMs = 30 * 60 * 1000;
+
 export interface DiscoveryOptions {
   readonly hub: PushHub;
+  /** After this long, or up to half as much again, a stream ends, so that sidecars spread over replicas that came later. Default 30 min. */
+  readonly streamLifetimeMs?: number;
   readonly trustDomain: string;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
@@ -79,6 +83,7 @@ class SidecarStream {
   readonly #onLeft: () => void;
   #subscriber: Subscriber | undefined;
   #stopExpiry: () => void = () => {};
+  #age: NodeJS.Timeout | undefined;
   #ended = false;
 
   constructor(call: DiscoveryStream, options: DiscoveryOptions, onLeft: () => void) {
@@ -102,6 +107,10 @@ class SidecarStream {
     this.#stopExpiry = endAtExpiry(caller.value, wallClock, () =>
       this.end(status.UNAUTHENTICATED, "the client certificate has expired"),
     );
+    const { streamLifetimeMs = usualStreamMs } = this.#options;
+    // At different times, so that they come back in no herd.
+    const endMs = streamLifetimeMs * (1 + Math.random() / 2);
+    this.#age = setTimeout(() => this.end(status.UNAVAILABLE, "this stream is old, open another"), endMs).unref();
     call.on("data", (message: SidecarMessage__Output) => this.#take(message, caller.value.identity));
     call.on("drain", () => this.#subscriber?.resume());
     call.on("end", () => {
@@ -119,6 +128,7 @@ class SidecarStream {
   #leave(): void {
     this.#ended = true;
     this.#stopExpiry();
+    clearTimeout(this.#age);
     this.#onLeft();
     if (this.#subscriber !== undefined) this.#options.hub.leave(this.#subscriber);
     this.#subscriber = undefined;

@@ -33,6 +33,7 @@ class ControlPlane {
   encoded = 0;
   resourcesWritten = 0;
   port = 0;
+  streamLifetimeMs = 60_000;
   hub!: PushHub;
   #server: Server | undefined;
   #service!: DiscoveryService;
@@ -63,6 +64,7 @@ class ControlPlane {
     });
     this.#service = new DiscoveryService({
       hub: this.hub,
+      streamLifetimeMs: this.streamLifetimeMs,
       trustDomain,
       wallClock: Date.now,
       log: this.log.write,
@@ -378,6 +380,20 @@ describe("a control plane that dies and comes back", () => {
     const lost = sidecar.log.lines.find(({ message }) => message === "control plane lost");
     expect(lost?.fields["reason"]).toContain("the control plane is stopping");
     await eventually(() => sidecar.stream.connected);
+  });
+
+  it("ends streams that are old, so that sidecars come to replicas that are new", async () => {
+    plane.publish(endpoints("a", 1));
+    const sidecar = await new Sidecar("orders").start();
+    sidecar.subscribe("a");
+    await sidecar.heard("a=1");
+    await plane.kill();
+    plane.streamLifetimeMs = 200;
+    await plane.start();
+    const reasons = () => sidecar.log.lines.map(({ fields }) => fields["reason"]);
+    await expect.poll(reasons, { timeout: 5_000 }).toContainEqual(expect.stringContaining("this stream is old"));
+    plane.publish(endpoints("a", 2));
+    await sidecar.heard("a=2");
   });
 });
 
