@@ -5,15 +5,40 @@
  * What is sent on never exceeds what was left, so that rounding over many hops can't lengthen a deadline.
  */
 
-const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
-const syntax = /^([0-9]{1,8})([HMSmun])$/;
+const maxLength = "99999999H".length;
 const maxDigits = 99_999_999;
 
 /** Milliseconds left, with fractions; undefined: not in the syntax, and to be ignored. */
 export function parseRemaining(value: string): number | undefined {
-  const match = syntax.exec(value);
-  if (match === null) return undefined;
-  return Number(match[1]) * (unitMs[match[2] ?? ""] ?? 0);
+  const digits = value.length - 1;
+  const unit = unitMs(value[digits] ?? "");
+  if (unit === undefined || digits < 1 || value.length > maxLength) return undefined;
+  let amount = 0;
+  for (let i = 0; i < digits; i++) {
+    const digit = value.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    amount = amount * 10 + digit;
+  }
+  return amount * unit;
+}
+
+function unitMs(unit: string): number | undefined {
+  switch (unit) {
+    case "H":
+      return 3_600_000;
+    case "M":
+      return 60_000;
+    case "S":
+      return 1000;
+    case "m":
+      return 1;
+    case "u":
+      return 1e-3;
+    case "n":
+      return 1e-6;
+    default:
+      return undefined;
+  }
 }
 
 /** The largest value of the syntax that is not more than `remainingMs`; `0m` only for what is late (under 1 µs). */

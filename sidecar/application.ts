@@ -20,6 +20,8 @@ export class Application {
   readonly #options: ApplicationOptions;
   readonly #upstreams: PlainUpstreams;
   readonly #ports = new Map<string, Service>();
+  /** The same by what an update brought: no key is put together for each request. */
+  readonly #found = new WeakMap<InboundPort, Service>();
 
   constructor(options: ApplicationOptions) {
     this.#options = options;
@@ -39,12 +41,14 @@ export class Application {
     this.#upstreams.close();
   }
 
-  #port({ port, protocol }: InboundPort): Service {
+  #port(target: InboundPort): Service {
+    const found = this.#found.get(target);
+    if (found !== undefined) return found;
+    const { port, protocol } = target;
     const key = `${port} ${protocol}`;
-    const known = this.#ports.get(key);
-    if (known !== undefined) return known;
-    const service = this.#upstreams.service(joinAddress(this.#options.podIp, port), protocol);
+    const service = this.#ports.get(key) ?? this.#upstreams.service(joinAddress(this.#options.podIp, port), protocol);
     this.#ports.set(key, service);
+    this.#found.set(target, service);
     return service;
   }
 }

@@ -3,9 +3,13 @@
 import type { RequestHead, ResponseHead } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 
+const grpcType = "application/grpc";
+
 export function isGrpc(request: RequestHead): boolean {
   const type = request.headers.get("content-type");
-  return type !== undefined && (type === "application/grpc" || /^application\/grpc[+;]/.test(type));
+  if (type === undefined || !type.startsWith(grpcType)) return false;
+  const next = type[grpcType.length];
+  return next === undefined || next === "+" || next === ";";
 }
 
 /** The gRPC status of an answer that has it together with its head: trailers-only. */

@@ -221,5 +221,6 @@ export function isOpenEnded(exchange: Exchange, head: ResponseHead): boolean {
   if (head.status === 101) return true;
   if (exchange.method === "CONNECT") return head.status >= 200 && head.status < 300;
   const type = head.headers.get("content-type");
-  return type !== undefined && eventStream.test(type);
+  // Most are JSON: they need no regular expression.
+  return type !== undefined && (type.startsWith("t") || type.startsWith("T")) && eventStream.test(type);
 }
