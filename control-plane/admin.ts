@@ -37,6 +37,6 @@ export async function openAdmin({ host, port, registry, ready, status }: AdminOp
   }
 }
 
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
   return address === "::1" || /^(::ffff:)?127\./.test(address);
 }

@@ -29,7 +29,12 @@ export interface ControlPlaneConfig {
   readonly trustDomain: string;
   readonly clusterDomain: string;
   /** 0: any free one. */
-  readonly ports: { readonly discovery: number; readonly identity: number; readonly admin: number };
+  readonly ports: {
+    readonly discovery: number;
+    readonly identity: number;
+    readonly admin: number;
+    readonly dashboard: number;
+  };
   /** Only in a cluster. 0: any free one. */
   readonly webhookPort: number;
   /** What injection is told, in YAML; absent: the defaults. */
@@ -52,6 +57,7 @@ export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --sta
   --discovery-port PORT     default 15010
   --identity-port PORT      default 15012
   --admin-port PORT         default 15014
+  --dashboard-port PORT     on loopback only; default 8080
   --webhook-port PORT       in a cluster; default 9443
   --injection-config FILE   in a cluster: the settings of injection, in YAML
   --leaf-lifetime DURATION  of workloads' certificates; default 24h
@@ -83,9 +89,11 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
   const discovery = readPort("--discovery-port", values["discovery-port"]);
   const identity = readPort("--identity-port", values["identity-port"]);
   const admin = readPort("--admin-port", values["admin-port"]);
+  const dashboard = readPort("--dashboard-port", values["dashboard-port"]);
   if (!discovery.ok) return discovery;
   if (!identity.ok) return identity;
   if (!admin.ok) return admin;
+  if (!dashboard.ok) return dashboard;
   const webhooks = readPort("--webhook-port", values["webhook-port"]);
   if (!webhooks.ok) return webhooks;
   const injectionFile = values["injection-config"];
@@ -95,7 +103,12 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
     replicas,
     trustDomain,
     clusterDomain: values["cluster-domain"],
-    ports: { discovery: discovery.value, identity: identity.value, admin: admin.value },
+    ports: {
+      discovery: discovery.value,
+      identity: identity.value,
+      admin: admin.value,
+      dashboard: dashboard.value,
+    },
     webhookPort: webhooks.value,
     ...(injectionFile !== undefined && { injectionFile }),
     leafLifetimeMs: lifetime.value,
@@ -118,6 +131,7 @@ function parse(args: readonly string[]) {
       "discovery-port": { type: "string", default: "15010" },
       "identity-port": { type: "string", default: "15012" },
       "admin-port": { type: "string", default: "15014" },
+      "dashboard-port": { type: "string", default: "8080" },
       "webhook-port": { type: "string", default: "9443" },
       "injection-config": { type: "string" },
       "leaf-lifetime": { type: "string", default: "24h" },

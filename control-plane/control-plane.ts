@@ -11,15 +11,17 @@
 
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Clock } from "../model/clock.ts";
 import { assertNever } from "../model/result.ts";
 import { Identity, Replicas } from "../proto/load.ts";
 import type { AdminServer } from "../system/admin-server.ts";
 import type { Log } from "../system/log.ts";
-import { openAdmin } from "./admin.ts";
+import { isLoopback, openAdmin } from "./admin.ts";
 import { type ClusterDuties, serveCluster } from "./cluster.ts";
 import type { ControlPlaneConfig } from "./config.ts";
+import { type Dashboard, openDashboard } from "./dashboard/server.ts";
 import { bindServer, closeServer, createGrpcServer } from "./grpc-server.ts";
 import { openClusterHome } from "./home/cluster-home.ts";
 import { openFolderHome } from "./home/folder-home.ts";
@@ -35,7 +37,7 @@ import { injectHandler } from "./injection/webhook.ts";
 import type { ClusterApi } from "./kubernetes/cluster-api.ts";
 import { ControlPlaneMetrics } from "./metrics.ts";
 import { Pipeline } from "./pipeline.ts";
-import { DiscoveryService, pushDefinition } from "./push/discovery-service.ts";
+import { type DiscoveryOptions, DiscoveryService, pushDefinition } from "./push/discovery-service.ts";
 import { PushHub } from "./push/push-hub.ts";
 import { splitKey } from "./push/resource-key.ts";
 import { findReplicas } from "./replicas/find-replicas.ts";
@@ -45,12 +47,14 @@ import { WantedResources } from "./replicas/wanted.ts";
 import type { SourceChange } from "./source/source.ts";
 import { StatusPage } from "./status-page.ts";
 import { traced } from "./tracing.ts";
+import { TrafficStore } from "./traffic/traffic-store.ts";
 
 export interface ControlPlane {
   readonly ports: {
     readonly discovery: number;
     readonly identity: number;
     readonly admin: number;
+    readonly dashboard: number;
     /** Only in a cluster. */
     readonly webhooks?: number;
   };
@@ -95,6 +99,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     log,
   });
   const status = new StatusPage(pipeline, hub, others, log);
+  const traffic = new TrafficStore(clock);
   const apply = (change: SourceChange): void => {
     const startMs = clock.now();
     traced("compile", { "tulle.objects": change.applied.length + change.removed.length }, () => pipeline.apply(change));
@@ -110,6 +115,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
   });
   let serving = false;
   let admin: AdminServer | undefined;
+  let dashboard: Dashboard | undefined;
   try {
     // First, so that who asks whether it lives gets an answer while a large cluster is read.
     admin = await openAdmin({
@@ -119,18 +125,25 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
       ready: () => serving && !stopping.signal.aborted,
       status: () => status.read(),
     });
+    dashboard = await openDashboard({
+      host: isLoopback(config.listenAddress) ? config.listenAddress : "127.0.0.1",
+      port: config.ports.dashboard,
+      assets: join(import.meta.dirname, "dashboard"),
+      view: () => status.view(traffic.read()),
+    });
     const onIssuer = (issuer: Issuer): void => {
       own.authority.replace(issuer);
       log("info", "signer replaced", { notAfter: new Date(own.authority.notAfterMs).toISOString() });
     };
     await home.watch({ onChange: apply, onIssuer, signal: stopping.signal });
-    const grpc = await serveGrpc({ config, own, tokens: home.tokens, replica, hub, metrics, log });
+    const grpc = await serveGrpc({ config, own, tokens: home.tokens, replica, hub, traffic, metrics, log });
     others.start();
     if (home.api !== undefined)
       cluster = await openCluster({ config, api: home.api, own, replica, status, metrics, clock, log });
     serving = true;
-    const opened = admin;
-    const ports = { ...grpc.ports, admin: opened.port, ...(cluster && { webhooks: cluster.webhookPort }) };
+    const opened = [admin, dashboard];
+    const webhooks = cluster && { webhooks: cluster.webhookPort };
+    const ports = { ...grpc.ports, admin: admin.port, dashboard: dashboard.port, ...webhooks };
     log("info", "control plane ready", { host: config.listenAddress, ...ports });
     return {
       ports,
@@ -145,7 +158,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
         await written;
         await cluster?.close();
         hub.close();
-        await opened.close();
+        for (const server of opened) await server.close();
         home.close();
       },
     };
@@ -155,6 +168,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     hub.close();
     await cluster?.close();
     await admin?.close();
+    await dashboard?.close();
     home.close();
     throw error;
   }
@@ -220,6 +234,7 @@ interface GrpcParts {
   readonly tokens: TokenReviewer;
   readonly replica: string;
   readonly hub: PushHub;
+  readonly traffic: TrafficStore;
   readonly metrics: ControlPlaneMetrics;
   readonly log: Log;
 }
@@ -231,7 +246,7 @@ interface GrpcPorts {
 }
 
 /** The two gRPC ports, under the control plane's own certificate. */
-async function serveGrpc({ config, own, tokens, replica, hub, metrics, log }: GrpcParts): Promise<GrpcPorts> {
+async function serveGrpc({ config, own, tokens, replica, hub, traffic, metrics, log }: GrpcParts): Promise<GrpcPorts> {
   const { trustDomain, listenAddress: host, checkCallerAddress } = config;
   const wallClock = Date.now;
   const { authority } = own;
@@ -243,7 +258,8 @@ async function serveGrpc({ config, own, tokens, replica, hub, metrics, log }: Gr
   });
 
   const onRefused = metrics.countRefusedStream;
-  const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused });
+  const onReport: DiscoveryOptions["onReport"] = (from, report) => traffic.take(from, report);
+  const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused, onReport });
   const replicas = new ReplicaService({ replica, hub, trustDomain, wallClock, log });
   const discoveryServer = createGrpcServer({ maxReceivedBytes: maxSubscribeBytes, maxStreamsPerConnection: 4 });
   discoveryServer.addService(pushDefinition, discovery.handlers);

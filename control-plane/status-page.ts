@@ -1,6 +1,7 @@
 /** What there is to see of the mesh, and to put right in it, gathered from the parts as plain data. */
 
 import type { Log } from "../system/log.ts";
+import { type MeshView, meshView } from "./dashboard/mesh-view.ts";
 import { allProblems, type Pipeline } from "./pipeline.ts";
 import type { PushHub } from "./push/push-hub.ts";
 import type { OtherReplicas } from "./replicas/replicas.ts";
@@ -8,6 +9,7 @@ import { formatProblem, type Problem } from "./source/problem.ts";
 import type { Acknowledgements, PolicyStatus } from "./status/policy-status.ts";
 import type { RouteStatus } from "./status/route-status.ts";
 import { policyTarget, routeTarget, type StatusTarget } from "./status/status-target.ts";
+import type { Traffic } from "./traffic/traffic-store.ts";
 
 /** Problems are gathered from all objects: not after each change of a burst. */
 const settleMs = 200;
@@ -47,6 +49,14 @@ export class StatusPage {
   /** For the API server. */
   targets(): readonly StatusTarget[] {
     return [...this.#policies().flatMap((status) => policyTarget(status) ?? []), ...this.#routes().map(routeTarget)];
+  }
+
+  /** For the dashboard. */
+  view(traffic: Traffic): MeshView {
+    const policies = this.#policies();
+    const routes = this.#routes();
+    const problems = allProblems(this.#pipeline.index, [...policies, ...routes]);
+    return meshView({ pipeline: this.#pipeline, policies, routes, problems, peers: this.#hub.peers(), traffic });
   }
 
   countProblems(): { error: number; warning: number } {

@@ -19,7 +19,13 @@ const dist = join(root, "dist");
 const bundles: Bundles = { sidecar: join(dist, "sidecar.mjs"), controlPlane: join(dist, "control-plane.mjs") };
 const inputsFile = join(dist, "inputs.json");
 /** What the bundles are made from, besides the sources that esbuild lists. */
-const alsoInputs = ["package-lock.json", "deploy/build.ts"];
+const alsoInputs = [
+  "package-lock.json",
+  "deploy/build.ts",
+  "control-plane/dashboard/page/index.html",
+  "control-plane/dashboard/page/app.css",
+];
+const page = join(root, "control-plane/dashboard/page");
 
 /**
  * The bundles, built now if a source is newer. Two builds at a time do not disturb each other.
@@ -64,24 +70,48 @@ async function buildBundles(): Promise<void> {
         js: 'const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);',
       },
     });
+    const ofPage = await buildPage(join(unfinished, "dashboard"));
     cpSync(join(root, "proto"), join(unfinished, "proto"), {
       recursive: true,
       filter: (source) => statSync(source).isDirectory() || source.endsWith(".proto"),
     });
     copyKoffi(unfinished);
-    writeFileSync(join(unfinished, "inputs.json"), JSON.stringify(inputsOf(metafile)));
+    writeFileSync(
+      join(unfinished, "inputs.json"),
+      JSON.stringify([...inputsOf(metafile), ...inputsOf(ofPage), ...alsoInputs].sort()),
+    );
     // Each file is replaced at once, and the list last: whoever reads it finds what it describes.
     cpSync(join(unfinished, "proto"), join(dist, "proto"), { recursive: true });
     if (existsSync(join(unfinished, "koffi.node")))
       renameSync(join(unfinished, "koffi.node"), join(dist, "koffi.node"));
     for (const name of ["sidecar", "init", "control-plane", "redis-client"])
       for (const ending of [".mjs.map", ".mjs"]) renameSync(join(unfinished, name + ending), join(dist, name + ending));
+    cpSync(join(unfinished, "dashboard"), join(dist, "dashboard"), { recursive: true });
     renameSync(join(unfinished, "inputs.json"), inputsFile);
   } finally {
     // Its service would stay for as long as the mesh.
     await stop();
     rmSync(unfinished, { recursive: true, force: true });
   }
+}
+
+/** The dashboard's page: it is served from `dashboard/` beside the control plane. */
+async function buildPage(folder: string): Promise<Metafile> {
+  const { metafile } = await build({
+    entryPoints: { app: join(page, "main.tsx") },
+    outdir: folder,
+    absWorkingDir: root,
+    bundle: true,
+    target: "es2022",
+    format: "esm",
+    metafile: true,
+    logLevel: "error",
+    legalComments: "none",
+    minify: true,
+    tsconfig: join(page, "tsconfig.json"),
+  });
+  for (const file of ["index.html", "app.css"]) cpSync(join(page, file), join(folder, file));
+  return metafile;
 }
 
 /**
@@ -118,7 +148,7 @@ function copyKoffi(folder: string): void {
 }
 
 function inputsOf(metafile: Metafile): readonly string[] {
-  return [...Object.keys(metafile.inputs).filter((path) => !path.startsWith("node_modules/")), ...alsoInputs].sort();
+  return Object.keys(metafile.inputs).filter((path) => !path.startsWith("node_modules/"));
 }
 
 function isFresh(): boolean {

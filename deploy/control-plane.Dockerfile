@@ -19,5 +19,6 @@ LABEL org.opencontainers.image.title="tulle/control-plane" \
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /dist/control-plane.mjs /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
+COPY --from=build /dist/dashboard/ /tulle/dashboard/
 USER 1337:1337
 ENTRYPOINT ["/usr/local/bin/node", "/tulle/control-plane.mjs"]

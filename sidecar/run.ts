@@ -18,6 +18,7 @@ import { MetricRegistry } from "./telemetry/registry.ts";
 import type { Sampler } from "./telemetry/sampling.ts";
 import { exportSpans, type SpanExport, SpanQueue, tracesEndpoint } from "./telemetry/span-queue.ts";
 import { IdSource } from "./telemetry/trace-context.ts";
+import { TrafficReporter } from "./telemetry/traffic-reporter.ts";
 import { trimMemory } from "./trim-memory.ts";
 
 export interface RunOptions {
@@ -34,6 +35,7 @@ export interface RunOptions {
 
 const flushSpansMs = 2_000;
 const defaultBatchDelayMs = 5_000;
+const reportEveryMs = 2_000;
 /** What is left to finish for who was asked to leave before: its application is gone. */
 const graceAfterLeaveMs = 1_000;
 
@@ -76,6 +78,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   started.sidecar = sidecar;
   const { state } = sidecar;
   exposeGauges(registry, { state, identity: sources.identity, controlStreamConnected: sources.connected });
+  const reporting = reportTraffic(new TrafficReporter({ metrics, state, identity: sources.identity }), sources);
   await sidecar.start();
   log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}` });
 
@@ -88,8 +91,21 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   log("info", "draining", { graceMs });
   await sidecar.drain(graceMs);
   sidecar.close();
+  clearInterval(reporting);
   stopTrimming();
   await Promise.all([exporting?.close(flushSpansMs), sources.flush(), admin.close()]);
+}
+
+/** What happens without a control plane is told to the next one, as far as it fits into one report. */
+function reportTraffic(reporter: TrafficReporter, { connected, report }: Sources): NodeJS.Timeout {
+  let toldAtMs = performance.now();
+  return setInterval(() => {
+    if (!connected()) return;
+    const nowMs = performance.now();
+    const fresh = reporter.take(nowMs - toldAtMs);
+    toldAtMs = nowMs;
+    if (fresh !== undefined) report(fresh);
+  }, reportEveryMs).unref();
 }
 
 /** Rejects where redirected connections could not be understood. Nothing of it is loaded where none are redirected. */

@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import type { Resource } from "../model/resources.ts";
 import { formatSpiffeId } from "../model/spiffe.ts";
+import type { TrafficReport } from "../proto/generated/tulle/v1/TrafficReport.ts";
 import type { Log } from "../system/log.ts";
 import { version } from "../system/version.ts";
 import type { ControlPlaneConfig, SidecarConfig } from "./config.ts";
@@ -17,6 +18,8 @@ export interface Sources {
   readonly identity: Identity;
   readonly follow: Follow;
   readonly connected: () => boolean;
+  /** Tells the control plane, if there is one now. */
+  readonly report: (report: TrafficReport) => void;
   /** Writes what is still to be kept. */
   flush(): Promise<void>;
 }
@@ -57,6 +60,7 @@ export async function fromControlPlane(
     identity,
     follow: (kind, name, apply) => stream.subscribe(kind, name, apply),
     connected: () => stream.connected,
+    report: (report) => stream.report(report),
     flush: () => stream.flush(),
   };
 }
@@ -81,6 +85,7 @@ export async function fromFiles(files: SourceFiles): Promise<Sources> {
       return () => {};
     },
     connected: () => false,
+    report: () => {},
     flush: () => Promise.resolve(),
   };
 }

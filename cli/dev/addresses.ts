@@ -11,8 +11,8 @@ import { systemErrorCode, UsageError } from "../usage-error.ts";
 
 /** Held for the life of the mesh; nothing is served on it. */
 const lockPort = 15009;
-/** Discovery, Identity, and the control plane's admin port. */
-export const controlPlanePorts = { discovery: 15010, identity: 15012, admin: 15014 } as const;
+/** Discovery, Identity, admin port and dashboard of the control plane. */
+export const controlPlanePorts = { discovery: 15010, identity: 15012, admin: 15014, dashboard: 8080 } as const;
 /** Outbound, mesh link, and admin port of every sidecar. */
 export const sidecarPorts = { outbound: 15001, meshLink: 15008, admin: 15020 } as const;
 

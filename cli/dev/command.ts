@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import { paintFor } from "../terminal.ts";
-import { sidecarPorts } from "./addresses.ts";
+import { controlPlanePorts, sidecarPorts } from "./addresses.ts";
 import { type Mesh, startMesh } from "./mesh.ts";
 import type { MeshEvent } from "./mesh-event.ts";
 import { formatEvent } from "./report.ts";
@@ -83,5 +83,7 @@ function addressList(mesh: Mesh): string {
     return `  ${pod.padEnd(24)} ${own.padEnd(28)} metrics http://${podIP}:${sidecarPorts.admin}/metrics`;
   });
   const proxy = `http://${mesh.pods[0]?.identity.podIP ?? "POD_IP"}:${sidecarPorts.outbound}`;
-  return ["everything is ready:", ...rows, `  as a pod would call: curl -x ${proxy} http://SERVICE/`].join("\n");
+  const dashboard = `http://${mesh.controlPlane.address}:${controlPlanePorts.dashboard}/`;
+  const asPod = `  as a pod would call: curl -x ${proxy} http://SERVICE/`;
+  return ["everything is ready:", ...rows, asPod, `  dashboard: ${dashboard}`].join("\n");
 }

@@ -9,10 +9,11 @@ import { Metadata, type ServerDuplexStream, status, type UntypedServiceImplement
 import { decodeName } from "../../proto/decode.ts";
 import type { Hello__Output } from "../../proto/generated/tulle/v1/Hello.ts";
 import type { SidecarMessage__Output } from "../../proto/generated/tulle/v1/SidecarMessage.ts";
+import type { TrafficReport__Output } from "../../proto/generated/tulle/v1/TrafficReport.ts";
 import { Discovery } from "../../proto/load.ts";
 import type { Log } from "../../system/log.ts";
 import { endAtExpiry, identifyCaller } from "./caller.ts";
-import type { PushHub } from "./push-hub.ts";
+import type { Peer, PushHub } from "./push-hub.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** Updates come encoded, once for all. */
@@ -34,6 +35,8 @@ export interface DiscoveryOptions {
   readonly log: Log;
   /** A stream was refused; once for each. */
   readonly onRefused: (reason: string) => void;
+  /** What a sidecar says of its traffic, not yet checked. */
+  readonly onReport: (from: Peer, report: TrafficReport__Output) => void;
 }
 
 const maxSubscriptions = 10_000;
@@ -82,6 +85,7 @@ class SidecarStream {
   readonly #options: DiscoveryOptions;
   readonly #onLeft: () => void;
   #subscriber: Subscriber | undefined;
+  #peer: Peer | undefined;
   #stopExpiry: () => void = () => {};
   #age: NodeJS.Timeout | undefined;
   #ended = false;
@@ -149,12 +153,13 @@ class SidecarStream {
       return;
     }
     const { hub } = this.#options;
-    const { subscribe, unsubscribe, ack, nack } = message;
+    const { subscribe, unsubscribe, ack, nack, report } = message;
     if (subscribe) this.#subscribe(subscriber, subscribe.subscriptions);
     for (const name of unsubscribe?.resources ?? []) {
       const resource = decodeName(name);
       if (resource) hub.unsubscribe(subscriber, resource.kind, resource.name);
     }
+    if (report && this.#peer) this.#options.onReport(this.#peer, report);
     const acked = decodeName(ack?.resource ?? null);
     if (acked && ack) hub.ack(subscriber, acked.kind, acked.name, ack.version);
     const nacked = decodeName(nack?.resource ?? null);
@@ -178,6 +183,7 @@ class SidecarStream {
       pod: said(hello.pod),
       proxyVersion: said(hello.proxyVersion),
     };
+    this.#peer = peer;
     this.#subscriber = this.#options.hub.join(peer, (bytes) => this.#call.write(bytes));
     // Says that the sidecar is in, before there is anything to tell.
     this.#call.sendMetadata(new Metadata());

@@ -4,11 +4,13 @@ import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-load
 import type { AccessRule as _tulle_v1_AccessRule, AccessRule__Output as _tulle_v1_AccessRule__Output } from './tulle/v1/AccessRule.ts';
 import type { AccessRules as _tulle_v1_AccessRules, AccessRules__Output as _tulle_v1_AccessRules__Output } from './tulle/v1/AccessRules.ts';
 import type { Ack as _tulle_v1_Ack, Ack__Output as _tulle_v1_Ack__Output } from './tulle/v1/Ack.ts';
+import type { BreakerReport as _tulle_v1_BreakerReport, BreakerReport__Output as _tulle_v1_BreakerReport__Output } from './tulle/v1/BreakerReport.ts';
 import type { CallerMatch as _tulle_v1_CallerMatch, CallerMatch__Output as _tulle_v1_CallerMatch__Output } from './tulle/v1/CallerMatch.ts';
 import type { CircuitBreakerPolicy as _tulle_v1_CircuitBreakerPolicy, CircuitBreakerPolicy__Output as _tulle_v1_CircuitBreakerPolicy__Output } from './tulle/v1/CircuitBreakerPolicy.ts';
 import type { ConsumerRoutes as _tulle_v1_ConsumerRoutes, ConsumerRoutes__Output as _tulle_v1_ConsumerRoutes__Output } from './tulle/v1/ConsumerRoutes.ts';
 import type { Destination as _tulle_v1_Destination, Destination__Output as _tulle_v1_Destination__Output } from './tulle/v1/Destination.ts';
 import type { DiscoveryClient as _tulle_v1_DiscoveryClient, DiscoveryDefinition as _tulle_v1_DiscoveryDefinition } from './tulle/v1/Discovery.ts';
+import type { EdgeTraffic as _tulle_v1_EdgeTraffic, EdgeTraffic__Output as _tulle_v1_EdgeTraffic__Output } from './tulle/v1/EdgeTraffic.ts';
 import type { Endpoint as _tulle_v1_Endpoint, Endpoint__Output as _tulle_v1_Endpoint__Output } from './tulle/v1/Endpoint.ts';
 import type { Endpoints as _tulle_v1_Endpoints, Endpoints__Output as _tulle_v1_Endpoints__Output } from './tulle/v1/Endpoints.ts';
 import type { FaultAbort as _tulle_v1_FaultAbort, FaultAbort__Output as _tulle_v1_FaultAbort__Output } from './tulle/v1/FaultAbort.ts';
@@ -39,12 +41,14 @@ import type { Route as _tulle_v1_Route, Route__Output as _tulle_v1_Route__Output
 import type { RouteFilter as _tulle_v1_RouteFilter, RouteFilter__Output as _tulle_v1_RouteFilter__Output } from './tulle/v1/RouteFilter.ts';
 import type { RouteMatch as _tulle_v1_RouteMatch, RouteMatch__Output as _tulle_v1_RouteMatch__Output } from './tulle/v1/RouteMatch.ts';
 import type { RouteMirror as _tulle_v1_RouteMirror, RouteMirror__Output as _tulle_v1_RouteMirror__Output } from './tulle/v1/RouteMirror.ts';
+import type { ServiceLatency as _tulle_v1_ServiceLatency, ServiceLatency__Output as _tulle_v1_ServiceLatency__Output } from './tulle/v1/ServiceLatency.ts';
 import type { ServiceRef as _tulle_v1_ServiceRef, ServiceRef__Output as _tulle_v1_ServiceRef__Output } from './tulle/v1/ServiceRef.ts';
 import type { SidecarMessage as _tulle_v1_SidecarMessage, SidecarMessage__Output as _tulle_v1_SidecarMessage__Output } from './tulle/v1/SidecarMessage.ts';
 import type { Sticky as _tulle_v1_Sticky, Sticky__Output as _tulle_v1_Sticky__Output } from './tulle/v1/Sticky.ts';
 import type { Subscribe as _tulle_v1_Subscribe, Subscribe__Output as _tulle_v1_Subscribe__Output } from './tulle/v1/Subscribe.ts';
 import type { Subscription as _tulle_v1_Subscription, Subscription__Output as _tulle_v1_Subscription__Output } from './tulle/v1/Subscription.ts';
 import type { TimeoutPolicy as _tulle_v1_TimeoutPolicy, TimeoutPolicy__Output as _tulle_v1_TimeoutPolicy__Output } from './tulle/v1/TimeoutPolicy.ts';
+import type { TrafficReport as _tulle_v1_TrafficReport, TrafficReport__Output as _tulle_v1_TrafficReport__Output } from './tulle/v1/TrafficReport.ts';
 import type { Unsubscribe as _tulle_v1_Unsubscribe, Unsubscribe__Output as _tulle_v1_Unsubscribe__Output } from './tulle/v1/Unsubscribe.ts';
 import type { Update as _tulle_v1_Update, Update__Output as _tulle_v1_Update__Output } from './tulle/v1/Update.ts';
 import type { ValueMatch as _tulle_v1_ValueMatch, ValueMatch__Output as _tulle_v1_ValueMatch__Output } from './tulle/v1/ValueMatch.ts';
@@ -63,12 +67,14 @@ export interface ProtoGrpcType {
       AccessRules: MessageTypeDefinition<_tulle_v1_AccessRules, _tulle_v1_AccessRules__Output>
       Ack: MessageTypeDefinition<_tulle_v1_Ack, _tulle_v1_Ack__Output>
       AnswerStore: EnumTypeDefinition
+      BreakerReport: MessageTypeDefinition<_tulle_v1_BreakerReport, _tulle_v1_BreakerReport__Output>
       BreakerScope: EnumTypeDefinition
       CallerMatch: MessageTypeDefinition<_tulle_v1_CallerMatch, _tulle_v1_CallerMatch__Output>
       CircuitBreakerPolicy: MessageTypeDefinition<_tulle_v1_CircuitBreakerPolicy, _tulle_v1_CircuitBreakerPolicy__Output>
       ConsumerRoutes: MessageTypeDefinition<_tulle_v1_ConsumerRoutes, _tulle_v1_ConsumerRoutes__Output>
       Destination: MessageTypeDefinition<_tulle_v1_Destination, _tulle_v1_Destination__Output>
       Discovery: SubtypeConstructor<typeof grpc.Client, _tulle_v1_DiscoveryClient> & { service: _tulle_v1_DiscoveryDefinition }
+      EdgeTraffic: MessageTypeDefinition<_tulle_v1_EdgeTraffic, _tulle_v1_EdgeTraffic__Output>
       Endpoint: MessageTypeDefinition<_tulle_v1_Endpoint, _tulle_v1_Endpoint__Output>
       EndpointState: EnumTypeDefinition
       Endpoints: MessageTypeDefinition<_tulle_v1_Endpoints, _tulle_v1_Endpoints__Output>
@@ -106,6 +112,7 @@ export interface ProtoGrpcType {
       RouteFilter: MessageTypeDefinition<_tulle_v1_RouteFilter, _tulle_v1_RouteFilter__Output>
       RouteMatch: MessageTypeDefinition<_tulle_v1_RouteMatch, _tulle_v1_RouteMatch__Output>
       RouteMirror: MessageTypeDefinition<_tulle_v1_RouteMirror, _tulle_v1_RouteMirror__Output>
+      ServiceLatency: MessageTypeDefinition<_tulle_v1_ServiceLatency, _tulle_v1_ServiceLatency__Output>
       ServiceRef: MessageTypeDefinition<_tulle_v1_ServiceRef, _tulle_v1_ServiceRef__Output>
       SidecarMessage: MessageTypeDefinition<_tulle_v1_SidecarMessage, _tulle_v1_SidecarMessage__Output>
       Sticky: MessageTypeDefinition<_tulle_v1_Sticky, _tulle_v1_Sticky__Output>
@@ -114,6 +121,7 @@ export interface ProtoGrpcType {
       Subscribe: MessageTypeDefinition<_tulle_v1_Subscribe, _tulle_v1_Subscribe__Output>
       Subscription: MessageTypeDefinition<_tulle_v1_Subscription, _tulle_v1_Subscription__Output>
       TimeoutPolicy: MessageTypeDefinition<_tulle_v1_TimeoutPolicy, _tulle_v1_TimeoutPolicy__Output>
+      TrafficReport: MessageTypeDefinition<_tulle_v1_TrafficReport, _tulle_v1_TrafficReport__Output>
       Unsubscribe: MessageTypeDefinition<_tulle_v1_Unsubscribe, _tulle_v1_Unsubscribe__Output>
       Update: MessageTypeDefinition<_tulle_v1_Update, _tulle_v1_Update__Output>
       ValueMatch: MessageTypeDefinition<_tulle_v1_ValueMatch, _tulle_v1_ValueMatch__Output>

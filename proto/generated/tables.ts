@@ -132,6 +132,13 @@ export const messages = {
       "kind": "message",
       "of": "Nack",
       "oneof": "message"
+    },
+    {
+      "name": "report",
+      "number": 6,
+      "kind": "message",
+      "of": "TrafficReport",
+      "oneof": "message"
     }
   ],
   "Hello": [
@@ -216,6 +223,91 @@ export const messages = {
       "name": "reason",
       "number": 3,
       "kind": "string"
+    }
+  ],
+  "TrafficReport": [
+    {
+      "name": "windowMs",
+      "number": 1,
+      "kind": "uint32"
+    },
+    {
+      "name": "edges",
+      "number": 2,
+      "kind": "message",
+      "of": "EdgeTraffic",
+      "repeated": true
+    },
+    {
+      "name": "latencies",
+      "number": 3,
+      "kind": "message",
+      "of": "ServiceLatency",
+      "repeated": true
+    },
+    {
+      "name": "breakers",
+      "number": 4,
+      "kind": "message",
+      "of": "BreakerReport",
+      "repeated": true
+    },
+    {
+      "name": "certificateExpiryUnixSeconds",
+      "number": 5,
+      "kind": "uint64"
+    }
+  ],
+  "EdgeTraffic": [
+    {
+      "name": "service",
+      "number": 1,
+      "kind": "string"
+    },
+    {
+      "name": "backend",
+      "number": 2,
+      "kind": "string"
+    },
+    {
+      "name": "requests",
+      "number": 3,
+      "kind": "uint32"
+    },
+    {
+      "name": "failures",
+      "number": 4,
+      "kind": "uint32"
+    }
+  ],
+  "ServiceLatency": [
+    {
+      "name": "service",
+      "number": 1,
+      "kind": "string"
+    },
+    {
+      "name": "cumulative",
+      "number": 2,
+      "kind": "uint32",
+      "repeated": true
+    }
+  ],
+  "BreakerReport": [
+    {
+      "name": "backend",
+      "number": 1,
+      "kind": "string"
+    },
+    {
+      "name": "endpoint",
+      "number": 2,
+      "kind": "string"
+    },
+    {
+      "name": "open",
+      "number": 3,
+      "kind": "bool"
     }
   ],
   "ResourceName": [

@@ -22,6 +22,7 @@ import { encodeName } from "../../proto/encode.ts";
 import type { Resource__Output } from "../../proto/generated/tulle/v1/Resource.ts";
 import type { ResourceName__Output } from "../../proto/generated/tulle/v1/ResourceName.ts";
 import type { Subscription } from "../../proto/generated/tulle/v1/Subscription.ts";
+import type { TrafficReport } from "../../proto/generated/tulle/v1/TrafficReport.ts";
 import type { Update__Output } from "../../proto/generated/tulle/v1/Update.ts";
 import type { Log } from "../../system/log.ts";
 import type { Identity } from "../identity/credentials.ts";
@@ -127,6 +128,11 @@ export class ControlStream {
     }
     if (reason !== undefined && held.good !== undefined) this.#answer(held, held.good.version, reason);
     return () => this.#unsubscribe(key, held, apply);
+  }
+
+  /** Dropped while there is no connection. */
+  report(report: TrafficReport): void {
+    this.#current?.send({ report });
   }
 
   /** Writes what is still to be kept. */

@@ -12,7 +12,7 @@ it("has a default for all but the folders", () => {
       replicas: [],
       trustDomain: "cluster.local",
       clusterDomain: "cluster.local",
-      ports: { discovery: 15_010, identity: 15_012, admin: 15_014 },
+      ports: { discovery: 15_010, identity: 15_012, admin: 15_014, dashboard: 8_080 },
       webhookPort: 9_443,
       leafLifetimeMs: 24 * 3_600_000,
       checkCallerAddress: false,
@@ -33,14 +33,14 @@ it("takes what is given", () => {
     "--leaf-lifetime",
     "90s",
   ];
-  const ports = ["--discovery-port", "1", "--identity-port", "0", "--admin-port", "65535"];
+  const ports = ["--discovery-port", "1", "--identity-port", "0", "--admin-port", "65535", "--dashboard-port", "2"];
   expect(readConfig([...args, ...ports, "--check-caller-address", "--trust-domain", "mesh.example"])).toMatchObject({
     ok: true,
     value: {
       home: { folders: ["a", "b"] },
       listenAddress: "fd00::1",
       leafLifetimeMs: 90_000,
-      ports: { discovery: 1, identity: 0, admin: 65_535 },
+      ports: { discovery: 1, identity: 0, admin: 65_535, dashboard: 2 },
       checkCallerAddress: true,
       trustDomain: "mesh.example",
     },

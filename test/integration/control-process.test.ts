@@ -97,6 +97,8 @@ async function start(
     `${identity}`,
     "--admin-port",
     `${admin}`,
+    "--dashboard-port",
+    "0",
   ];
   const running = run(["--folder", join(folder, "yaml"), "--state", join(folder, "state"), ...portOptions], env);
   const ready = () => running.lines.find((line) => line.includes("control plane ready"));
@@ -290,7 +292,7 @@ describe("a control plane ends with 2 and one plain line", () => {
 
   it.each(["discovery", "admin"] as const)("with its %s port in use", async (port) => {
     const { ports } = await start();
-    const free = ["--discovery-port", "0", "--identity-port", "0", "--admin-port", "0"];
+    const free = ["--discovery-port", "0", "--identity-port", "0", "--admin-port", "0", "--dashboard-port", "0"];
     const { lines, ended } = run(given(...free, `--${port}-port`, String(ports[port])));
     expect(await ended).toBe(2);
     expect(lines).toEqual([

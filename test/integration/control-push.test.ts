@@ -69,6 +69,7 @@ class ControlPlane {
       wallClock: Date.now,
       log: this.log.write,
       onRefused: () => {},
+      onReport: () => {},
     });
     this.#server = createGrpcServer({ maxReceivedBytes: 4_000_000, maxStreamsPerConnection: 10 });
     this.#server.addService(pushDefinition, this.#service.handlers);

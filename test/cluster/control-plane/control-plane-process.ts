@@ -22,7 +22,8 @@ export class ControlPlaneProcess {
 
   /** It is not ready yet. */
   constructor(kubeconfig: string, ...more: string[]) {
-    const ports = ["--discovery-port", "0", "--identity-port", "0", "--admin-port", "0", "--webhook-port", "0"];
+    const servers = ["discovery", "identity", "admin", "dashboard", "webhook"];
+    const ports = servers.flatMap((server) => [`--${server}-port`, "0"]);
     this.#child = spawn(process.execPath, [main, "--kubeconfig", kubeconfig, ...ports, ...more], {
       stdio: ["ignore", "inherit", "pipe"],
     });

@@ -1,0 +1,132 @@
+/** The mesh as the dashboard and `tulle top` show it: plain data, made anew from what is true now. */
+
+import type { Pipeline } from "../pipeline.ts";
+import type { Peer } from "../push/push-hub.ts";
+import { formatProblem } from "../source/problem.ts";
+import type { PolicyStatus } from "../status/policy-status.ts";
+import type { RouteStatus } from "../status/route-status.ts";
+import type { BreakerTraffic, EdgeTraffic, ServiceLatency, Traffic } from "../traffic/traffic-store.ts";
+
+export interface MeshView {
+  /** Over how many milliseconds traffic is counted. */
+  readonly windowMs: number;
+  readonly edges: readonly EdgeTraffic[];
+  readonly latencies: readonly ServiceLatency[];
+  readonly breakers: readonly BreakerTraffic[];
+  readonly splits: readonly SplitView[];
+  readonly policies: readonly PolicyView[];
+  readonly sidecars: readonly SidecarView[];
+  /** One line each: where, which field, what is allowed. */
+  readonly problems: readonly string[];
+}
+
+/** A route that sends to several backends. */
+export interface SplitView {
+  /** `namespace/name` of what is dialled. */
+  readonly service: string;
+  readonly route: string;
+  readonly backends: readonly {
+    readonly service: string;
+    /** 0 to 1. */
+    readonly wanted: number;
+    /** 0 to 1; absent: there was no traffic. */
+    readonly observed?: number;
+  }[];
+}
+
+export interface PolicyView {
+  readonly kind: string;
+  readonly name: string;
+  readonly conditions: readonly { readonly type: string; readonly status: string; readonly message: string }[];
+}
+
+export interface SidecarView {
+  readonly pod: string;
+  readonly workload: string;
+  readonly identity: string;
+  readonly version: string;
+  /** ms since 1970; absent: it has not said yet. */
+  readonly certificateEndsMs?: number;
+}
+
+export interface ViewSources {
+  readonly pipeline: Pipeline;
+  readonly policies: readonly PolicyStatus[];
+  readonly routes: readonly RouteStatus[];
+  readonly problems: Parameters<typeof formatProblem>[0][];
+  readonly peers: readonly Peer[];
+  readonly traffic: Traffic;
+}
+
+export function meshView({ pipeline, policies, routes, problems, peers, traffic }: ViewSources): MeshView {
+  const { windowMs, edges, latencies, breakers, certificates } = traffic;
+  return {
+    windowMs,
+    edges,
+    latencies,
+    breakers,
+    splits: splitsOf(pipeline, edges),
+    policies: [...policies.map(policyView), ...routes.map(routeView)],
+    sidecars: peers
+      .map(({ namespace, pod, workload, identity, proxyVersion }) => {
+        const endsMs = certificates.get(`${namespace}/${pod}`);
+        return {
+          pod: `${namespace}/${pod}`,
+          workload: `${namespace}/${workload}`,
+          identity,
+          version: proxyVersion,
+          ...(endsMs !== undefined && { certificateEndsMs: endsMs }),
+        };
+      })
+      .sort((a, b) => (a.pod < b.pod ? -1 : 1)),
+    problems: problems.map(formatProblem),
+  };
+}
+
+function policyView({ kind, namespace, name, conditions }: PolicyStatus): PolicyView {
+  return { kind, name: `${namespace}/${name}`, conditions: conditions.map(conditionView) };
+}
+
+/** Of its first parent that is not all well, else of its first. */
+function routeView({ kind, namespace, name, parents }: RouteStatus): PolicyView {
+  const isWell = ({ conditions }: RouteStatus["parents"][number]) =>
+    conditions.every(({ status, type }) => status === "True" || type === "PartiallyInvalid");
+  const shown = parents.find((parent) => !isWell(parent)) ?? parents[0];
+  return { kind, name: `${namespace}/${name}`, conditions: shown?.conditions.map(conditionView) ?? [] };
+}
+
+function conditionView({ type, status, message }: { type: string; status: string; message: string }) {
+  return { type, status, message };
+}
+
+/** Weights as they are in force, beside the shares that callers' sidecars have seen. */
+function splitsOf({ snapshot }: Pipeline, edges: readonly EdgeTraffic[]): SplitView[] {
+  const splits = new Map<string, SplitView>();
+  for (const { resource } of snapshot.list("destination")) {
+    if (resource.kind !== "destination") continue;
+    const service = `${resource.value.service.namespace}/${resource.value.service.name}`;
+    for (const { name, backends } of resource.value.routes) {
+      const total = backends.reduce((sum, { weight }) => sum + weight, 0);
+      if (backends.length < 2 || total === 0) continue;
+      const names = backends.map((backend) => `${backend.service.namespace}/${backend.service.name}`);
+      const seen = names.map((backend) => requestsTo(edges, service, backend));
+      const all = seen.reduce((sum, rate) => sum + rate, 0);
+      splits.set(`${service} ${name}`, {
+        service,
+        route: name,
+        backends: backends.map(({ weight }, place) => ({
+          service: names[place] ?? "",
+          wanted: weight / total,
+          ...(all > 0 && { observed: (seen[place] ?? 0) / all }),
+        })),
+      });
+    }
+  }
+  return [...splits.values()];
+}
+
+function requestsTo(edges: readonly EdgeTraffic[], service: string, backend: string): number {
+  return edges
+    .filter((edge) => edge.service === service && edge.backend === backend)
+    .reduce((sum, { requestsPerSecond }) => sum + requestsPerSecond, 0);
+}

@@ -1,0 +1,35 @@
+/** Figures as people read them. */
+
+export function formatRate(perSecond: number): string {
+  if (perSecond >= 100) return `${Math.round(perSecond)}/s`;
+  return `${perSecond >= 10 ? perSecond.toFixed(0) : perSecond.toFixed(1)}/s`;
+}
+
+/** Never 100 % where anything failed. */
+export function formatShare(share: number): string {
+  if (share === 1) return "100 %";
+  const percent = Math.min(share * 100, 99.99);
+  return `${percent >= 99 ? percent.toFixed(2) : percent.toFixed(percent < 10 ? 1 : 0)} %`;
+}
+
+export function formatMs(ms: number | undefined): string {
+  if (ms === undefined) return "over 30 s";
+  if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return `${ms >= 10 ? Math.round(ms) : ms.toFixed(1)} ms`;
+}
+
+/** The two largest units: `23 h 12 min`. */
+export function formatLeft(ms: number): string {
+  if (ms <= 0) return "over";
+  const minutes = Math.floor(ms / 60_000);
+  const hours = Math.floor(minutes / 60);
+  const days = Math.floor(hours / 24);
+  if (days > 0) return `${days} d ${hours % 24} h`;
+  return hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+}
+
+/** How well it goes, for colours that stand beside words and never alone. */
+export function healthOf(successShare: number): "good" | "poor" | "bad" {
+  if (successShare >= 0.999) return "good";
+  return successShare >= 0.95 ? "poor" : "bad";
+}

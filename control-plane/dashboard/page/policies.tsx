@@ -1,0 +1,56 @@
+import type { MeshView } from "../mesh-view.ts";
+
+/** Every policy and route with its conditions, those that are not well first; and what is wrong, line by line. */
+export function Policies({ policies, problems }: Pick<MeshView, "policies" | "problems">) {
+  const sorted = policies.toSorted((a, b) => Number(isWell(a)) - Number(isWell(b)));
+  return (
+    <section id="policies" aria-labelledby="policies-title">
+      <h2 id="policies-title">Policies</h2>
+      {problems.length > 0 && (
+        <ul class="problems" aria-label="Problems">
+          {problems.map((problem) => (
+            <li key={problem}>{problem}</li>
+          ))}
+        </ul>
+      )}
+      {policies.length === 0 && <p class="empty">No policies.</p>}
+      <div class="wide" tabIndex={0} role="region" aria-label="Table of policies">
+        <table>
+          <caption>What became of each policy</caption>
+          <thead>
+            <tr>
+              <th scope="col">Kind</th>
+              <th scope="col">Name</th>
+              <th scope="col">Conditions</th>
+            </tr>
+          </thead>
+          <tbody>
+            {sorted.map(({ kind, name, conditions }) => (
+              <tr key={`${kind} ${name}`}>
+                <td>{kind}</td>
+                <th scope="row">{name}</th>
+                <td>
+                  {conditions.map(({ type, status, message }) => (
+                    <p key={type} class={isGood(type, status) ? "good" : "bad"}>
+                      {type} {status}
+                      {message !== "" && <span class="words"> {message}</span>}
+                    </p>
+                  ))}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function isWell({ conditions }: MeshView["policies"][number]): boolean {
+  return conditions.every(({ type, status }) => isGood(type, status));
+}
+
+/** `PartiallyInvalid` is the one condition that is better absent (Gateway API). */
+function isGood(type: string, status: string): boolean {
+  return type === "PartiallyInvalid" ? status !== "True" : status === "True";
+}

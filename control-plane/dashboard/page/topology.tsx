@@ -1,0 +1,129 @@
+import type { MeshView } from "../mesh-view.ts";
+import { formatRate, formatShare, healthOf } from "./format.ts";
+import { type Arrow, layersOf } from "./layers.ts";
+
+const nodeWidth = 168;
+const nodeHeight = 40;
+const columnGap = 150;
+const rowGap = 22;
+const margin = 12;
+/** More can't be drawn so that anyone could read it; the table below has them all. */
+const mostNodes = 80;
+
+interface DrawnEdge extends Arrow {
+  readonly requestsPerSecond: number;
+  readonly successShare: number;
+}
+
+/** Who calls whom, now. The table below says the same in words. */
+export function Topology({ edges, breakers }: Pick<MeshView, "edges" | "breakers">) {
+  const drawn = drawnEdges(edges);
+  const columns = layersOf(drawn);
+  const count = columns.reduce((sum, column) => sum + column.length, 0);
+  return (
+    <section id="topology" aria-labelledby="topology-title">
+      <h2 id="topology-title">Topology</h2>
+      {drawn.length === 0 && <p class="empty">No requests in the last ten seconds.</p>}
+      {count > mostNodes && <p class="empty">{count} workloads: too many to draw. The table has them all.</p>}
+      {drawn.length > 0 && count <= mostNodes && (
+        <Graph columns={columns} edges={drawn} broken={brokenBackends(breakers)} />
+      )}
+    </section>
+  );
+}
+
+/** An edge leads to the backend that answered; where nobody was reached, to the Service. */
+function drawnEdges(edges: MeshView["edges"]): DrawnEdge[] {
+  const sums = new Map<string, { from: string; to: string; rate: number; good: number }>();
+  for (const { from, service, backend, requestsPerSecond, successShare } of edges) {
+    const to = backend === "" ? service : backend;
+    const sum = sums.get(`${from} ${to}`) ?? { from, to, rate: 0, good: 0 };
+    sum.rate += requestsPerSecond;
+    sum.good += requestsPerSecond * successShare;
+    sums.set(`${from} ${to}`, sum);
+  }
+  return [...sums.values()].map(({ from, to, rate, good }) => ({
+    from,
+    to,
+    requestsPerSecond: rate,
+    successShare: rate === 0 ? 1 : good / rate,
+  }));
+}
+
+/** `shop/catalog-v1` for each `catalog-v1.shop.svc.cluster.local:80`. */
+function brokenBackends(breakers: MeshView["breakers"]): ReadonlySet<string> {
+  return new Set(
+    breakers.map(({ backend }) => {
+      const [name = "", namespace = ""] = backend.split(".");
+      return `${namespace}/${name}`;
+    }),
+  );
+}
+
+interface GraphProps {
+  readonly columns: readonly (readonly string[])[];
+  readonly edges: readonly DrawnEdge[];
+  readonly broken: ReadonlySet<string>;
+}
+
+function Graph({ columns, edges, broken }: GraphProps) {
+  const tallest = Math.max(...columns.map(({ length }) => length));
+  const width = columns.length * (nodeWidth + columnGap) - columnGap + 2 * margin;
+  const height = tallest * (nodeHeight + rowGap) - rowGap + 2 * margin;
+  const places = new Map<string, { x: number; y: number }>();
+  for (const [column, names] of columns.entries()) {
+    const top = margin + ((tallest - names.length) * (nodeHeight + rowGap)) / 2;
+    for (const [row, name] of names.entries()) {
+      places.set(name, { x: margin + column * (nodeWidth + columnGap), y: top + row * (nodeHeight + rowGap) });
+    }
+  }
+  const label = `${places.size} workloads and ${edges.length} edges between them; the table of edges has the figures`;
+  return (
+    <div class="graph" tabIndex={0} role="region" aria-label="Drawing of the topology">
+      <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} role="img" aria-label={label}>
+        {edges.map((edge) => (
+          <Line key={`${edge.from} ${edge.to}`} edge={edge} places={places} />
+        ))}
+        {[...places].map(([name, { x, y }]) => (
+          <g key={name} class={broken.has(name) ? "node broken" : "node"} transform={`translate(${x} ${y})`}>
+            <rect width={nodeWidth} height={nodeHeight} rx={6} />
+            <text x={nodeWidth / 2} y={nodeHeight / 2}>
+              {broken.has(name) ? `${short(name)} ⚡` : short(name)}
+            </text>
+            <title>{broken.has(name) ? `${name}: a circuit breaker is open` : name}</title>
+          </g>
+        ))}
+      </svg>
+    </div>
+  );
+}
+
+function Line({
+  edge,
+  places,
+}: {
+  readonly edge: DrawnEdge;
+  readonly places: ReadonlyMap<string, { x: number; y: number }>;
+}) {
+  const from = places.get(edge.from);
+  const to = places.get(edge.to);
+  if (from === undefined || to === undefined) return null;
+  const [x1, y1] = [from.x + nodeWidth, from.y + nodeHeight / 2];
+  const [x2, y2] = [to.x, to.y + nodeHeight / 2];
+  const bend = Math.max((x2 - x1) / 2, 40);
+  const path = `M ${x1} ${y1} C ${x1 + bend} ${y1}, ${x2 - bend} ${y2}, ${x2} ${y2}`;
+  const figures = `${formatRate(edge.requestsPerSecond)} ${formatShare(edge.successShare)}`;
+  return (
+    <g class={`edge ${healthOf(edge.successShare)}`}>
+      <path d={path} stroke-width={1 + Math.min(Math.log10(1 + edge.requestsPerSecond), 4)} />
+      <text x={x2 - 56} y={y2 - 10}>
+        {figures}
+      </text>
+      <title>{`${edge.from} to ${edge.to}: ${figures}`}</title>
+    </g>
+  );
+}
+
+function short(name: string): string {
+  return name.length > 22 ? `${name.slice(0, 21)}…` : name;
+}

@@ -1,0 +1,150 @@
+/**
+ * The dashboard's port: its page, and the mesh as JSON, once (`/api/mesh`) or whenever it has changed (`/api/events`,
+ * server-sent events). It only reads, and it listens on loopback only: in a cluster it is reached by `kubectl port-forward`,
+ * which asks for a right to that pod. A page of another site that reaches it by a name of its own is refused by its Host.
+ */
+
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { MeshView } from "./mesh-view.ts";
+
+export interface DashboardOptions {
+  /** A loopback address. */
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Where `npm run build` has put the page. */
+  readonly assets: string;
+  readonly view: () => MeshView;
+}
+
+export interface Dashboard {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Sidecars report as often. */
+const tickMs = 2_000;
+const mostWatchers = 32;
+const requestTimeoutMs = 5_000;
+
+const files: Readonly<Record<string, readonly [name: string, type: string]>> = {
+  "/": ["index.html", "text/html; charset=utf-8"],
+  "/app.js": ["app.js", "text/javascript; charset=utf-8"],
+  "/app.css": ["app.css", "text/css; charset=utf-8"],
+};
+
+/** Nothing from elsewhere is loaded, and nobody may frame it. */
+const securityHeaders = {
+  "content-security-policy":
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cache-control": "no-store",
+};
+
+/** Rejects where the port can't be had. */
+export async function openDashboard(options: DashboardOptions): Promise<Dashboard> {
+  const watchers = new Watchers(options.view);
+  const limits = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs };
+  const server = createServer(limits, (request, response) => answer(request, response, options, watchers));
+  server.listen(options.port, options.host);
+  await once(server, "listening");
+  const address = server.address() as AddressInfo;
+  return {
+    port: address.port,
+    async close() {
+      watchers.close();
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { assets, view }: DashboardOptions,
+  watchers: Watchers,
+): void {
+  const path = (request.url ?? "").split("?", 1)[0] ?? "";
+  const host = hostOf(request.headers.host ?? "");
+  if (!isLocal(host)) return plain(response, 421, `reached as ${host}: open it as localhost`);
+  if (request.method !== "GET" && request.method !== "HEAD") return plain(response, 405, "only GET and HEAD");
+  if (path === "/api/mesh") return send(response, 200, "application/json", JSON.stringify(view()));
+  if (path === "/api/events") return watchers.add(response);
+  const [name, type] = files[path] ?? [];
+  if (name === undefined || type === undefined) return plain(response, 404, "no such page");
+  try {
+    send(response, 200, type, readFileSync(join(assets, name)));
+  } catch {
+    plain(response, 503, "the page is not built: npm run build");
+  }
+}
+
+/** The host of a `Host` field, without its port; an IPv6 address keeps its brackets. */
+function hostOf(field: string): string {
+  return field.replace(/:\d*$/, "").toLowerCase();
+}
+
+/** DNS rebinding gives another site's name this address; its pages must not read the mesh. */
+function isLocal(host: string): boolean {
+  return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function plain(response: ServerResponse, status: number, line: string): void {
+  send(response, status, "text/plain; charset=utf-8", `${line}\n`);
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string | Buffer): void {
+  const headers = { ...securityHeaders, "content-type": type, "content-length": Buffer.byteLength(body) };
+  response.writeHead(status, headers);
+  response.end(body);
+}
+
+/** Everyone who looks on. The mesh is read once for all of them, and not at all while nobody does. */
+class Watchers {
+  readonly #view: () => MeshView;
+  readonly #responses = new Set<ServerResponse>();
+  #timer: NodeJS.Timeout | undefined;
+  #last = "";
+
+  constructor(view: () => MeshView) {
+    this.#view = view;
+  }
+
+  add(response: ServerResponse): void {
+    if (this.#responses.size >= mostWatchers) return plain(response, 503, `${mostWatchers} are looking on already`);
+    response.writeHead(200, { ...securityHeaders, "content-type": "text/event-stream" });
+    this.#responses.add(response);
+    response.on("close", () => this.#remove(response));
+    this.#timer ??= setInterval(() => this.#tell(), tickMs).unref();
+    this.#last = JSON.stringify(this.#view());
+    response.write(`data: ${this.#last}\n\n`);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const response of this.#responses) response.end();
+  }
+
+  #remove(response: ServerResponse): void {
+    this.#responses.delete(response);
+    if (this.#responses.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** A slow reader misses pictures, and nothing is kept for it. A comment shows who is still there. */
+  #tell(): void {
+    const now = JSON.stringify(this.#view());
+    const event = now === this.#last ? ":\n\n" : `data: ${now}\n\n`;
+    this.#last = now;
+    for (const response of this.#responses) if (!response.writableNeedDrain) response.write(event);
+  }
+}

@@ -1,0 +1,23 @@
+/** Quantiles of durations that were counted in classic buckets, as Prometheus' `histogram_quantile` finds them. */
+
+/** Upper bounds, ascending: those of `ServiceLatency` in discovery.proto. */
+export const boundsMs = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000] as const;
+
+/**
+ * Below it is this share of all, interpolated within its bucket. `cumulative` has a count for each bound, then that of all.
+ * Undefined: nothing was counted, or it lies above the last bound.
+ */
+export function quantileMs(cumulative: readonly number[], share: number): number | undefined {
+  const total = cumulative[boundsMs.length] ?? 0;
+  if (total === 0) return undefined;
+  const rank = share * total;
+  let lowMs = 0;
+  let below = 0;
+  for (const [place, highMs] of boundsMs.entries()) {
+    const upTo = cumulative[place] ?? 0;
+    if (upTo >= rank) return lowMs + ((highMs - lowMs) * (rank - below)) / Math.max(upTo - below, 1);
+    lowMs = highMs;
+    below = upTo;
+  }
+  return undefined;
+}

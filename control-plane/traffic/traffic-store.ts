@@ -1,0 +1,171 @@
+/**
+ * What sidecars have reported of the last seconds, added up for people to look at. It keeps reports, not sums: what is told
+ * is computed from those that are young enough, so nothing has to be taken back when a pod goes.
+ */
+
+import type { Clock } from "../../model/clock.ts";
+import type { TrafficReport__Output } from "../../proto/generated/tulle/v1/TrafficReport.ts";
+import type { Peer } from "../push/push-hub.ts";
+import { compareStrings } from "../source/problem.ts";
+import { quantileMs } from "./quantile.ts";
+
+/** Requests of one workload to one backend of a Service, over the last `windowMs`. */
+export interface EdgeTraffic {
+  /** `namespace/workload`. */
+  readonly from: string;
+  /** `namespace/name` of what was dialled. */
+  readonly service: string;
+  /** `namespace/name`; empty: nobody was reached. */
+  readonly backend: string;
+  readonly requestsPerSecond: number;
+  /** 0 to 1. */
+  readonly successShare: number;
+}
+
+/** How long requests to a Service took. Undefined: longer than 30 s. */
+export interface ServiceLatency {
+  readonly service: string;
+  readonly p50Ms: number | undefined;
+  readonly p99Ms: number | undefined;
+}
+
+export interface BreakerTraffic {
+  readonly from: string;
+  readonly backend: string;
+  readonly endpoint: string;
+  readonly state: "open" | "half-open";
+}
+
+export interface Traffic {
+  readonly windowMs: number;
+  /** Sorted by `from`, `service` and `backend`. */
+  readonly edges: readonly EdgeTraffic[];
+  /** Sorted by `service`. */
+  readonly latencies: readonly ServiceLatency[];
+  readonly breakers: readonly BreakerTraffic[];
+  /** The end of each pod's certificate, ms since 1970, by `namespace/pod`. */
+  readonly certificates: ReadonlyMap<string, number>;
+}
+
+interface KeptReport {
+  readonly atMs: number;
+  readonly report: TrafficReport__Output;
+}
+
+interface KeptPod {
+  readonly from: string;
+  /** Those of the window. */
+  readonly reports: KeptReport[];
+  heardAtMs: number;
+  certificateEndsMs: number;
+}
+
+const windowMs = 10_000;
+/** A sidecar without traffic sends one a minute. */
+const forgetAfterMs = 150_000;
+/** A sidecar with traffic sends one every two seconds. */
+const mostReports = 10;
+const mostEntries = 500;
+const mostPods = 20_000;
+const longestName = 512;
+
+export class TrafficStore {
+  readonly #clock: Clock;
+  readonly #pods = new Map<string, KeptPod>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Ignores what no sidecar of ours would send. */
+  take(peer: Pick<Peer, "namespace" | "workload" | "pod">, report: TrafficReport__Output): void {
+    if (!isSound(report)) return;
+    const name = `${peer.namespace}/${peer.pod}`;
+    const known = this.#pods.get(name);
+    if (known === undefined && this.#pods.size >= mostPods) return;
+    const from = `${peer.namespace}/${peer.workload}`;
+    const pod = known ?? { from, reports: [], heardAtMs: 0, certificateEndsMs: 0 };
+    pod.heardAtMs = this.#clock.now();
+    pod.certificateEndsMs = report.certificateExpiryUnixSeconds * 1_000;
+    pod.reports.push({ atMs: pod.heardAtMs, report });
+    if (pod.reports.length > mostReports) pod.reports.shift();
+    this.#pods.set(name, pod);
+  }
+
+  read(): Traffic {
+    const nowMs = this.#clock.now();
+    const edges = new Map<
+      string,
+      { from: string; service: string; backend: string; requests: number; failures: number }
+    >();
+    const cumulative = new Map<string, number[]>();
+    const breakers: BreakerTraffic[] = [];
+    const certificates = new Map<string, number>();
+    for (const [name, { from, reports, heardAtMs, certificateEndsMs }] of this.#pods) {
+      if (nowMs - heardAtMs > forgetAfterMs) {
+        this.#pods.delete(name);
+        continue;
+      }
+      certificates.set(name, certificateEndsMs);
+      while (reports[0] !== undefined && nowMs - reports[0].atMs > windowMs) reports.shift();
+      for (const { backend, endpoint, open } of reports.at(-1)?.report.breakers ?? []) {
+        breakers.push({ from, backend, endpoint, state: open ? "open" : "half-open" });
+      }
+      for (const { report } of reports) {
+        for (const edge of report.edges) addEdge(edges, from, edge);
+        for (const { service, cumulative: counts } of report.latencies) addCounts(cumulative, service, counts);
+      }
+    }
+    return {
+      windowMs,
+      edges: [...edges].sort(byKey).map(([, { requests, failures, ...edge }]) => ({
+        ...edge,
+        requestsPerSecond: requests / (windowMs / 1_000),
+        successShare: 1 - failures / requests,
+      })),
+      latencies: [...cumulative].sort(byKey).map(([service, counts]) => ({
+        service,
+        p50Ms: quantileMs(counts, 0.5),
+        p99Ms: quantileMs(counts, 0.99),
+      })),
+      breakers,
+      certificates,
+    };
+  }
+}
+
+function isSound({ edges, latencies, breakers }: TrafficReport__Output): boolean {
+  const short = (text: string) => text.length <= longestName;
+  return (
+    Math.max(edges.length, latencies.length, breakers.length) <= mostEntries &&
+    edges.every(
+      ({ service, backend, requests, failures }) => short(service) && short(backend) && failures <= requests,
+    ) &&
+    latencies.every(({ service, cumulative }) => short(service) && cumulative.length <= 64) &&
+    breakers.every(({ backend, endpoint }) => short(backend) && short(endpoint))
+  );
+}
+
+type EdgeSum = { from: string; service: string; backend: string; requests: number; failures: number };
+
+function addEdge(
+  sums: Map<string, EdgeSum>,
+  from: string,
+  { service, backend, requests, failures }: TrafficReport__Output["edges"][number],
+): void {
+  const key = `${from}\u0000${service}\u0000${backend}`;
+  const sum = sums.get(key) ?? { from, service, backend, requests: 0, failures: 0 };
+  sum.requests += requests;
+  sum.failures += failures;
+  sums.set(key, sum);
+}
+
+function addCounts(sums: Map<string, number[]>, service: string, counts: readonly number[]): void {
+  const sum = sums.get(service);
+  if (sum === undefined) sums.set(service, [...counts]);
+  else for (const [place, count] of counts.entries()) sum[place] = (sum[place] ?? 0) + count;
+}
+
+function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return compareStrings(a, b);
+}

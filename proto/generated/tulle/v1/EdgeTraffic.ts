@@ -1,0 +1,16 @@
+// Original file: tulle/v1/discovery.proto
+
+
+export interface EdgeTraffic {
+  'service'?: (string);
+  'backend'?: (string);
+  'requests'?: (number);
+  'failures'?: (number);
+}
+
+export interface EdgeTraffic__Output {
+  'service': (string);
+  'backend': (string);
+  'requests': (number);
+  'failures': (number);
+}

@@ -1,0 +1,92 @@
+/**
+ * What the application asked of others since the last report: the differences of counters that are kept anyway. It counts
+ * nothing on the way of a request, and sends nothing itself.
+ */
+
+import type { TrafficReport } from "../../proto/generated/tulle/v1/TrafficReport.ts";
+import type { Identity } from "../identity/credentials.ts";
+import type { SidecarState } from "../sidecar.ts";
+import type { SidecarMetrics } from "./metrics.ts";
+
+export interface ReportSources {
+  readonly metrics: Pick<SidecarMetrics, "requests" | "requestDuration">;
+  readonly state: () => SidecarState;
+  readonly identity: Identity;
+}
+
+/** Without traffic a sidecar says as often that it is there, and for how long yet. */
+const aliveEveryMs = 60_000;
+/** Of each list, so that a report's size is bounded. */
+const mostEntries = 500;
+
+export class TrafficReporter {
+  readonly #sources: ReportSources;
+  /** By slot of the counter: what the last report has told of. */
+  readonly #requestsTold: number[] = [];
+  readonly #durationsTold: (readonly number[])[] = [];
+  /** Since the last report, without anything to tell. */
+  #quietMs = Number.POSITIVE_INFINITY;
+
+  /** One report more is due, to say that they have closed. */
+  #toldBreakers = false;
+
+  constructor(sources: ReportSources) {
+    this.#sources = sources;
+  }
+
+  /** `windowMs` is the time since it was asked last. Undefined: there is nothing to tell that the last report did not. */
+  take(windowMs: number): TrafficReport | undefined {
+    const edges = this.#edges();
+    const latencies = this.#latencies();
+    const breakers = this.#breakers();
+    const quiet = edges.length === 0 && breakers.length === 0 && !this.#toldBreakers;
+    if (quiet && (this.#quietMs += windowMs) < aliveEveryMs) return undefined;
+    this.#quietMs = 0;
+    this.#toldBreakers = breakers.length > 0;
+    const certificateExpiryUnixSeconds = Math.floor(this.#sources.identity.current().notAfterMs / 1_000);
+    return { windowMs: Math.round(windowMs), edges, latencies, breakers, certificateExpiryUnixSeconds };
+  }
+
+  #edges(): NonNullable<TrafficReport["edges"]> {
+    const { requests } = this.#sources.metrics;
+    const edges = new Map<string, { service: string; backend: string; requests: number; failures: number }>();
+    for (const [slot, { direction, service, peer, code }] of requests.labelSets.all.entries()) {
+      const total = requests.value(slot);
+      const fresh = total - (this.#requestsTold[slot] ?? 0);
+      this.#requestsTold[slot] = total;
+      if (direction !== "outbound" || fresh === 0) continue;
+      const key = `${service}\u0000${peer}`;
+      const edge = edges.get(key) ?? { service, backend: peer, requests: 0, failures: 0 };
+      edge.requests += fresh;
+      if (code.startsWith("5")) edge.failures += fresh;
+      edges.set(key, edge);
+    }
+    return [...edges.values()].slice(0, mostEntries);
+  }
+
+  #latencies(): NonNullable<TrafficReport["latencies"]> {
+    const { requestDuration } = this.#sources.metrics;
+    const latencies: { service: string; cumulative: number[] }[] = [];
+    for (const [slot, { direction, service }] of requestDuration.labelSets.all.entries()) {
+      if (direction !== "outbound") continue;
+      const total = [...requestDuration.cumulative(slot), requestDuration.count(slot)];
+      const told = this.#durationsTold[slot];
+      this.#durationsTold[slot] = total;
+      const cumulative = total.map((count, place) => count - (told?.[place] ?? 0));
+      if ((cumulative.at(-1) ?? 0) > 0) latencies.push({ service, cumulative });
+    }
+    return latencies.slice(0, mostEntries);
+  }
+
+  #breakers(): NonNullable<TrafficReport["breakers"]> {
+    const breakers: { backend: string; endpoint: string; open: boolean }[] = [];
+    for (const { name, liveEndpoints } of this.#sources.state().backends.all) {
+      for (const { breakerState, endpoint } of liveEndpoints) {
+        if (breakerState === undefined || breakerState === "closed") continue;
+        breakers.push({ backend: name, endpoint: endpoint.address, open: breakerState === "open" });
+        if (breakers.length === mostEntries) return breakers;
+      }
+    }
+    return breakers;
+  }
+}

@@ -1,0 +1,205 @@
+/** The dashboard over the demo's mesh, as a person meets it: by eye, by keyboard, narrow and wide, light and dark. */
+
+import { gzipSync } from "node:zlib";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { controlPlanePorts } from "../../cli/dev/addresses.ts";
+import { Shop } from "../../deploy/demo/tour/shop.ts";
+import { openChromium } from "./chromium.ts";
+
+const undo = new AsyncDisposableStack();
+let shop: Shop;
+let browser: Browser;
+let url: string;
+let traffic: NodeJS.Timeout;
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  shop = undo.use(await Shop.open(new AbortController().signal, () => undefined));
+  url = `http://${shop.mesh.controlPlane.address}:${controlPlanePorts.dashboard}`;
+  browser = await openChromium();
+  undo.defer(() => browser.close());
+  traffic = setInterval(() => void shop.ask("load", { url: "http://web/" }), 100);
+  undo.defer(() => clearInterval(traffic));
+});
+
+afterAll(() => undo.disposeAsync());
+
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  const said = complaints.splice(0);
+  if (said.length > 0) throw new Error(`the browser complains: ${said.join("; ")}`);
+});
+
+interface Look {
+  readonly width?: number;
+  readonly height?: number;
+  readonly colorScheme?: "light" | "dark";
+}
+
+async function open({ width = 1280, height = 900, colorScheme = "light" }: Look = {}): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width, height }, colorScheme });
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  await page.goto(url);
+  await page.locator("#edges tbody tr").first().waitFor();
+  return page;
+}
+
+it("shows the live edges with their figures, in the drawing and in the table", async () => {
+  const page = await open();
+  const row = page.locator("#edges tbody tr", { hasText: "shop/payments" });
+  await row.waitFor();
+  const cells = await row.locator("th, td").allInnerTexts();
+  expect(cells.slice(0, 3)).toEqual(["shop/orders", "shop/payments", "shop/payments"]);
+  expect(cells[3]).toMatch(/^\d+(\.\d)?\/s$/);
+  expect(cells[4]).toBe("100 %");
+  expect(cells[6]).toMatch(/ms$/);
+  expect(await page.locator("svg .node text").allTextContents()).toEqual(
+    expect.arrayContaining(["shop/load", "shop/web", "shop/orders", "shop/payments"]),
+  );
+});
+
+it("shows wanted and observed split, policies with their sidecars, and certificates", async () => {
+  const page = await open();
+  await page.locator("#splits", { hasText: "observed: shop/catalog-v1" }).waitFor();
+  expect(await page.locator("#splits p").first().innerText()).toBe(
+    "wanted: shop/catalog-v1 90 %, shop/catalog-v2 10 %",
+  );
+  const split = page.locator("#policies tr", { hasText: "TrafficSplit" });
+  expect(await split.innerText()).toMatch(/Accepted True\s+ResolvedRefs True\s+Programmed True 1\/1/);
+  const sidecar = page.locator("#certificates tr", { hasText: "shop/payments-1" });
+  expect(await sidecar.innerText()).toMatch(/spiffe:\/\/cluster\.local\/ns\/shop\/sa\/payments.*2[34] h/s);
+});
+
+it("follows an edit of a policy without being loaded again", async () => {
+  const page = await open();
+  const wanted = () => page.locator("#splits p").first().innerText();
+  const undoEdit = shop.editPolicies(/(?<=catalog-v1, weight: )90/, "40");
+  await expect.poll(wanted, { timeout: 10_000 }).toBe("wanted: shop/catalog-v1 80 %, shop/catalog-v2 20 %");
+  undoEdit();
+  await expect.poll(wanted, { timeout: 10_000 }).toBe("wanted: shop/catalog-v1 90 %, shop/catalog-v2 10 %");
+});
+
+it("names a policy that is wrong, with its field", async () => {
+  const page = await open();
+  const undoEdit = shop.editPolicies("maxAttempts: 5", "maxAttemps: 5");
+  await page.locator(".problems", { hasText: "spec.maxAttemps: unknown field" }).waitFor({ timeout: 10_000 });
+  expect(await page.locator("#policies tbody tr").first().innerText()).toMatch(
+    /RetryPolicy\s+shop\/catalog\s+Accepted False/,
+  );
+  undoEdit();
+  await page.locator(".problems").waitFor({ state: "detached", timeout: 10_000 });
+});
+
+it("narrows the table to what is typed", async () => {
+  const page = await open();
+  await page.getByLabel("Filter").fill("payments");
+  await expect.poll(() => page.locator("#edges tbody tr").count()).toBe(1);
+  await page.getByLabel("Filter").fill("nobody");
+  expect(await page.locator("#edges .empty").innerText()).toBe("None of that name.");
+});
+
+it.each([
+  [320, "light"],
+  [1280, "dark"],
+  [3840, "light"],
+] as const)("fits into %i pixels (%s), and nothing moves when figures change", async (width, colorScheme) => {
+  const page = await open({ width, colorScheme });
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(overflow).toBeLessThanOrEqual(0);
+  const tops = () => page.locator("section").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().height));
+  const before = await tops();
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 4_500)));
+  expect(await tops()).toEqual(before);
+});
+
+it.each(["light", "dark"] as const)(
+  "has words that stand out from their ground by 4.5 to 1 (%s)",
+  async (colorScheme) => {
+    const page = await open({ colorScheme });
+    const poor = await page.evaluate(() => {
+      const luminance = (color: string) => {
+        const [red = 0, green = 0, blue = 0] = (color.match(/[\d.]+/g) ?? []).map(Number).map((channel) => {
+          const share = channel / 255;
+          return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+      };
+      const groundOf = (element: Element | null): string => {
+        for (let at = element; at !== null; at = at.parentElement) {
+          const { backgroundColor } = getComputedStyle(at);
+          if (!/, 0\)$|transparent/.test(backgroundColor)) return backgroundColor;
+        }
+        return "rgb(255, 255, 255)";
+      };
+      return [...document.querySelectorAll("h1, h2, h3, a, p, dt, dd, th, td, caption, label, small, span")].flatMap(
+        (element) => {
+          if ((element.textContent ?? "").trim() === "") return [];
+          const [light = 0, dark = 0] = [luminance(getComputedStyle(element).color), luminance(groundOf(element))].sort(
+            (a, b) => b - a,
+          );
+          const contrast = (light + 0.05) / (dark + 0.05);
+          return contrast < 4.5 ? [`${element.tagName} ${element.textContent}: ${contrast.toFixed(2)}`] : [];
+        },
+      );
+    });
+    expect(poor).toEqual([]);
+  },
+);
+
+it("can be read and walked by keyboard: one heading, named parts, every control with a label, a visible focus", async () => {
+  const page = await open();
+  expect(await page.locator("h1").count()).toBe(1);
+  expect(await page.getAttribute("html", "lang")).toBe("en");
+  const walked: string[] = [];
+  for (let step = 0; step < 14; step++) {
+    await page.keyboard.press("Tab");
+    walked.push(
+      await page.evaluate(() => {
+        const { activeElement } = document;
+        if (activeElement === null || activeElement === document.body) return "end";
+        const name = activeElement.getAttribute("aria-label") ?? activeElement.textContent?.trim() ?? "";
+        const label =
+          activeElement instanceof HTMLInputElement ? (activeElement.labels?.[0]?.textContent?.trim() ?? "") : name;
+        const { outlineStyle } = getComputedStyle(activeElement);
+        return outlineStyle === "none" ? `${label} without focus ring` : label;
+      }),
+    );
+  }
+  expect(walked.slice(0, 8)).toEqual([
+    "Skip to the mesh",
+    "Topology",
+    "Edges",
+    "Splits",
+    "Policies",
+    "Certificates",
+    "Drawing of the topology",
+    "Filter",
+  ]);
+  expect(walked.filter((label) => label === "" || label.endsWith("without focus ring"))).toEqual([]);
+});
+
+it("says so when the control plane goes, and shows the mesh again when it is back", async () => {
+  const page = await open();
+  await shop.mesh.controlPlane.lose();
+  await page.locator(".connection.lost").waitFor({ timeout: 10_000 });
+  shop.mesh.controlPlane.restore();
+  await page.locator(".connection.live").waitFor({ timeout: 30_000 });
+  await page.locator("#edges tbody tr", { hasText: "shop/payments" }).waitFor({ timeout: 30_000 });
+  // The browser says in its console that it could not connect, as it must.
+  expect(complaints.splice(0).filter((line) => !line.includes("net::ERR_"))).toEqual([]);
+});
+
+it("is small", async () => {
+  const sizes = await Promise.all(
+    ["/", "/app.js", "/app.css"].map(
+      async (path) => gzipSync(Buffer.from(await (await fetch(url + path)).arrayBuffer())).length,
+    ),
+  );
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(200_000);
+});

@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { MeshView } from "../../../control-plane/dashboard/mesh-view.ts";
+import { type Dashboard, openDashboard } from "../../../control-plane/dashboard/server.ts";
+
+const view: MeshView = {
+  windowMs: 10_000,
+  edges: [],
+  latencies: [],
+  breakers: [],
+  splits: [],
+  policies: [],
+  sidecars: [],
+  problems: ["one"],
+};
+
+let assets: string;
+let dashboard: Dashboard;
+let problems: readonly string[];
+
+beforeEach(async () => {
+  assets = mkdtempSync(join(tmpdir(), "tulle-dashboard-"));
+  writeFileSync(join(assets, "index.html"), "<!doctype html>");
+  problems = ["one"];
+  dashboard = await openDashboard({ host: "127.0.0.1", port: 0, assets, view: () => ({ ...view, problems }) });
+});
+
+afterEach(async () => {
+  await dashboard.close();
+  rmSync(assets, { recursive: true });
+});
+
+function ask(
+  path: string,
+  options: { method?: string; host?: string } = {},
+): Promise<{ status: number; text: string; type: string }> {
+  return new Promise((resolve, reject) => {
+    const { method = "GET", host = `localhost:${dashboard.port}` } = options;
+    const headers = { host };
+    const outgoing = request({ host: "127.0.0.1", port: dashboard.port, path, method, headers }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      answer.on("end", () =>
+        resolve({ status: answer.statusCode ?? 0, text, type: String(answer.headers["content-type"]) }),
+      );
+    });
+    outgoing.on("error", reject).end();
+  });
+}
+
+it("serves the page, which may load nothing from elsewhere", async () => {
+  const answer = await fetch(`http://127.0.0.1:${dashboard.port}/`);
+  expect(await answer.text()).toBe("<!doctype html>");
+  expect(answer.headers.get("content-security-policy")).toMatch(/^default-src 'self';.*frame-ancestors 'none'/);
+});
+
+it("says that the page is not built, where it is not", async () => {
+  expect(await ask("/app.js")).toMatchObject({ status: 503, text: "the page is not built: npm run build\n" });
+});
+
+it("gives the mesh as data", async () => {
+  const { text, type } = await ask("/api/mesh");
+  expect(type).toBe("application/json");
+  expect(JSON.parse(text)).toEqual(view);
+});
+
+it.each(["evil.example", "evil.example:8080", "10.0.0.1", "127.0.0.1.evil.example"])(
+  "refuses a page that reached it as %j",
+  async (host) => {
+    expect((await ask("/api/mesh", { host })).status).toBe(421);
+  },
+);
+
+it.each(["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1"])("lets in who reached it as %s", async (host) => {
+  expect((await ask("/api/mesh", { host })).status).toBe(200);
+});
+
+it("only reads", async () => {
+  expect((await ask("/api/mesh", { method: "POST" })).status).toBe(405);
+  expect((await ask("/../control-plane.mjs")).status).toBe(404);
+});
+
+it("tells at once, and again when something has changed", async () => {
+  const stop = new AbortController();
+  const answer = await fetch(`http://127.0.0.1:${dashboard.port}/api/events`, { signal: stop.signal });
+  const seen: string[] = [];
+  for await (const chunk of answer.body ?? []) {
+    seen.push(Buffer.from(chunk as Uint8Array).toString());
+    if (seen.length === 1) problems = ["two"];
+    if (seen.join("").includes('"two"')) break;
+  }
+  expect(seen.join("")).toMatch(/^data: \{.*"problems":\["one"\]\}\n\n/);
+  stop.abort();
+});

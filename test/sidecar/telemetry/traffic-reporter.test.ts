@@ -1,0 +1,56 @@
+import { expect, it } from "vitest";
+import type { Identity } from "../../../sidecar/identity/credentials.ts";
+import type { SidecarState } from "../../../sidecar/sidecar.ts";
+import { createSidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
+import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
+import { TrafficReporter } from "../../../sidecar/telemetry/traffic-reporter.ts";
+
+function reporter() {
+  const metrics = createSidecarMetrics(new MetricRegistry({ labels: {} }));
+  const breakers: { breakerState: "closed" | "open" | "half-open"; endpoint: { address: string } }[] = [];
+  const state = () => ({ backends: { all: [{ name: "b:80", liveEndpoints: breakers }] } }) as unknown as SidecarState;
+  const identity = { current: () => ({ notAfterMs: 5_000 }) } as unknown as Identity;
+  const request = (code: string, options: { direction?: "inbound" | "outbound"; ms?: number } = {}) => {
+    const { direction = "outbound", ms = 3 } = options;
+    const service = "shop/orders";
+    metrics.requests.increment(metrics.requests.slot({ direction, service, peer: "shop/v1", code, error: "" }));
+    metrics.requestDuration.record(metrics.requestDuration.slot({ direction, service }), ms);
+  };
+  return { reporter: new TrafficReporter({ metrics, state, identity }), request, breakers };
+}
+
+it("tells of what the application asked of others since the last report, and of nothing twice", () => {
+  const { reporter: reports, request } = reporter();
+  request("200");
+  request("503", { ms: 700 });
+  request("200", { direction: "inbound" });
+  expect(reports.take(2_000)).toEqual({
+    windowMs: 2_000,
+    edges: [{ service: "shop/orders", backend: "shop/v1", requests: 2, failures: 1 }],
+    latencies: [{ service: "shop/orders", cumulative: [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2] }],
+    breakers: [],
+    certificateExpiryUnixSeconds: 5,
+  });
+  request("200");
+  expect(reports.take(2_000)?.edges).toEqual([
+    { service: "shop/orders", backend: "shop/v1", requests: 1, failures: 0 },
+  ]);
+});
+
+it("says at first, and once a minute without traffic, that it is there", () => {
+  const { reporter: reports } = reporter();
+  const told = Array.from({ length: 61 }, () => reports.take(2_000) !== undefined);
+  expect(told.flatMap((tells, tick) => (tells ? [tick] : []))).toEqual([0, 30, 60]);
+});
+
+it("tells of breakers as long as they are not closed, and once more when they are", () => {
+  const { reporter: reports, breakers } = reporter();
+  reports.take(2_000);
+  breakers.push({ breakerState: "open", endpoint: { address: "10.0.0.1:80" } });
+  expect(reports.take(2_000)?.breakers).toEqual([{ backend: "b:80", endpoint: "10.0.0.1:80", open: true }]);
+  breakers[0] = { breakerState: "half-open", endpoint: { address: "10.0.0.1:80" } };
+  expect(reports.take(2_000)?.breakers).toEqual([{ backend: "b:80", endpoint: "10.0.0.1:80", open: false }]);
+  breakers[0] = { breakerState: "closed", endpoint: { address: "10.0.0.1:80" } };
+  expect(reports.take(2_000)?.breakers).toEqual([]);
+  expect(reports.take(2_000)).toBeUndefined();
+});

@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+/** `npm run test:browser`: the dashboard in a real Chromium, over a whole mesh. */
+export default defineConfig({
+  test: {
+    include: ["test/browser/**/*.test.ts"],
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});
