@@ -37,12 +37,17 @@ export function bindServer(
   });
 }
 
-/** Lets calls finish for `graceMs`, then ends them. */
+/** A connection whose client went in the middle of its handshake is never reported as closed, and nobody can end it. */
+const lingerMs = 500;
+
+/** Lets calls finish for `graceMs`, then ends them, and waits no longer than a moment for connections that don't end. */
 export function closeServer(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const force = setTimeout(() => server.forceShutdown(), graceMs);
+    const leave = setTimeout(resolve, graceMs + lingerMs);
     server.tryShutdown(() => {
       clearTimeout(force);
+      clearTimeout(leave);
       resolve();
     });
   });
