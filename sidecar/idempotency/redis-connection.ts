@@ -27,8 +27,10 @@ export type Reply =
   /** `sent`: it may have been done all the same. */
   | { readonly ok: false; readonly sent: boolean };
 
-/** For a command, and for what it waits for. */
+/** For a reply, once the command was sent. */
 const commandMs = 1_000;
+/** For the connection that a command waits for, the loading of the library included. */
+const waitMs = 3_000;
 const connectMs = 1_000;
 const firstPauseMs = 100;
 const maxPauseMs = 2_000;
@@ -60,14 +62,17 @@ export class RedisConnection {
       clearTimeout(timer);
       told(reply);
     };
-    const timer = setTimeout(() => {
+    const giveUp = (): void => {
       if (sentTo !== undefined) this.#break(sentTo, "silent");
       tell({ ok: false, sent: sentTo !== undefined });
-    }, commandMs);
+    };
+    let timer = setTimeout(giveUp, waitMs);
     const send = async (): Promise<unknown> => {
       const client = await this.#client();
       if (answered) return undefined; // too late
       sentTo = client;
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, commandMs);
       return client.sendCommand(command);
     };
     send().then(

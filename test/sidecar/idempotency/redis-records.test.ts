@@ -189,7 +189,7 @@ describe("a Redis that fails", () => {
     expect((await other.claim()).kind).toBe("unavailable");
     claim.keep(recordOf(201), 60_000);
     await eventually(() => one.failures.length > 0);
-    expect([one.failures[0], other.failures]).toEqual(["keep", ["claim"]]);
+    expect([one.failures[0], other.failures[0]]).toEqual(["keep", "claim"]);
     await server.start();
     await eventually(async () => {
       one.pass(510);
