@@ -77,6 +77,7 @@ export interface SidecarChoices {
   readonly place?: Place;
   readonly originalDestination?: ReadOriginalDestination;
   readonly maxConnections?: number;
+  readonly redisUrlFile?: string;
   /** Spans go there; absent: none is made. No trace is sampled but by a policy. */
   readonly spans?: SpanSink;
   /** For what a test does not want to wait for: time goes by as it says. */
@@ -126,6 +127,7 @@ export class TestMesh implements AsyncDisposable {
       accessLog: { kind: "off" },
       log: jsonLog("sidecar", "error", (line) => process.stderr.write(line)),
       ...(originalDestination === undefined ? {} : { originalDestination }),
+      ...(options.redisUrlFile !== undefined && { redisUrlFile: options.redisUrlFile }),
       ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     });
     await sidecar.start();

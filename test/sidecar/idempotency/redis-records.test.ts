@@ -210,9 +210,9 @@ describe("a Redis that fails", () => {
   });
 
   it("that refuses its password is said once, and the password never", async () => {
-    const one = replica();
     await server.writeUrl("wrong-password");
     onTestFinished(() => server.writeUrl(redisPassword));
+    const one = replica();
     for (let i = 0; i < 3; i++) expect((await one.claim()).kind).toBe("unavailable");
     const said = JSON.stringify(one.log.lines);
     expect(one.log.lines.length).toBe(1);
