@@ -5,46 +5,35 @@
 
 import { randomBytes } from "node:crypto";
 import { destinationFor } from "../model/consumer-routes.ts";
-import { undeclaredProtocol } from "../model/defaults.ts";
 import type { Place } from "../model/endpoint-choice.ts";
-import { canonicalIp } from "../model/ip-address.ts";
-import type { NamedAccessRules } from "../model/policy.ts";
-import type {
-  Destination,
-  Endpoint,
-  Inbound,
-  InboundPort,
-  Protocol,
-  Resource,
-  ResourceKind,
-  Route,
-} from "../model/resources.ts";
-import { destinationName } from "../model/service-host.ts";
+import type { Destination, Endpoint, Inbound, Protocol, Resource, ResourceKind, Route } from "../model/resources.ts";
 import { Application } from "./application.ts";
 import { Backends } from "./balance/backends.ts";
+import { Dialler } from "./dialler.ts";
 import { Destinations } from "./discovery/destinations.ts";
 import { KeyedRequests } from "./idempotency/process-once.ts";
 import { RedisConnection } from "./idempotency/redis-connection.ts";
 import { RedisRecords } from "./idempotency/redis-records.ts";
 import type { Identity } from "./identity/credentials.ts";
 import { inboundStack } from "./inbound.ts";
-import { type Dialled, type ServeOptions, serveDialled } from "./intercept/dialled.ts";
+import { type ServeOptions, serveDialled } from "./intercept/dialled.ts";
 import { serveForwardProxy } from "./intercept/forward-proxy.ts";
 import { servePlain, serveRedirected } from "./intercept/redirected.ts";
 import { acceptLinks } from "./mesh-link/accept.ts";
 import { linkConnector, meshPort } from "./mesh-link/connect.ts";
 import { Peers } from "./mesh-link/peers.ts";
-import { isLoopback, joinAddress, splitAddress } from "./net/address.ts";
-import { SeenClients } from "./net/detect.ts";
+import { isLoopback, joinAddress } from "./net/address.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import { type Accept, type ConnectionLimit, type Listener, listen, listenOnEach } from "./net/listener.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { outboundStack, type Shared } from "./outbound.ts";
+import { PlainPorts } from "./plain-ports.ts";
 import { BoundConnections } from "./policy/bound-connections.ts";
 import { CallsInFlight } from "./policy/calls-in-flight.ts";
 import { RateLimiters } from "./policy/limit-rate.ts";
 import { withholdOwnFields } from "./policy/own-fields.ts";
 import { RetryBudgets } from "./policy/retry-budgets.ts";
+import { outboundPort, plainPort } from "./ports.ts";
 import { MirrorLimit } from "./route/mirror.ts";
 import { countIdempotency } from "./telemetry/counts.ts";
 import { PlainUpstreams } from "./upstream/plain-upstreams.ts";
@@ -89,16 +78,8 @@ export interface SidecarOptions extends Shared {
   readonly originalDestination?: ReadOriginalDestination;
 }
 
-export const outboundPort = 15_001;
-/** Where plaintext for the application is redirected to. */
-export const plainPort = 15_006;
-export const adminPort = 15_020;
-/** Dialled by the application, these of this pod would come back to where they came from. */
-const ownPorts = new Set([outboundPort, plainPort, meshPort, adminPort]);
 const loopbackHosts = ["127.0.0.1", "::1"];
 const tendEveryMs = 1_000;
-const defaultHttpPort = 80;
-const maxSeenPorts = 1_000;
 
 /** What the gauges show. */
 export interface SidecarState {
@@ -118,8 +99,8 @@ export class Sidecar {
   readonly #application: Application;
   readonly #bound = new BoundConnections(() => randomBytes(16).toString("hex"));
   readonly #rateLimiters: RateLimiters;
-  /** By the port of the application that plaintext dials. */
-  readonly #seen = new Map<number, SeenClients>();
+  readonly #dialler: Dialler;
+  readonly #plainPorts = new PlainPorts(() => this.#inbound);
   readonly #keyed: KeyedRequests;
   readonly #calls = new CallsInFlight();
   #redis: RedisConnection | undefined;
@@ -138,6 +119,7 @@ export class Sidecar {
     const connectTo = linkConnector({ identity, clock, wheel, unixNow, onHandshake: onHandshake("outbound") });
     this.#peers = new Peers({ connectTo, clock, wheel, random });
     this.#plain = new PlainUpstreams({ clock, wheel, random });
+    this.#dialler = new Dialler({ ...options, plain: this.#plain }, () => this.#destinations);
     this.#backends = new Backends((name, apply) => this.#follow("endpoints", name, apply), {
       caller: identity.spiffeId,
       place: options.place,
@@ -161,7 +143,7 @@ export class Sidecar {
       follow: (name, apply) =>
         this.#follow<Destination>("destination", name, (told) => apply(told && destinationFor(namespace, told))),
       compose: (destination) => outboundStack(destination, outbound),
-      passThrough: (address, reason) => this.#passThrough(address, reason),
+      passThrough: (address, reason) => this.#dialler.passThrough(address, reason),
       outboundMtls,
       clock,
       wheel,
@@ -285,7 +267,10 @@ export class Sidecar {
   /** Never where others can reach it, it would be a proxy with this pod's identity: pods of one machine have loopback IPs. */
   #listenOutbound(): Promise<Listener[]> {
     const { podIp, originalDestination } = this.#options;
-    const options = { ...this.#serveOptions("outbound"), dial: (host: string, port: number) => this.#dial(host, port) };
+    const options = {
+      ...this.#serveOptions("outbound"),
+      dial: (host: string, port: number) => this.#dialler.dial(host, port),
+    };
     if (originalDestination === undefined) {
       const hosts = isLoopback(podIp) ? [podIp] : loopbackHosts;
       const accept: Accept = (socket, connections) => serveForwardProxy(socket, connections, options);
@@ -294,7 +279,7 @@ export class Sidecar {
     const redirected = {
       ...options,
       originalDestination,
-      dialAddress: (host: string, port: number) => this.#dialAddress(host, port),
+      dialAddress: (host: string, port: number) => this.#dialler.dialAddress(host, port),
     };
     const accept: Accept = (socket, connections) => serveRedirected(socket, connections, redirected);
     return listenOnEach(loopbackHosts, outboundPort, accept, this.#limitOf("outbound"));
@@ -307,8 +292,8 @@ export class Sidecar {
     const options = {
       ...this.#serveOptions("inbound"),
       originalDestination,
-      portOf: (port: number) => this.#plainPortOf(port),
-      seen: (port: number) => this.#seenAt(port),
+      portOf: (port: number) => this.#plainPorts.of(port),
+      seen: (port: number) => this.#plainPorts.seenAt(port),
       service: this.#inboundStack("anybody"),
     };
     const accept: Accept = (socket, connections) => servePlain(socket, connections, options);
@@ -319,7 +304,7 @@ export class Sidecar {
     const authority = joinAddress(host, port);
     const options = this.#serveOptions("outbound");
     const accept: Accept = (socket, connections) => {
-      const dialled = this.#dial(host, port);
+      const dialled = this.#dialler.dial(host, port);
       if (dialled === undefined) socket.destroy();
       else serveDialled(socket, connections, dialled, authority, options);
     };
@@ -353,88 +338,11 @@ export class Sidecar {
     });
   }
 
-  /** As a program names it; undefined: this sidecar itself. */
-  #dial(host: string, port: number): Dialled | undefined {
-    if (this.#isOwn(host, port)) return undefined;
-    const ip = canonicalIp(host);
-    const dialled = joinAddress(ip ?? host, port);
-    const name = ip === undefined ? destinationName(host, port, this.#options.namespace) : dialled;
-    if (name === undefined)
-      return { service: this.#passThrough(dialled, "outside"), protocol: undeclaredProtocol(port) };
-    return this.#destinations.dial(name, dialled);
-  }
-
-  /** By IP address, which may be a Service's; undefined: this sidecar itself. */
-  #dialAddress(host: string, port: number): Dialled | undefined {
-    if (this.#isOwn(host, port)) return undefined;
-    const address = joinAddress(host, port);
-    const dialled = this.#destinations.dial(address, address);
-    if (this.#options.routeBy === "address") return dialled;
-    const service = this.#routeByHost(address, dialled.service);
-    const { whenKnown, seen } = dialled;
-    return {
-      service,
-      whenKnown,
-      seen,
-      get protocol() {
-        return dialled.protocol;
-      },
-    };
-  }
-
-  /** For programs that look up pods themselves and say in Host which Service they mean, as ingress controllers do. */
-  #routeByHost(address: string, dialled: Service): Service {
-    return (exchange, response) => {
-      const { host, port = defaultHttpPort } = splitAddress(exchange.authority);
-      const name = destinationName(host, port, this.#options.namespace);
-      const service = name === undefined ? dialled : this.#destinations.dial(name, address, dialled).service;
-      return service(exchange, response);
-    };
-  }
-
-  #isOwn(host: string, port: number): boolean {
-    const { podIp } = this.#options;
-    return ownPorts.has(port) && (host === podIp || host === "localhost" || (isLoopback(host) && !isLoopback(podIp)));
-  }
-
-  /** Ports that the pod does not declare are the application's too; undefined: this sidecar's own. */
-  #plainPortOf(port: number): InboundPort | undefined {
-    if (ownPorts.has(port)) return undefined;
-    const protocol = undeclaredProtocol(port);
-    if (this.#inbound === undefined) return { port, protocol, access: nobodyYet };
-    const { ports, unlisted = [], elsewhere } = this.#inbound;
-    const isIt = (known: InboundPort) => known.port === port;
-    return ports.find(isIt) ?? unlisted.find(isIt) ?? { port, protocol, ...elsewhere };
-  }
-
-  #seenAt(port: number): SeenClients {
-    let seen = this.#seen.get(port);
-    if (seen === undefined) {
-      if (this.#seen.size >= maxSeenPorts) this.#seen.clear();
-      seen = new SeenClients();
-      this.#seen.set(port, seen);
-    }
-    return seen;
-  }
-
   #dialEndpoint(endpoint: Endpoint, protocol: Protocol): Service {
     if (endpoint.identity !== undefined) return this.#peers.service(endpoint, endpoint.identity);
     return stack([withholdOwnFields()], this.#plain.service(endpoint.address, protocol));
   }
-
-  #passThrough(address: string, reason: "outside" | "no_policy_yet"): Service {
-    const { metrics } = this.#options;
-    const slot = metrics.passthrough.slot({ reason });
-    const service = this.#plain.answering(address);
-    return (exchange, response) => {
-      metrics.passthrough.increment(slot);
-      return service(exchange, response);
-    };
-  }
 }
-
-/** Until it is known who may call, nobody may. */
-const nobodyYet: readonly NamedAccessRules[] = [{ name: "", action: "allow", mode: "enforce", rules: [] }];
 
 /** Wherever a route may send something, copies included. */
 function targetsOf({ backends, mirrors = [] }: Route): readonly { readonly endpoints: string }[] {

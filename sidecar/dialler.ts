@@ -1,0 +1,88 @@
+/** What an address leads to that the application dials: a Service of the mesh, a pod, or something outside. */
+
+import { undeclaredProtocol } from "../model/defaults.ts";
+import { canonicalIp } from "../model/ip-address.ts";
+import { destinationName } from "../model/service-host.ts";
+import type { Destinations } from "./discovery/destinations.ts";
+import type { Dialled } from "./intercept/dialled.ts";
+import { isLoopback, joinAddress, splitAddress } from "./net/address.ts";
+import type { Service } from "./net/exchange.ts";
+import { ownPorts } from "./ports.ts";
+import type { SidecarMetrics } from "./telemetry/metrics.ts";
+import type { PlainUpstreams } from "./upstream/plain-upstreams.ts";
+
+const defaultHttpPort = 80;
+
+export interface DiallerOptions {
+  readonly namespace: string;
+  readonly podIp: string;
+  readonly routeBy: "address" | "host";
+  readonly plain: PlainUpstreams;
+  readonly metrics: Pick<SidecarMetrics, "passthrough">;
+}
+
+export class Dialler {
+  readonly #options: DiallerOptions;
+  readonly #destinations: () => Destinations;
+
+  /** `destinations` is asked for at a dial: what they pass through goes by this dialler. */
+  constructor(options: DiallerOptions, destinations: () => Destinations) {
+    this.#options = options;
+    this.#destinations = destinations;
+  }
+
+  /** As a program names it; undefined: this sidecar itself. */
+  dial(host: string, port: number): Dialled | undefined {
+    if (this.#isOwn(host, port)) return undefined;
+    const ip = canonicalIp(host);
+    const dialled = joinAddress(ip ?? host, port);
+    const name = ip === undefined ? destinationName(host, port, this.#options.namespace) : dialled;
+    if (name === undefined)
+      return { service: this.passThrough(dialled, "outside"), protocol: undeclaredProtocol(port) };
+    return this.#destinations().dial(name, dialled);
+  }
+
+  /** By IP address, which may be a Service's; undefined: this sidecar itself. */
+  dialAddress(host: string, port: number): Dialled | undefined {
+    if (this.#isOwn(host, port)) return undefined;
+    const address = joinAddress(host, port);
+    const dialled = this.#destinations().dial(address, address);
+    if (this.#options.routeBy === "address") return dialled;
+    const service = this.#routeByHost(address, dialled.service);
+    const { whenKnown, seen } = dialled;
+    return {
+      service,
+      whenKnown,
+      seen,
+      get protocol() {
+        return dialled.protocol;
+      },
+    };
+  }
+
+  /** Straight to the address, as a program without a sidecar would; counted. */
+  passThrough(address: string, reason: "outside" | "no_policy_yet"): Service {
+    const { passthrough } = this.#options.metrics;
+    const slot = passthrough.slot({ reason });
+    const service = this.#options.plain.answering(address);
+    return (exchange, response) => {
+      passthrough.increment(slot);
+      return service(exchange, response);
+    };
+  }
+
+  /** For programs that look up pods themselves and say in Host which Service they mean, as ingress controllers do. */
+  #routeByHost(address: string, dialled: Service): Service {
+    return (exchange, response) => {
+      const { host, port = defaultHttpPort } = splitAddress(exchange.authority);
+      const name = destinationName(host, port, this.#options.namespace);
+      const service = name === undefined ? dialled : this.#destinations().dial(name, address, dialled).service;
+      return service(exchange, response);
+    };
+  }
+
+  #isOwn(host: string, port: number): boolean {
+    const { podIp } = this.#options;
+    return ownPorts.has(port) && (host === podIp || host === "localhost" || (isLoopback(host) && !isLoopback(podIp)));
+  }
+}
