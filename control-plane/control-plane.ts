@@ -12,36 +12,27 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import type { Clock } from "../model/clock.ts";
 import { assertNever } from "../model/result.ts";
-import { Identity, Replicas } from "../proto/load.ts";
-import type { AdminServer } from "../system/admin-server.ts";
 import type { Log } from "../system/log.ts";
 import { isLoopback, openAdmin } from "./admin.ts";
 import { type ClusterDuties, serveCluster } from "./cluster.ts";
 import type { ControlPlaneConfig } from "./config.ts";
-import { type Dashboard, openDashboard } from "./dashboard/server.ts";
-import { bindServer, closeServer, createGrpcServer } from "./grpc-server.ts";
+import { openDashboard } from "./dashboard/server.ts";
+import { type OwnCertificate, ownCertificate, serveGrpc } from "./grpc-ports.ts";
 import { openClusterHome } from "./home/cluster-home.ts";
 import { openFolderHome } from "./home/folder-home.ts";
 import type { Home } from "./home/home.ts";
-import { CertificateAuthority } from "./identity/authority.ts";
-import { identityService } from "./identity/identity-service.ts";
 import type { Issuer } from "./identity/issuer.ts";
-import { controlPlaneIdentity, issueOwnCertificate, keepOwnCertificateFresh } from "./identity/own-certificate.ts";
-import { RotatingServerCredentials, type ServerCertificate } from "./identity/server-credentials.ts";
-import type { TokenReviewer } from "./identity/tokens.ts";
+import { controlPlaneIdentity } from "./identity/own-certificate.ts";
 import { readInjectionFile } from "./injection/config.ts";
 import { injectHandler } from "./injection/webhook.ts";
 import type { ClusterApi } from "./kubernetes/cluster-api.ts";
 import { ControlPlaneMetrics } from "./metrics.ts";
 import { Pipeline } from "./pipeline.ts";
-import { type DiscoveryOptions, DiscoveryService, pushDefinition } from "./push/discovery-service.ts";
 import { PushHub } from "./push/push-hub.ts";
 import { splitKey } from "./push/resource-key.ts";
 import { findReplicas } from "./replicas/find-replicas.ts";
-import { ReplicaService } from "./replicas/replica-service.ts";
 import { OtherReplicas } from "./replicas/replicas.ts";
 import { WantedResources } from "./replicas/wanted.ts";
 import type { SourceChange } from "./source/source.ts";
@@ -62,86 +53,48 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
-/** Sidecars are sent away one by one, this far apart, but all within `longestDrainMs`. */
-const drainPauseMs = 10;
-const longestDrainMs = 1_500;
-const closeGraceMs = 500;
-const maxRequestBytes = 64 * 1024;
-/** 10,000 subscriptions with long names. */
-const maxSubscribeBytes = 8 * 1024 * 1024;
-
 /** Resolves once it serves. Rejects in one plain line where it can't: a folder, a file, a port, a cluster's configuration. */
 export async function startControlPlane(config: ControlPlaneConfig, clock: Clock, log: Log): Promise<ControlPlane> {
   const stopping = new AbortController();
-  const metrics = new ControlPlaneMetrics();
-  const home = await openHome(config, log, stopping.signal);
-  const pipeline = new Pipeline({ ...config, onCompile: metrics.countCompiled });
-  const wanted = new WantedResources(pipeline.setWanted);
-  const hub = new PushHub({
-    snapshot: pipeline.snapshot,
-    setWanted: (kind, name, wants) => wanted.set("here", kind, name, wants),
-    clock,
-    events: metrics.push,
-  });
-  let cluster: ClusterDuties | undefined;
-  hub.watchAcks(() => cluster?.markChanged());
-  const own = ownCertificate(config, home.issuer, stopping.signal);
-  const replica = `${hostname()}_${randomUUID()}`;
-  const others = new OtherReplicas({
-    replica,
-    find: () => findReplicas(config.replicas),
-    certificate: own.current,
-    identity: controlPlaneIdentity(config.trustDomain),
-    onChange: (keys) => {
-      for (const key of keys) wanted.set("elsewhere", ...splitKey(key), others.wants(...splitKey(key)));
-      cluster?.markChanged();
-    },
-    log,
-  });
-  const status = new StatusPage(pipeline, hub, others, log);
-  const traffic = new TrafficStore(clock);
-  const apply = (change: SourceChange): void => {
-    const startMs = clock.now();
-    traced("compile", { "tulle.objects": change.applied.length + change.removed.length }, () => pipeline.apply(change));
-    metrics.observeCompile((clock.now() - startMs) / 1000);
-    status.logSoon();
-    cluster?.markChanged();
-  };
-  metrics.watch({
-    subscribers: () => hub.subscriberCount,
-    replicas: () => others.names.length + 1,
-    problems: () => status.countProblems(),
-    rootExpiryMs: () => own.authority.notAfterMs,
-  });
-  let serving = false;
-  let admin: AdminServer | undefined;
-  let dashboard: Dashboard | undefined;
+  const { signal } = stopping;
+  // What is open, closed in the reverse order.
+  const open = new AsyncDisposableStack();
   try {
+    const home = await openHome(config, log, signal);
+    open.defer(() => home.close());
+    const core = assemble(config, home.issuer, clock, log, signal);
+    const { own, replica, hub, others, status, traffic, metrics } = core;
+    let serving = false;
     // First, so that who asks whether it lives gets an answer while a large cluster is read.
-    admin = await openAdmin({
+    const admin = await openAdmin({
       host: config.listenAddress,
       port: config.ports.admin,
       registry: metrics.registry,
-      ready: () => serving && !stopping.signal.aborted,
+      ready: () => serving && !signal.aborted,
       status: () => status.read(),
     });
-    dashboard = await openDashboard({
+    open.defer(() => admin.close());
+    const dashboard = await openDashboard({
       host: isLoopback(config.listenAddress) ? config.listenAddress : "127.0.0.1",
       port: config.ports.dashboard,
       assets: join(import.meta.dirname, "dashboard"),
       view: () => status.view(traffic.read()),
     });
+    open.defer(() => dashboard.close());
+    open.defer(() => hub.close());
     const onIssuer = (issuer: Issuer): void => {
       own.authority.replace(issuer);
       log("info", "signer replaced", { notAfter: new Date(own.authority.notAfterMs).toISOString() });
     };
-    await home.watch({ onChange: apply, onIssuer, signal: stopping.signal });
+    await home.watch({ onChange: core.apply, onIssuer, signal });
+    const cluster = home.api && (await openCluster({ ...core, config, api: home.api, clock, log }));
+    open.defer(() => cluster?.close());
+    if (cluster) core.onChange(() => cluster.markChanged());
     const grpc = await serveGrpc({ config, own, tokens: home.tokens, replica, hub, traffic, metrics, log });
+    open.defer(() => grpc.close());
     others.start();
-    if (home.api !== undefined)
-      cluster = await openCluster({ config, api: home.api, own, replica, status, metrics, clock, log });
+    open.defer(() => others.stop());
     serving = true;
-    const opened = [admin, dashboard];
     const webhooks = cluster && { webhooks: cluster.webhookPort };
     const ports = { ...grpc.ports, admin: admin.port, dashboard: dashboard.port, ...webhooks };
     log("info", "control plane ready", { host: config.listenAddress, ...ports });
@@ -154,24 +107,78 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
         const written = cluster?.stopWriting();
         others.stop();
         await grpc.drain();
-        await grpc.close();
         await written;
-        await cluster?.close();
-        hub.close();
-        for (const server of opened) await server.close();
-        home.close();
+        await open.disposeAsync();
       },
     };
   } catch (error) {
     stopping.abort();
-    others.stop();
-    hub.close();
-    await cluster?.close();
-    await admin?.close();
-    await dashboard?.close();
-    home.close();
+    await open.disposeAsync();
     throw error;
   }
+}
+
+/** What every control plane consists of, wherever it lives. */
+interface Core {
+  readonly metrics: ControlPlaneMetrics;
+  readonly own: OwnCertificate;
+  /** Names this process among all replicas. */
+  readonly replica: string;
+  readonly hub: PushHub;
+  readonly others: OtherReplicas;
+  readonly status: StatusPage;
+  readonly traffic: TrafficStore;
+  readonly apply: (change: SourceChange) => void;
+  /** Calls whenever something changed that a status may depend on. */
+  readonly onChange: (listener: () => void) => void;
+}
+
+/** Nothing is open yet. */
+function assemble(config: ControlPlaneConfig, issuer: Issuer, clock: Clock, log: Log, signal: AbortSignal): Core {
+  const metrics = new ControlPlaneMetrics();
+  const listeners: (() => void)[] = [];
+  const tell = (): void => {
+    for (const listener of listeners) listener();
+  };
+  const pipeline = new Pipeline({ ...config, onCompile: metrics.countCompiled });
+  const wanted = new WantedResources(pipeline.setWanted);
+  const hub = new PushHub({
+    snapshot: pipeline.snapshot,
+    setWanted: (kind, name, wants) => wanted.set("here", kind, name, wants),
+    clock,
+    events: metrics.push,
+  });
+  hub.watchAcks(tell);
+  const own = ownCertificate(config, issuer, signal);
+  const replica = `${hostname()}_${randomUUID()}`;
+  const others = new OtherReplicas({
+    replica,
+    find: () => findReplicas(config.replicas),
+    certificate: own.current,
+    identity: controlPlaneIdentity(config.trustDomain),
+    onChange: (keys) => {
+      for (const key of keys) wanted.set("elsewhere", ...splitKey(key), others.wants(...splitKey(key)));
+      tell();
+    },
+    log,
+  });
+  const status = new StatusPage(pipeline, hub, others, log);
+  const traffic = new TrafficStore(clock);
+  metrics.watch({
+    subscribers: () => hub.subscriberCount,
+    replicas: () => others.names.length + 1,
+    problems: () => status.countProblems(),
+    rootExpiryMs: () => own.authority.notAfterMs,
+  });
+  const apply = (change: SourceChange): void => {
+    const startMs = clock.now();
+    traced("compile", { "tulle.objects": change.applied.length + change.removed.length }, () => pipeline.apply(change));
+    metrics.observeCompile((clock.now() - startMs) / 1000);
+    status.logSoon();
+    tell();
+  };
+  const onChange = (listener: () => void) => void listeners.push(listener);
+  return { metrics, own, replica, hub, others, status, traffic, apply, onChange };
 }
 
 function openHome({ home, trustDomain }: ControlPlaneConfig, log: Log, signal: AbortSignal): Promise<Home> {
@@ -183,30 +190,6 @@ function openHome({ home, trustDomain }: ControlPlaneConfig, log: Log, signal: A
     default:
       return assertNever(home);
   }
-}
-
-interface OwnCertificate {
-  readonly authority: CertificateAuthority;
-  readonly current: () => ServerCertificate;
-  readonly onRotate: (listener: (next: ServerCertificate) => void) => void;
-}
-
-/** The control plane's own, renewed until `signal`. */
-function ownCertificate(
-  { trustDomain, leafLifetimeMs }: ControlPlaneConfig,
-  issuer: Issuer,
-  signal: AbortSignal,
-): OwnCertificate {
-  const wallClock = Date.now;
-  const authority = new CertificateAuthority(issuer, { leafLifetimeMs, wallClock });
-  const first = issueOwnCertificate(authority, trustDomain);
-  let current: ServerCertificate = first;
-  const listeners: ((next: ServerCertificate) => void)[] = [];
-  keepOwnCertificateFresh(authority, trustDomain, wallClock, first, signal, (next) => {
-    current = next;
-    for (const listener of listeners) listener(next);
-  });
-  return { authority, current: () => current, onRotate: (listener) => void listeners.push(listener) };
 }
 
 interface ClusterParts {
@@ -226,66 +209,4 @@ async function openCluster({ config, own, status, metrics, ...parts }: ClusterPa
   const { authority } = own;
   const targets = () => status.targets();
   return await serveCluster({ ...parts, authority, targets, inject, host, webhookPort, registry: metrics.registry });
-}
-
-interface GrpcParts {
-  readonly config: ControlPlaneConfig;
-  readonly own: OwnCertificate;
-  readonly tokens: TokenReviewer;
-  readonly replica: string;
-  readonly hub: PushHub;
-  readonly traffic: TrafficStore;
-  readonly metrics: ControlPlaneMetrics;
-  readonly log: Log;
-}
-
-interface GrpcPorts {
-  readonly ports: { readonly discovery: number; readonly identity: number };
-  drain(): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** The two gRPC ports, under the control plane's own certificate. */
-async function serveGrpc({ config, own, tokens, replica, hub, traffic, metrics, log }: GrpcParts): Promise<GrpcPorts> {
-  const { trustDomain, listenAddress: host, checkCallerAddress } = config;
-  const wallClock = Date.now;
-  const { authority } = own;
-  const discoveryTls = new RotatingServerCredentials("certificate-required", own.current());
-  const identityTls = new RotatingServerCredentials("anonymous", own.current());
-  own.onRotate((next) => {
-    discoveryTls.rotate(next);
-    identityTls.rotate(next);
-  });
-
-  const onRefused = metrics.countRefusedStream;
-  const onReport: DiscoveryOptions["onReport"] = (from, report) => traffic.take(from, report);
-  const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused, onReport });
-  const replicas = new ReplicaService({ replica, hub, trustDomain, wallClock, log });
-  const discoveryServer = createGrpcServer({ maxReceivedBytes: maxSubscribeBytes, maxStreamsPerConnection: 4 });
-  discoveryServer.addService(pushDefinition, discovery.handlers);
-  discoveryServer.addService(Replicas.service, replicas.handlers);
-
-  const count = metrics.countCertificate;
-  const identityServer = createGrpcServer({ maxReceivedBytes: maxRequestBytes, maxStreamsPerConnection: 100 });
-  const issuing = { authority, tokens, trustDomain, checkCallerAddress, wallClock, log, count };
-  identityServer.addService(Identity.service, identityService(issuing));
-
-  const close = async (): Promise<void> => {
-    await Promise.all([closeServer(discoveryServer, closeGraceMs), closeServer(identityServer, closeGraceMs)]);
-  };
-  try {
-    const ports = {
-      discovery: await bindServer(discoveryServer, host, config.ports.discovery, discoveryTls),
-      identity: await bindServer(identityServer, host, config.ports.identity, identityTls),
-    };
-    const drainMs = (): number => Math.min(hub.subscriberCount * drainPauseMs, longestDrainMs);
-    const drain = async (): Promise<void> => {
-      await discovery.drain(drainMs(), (ms) => wait(ms));
-      replicas.close();
-    };
-    return { ports, close, drain };
-  } catch (error) {
-    await close();
-    throw error;
-  }
 }

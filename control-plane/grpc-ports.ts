@@ -1,0 +1,124 @@
+/**
+ * The two gRPC ports under the control plane's own certificate: Discovery, with Replicas beside it, for whoever has a
+ * certificate of the mesh, and Identity for whoever has none yet.
+ */
+
+import { setTimeout as wait } from "node:timers/promises";
+import { Identity, Replicas } from "../proto/load.ts";
+import type { Log } from "../system/log.ts";
+import type { ControlPlaneConfig } from "./config.ts";
+import { bindServer, closeServer, createGrpcServer } from "./grpc-server.ts";
+import { CertificateAuthority } from "./identity/authority.ts";
+import { identityService } from "./identity/identity-service.ts";
+import type { Issuer } from "./identity/issuer.ts";
+import { issueOwnCertificate, keepOwnCertificateFresh } from "./identity/own-certificate.ts";
+import { RotatingServerCredentials, type ServerCertificate } from "./identity/server-credentials.ts";
+import type { TokenReviewer } from "./identity/tokens.ts";
+import type { ControlPlaneMetrics } from "./metrics.ts";
+import { type DiscoveryOptions, DiscoveryService, pushDefinition } from "./push/discovery-service.ts";
+import type { PushHub } from "./push/push-hub.ts";
+import { ReplicaService } from "./replicas/replica-service.ts";
+import type { TrafficStore } from "./traffic/traffic-store.ts";
+
+/** Sidecars are sent away one by one, this far apart, but all within `longestDrainMs`. */
+const drainPauseMs = 10;
+const longestDrainMs = 1_500;
+const closeGraceMs = 500;
+const maxRequestBytes = 64 * 1024;
+/** 10,000 subscriptions with long names. */
+const maxSubscribeBytes = 8 * 1024 * 1024;
+
+export interface OwnCertificate {
+  readonly authority: CertificateAuthority;
+  readonly current: () => ServerCertificate;
+  readonly onRotate: (listener: (next: ServerCertificate) => void) => void;
+}
+
+/** The control plane's own, renewed until `signal`. */
+export function ownCertificate(
+  { trustDomain, leafLifetimeMs }: ControlPlaneConfig,
+  issuer: Issuer,
+  signal: AbortSignal,
+): OwnCertificate {
+  const wallClock = Date.now;
+  const authority = new CertificateAuthority(issuer, { leafLifetimeMs, wallClock });
+  const first = issueOwnCertificate(authority, trustDomain);
+  let current: ServerCertificate = first;
+  const listeners: ((next: ServerCertificate) => void)[] = [];
+  keepOwnCertificateFresh(authority, trustDomain, wallClock, first, signal, (next) => {
+    current = next;
+    for (const listener of listeners) listener(next);
+  });
+  return { authority, current: () => current, onRotate: (listener) => void listeners.push(listener) };
+}
+
+interface GrpcParts {
+  readonly config: ControlPlaneConfig;
+  readonly own: OwnCertificate;
+  readonly tokens: TokenReviewer;
+  readonly replica: string;
+  readonly hub: PushHub;
+  readonly traffic: TrafficStore;
+  readonly metrics: ControlPlaneMetrics;
+  readonly log: Log;
+}
+
+export interface GrpcPorts {
+  readonly ports: { readonly discovery: number; readonly identity: number };
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The two gRPC ports, under the control plane's own certificate. */
+export async function serveGrpc({
+  config,
+  own,
+  tokens,
+  replica,
+  hub,
+  traffic,
+  metrics,
+  log,
+}: GrpcParts): Promise<GrpcPorts> {
+  const { trustDomain, listenAddress: host, checkCallerAddress } = config;
+  const wallClock = Date.now;
+  const { authority } = own;
+  const discoveryTls = new RotatingServerCredentials("certificate-required", own.current());
+  const identityTls = new RotatingServerCredentials("anonymous", own.current());
+  own.onRotate((next) => {
+    discoveryTls.rotate(next);
+    identityTls.rotate(next);
+  });
+
+  const onRefused = metrics.countRefusedStream;
+  const onReport: DiscoveryOptions["onReport"] = (from, report) => traffic.take(from, report);
+  const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused, onReport });
+  const replicas = new ReplicaService({ replica, hub, trustDomain, wallClock, log });
+  const discoveryServer = createGrpcServer({ maxReceivedBytes: maxSubscribeBytes, maxStreamsPerConnection: 4 });
+  discoveryServer.addService(pushDefinition, discovery.handlers);
+  discoveryServer.addService(Replicas.service, replicas.handlers);
+
+  const count = metrics.countCertificate;
+  const identityServer = createGrpcServer({ maxReceivedBytes: maxRequestBytes, maxStreamsPerConnection: 100 });
+  const issuing = { authority, tokens, trustDomain, checkCallerAddress, wallClock, log, count };
+  identityServer.addService(Identity.service, identityService(issuing));
+
+  const close = async (): Promise<void> => {
+    await Promise.all([closeServer(discoveryServer, closeGraceMs), closeServer(identityServer, closeGraceMs)]);
+  };
+  try {
+    const ports = {
+      discovery: await bindServer(discoveryServer, host, config.ports.discovery, discoveryTls),
+      identity: await bindServer(identityServer, host, config.ports.identity, identityTls),
+    };
+    const drainMs = (): number => Math.min(hub.subscriberCount * drainPauseMs, longestDrainMs);
+    const drain = async (): Promise<void> => {
+      await discovery.drain(drainMs(), (ms) => wait(ms));
+      replicas.close();
+    };
+    return { ports, close, drain };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
