@@ -12,7 +12,9 @@ import { explainCommand } from "./explain/command.ts";
 import { injectCommand } from "./inject.ts";
 import { testCommand } from "./policy-test/command.ts";
 import { sidecarCommand } from "./sidecar.ts";
+import { statusCommand } from "./status.ts";
 import { paintFor } from "./terminal.ts";
+import { topCommand } from "./top.ts";
 import { UsageError } from "./usage-error.ts";
 
 const usageExitCode = 2;
@@ -33,6 +35,8 @@ function tulleCommand(): Command {
     .addCommand(explainCommand())
     .addCommand(diffCommand())
     .addCommand(testCommand())
+    .addCommand(statusCommand())
+    .addCommand(topCommand())
     .addCommand(sidecarCommand())
     .addCommand(injectCommand())
     .addCommand(versionCommand());

@@ -1,0 +1,73 @@
+/** `tulle status`: what became of each policy, which breakers are not closed, and what is wrong. */
+
+import { Command } from "commander";
+import type { MeshView, PolicyView } from "../control-plane/dashboard/mesh-view.ts";
+import { fetchMesh, howToReach, urlHelp } from "./mesh-client.ts";
+import { formatTable } from "./table.ts";
+import { type Paint, paintFor } from "./terminal.ts";
+
+interface StatusOptions {
+  readonly url?: string;
+  readonly output: "json" | "text";
+}
+
+const help = `${howToReach}
+
+Exits with 1 if a policy is not in force, or anything else is to be put right.
+
+Examples:
+  $ tulle status
+  $ tulle status --url http://127.72.39.1:8080
+  $ tulle status -o json | jq '.breakers'`;
+
+export function statusCommand(): Command {
+  const command = new Command("status");
+  return command
+    .description("show what became of each policy, breakers that are not closed, and what is wrong")
+    .option("--url <url>", urlHelp)
+    .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))
+    .addHelpText("after", help)
+    .action((options: StatusOptions) => run(options));
+}
+
+async function run({ url, output }: StatusOptions): Promise<void> {
+  const view = await fetchMesh(url, process.env);
+  const text =
+    output === "json"
+      ? `${JSON.stringify(view, undefined, 2)}\n`
+      : printStatus(view, paintFor(process.stdout, process.env));
+  process.stdout.write(text);
+  if (view.problems.length > 0 || view.policies.some((policy) => faultOf(policy) !== undefined)) process.exitCode = 1;
+}
+
+export function printStatus({ policies, breakers, sidecars, problems }: MeshView, paint: Paint): string {
+  const rows = policies.map((policy) => [policy.kind, policy.name, verdictOf(policy)]);
+  const [title = "", ...lines] = formatTable([{ title: "KIND" }, { title: "NAME" }, { title: "STATE" }], rows);
+  const painted = lines.map((line, place) => (isWell(policies[place]) ? line : paint("red", line)));
+  return `${[
+    ...(policies.length === 0 ? ["no policies"] : [paint("bold", title), ...painted]),
+    "",
+    `${sidecars.length} ${sidecars.length === 1 ? "sidecar" : "sidecars"} connected`,
+    ...breakers.map(({ from, backend, endpoint, state }) =>
+      paint("red", `breaker ${state}: ${from} to ${endpoint} of ${backend}`),
+    ),
+    ...problems.map((problem) => paint("red", problem)),
+  ].join("\n")}\n`;
+}
+
+/** `programmed 12/12`, or the first condition that does not hold, with its words. */
+function verdictOf(policy: PolicyView): string {
+  const fault = faultOf(policy);
+  if (fault !== undefined) return `${fault.type} ${fault.status}: ${fault.message}`;
+  const programmed = policy.conditions.find(({ type }) => type === "Programmed");
+  return programmed === undefined ? "accepted" : `programmed ${programmed.message}`.trim();
+}
+
+function isWell(policy: PolicyView | undefined): boolean {
+  return policy !== undefined && faultOf(policy) === undefined;
+}
+
+/** `PartiallyInvalid` is the one condition that is better absent (Gateway API). */
+function faultOf({ conditions }: PolicyView): PolicyView["conditions"][number] | undefined {
+  return conditions.find(({ type, status }) => (type === "PartiallyInvalid" ? status === "True" : status !== "True"));
+}

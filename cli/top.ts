@@ -1,0 +1,86 @@
+/** `tulle top`: live edges, the busiest first, drawn anew every two seconds; one picture where nobody looks on. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { Command } from "commander";
+import type { MeshView } from "../control-plane/dashboard/mesh-view.ts";
+import { fetchMesh, howToReach, urlHelp } from "./mesh-client.ts";
+import { formatTable } from "./table.ts";
+
+interface TopOptions {
+  readonly url?: string;
+  readonly once?: boolean;
+  readonly output: "json" | "text";
+}
+
+const everyMs = 2_000;
+/** Clears the screen, and the cursor to its beginning. */
+const clear = "\u001b[2J\u001b[H";
+
+const help = `${howToReach}
+
+Figures are of the last ten seconds, as the callers' sidecars counted them; p50 and p99 are of all callers of the service.
+
+Examples:
+  $ tulle top
+  $ tulle top --once
+  $ tulle top -o json | jq '.edges[] | select(.successShare < 1)'`;
+
+export function topCommand(): Command {
+  const command = new Command("top");
+  return command
+    .description("show who calls whom now: requests, success, latency")
+    .option("--url <url>", urlHelp)
+    .option("--once", "one picture, as where the output is no terminal")
+    .addOption(
+      command.createOption("-o, --output <format>", "json: one picture").choices(["json", "text"]).default("text"),
+    )
+    .addHelpText("after", help)
+    .action((options: TopOptions) => run(options));
+}
+
+async function run({ url, once = false, output }: TopOptions): Promise<void> {
+  const live = process.stdout.isTTY && !once && output === "text";
+  for (;;) {
+    const view = await fetchMesh(url, process.env);
+    const picture = output === "json" ? `${JSON.stringify(view, undefined, 2)}\n` : drawTop(view);
+    process.stdout.write(live ? clear + picture : picture);
+    if (!live) return;
+    await sleep(everyMs);
+  }
+}
+
+const columns = [
+  { title: "FROM" },
+  { title: "SERVICE" },
+  { title: "BACKEND" },
+  { title: "REQUESTS", align: "right" },
+  { title: "SUCCESS", align: "right" },
+  { title: "P50", align: "right" },
+  { title: "P99", align: "right" },
+] as const;
+
+export function drawTop({ edges, latencies, breakers }: Pick<MeshView, "edges" | "latencies" | "breakers">): string {
+  if (edges.length === 0) return "no requests in the last ten seconds\n";
+  const latencyOf = new Map(latencies.map((latency) => [latency.service, latency]));
+  const rows = edges
+    .toSorted((a, b) => b.requestsPerSecond - a.requestsPerSecond)
+    .map(({ from, service, backend, requestsPerSecond, successShare }) => {
+      const latency = latencyOf.get(service);
+      const figures = [`${requestsPerSecond.toFixed(1)}/s`, formatShare(successShare)];
+      const times = latency === undefined ? ["-", "-"] : [formatMs(latency.p50Ms), formatMs(latency.p99Ms)];
+      return [from, service, backend === "" ? "-" : backend, ...figures, ...times];
+    });
+  const open = breakers.map(
+    ({ from, endpoint, backend, state }) => `breaker ${state}: ${from} to ${endpoint} of ${backend}`,
+  );
+  return `${[...formatTable(columns, rows), ...open].join("\n")}\n`;
+}
+
+/** Never 100 % where anything failed. */
+function formatShare(share: number): string {
+  return share === 1 ? "100 %" : `${Math.min(share * 100, 99.99).toFixed(2)} %`;
+}
+
+function formatMs(ms: number | undefined): string {
+  return ms === undefined ? ">30 s" : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+}

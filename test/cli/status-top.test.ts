@@ -1,0 +1,115 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Command } from "commander";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { statusCommand } from "../../cli/status.ts";
+import { topCommand } from "../../cli/top.ts";
+import { UsageError } from "../../cli/usage-error.ts";
+import type { MeshView } from "../../control-plane/dashboard/mesh-view.ts";
+
+const quiet: MeshView = {
+  windowMs: 10_000,
+  edges: [],
+  latencies: [],
+  breakers: [],
+  splits: [],
+  policies: [],
+  sidecars: [],
+  problems: [],
+};
+const well = [
+  { type: "Accepted", status: "True", message: "" },
+  { type: "Programmed", status: "True", message: "2/2" },
+];
+const refused = [{ type: "Accepted", status: "False", message: "spec.maxAttemps: unknown field" }];
+
+let server: Server;
+let view: MeshView;
+let stdout: string;
+
+beforeEach(async () => {
+  server = createServer((request, response) => {
+    if (request.url === "/api/mesh") response.end(JSON.stringify(view));
+    else response.writeHead(404).end("no such page");
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  stdout = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    stdout += String(text);
+    return true;
+  });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+  server.close();
+});
+
+function url(): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function run(...words: string[]): Promise<typeof process.exitCode> {
+  const program = new Command("tulle").addCommand(statusCommand()).addCommand(topCommand());
+  await program.parseAsync([...words, "--url", url()], { from: "user" });
+  return process.exitCode;
+}
+
+it("says of each policy whether sidecars have it", async () => {
+  view = { ...quiet, policies: [{ kind: "RetryPolicy", name: "shop/orders", conditions: well }] };
+  expect(await run("status")).toBeUndefined();
+  expect(stdout).toBe(
+    "KIND         NAME         STATE\nRetryPolicy  shop/orders  programmed 2/2\n\n0 sidecars connected\n",
+  );
+});
+
+it("names what is refused and what is open, and exits with 1", async () => {
+  view = {
+    ...quiet,
+    policies: [{ kind: "RetryPolicy", name: "shop/orders", conditions: refused }],
+    breakers: [{ from: "shop/web", backend: "orders:80", endpoint: "10.0.0.1:80", state: "open" }],
+    problems: ["a.yaml:3 spec.maxAttemps: unknown field"],
+  };
+  expect(await run("status")).toBe(1);
+  expect(stdout).toContain("shop/orders  Accepted False: spec.maxAttemps: unknown field\n");
+  expect(stdout).toContain(
+    "breaker open: shop/web to 10.0.0.1:80 of orders:80\na.yaml:3 spec.maxAttemps: unknown field\n",
+  );
+});
+
+it("shows the busiest edges first, once where the output is no terminal", async () => {
+  const edge = { from: "shop/web", service: "shop/orders", backend: "shop/orders" };
+  view = {
+    ...quiet,
+    edges: [
+      { ...edge, requestsPerSecond: 1.25, successShare: 1 },
+      { ...edge, backend: "", requestsPerSecond: 20, successShare: 0.99999 },
+    ],
+    latencies: [{ service: "shop/orders", p50Ms: 3.14, p99Ms: undefined }],
+  };
+  await run("top");
+  expect(stdout).toBe(
+    `FROM      SERVICE      BACKEND      REQUESTS  SUCCESS     P50    P99
+shop/web  shop/orders  -              20.0/s  99.99 %  3.1 ms  >30 s
+shop/web  shop/orders  shop/orders     1.3/s    100 %  3.1 ms  >30 s
+`,
+  );
+});
+
+it("gives both as data", async () => {
+  view = { ...quiet, problems: ["one"] };
+  await run("top", "-o", "json");
+  expect(JSON.parse(stdout)).toEqual(view);
+});
+
+it("says in one line that nobody answers, and how to say where to ask", async () => {
+  const program = new Command("tulle").addCommand(statusCommand());
+  const nobody = url();
+  await new Promise((resolve) => void server.close(resolve));
+  const asked = program.parseAsync(["status", "--url", nobody], { from: "user" });
+  await expect(asked).rejects.toThrow(UsageError);
+  await expect(asked).rejects.toThrow(`no control plane at ${nobody} (ECONNREFUSED); --url says where it is`);
+  const nowhere = program.parseAsync(["status", "--url", "not a url"], { from: "user" });
+  await expect(nowhere).rejects.toThrow(/^no control plane at not a url \(/);
+});
