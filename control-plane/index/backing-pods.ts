@@ -6,9 +6,10 @@
 
 import { compareStrings } from "../source/problem.ts";
 import { Addresses, type AddressOwner } from "./addresses.ts";
+import { Labelled, Selecting } from "./by-label.ts";
 import { type EndpointSlice, podsOfSlices } from "./endpoint-slice.ts";
 import { type Fact, facts } from "./facts.ts";
-import { type Pod, selects, type Workload } from "./pod.ts";
+import type { Pod, Workload } from "./pod.ts";
 import { Replicas } from "./replicas.ts";
 import type { Service } from "./service.ts";
 import { Slices } from "./slices.ts";
@@ -21,6 +22,9 @@ export type WorkloadKind = (typeof workloadKinds)[number];
 export class BackingPods {
   readonly #services = new Table<Service>();
   readonly #pods = new Table<Pod>();
+  readonly #servicesByLabel = new Selecting<Service>();
+  readonly #podsByLabel = new Labelled<Pod>();
+  readonly #workloadsByLabel = new Selecting<Workload>();
   readonly #addresses = new Addresses();
   readonly #slices = new Slices();
   readonly #replicas = new Replicas();
@@ -43,7 +47,8 @@ export class BackingPods {
     if (service === undefined) return [];
     const slices = this.#slices.of(namespace, name);
     if (slices.length > 0) return podsOfSlices(slices, service.family, (pod) => this.#pods.get(namespace, pod));
-    return this.#pods.in(namespace).filter((pod) => selects(service.selector, pod.labels));
+    const pods = this.#podsByLabel.selectedBy(namespace, service.selector);
+    return pods.sort((a, b) => compareStrings(a.name, b.name));
   }
 
   addressOwner(ip: string): AddressOwner | undefined {
@@ -75,6 +80,7 @@ export class BackingPods {
 
   toggleService(service: Service, present: boolean, touched: Set<Fact>): void {
     this.#services.toggle(service, present);
+    this.#servicesByLabel.toggle(service, present);
     this.#addresses.toggle({ kind: "service", service }, service.clusterIps, present, touched);
     touched.add(facts.service(service.namespace, service.name));
     touched.add(facts.servicesIn(service.namespace));
@@ -83,20 +89,22 @@ export class BackingPods {
 
   togglePod(pod: Pod, present: boolean, touched: Set<Fact>): void {
     this.#pods.toggle(pod, present);
+    this.#podsByLabel.toggle(pod, present);
     this.#addresses.toggle({ kind: "pod", pod }, pod.ip === undefined ? [] : [pod.ip], present, touched);
     this.#replicas.toggle(pod, present);
     if (!this.#isOwned(pod)) touched.add(facts.workload(pod.namespace, pod.workload));
     for (const service of this.#slices.servicesOf(pod)) touched.add(facts.podsOf(pod.namespace, service));
-    for (const service of this.#services.eachIn(pod.namespace))
-      if (selects(service.selector, pod.labels)) touched.add(facts.podsOf(pod.namespace, service.name));
+    for (const service of this.#servicesByLabel.of(pod.namespace, pod.labels))
+      touched.add(facts.podsOf(pod.namespace, service.name));
   }
 
   toggleWorkload(kind: WorkloadKind, workload: Workload, present: boolean, touched: Set<Fact>): void {
     this.#workloads[kind].toggle(workload, present);
+    this.#workloadsByLabel.toggle({ ...workload, name: `${kind} ${workload.name}` }, present);
     touched.add(facts.workload(workload.namespace, workload.name));
     // A pod that gains or loses its owner ceases or begins to be a workload itself.
-    for (const pod of this.#pods.eachIn(workload.namespace))
-      if (selects(workload.selector, pod.labels)) touched.add(facts.workload(pod.namespace, pod.workload));
+    for (const pod of this.#podsByLabel.selectedBy(workload.namespace, workload.selector))
+      touched.add(facts.workload(pod.namespace, pod.workload));
   }
 
   toggleSlice(slice: EndpointSlice, present: boolean, touched: Set<Fact>): void {
@@ -106,9 +114,6 @@ export class BackingPods {
 
   /** Whether a workload makes it. */
   #isOwned(pod: Pod): boolean {
-    for (const kind of workloadKinds)
-      for (const { selector } of this.#workloads[kind].eachIn(pod.namespace))
-        if (selects(selector, pod.labels)) return true;
-    return false;
+    return this.#workloadsByLabel.of(pod.namespace, pod.labels).length > 0;
   }
 }

@@ -28,11 +28,6 @@ export class Table<T extends Named> {
     return found.sorted;
   }
 
-  /** All of a namespace, in no order. */
-  eachIn(namespace: string): Iterable<T> {
-    return this.#namespaces.get(namespace)?.names.values() ?? [];
-  }
-
   /** All there are, sorted by namespace and name. */
   all(): readonly T[] {
     return [...this.#namespaces.keys()].sort(compareStrings).flatMap((namespace) => this.in(namespace));
