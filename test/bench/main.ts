@@ -5,6 +5,8 @@ import { Command, InvalidArgumentError } from "commander";
 import { UsageError } from "../../cli/usage-error.ts";
 import type { Bench } from "./benches/bench.ts";
 import { chainH1, chainH2 } from "./benches/chain.ts";
+import { compile } from "./benches/compile.ts";
+import { csr } from "./benches/csr.ts";
 import { growth } from "./benches/growth.ts";
 import { memory } from "./benches/memory.ts";
 import { startup } from "./benches/startup.ts";
@@ -13,7 +15,7 @@ import { openGround } from "./ground.ts";
 import { toJson, toText } from "./report.ts";
 import { MissingTool, Tools } from "./tools.ts";
 
-const benches: readonly Bench[] = [chainH1, chainH2, tcp, memory, startup, growth];
+const benches: readonly Bench[] = [chainH1, chainH2, tcp, memory, startup, growth, compile, csr];
 
 interface Flags {
   readonly json?: string;
