@@ -8,9 +8,11 @@ export interface Scale {
   /** Routes in the table of the dialled Service; requests match the last one. */
   readonly routes: number;
   readonly endpoints: number;
+  /** In the mesh, the dialled one included, each with a RetryPolicy of its own. */
+  readonly services: number;
 }
 
-export const usualScale: Scale = { routes: 1, endpoints: 1 };
+export const usualScale: Scale = { routes: 1, endpoints: 1, services: 1 };
 
 const appProtocols: Readonly<Record<Wire, string>> = {
   http1: "http",
@@ -19,7 +21,7 @@ const appProtocols: Readonly<Record<Wire, string>> = {
 };
 
 /** Kubernetes objects of namespace `bench`; applications listen on `firstPort` and the ports after it. */
-export function policies(wire: Wire, firstPort: number, { routes, endpoints }: Scale): readonly object[] {
+export function policies(wire: Wire, firstPort: number, { routes, endpoints, services }: Scale): readonly object[] {
   const ports = Array.from({ length: endpoints }, (_, place) => ({ containerPort: firstPort + place, name: "app" }));
   const service = (name: string) => {
     const port = { port: 80, targetPort: "app", appProtocol: appProtocols[wire] };
@@ -29,6 +31,10 @@ export function policies(wire: Wire, firstPort: number, { routes, endpoints }: S
     workload("client", "client", []),
     workload("app", "server", ports),
     ...["app", "app-v1", "app-v2"].map(service),
+    ...Array.from({ length: services - 1 }, (_, place) => `other-${place}`).flatMap((name) => [
+      service(name),
+      object("tulle.dev/v1alpha1", "RetryPolicy", name, { targetRefs: [{ kind: "Service", name }], maxAttempts: 4 }),
+    ]),
     policy("RetryPolicy", { maxAttempts: 3 }),
     policy("TimeoutPolicy", { request: "15s", idle: "5m", connect: "1s" }),
     policy("CircuitBreaker", { failureThreshold: 5, openDuration: "5s" }),

@@ -1,5 +1,6 @@
 /**
- * `growth`: what a thousand of a thing cost: routes, endpoints of a Service, idle peers of an inbound sidecar.
+ * `growth`: what a thousand of a thing cost: routes, endpoints of a Service, Services with a policy each, idle peers of an
+ * inbound sidecar.
  * A mesh with 1 and one with 1,000 are measured in turns; what counts is the median of the pairs' ratios.
  *
  * Like is compared with like only at a rate that both reach. Saturated, a thousand application ports slow the far sidecar and the
@@ -40,12 +41,13 @@ interface Size {
 const things: Readonly<Record<string, (count: number) => Omit<Size, "name">>> = {
   routes: (routes) => ({ holder: "outPid", scale: { ...usualScale, routes }, idlePeers: 0 }),
   endpoints: (endpoints) => ({ holder: "outPid", scale: { ...usualScale, endpoints }, idlePeers: 0 }),
+  policies: (services) => ({ holder: "outPid", scale: { ...usualScale, services }, idlePeers: 0 }),
   peers: (idlePeers) => ({ holder: "inPid", scale: usualScale, idlePeers }),
 };
 
 export const growth: Bench = {
   name: "growth",
-  says: "1 to 1,000 routes, endpoints, idle peers: CPU per request, memory per item (--only routes,endpoints,peers)",
+  says: "1 to 1,000 routes, endpoints, policies, idle peers: CPU per request, memory per item (--only routes,policies)",
   defaults: { rounds: 10, seconds: 3 },
   async run(ground, options) {
     await using application = new Processes();
