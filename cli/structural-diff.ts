@@ -17,7 +17,9 @@ export function changesBetween(before: unknown, after: unknown, path = ""): Chan
   if (Array.isArray(before) && Array.isArray(after)) return listChanges(before, after, path);
   if (isRecord(before) && isRecord(after)) {
     const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-    return names.flatMap((name) => fieldChanges(before[name], after[name], path === "" ? name : `${path}.${name}`));
+    return names.flatMap((name) =>
+      fieldChanges(own(before, name), own(after, name), path === "" ? name : `${path}.${name}`),
+    );
   }
   return Object.is(before, after) ? [] : [{ path, before, after }];
 }
@@ -65,6 +67,11 @@ function nameOf(item: unknown): string | undefined {
   if (!isRecord(item)) return undefined;
   for (const field of namingFields) if (typeof item[field] === "string") return item[field];
   return typeof item["port"] === "number" ? `${item["port"]}` : undefined;
+}
+
+/** Not what every object inherits. */
+function own(object: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -14,14 +14,20 @@ export function jsonPatch(before: unknown, after: unknown, path = ""): JsonPatch
   for (const [key, value] of Object.entries(after)) {
     const at = `${path}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
     if (value === undefined) continue;
-    if (before[key] === undefined) operations.push({ op: "add", path: at, value });
-    else operations.push(...jsonPatch(before[key], value, at));
+    const former = own(before, key);
+    if (former === undefined) operations.push({ op: "add", path: at, value });
+    else operations.push(...jsonPatch(former, value, at));
   }
   for (const key of Object.keys(before)) {
-    if (before[key] === undefined || after[key] !== undefined) continue;
+    if (before[key] === undefined || own(after, key) !== undefined) continue;
     operations.push({ op: "remove", path: `${path}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}` });
   }
   return operations;
+}
+
+/** Not what every object inherits: a label may be called `toString`. */
+function own(object: Readonly<Record<string, unknown>>, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

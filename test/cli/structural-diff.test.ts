@@ -7,6 +7,7 @@ it.each<[string, unknown, unknown, unknown[]]>([
   ["a value", { a: { b: 1 } }, { a: { b: 2 } }, [{ path: "a.b", before: 1, after: 2 }]],
   ["a new field", {}, { a: { b: 1 } }, [{ path: "a", after: { b: 1 } }]],
   ["a field that went", { a: 1 }, {}, [{ path: "a", before: 1 }]],
+  ["a field that every object inherits", { toString: 1 }, {}, [{ path: "toString", before: 1 }]],
   ["another type", { a: [1] }, { a: 1 }, [{ path: "a", before: [1], after: 1 }]],
   ["an item by its place", { a: ["x", "y"] }, { a: ["x", "z"] }, [{ path: "a[1]", before: "y", after: "z" }]],
   ["a named item in front", [{ name: "b" }], [{ name: "a" }, { name: "b" }], [{ path: "[a]", after: { name: "a" } }]],

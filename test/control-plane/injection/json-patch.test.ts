@@ -22,6 +22,11 @@ it("has nothing to do between equal values", () => {
   );
 });
 
+it("takes nothing that every object inherits for a field", () => {
+  expect(jsonPatch({ toString: false }, {})).toEqual([{ op: "remove", path: "/toString" }]);
+  expect(jsonPatch({}, { toString: false })).toEqual([{ op: "add", path: "/toString", value: false }]);
+});
+
 it("escapes what a pointer keeps for itself", () => {
   const after = { annotations: { "tulle.dev/a~b": "1" } };
   expect(jsonPatch({ annotations: {} }, after)).toEqual([
