@@ -1,7 +1,7 @@
 /** `tulle status`: what became of each policy, which breakers are not closed, and what is wrong. */
 
 import { Command } from "commander";
-import type { MeshView, PolicyView } from "../control-plane/dashboard/mesh-view.ts";
+import type { ConditionView, MeshView, PolicyView } from "../control-plane/dashboard/mesh-view.ts";
 import { fetchMesh, howToReach, urlHelp } from "./mesh-client.ts";
 import { formatTable } from "./table.ts";
 import { type Paint, paintFor } from "./terminal.ts";
@@ -67,7 +67,6 @@ function isWell(policy: PolicyView | undefined): boolean {
   return policy !== undefined && faultOf(policy) === undefined;
 }
 
-/** `PartiallyInvalid` is the one condition that is better absent (Gateway API). */
-function faultOf({ conditions }: PolicyView): PolicyView["conditions"][number] | undefined {
-  return conditions.find(({ type, status }) => (type === "PartiallyInvalid" ? status === "True" : status !== "True"));
+function faultOf({ conditions }: PolicyView): ConditionView | undefined {
+  return conditions.find(({ good }) => !good);
 }

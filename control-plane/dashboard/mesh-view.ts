@@ -37,7 +37,15 @@ export interface SplitView {
 export interface PolicyView {
   readonly kind: string;
   readonly name: string;
-  readonly conditions: readonly { readonly type: string; readonly status: string; readonly message: string }[];
+  readonly conditions: readonly ConditionView[];
+}
+
+export interface ConditionView {
+  readonly type: string;
+  readonly status: string;
+  readonly message: string;
+  /** It is as a policy's author wants it. */
+  readonly good: boolean;
 }
 
 export interface SidecarView {
@@ -89,14 +97,14 @@ function policyView({ kind, namespace, name, conditions }: PolicyStatus): Policy
 
 /** Of its first parent that is not all well, else of its first. */
 function routeView({ kind, namespace, name, parents }: RouteStatus): PolicyView {
-  const isWell = ({ conditions }: RouteStatus["parents"][number]) =>
-    conditions.every(({ status, type }) => status === "True" || type === "PartiallyInvalid");
-  const shown = parents.find((parent) => !isWell(parent)) ?? parents[0];
-  return { kind, name: `${namespace}/${name}`, conditions: shown?.conditions.map(conditionView) ?? [] };
+  const seen = parents.map(({ conditions }) => conditions.map(conditionView));
+  const shown = seen.find((conditions) => conditions.some(({ good }) => !good)) ?? seen[0];
+  return { kind, name: `${namespace}/${name}`, conditions: shown ?? [] };
 }
 
-function conditionView({ type, status, message }: { type: string; status: string; message: string }) {
-  return { type, status, message };
+/** `PartiallyInvalid` is the one condition that is better absent (Gateway API). */
+function conditionView({ type, status, message }: Pick<ConditionView, "type" | "status" | "message">): ConditionView {
+  return { type, status, message, good: (status === "True") !== (type === "PartiallyInvalid") };
 }
 
 /** Weights as they are in force, beside the shares that callers' sidecars have seen. */

@@ -18,10 +18,10 @@ const quiet: MeshView = {
   problems: [],
 };
 const well = [
-  { type: "Accepted", status: "True", message: "" },
-  { type: "Programmed", status: "True", message: "2/2" },
+  { type: "Accepted", status: "True", message: "", good: true },
+  { type: "Programmed", status: "True", message: "2/2", good: true },
 ];
-const refused = [{ type: "Accepted", status: "False", message: "spec.maxAttemps: unknown field" }];
+const refused = [{ type: "Accepted", status: "False", message: "spec.maxAttemps: unknown field", good: false }];
 
 let server: Server;
 let view: MeshView;

@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import type http from "node:http";
 import http2 from "node:http2";
+import net from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { expect, it, onTestFinished } from "vitest";
 import { Pipeline } from "../../control-plane/pipeline.ts";
@@ -375,3 +376,39 @@ it("copies no request that is late already", async () => {
   await eventually(() => arrived.length === 2);
   expect(arrived.sort()).toEqual(["orders /", "shadow /"]);
 });
+
+it("splits opaque TCP by weight, connection by connection, and follows a flip", async () => {
+  const { mesh, web } = await openShop();
+  for (const name of ["blue", "green"]) {
+    const { podIp } = await mesh.sidecar(name);
+    const server = net.createServer((socket) => void socket.on("data", () => socket.end(name)));
+    server.listen(8080, podIp);
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    mesh.backend(name, [meshed(podIp, name)], { protocol: "opaque" });
+  }
+  const port = "port: 80, targetPort: 8080, appProtocol: tulle.dev/opaque";
+  const opaque = ["orders", "blue", "green"].map((name) => serviceYaml(name, port)).join("");
+  const weighted = (blue: number, green: number) =>
+    split(`{service: orders, backends: [{service: blue, weight: ${blue}}, {service: green, weight: ${green}}]}`);
+  apply(mesh, opaque, weighted(100, 0));
+  expect(new Set(await dialTimes(web, 10))).toEqual(new Set(["blue"]));
+  apply(mesh, opaque, weighted(0, 100));
+  expect(new Set(await dialTimes(web, 10))).toEqual(new Set(["green"]));
+  apply(mesh, opaque, weighted(50, 50));
+  expect(new Set(await dialTimes(web, 40))).toEqual(new Set(["blue", "green"]));
+});
+
+/** Who answered each of so many connections, tunnelled by CONNECT. */
+async function dialTimes({ podIp }: TestSidecar, times: number): Promise<string[]> {
+  const answers: string[] = [];
+  for (let i = 0; i < times; i++) {
+    const socket = net.connect({ host: podIp, port: 15_001 });
+    socket.write("CONNECT orders:80 HTTP/1.1\r\nHost: orders:80\r\n\r\n");
+    expect(String(await once(socket, "data"))).toMatch(/^HTTP\/1\.1 200 /);
+    socket.write("\u0001hello");
+    answers.push(String(await once(socket, "data")));
+    socket.destroy();
+  }
+  return answers;
+}

@@ -30,8 +30,8 @@ export function Policies({ policies, problems }: Pick<MeshView, "policies" | "pr
                 <td>{kind}</td>
                 <th scope="row">{name}</th>
                 <td>
-                  {conditions.map(({ type, status, message }) => (
-                    <p key={type} class={isGood(type, status) ? "good" : "bad"}>
+                  {conditions.map(({ type, status, message, good }) => (
+                    <p key={type} class={good ? "good" : "bad"}>
                       {type} {status}
                       {message !== "" && <span class="words"> {message}</span>}
                     </p>
@@ -47,10 +47,5 @@ export function Policies({ policies, problems }: Pick<MeshView, "policies" | "pr
 }
 
 function isWell({ conditions }: MeshView["policies"][number]): boolean {
-  return conditions.every(({ type, status }) => isGood(type, status));
-}
-
-/** `PartiallyInvalid` is the one condition that is better absent (Gateway API). */
-function isGood(type: string, status: string): boolean {
-  return type === "PartiallyInvalid" ? status !== "True" : status === "True";
+  return conditions.every(({ good }) => good);
 }
