@@ -3,13 +3,28 @@
 import type { Log } from "../system/log.ts";
 import { type MeshView, meshView } from "./dashboard/mesh-view.ts";
 import { allProblems, type Pipeline } from "./pipeline.ts";
-import type { PushHub } from "./push/push-hub.ts";
+import type { ResourceAcks } from "./push/acks.ts";
+import type { Peer, PushHub } from "./push/push-hub.ts";
 import type { OtherReplicas } from "./replicas/replicas.ts";
 import { formatProblem, type Problem } from "./source/problem.ts";
 import type { Acknowledgements, PolicyStatus } from "./status/policy-status.ts";
 import type { RouteStatus } from "./status/route-status.ts";
 import { policyTarget, routeTarget, type StatusTarget } from "./status/status-target.ts";
 import type { Traffic } from "./traffic/traffic-store.ts";
+
+export interface Status {
+  /** One line each, as the log has them. */
+  readonly problems: readonly string[];
+  /** Of all replicas of the control plane, as are routes; the rest counts only the sidecars of this one. */
+  readonly policies: readonly PolicyStatus[];
+  readonly routes: readonly RouteStatus[];
+  /** The other replicas. */
+  readonly replicas: readonly string[];
+  readonly sidecars: readonly Peer[];
+  /** `namespace/name`. */
+  readonly readyPods: readonly string[];
+  readonly resources: readonly ResourceAcks[];
+}
 
 /** Problems are gathered from all objects: not after each change of a burst. */
 const settleMs = 200;
@@ -32,8 +47,8 @@ export class StatusPage {
     this.#log = log;
   }
 
-  /** For `/status`. Policies and routes count the sidecars of all replicas, the rest only those of this one. */
-  read(): unknown {
+  /** For `/status`. */
+  read(): Status {
     const policies = this.#policies();
     const routes = this.#routes();
     return {
@@ -42,6 +57,7 @@ export class StatusPage {
       routes,
       replicas: this.#others.names,
       sidecars: this.#hub.peers(),
+      readyPods: this.#pipeline.index.readyPods(),
       resources: this.#hub.acks(),
     };
   }

@@ -1,9 +1,11 @@
 /** The control plane's process, and what it says is wrong with the folder. */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Status } from "../../control-plane/status-page.ts";
 import { UsageError } from "../usage-error.ts";
 import { controlPlanePorts } from "./addresses.ts";
 import type { Report } from "./mesh-event.ts";
+import type { PodIdentity } from "./pod-object.ts";
 import { passes } from "./readiness.ts";
 import { type Exit, type ProcessOptions, SupervisedProcess } from "./supervised-process.ts";
 
@@ -58,6 +60,17 @@ export class ControlPlane {
     this.#process.start();
   }
 
+  /** Whether it takes these pods for ready, and no sidecar has yet to confirm what it was told. False while it does not answer. */
+  async hasTold(pods: readonly PodIdentity[]): Promise<boolean> {
+    const status = await this.#fetchStatus();
+    if (status === undefined) return false;
+    const ready = new Set(status.readyPods);
+    return (
+      pods.every(({ namespace, pod }) => ready.has(`${namespace}/${pod}`)) &&
+      status.resources.every(({ laggards }) => laggards.length === 0)
+    );
+  }
+
   #isReady(): Promise<boolean> {
     const check = { kind: "http", port: controlPlanePorts.admin, path: "/ready" } as const;
     return passes(check, this.address, requestTimeoutMs);
@@ -77,27 +90,23 @@ export class ControlPlane {
   }
 
   async #poll(): Promise<void> {
-    const problems = await this.#fetchProblems();
-    if (problems === undefined) return;
+    const status = await this.#fetchStatus();
+    if (status === undefined) return;
+    // Its lines as they are: `policies.yaml:12 spec.maxAttemps: unknown field`.
+    const problems = new Set(status.problems);
     for (const text of problems) if (!this.#problems.has(text)) this.#report({ kind: "problem", text });
     for (const text of this.#problems) if (!problems.has(text)) this.#report({ kind: "solved", text });
     this.#problems = problems;
   }
 
   /** Undefined while it does not answer. */
-  async #fetchProblems(): Promise<ReadonlySet<string> | undefined> {
+  async #fetchStatus(): Promise<Status | undefined> {
     try {
       const signal = AbortSignal.timeout(requestTimeoutMs);
       const response = await fetch(`http://${this.address}:${controlPlanePorts.admin}/status`, { signal });
-      return response.ok ? readProblems(await response.json()) : undefined;
+      return response.ok ? ((await response.json()) as Status) : undefined;
     } catch {
       return undefined;
     }
   }
-}
-
-/** Its lines as they are: `policies.yaml:12 spec.maxAttemps: unknown field`. */
-function readProblems(status: unknown): ReadonlySet<string> {
-  const problems = typeof status === "object" && status !== null && "problems" in status ? status.problems : [];
-  return new Set(Array.isArray(problems) ? problems.map(String) : []);
 }

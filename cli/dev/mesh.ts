@@ -8,6 +8,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Bundles, ensureBundles } from "../../deploy/build.ts";
 import { UsageError } from "../usage-error.ts";
 import { type AddressBlock, podAddresses, requireFree, reserveBlock, sidecarPorts } from "./addresses.ts";
@@ -36,6 +37,8 @@ export interface MeshOptions {
 
 /** On the way out nobody is waiting for an answer any more. */
 const stopGraceMs = 3_000;
+/** How often the control plane is asked whether the sidecars know of a pod that has become ready. */
+const tellPollMs = 20;
 
 /**
  * Starts a mesh; resolves when the control plane is ready and every pod is being started.
@@ -133,8 +136,16 @@ export class Mesh {
     this.#noticeSettled();
   }
 
-  /** Resolves once every Deployment has all of its replicas ready. */
+  /** Resolves once every Deployment has all of its replicas ready, and every sidecar has been told of them. */
   async settled(signal: AbortSignal): Promise<void> {
+    await this.#allReady(signal);
+    while (!(await this.controlPlane.hasTold(this.pods.map(({ identity }) => identity)))) {
+      await sleep(tellPollMs, undefined, { signal });
+      await this.#allReady(signal);
+    }
+  }
+
+  async #allReady(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#isSettled()) return;
     await new Promise<void>((done, reject) => {

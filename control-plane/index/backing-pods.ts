@@ -66,6 +66,11 @@ export class BackingPods {
     return { namespace, name, selector: new Map(), labels, serviceAccount, ports, replicas: 1 };
   }
 
+  readyPods(): readonly string[] {
+    const ready = this.#pods.all().filter((pod) => pod.ready && !pod.terminating);
+    return ready.map(({ namespace, name }) => `${namespace}/${name}`).sort(compareStrings);
+  }
+
   /** All workloads, sorted, pods whose owner is not known among them. */
   workloads(): readonly Workload[] {
     const names = new Map<string, Workload>();

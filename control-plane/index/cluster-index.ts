@@ -129,6 +129,11 @@ export class ClusterIndex implements IndexView {
     return this.#pods.podsOf(namespace, service);
   }
 
+  /** `namespace/name` of each, sorted. */
+  readyPods(): readonly string[] {
+    return this.#pods.readyPods();
+  }
+
   addressOwner(ip: string): AddressOwner | undefined {
     return this.#pods.addressOwner(ip);
   }

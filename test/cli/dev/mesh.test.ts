@@ -16,6 +16,21 @@ describe("startMesh", { timeout: 30_000 }, () => {
     expect(addresses.every((address) => /^127\.\d+\.\d+\.\d+$/.test(address))).toBe(true);
   });
 
+  it("is settled once the control plane knows of every pod that is ready, not before", async () => {
+    using folder = new TinyFolder().deploy("web", serving).write("deaf.txt", "");
+    const reports = new Reports();
+    await using mesh = await startTinyMesh(folder, reports);
+    let knows = false;
+    const settled = mesh.settled(never).then(() => {
+      expect(knows).toBe(true);
+    });
+    await reports.next("ready");
+    expect(await mesh.controlPlane.hasTold(mesh.pods.map(({ identity }) => identity))).toBe(false);
+    knows = true;
+    folder.remove("deaf.txt");
+    await settled;
+  });
+
   it("names an application that exits, with its last lines and its exit code, and starts it again", async () => {
     using folder = new TinyFolder().deploy("web", "echo first; echo last words >&2; exit 3");
     const reports = new Reports();

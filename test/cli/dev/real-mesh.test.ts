@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
 import type { MeshEvent } from "../../../cli/dev/mesh-event.ts";
-import { eventually } from "../../support/eventually.ts";
 import { TinyFolder } from "../../support/tiny-mesh/tiny-mesh.ts";
 
 /** `tulle dev` as a user runs it, with the real control plane and real sidecars. */
@@ -30,8 +29,12 @@ class Dev implements AsyncDisposable {
     await this.exited;
   }
 
-  async next<K extends MeshEvent["kind"]>(kind: K): Promise<Extract<MeshEvent, { kind: K }>> {
-    const isWanted = (event: MeshEvent): event is Extract<MeshEvent, { kind: K }> => event.kind === kind;
+  async next<K extends MeshEvent["kind"]>(
+    kind: K,
+    fits: (event: Extract<MeshEvent, { kind: K }>) => boolean = () => true,
+  ): Promise<Extract<MeshEvent, { kind: K }>> {
+    const isWanted = (event: MeshEvent): event is Extract<MeshEvent, { kind: K }> =>
+      event.kind === kind && fits(event as Extract<MeshEvent, { kind: K }>);
     for (let line = await this.#lines.next(); !line.done; line = await this.#lines.next()) {
       const event = JSON.parse(line.value) as MeshEvent;
       if (isWanted(event)) return event;
@@ -67,8 +70,8 @@ describe("tulle dev", { timeout: 60_000 }, () => {
     using folder = new TinyFolder().deploy("web", answering).write("service.yaml", service);
     await using dev = new Dev(folder);
     const { podIP } = await dev.next("ready");
-    // The supervisor knows first; the control plane, and then the sidecar, hear of it a moment later.
-    await eventually(async () => (await askThrough(podIP)).startsWith("200"));
+    // The list of addresses comes when every sidecar knows all pods.
+    await dev.next("progress", ({ text }) => text.includes(podIP));
     expect(await askThrough(podIP)).toBe("200 spiffe://cluster.local/ns/default/sa/default");
     dev.child.kill("SIGINT");
     expect(await dev.exited).toEqual([0, null]);
