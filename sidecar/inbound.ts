@@ -5,6 +5,7 @@
  */
 
 import type { InboundPort } from "../model/resources.ts";
+import { showRequests } from "./debug/request-taps.ts";
 import { type KeyedRequests, processOnce } from "./idempotency/process-once.ts";
 import { takeTarget } from "./mesh-link/target.ts";
 import { type Service, stack } from "./net/exchange.ts";
@@ -46,6 +47,7 @@ export function inboundStack(options: InboundOptions): Service {
     [
       measure({ metrics, clock, direction: "inbound", service: workload }),
       logAccess({ ...options, mode: accessLog, direction: "inbound", service: workload }),
+      showRequests({ ...options, direction: "inbound", service: workload }),
       traceRequest({ kind: "server", tracer, service: workload }),
       // The one error that stays an error: the peer then knows that nothing was processed, and tries elsewhere.
       rescue({ passOn: from === "peers" ? ["refused_stream"] : [] }),

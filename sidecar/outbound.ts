@@ -8,6 +8,7 @@ import type { RetryBudgetPolicy } from "../model/policy.ts";
 import type { Destination, Route } from "../model/resources.ts";
 import type { RetryBudget } from "../model/retry-budget.ts";
 import type { Log } from "../system/log.ts";
+import { type RequestTaps, showRequests } from "./debug/request-taps.ts";
 import { type Exchange, type Service, stack } from "./net/exchange.ts";
 import type { TimerWheel } from "./net/timer-wheel.ts";
 import { type CallsInFlight, continueCall } from "./policy/calls-in-flight.ts";
@@ -37,10 +38,14 @@ export interface Shared {
   readonly metrics: SidecarMetrics;
   readonly tracer: Tracer;
   readonly accessLog: AccessLogMode;
+  /** Who looks on. */
+  readonly taps: RequestTaps;
   readonly log: Log;
 }
 
 export interface OutboundOptions extends Shared {
+  /** `namespace/workload` of this pod. */
+  readonly workload: string;
   /** The balancer of a backend by the name of its `Endpoints`. */
   readonly backend: (endpoints: string) => Service;
   /** The budget of a destination under a policy: shared by all its routes and requests, kept over updates. */
@@ -60,6 +65,7 @@ export function outboundStack(destination: Destination, options: OutboundOptions
       // Outermost, so that what is counted, logged and traced is what the application gets.
       measure({ metrics, clock, direction: "outbound", service }),
       logAccess({ ...options, mode: accessLog, direction: "outbound", service }),
+      showRequests({ ...options, direction: "outbound", service }),
       traceRequest({ kind: "client", tracer, service, ...(ratioOf && { ratioOf }) }),
       // Whatever fails below becomes an answer that says why.
       rescue(),

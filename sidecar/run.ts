@@ -3,6 +3,8 @@
 import net from "node:net";
 import type { Log } from "../system/log.ts";
 import type { SidecarConfig } from "./config.ts";
+import { debugPages } from "./debug/debug-pages.ts";
+import { RequestTaps } from "./debug/request-taps.ts";
 import { holdHeap } from "./hold-heap.ts";
 import { proveDirectWrites } from "./net/direct-writes.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
@@ -50,9 +52,12 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const dropped = metrics.spansDropped.slot({});
   const spans = new SpanQueue({ countDropped: (count) => metrics.spansDropped.add(dropped, count) });
 
-  const started: { sidecar?: Sidecar } = {};
+  const started: { sidecar?: Sidecar; sources?: Sources } = {};
   const readiness = () => started.sidecar?.missing ?? ["certificate"];
-  const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness, probes: config.probes });
+  const taps = new RequestTaps(clock);
+  const inForce = () => started.sources?.inForce() ?? [];
+  const debug = debugPages({ taps, inForce, state: () => started.sidecar?.state() });
+  const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness, probes: config.probes, debug });
   const originalDestination = await openInterception(config);
   const wheel = new TimerWheel(clock);
   const [sources] = await Promise.all([openSources(wheel, stop), proveSharedReads(), proveDirectWrites()]);
@@ -73,10 +78,11 @@ export async function runSidecar(options: RunOptions): Promise<void> {
       sink: tracesEndpoint(process.env) === undefined ? undefined : spans,
     },
     accessLog,
+    taps,
     log,
     ...(originalDestination === undefined ? {} : { originalDestination }),
   });
-  started.sidecar = sidecar;
+  Object.assign(started, { sidecar, sources });
   const { state } = sidecar;
   exposeGauges(registry, { state, identity: sources.identity, controlStreamConnected: sources.connected });
   const reporting = reportTraffic(new TrafficReporter({ metrics, state, identity: sources.identity }), sources);

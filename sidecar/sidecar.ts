@@ -112,7 +112,7 @@ export class Sidecar {
   #tending: NodeJS.Timeout | undefined;
 
   constructor(options: SidecarOptions) {
-    const { namespace, clock, wheel, random, identity, unixNow, metrics, podIp, outboundMtls } = options;
+    const { namespace, workload, clock, wheel, random, identity, unixNow, metrics, podIp, outboundMtls } = options;
     this.#options = options;
     const onHandshake = (direction: string) => (outcome: string) =>
       metrics.tlsHandshakes.increment(metrics.tlsHandshakes.slot({ direction, outcome }));
@@ -134,6 +134,7 @@ export class Sidecar {
     const budgets = new RetryBudgets(clock);
     const outbound = {
       ...options,
+      workload: `${namespace}/${workload}`,
       backend: (name: string) => this.#backends.get(name).service,
       retryBudget: budgets.of.bind(budgets),
       mirrorLimit: new MirrorLimit(),

@@ -8,6 +8,7 @@ import type { Log } from "../system/log.ts";
 import { version } from "../system/version.ts";
 import type { ControlPlaneConfig, SidecarConfig } from "./config.ts";
 import { ControlStream } from "./discovery/control-stream.ts";
+import type { GoodResource } from "./discovery/held-resource.ts";
 import type { Identity } from "./identity/credentials.ts";
 import { startIdentity } from "./identity/identity-client.ts";
 import { loadStaticIdentity } from "./identity/static-identity.ts";
@@ -18,6 +19,8 @@ export interface Sources {
   readonly identity: Identity;
   readonly follow: Follow;
   readonly connected: () => boolean;
+  /** What this sidecar goes by now. */
+  readonly inForce: () => readonly GoodResource[];
   /** Tells the control plane, if there is one now. */
   readonly report: (report: TrafficReport) => void;
   /** Writes what is still to be kept. */
@@ -60,6 +63,7 @@ export async function fromControlPlane(
     identity,
     follow: (kind, name, apply) => stream.subscribe(kind, name, apply),
     connected: () => stream.connected,
+    inForce: () => stream.inForce,
     report: (report) => stream.report(report),
     flush: () => stream.flush(),
   };
@@ -85,6 +89,7 @@ export async function fromFiles(files: SourceFiles): Promise<Sources> {
       return () => {};
     },
     connected: () => false,
+    inForce: () => resources.map((resource) => ({ resource, version: "" })),
     report: () => {},
     flush: () => Promise.resolve(),
   };

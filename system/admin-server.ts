@@ -6,6 +6,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Writable } from "node:stream";
 
 export interface Page {
   readonly status: number;
@@ -13,7 +14,15 @@ export interface Page {
   readonly text: string;
 }
 
-export type PageMaker = (request: IncomingMessage) => Page | Promise<Page>;
+/** A page that goes on for as long as its reader stays. */
+export interface StreamedPage {
+  readonly status: number;
+  readonly type: string;
+  /** The head is sent. Whoever writes the rest looks at `writableLength`, and stops at `close`. */
+  readonly stream: (body: Writable) => void;
+}
+
+export type PageMaker = (request: IncomingMessage) => Page | StreamedPage | Promise<Page | StreamedPage>;
 
 export interface AdminServerOptions {
   readonly host: string;
@@ -72,8 +81,13 @@ async function answer(
   send(response, page === undefined ? plainPage(404, `here are ${[...pages.keys()].join(", ")}`) : await page(request));
 }
 
-function send(response: ServerResponse, { status, type, text }: Page): void {
-  const length = Buffer.byteLength(text);
-  response.writeHead(status, { "content-type": type, "content-length": length, "cache-control": "no-store" });
-  response.end(text);
+function send(response: ServerResponse, page: Page | StreamedPage): void {
+  const headers = { "content-type": page.type, "cache-control": "no-store" };
+  if ("stream" in page) {
+    response.writeHead(page.status, headers).flushHeaders();
+    page.stream(response);
+    return;
+  }
+  response.writeHead(page.status, { ...headers, "content-length": Buffer.byteLength(page.text) });
+  response.end(page.text);
 }

@@ -91,6 +91,11 @@ export class ControlStream {
     return this.#current !== undefined;
   }
 
+  /** The last good ones of all that is subscribed to. */
+  get inForce(): GoodResource[] {
+    return [...this.#held.values()].flatMap(({ good }) => good ?? []);
+  }
+
   /** Called at each change of `connected`. Returns what ends it. */
   onConnected(listener: (connected: boolean) => void): () => void {
     this.#connectedListeners.add(listener);

@@ -1,12 +1,13 @@
 /**
  * The pages of the sidecar's admin port: `/metrics`, `/ready`, `/live` and the application's probes, for kubelet and
  * Prometheus, open to the pod network.
- * Nothing that changes or dumps anything belongs here: that listens on loopback.
+ * What tells more than that, the debug pages, is served on loopback alone.
  */
 
 import type { Socket } from "node:net";
 import type { ApplicationProbe } from "../../model/application-probe.ts";
 import { type AdminServer, openAdminServer, type Page, type PageMaker, plainPage } from "../../system/admin-server.ts";
+import { isLoopback } from "../net/address.ts";
 import { askApplication } from "../probe/ask-application.ts";
 import type { MetricRegistry } from "./registry.ts";
 
@@ -22,17 +23,32 @@ export interface AdminOptions {
   readonly readiness: Readiness;
   /** What kubelet asks the application through this port, by path. */
   readonly probes: ReadonlyMap<string, ApplicationProbe>;
+  /** What only this machine, or this pod, may ask; default: nothing. */
+  readonly debug?: ReadonlyMap<string, PageMaker>;
 }
 
 /** Listens. Rejects where it can't: the port is in use. */
-export function openAdmin({ host, port, registry, readiness, probes }: AdminOptions): Promise<AdminServer> {
+export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
+  const { host, port, registry, readiness, probes, debug = new Map<string, PageMaker>() } = options;
   const pages = new Map<string, PageMaker>([
     ["/metrics", async () => ({ status: 200, type: registry.contentType, text: await registry.expose() })],
     ["/ready", () => readinessPage(readiness())],
     ["/live", () => plainPage(200, "live")],
   ]);
   for (const [path, probe] of probes) pages.set(path, ({ socket }) => probePage(probe, host, socket));
-  return openAdminServer({ host, port, pages });
+  // Where pods are played on loopback, there is but one address for both.
+  if (debug.size === 0 || isLoopback(host)) {
+    return openAdminServer({ host, port, pages: new Map([...pages, ...debug]) });
+  }
+  const open = await openAdminServer({ host, port, pages });
+  try {
+    const local = await openAdminServer({ host: "127.0.0.1", port: open.port, pages: new Map([...pages, ...debug]) });
+    const close = async () => void (await Promise.all([open.close(), local.close()]));
+    return { port: open.port, close };
+  } catch (error) {
+    await open.close();
+    throw error;
+  }
 }
 
 async function probePage(probe: ApplicationProbe, podIp: string, kubelet: Socket): Promise<Page> {

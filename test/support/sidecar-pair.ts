@@ -6,6 +6,7 @@ import net from "node:net";
 import type { Clock } from "../../model/clock.ts";
 import type { Place } from "../../model/endpoint-choice.ts";
 import type { Destination, Endpoints, Inbound, Protocol, Resource, ResourceKind } from "../../model/resources.ts";
+import { RequestTaps } from "../../sidecar/debug/request-taps.ts";
 import { proveDirectWrites } from "../../sidecar/net/direct-writes.ts";
 import type { ReadOriginalDestination } from "../../sidecar/net/original-destination.ts";
 import { proveSharedReads } from "../../sidecar/net/shared-reads.ts";
@@ -65,6 +66,7 @@ export interface TestSidecar {
   readonly podIp: string;
   readonly identity: HandIdentity;
   readonly metrics: SidecarMetrics;
+  readonly taps: RequestTaps;
 }
 
 export interface SidecarChoices {
@@ -105,6 +107,7 @@ export class TestMesh implements AsyncDisposable {
     const identity = new HandIdentity(spiffeId, this.authority.credentials(spiffeId));
     const { clock, wheel } = options.time ?? { clock: performance, wheel: new TimerWheel(performance) };
     const metrics = createSidecarMetrics(new MetricRegistry({ labels: {} }));
+    const taps = new RequestTaps(clock);
     const ports: Inbound["ports"] = [{ port: options.port ?? 8080, protocol: options.protocol ?? "detect" }];
     this.resources.set({ kind: "inbound", value: { name: `shop/${workload}`, ports } });
     const sidecar = new Sidecar({
@@ -125,6 +128,7 @@ export class TestMesh implements AsyncDisposable {
       metrics,
       tracer: { sampler: { ratio: 0, parentBased: true }, ids: new IdSource(), clock, sink: options.spans },
       accessLog: { kind: "off" },
+      taps,
       log: jsonLog("sidecar", "error", (line) => process.stderr.write(line)),
       ...(originalDestination === undefined ? {} : { originalDestination }),
       ...(options.redisUrlFile !== undefined && { redisUrlFile: options.redisUrlFile }),
@@ -132,7 +136,7 @@ export class TestMesh implements AsyncDisposable {
     });
     await sidecar.start();
     this.#closing.push(() => sidecar.close());
-    return { sidecar, podIp, identity, metrics };
+    return { sidecar, podIp, identity, metrics, taps };
   }
 
   /** An HTTP application on a port of a pod. */

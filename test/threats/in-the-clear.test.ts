@@ -51,5 +51,6 @@ it("lets no path trick past a rule about paths", () => {
 
 it("opens the way out, an explicit upstream and debug pages to nobody: only the admin port, which reads", () => {
   expect(seen["doors"]).toEqual([15_020]);
-  expect(seen["admin"]).toEqual(["200", "405", "404", "404", "404", "404"]);
+  expect(seen["admin"]).toEqual(["200", "405", "404", "404", "404", "404", "404"]);
+  expect(seen["debugOnLoopback"]).toBe(200);
 });

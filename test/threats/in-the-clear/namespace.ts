@@ -6,6 +6,7 @@
 
 import { once } from "node:events";
 import net from "node:net";
+import { debugField, debugPages, snapshotPath, tapPath } from "../../../sidecar/debug/debug-pages.ts";
 import { openOriginalDestination } from "../../../sidecar/net/original-destination.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
@@ -119,9 +120,10 @@ const opened = await openOriginalDestination(stranger);
 if (!opened.ok) throw new Error(opened.error);
 const mesh = await Mesh.open();
 const upstreams = [{ host: "a", port: 80, listenHost: nextPodIp(), listenPort: 9001 }];
-const { metrics } = await mesh.sidecar("web", { podIp: pod, originalDestination: opened.value, upstreams });
+const { metrics, taps } = await mesh.sidecar("web", { podIp: pod, originalDestination: opened.value, upstreams });
 const registry = new MetricRegistry({ labels: {} });
-const admin = await openAdmin({ host: pod, port: 15_020, registry, readiness: () => [], probes: new Map() });
+const debug = debugPages({ taps, inForce: () => [], state: () => undefined });
+const admin = await openAdmin({ host: pod, port: 15_020, registry, readiness: () => [], probes: new Map(), debug });
 await startApplication();
 setRule(false);
 
@@ -156,9 +158,12 @@ seen["admin"] = [
   await askAdmin("GET", "/live"),
   await askAdmin("POST", "/live"),
   ...(await Promise.all(
-    ["/quitquitquit", "/debug/pprof", "/config_dump", "/snapshot"].map((path) => askAdmin("GET", path)),
+    ["/quitquitquit", "/debug/pprof", "/config_dump", tapPath, snapshotPath].map((path) => askAdmin("GET", path)),
   )),
 ];
+seen["debugOnLoopback"] = (
+  await fetch(`http://127.0.0.1:15020${snapshotPath}`, { headers: { [debugField]: "yes" } })
+).status;
 seen["refusedCount"] = metrics.refused.value(metrics.refused.slot({ listener: "inbound", code: "bad_request" })) > 0;
 await admin.close();
 await mesh[Symbol.asyncDispose]();

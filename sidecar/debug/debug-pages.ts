@@ -1,0 +1,140 @@
+/**
+ * What a person who debugs may ask this sidecar: its requests as they happen, and what it goes by. For loopback alone: in a
+ * cluster, whoever may forward a port of this very pod (`pods/portforward`).
+ *
+ * Loopback is also where a browser on a developer's machine, and a tricked application of this pod, can send requests. So a
+ * page asks for a field that neither sends by itself, and for a Host that is an address of loopback (DNS rebinding).
+ */
+
+import type { Writable } from "node:stream";
+import { type Page, type PageMaker, plainPage, type StreamedPage } from "../../system/admin-server.ts";
+import type { GoodResource } from "../discovery/held-resource.ts";
+import { isLoopback, splitAddress } from "../net/address.ts";
+import type { SidecarState } from "../sidecar.ts";
+import { mostTaps, type RequestTaps } from "./request-taps.ts";
+import { parseTapFilter, type TapFilter } from "./tap-filter.ts";
+
+export const debugField = "tulle-debug";
+export const tapPath = "/debug/tap";
+export const snapshotPath = "/debug/snapshot";
+
+/** One line of `tapPath`, beside requests: so many were not shown since the last such line. */
+export interface TapMissed {
+  readonly missed: number;
+}
+
+/** What `snapshotPath` answers; `tulle sidecar --snapshot` takes it too. */
+export interface LiveSnapshot {
+  readonly resources: readonly {
+    readonly kind: GoodResource["resource"]["kind"];
+    readonly version: string;
+    readonly value: GoodResource["resource"]["value"];
+  }[];
+  /** Breakers of endpoints, where a policy asks for one. */
+  readonly breakers: readonly LiveBreaker[];
+}
+
+export interface LiveBreaker {
+  /** The name of the Endpoints. */
+  readonly backend: string;
+  readonly endpoint: string;
+  readonly state: "closed" | "open" | "half-open";
+}
+
+export interface DebugOptions {
+  readonly taps: RequestTaps;
+  readonly inForce: () => readonly GoodResource[];
+  /** Undefined: it is not up yet. */
+  readonly state: () => SidecarState | undefined;
+}
+
+export const usualRequestsPerSecond = 100;
+export const mostRequestsPerSecond = 1_000;
+/** A reader that has not taken so much is too slow. */
+const mostUnreadBytes = 256 * 1024;
+/** Also what shows that a reader is gone. */
+const missedEveryMs = 1_000;
+const linesType = "application/x-ndjson";
+
+export function debugPages({ taps, inForce, state }: DebugOptions): ReadonlyMap<string, PageMaker> {
+  return new Map<string, PageMaker>([
+    [tapPath, forDebugging((query) => tapPage(taps, query))],
+    [
+      snapshotPath,
+      forDebugging(() => ({
+        status: 200,
+        type: "application/json",
+        text: `${JSON.stringify({ resources: listed(inForce()), breakers: breakersOf(state()) } satisfies LiveSnapshot)}\n`,
+      })),
+    ],
+  ]);
+}
+
+function forDebugging(page: (query: URLSearchParams) => Page | StreamedPage): PageMaker {
+  return ({ headers, socket, url = "" }) => {
+    const { localAddress = "", remoteAddress = "" } = socket;
+    if (!isLoopback(localAddress) || !isLoopback(remoteAddress)) return plainPage(403, "only on loopback");
+    const { host } = splitAddress(headers.host ?? "");
+    if (!isLoopback(host) && host !== "localhost") return plainPage(421, `reached as ${host}: by its address only`);
+    if (headers[debugField] === undefined) return plainPage(403, `it takes a field ${debugField}, with any value`);
+    return page(new URL(url, "http://localhost").searchParams);
+  };
+}
+
+function tapPage(taps: RequestTaps, query: URLSearchParams): Page | StreamedPage {
+  const { rate = String(usualRequestsPerSecond), ...words }: Record<string, string | undefined> =
+    Object.fromEntries(query);
+  const filter = parseTapFilter(words);
+  if (!filter.ok) return plainPage(400, filter.error);
+  const requestsPerSecond = Number(rate);
+  if (!(requestsPerSecond >= 1 && requestsPerSecond <= mostRequestsPerSecond))
+    return plainPage(400, `rate must be a number from 1 to ${mostRequestsPerSecond}, got ${rate}`);
+  const reader = new LineReader(taps, filter.value, requestsPerSecond);
+  if (!reader.isOpen) return plainPage(503, `${mostTaps} are looking on already`);
+  return { status: 200, type: linesType, stream: (body) => reader.writeTo(body) };
+}
+
+/** Lines of JSON to somebody who reads as fast as it suits. */
+class LineReader {
+  #body: Writable | undefined;
+  readonly #tap: ReturnType<RequestTaps["open"]>;
+
+  constructor(taps: RequestTaps, filter: TapFilter, requestsPerSecond: number) {
+    this.#tap = taps.open(filter, requestsPerSecond, { take: (request) => this.#write(request) });
+  }
+
+  get isOpen(): boolean {
+    return this.#tap !== undefined;
+  }
+
+  writeTo(body: Writable): void {
+    this.#body = body;
+    const timer = setInterval(() => {
+      const missed = this.#tap?.takeMissed() ?? 0;
+      if (missed > 0) body.write(`${JSON.stringify({ missed } satisfies TapMissed)}\n`);
+    }, missedEveryMs).unref();
+    body.on("close", () => {
+      clearInterval(timer);
+      this.#tap?.close();
+    });
+  }
+
+  #write(line: object): boolean {
+    const body = this.#body;
+    if (body === undefined || body.writableLength > mostUnreadBytes) return false;
+    body.write(`${JSON.stringify(line)}\n`);
+    return true;
+  }
+}
+
+function listed(resources: readonly GoodResource[]): LiveSnapshot["resources"] {
+  return resources.map(({ version, resource: { kind, value } }) => ({ kind, version, value }));
+}
+
+function breakersOf(state: SidecarState | undefined): LiveBreaker[] {
+  return (state?.backends.all ?? []).flatMap(({ name, liveEndpoints }) =>
+    [...liveEndpoints].flatMap(({ breakerState, endpoint }) =>
+      breakerState === undefined ? [] : [{ backend: name, endpoint: endpoint.address, state: breakerState }],
+    ),
+  );
+}

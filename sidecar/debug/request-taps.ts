@@ -1,0 +1,191 @@
+/**
+ * Requests shown live to those who look on. The layer costs a look at one field where nobody does; for whoever does, it
+ * tells of each request when it is over, at a bounded rate, and never waits for a slow reader.
+ *
+ * It tells neither header fields, nor the query, nor bodies: they are where credentials and people's data travel.
+ */
+
+import type { Clock } from "../../model/clock.ts";
+import type { MeshError } from "../../model/errors.ts";
+import { parseSpiffeId } from "../../model/spiffe.ts";
+import { TokenBucket } from "../../model/token-bucket.ts";
+import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import { type Ending, Tap } from "../telemetry/tap.ts";
+import { isWanted, type TapDirection, type TapFilter } from "./tap-filter.ts";
+
+/** A request that is over. */
+export interface TappedRequest {
+  /** When it began, ms since 1970. */
+  readonly atMs: number;
+  readonly direction: TapDirection;
+  /** `namespace/workload`; of a caller `namespace/service-account`, empty: it came in the clear. */
+  readonly from: string;
+  /** `namespace/name` of the Service that was dialled, or of the workload that was asked. */
+  readonly to: string;
+  /** `namespace/name`; absent: nobody was reached. */
+  readonly backend?: string;
+  /** `podIP:containerPort`. */
+  readonly endpoint?: string;
+  readonly method: string;
+  readonly authority: string;
+  /** Without its query. */
+  readonly path: string;
+  /** 0: there was no answer. */
+  readonly status: number;
+  /** Of docs/errors.md, where the mesh answered or the request broke off. */
+  readonly error?: string;
+  readonly durationMs: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  readonly route?: string;
+  /** Tries in all. */
+  readonly attempts: number;
+  /** Of its trace, where it is recorded. */
+  readonly trace?: string;
+}
+
+export interface TapReader {
+  /** False: it can't take more now, and the request is counted as not shown. */
+  readonly take: (request: TappedRequest) => boolean;
+}
+
+export interface OpenTap {
+  /** How many were not shown since this was asked last: too many came, or the reader was too slow. */
+  readonly takeMissed: () => number;
+  readonly close: () => void;
+}
+
+interface Reading {
+  readonly filter: TapFilter;
+  readonly reader: TapReader;
+  readonly rate: TokenBucket;
+  missed: number;
+}
+
+export const mostTaps = 4;
+
+export class RequestTaps {
+  readonly #clock: Clock;
+  readonly #readings = new Set<Reading>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get isIdle(): boolean {
+    return this.#readings.size === 0;
+  }
+
+  /** Undefined: enough are looking on already. */
+  open(filter: TapFilter, requestsPerSecond: number, reader: TapReader): OpenTap | undefined {
+    if (this.#readings.size >= mostTaps) return undefined;
+    const rate = new TokenBucket({ requests: requestsPerSecond, perMs: 1_000, burst: requestsPerSecond }, this.#clock);
+    const reading: Reading = { filter, reader, rate, missed: 0 };
+    this.#readings.add(reading);
+    return {
+      takeMissed() {
+        const { missed } = reading;
+        reading.missed = 0;
+        return missed;
+      },
+      close: () => void this.#readings.delete(reading),
+    };
+  }
+
+  tell(request: TappedRequest): void {
+    for (const reading of this.#readings) {
+      if (!isWanted(reading.filter, request)) continue;
+      if (!reading.rate.tryTake() || !reading.reader.take(request)) reading.missed++;
+    }
+  }
+}
+
+export interface TapOptions {
+  readonly taps: RequestTaps;
+  readonly direction: TapDirection;
+  /** `namespace/workload` of this pod. */
+  readonly workload: string;
+  /** `namespace/name` of what was dialled; inbound: of this workload. */
+  readonly service: string;
+  readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly unixNow: () => number;
+}
+
+export function showRequests(options: TapOptions): Layer {
+  const { taps } = options;
+  return (next) => (exchange, response) =>
+    taps.isIdle ? next(exchange, response) : new ShownExchange(exchange, response, options).through(next);
+}
+
+/** A path may be as long as a codec takes it. */
+const longestPath = 512;
+
+class ShownExchange extends Tap {
+  readonly #options: TapOptions;
+  readonly #atMs: number;
+  readonly #startMs: number;
+  readonly #method: string;
+  readonly #path: string;
+  #meshError: string | undefined;
+  #requestBytes = 0;
+  #responseBytes = 0;
+
+  constructor(exchange: Exchange, above: ResponseSink, options: TapOptions) {
+    super(exchange, above);
+    this.#options = options;
+    this.#atMs = options.unixNow();
+    this.#startMs = options.clock.now();
+    // As the caller wrote them: layers below may rewrite both.
+    this.#method = exchange.method;
+    this.#path = (exchange.path.split("?", 1)[0] ?? "").slice(0, longestPath);
+  }
+
+  override writeRequest(chunk: Buffer): boolean {
+    this.#requestBytes += chunk.length;
+    return super.writeRequest(chunk);
+  }
+
+  override writeResponse(chunk: Buffer): boolean {
+    this.#responseBytes += chunk.length;
+    return super.writeResponse(chunk);
+  }
+
+  protected override answered(head: ResponseHead): void {
+    this.#meshError = head.headers.get("tulle-error");
+  }
+
+  protected override ended(_ending: Ending, failure: MeshError | undefined): void {
+    const { taps, direction, workload, service, clock } = this.#options;
+    const { exchange } = this;
+    const { peer, authority, backend, endpoint, route, attempt: attempts, span } = exchange;
+    const error = failure?.code ?? this.#meshError;
+    const trace = span?.context.traceId;
+    taps.tell({
+      atMs: this.#atMs,
+      direction,
+      from: direction === "outbound" ? workload : accountOf(peer),
+      to: service,
+      ...(backend !== undefined && { backend }),
+      ...(endpoint !== undefined && { endpoint }),
+      method: this.#method,
+      authority,
+      path: this.#path,
+      status: this.status,
+      ...(error !== undefined && { error }),
+      durationMs: Math.round((clock.now() - this.#startMs) * 1_000) / 1_000,
+      requestBytes: this.#requestBytes,
+      responseBytes: this.#responseBytes,
+      ...(route !== undefined && { route }),
+      attempts,
+      ...(trace !== undefined && { trace }),
+    });
+  }
+}
+
+/** `namespace/service-account` of a SPIFFE id. */
+function accountOf(peer: string | undefined): string {
+  if (peer === undefined) return "";
+  const id = parseSpiffeId(peer);
+  return id.ok ? `${id.value.namespace}/${id.value.serviceAccount}` : peer;
+}
