@@ -44,9 +44,9 @@ export function requests(selector: string): string {
   return `rate(tulle_requests_total{direction="outbound"${selector === "" ? "" : `, ${selector}`}}${range})`;
 }
 
-/** The share that ended below 500 and was not given up by its caller. */
+/** The share that did not fail and was not given up by its caller. */
 export function successShare(by: string, selector: string): string {
-  const good = `sum by (${by}) (${requests(`code!~"5..|499"${selector === "" ? "" : `, ${selector}`}`)})`;
+  const good = `sum by (${by}) (${requests(`result="success"${selector === "" ? "" : `, ${selector}`}`)})`;
   return `${good} / sum by (${by}) (${requests(selector)})`;
 }
 

@@ -28,7 +28,7 @@ export const edge: Dashboard = {
         says: "Of this caller to this service.",
         kind: "timeseries",
         unit: "reqps",
-        queries: [{ expr: `sum by (code, error) (${requests(ofEdge)})`, legend: "{{code}} {{error}}" }],
+        queries: [{ expr: `sum by (code, grpc, error) (${requests(ofEdge)})`, legend: "{{code}} {{grpc}} {{error}}" }],
       },
       {
         title: "Where they went",

@@ -20,7 +20,7 @@ export const mesh: Dashboard = {
         says: "The share that ended below 500, and was not given up by its caller.",
         kind: "stat",
         unit: "percentunit",
-        queries: [{ expr: `sum(${requests('code!~"5..|499"')}) / sum(${requests("")})`, legend: "success" }],
+        queries: [{ expr: `sum(${requests('result="success"')}) / sum(${requests("")})`, legend: "success" }],
       },
       {
         title: "Open breakers",

@@ -21,7 +21,7 @@ export const service: Dashboard = {
         says: "As the callers got it.",
         kind: "timeseries",
         unit: "reqps",
-        queries: [{ expr: `sum by (code) (${requests(ofService)})`, legend: "{{code}}" }],
+        queries: [{ expr: `sum by (code, grpc) (${requests(ofService)})`, legend: "{{code}} {{grpc}}" }],
       },
       {
         title: "Success",

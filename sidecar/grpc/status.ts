@@ -22,6 +22,25 @@ export const grpcCodes = {
 
 const names = new Map<number, string>(Object.entries(grpcCodes).map(([name, code]) => [code, name]));
 
+/** `UNAVAILABLE` for 14; what is no status is `UNKNOWN`, as gRPC's clients have it. */
+export function grpcStatusName(code: number): string {
+  return names.get(code) ?? "UNKNOWN";
+}
+
+const failures: ReadonlySet<number> = new Set([
+  grpcCodes.UNKNOWN,
+  grpcCodes.DEADLINE_EXCEEDED,
+  grpcCodes.UNIMPLEMENTED,
+  grpcCodes.INTERNAL,
+  grpcCodes.UNAVAILABLE,
+  grpcCodes.DATA_LOSS,
+]);
+
+/** Whether it was the server that failed, as with 5xx, and not that it refused: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/. */
+export function isGrpcFailure(code: number): boolean {
+  return failures.has(code) || !names.has(code);
+}
+
 /** A call that did not end with OK. The message is plain: `UNAVAILABLE: the server is stopping`. */
 export class GrpcError extends Error {
   readonly code: number;

@@ -4,11 +4,12 @@ import type { Clock, Random } from "../../model/clock.ts";
 import type { MeshError } from "../../model/errors.ts";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 import type { Log, LogFields } from "../../system/log.ts";
+import { grpcStatusName, isGrpcFailure } from "../grpc/status.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
 import type { Direction } from "./measure.ts";
 import { type Ending, Tap } from "./tap.ts";
 
-/** `errors`: what the mesh answered itself, what did not end well, and statuses from 500 on. A ratio applies to the rest as well. */
+/** `errors`: what the mesh answered itself, what did not end well, and statuses from 500 on or their like in gRPC. A ratio applies to the rest as well. */
 export type AccessLogMode =
   | { readonly kind: "off" }
   | { readonly kind: "errors" }
@@ -73,7 +74,8 @@ class LoggedExchange extends Tap {
   }
 
   protected override ended(ending: Ending, error: MeshError | undefined): void {
-    const failed = ending !== "answered" || this.#meshError !== undefined || this.status >= 500;
+    const grpcFailed = this.grpcStatus !== undefined && isGrpcFailure(this.grpcStatus);
+    const failed = ending !== "answered" || this.#meshError !== undefined || this.status >= 500 || grpcFailed;
     if (this.#options.mode.kind === "errors" && !failed) return;
     this.#options.log("info", "request", this.#fields(ending, error));
   }
@@ -88,6 +90,7 @@ class LoggedExchange extends Tap {
       authority: exchange.authority,
       path: this.#path,
       status: this.status === 0 ? undefined : this.status,
+      grpc_status: this.grpcStatus === undefined ? undefined : grpcStatusName(this.grpcStatus),
       ending,
       error: error?.code ?? this.#meshError,
       detail: error?.message,

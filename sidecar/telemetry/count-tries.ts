@@ -1,6 +1,7 @@
 /** The layer that counts tries by how they ended. It stands below the retry, where each try passes by itself. */
 
 import type { MeshError } from "../../model/errors.ts";
+import { grpcCodes, grpcStatusName } from "../grpc/status.ts";
 import type { Exchange, Layer, ResponseSink } from "../net/exchange.ts";
 import type { SidecarMetrics } from "./metrics.ts";
 import { type Ending, Tap } from "./tap.ts";
@@ -11,7 +12,10 @@ export function countTries(metrics: SidecarMetrics, service: string): Layer {
   return (next) => (exchange, response) => new CountedTry(exchange, response, counts).through(next);
 }
 
-/** Outcomes are a class of statuses, `2xx`; a code of the mesh where there was no whole answer; `abandoned`. */
+/**
+ * Outcomes are a class of statuses, `2xx`; the status of a gRPC call that was not OK, `UNAVAILABLE`; a code of the mesh where
+ * there was no whole answer; `abandoned`.
+ */
 class TryCounts {
   readonly #metrics: SidecarMetrics;
   readonly #service: string;
@@ -44,7 +48,11 @@ class CountedTry extends Tap {
   }
 
   protected override ended(ending: Ending, error: MeshError | undefined): void {
-    if (ending === "abandoned") this.#counts.count("abandoned");
-    else this.#counts.count(error?.code ?? statusClasses[Math.floor(this.status / 100)] ?? "other");
+    if (ending === "abandoned") return this.#counts.count("abandoned");
+    if (error !== undefined) return this.#counts.count(error.code);
+    if (this.grpcStatus !== undefined && this.grpcStatus !== grpcCodes.OK) {
+      return this.#counts.count(grpcStatusName(this.grpcStatus));
+    }
+    this.#counts.count(statusClasses[Math.floor(this.status / 100)] ?? "other");
   }
 }

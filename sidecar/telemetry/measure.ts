@@ -3,11 +3,14 @@
  *
  * It stands above `rescue`, so that it sees the answer the caller gets; an answer made by the mesh is known by its
  * `tulle-error`. Below `rescue` it counts what the answer will be.
+ *
+ * A gRPC call that fails is a 200 whose trailers say so: its status is counted beside.
  */
 
 import type { Clock } from "../../model/clock.ts";
 import { type ErrorCode, errorCodes, type MeshError } from "../../model/errors.ts";
 import { parseSpiffeId } from "../../model/spiffe.ts";
+import { grpcStatusName, isGrpcFailure } from "../grpc/status.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
 import { otherValue } from "./label-sets.ts";
 import type { SidecarMetrics } from "./metrics.ts";
@@ -39,7 +42,34 @@ export function measure(options: MeasureOptions): Layer {
   return (next) => (exchange, response) => new Measured(exchange, response, tally).through(next);
 }
 
-/** The slots of one layer: by peer, then by status and error as one number, so that a known outcome costs two look-ups. */
+/** How a request ended, as it is counted. */
+interface Outcome {
+  /** Of HTTP. */
+  readonly status: number;
+  readonly grpcStatus: number | undefined;
+  /** Its place in `codes` + 1; 0: none. */
+  readonly error: number;
+  /** The answer began, and its end never came. */
+  readonly cut: boolean;
+}
+
+const grpcStatuses = 32;
+const errorNumbers = 256;
+
+/** One small number for each outcome. */
+function keyOf({ status, grpcStatus, error, cut }: Outcome): number {
+  const grpc = grpcStatus === undefined ? 0 : Math.min(grpcStatus + 1, grpcStatuses - 1);
+  return ((status * grpcStatuses + grpc) * 2 + (cut ? 1 : 0)) * errorNumbers + error;
+}
+
+/** `abandoned`: the caller was gone before there was an answer. */
+function resultOf({ status, grpcStatus, cut }: Outcome): "success" | "failure" | "abandoned" {
+  if (status === callerGone) return "abandoned";
+  const failed = status >= 500 || cut || (grpcStatus !== undefined && isGrpcFailure(grpcStatus));
+  return failed ? "failure" : "success";
+}
+
+/** The slots of one layer: by peer, then by outcome as one number, so that a known one costs two look-ups. */
 class Tally {
   readonly clock: Clock;
   readonly #metrics: SidecarMetrics;
@@ -56,11 +86,11 @@ class Tally {
     this.#durations = metrics.requestDuration.slot({ direction, service });
   }
 
-  count(exchange: Exchange, status: number, error: number, durationMs: number): void {
+  count(exchange: Exchange, outcome: Outcome, durationMs: number): void {
     const peer = (this.#direction === "inbound" ? exchange.peer : exchange.backend) ?? "";
     const row = this.#rows.get(peer) ?? this.#newRow(peer);
-    const outcome = status * 256 + error;
-    const slot = row.get(outcome) ?? this.#newOutcome(row, peer, outcome);
+    const key = keyOf(outcome);
+    const slot = row.get(key) ?? this.#newOutcome(row, peer, key, outcome);
     this.#metrics.requests.increment(slot);
     this.#metrics.requestDuration.record(this.#durations, durationMs);
   }
@@ -72,16 +102,18 @@ class Tally {
     return row;
   }
 
-  #newOutcome(row: Map<number, number>, peer: string, outcome: number): number {
-    const error = outcome % 256;
+  #newOutcome(row: Map<number, number>, peer: string, key: number, outcome: Outcome): number {
+    const { status, grpcStatus, error } = outcome;
     const slot = this.#metrics.requests.slot({
       direction: this.#direction,
       service: this.#service,
       peer: this.#rows.has(peer) ? shortName(peer) : otherValue,
-      code: String((outcome - error) / 256),
+      code: String(status),
+      grpc: grpcStatus === undefined ? "" : grpcStatusName(grpcStatus),
+      result: resultOf(outcome),
       error: error === 0 ? "" : (codes[error - 1] ?? otherValue),
     });
-    row.set(outcome, slot);
+    row.set(key, slot);
     return slot;
   }
 }
@@ -92,10 +124,12 @@ function shortName(peer: string): string {
   return id.ok ? `${id.value.namespace}/${id.value.serviceAccount}` : peer;
 }
 
-class Measured extends Tap {
+/** It is its own outcome, so that counting makes no object more. */
+class Measured extends Tap implements Outcome {
   readonly #tally: Tally;
   readonly #startMs: number;
-  #error = 0;
+  error = 0;
+  cut = false;
 
   constructor(exchange: Exchange, response: ResponseSink, tally: Tally) {
     super(exchange, response);
@@ -105,13 +139,14 @@ class Measured extends Tap {
 
   protected override answered(head: ResponseHead): void {
     const code = head.headers.get("tulle-error");
-    if (code !== undefined) this.#error = codeNumbers.get(code) ?? unknownError;
+    if (code !== undefined) this.error = codeNumbers.get(code) ?? unknownError;
   }
 
   protected override ended(ending: Ending, error: MeshError | undefined): void {
-    if (error !== undefined) this.#error = codeNumbers.get(error.code) ?? unknownError;
-    const status = this.status === 0 ? statusOf(ending, error?.code) : this.status;
-    this.#tally.count(this.exchange, status, this.#error, this.#tally.clock.now() - this.#startMs);
+    if (error !== undefined) this.error = codeNumbers.get(error.code) ?? unknownError;
+    if (this.status === 0) this.status = statusOf(ending, error?.code);
+    else this.cut = ending === "failed";
+    this.#tally.count(this.exchange, this, this.#tally.clock.now() - this.#startMs);
   }
 }
 

@@ -7,6 +7,7 @@ import type { MeshError } from "../../model/errors.ts";
 import type { Exchange, RequestSink, ResponseHead, ResponseSink, Service } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { PassThrough } from "../net/pass-through.ts";
+import { grpcStatusIn } from "../policy/grpc.ts";
 
 /** How an exchange ended: with a whole answer, without one or with half of one, or because the caller went away. */
 export type Ending = "answered" | "failed" | "abandoned";
@@ -14,7 +15,9 @@ export type Ending = "answered" | "failed" | "abandoned";
 export abstract class Tap extends PassThrough {
   protected readonly exchange: Exchange;
   /** The status of the final head; 0 before it came. */
-  protected status = 0;
+  status = 0;
+  /** How a gRPC call ended, if it said so. Known when `ended` is called. */
+  grpcStatus: number | undefined;
   #ended = false;
 
   constructor(exchange: Exchange, above: ResponseSink) {
@@ -47,11 +50,14 @@ export abstract class Tap extends PassThrough {
 
   override head(head: ResponseHead): void {
     this.status = head.status;
+    // Trailers-only; else it is in the trailers.
+    if (head.bodyless) this.grpcStatus = grpcStatusIn(head.headers);
     this.answered(head);
     super.head(head);
   }
 
   override endResponse(trailers?: HeaderFields): void {
+    if (trailers !== undefined) this.grpcStatus = grpcStatusIn(trailers) ?? this.grpcStatus;
     this.#end("answered", undefined);
     super.endResponse(trailers);
   }

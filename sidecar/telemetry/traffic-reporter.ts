@@ -50,7 +50,7 @@ export class TrafficReporter {
   #edges(): NonNullable<TrafficReport["edges"]> {
     const { requests } = this.#sources.metrics;
     const edges = new Map<string, { service: string; backend: string; requests: number; failures: number }>();
-    for (const [slot, { direction, service, peer, code }] of requests.labelSets.all.entries()) {
+    for (const [slot, { direction, service, peer, result }] of requests.labelSets.all.entries()) {
       const total = requests.value(slot);
       const fresh = total - (this.#requestsTold[slot] ?? 0);
       this.#requestsTold[slot] = total;
@@ -58,7 +58,7 @@ export class TrafficReporter {
       const key = `${service}\u0000${peer}`;
       const edge = edges.get(key) ?? { service, backend: peer, requests: 0, failures: 0 };
       edge.requests += fresh;
-      if (code.startsWith("5")) edge.failures += fresh;
+      if (result === "failure") edge.failures += fresh;
       edges.set(key, edge);
     }
     return [...edges.values()].slice(0, mostEntries);

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { countTries } from "../../../sidecar/telemetry/count-tries.ts";
 import { countRetries, countSplit } from "../../../sidecar/telemetry/counts.ts";
 import { createSidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
@@ -26,12 +27,18 @@ it("counts each try by how it ended", async () => {
     upstream.response.head(responseHead(status));
     upstream.response.endResponse();
   }
+  for (const grpcStatus of ["0", "14"]) {
+    service(exchangeOf(), new RecordingCaller());
+    upstream.response.head(responseHead(200));
+    upstream.response.endResponse(new HeaderFields(["grpc-status", grpcStatus]));
+  }
   service(exchangeOf(), new RecordingCaller());
   upstream.response.abortResponse(new MeshError("connect_failed", "10.0.0.1:80"));
   service(exchangeOf(), new RecordingCaller()).abortRequest(new MeshError("upstream_closed", "the caller"));
   expect(await counted("tulle_attempts_total", "service", "outcome")).toEqual([
     ["shop/catalog", "5xx", 1],
-    ["shop/catalog", "2xx", 2],
+    ["shop/catalog", "2xx", 3],
+    ["shop/catalog", "UNAVAILABLE", 1],
     ["shop/catalog", "connect_failed", 1],
     ["shop/catalog", "abandoned", 1],
   ]);

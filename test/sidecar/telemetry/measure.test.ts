@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { type Direction, measure } from "../../../sidecar/telemetry/measure.ts";
 import { createSidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
@@ -58,6 +59,47 @@ it("counts an aborted exchange by what the caller saw", async () => {
     ["", "504", "connect_timeout", 1],
     ["", "200", "upstream_closed", 1],
     ["", "499", "upstream_closed", 1],
+  ]);
+});
+
+it("counts a gRPC call by the status in its trailers, or in its head where that is all there is", async () => {
+  const { service, upstream, registry } = measured("outbound");
+  for (const status of ["0", "14", "7", "99"]) {
+    service(exchangeOf(), new RecordingCaller());
+    upstream.response.head(responseHead(200));
+    upstream.response.endResponse(new HeaderFields(["grpc-status", status]));
+  }
+  service(exchangeOf(), new RecordingCaller());
+  upstream.response.head({ ...responseHead(200, { "grpc-status": "13" }), bodyless: true });
+  upstream.response.endResponse();
+  const samples = parseExposition(await registry.expose()).get("tulle_requests_total") ?? [];
+  expect(samples.map(({ labels }) => [labels["code"], labels["grpc"], labels["result"]])).toEqual([
+    ["200", "OK", "success"],
+    ["200", "UNAVAILABLE", "failure"],
+    ["200", "PERMISSION_DENIED", "success"],
+    ["200", "UNKNOWN", "failure"],
+    ["200", "INTERNAL", "failure"],
+  ]);
+});
+
+it("tells what failed from what was refused, and from what its caller gave up", async () => {
+  const { service, upstream, registry } = measured("outbound");
+  for (const status of [200, 429, 500]) {
+    service(exchangeOf(), new RecordingCaller());
+    upstream.response.head(responseHead(status));
+    upstream.response.endResponse();
+  }
+  service(exchangeOf(), new RecordingCaller());
+  upstream.response.head(responseHead(200));
+  upstream.response.abortResponse(new MeshError("upstream_closed", "10.0.0.1:80"));
+  service(exchangeOf(), new RecordingCaller()).abortRequest(new MeshError("upstream_closed", "the caller"));
+  const samples = parseExposition(await registry.expose()).get("tulle_requests_total") ?? [];
+  expect(samples.map(({ labels }) => [labels["code"], labels["error"], labels["result"]])).toEqual([
+    ["200", "", "success"],
+    ["429", "", "success"],
+    ["500", "", "failure"],
+    ["200", "upstream_closed", "failure"],
+    ["499", "upstream_closed", "abandoned"],
   ]);
 });
 

@@ -13,7 +13,8 @@ function reporter() {
   const request = (code: string, options: { direction?: "inbound" | "outbound"; ms?: number } = {}) => {
     const { direction = "outbound", ms = 3 } = options;
     const service = "shop/orders";
-    metrics.requests.increment(metrics.requests.slot({ direction, service, peer: "shop/v1", code, error: "" }));
+    const outcome = { code, grpc: "", result: code < "500" ? "success" : "failure", error: "" };
+    metrics.requests.increment(metrics.requests.slot({ direction, service, peer: "shop/v1", ...outcome }));
     metrics.requestDuration.record(metrics.requestDuration.slot({ direction, service }), ms);
   };
   return { reporter: new TrafficReporter({ metrics, state, identity }), request, breakers };
