@@ -6,12 +6,18 @@ import type { WriteOutcome } from "./status/status-writer.ts";
 
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
+/** Asked at each scrape. */
+export interface ClusterMetricSources {
+  readonly leads: () => boolean;
+  readonly countPodsWithoutSidecar: () => number;
+}
+
 export class ClusterMetrics {
   readonly #admissions: Counter<"path" | "outcome">;
   readonly #admissionSeconds: Histogram<"path">;
   readonly #statusWrites: Counter<"outcome">;
 
-  constructor(registry: Registry, leads: () => boolean) {
+  constructor(registry: Registry, { leads, countPodsWithoutSidecar }: ClusterMetricSources) {
     const registers = [registry];
     this.#admissions = new Counter({
       name: "tulle_admission_requests_total",
@@ -38,6 +44,14 @@ export class ClusterMetrics {
       registers,
       collect() {
         this.set(leads() ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: "tulle_pods_without_sidecar",
+      help: "Pods that ask for a sidecar by their label or their namespace's, and run without one.",
+      registers,
+      collect() {
+        this.set(countPodsWithoutSidecar());
       },
     });
   }

@@ -15,9 +15,11 @@ import { ClusterMetrics } from "./cluster-metrics.ts";
 import type { CertificateAuthority } from "./identity/authority.ts";
 import { renewInTime } from "./identity/renewal.ts";
 import { meshNamespace } from "./index/facts.ts";
+import type { PodWithoutSidecar } from "./injection/pods-without-sidecar.ts";
 import type { ApiRequest, ClusterApi } from "./kubernetes/cluster-api.ts";
 import { Leadership } from "./status/leadership.ts";
 import { ApiLeaseStore } from "./status/lease-store.ts";
+import { SidecarEvents } from "./status/sidecar-events.ts";
 import type { StatusTarget } from "./status/status-target.ts";
 import { StatusWriter } from "./status/status-writer.ts";
 
@@ -28,6 +30,7 @@ export interface ClusterOptions {
   readonly replica: string;
   /** All statuses that should stand in the API server now. */
   readonly targets: () => readonly StatusTarget[];
+  readonly podsWithoutSidecar: () => readonly PodWithoutSidecar[];
   /** `/inject`. */
   readonly inject: AdmissionHandler;
   readonly host: string;
@@ -51,14 +54,15 @@ const lease = "tulle-status-writer";
 
 /** Rejects in one plain line where the webhooks' port can't be had. */
 export async function serveCluster(options: ClusterOptions): Promise<ClusterDuties> {
-  const { api, replica, targets, clock, log } = options;
+  const { api, replica, targets, podsWithoutSidecar, clock, log } = options;
   const stopping = new AbortController();
   const [wallClock, random] = [Date.now, Math.random];
   const store = new ApiLeaseStore(api, meshNamespace, lease, wallClock);
   const onChange = (): void => writer.markChanged();
   const leadership = new Leadership({ identity: replica, store, clock, random, log, onChange });
   const leads = (): boolean => leadership.leads;
-  const metrics = new ClusterMetrics(options.registry, leads);
+  const countPodsWithoutSidecar = (): number => podsWithoutSidecar().length;
+  const metrics = new ClusterMetrics(options.registry, { leads, countPodsWithoutSidecar });
   const count = metrics.countStatus;
   const writing = new AbortController();
   const request = (asked: ApiRequest) => api.request({ ...asked, signal: writing.signal });
@@ -73,8 +77,20 @@ export async function serveCluster(options: ClusterOptions): Promise<ClusterDuti
     log,
     count,
   });
+  const events = new SidecarEvents({
+    api: { request },
+    pods: podsWithoutSidecar,
+    leads,
+    instance: replica,
+    wallClock,
+    log,
+  });
   const webhooks = await serveWebhooks(options, metrics, stopping.signal);
-  const written = Promise.all([stayInOffice(leadership, writing.signal), writer.run(writing.signal)]);
+  const written = Promise.all([
+    stayInOffice(leadership, writing.signal),
+    writer.run(writing.signal),
+    events.run(writing.signal),
+  ]);
   const stopWriting = async (): Promise<void> => {
     writing.abort();
     await written;

@@ -25,7 +25,9 @@ import { openFolderHome } from "./home/folder-home.ts";
 import type { Home } from "./home/home.ts";
 import type { Issuer } from "./identity/issuer.ts";
 import { controlPlaneIdentity } from "./identity/own-certificate.ts";
+import { meshNamespace } from "./index/facts.ts";
 import { readInjectionFile } from "./injection/config.ts";
+import { PodsWithoutSidecar } from "./injection/pods-without-sidecar.ts";
 import { injectHandler } from "./injection/webhook.ts";
 import type { ClusterApi } from "./kubernetes/cluster-api.ts";
 import { ControlPlaneMetrics } from "./metrics.ts";
@@ -128,6 +130,8 @@ interface Core {
   readonly others: OtherReplicas;
   readonly status: StatusPage;
   readonly traffic: TrafficStore;
+  /** None in folders. */
+  readonly podsWithoutSidecar: PodsWithoutSidecar;
   readonly apply: (change: SourceChange) => void;
   /** Calls whenever something changed that a status may depend on. */
   readonly onChange: (listener: () => void) => void;
@@ -162,7 +166,8 @@ function assemble(config: ControlPlaneConfig, issuer: Issuer, clock: Clock, log:
     },
     log,
   });
-  const status = new StatusPage(pipeline, hub, others, log);
+  const podsWithoutSidecar = new PodsWithoutSidecar(meshNamespace);
+  const status = new StatusPage({ pipeline, hub, others, podsWithoutSidecar, log });
   const traffic = new TrafficStore(clock);
   metrics.watch({
     subscribers: () => hub.subscriberCount,
@@ -173,12 +178,13 @@ function assemble(config: ControlPlaneConfig, issuer: Issuer, clock: Clock, log:
   const apply = (change: SourceChange): void => {
     const startMs = clock.now();
     traced("compile", { "tulle.objects": change.applied.length + change.removed.length }, () => pipeline.apply(change));
+    if (config.home.kind === "kubernetes") podsWithoutSidecar.apply(change);
     metrics.observeCompile((clock.now() - startMs) / 1000);
     status.logSoon();
     tell();
   };
   const onChange = (listener: () => void) => void listeners.push(listener);
-  return { metrics, own, replica, hub, others, status, traffic, apply, onChange };
+  return { metrics, own, replica, hub, others, status, traffic, podsWithoutSidecar, apply, onChange };
 }
 
 function openHome({ home, trustDomain }: ControlPlaneConfig, log: Log, signal: AbortSignal): Promise<Home> {
@@ -198,15 +204,33 @@ interface ClusterParts {
   readonly own: OwnCertificate;
   readonly replica: string;
   readonly status: StatusPage;
+  readonly podsWithoutSidecar: PodsWithoutSidecar;
   readonly metrics: ControlPlaneMetrics;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-async function openCluster({ config, own, status, metrics, ...parts }: ClusterParts): Promise<ClusterDuties> {
+async function openCluster({
+  config,
+  own,
+  status,
+  podsWithoutSidecar: pods,
+  metrics,
+  ...parts
+}: ClusterParts): Promise<ClusterDuties> {
   const { listenAddress: host, webhookPort, injectionFile } = config;
   const inject = injectHandler(await readInjectionFile(injectionFile));
   const { authority } = own;
   const targets = () => status.targets();
-  return await serveCluster({ ...parts, authority, targets, inject, host, webhookPort, registry: metrics.registry });
+  const podsWithoutSidecar = () => pods.list();
+  return await serveCluster({
+    ...parts,
+    authority,
+    targets,
+    podsWithoutSidecar,
+    inject,
+    host,
+    webhookPort,
+    registry: metrics.registry,
+  });
 }

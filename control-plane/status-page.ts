@@ -2,6 +2,7 @@
 
 import type { Log } from "../system/log.ts";
 import { type MeshView, meshView } from "./dashboard/mesh-view.ts";
+import type { PodsWithoutSidecar } from "./injection/pods-without-sidecar.ts";
 import { allProblems, type Pipeline } from "./pipeline.ts";
 import type { ResourceAcks } from "./push/acks.ts";
 import type { Peer, PushHub } from "./push/push-hub.ts";
@@ -24,6 +25,8 @@ export interface Status {
   /** `namespace/name`. */
   readonly readyPods: readonly string[];
   readonly resources: readonly ResourceAcks[];
+  /** `namespace/name` of those that are to have one; none in a folder. */
+  readonly podsWithoutSidecar: readonly string[];
 }
 
 /** Problems are gathered from all objects: not after each change of a burst. */
@@ -31,16 +34,26 @@ const settleMs = 200;
 /** Gathering them for the log takes at most this share of the time, however often something changes. */
 const gatherShare = 0.05;
 
+export interface StatusSources {
+  readonly pipeline: Pipeline;
+  readonly hub: PushHub;
+  readonly others: OtherReplicas;
+  readonly podsWithoutSidecar: PodsWithoutSidecar;
+  readonly log: Log;
+}
+
 export class StatusPage {
   readonly #pipeline: Pipeline;
   readonly #hub: PushHub;
   readonly #others: OtherReplicas;
+  readonly #podsWithoutSidecar: PodsWithoutSidecar;
   readonly #log: Log;
   #logged: ReadonlySet<string> = new Set();
   #soon = false;
   #gatherMs = 0;
 
-  constructor(pipeline: Pipeline, hub: PushHub, others: OtherReplicas, log: Log) {
+  constructor({ pipeline, hub, others, podsWithoutSidecar, log }: StatusSources) {
+    this.#podsWithoutSidecar = podsWithoutSidecar;
     this.#pipeline = pipeline;
     this.#hub = hub;
     this.#others = others;
@@ -59,6 +72,7 @@ export class StatusPage {
       sidecars: this.#hub.peers(),
       readyPods: this.#pipeline.index.readyPods(),
       resources: this.#hub.acks(),
+      podsWithoutSidecar: this.#podsWithoutSidecar.list().map(({ namespace, name }) => `${namespace}/${name}`),
     };
   }
 

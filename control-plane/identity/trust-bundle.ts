@@ -5,7 +5,7 @@
 
 import { type Log, reasonOf } from "../../system/log.ts";
 import { type ApiAnswer, type ClusterApi, describeAnswer } from "../kubernetes/cluster-api.ts";
-import { isRecord, type KubeObject, type ObjectKey, objectKey } from "../source/kube-object.ts";
+import { isKind, isRecord, type ObjectKey, objectKey } from "../source/kube-object.ts";
 import { Reflector, type ReflectorTiming } from "../source/kubernetes/reflector.ts";
 import type { WatchedKind } from "../source/kubernetes/watched-kinds.ts";
 import type { SourceChange } from "../source/source.ts";
@@ -197,8 +197,4 @@ function refusalIn(answer: ApiAnswer): string | undefined {
 /** https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#namespacelifecycle */
 function isEnding({ status, body }: ApiAnswer): boolean {
   return status === 403 && describeAnswer({ status, body }).includes("is being terminated");
-}
-
-function isKind({ apiVersion, kind }: KubeObject, wanted: string): boolean {
-  return apiVersion === "v1" && kind === wanted;
 }

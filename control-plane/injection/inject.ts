@@ -46,9 +46,9 @@ export interface InjectionTarget {
 const oldestMinor = 29;
 /** The first in which kubelet knows `preStop.sleep`. */
 const sleepMinor = 30;
-const clusterNamespaces = ["kube-system", "kube-public", "kube-node-lease"];
+export const clusterNamespaces: readonly string[] = ["kube-system", "kube-public", "kube-node-lease"];
 /** Pods that a node's own files describe; they know no ConfigMaps and no tokens. */
-const mirrorAnnotation = "kubernetes.io/config.mirror";
+export const mirrorAnnotation = "kubernetes.io/config.mirror";
 
 export function inject(pod: PodTemplate, target: InjectionTarget, config: InjectionConfig): Injection {
   const skipped = reasonToSkip(pod, target.namespace, config);

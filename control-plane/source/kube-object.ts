@@ -58,6 +58,11 @@ export function groupOf(apiVersion: string): string {
   return slash < 0 ? "" : apiVersion.slice(0, slash);
 }
 
+/** Whether it is of this kind of the core group. */
+export function isKind({ apiVersion, kind }: KubeObject, wanted: string): boolean {
+  return apiVersion === "v1" && kind === wanted;
+}
+
 const usualFields = new Set(["apiVersion", "kind", "metadata", "spec", "status"]);
 const clusterScoped = new Set(["Namespace"]);
 /** Wider than DNS names, because RBAC names hold colons; what no name may hold is what separates names. */

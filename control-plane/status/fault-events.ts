@@ -1,6 +1,6 @@
 /**
  * What a user must see once is told as an Event of `events.k8s.io/v1`, so that `kubectl describe` shows it: a policy that is
- * refused, conflicts or leads nowhere, and a push that sidecars could not apply. Pure.
+ * refused, conflicts or leads nowhere, a push that sidecars could not apply, a pod without its sidecar. Pure.
  *
  * An Event's name is made of what it says: the same one, from whichever replica and after whatever restart, is refused by the
  * API server as existing. A new generation of the object is told anew.
@@ -23,24 +23,54 @@ const maxNoteLength = 1_024;
 const maxNameLength = 253;
 
 /** Events of `events.k8s.io/v1` about the object of `target`, which has this uid. */
-export function faultEvents(target: StatusTarget, uid: string, { instance, now }: EventSource): object[] {
+export function faultEvents(target: StatusTarget, uid: string, source: EventSource): object[] {
   const { apiVersion, kind, namespace, name, generation } = target;
   return faultsOf(target.conditions).map(({ type, reason, message }) => {
-    const said = createHash("sha256").update([uid, generation, type, reason].join(" ")).digest("hex").slice(0, 16);
-    return {
-      apiVersion: "events.k8s.io/v1",
-      kind: "Event",
-      metadata: { namespace, name: `${name.slice(0, maxNameLength - said.length - 1)}.${said}` },
-      eventTime: now,
-      type: "Warning",
-      reason,
-      action: actionOf(type),
-      note: message.length > maxNoteLength ? `${message.slice(0, maxNoteLength - 1)}…` : message,
-      reportingController: controllerName,
-      reportingInstance: instance,
-      regarding: { apiVersion, kind, namespace, name, uid },
-    };
+    const told = { said: [uid, generation, type], reason, action: actionOf(type), note: message };
+    return faultEvent({ apiVersion, kind, namespace, name, uid }, told, source);
   });
+}
+
+export interface ToldObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export interface ToldFault {
+  /** With the reason, what tells this Event from others about the object. */
+  readonly said: readonly unknown[];
+  readonly reason: string;
+  readonly action: string;
+  readonly note: string;
+}
+
+/** One warning of `events.k8s.io/v1`. */
+export function faultEvent(
+  regarding: ToldObject,
+  { said, reason, action, note }: ToldFault,
+  { instance, now }: EventSource,
+): object {
+  const { namespace, name } = regarding;
+  const hash = createHash("sha256")
+    .update([...said, reason].join(" "))
+    .digest("hex")
+    .slice(0, 16);
+  return {
+    apiVersion: "events.k8s.io/v1",
+    kind: "Event",
+    metadata: { namespace, name: `${name.slice(0, maxNameLength - hash.length - 1)}.${hash}` },
+    eventTime: now,
+    type: "Warning",
+    reason,
+    action,
+    note: note.length > maxNoteLength ? `${note.slice(0, maxNoteLength - 1)}…` : note,
+    reportingController: controllerName,
+    reportingInstance: instance,
+    regarding,
+  };
 }
 
 /** What its author has to put right. That sidecars have not answered yet is none of it, nor what follows of another fault. */

@@ -15,7 +15,7 @@ it("documents every metric with its type, labels and help, and no other", async 
     problems: () => ({ error: 0, warning: 0 }),
     rootExpiryMs: () => 0,
   });
-  new ClusterMetrics(metrics.registry, () => false);
+  new ClusterMetrics(metrics.registry, { leads: () => false, countPodsWithoutSidecar: () => 0 });
   const defined = metrics.registry.getMetricsAsArray().filter(({ name }) => name.startsWith("tulle_"));
   const lines = await Promise.all(
     defined.map(async ({ name, help }) => {

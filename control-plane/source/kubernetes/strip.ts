@@ -10,6 +10,9 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Stamped by injection. That and a sidecar in its spec is what makes a pod one of the mesh. */
 const proxyVersion = "tulle.dev/proxy-version";
 const sidecarName = "tulle-sidecar";
+const injectLabel = "tulle.dev/inject";
+/** On pods that their node makes from a file. */
+const mirrorAnnotation = "kubernetes.io/config.mirror";
 const ownPrefix = "tulle.dev/";
 
 /** A copy with nothing but what the mesh reads. Statuses of policies and routes are the control plane's own words. */
@@ -50,13 +53,9 @@ function stripMeta(meta: Fields, withLabels: boolean): Fields {
   };
 }
 
-/** Of a pod without a sidecar no more than that it is there: EndpointSlices have its address. */
 function stripPod(meta: Fields, spec: Fields, status: Fields): Fields {
-  if (!isMeshed(meta, spec)) {
-    const { namespace, name, uid } = meta;
-    return { metadata: { namespace, name, uid } };
-  }
   const { phase, podIP, conditions } = status;
+  if (!isMeshed(meta, spec)) return { metadata: stripUnmeshed(meta), status: { phase } };
   const { serviceAccountName, nodeName, containers, initContainers } = spec;
   return {
     metadata: stripMeta(meta, true),
@@ -75,6 +74,18 @@ function stripPod(meta: Fields, spec: Fields, status: Fields): Fields {
         .filter(({ type }) => type === "Ready")
         .map(stripCondition),
     },
+  };
+}
+
+/** EndpointSlices have its address: that it is there, and whether it should have a sidecar, is all there is to know. */
+function stripUnmeshed({ namespace, name, uid, labels, annotations }: Fields): Fields {
+  const wish = record(labels)[injectLabel];
+  return {
+    namespace,
+    name,
+    uid,
+    ...(wish !== undefined && { labels: { [injectLabel]: wish } }),
+    ...(Object.hasOwn(record(annotations), mirrorAnnotation) && { annotations: { [mirrorAnnotation]: "" } }),
   };
 }
 

@@ -52,10 +52,27 @@ describe("of a pod with a sidecar", () => {
 });
 
 describe("of a pod of others", () => {
-  const nothing = { kind: "Pod", metadata: { namespace: "shop", name: "orders-1", uid: "u1" } };
+  const nothing = {
+    kind: "Pod",
+    metadata: { namespace: "shop", name: "orders-1", uid: "u1" },
+    status: { phase: "Running" },
+  };
 
   it("stays that it is there, where it has no stamp", () => {
     expect(strip("Pod", { metadata: { ...meta, annotations: {} }, spec, status })).toEqual(nothing);
+  });
+
+  it("stays whether it asks for a sidecar, and whether its node made it from a file", () => {
+    const labels = { app: "orders", "tulle.dev/inject": "enabled" };
+    const annotations = { "kubernetes.io/config.mirror": "hash", other: "1" };
+    expect(strip("Pod", { metadata: { ...meta, labels, annotations }, spec, status })).toEqual({
+      ...nothing,
+      metadata: {
+        ...nothing.metadata,
+        labels: { "tulle.dev/inject": "enabled" },
+        annotations: { "kubernetes.io/config.mirror": "" },
+      },
+    });
   });
 
   it("stays that it is there, where it has a stamp and no sidecar: anybody can write an annotation", () => {

@@ -1,0 +1,72 @@
+/**
+ * Pods that are to have a sidecar and run without one: they are older than the label that asks for it, or were made while the
+ * webhook was out of the way. No policy holds for them, and what they say goes in the clear. It owns who they are now; that
+ * they are told of is the business of `status/sidecar-events.ts`.
+ */
+
+import { isKind, type KubeObject, type ObjectKey, objectKey } from "../source/kube-object.ts";
+import { compareStrings } from "../source/problem.ts";
+import type { SourceChange } from "../source/source.ts";
+import { injectLabel, proxyVersionAnnotation } from "./annotations.ts";
+import { clusterNamespaces, mirrorAnnotation } from "./inject.ts";
+
+export interface PodWithoutSidecar {
+  readonly namespace: string;
+  readonly name: string;
+  /** Absent in folders. */
+  readonly uid?: string;
+}
+
+/** The value of `tulle.dev/inject`; undefined: there is no such label. */
+type Wish = string | undefined;
+
+const endedPhases: readonly unknown[] = ["Succeeded", "Failed"];
+
+/** Whether a pod of this namespace is to be given a sidecar: its own label goes before its namespace's. */
+export function asksForSidecar(pod: Wish, namespace: Wish): boolean {
+  return pod === "enabled" || (namespace === "enabled" && pod !== "disabled");
+}
+
+export class PodsWithoutSidecar {
+  readonly #meshNamespace: string;
+  readonly #namespaces = new Map<string, Wish>();
+  readonly #pods = new Map<ObjectKey, { readonly pod: PodWithoutSidecar; readonly wish: Wish }>();
+
+  constructor(meshNamespace: string) {
+    this.#meshNamespace = meshNamespace;
+  }
+
+  apply({ applied, removed }: SourceChange): void {
+    for (const key of removed) {
+      this.#pods.delete(key);
+      if (key.startsWith("Namespace ")) this.#namespaces.delete(key.slice("Namespace /".length));
+    }
+    for (const object of applied) {
+      if (isKind(object, "Namespace"))
+        this.#namespaces.set(object.metadata.name, object.metadata.labels.get(injectLabel));
+      else if (isKind(object, "Pod")) this.#take(object);
+    }
+  }
+
+  /** Sorted by namespace and name. */
+  list(): readonly PodWithoutSidecar[] {
+    return [...this.#pods.values()]
+      .filter(({ pod, wish }) => asksForSidecar(wish, this.#namespaces.get(pod.namespace)))
+      .map(({ pod }) => pod)
+      .sort((a, b) => compareStrings(a.namespace, b.namespace) || compareStrings(a.name, b.name));
+  }
+
+  #take(object: KubeObject): void {
+    const { namespace, name, uid, labels, annotations } = object.metadata;
+    const phase = object.status instanceof Object && "phase" in object.status ? object.status.phase : undefined;
+    const isExempt =
+      annotations.has(proxyVersionAnnotation) ||
+      annotations.has(mirrorAnnotation) ||
+      endedPhases.includes(phase) ||
+      namespace === this.#meshNamespace ||
+      clusterNamespaces.includes(namespace);
+    const pod = { namespace, name, ...(uid !== undefined && { uid }) };
+    if (isExempt) this.#pods.delete(objectKey(object));
+    else this.#pods.set(objectKey(object), { pod, wish: labels.get(injectLabel) });
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Tells of each pod that runs without the sidecar that it is to have, once, as an Event on it. Only the replica that leads
+ * tells, and only of pods that it met in two rounds: who labels a namespace restarts its pods next, and needs no reminder.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Log, reasonOf } from "../../system/log.ts";
+import type { PodWithoutSidecar } from "../injection/pods-without-sidecar.ts";
+import { type ClusterApi, describeAnswer } from "../kubernetes/cluster-api.ts";
+import { faultEvent } from "./fault-events.ts";
+
+export interface SidecarEventsOptions {
+  readonly api: Pick<ClusterApi, "request">;
+  readonly pods: () => readonly PodWithoutSidecar[];
+  /** Asked before each Event. */
+  readonly leads: () => boolean;
+  /** Names this replica in Events. */
+  readonly instance: string;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  readonly log: Log;
+}
+
+const roundMs = 30_000;
+/** A whole cluster may have been labelled at once. */
+const mostPerRound = 100;
+const note =
+  "it is to have a sidecar (label tulle.dev/inject) and runs without one: no policy holds for it, and its requests go in the clear. Restart its workload";
+
+export class SidecarEvents {
+  readonly #options: SidecarEventsOptions;
+  /** By uid, those that are there now: whether they were told of. */
+  #known = new Map<string, boolean>();
+
+  constructor(options: SidecarEventsOptions) {
+    this.#options = options;
+  }
+
+  /** Rounds until `signal`. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.round();
+      await sleep(roundMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Never rejects: what could not be told is tried again in the next round. */
+  async round(): Promise<void> {
+    const { pods, leads, log } = this.#options;
+    const before = this.#known;
+    this.#known = new Map();
+    let told = 0;
+    for (const pod of pods()) {
+      if (pod.uid === undefined) continue;
+      const wasTold = before.get(pod.uid);
+      this.#known.set(pod.uid, wasTold ?? false);
+      if (wasTold !== false || told === mostPerRound || !leads()) continue;
+      told++;
+      const refusal = await this.#tell(pod, pod.uid).catch(reasonOf);
+      if (refusal === undefined) this.#known.set(pod.uid, true);
+      else log("warn", "event not written", { reason: refusal });
+    }
+  }
+
+  /** Undefined: done, or told before by another replica. */
+  async #tell({ namespace, name }: PodWithoutSidecar, uid: string): Promise<string | undefined> {
+    const { api, instance, wallClock } = this.#options;
+    const now = new Date(wallClock()).toISOString().replace("Z", "000Z");
+    const regarding = { apiVersion: "v1", kind: "Pod", namespace, name, uid };
+    const body = faultEvent(regarding, { said: [uid], reason: "NoSidecar", action: "Inject", note }, { instance, now });
+    const answer = await api.request({
+      method: "POST",
+      path: `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
+      body,
+    });
+    // 404: its namespace is gone. 409: it was told.
+    return answer.status < 300 || answer.status === 404 || answer.status === 409 ? undefined : describeAnswer(answer);
+  }
+}
