@@ -6,54 +6,61 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { type AccessRule, accessRules } from "../control-plane/kubernetes/rules.ts";
+import { type AccessRule, accessRules, uninstallRules } from "../control-plane/kubernetes/rules.ts";
 
 const folder = join(import.meta.dirname, "tulle");
 
 const labels = `  labels:
     {{- include "tulle.labels" . | nindent 4 }}`;
 
+/** Made for as long as the hooks around `helm uninstall` run. */
+const uninstallHook = `
+  annotations:
+    {{- include "tulle.uninstallHook" "-5" | nindent 4 }}`;
+
 /** By path in the chart. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map([
-    ["templates/access.yaml", accessTemplate(accessRules)],
+    ["templates/access.yaml", accessTemplate("tulle-control-plane", accessRules, "")],
+    ["templates/uninstall-access.yaml", accessTemplate("tulle-uninstall", uninstallRules, uninstallHook)],
     ["README.md", readme()],
   ]);
 }
 
-export function accessTemplate(rules: readonly AccessRule[]): string {
+/** The roles and bindings of a service account; `annotations` stand in the metadata of each. */
+export function accessTemplate(account: string, rules: readonly AccessRule[], annotations: string): string {
   const own = rules.filter(({ ownNamespace }) => ownNamespace === true);
   const everywhere = rules.filter(({ ownNamespace }) => ownNamespace !== true);
   return `{{- /* Made by \`npm run charts\` from control-plane/kubernetes/rules.ts; edit that. */ -}}
-${role("ClusterRole", everywhere)}---
-${role("Role", own)}---
-${binding("ClusterRole")}---
-${binding("Role")}`;
+${role("ClusterRole", metadata("ClusterRole", account, annotations), everywhere)}---
+${role("Role", metadata("Role", account, annotations), own)}---
+${binding("ClusterRole", metadata("ClusterRole", account, annotations), account)}---
+${binding("Role", metadata("Role", account, annotations), account)}`;
 }
 
 type RoleKind = "ClusterRole" | "Role";
 
-function metadata(kind: RoleKind): string {
+function metadata(kind: RoleKind, account: string, annotations: string): string {
   const namespace = kind === "Role" ? "\n  namespace: {{ .Release.Namespace }}" : "";
-  return `metadata:\n  name: tulle-control-plane${namespace}\n${labels}`;
+  return `metadata:\n  name: ${account}${namespace}\n${labels}${annotations}`;
 }
 
-function role(kind: RoleKind, rules: readonly AccessRule[]): string {
+function role(kind: RoleKind, meta: string, rules: readonly AccessRule[]): string {
   const written = rules.map((rule) => {
     const { group, resources, verbs, names, why } = rule;
     const said = { apiGroups: [group], resources, ...(names === undefined ? {} : { resourceNames: names }), verbs };
     const [first = "", ...rest] = stringify(said, { lineWidth: 0 }).trimEnd().split("\n");
     return [`  # ${why}`, `  - ${first}`, ...rest.map((line) => `    ${line}`)].join("\n");
   });
-  return `apiVersion: rbac.authorization.k8s.io/v1\nkind: ${kind}\n${metadata(kind)}\nrules:\n${written.join("\n")}\n`;
+  return `apiVersion: rbac.authorization.k8s.io/v1\nkind: ${kind}\n${meta}\nrules:\n${written.join("\n")}\n`;
 }
 
-function binding(kind: RoleKind): string {
+function binding(kind: RoleKind, meta: string, account: string): string {
   return `apiVersion: rbac.authorization.k8s.io/v1
 kind: ${kind}Binding
-${metadata(kind)}
-roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: tulle-control-plane }
-subjects: [{ kind: ServiceAccount, name: tulle-control-plane, namespace: {{ .Release.Namespace }} }]
+${meta}
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: ${account} }
+subjects: [{ kind: ServiceAccount, name: ${account}, namespace: {{ .Release.Namespace }} }]
 `;
 }
 

@@ -18,7 +18,7 @@ import { meshNamespace } from "./index/facts.ts";
 import type { PodWithoutSidecar } from "./injection/pods-without-sidecar.ts";
 import type { ApiRequest, ClusterApi } from "./kubernetes/cluster-api.ts";
 import { Leadership } from "./status/leadership.ts";
-import { ApiLeaseStore } from "./status/lease-store.ts";
+import { ApiLeaseStore, leaseName } from "./status/lease-store.ts";
 import { SidecarEvents } from "./status/sidecar-events.ts";
 import type { StatusTarget } from "./status/status-target.ts";
 import { StatusWriter } from "./status/status-writer.ts";
@@ -50,14 +50,13 @@ export interface ClusterDuties {
 }
 
 const service = "tulle-control-plane";
-const lease = "tulle-status-writer";
 
 /** Rejects in one plain line where the webhooks' port can't be had. */
 export async function serveCluster(options: ClusterOptions): Promise<ClusterDuties> {
   const { api, replica, targets, podsWithoutSidecar, clock, log } = options;
   const stopping = new AbortController();
   const [wallClock, random] = [Date.now, Math.random];
-  const store = new ApiLeaseStore(api, meshNamespace, lease, wallClock);
+  const store = new ApiLeaseStore(api, meshNamespace, leaseName, wallClock);
   const onChange = (): void => writer.markChanged();
   const leadership = new Leadership({ identity: replica, store, clock, random, log, onChange });
   const leads = (): boolean => leadership.leads;

@@ -1,5 +1,5 @@
 /**
- * The control plane's process. It ends with 0 on SIGTERM or SIGINT, after sidecars were sent away, and with 2 where its
+ * The control plane's process, and with the argument `uninstall` the chart's hooks around `helm uninstall`. It ends with 0 on SIGTERM or SIGINT, after sidecars were sent away, and with 2 where its
  * arguments or its machine do not let it run: one plain line on standard error says why.
  */
 
@@ -7,6 +7,7 @@ import { jsonLog, reasonOf } from "../system/log.ts";
 import { readConfig, usage } from "./config.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { startTracing } from "./tracing.ts";
+import { runUninstall } from "./uninstall/command.ts";
 
 const environmentExitCode = 2;
 
@@ -20,6 +21,7 @@ if (args.includes("--help")) {
   process.stdout.write(usage);
   process.exit(0);
 }
+if (args[0] === "uninstall") process.exit(await runUninstall(args.slice(1), (text) => process.stderr.write(text)));
 const config = readConfig(args);
 if (!config.ok) refuse(config.error);
 

@@ -1,5 +1,5 @@
 /**
- * What the control plane may do in a cluster, and nothing else: the chart's ClusterRole is these rules, and a test asks the
+ * What the control plane and the chart's hooks may do in a cluster, and nothing else: the chart's roles are these rules, and a test asks the
  * API server about each. Whoever needs another verb adds it here, with the reason.
  */
 
@@ -19,6 +19,7 @@ export interface AccessRule {
 
 const watched = ["get", "list", "watch"] as const;
 
+/** The control plane's own. */
 export const accessRules: readonly AccessRule[] = [
   {
     group: "",
@@ -119,5 +120,38 @@ export const accessRules: readonly AccessRule[] = [
     verbs: ["create"],
     ownNamespace: true,
     why: "the first start makes the root; RBAC can't hold a create to a name",
+  },
+];
+
+/** Of the hooks before and after `helm uninstall`; they are there for as long as these run. */
+export const uninstallRules: readonly AccessRule[] = [
+  {
+    group: "",
+    resources: ["pods"],
+    verbs: ["list"],
+    why: "who has a sidecar, and whether the control plane has ended",
+  },
+  {
+    group: "",
+    resources: ["configmaps"],
+    verbs: ["list", "delete"],
+    names: ["tulle-trust-bundle"],
+    why: "the roots in each meshed namespace",
+  },
+  {
+    group: "coordination.k8s.io",
+    resources: ["leases"],
+    verbs: ["delete"],
+    names: ["tulle-status-writer"],
+    ownNamespace: true,
+    why: "which replica wrote statuses",
+  },
+  {
+    group: "",
+    resources: ["secrets"],
+    verbs: ["get", "delete"],
+    names: ["tulle-ca"],
+    ownNamespace: true,
+    why: "the mesh's root, if the control plane made it",
   },
 ];

@@ -4,6 +4,8 @@ import { type ApiAnswer, type ClusterApi, describeAnswer } from "../kubernetes/c
 import { isRecord } from "../source/kube-object.ts";
 import type { Lease, LeaseStore } from "./leadership.ts";
 
+/** Of the Lease whose holder writes statuses. */
+export const leaseName = "tulle-status-writer";
 /** A leader must learn in time that it can't renew. */
 const timeoutMs = 3_000;
 const apiVersion = "coordination.k8s.io/v1";

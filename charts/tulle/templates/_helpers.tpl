@@ -41,3 +41,23 @@ otlpEndpoint: {{ .Values.telemetry.otlpEndpoint | quote }}
 kubernetesMinor: {{ regexFind "^[0-9]+" .Capabilities.KubeVersion.Minor }}
 defaults: {{ toJson .Values.injection.defaults }}
 {{- end }}
+
+{{/* Where pods of the chart run, and with which Secrets their images are pulled. */}}
+{{- define "tulle.placement" -}}
+{{- with .Values.images.pullSecrets }}
+imagePullSecrets: {{ toJson . }}
+{{- end }}
+{{- with .Values.controlPlane.nodeSelector }}
+nodeSelector: {{ toJson . }}
+{{- end }}
+{{- with .Values.controlPlane.tolerations }}
+tolerations: {{ toJson . }}
+{{- end }}
+{{- end }}
+
+{{/* tulle.uninstallHook WEIGHT: around helm uninstall. */}}
+{{- define "tulle.uninstallHook" -}}
+helm.sh/hook: pre-delete,post-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}

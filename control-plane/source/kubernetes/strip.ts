@@ -55,7 +55,7 @@ function stripMeta(meta: Fields, withLabels: boolean): Fields {
 
 function stripPod(meta: Fields, spec: Fields, status: Fields): Fields {
   const { phase, podIP, conditions } = status;
-  if (!isMeshed(meta, spec)) return { metadata: stripUnmeshed(meta), status: { phase } };
+  if (!hasSidecar(meta, spec)) return { metadata: stripUnmeshed(meta), status: { phase } };
   const { serviceAccountName, nodeName, containers, initContainers } = spec;
   return {
     metadata: stripMeta(meta, true),
@@ -89,7 +89,12 @@ function stripUnmeshed({ namespace, name, uid, labels, annotations }: Fields): F
   };
 }
 
-function isMeshed(meta: Fields, spec: Fields): boolean {
+/** Whether this pod of the API server has a sidecar. */
+export function isMeshedPod({ metadata, spec }: Fields): boolean {
+  return hasSidecar(record(metadata), record(spec));
+}
+
+function hasSidecar(meta: Fields, spec: Fields): boolean {
   const isSidecar = ({ name }: Fields): boolean => name === sidecarName;
   return (
     Object.hasOwn(record(meta["annotations"]), proxyVersion) &&

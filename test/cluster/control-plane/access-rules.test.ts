@@ -1,12 +1,13 @@
-/** RBAC in both directions: the control plane's rules let it do what it does, and nothing that it has no reason to do. */
+/** RBAC in both directions: the rules of the chart's accounts let them do what they do, and nothing that they have no reason to do. */
 
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { meshNamespace } from "../../../control-plane/index/facts.ts";
 import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
-import { type AccessRule, accessRules } from "../../../control-plane/kubernetes/rules.ts";
+import { type AccessRule, accessRules, uninstallRules } from "../../../control-plane/kubernetes/rules.ts";
 import { expectDone, nested } from "./objects.ts";
 
 const account = "rules-test";
+const uninstallAccount = "uninstall-rules-test";
 const rbac = "/apis/rbac.authorization.k8s.io/v1";
 
 let api: ClusterApi;
@@ -15,7 +16,17 @@ function ruleOf({ group, resources, verbs, names }: AccessRule): object {
   return { apiGroups: [group], resources, verbs, ...(names && { resourceNames: names }) };
 }
 
-async function bind(kind: "Role" | "ClusterRole", rules: readonly AccessRule[]): Promise<void> {
+async function bindAll(account: string, rules: readonly AccessRule[]): Promise<void> {
+  const isOwn = ({ ownNamespace }: AccessRule): boolean => ownNamespace === true;
+  await bind(
+    "ClusterRole",
+    account,
+    rules.filter((rule) => !isOwn(rule)),
+  );
+  await bind("Role", account, rules.filter(isOwn));
+}
+
+async function bind(kind: "Role" | "ClusterRole", account: string, rules: readonly AccessRule[]): Promise<void> {
   const base = kind === "Role" ? `${rbac}/namespaces/${meshNamespace}` : rbac;
   const metadata = { name: account };
   const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind, name: account };
@@ -31,6 +42,7 @@ async function bind(kind: "Role" | "ClusterRole", rules: readonly AccessRule[]):
 }
 
 interface Question {
+  readonly as?: string;
   readonly group?: string;
   readonly resource: string;
   readonly verb: string;
@@ -38,10 +50,17 @@ interface Question {
   readonly name?: string;
 }
 
-async function mayI({ group = "", resource, verb, namespace = "shop", name }: Question): Promise<boolean> {
+async function mayI({
+  as = account,
+  group = "",
+  resource,
+  verb,
+  namespace = "shop",
+  name,
+}: Question): Promise<boolean> {
   const [plain, subresource] = resource.split("/");
   const resourceAttributes = { group, resource: plain, subresource, verb, namespace, name };
-  const user = `system:serviceaccount:${meshNamespace}:${account}`;
+  const user = `system:serviceaccount:${meshNamespace}:${as}`;
   const answer = await api.request({
     method: "POST",
     path: "/apis/authorization.k8s.io/v1/subjectaccessreviews",
@@ -52,25 +71,22 @@ async function mayI({ group = "", resource, verb, namespace = "shop", name }: Qu
 
 beforeAll(async () => {
   api = await openClusterApi(inject("kubeconfig"));
-  await bind(
-    "ClusterRole",
-    accessRules.filter(({ ownNamespace }) => ownNamespace === undefined),
-  );
-  await bind(
-    "Role",
-    accessRules.filter(({ ownNamespace }) => ownNamespace === true),
-  );
+  await bindAll(account, accessRules);
+  await bindAll(uninstallAccount, uninstallRules);
 });
 afterAll(() => api.close());
 
-describe("the control plane may", () => {
-  const cases = accessRules.flatMap((rule) =>
+describe.each([
+  ["the control plane", account, accessRules],
+  ["the uninstall hook", uninstallAccount, uninstallRules],
+])("%s may", (_, as, rules) => {
+  const cases = rules.flatMap((rule) =>
     rule.resources.map((resource) => [`${rule.verbs.join(", ")} ${resource}`, rule, resource] as const),
   );
   it.each(cases)("%s", async (_, { group, verbs, names, ownNamespace }, resource) => {
     const namespace = ownNamespace ? meshNamespace : "shop";
     for (const verb of verbs)
-      expect(await mayI({ group, resource, verb, namespace, ...(names && { name: names[0] ?? "" }) })).toBe(true);
+      expect(await mayI({ as, group, resource, verb, namespace, ...(names && { name: names[0] ?? "" }) })).toBe(true);
   });
 });
 
@@ -107,5 +123,18 @@ describe("the control plane may not", () => {
     ["see nodes", { resource: "nodes", verb: "list" }],
   ])("%s", async (_, question) => {
     expect(await mayI(question)).toBe(false);
+  });
+});
+
+describe("the uninstall hook may not", () => {
+  it.each<[string, Question]>([
+    ["delete others' ConfigMaps", { resource: "configmaps", verb: "delete", name: "settings" }],
+    ["read the roots", { resource: "configmaps", verb: "get", name: "tulle-trust-bundle" }],
+    ["delete other secrets", { resource: "secrets", verb: "delete", namespace: meshNamespace, name: "other" }],
+    ["delete others' secrets", { resource: "secrets", verb: "delete", name: "tulle-ca" }],
+    ["end a pod", { resource: "pods", verb: "delete" }],
+    ["make anything", { resource: "configmaps", verb: "create" }],
+  ])("%s", async (_, question) => {
+    expect(await mayI({ ...question, as: uninstallAccount })).toBe(false);
   });
 });
