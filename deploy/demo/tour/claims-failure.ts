@@ -98,7 +98,7 @@ export const tripsBreaker: Claim = {
     const tripped = (at: string) => at === "open" || at === "half-open";
     return {
       ok: !tripped(before) && tripped(state) && failed === 0 && !answers.some(isDead),
-      says: `${endpoint} is ${state}; ${failed.toFixed(1)} % of ${requests} requests fail; it serves again ${(backAfterMs / 1_000).toFixed(1)} s after its return`,
+      says: `${endpoint} is ${state}; ${failed.toFixed(1)} % of ${requests} requests fail${reasonsOf(answers)}; it serves again ${(backAfterMs / 1_000).toFixed(1)} s after its return`,
       figures: { requests, failedPercent: failed, before, state, backAfterMs },
     };
   },
@@ -112,6 +112,18 @@ async function breakerState(shop: Shop, endpoint: string): Promise<string> {
   );
   const worst = Math.max(...states.map(({ value }) => value));
   return states.length === 0 ? "not there" : (["closed", "half-open", "open"][worst] ?? String(worst));
+}
+
+/** ` (503 circuit_open × 12)`; empty if none failed. */
+function reasonsOf(answers: readonly Answer[]): string {
+  const counts = new Map<string, number>();
+  for (const { status, headers } of answers) {
+    if (status === 200) continue;
+    const reason = `${status} ${String(headers["tulle-error"] ?? "of the application")}`;
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  const reasons = [...counts].map(([reason, count]) => `${reason} × ${count}`);
+  return reasons.length === 0 ? "" : ` (${reasons.join(", ")})`;
 }
 
 /** Throws on an empty list: no request, no proof. */

@@ -3,6 +3,7 @@
  * the mesh's code observes, and prints one line for each. One that fails does not keep the others from being tried.
  */
 
+import type { MeshEvent } from "../../../cli/dev/mesh-event.ts";
 import { formatEvent } from "../../../cli/dev/report.ts";
 import type { StopRequest } from "../../../cli/dev/stop-request.ts";
 import type { Paint } from "../../../cli/terminal.ts";
@@ -54,14 +55,22 @@ export async function runTour({ print, paint, stopRequest }: TourOptions): Promi
   for (const { name, title, prove } of claims) {
     signal.throwIfAborted();
     const begunAtMs = performance.now();
+    const eventsBefore = shop.events.length;
     const proof = await prove(shop).catch(notProven);
     proofs.push({ name, title, ...proof, seconds: secondsSince(begunAtMs) });
     print(`${proof.ok ? paint("green", "✓") : paint("red", "✗")} ${title}: ${proof.says}`);
+    if (!proof.ok) for (const line of whatHappened(shop.events.slice(eventsBefore), paint)) print(line);
   }
   const ok = proofs.length > 0 && proofs.every((proof) => proof.ok);
   const seconds = secondsSince(startedAtMs);
   print(`${proofs.filter((proof) => proof.ok).length} of ${proofs.length} claims hold, ${seconds} s`);
   return { ok, seconds, claims: proofs };
+}
+
+/** What the mesh itself reported meanwhile: the first thing to look at where a claim does not hold. */
+function whatHappened(events: readonly MeshEvent[], paint: Paint): string[] {
+  const told = events.filter(({ kind }) => kind !== "output");
+  return told.flatMap((event) => formatEvent(event, paint)).map((line) => `  meanwhile: ${line}`);
 }
 
 function notProven(error: unknown): Proof {
