@@ -24,9 +24,16 @@ interface Unit {
   readonly address?: DialledAddress;
 }
 
+/** A fact, and the units that read it. One object for all of them: a large cluster has a hundred thousand of these. */
+interface Readership {
+  readonly fact: Fact;
+  /** By their keys. */
+  readonly units: Map<string, Unit>;
+}
+
 interface CompiledUnit {
   readonly unit: Unit;
-  readonly reads: ReadonlySet<Fact>;
+  readonly reads: readonly Readership[];
   /** Names of the policies and routes that are in it. */
   readonly policies: ReadonlySet<string>;
   /** Names of the resources it gave. */
@@ -48,8 +55,7 @@ export class Compiler {
   readonly #snapshot: Snapshot;
   readonly #options: CompilerOptions;
   readonly #compiled = new Map<string, CompiledUnit>();
-  /** By fact: the units that read it. */
-  readonly #readers = new Map<Fact, Map<string, Unit>>();
+  readonly #readerships = new Map<Fact, Readership>();
 
   constructor(index: IndexView, snapshot: Snapshot, options: CompilerOptions) {
     this.#index = index;
@@ -61,7 +67,7 @@ export class Compiler {
   update(changed: ReadonlySet<Fact>): void {
     const units = new Map<string, Unit>();
     for (const fact of changed) {
-      for (const [key, unit] of this.#readers.get(fact) ?? []) units.set(key, unit);
+      for (const [key, unit] of this.#readerships.get(fact)?.units ?? []) units.set(key, unit);
       for (const unit of unitsNamedBy(fact)) units.set(keyOf(unit), unit);
     }
     this.#compileAll(units);
@@ -88,7 +94,7 @@ export class Compiler {
       const before = this.#compiled.get(key)?.gave ?? [];
       for (const name of before) if (!gave.includes(name)) withdrawn.push({ kind: unit.kind, name });
       published.push(...resources);
-      this.#remember(key, { unit, reads: view.read, policies: view.applied, gave });
+      this.#remember(key, unit, view, gave);
     }
     this.#snapshot.commit({ published, withdrawn, identities });
   }
@@ -131,27 +137,31 @@ export class Compiler {
   }
 
   /** A unit that gives nothing is forgotten where a fact names it: that brings it back. */
-  #remember(key: string, now: CompiledUnit): void {
-    this.#forget(key);
-    if (now.gave.length === 0 && now.unit.address === undefined) return;
-    this.#compiled.set(key, now);
-    for (const fact of now.reads) {
-      let readers = this.#readers.get(fact);
-      if (readers === undefined) {
-        readers = new Map();
-        this.#readers.set(fact, readers);
-      }
-      readers.set(key, now.unit);
-    }
+  #remember(key: string, unit: Unit, { read, applied: policies }: TrackedView, gave: readonly string[]): void {
+    const before = this.#compiled.get(key)?.reads ?? [];
+    if (gave.length === 0 && unit.address === undefined) return this.#forget(key);
+    const reads = Array.from(read, (fact) => this.#readershipOf(fact));
+    for (const { units } of reads) units.set(key, unit);
+    this.#compiled.set(key, { unit, reads, policies, gave });
+    for (const former of before) if (!read.has(former.fact)) this.#leave(former, key);
+  }
+
+  #readershipOf(fact: Fact): Readership {
+    const known = this.#readerships.get(fact);
+    if (known !== undefined) return known;
+    const made = { fact, units: new Map() };
+    this.#readerships.set(fact, made);
+    return made;
   }
 
   #forget(key: string): void {
-    for (const fact of this.#compiled.get(key)?.reads ?? []) {
-      const readers = this.#readers.get(fact);
-      readers?.delete(key);
-      if (readers?.size === 0) this.#readers.delete(fact);
-    }
+    for (const readership of this.#compiled.get(key)?.reads ?? []) this.#leave(readership, key);
     this.#compiled.delete(key);
+  }
+
+  #leave({ fact, units }: Readership, key: string): void {
+    units.delete(key);
+    if (units.size === 0) this.#readerships.delete(fact);
   }
 }
 

@@ -57,21 +57,14 @@ export const facts = {
   podsOf: (namespace: string, service: string): Fact => `pods ${namespace}/${service}`,
   addressOwner: (ip: string): Fact => `address ${ip}`,
   workload: (namespace: string, name: string): Fact => `workload ${namespace}/${name}`,
-  policiesOfService: (kind: PolicyKind, namespace: string, name: string): Fact => `${kind} ${namespace}/${name}`,
+  /** The policies and routes of a Service, of all kinds: a fact for each would be most of what a large cluster costs. */
+  attachedTo: (namespace: string, service: string): Fact => `attached ${namespace}/${service}`,
   policiesOfRoute: (kind: PolicyKind, route: RouteKind, namespace: string, name: string): Fact =>
     `${kind} ${route} ${namespace}/${name}`,
-  routesOf: (namespace: string, service: string): Fact => `routes ${namespace}/${service}`,
   targetsIn: (kind: PolicyKind, namespace: string): Fact => `${kind} targets ${namespace}`,
   policiesOfNamespace: (kind: PolicyKind, namespace: string): Fact => `${kind} ${namespace}`,
   grantsIn: (namespace: string): Fact => `grants ${namespace}`,
 } as const;
-
-/** Where policies are attached: a Service, or a namespace. */
-export function placeOf(kind: PolicyKind, namespace: string, service: string | undefined): Fact {
-  return service === undefined
-    ? facts.policiesOfNamespace(kind, namespace)
-    : facts.policiesOfService(kind, namespace, service);
-}
 
 /** Names a policy or a route: kinds are unique among both, so this is enough. */
 export function policyName({ kind, namespace, name }: { kind: string; namespace: string; name: string }): string {
@@ -115,7 +108,7 @@ export class TrackedView implements IndexView {
   }
 
   policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined {
-    this.read.add(facts.policiesOfService(kind, service.namespace, service.name));
+    this.read.add(facts.attachedTo(service.namespace, service.name));
     this.read.add(facts.policiesOfNamespace(kind, service.namespace));
     this.read.add(facts.policiesOfNamespace(kind, meshNamespace));
     const policy = this.#view.policyFor(kind, service, port);
@@ -129,7 +122,9 @@ export class TrackedView implements IndexView {
     service: string | undefined,
     holds: (policy: PolicyOf<K>, section: string | undefined) => boolean,
   ): readonly PolicyOf<K>[] {
-    this.read.add(placeOf(kind, namespace, service));
+    this.read.add(
+      service === undefined ? facts.policiesOfNamespace(kind, namespace) : facts.attachedTo(namespace, service),
+    );
     const policies = this.#view.policiesAt(kind, namespace, service, holds);
     for (const policy of policies) this.applied.add(policyName(policy));
     return policies;
@@ -152,7 +147,7 @@ export class TrackedView implements IndexView {
   }
 
   routesOf(service: ServiceRef): readonly GatewayRoute[] {
-    this.read.add(facts.routesOf(service.namespace, service.name));
+    this.read.add(facts.attachedTo(service.namespace, service.name));
     const routes = this.#view.routesOf(service);
     for (const route of routes) this.applied.add(policyName(route));
     return routes;

@@ -17,20 +17,21 @@ export function isRouteKind(kind: string): kind is RouteKind {
 export class GatewayRoutes {
   /** By `kind namespace/name`. */
   readonly #routes = new Map<string, GatewayRoute>();
-  readonly #byService = new Map<Fact, Set<GatewayRoute>>();
+  /** By `namespace/name` of the Service. */
+  readonly #byService = new Map<string, Set<GatewayRoute>>();
 
   toggle(route: GatewayRoute, present: boolean, touched: Set<Fact>): void {
     const key = keyOf(route.kind, route.namespace, route.name);
     if (present) this.#routes.set(key, route);
     else this.#routes.delete(key);
-    for (const service of servicesOf(route)) {
-      const fact = facts.routesOf(service.namespace, service.name);
-      const routes = this.#byService.get(fact) ?? new Set();
+    for (const { namespace, name } of servicesOf(route)) {
+      const service = `${namespace}/${name}`;
+      const routes = this.#byService.get(service) ?? new Set();
       if (present) routes.add(route);
       else routes.delete(route);
-      if (routes.size > 0) this.#byService.set(fact, routes);
-      else this.#byService.delete(fact);
-      touched.add(fact);
+      if (routes.size > 0) this.#byService.set(service, routes);
+      else this.#byService.delete(service);
+      touched.add(facts.attachedTo(namespace, name));
     }
   }
 
@@ -40,7 +41,7 @@ export class GatewayRoutes {
 
   /** The older first, see `compareRoutes`. */
   of({ namespace, name }: ServiceRef): readonly GatewayRoute[] {
-    return [...(this.#byService.get(facts.routesOf(namespace, name)) ?? [])].sort(compareRoutes);
+    return [...(this.#byService.get(`${namespace}/${name}`) ?? [])].sort(compareRoutes);
   }
 }
 

@@ -14,7 +14,7 @@ import type { ServerScope } from "../../model/policy.ts";
 import type { Policy, PolicyKind, TargetRef } from "../../model/policy-object.ts";
 import type { ServiceRef } from "../../model/resources.ts";
 import { compareStrings } from "../source/problem.ts";
-import { type Fact, facts, meshNamespace, type PolicyOf, placeOf } from "./facts.ts";
+import { type Fact, facts, meshNamespace, type PolicyOf } from "./facts.ts";
 import type { ServicePort } from "./service.ts";
 
 /** A policy as it competes with others. */
@@ -68,22 +68,23 @@ interface Place {
 }
 
 export class PolicyTable {
-  readonly #places = new Map<Fact, Place>();
+  /** By kind and thing, see `placeOf`. */
+  readonly #places = new Map<string, Place>();
   /** The Services with a place, by kind and namespace. */
   readonly #targets = new Map<Fact, Set<string>>();
 
   toggle({ value: policy, creationTimestamp }: Contender, present: boolean, touched: Set<Fact>): void {
     for (const attachment of attachmentsOf(policy)) {
       const { section } = attachment;
-      const fact = factOf(policy.kind, attachment);
-      const place = this.#places.get(fact) ?? { entries: new Map<string, Entry>(), ranked: undefined };
+      const at = placeOf(policy.kind, attachment);
+      const place = this.#places.get(at) ?? { entries: new Map<string, Entry>(), ranked: undefined };
       const key = `${policy.namespace}/${policy.name} ${section ?? ""}`;
       if (present) place.entries.set(key, { value: policy, creationTimestamp, section });
       else place.entries.delete(key);
       place.ranked = undefined;
-      if (place.entries.size === 0) this.#places.delete(fact);
-      else this.#places.set(fact, place);
-      touched.add(fact);
+      if (place.entries.size === 0) this.#places.delete(at);
+      else this.#places.set(at, place);
+      touched.add(factOf(policy.kind, attachment));
       this.#noteTarget(policy.kind, attachment, place.entries.size > 0, touched);
     }
   }
@@ -105,12 +106,12 @@ export class PolicyTable {
   }
 
   policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined {
-    const own = this.#at(facts.policiesOfService(kind, service.namespace, service.name));
+    const own = this.#at(serviceOrNamespace(kind, service.namespace, service.name));
     const winner =
       own.find(({ section }) => section !== undefined && isPort(section, port)) ??
       own.find(({ section }) => section === undefined) ??
-      this.#at(facts.policiesOfNamespace(kind, service.namespace))[0] ??
-      this.#at(facts.policiesOfNamespace(kind, meshNamespace))[0];
+      this.#at(serviceOrNamespace(kind, service.namespace))[0] ??
+      this.#at(serviceOrNamespace(kind, meshNamespace))[0];
     // What is attached as a kind is of that kind.
     return winner?.value as PolicyOf<K> | undefined;
   }
@@ -120,7 +121,7 @@ export class PolicyTable {
     route: GatewayRoute,
     rule: string | undefined,
   ): PolicyOf<K> | undefined {
-    const own = this.#at(facts.policiesOfRoute(kind, route.kind, route.namespace, route.name));
+    const own = this.#at(placeOf(kind, { namespace: route.namespace, target: route }));
     const winner =
       own.find(({ section }) => section !== undefined && section === rule) ??
       own.find(({ section }) => section === undefined);
@@ -134,7 +135,7 @@ export class PolicyTable {
     holds: (policy: PolicyOf<K>, section: string | undefined) => boolean,
   ): PolicyOf<K>[] {
     const found = new Set<PolicyOf<K>>();
-    for (const { value, section } of this.#at(placeOf(kind, namespace, service))) {
+    for (const { value, section } of this.#at(serviceOrNamespace(kind, namespace, service))) {
       const policy = value as PolicyOf<K>;
       if (holds(policy, section)) found.add(policy);
     }
@@ -146,7 +147,7 @@ export class PolicyTable {
    * the section names.
    */
   rivalOf(policy: Policy, attachment: Attachment, port: ServicePort | undefined): Policy | undefined {
-    const first = this.#at(factOf(policy.kind, attachment)).find(({ section, value }) => {
+    const first = this.#at(placeOf(policy.kind, attachment)).find(({ section, value }) => {
       const isSame =
         section === undefined || port === undefined ? section === attachment.section : isPort(section, port);
       return isSame && (value === policy || covers(scopeOf(value), scopeOf(policy)));
@@ -154,8 +155,8 @@ export class PolicyTable {
     return first?.value === policy ? undefined : first?.value;
   }
 
-  #at(fact: Fact): readonly Entry[] {
-    const place = this.#places.get(fact);
+  #at(at: string): readonly Entry[] {
+    const place = this.#places.get(at);
     if (place === undefined) return [];
     place.ranked ??= [...place.entries.values()].sort(compareContenders);
     return place.ranked;
@@ -163,8 +164,19 @@ export class PolicyTable {
 }
 
 function factOf(kind: PolicyKind, { namespace, target }: Attachment): Fact {
-  if (target === undefined || target.kind === "Service") return placeOf(kind, namespace, target?.name);
+  if (target === undefined) return facts.policiesOfNamespace(kind, namespace);
+  if (target.kind === "Service") return facts.attachedTo(namespace, target.name);
   return facts.policiesOfRoute(kind, target.kind, namespace, target.name);
+}
+
+function placeOf(kind: PolicyKind, { namespace, target }: Pick<Attachment, "namespace" | "target">): string {
+  if (target === undefined || target.kind === "Service") return serviceOrNamespace(kind, namespace, target?.name);
+  return `${kind} ${target.kind} ${namespace}/${target.name}`;
+}
+
+/** The place of a Service, or without one that of its namespace. */
+function serviceOrNamespace(kind: PolicyKind, namespace: string, service?: string): string {
+  return service === undefined ? `${kind} ${namespace}` : `${kind} ${namespace}/${service}`;
 }
 
 function compareContenders(a: Contender, b: Contender): number {

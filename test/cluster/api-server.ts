@@ -24,6 +24,8 @@ export interface ApiServer {
   /** Of the key that signs service accounts' tokens. */
   readonly tokenKeyFile: string;
   readonly address: { readonly host: string; readonly port: number };
+  /** Where its contents lie: see `etcd.ts`. */
+  readonly etcd: URL;
   /** As if its machine lost power; etcd goes on. */
   kill(): Promise<void>;
   /** After `kill`, on the same port with the same contents. Resolves when it answers. */
@@ -84,6 +86,7 @@ export async function startApiServer({ controllers = false }: ApiServerOptions =
       api,
       tokenKeyFile: join(folder, "service-accounts.pem"),
       address: { host, port },
+      etcd: new URL(`http://${host}:${etcdPort}`),
       kill: () => end(apiServer),
       async restart() {
         apiServer = start();

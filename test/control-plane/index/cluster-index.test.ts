@@ -149,9 +149,9 @@ describe("bad input", () => {
     expect(problemsOf(route(ofService, "wrong"))).toEqual(['test.yaml:1 spec.rules: must be a list, got "wrong"']);
     const index = new ClusterIndex();
     const service = { namespace: "default", name: "a" };
-    expect([...apply(index, route(ofService))]).toEqual(["routes default/a"]);
+    expect([...apply(index, route(ofService))]).toEqual(["attached default/a"]);
     expect(index.routesOf(service)).toHaveLength(1);
-    expect([...apply(index, route("{name: edge}"))]).toEqual(["routes default/a"]);
+    expect([...apply(index, route("{name: edge}"))]).toEqual(["attached default/a"]);
     expect([index.routesOf(service), index.routes()]).toEqual([[], []]);
   });
 

@@ -119,5 +119,5 @@ it("recompiles only the Service that a policy is attached to", () => {
   pipeline.apply(changeOf(["a", "b", "c"].map((name) => serviceYaml(name)).join("")));
   compiled.length = 0;
   pipeline.apply(changeOf(timeout("t", "{targetRefs: [{kind: Service, name: b}]}")));
-  expect(compiled).toEqual(["destination shop/b"]);
+  expect(compiled).toEqual(["endpoints shop/b", "destination shop/b"]);
 });

@@ -84,7 +84,7 @@ it("recompiles only the Service that a route is bound to", () => {
   pipeline.apply(changeOf(["a", "b", "c"].map((name) => serviceYaml(name)).join("")));
   compiled.length = 0;
   pipeline.apply(changeOf(route("r", toItself)));
-  expect(compiled).toEqual(["destination shop/a"]);
+  expect(compiled).toEqual(["endpoints shop/a", "destination shop/a"]);
 });
 
 it("says of an experimental field that it has no effect, and carries out the rest", () => {
