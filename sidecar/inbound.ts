@@ -19,6 +19,7 @@ import { distrustAnswers, identifyCaller, takeAttempt, takeOwnFields } from "./p
 import { rescue } from "./policy/rescue.ts";
 import { logAccess } from "./telemetry/access-log.ts";
 import { countAccess } from "./telemetry/counts.ts";
+import { recordErrors } from "./telemetry/error-spans.ts";
 import { measure } from "./telemetry/measure.ts";
 import { traceRequest } from "./telemetry/trace.ts";
 
@@ -43,9 +44,10 @@ export interface InboundOptions extends Shared {
 
 export function inboundStack(options: InboundOptions): Service {
   const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, trustDomain, bound } = options;
+  const recordError = recordErrors({ kind: "server", tracer, service: workload });
   return stack(
     [
-      measure({ metrics, clock, direction: "inbound", service: workload }),
+      measure({ metrics, clock, direction: "inbound", service: workload, recordError }),
       logAccess({ ...options, mode: accessLog, direction: "inbound", service: workload }),
       showRequests({ ...options, direction: "inbound", service: workload }),
       traceRequest({ kind: "server", tracer, service: workload }),

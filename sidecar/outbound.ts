@@ -24,6 +24,7 @@ import { split } from "./route/split.ts";
 import { type AccessLogMode, logAccess } from "./telemetry/access-log.ts";
 import { countTries } from "./telemetry/count-tries.ts";
 import { countLostCalls, countMirrors, countRetries, countSplit } from "./telemetry/counts.ts";
+import { recordErrors } from "./telemetry/error-spans.ts";
 import { measure } from "./telemetry/measure.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
 import { type Tracer, traceRequest, traceTry } from "./telemetry/trace.ts";
@@ -60,10 +61,11 @@ export function outboundStack(destination: Destination, options: OutboundOptions
   const { clock, metrics, tracer, accessLog } = options;
   const ratioOf = ratioBy(destination);
   const service = `${destination.service.namespace}/${destination.service.name}`;
+  const recordError = recordErrors({ kind: "client", tracer, service });
   return stack(
     [
       // Outermost, so that what is counted, logged and traced is what the application gets.
-      measure({ metrics, clock, direction: "outbound", service }),
+      measure({ metrics, clock, direction: "outbound", service, recordError }),
       logAccess({ ...options, mode: accessLog, direction: "outbound", service }),
       showRequests({ ...options, direction: "outbound", service }),
       traceRequest({ kind: "client", tracer, service, ...(ratioOf && { ratioOf }) }),

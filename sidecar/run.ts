@@ -1,6 +1,7 @@
 /** Runs a sidecar from its admin port's first answer to the end of its drain. */
 
 import net from "node:net";
+import { TokenBucket } from "../model/token-bucket.ts";
 import type { Log } from "../system/log.ts";
 import type { SidecarConfig } from "./config.ts";
 import { debugPages } from "./debug/debug-pages.ts";
@@ -15,6 +16,7 @@ import { type Follow, Sidecar } from "./sidecar.ts";
 import type { Sources } from "./sources.ts";
 import type { AccessLogMode } from "./telemetry/access-log.ts";
 import { openAdmin } from "./telemetry/admin.ts";
+import { errorSpanRate } from "./telemetry/error-spans.ts";
 import { exposeGauges } from "./telemetry/gauges.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "./telemetry/metrics.ts";
 import { MetricRegistry } from "./telemetry/registry.ts";
@@ -51,6 +53,8 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const metrics = createSidecarMetrics(registry);
   const dropped = metrics.spansDropped.slot({});
   const spans = new SpanQueue({ countDropped: (count) => metrics.spansDropped.add(dropped, count) });
+  const errorSpans = new TokenBucket(errorSpanRate, clock);
+  const sink = tracesEndpoint(process.env) === undefined ? undefined : spans;
 
   const started: { sidecar?: Sidecar; sources?: Sources } = {};
   const readiness = () => started.sidecar?.missing ?? ["certificate"];
@@ -75,7 +79,8 @@ export async function runSidecar(options: RunOptions): Promise<void> {
       sampler,
       ids: new IdSource(),
       clock,
-      sink: tracesEndpoint(process.env) === undefined ? undefined : spans,
+      sink,
+      errors: sink && { sink, admit: () => errorSpans.tryTake() },
     },
     accessLog,
     taps,

@@ -138,6 +138,8 @@ export class Exchange implements RequestHead {
   endpoint: string | undefined;
   /** The recorded span of the whole request, the parent of its tries; undefined where the trace is not sampled. */
   span: Span | undefined;
+  /** The trace begins with this request: its context names no caller. */
+  beginsTrace = false;
 
   constructor(head: RequestHead) {
     this.method = head.method;

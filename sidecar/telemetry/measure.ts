@@ -12,6 +12,7 @@ import { type ErrorCode, errorCodes, type MeshError } from "../../model/errors.t
 import { parseSpiffeId } from "../../model/spiffe.ts";
 import { grpcStatusName, isGrpcFailure } from "../grpc/status.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import type { RecordError } from "./error-spans.ts";
 import { otherValue } from "./label-sets.ts";
 import type { SidecarMetrics } from "./metrics.ts";
 import { type Ending, Tap } from "./tap.ts";
@@ -35,6 +36,8 @@ export interface MeasureOptions {
   readonly direction: Direction;
   /** `namespace/name` of what was dialled (outbound) or of this workload (inbound). */
   readonly service: string;
+  /** Called for each answer that the mesh made itself or cut short. */
+  readonly recordError?: RecordError;
 }
 
 export function measure(options: MeasureOptions): Layer {
@@ -72,14 +75,16 @@ function resultOf({ status, grpcStatus, cut }: Outcome): "success" | "failure" |
 /** The slots of one layer: by peer, then by outcome as one number, so that a known one costs two look-ups. */
 class Tally {
   readonly clock: Clock;
+  readonly recordError: RecordError | undefined;
   readonly #metrics: SidecarMetrics;
   readonly #direction: Direction;
   readonly #service: string;
   readonly #durations: number;
   readonly #rows = new Map<string, Map<number, number>>();
 
-  constructor({ metrics, clock, direction, service }: MeasureOptions) {
+  constructor({ metrics, clock, direction, service, recordError }: MeasureOptions) {
     this.clock = clock;
+    this.recordError = recordError;
     this.#metrics = metrics;
     this.#direction = direction;
     this.#service = service;
@@ -147,6 +152,13 @@ class Measured extends Tap implements Outcome {
     if (this.status === 0) this.status = statusOf(ending, error?.code);
     else this.cut = ending === "failed";
     this.#tally.count(this.exchange, this, this.#tally.clock.now() - this.#startMs);
+    if (this.error !== 0 && ending !== "abandoned") this.#recordError();
+  }
+
+  #recordError(): void {
+    const { status, grpcStatus, error, cut } = this;
+    const code = codes[error - 1] ?? otherValue;
+    this.#tally.recordError?.(this.exchange, { status, grpcStatus, code, isCut: cut }, this.#startMs);
   }
 }
 

@@ -17,6 +17,16 @@ export interface TraceContext {
   readonly tracestate: string | undefined;
 }
 
+/** What a request brought. */
+export interface CallerContext {
+  /** Both, or neither where the caller only said whether to record. */
+  readonly traceId: string | undefined;
+  readonly spanId: string | undefined;
+  /** Undefined: the caller leaves that to whoever comes next. */
+  readonly sampled: boolean | undefined;
+  readonly tracestate: string | undefined;
+}
+
 /** Where the parts of `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01` lie, and its length. */
 const traceIdAt = 3;
 const spanIdAt = 36;
@@ -45,7 +55,8 @@ function isTraceparent(value: string): boolean {
   return value.length === version00Length || (value[version00Length] === "-" && !value.startsWith("00"));
 }
 
-function isId(text: string, from: number, length: number): boolean {
+/** Hex digits in lower case, and not all zero. */
+export function isId(text: string, from: number, length: number): boolean {
   if (!isHex(text, from, length)) return false;
   for (let at = from; at < from + length; at++) if (text.charCodeAt(at) !== 0x30) return true;
   return false;

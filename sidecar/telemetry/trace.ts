@@ -7,14 +7,18 @@
  * ```
  *
  * The context always travels, recorded or not: one that came is continued, else one is begun. What is not sampled costs
- * reading one header, and a begun trace two ids. Attributes: https://opentelemetry.io/docs/specs/semconv/http/http-spans/.
+ * reading one header, and a begun trace two ids.
  */
 
 import type { Clock } from "../../model/clock.ts";
 import type { MeshError } from "../../model/errors.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import { readB3 } from "./b3.ts";
+import type { ErrorSpans } from "./error-spans.ts";
+import { GraphqlReader, mayBeGraphql } from "./graphql-operation.ts";
 import { isSampled, type Sampler } from "./sampling.ts";
-import type { Span, SpanAttributes, SpanSink } from "./span.ts";
+import type { Span, SpanSink } from "./span.ts";
+import { complete, requestAttributes, spanName } from "./span-attributes.ts";
 import { type Ending, Tap } from "./tap.ts";
 import { formatTraceparent, type IdSource, readTraceContext } from "./trace-context.ts";
 
@@ -28,6 +32,8 @@ export interface Tracer {
    * is recorded and never exported would leave what follows without a parent.
    */
   readonly sink: SpanSink | undefined;
+  /** For answers that the mesh made itself, sampled or not. Undefined: nowhere. */
+  readonly errors: ErrorSpans | undefined;
 }
 
 export interface TraceRequestOptions {
@@ -47,7 +53,8 @@ export function traceRequest({ kind, tracer, service, ratioOf }: TraceRequestOpt
     if (span === undefined) return next(exchange, response);
     exchange.span = span;
     span.attributes["tulle.service"] = service;
-    return new TracedExchange(exchange, response, span, tracer).through(next);
+    const Traced = mayBeGraphql(exchange) ? TracedGraphql : TracedExchange;
+    return new Traced(exchange, response, span, tracer).through(next);
   };
 }
 
@@ -84,28 +91,36 @@ function beginRequest(
   ratio: number | undefined,
 ): Span | undefined {
   const { headers } = exchange;
-  const parent = readTraceContext(headers);
+  const own = readTraceContext(headers);
+  const parent = own ?? readB3(headers);
   const traceId = parent?.traceId ?? tracer.ids.traceId();
   const sampled = tracer.sink !== undefined && isSampled(tracer.sampler, traceId, parent?.sampled, ratio);
-  if (parent?.tracestate === undefined && headers.has("tracestate")) headers.remove("tracestate");
+  if (own?.tracestate === undefined && headers.has("tracestate")) headers.remove("tracestate");
   // Not recorded here: the caller's span stays the parent of what follows, as if there were no sidecar.
-  if (parent !== undefined && !sampled && (!parent.sampled || tracer.sink === undefined)) return undefined;
+  if (parent?.spanId !== undefined && !sampled && (parent.sampled !== true || tracer.sink === undefined)) {
+    if (own === undefined) setTraceparent(exchange, formatTraceparent(traceId, parent.spanId, parent.sampled === true));
+    return undefined;
+  }
   const spanId = tracer.ids.spanId();
-  const traceparent = formatTraceparent(traceId, spanId, sampled);
-  if (headers.has("traceparent")) headers.set("traceparent", traceparent);
-  else headers.append("traceparent", traceparent);
+  setTraceparent(exchange, formatTraceparent(traceId, spanId, sampled));
+  exchange.beginsTrace = parent?.spanId === undefined;
   if (!sampled) return undefined;
   return {
-    name: spanName(exchange.method),
+    name: spanName(exchange),
     kind,
     context: { traceId, spanId, sampled, tracestate: parent?.tracestate },
     parentSpanId: parent?.spanId,
-    parentRemote: parent !== undefined,
+    parentRemote: parent?.spanId !== undefined,
     attributes: requestAttributes(exchange),
     startMs: tracer.clock.now(),
     endMs: 0,
     failed: false,
   };
+}
+
+function setTraceparent({ headers }: Exchange, traceparent: string): void {
+  if (headers.has("traceparent")) headers.set("traceparent", traceparent);
+  else headers.append("traceparent", traceparent);
 }
 
 class TracedExchange extends Tap {
@@ -123,63 +138,31 @@ class TracedExchange extends Tap {
     this.#meshError = head.headers.get("tulle-error");
   }
 
-  protected override ended(_ending: Ending, error: MeshError | undefined): void {
-    const span = this.#span;
-    const { attributes } = span;
-    nameWay(this.exchange, attributes);
-    if (this.status !== 0) attributes["http.response.status_code"] = this.status;
-    const firstFailure = span.kind === "server" ? 500 : 400;
-    const why = error?.code ?? this.#meshError ?? (this.status >= firstFailure ? String(this.status) : undefined);
-    if (why !== undefined) {
-      attributes["error.type"] = bounded(why);
-      span.failed = error !== undefined || this.status >= firstFailure;
-    }
-    span.endMs = this.#tracer.clock.now();
-    this.#tracer.sink?.push(span);
+  protected override ended(ending: Ending, error: MeshError | undefined): void {
+    const { status, grpcStatus } = this;
+    const code = error?.code ?? this.#meshError;
+    complete(this.#span, this.exchange, { status, grpcStatus, code, isCut: ending !== "answered" });
+    this.#span.endMs = this.#tracer.clock.now();
+    this.#tracer.sink?.push(this.#span);
   }
 }
 
-const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "QUERY"]);
+/** Looks at the body as it passes, to name the operation. */
+class TracedGraphql extends TracedExchange {
+  readonly #reader = new GraphqlReader(this.exchange);
 
-function spanName(method: string): string {
-  return knownMethods.has(method) ? method : "HTTP";
-}
+  override writeRequest(chunk: Buffer): boolean {
+    this.#reader.read(chunk);
+    return super.writeRequest(chunk);
+  }
 
-/** Without the query, which may hold secrets. */
-function requestAttributes(exchange: Exchange): SpanAttributes {
-  const { method, path, authority } = exchange;
-  const known = knownMethods.has(method);
-  const attributes: SpanAttributes = {
-    "http.request.method": known ? method : "_OTHER",
-    "url.scheme": exchange.scheme,
-  };
-  if (!known) attributes["http.request.method_original"] = bounded(method);
-  const query = path.indexOf("?");
-  if (path !== "") attributes["url.path"] = bounded(query === -1 ? path : path.slice(0, query));
-  addAddress(attributes, "server", authority);
-  if (exchange.peer !== undefined) attributes["tulle.peer"] = exchange.peer;
-  return attributes;
-}
-
-/** What the layers below found out. */
-function nameWay(exchange: Exchange, attributes: SpanAttributes): void {
-  if (exchange.route !== undefined) attributes["tulle.route"] = exchange.route;
-  if (exchange.backend !== undefined) attributes["tulle.backend"] = exchange.backend;
-  if (exchange.endpoint !== undefined) addAddress(attributes, "network.peer", exchange.endpoint);
-}
-
-const hostAndPort = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/;
-
-function addAddress(attributes: SpanAttributes, prefix: "server" | "network.peer", address: string): void {
-  const match = hostAndPort.exec(address);
-  if (match?.[1] === undefined || match[1] === "") return;
-  attributes[`${prefix}.address`] = bounded(match[1].replace(/^\[|\]$/g, ""));
-  if (match[2] !== undefined) attributes[`${prefix}.port`] = Number(match[2]);
-}
-
-const longestAttribute = 1_024;
-
-/** So that the ring's memory is bounded by its length. */
-function bounded(value: string): string {
-  return value.length > longestAttribute ? value.slice(0, longestAttribute) : value;
+  protected override ended(ending: Ending, error: MeshError | undefined): void {
+    const operation = this.#reader.operation(this.exchange);
+    const attributes = this.exchange.span?.attributes;
+    if (operation !== undefined && attributes !== undefined) {
+      attributes["graphql.operation.type"] = operation.type;
+      if (operation.name !== undefined) attributes["graphql.operation.name"] = operation.name;
+    }
+    super.ended(ending, error);
+  }
 }

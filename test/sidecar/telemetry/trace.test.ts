@@ -19,6 +19,7 @@ function tracing(ratio: number, kind: Span["kind"] = "client") {
     ids: new IdSource(),
     clock,
     sink: { push: (span) => spans.push(span) },
+    errors: undefined,
   };
   const upstream = new RecordingUpstream();
   const request = traceRequest({ kind, tracer, service: "shop/orders" });
@@ -195,4 +196,88 @@ it("bounds what a client can put into a span", () => {
   expect(spans.at(-1)?.name).toBe("HTTP");
   expect(spans.at(-1)?.attributes["http.request.method"]).toBe("_OTHER");
   expect(JSON.stringify(spans.at(-1)).length).toBeLessThan(5_000);
+});
+
+const b3 = `${traceId}-${callerSpan}`;
+
+it("continues a trace that came as B3: written out W3C, and B3 as it came", () => {
+  const { service, upstream, spans } = tracing(0);
+  service(exchangeOf({ headers: new HeaderFields(["b3", `${b3}-1`]) }), new RecordingCaller());
+  answer(upstream, 200);
+  const [attempt, request] = spans as [Span, Span];
+  expect(request).toMatchObject({ parentSpanId: callerSpan, parentRemote: true });
+  expect(readTraceContext(upstream.exchange.headers)).toEqual(attempt.context);
+  expect(upstream.exchange.headers.all("b3")).toEqual([`${b3}-1`]);
+});
+
+it("writes B3 out W3C where it records nothing, with the caller's span and word", () => {
+  const { service, upstream, spans } = tracing(1);
+  service(exchangeOf({ headers: new HeaderFields(["b3", `${b3}-0`]) }), new RecordingCaller());
+  expect(upstream.exchange.headers.get("traceparent")).toBe(`00-${traceId}-${callerSpan}-00`);
+  expect(spans).toEqual([]);
+});
+
+it("decides by itself where B3 leaves it open, and begins no trace where B3 says not to record", () => {
+  const { service, upstream, spans } = tracing(1);
+  service(exchangeOf({ headers: new HeaderFields(["b3", b3]) }), new RecordingCaller());
+  answer(upstream, 200);
+  expect(spans).toHaveLength(2);
+  service(exchangeOf({ headers: new HeaderFields(["b3", "0"]) }), new RecordingCaller());
+  answer(upstream, 200);
+  expect(spans).toHaveLength(2);
+  expect(readTraceContext(upstream.exchange.headers)).toMatchObject({ sampled: false });
+});
+
+it("believes W3C where both came", () => {
+  const { service, upstream } = tracing(1);
+  const headers = new HeaderFields(["b3", `${"a".repeat(32)}-${callerSpan}-0`]);
+  headers.append("traceparent", `00-${traceId}-${callerSpan}-01`);
+  service(exchangeOf({ headers }), new RecordingCaller());
+  expect(readTraceContext(upstream.exchange.headers)).toMatchObject({ traceId, sampled: true });
+});
+
+function grpcCall(): Exchange {
+  return exchangeOf({
+    method: "POST",
+    path: "/shop.Payments/Charge",
+    headers: new HeaderFields(["content-type", "application/grpc+proto"]),
+  });
+}
+
+it.each([
+  ["client", "0", "OK", false],
+  ["client", "5", "NOT_FOUND", true],
+  ["server", "5", "NOT_FOUND", false],
+  ["server", "14", "UNAVAILABLE", true],
+] as const)("names a gRPC call by its method, and how it ended (%s, status %s)", (kind, status, name, failed) => {
+  const { upstream, spans, request } = tracing(1, kind);
+  request(upstream.service)(grpcCall(), new RecordingCaller());
+  upstream.response.head(responseHead(200));
+  upstream.response.endResponse(new HeaderFields(["grpc-status", status]));
+  const [span] = spans as [Span];
+  expect(span).toMatchObject({ name: "shop.Payments/Charge", failed });
+  expect(span.attributes).toMatchObject({
+    "rpc.system.name": "grpc",
+    "rpc.method": "shop.Payments/Charge",
+    "rpc.response.status_code": name,
+  });
+  expect(span.attributes["error.type"]).toBe(failed ? name : undefined);
+});
+
+it("names a GraphQL operation from the body as it passes", () => {
+  const { service, upstream, spans } = tracing(1);
+  const headers = new HeaderFields(["content-type", "application/json"]);
+  const sink = service(exchangeOf({ method: "POST", path: "/graphql", headers }), new RecordingCaller());
+  const body = JSON.stringify({ query: "mutation Pay { pay { id } }" });
+  for (const half of [body.slice(0, 20), body.slice(20)]) sink.writeRequest(Buffer.from(half));
+  expect(upstream.calls).toEqual([
+    ["write", body.slice(0, 20)],
+    ["write", body.slice(20)],
+  ]);
+  sink.endRequest();
+  answer(upstream, 200);
+  expect(spans.at(-1)?.attributes).toMatchObject({
+    "graphql.operation.type": "mutation",
+    "graphql.operation.name": "Pay",
+  });
 });

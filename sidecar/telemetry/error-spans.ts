@@ -1,0 +1,49 @@
+/**
+ * A span for each answer that the mesh made itself, where the trace was not to be recorded: what went wrong is the trace that
+ * people look for. It is made once the request has ended, so a request that goes well pays nothing, and at a bounded rate.
+ * What lies below was not recorded: such a span stands alone, beside those of other sidecars that saw the same error.
+ */
+
+import type { Exchange } from "../net/exchange.ts";
+import type { Span, SpanSink } from "./span.ts";
+import { complete, type Ended, requestAttributes, spanName } from "./span-attributes.ts";
+import type { TraceRequestOptions } from "./trace.ts";
+import { readTraceContext } from "./trace-context.ts";
+
+/** Where such spans go. */
+export interface ErrorSpans {
+  readonly sink: SpanSink;
+  /** Whether there may be one more now: the rate's bound, for the whole process. */
+  readonly admit: () => boolean;
+}
+
+/** In a process: this many at once, and afterwards one a second. */
+export const errorSpanRate = { requests: 1, perMs: 1_000, burst: 10 };
+
+/** `startMs` on the tracer's clock. */
+export type RecordError = (exchange: Exchange, ended: Ended, startMs: number) => void;
+
+/** For the layer that sees how a request ends. */
+export function recordErrors({ kind, tracer, service }: TraceRequestOptions): RecordError {
+  return (exchange, ended, startMs) => {
+    const { errors, ids, clock } = tracer;
+    const context = readTraceContext(exchange.headers);
+    if (exchange.span !== undefined || context === undefined || errors?.admit() !== true) return;
+    const { traceId, spanId, tracestate } = context;
+    // A trace that was begun here has no caller, and the id that went on is this request's own.
+    const isRoot = exchange.beginsTrace;
+    const span: Span = {
+      name: spanName(exchange),
+      kind,
+      context: { traceId, spanId: isRoot ? spanId : ids.spanId(), sampled: true, tracestate },
+      parentSpanId: isRoot ? undefined : spanId,
+      parentRemote: !isRoot,
+      attributes: { ...requestAttributes(exchange), "tulle.service": service, "tulle.recorded_for": "error" },
+      startMs,
+      endMs: clock.now(),
+      failed: false,
+    };
+    complete(span, exchange, ended);
+    errors.sink.push(span);
+  };
+}

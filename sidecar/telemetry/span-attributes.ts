@@ -1,0 +1,96 @@
+/**
+ * What a span says of a request: https://opentelemetry.io/docs/specs/semconv/http/http-spans/, and for gRPC beside it
+ * https://opentelemetry.io/docs/specs/semconv/rpc/grpc/. Never a query, a header or a body; nothing without a bound.
+ */
+
+import { grpcCodes, grpcStatusName, isGrpcFailure } from "../grpc/status.ts";
+import type { Exchange } from "../net/exchange.ts";
+import { isGrpc } from "../policy/grpc.ts";
+import type { Span, SpanAttributes } from "./span.ts";
+
+const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "QUERY"]);
+
+/** A method of few, or the gRPC method. */
+export function spanName(exchange: Exchange): string {
+  if (isGrpc(exchange)) return grpcMethod(exchange);
+  return knownMethods.has(exchange.method) ? exchange.method : "HTTP";
+}
+
+/** What is known when it comes. */
+export function requestAttributes(exchange: Exchange): SpanAttributes {
+  const { method, path, authority } = exchange;
+  const known = knownMethods.has(method);
+  const attributes: SpanAttributes = {
+    "http.request.method": known ? method : "_OTHER",
+    "url.scheme": exchange.scheme,
+  };
+  if (!known) attributes["http.request.method_original"] = bounded(method);
+  if (path !== "") attributes["url.path"] = bounded(withoutQuery(path));
+  if (isGrpc(exchange)) {
+    attributes["rpc.system.name"] = "grpc";
+    attributes["rpc.method"] = grpcMethod(exchange);
+  }
+  addAddress(attributes, "server", authority);
+  if (exchange.peer !== undefined) attributes["tulle.peer"] = exchange.peer;
+  return attributes;
+}
+
+/** How it ended. */
+export interface Ended {
+  /** 0: there was no answer. */
+  readonly status: number;
+  readonly grpcStatus: number | undefined;
+  /** The code of an error that the mesh made, if it did. */
+  readonly code: string | undefined;
+  /** It ended without a whole answer. */
+  readonly isCut: boolean;
+}
+
+/** What the layers below found out, and how it ended. */
+export function complete(span: Span, exchange: Exchange, { status, grpcStatus, code, isCut }: Ended): void {
+  const { attributes, kind } = span;
+  if (exchange.route !== undefined) attributes["tulle.route"] = exchange.route;
+  if (exchange.backend !== undefined) attributes["tulle.backend"] = exchange.backend;
+  if (exchange.endpoint !== undefined) addAddress(attributes, "network.peer", exchange.endpoint);
+  if (status !== 0) attributes["http.response.status_code"] = status;
+  if (grpcStatus !== undefined) attributes["rpc.response.status_code"] = grpcStatusName(grpcStatus);
+  const isBad = status >= (kind === "server" ? 500 : 400) || isGrpcError(kind, grpcStatus);
+  const said = grpcStatus === undefined ? String(status) : grpcStatusName(grpcStatus);
+  const why = code ?? (isBad ? said : undefined);
+  if (why === undefined) return;
+  attributes["error.type"] = bounded(why);
+  span.failed = isBad || isCut;
+}
+
+/** For a client all but OK; for a server what is its own fault. */
+function isGrpcError(kind: Span["kind"], status: number | undefined): boolean {
+  if (status === undefined) return false;
+  return kind === "server" ? isGrpcFailure(status) : status !== grpcCodes.OK;
+}
+
+/** `shop.Payments/Charge` */
+function grpcMethod({ path }: Exchange): string {
+  return bounded(withoutQuery(path).slice(1));
+}
+
+/** It may hold secrets. */
+function withoutQuery(path: string): string {
+  const query = path.indexOf("?");
+  return query === -1 ? path : path.slice(0, query);
+}
+
+const hostAndPort = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/;
+
+function addAddress(attributes: SpanAttributes, prefix: "server" | "network.peer", address: string): void {
+  const match = hostAndPort.exec(address);
+  if (match?.[1] === undefined || match[1] === "") return;
+  attributes[`${prefix}.address`] = bounded(match[1].replace(/^\[|\]$/g, ""));
+  if (match[2] !== undefined) attributes[`${prefix}.port`] = Number(match[2]);
+}
+
+const longestAttribute = 1_024;
+
+/** So that the ring's memory is bounded by its length. */
+function bounded(value: string): string {
+  return value.length > longestAttribute ? value.slice(0, longestAttribute) : value;
+}
