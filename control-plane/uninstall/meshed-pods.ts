@@ -41,7 +41,8 @@ export function describeMeshedPods(pods: readonly string[], isForced: boolean): 
         "Tulle stays until they are out of the mesh. For each of their namespaces:",
         `  kubectl label namespace ${namespace} tulle.dev/inject-`,
         `  kubectl -n ${namespace} rollout restart deployment,statefulset,daemonset`,
-        "Or leave them behind: helm upgrade with --reuse-values --set uninstall.force=true, then helm uninstall.",
+        "Then uninstall again; docs/uninstall.md tells how to leave them behind. To keep the mesh after all, roll the release back to its",
+        "newest revision (helm history, helm rollback): Helm takes it for half gone now.",
       ];
   return [`${pods.length} pods have a sidecar:`, ...named, ...next, ""].join("\n");
 }

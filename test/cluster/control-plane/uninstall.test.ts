@@ -43,7 +43,7 @@ it("is refused while pods have a sidecar, names them, and says what to do", asyn
   expect(said).toContain(`  ${shop.name}/orders-1\n  ${shop.name}/orders-2\n`);
   expect(said).not.toContain("plain-1");
   expect(said).toContain("tulle.dev/inject-");
-  expect(said).toContain("uninstall.force=true");
+  expect(said).toContain("helm rollback");
 });
 
 it("goes on by force, and names them all the same", async () => {
