@@ -4,7 +4,7 @@ import type { GatewayRoute } from "../../model/gateway-route.ts";
 import type { IndexView } from "../index/facts.ts";
 import { isBoundTo } from "../index/gateway-routes.ts";
 import type { Service, ServicePort } from "../index/service.ts";
-import { readProtocol } from "./protocol.ts";
+import { protocolOf } from "./protocol.ts";
 
 /** The routes that one namespace has bound to a Service port. In the Service's own they are its producer's, else a consumer's. */
 export interface Claim {
@@ -15,7 +15,7 @@ export interface Claim {
 
 /** Sorted by namespace. */
 export function claimsOn(view: IndexView, service: Service, port: ServicePort): Claim[] {
-  if (!mayCarryHttp(port)) return [];
+  if (!mayCarryHttp(view, service, port)) return [];
   const bound = view.routesOf(service).filter((route) => isBoundTo(route, service, port));
   const namespaces = [...new Set(bound.map(({ namespace }) => namespace))].sort();
   return namespaces.map((namespace) => {
@@ -30,7 +30,7 @@ function ofOneKind(routes: readonly GatewayRoute[]): readonly GatewayRoute[] {
 }
 
 /** Nobody looks into the bytes of an opaque port, or of the application's own TLS. */
-export function mayCarryHttp(port: ServicePort): boolean {
-  const protocol = readProtocol(port);
+export function mayCarryHttp(view: IndexView, service: Service, port: ServicePort): boolean {
+  const protocol = protocolOf(view, service, port);
   return protocol !== "opaque" && protocol !== "tls";
 }

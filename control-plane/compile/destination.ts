@@ -7,7 +7,7 @@ import type { Service, ServicePort } from "../index/service.ts";
 import { claimsOn } from "./claims.ts";
 import { compileGatewayRoutes } from "./gateway-routes.ts";
 import { type MeshNames, servicePortName } from "./names.ts";
-import { readProtocol } from "./protocol.ts";
+import { protocolOf } from "./protocol.ts";
 import { compileTrafficSplit } from "./traffic-split.ts";
 
 /** One per TCP port; none for an ExternalName, which leads out of the mesh. */
@@ -35,7 +35,7 @@ export function compileDestination(
   return {
     name: servicePortName(service, port.port, names),
     service: { namespace, name },
-    protocol: readProtocol(port),
+    protocol: protocolOf(view, service, port),
     routes:
       producer === undefined
         ? compileWithoutRoutes(view, service, port, names)

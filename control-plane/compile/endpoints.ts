@@ -7,7 +7,7 @@ import type { Pod } from "../index/pod.ts";
 import type { Service, ServicePort } from "../index/service.ts";
 import { compareStrings } from "../source/problem.ts";
 import { type MeshNames, servicePortName } from "./names.ts";
-import { readProtocol } from "./protocol.ts";
+import { protocolOf } from "./protocol.ts";
 import { idempotencyPolicy } from "./server-policies.ts";
 import { targetPort } from "./target-port.ts";
 
@@ -23,7 +23,7 @@ export function compileEndpoints(view: IndexView, namespace: string, name: strin
     return {
       name: servicePortName(service, port.port, names),
       service: { namespace, name },
-      protocol: readProtocol(port),
+      protocol: protocolOf(view, service, port),
       ...(breaker === undefined ? {} : { breaker }),
       ...(warmUpMs === undefined ? {} : { warmUpMs }),
       ...(nodeLocal && { nodeLocal }),

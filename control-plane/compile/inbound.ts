@@ -12,8 +12,9 @@ import { idempotencyPolicy, namedPorts, type Server, serverPolicies } from "./se
 import { targetPort } from "./target-port.ts";
 
 /**
- * The ports that containers declare and those that a Service leads to. What a Service says of a port's protocol goes
- * before what the container's port name says; among Services the first by name that says anything.
+ * The ports that containers declare, those that a Service leads to and those that are said to be opaque, which goes before
+ * all else. What a Service says of a port's protocol goes before what the container's port name says; among Services the
+ * first by name that says anything.
  */
 export function compileInbound(view: IndexView, namespace: string, name: string): Inbound | undefined {
   const workload = view.workload(namespace, name);
@@ -70,6 +71,7 @@ function rulesOf({ namespace, name, spec }: PolicyOf<"IdempotencyPolicy">): Name
 export function protocolsOf(view: IndexView, workload: Server): ReadonlyMap<number, Protocol> {
   const ports = servedPorts(view, workload);
   for (const declared of workload.ports) setProtocol(ports, declared.port, readProtocol(declared));
+  for (const port of workload.opaquePorts ?? []) ports.set(port, "opaque");
   return ports;
 }
 

@@ -23,7 +23,7 @@ type ServerKind = AddingKind | "IdempotencyPolicy";
 const serverKinds: readonly ServerKind[] = [...addingKinds, "IdempotencyPolicy"];
 
 /** A workload, or one of its pods. */
-export type Server = Pick<Workload, "namespace" | "labels" | "ports">;
+export type Server = Pick<Workload, "namespace" | "labels" | "ports" | "opaquePorts">;
 
 export function addsUp(kind: PolicyKind): boolean {
   return addingKinds.some((adding) => adding === kind);

@@ -22,6 +22,8 @@ export type WorkloadKind = (typeof workloadKinds)[number];
 export class BackingPods {
   readonly #services = new Table<Service>();
   readonly #pods = new Table<Pod>();
+  /** Those of them with an opaque port. */
+  readonly #opaquePods = new Table<Pod>();
   readonly #servicesByLabel = new Selecting<Service>();
   readonly #podsByLabel = new Labelled<Pod>();
   readonly #workloadsByLabel = new Selecting<Workload>();
@@ -51,6 +53,10 @@ export class BackingPods {
     return pods.sort((a, b) => compareStrings(a.name, b.name));
   }
 
+  opaquePodsIn(namespace: string): readonly Pod[] {
+    return this.#opaquePods.in(namespace);
+  }
+
   addressOwner(ip: string): AddressOwner | undefined {
     return this.#addresses.ownerOf(ip);
   }
@@ -62,8 +68,9 @@ export class BackingPods {
     }
     const pod = this.#replicas.newest(namespace, name);
     if (pod === undefined || this.#isOwned(pod)) return undefined;
-    const { labels, serviceAccount, ports } = pod;
-    return { namespace, name, selector: new Map(), labels, serviceAccount, ports, replicas: 1 };
+    const { labels, serviceAccount, ports, opaquePorts } = pod;
+    const opaque = opaquePorts && { opaquePorts };
+    return { namespace, name, selector: new Map(), labels, serviceAccount, ports, ...opaque, replicas: 1 };
   }
 
   readyPods(): readonly string[] {
@@ -97,6 +104,10 @@ export class BackingPods {
     this.#podsByLabel.toggle(pod, present);
     this.#addresses.toggle({ kind: "pod", pod }, pod.ip === undefined ? [] : [pod.ip], present, touched);
     this.#replicas.toggle(pod, present);
+    if (pod.opaquePorts !== undefined) {
+      this.#opaquePods.toggle(pod, present);
+      touched.add(facts.opaquePodsIn(pod.namespace));
+    }
     if (!this.#isOwned(pod)) touched.add(facts.workload(pod.namespace, pod.workload));
     for (const service of this.#slices.servicesOf(pod)) touched.add(facts.podsOf(pod.namespace, service));
     for (const service of this.#servicesByLabel.of(pod.namespace, pod.labels))

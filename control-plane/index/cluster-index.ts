@@ -134,6 +134,10 @@ export class ClusterIndex implements IndexView {
     return this.#pods.readyPods();
   }
 
+  opaquePodsIn(namespace: string): readonly Pod[] {
+    return this.#pods.opaquePodsIn(namespace);
+  }
+
   addressOwner(ip: string): AddressOwner | undefined {
     return this.#pods.addressOwner(ip);
   }

@@ -22,6 +22,8 @@ export interface IndexView {
   servicesIn(namespace: string): readonly Service[];
   /** The pods behind a Service, whatever their state, sorted by name. */
   podsOf(namespace: string, service: string): readonly Pod[];
+  /** Those that say of a port that its bytes are not to be looked into, sorted by name. */
+  opaquePodsIn(namespace: string): readonly Pod[];
   /** By IP address, in its usual form. */
   addressOwner(ip: string): AddressOwner | undefined;
   /** By the name that its Inbound has; a pod that no workload owns is a workload of its own. */
@@ -55,6 +57,7 @@ export const facts = {
   service: (namespace: string, name: string): Fact => `service ${namespace}/${name}`,
   servicesIn: (namespace: string): Fact => `services ${namespace}`,
   podsOf: (namespace: string, service: string): Fact => `pods ${namespace}/${service}`,
+  opaquePodsIn: (namespace: string): Fact => `opaque pods ${namespace}`,
   addressOwner: (ip: string): Fact => `address ${ip}`,
   workload: (namespace: string, name: string): Fact => `workload ${namespace}/${name}`,
   /** The policies and routes of a Service, of all kinds: a fact for each would be most of what a large cluster costs. */
@@ -95,6 +98,11 @@ export class TrackedView implements IndexView {
   podsOf(namespace: string, service: string): readonly Pod[] {
     this.read.add(facts.podsOf(namespace, service));
     return this.#view.podsOf(namespace, service);
+  }
+
+  opaquePodsIn(namespace: string): readonly Pod[] {
+    this.read.add(facts.opaquePodsIn(namespace));
+    return this.#view.opaquePodsIn(namespace);
   }
 
   addressOwner(ip: string): AddressOwner | undefined {

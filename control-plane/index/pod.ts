@@ -25,6 +25,8 @@ export interface Pod {
   /** RFC 3339; empty in folders. */
   readonly createdAt: string;
   readonly ports: readonly ContainerPort[];
+  /** Whose bytes are not to be looked into; never empty. */
+  readonly opaquePorts?: readonly number[];
   /** What it runs on. */
   readonly node?: string;
   readonly zone?: string;
@@ -50,6 +52,8 @@ export interface Workload {
   readonly labels: ReadonlyMap<string, string>;
   readonly serviceAccount: string;
   readonly ports: readonly ContainerPort[];
+  /** As a pod's. */
+  readonly opaquePorts?: readonly number[];
   readonly replicas: number;
 }
 
@@ -57,6 +61,7 @@ export interface Workload {
 const proxyVersionAnnotation = "tulle.dev/proxy-version";
 /** Written at injection: the name of what owns the pod. */
 const workloadAnnotation = "tulle.dev/workload";
+const opaquePortsAnnotation = "tulle.dev/opaque-ports";
 /** On pods where the cluster copies it from their node. */
 const zoneLabel = "topology.kubernetes.io/zone";
 /** An ended pod keeps its address in its status, and another may have it already. */
@@ -80,6 +85,7 @@ export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
     workload: annotations.get(workloadAnnotation) ?? name,
     labels,
     ...readPodSpec(new Fields(object.spec, "spec", errors)),
+    ...readOpaquePorts(annotations),
     meshed: annotations.has(proxyVersionAnnotation),
     ...(ip === undefined || ip === "" ? {} : { ip: canonicalIp(ip) ?? ip }),
     ready,
@@ -108,6 +114,7 @@ export function readWorkload(object: KubeObject): Result<Workload, FieldError[]>
     selector,
     labels,
     ...readPodSpec(template.child("spec")),
+    ...readOpaquePorts(template.child("metadata").stringMap("annotations")),
     replicas: spec.integer("replicas", 0, 100_000) ?? 1,
   };
   return errors.length === 0 ? ok(workload) : err(errors);
@@ -121,6 +128,13 @@ function readPodSpec(spec: Fields): Pick<Pod, "serviceAccount" | "ports"> {
   // A native sidecar is an init container that stays, and its ports are the pod's too.
   const containers = [...spec.children("containers"), ...spec.children("initContainers").filter(staysOn)];
   return { serviceAccount, ports: containers.flatMap((container) => container.children("ports").flatMap(readPort)) };
+}
+
+/** Injection has refused what is no port; of a pod that came another way it is passed over. */
+function readOpaquePorts(annotations: ReadonlyMap<string, string>): Pick<Pod, "opaquePorts"> {
+  const numbers = (annotations.get(opaquePortsAnnotation) ?? "").split(",").map(Number);
+  const ports = numbers.filter((port) => Number.isInteger(port) && port > 0 && port <= 65_535);
+  return ports.length === 0 ? {} : { opaquePorts: ports };
 }
 
 function staysOn(container: Fields): boolean {

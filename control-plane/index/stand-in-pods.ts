@@ -18,12 +18,17 @@ export function standInPods(index: ClusterIndex, objects: readonly KubeObject[])
     .flatMap((workload) => Array.from({ length: workload.replicas }, (_, ordinal) => standIn(workload, ordinal + 1)));
 }
 
-function standIn({ namespace, name, labels, serviceAccount, ports }: Workload, ordinal: number): KubeObject {
+function standIn(
+  { namespace, name, labels, serviceAccount, ports, opaquePorts = [] }: Workload,
+  ordinal: number,
+): KubeObject {
   const pod = `${name}-${ordinal}`;
+  const annotations = new Map([["tulle.dev/proxy-version", "stand-in"]]);
+  if (opaquePorts.length > 0) annotations.set("tulle.dev/opaque-ports", opaquePorts.join(","));
   return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { namespace, name: pod, labels, annotations: new Map([["tulle.dev/proxy-version", "stand-in"]]) },
+    metadata: { namespace, name: pod, labels, annotations },
     spec: {
       serviceAccountName: serviceAccount,
       containers: [{ name, ports: ports.map(({ port, name: portName }) => ({ containerPort: port, name: portName })) }],

@@ -9,6 +9,7 @@ export const injectLabel = "tulle.dev/inject";
 export const proxyVersionAnnotation = "tulle.dev/proxy-version";
 /** Set at injection: the name of what owns the pod. */
 export const workloadAnnotation = "tulle.dev/workload";
+export const opaquePortsAnnotation = "tulle.dev/opaque-ports";
 
 /** What can be said for all pods by the chart, and for one by its annotations. */
 export interface ProxySettings {
@@ -20,6 +21,8 @@ export interface ProxySettings {
   readonly drainSeconds: number;
   /** How long an application goes on before it is told to end; 0: not at all. */
   readonly preStopSeconds: number;
+  /** Whose bytes nobody looks into; the control plane reads the annotation. */
+  readonly opaquePorts: readonly number[];
   readonly skipInboundPorts: readonly number[];
   readonly skipOutboundPorts: readonly number[];
   readonly skipOutboundRanges: readonly string[];
@@ -42,6 +45,7 @@ export const defaultSettings: ProxySettings = {
   accessLog: "off",
   drainSeconds: 10,
   preStopSeconds: 5,
+  opaquePorts: [],
   skipInboundPorts: [],
   skipOutboundPorts: [],
   skipOutboundRanges: [],
@@ -70,6 +74,7 @@ export const settingAnnotations: Readonly<Record<string, AnySetting>> = {
   "tulle.dev/access-log": { field: "accessLog", read: ok },
   "tulle.dev/drain-seconds": { field: "drainSeconds", read: readSeconds },
   "tulle.dev/pre-stop-seconds": { field: "preStopSeconds", read: readSeconds },
+  [opaquePortsAnnotation]: { field: "opaquePorts", read: listOf(readPort) },
   "tulle.dev/skip-inbound-ports": { field: "skipInboundPorts", read: listOf(readPort) },
   "tulle.dev/skip-outbound-ports": { field: "skipOutboundPorts", read: listOf(readPort) },
   "tulle.dev/skip-outbound-ranges": { field: "skipOutboundRanges", read: listOf(readRange) },

@@ -11,6 +11,7 @@ import { type ApplicationProbes, parseApplicationProbes } from "../../model/appl
 import type { FieldError } from "../../model/result.ts";
 import {
   injectLabel,
+  opaquePortsAnnotation,
   type ProxySettings,
   proxyVersionAnnotation,
   readSettings,
@@ -123,7 +124,7 @@ function injected(pod: PodTemplate, workload: string, settings: ProxySettings, c
   ];
   return {
     ...pod,
-    metadata: stamped(metadata, workload, config),
+    metadata: stamped(metadata, workload, settings, config),
     spec: {
       ...spec,
       initContainers: [...first, ...ownInit],
@@ -148,8 +149,18 @@ function delayed(
   return { ...container, lifecycle: { ...lifecycle, preStop: { sleep: { seconds: preStopSeconds } } } };
 }
 
-function stamped(metadata: PodMeta, workload: string, { proxyVersion }: InjectionConfig): PodMeta {
-  const stamp = { [proxyVersionAnnotation]: proxyVersion, [workloadAnnotation]: workload };
+function stamped(
+  metadata: PodMeta,
+  workload: string,
+  { opaquePorts }: ProxySettings,
+  { proxyVersion }: InjectionConfig,
+): PodMeta {
+  const stamp = {
+    [proxyVersionAnnotation]: proxyVersion,
+    [workloadAnnotation]: workload,
+    // What holds for all pods by the chart has to be said by each.
+    ...(opaquePorts.length > 0 && { [opaquePortsAnnotation]: opaquePorts.join(",") }),
+  };
   return { ...metadata, annotations: { ...stamp, ...metadata.annotations } };
 }
 

@@ -117,7 +117,8 @@ function judgeParent(index: ClusterIndex, route: GatewayRoute, parent: RoutePare
     const known = service.ports.map(({ port, name }) => (name === undefined ? port : `${port} ${name}`)).join(", ");
     return nowhere(field, `must be a port of Service ${service.name} (${known}), got ${parent[field]}`);
   }
-  if (!ports.some(mayCarryHttp)) return nowhere("name", `Service ${namespace}/${service.name} carries no HTTP there`);
+  if (!ports.some((port) => mayCarryHttp(index, service, port)))
+    return nowhere("name", `Service ${namespace}/${service.name} carries no HTTP there`);
   const dialled = ports.map(({ port }) => ({ namespace, name: service.name, port }));
   return { fault: conflict(index, route, service, ports, path), unresolved: findUnresolved(index, route, dialled) };
 }
@@ -135,7 +136,7 @@ function conflict(
     return [`port ${port.port} is claimed by ${claim.routes.map(policyName).join(", ")}, and gRPC goes first`];
   });
   if (lost.length === 0) return undefined;
-  const extent = lost.length === ports.filter(mayCarryHttp).length ? "parent" : "part";
+  const extent = lost.length === ports.filter((port) => mayCarryHttp(index, service, port)).length ? "parent" : "part";
   return { path, message: lost.join("; "), reason: "Conflicted", extent };
 }
 

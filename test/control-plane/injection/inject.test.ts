@@ -74,6 +74,18 @@ describe("inject", () => {
     expect(pod.spec.containers).toEqual(plain.spec.containers);
   });
 
+  it("writes the mesh's opaque ports on a pod that names none itself, since callers learn of them there", () => {
+    const config = {
+      ...defaultInjectionConfig,
+      defaults: { ...defaultInjectionConfig.defaults, opaquePorts: [3306, 6379] },
+    };
+    const key = "tulle.dev/opaque-ports";
+    expect(injected(plain, config).metadata?.annotations?.[key]).toBe("3306,6379");
+    const own = { ...plain, metadata: { annotations: { [key]: "7000" } } };
+    expect(injected(own, config).metadata?.annotations?.[key]).toBe("7000");
+    expect(injected(plain).metadata?.annotations).not.toHaveProperty(key);
+  });
+
   it("refuses on Kubernetes 1.28, which has no native sidecars", () => {
     const injection = inject(plain, target, { ...defaultInjectionConfig, kubernetesMinor: 28 });
     expect(injection).toMatchObject({ kind: "refused", errors: [{ path: "spec" }] });
