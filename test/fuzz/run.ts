@@ -1,12 +1,13 @@
 /**
  * Fuzzes: `npm run test:fuzz -- [TARGET ...] [--seconds N] [--inputs N] [--seed N] [--minimise]`.
  *
- * Each target, one after the other, has a thread of its own, and this one watches it: an input that takes longer than some
+ * Each target has a thread of its own, as many at a time as there are cores, and this one watches them: an input that takes longer than some
  * seconds, or all memory, is a failure as well. What fails is written into the corpus, where `npm test` finds it again.
  */
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { countBlocks } from "./coverage.ts";
@@ -78,15 +79,21 @@ if (unknown.length > 0) {
 countBlocks();
 const chosen = targets.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 const seed = Number(values.seed);
-for (const target of chosen) {
-  const report = await search(target, {
-    seed,
-    maxInputs: Number(values.inputs),
-    seconds: Number(values.seconds),
-    minimise: values.minimise,
-  });
-  if (report.kind === "failed") process.exitCode = 1;
-  else {
+await Promise.all(Array.from({ length: availableParallelism() }, searchNext));
+
+/** One after the other until none is left. */
+async function searchNext(): Promise<void> {
+  for (let target = chosen.shift(); target !== undefined; target = chosen.shift()) {
+    const report = await search(target, {
+      seed,
+      maxInputs: Number(values.inputs),
+      seconds: Number(values.seconds),
+      minimise: values.minimise,
+    });
+    if (report.kind === "failed") {
+      process.exitCode = 1;
+      continue;
+    }
     const { inputs, seconds, found, reachedCharacters } = report;
     const reached = `${reachedCharacters} characters of source reached`;
     console.log(
