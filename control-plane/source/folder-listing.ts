@@ -49,10 +49,13 @@ class Walk {
   async list(directory: string, stats: BigIntStats): Promise<void> {
     const entries = await readdir(directory, { withFileTypes: true });
     this.directories.set(directory, stats.ino);
-    for (const entry of entries) {
-      if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
-      if (entry.isDirectory() || manifestName.test(entry.name)) await this.#visit(entry, join(directory, entry.name));
-    }
+    const wanted = entries.filter(
+      (entry) =>
+        !entry.name.startsWith(".") &&
+        entry.name !== "node_modules" &&
+        (entry.isDirectory() || manifestName.test(entry.name)),
+    );
+    await Promise.all(wanted.map((entry) => this.#visit(entry, join(directory, entry.name))));
   }
 
   async #visit(entry: Dirent, path: string): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Folders as a source: decides when `FolderReader` looks. Watch events make it fast (a change is handed on in well under
- * 100 ms), a periodic look makes it right: events get lost, and network file systems send none.
+ * Folders as a source: decides when `FolderReader` looks. Watch events make it fast (a change is handed on in 10 ms, and
+ * what it takes to look), a periodic look makes it right: events get lost, and network file systems send none.
  */
 
 import { type FSWatcher, watch } from "node:fs";
@@ -20,7 +20,7 @@ export interface FolderSourceOptions {
 }
 
 /** Writers that write in several steps get this long to finish; the first event of a burst counts. */
-const settleMs = 25;
+const settleMs = 10;
 
 const monotonic: Clock = { now: () => performance.now() };
 

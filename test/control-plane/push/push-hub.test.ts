@@ -28,12 +28,16 @@ class Setting {
   readonly clock = new HandClock();
   readonly seen = { encoded: 0, written: 0, acked: [] as number[], nacked: 0, refused: 0 };
   readonly waiting: (() => void)[] = [];
+  readonly windowsMs: number[] = [];
   readonly wanted: string[] = [];
   readonly hub = new PushHub({
     snapshot: this.snapshot,
     setWanted: (kind, name, wanted) => this.wanted.push(`${kind} ${name} ${wanted}`),
     clock: this.clock,
-    after: (_delayMs, call) => this.waiting.push(call),
+    after: (delayMs, call) => {
+      this.windowsMs.push(delayMs);
+      this.waiting.push(call);
+    },
     events: {
       encoded: () => this.seen.encoded++,
       written: () => this.seen.written++,
@@ -53,7 +57,7 @@ class Setting {
     await Promise.resolve();
   }
 
-  /** The 50 ms are over. */
+  /** Its time is over. */
   endWindow(): void {
     for (const call of this.waiting.splice(0)) call();
   }
@@ -189,6 +193,19 @@ describe("a change", () => {
     setting.endWindow();
     await setting.publish(endpoints("a", 4));
     expect(reader.heard).toHaveLength(4);
+  });
+
+  it("in a storm of them waits for longer and longer, up to 50 ms, and no longer once it is over", async () => {
+    const setting = new Setting();
+    setting.join("p1").subscribe("a");
+    await setting.publish(endpoints("a", 1));
+    for (let port = 2; port <= 5; port++) {
+      await setting.publish(endpoints("a", port));
+      setting.endWindow();
+    }
+    setting.endWindow();
+    await setting.publish(endpoints("a", 6));
+    expect(setting.windowsMs).toEqual([10, 20, 40, 50, 50, 10]);
   });
 
   it("that is taken back within the window is not told", async () => {
