@@ -1,12 +1,33 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
-/** `npm run test:cluster:node`: the data plane on a real node, see test/cluster/node/setup.ts. One file at a time: they share it. */
+const every = "test/cluster/node/**/*.test.ts";
+/** They stop, upgrade or remove the mesh that all others need. */
+const alone = ["test/cluster/node/control-plane.test.ts", "test/cluster/node/install.test.ts"];
+
+/**
+ * `npm run test:cluster:node`: the data plane on a real node, see test/cluster/node/setup.ts. The scenarios of a namespace of
+ * their own go on side by side: most of their time is waiting. Then those that concern the whole mesh, one file at a time.
+ */
 export default defineConfig({
   test: {
-    include: ["test/cluster/node/**/*.test.ts"],
     globalSetup: ["test/cluster/node/setup.ts"],
-    fileParallelism: false,
     testTimeout: 300_000,
     hookTimeout: 180_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "side by side",
+          include: [every],
+          exclude: [...configDefaults.exclude, ...alone],
+          maxWorkers: 12,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "alone", include: alone, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

@@ -1,9 +1,10 @@
 /** The node's cluster as a user has it: kubectl, helm, and a few objects that all scenarios need. */
 
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
@@ -18,13 +19,21 @@ export interface KubernetesObject {
 const scripts = join(import.meta.dirname, "..");
 const programs = join(import.meta.dirname, "programs");
 export const image = "tulle-demo:0.1.0";
-const pollMs = 200;
+/** Most looks start a program. */
+const pollMs = 500;
+const askWithinMs = 20_000;
+
+const withEnvironment = `. ${join(scripts, "env.sh")}; exec "$0" "$@"`;
+
+/** A command with the cluster's environment that goes on until it is killed. */
+export function start(command: string, args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn("bash", ["-c", withEnvironment, command, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+}
 
 /** Runs a command with the cluster's environment, and rejects with what it said where it fails. */
 export async function run(command: string, args: readonly string[], input = "", withinMs = 120_000): Promise<string> {
-  const script = `. ${join(scripts, "env.sh")}; exec "$0" "$@"`;
   const signal = AbortSignal.timeout(withinMs);
-  const child = spawn("bash", ["-c", script, command, ...args], { stdio: "pipe", signal });
+  const child = spawn("bash", ["-c", withEnvironment, command, ...args], { stdio: "pipe", signal });
   const closed = once(child, "close") as Promise<[number | null]>;
   child.stdin.end(input);
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
@@ -139,8 +148,46 @@ export function service(namespace: string, name: string, selector: Readonly<Reco
   return { apiVersion: "v1", kind: "Service", metadata: { name, namespace }, spec: { selector, ports } };
 }
 
+/** `names`: of Deployments, or `statefulset/…`. */
 export async function rolledOut(namespace: string, ...names: readonly string[]): Promise<void> {
-  for (const name of names) await kubectl("-n", namespace, "rollout", "status", `deployment/${name}`, "--timeout=100s");
+  const all = names.map((name) => (name.includes("/") ? name : `deployment/${name}`));
+  for (const workload of all) await kubectl("-n", namespace, "rollout", "status", workload, "--timeout=160s");
+}
+
+export interface PodList {
+  readonly items: readonly Pod[];
+}
+
+export interface Pod {
+  readonly metadata: { readonly name: string };
+  readonly status: {
+    readonly podIP: string;
+    readonly containerStatuses?: readonly ContainerStatus[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly containerID: string;
+  readonly ready: boolean;
+  readonly restartCount: number;
+  readonly state: {
+    readonly running?: { readonly startedAt: string };
+    readonly terminated?: { readonly finishedAt: string };
+  };
+}
+
+/** The first that carries the label. */
+export async function podOf(namespace: string, selector: string): Promise<Pod> {
+  const { items } = await readObject<PodList>("-n", namespace, "pods", "-l", selector);
+  const [pod] = items;
+  if (pod === undefined) throw new Error(`no pod with ${selector}`);
+  return pod;
+}
+
+export function sidecarOf({ status }: Pod): ContainerStatus | undefined {
+  return status.initContainerStatuses?.find(({ name }) => name === "tulle-sidecar");
 }
 
 /** What a client has sent, and what became of it. */
@@ -166,7 +213,7 @@ export function failuresOf({ answers }: Account): Readonly<Record<string, number
 
 /** One request from a pod's own container, to its end: the status and the body. */
 export async function ask(namespace: string, workload: string, url: string): Promise<string> {
-  const script = `fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(5000) }).then(
+  const script = `fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(${askWithinMs}) }).then(
     async (r) => console.log(r.status, (await r.text()).trim()), (e) => console.log(e.cause?.code ?? e.name))`;
   const said = await kubectl(
     "-n",

@@ -1,8 +1,6 @@
 /** What a user sees of the mesh in a cluster: who talks to whom, and how. */
 
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import {
@@ -15,34 +13,18 @@ import {
   type KubernetesObject,
   kubectl,
   namespace,
+  type Pod,
+  type PodList,
   readObject,
   rolledOut,
   service,
+  sidecarOf,
+  start,
 } from "./cluster.ts";
 
 const meshed = "node-mesh";
 const unmeshed = "node-plain";
 const who = "spiffe://cluster.local/ns/node-mesh/sa/client";
-
-interface PodList {
-  readonly items: readonly Pod[];
-}
-
-interface Pod {
-  readonly metadata: { readonly name: string };
-  readonly status: {
-    readonly podIP: string;
-    readonly containerStatuses: readonly Status[];
-    readonly initContainerStatuses?: readonly Status[];
-  };
-}
-
-interface Status {
-  readonly name: string;
-  readonly ready: boolean;
-  readonly restartCount: number;
-  readonly state: { readonly running?: { readonly startedAt: string } };
-}
 
 beforeAll(async () => {
   const headless = service(meshed, "server-headless", { app: "server" });
@@ -80,9 +62,9 @@ it("tells the called workload who calls, from the certificate of the caller", as
 });
 
 it("starts the sidecar before the application, and is not ready before both are", async () => {
-  for (const { status } of await serverPods()) {
-    const sidecar = status.initContainerStatuses?.find(({ name }) => name === "tulle-sidecar");
-    const [application] = status.containerStatuses;
+  for (const { metadata, status } of await serverPods()) {
+    const sidecar = sidecarOf({ metadata, status });
+    const [application] = status.containerStatuses ?? [];
     expect([sidecar?.ready, application?.ready]).toEqual([true, true]);
     expect(Date.parse(sidecar?.state.running?.startedAt ?? "")).toBeLessThanOrEqual(
       Date.parse(application?.state.running?.startedAt ?? ""),
@@ -141,7 +123,7 @@ it("refuses plaintext where a policy says strict, while probes and the mesh's ow
     (await accountOf(meshed, "client")).sent > sent + 200 ? true : undefined,
   );
   for (const { status } of await serverPods())
-    expect(status.containerStatuses.map(({ ready, restartCount }) => [ready, restartCount])).toEqual([[true, 0]]);
+    expect(status.containerStatuses?.map(({ ready, restartCount }) => [ready, restartCount])).toEqual([[true, 0]]);
   expect(failuresOf(await accountOf(meshed, "client"))).toEqual({});
 });
 
@@ -157,9 +139,8 @@ it("refuses pods that can't have a sidecar, saying why", async () => {
 
 /** What crosses the node's bridge, as bytes. */
 async function captureWhile(act: () => Promise<unknown>): Promise<Buffer> {
-  const env = join(import.meta.dirname, "../env.sh");
   const listening = 'exec nsenter --net="/run/netns/$CLUSTER_NETNS" tcpdump -i cni0 --immediate-mode -U -w - -s 0 tcp';
-  const tcpdump = spawn("bash", ["-c", `. ${env}; ${listening}`], { stdio: ["ignore", "pipe", "pipe"] });
+  const tcpdump = start("bash", ["-c", listening]);
   const bytes = buffer(tcpdump.stdout);
   await once(tcpdump.stderr, "data"); // it says that it listens
   await act();

@@ -1,0 +1,86 @@
+/** What becomes of traffic while the control plane ends, changes or is away. It concerns the whole mesh, so these run alone. */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  apply,
+  ask,
+  deployment,
+  eventually,
+  kubectl,
+  namespace,
+  type Pod,
+  podOf,
+  readObject,
+  rolledOut,
+  run,
+  service,
+  sidecarOf,
+} from "./cluster.ts";
+import { drillClient, FollowedClient } from "./drill.ts";
+import { install } from "./setup.ts";
+
+const shop = "node-control-plane";
+const system = "tulle-system";
+let client: FollowedClient;
+
+beforeAll(async () => {
+  await apply([
+    ...namespace(shop, true),
+    ...deployment({ namespace: shop, name: "server", program: "server", replicas: 2 }),
+    service(shop, "server", { app: "server" }),
+  ]);
+  await rolledOut(shop, "server");
+  await apply(drillClient(shop, "client", "http://server/"));
+  await rolledOut(shop, "client");
+  client = new FollowedClient(shop, "deployment/client");
+  await client.until("answers", ({ sent }) => sent > 0);
+});
+
+afterAll(async () => {
+  client[Symbol.dispose]();
+  await kubectl("delete", "namespace", shop, "--wait=false");
+});
+
+/** One thing happens after the other; the minute in which each is watched may be the next one's too. */
+describe("while the client calls", () => {
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = (act: () => Promise<unknown>): Promise<unknown> => {
+    turn = turn.then(act);
+    return turn;
+  };
+
+  it.concurrent("loses no request while the control plane is restarted", async ({ expect }) => {
+    const restart = async () => {
+      await kubectl("-n", system, "rollout", "restart", "deployment/tulle-control-plane");
+      await rolledOut(system, "tulle-control-plane");
+    };
+    expect(await client.failuresDuring(() => inTurn(restart))).toEqual({});
+  });
+
+  it.concurrent("loses none during helm upgrade", async ({ expect }) => {
+    const upgrade = () => install("--set", "controlPlane.podAnnotations.upgraded=yes");
+    expect(await client.failuresDuring(() => inTurn(upgrade))).toEqual({});
+  });
+});
+
+it("serves again when its sidecar has crashed, from what that had kept, while the control plane is away", async () => {
+  await kubectl("-n", system, "scale", "deployment/tulle-control-plane", "--replicas=0");
+  try {
+    await kubectl("-n", system, "wait", "pod", "--all", "--for=delete", "--timeout=60s");
+    const before = await podOf(shop, "app=server");
+    const id = sidecarOf(before)?.containerID.replace("containerd://", "") ?? "";
+    await run("bash", ["-c", 'ctr -a "$CLUSTER_RUN/containerd.sock" -n k8s.io task kill -s KILL "$0"', id]);
+    const name = before.metadata.name;
+    await eventually("a sidecar that was started again", async () => {
+      const sidecar = sidecarOf(await readObject<Pod>("-n", shop, "pod", name));
+      return sidecar?.restartCount === 1 && sidecar.ready ? true : undefined;
+    });
+    const said = await kubectl("-n", shop, "logs", name, "-c", "tulle-sidecar");
+    expect(said).toContain("certificate taken from before the restart");
+    expect(said).toContain("sidecar is up");
+    expect(await ask(shop, "client", `http://${before.status.podIP}:8080/`)).toBe("200 v1");
+  } finally {
+    await kubectl("-n", system, "scale", "deployment/tulle-control-plane", "--replicas=1");
+    await rolledOut(system, "tulle-control-plane");
+  }
+});
