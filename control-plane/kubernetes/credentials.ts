@@ -15,6 +15,13 @@ export interface ClusterCredentials {
 
 /** From a file, else from `$KUBECONFIG`, `~/.kube/config`, or the pod's own service account. Throws in one plain line. */
 export function loadCredentials(kubeconfig: string | undefined): ClusterCredentials {
+  const config = loadKubeConfig(kubeconfig);
+  if (config !== undefined) return credentialsOf(config);
+  throw new Error(`${kubeconfig ?? "the environment"} names no cluster: set KUBECONFIG, or run in a pod`);
+}
+
+/** Undefined: it names no cluster. Throws in one plain line where it can't be read, or has no such context. */
+export function loadKubeConfig(kubeconfig: string | undefined, context?: string): KubeConfig | undefined {
   const config = new KubeConfig();
   try {
     if (kubeconfig === undefined) config.loadFromDefault();
@@ -22,10 +29,23 @@ export function loadCredentials(kubeconfig: string | undefined): ClusterCredenti
   } catch (error) {
     throw new Error(`${kubeconfig ?? "the kubeconfig"} can't be read`, { cause: error });
   }
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null) {
+      const known = config.getContexts().map(({ name }) => name);
+      throw new Error(`no context ${context}; there are ${known.join(", ") || "none"}`);
+    }
+    config.setCurrentContext(context);
+  }
   const cluster = config.getCurrentCluster();
   // Without any configuration the library falls back to http://localhost:8080, where nobody is.
-  if (cluster === null || !URL.canParse(cluster.server) || cluster.server === "http://localhost:8080")
-    throw new Error(`${kubeconfig ?? "the environment"} names no cluster: set KUBECONFIG, or run in a pod`);
+  const isNamed = cluster !== null && URL.canParse(cluster.server) && cluster.server !== "http://localhost:8080";
+  return isNamed ? config : undefined;
+}
+
+/** Of its current context. Throws in one plain line. */
+export function credentialsOf(config: KubeConfig): ClusterCredentials {
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new Error("the kubeconfig names no cluster");
   if (cluster.proxyUrl !== undefined) throw new Error("a cluster behind a proxy-url is not supported");
   return {
     server: new URL(cluster.server),

@@ -1,0 +1,121 @@
+/** A cluster as a person's kubeconfig reaches it: its API server, and through that the ports of its pods. */
+
+import type { Duplex } from "node:stream";
+import type { KubeConfig } from "@kubernetes/client-node";
+import type { Command } from "commander";
+import { meshNamespace } from "../../control-plane/index/facts.ts";
+import {
+  type ApiAnswer,
+  type ApiRequest,
+  ClusterApi,
+  describeAnswer,
+} from "../../control-plane/kubernetes/cluster-api.ts";
+import { isRecord } from "../../control-plane/source/kube-object.ts";
+import { reasonOf } from "../../system/log.ts";
+import { UsageError } from "../usage-error.ts";
+
+export interface ClusterOptions {
+  /** A file; absent: `$KUBECONFIG`, `~/.kube/config`, or the pod's own service account. */
+  readonly kubeconfig?: string;
+  /** Absent: the kubeconfig's current one. */
+  readonly context?: string;
+  /** Where the control plane is. */
+  readonly meshNamespace: string;
+}
+
+export interface Cluster {
+  readonly meshNamespace: string;
+  /** As people call it: the context's name. */
+  readonly name: string;
+  /** As `ClusterApi.request`, but where there is no answer it throws a `UsageError`. */
+  request(request: ApiRequest): Promise<ApiAnswer>;
+  /** All objects of a collection, `/api/v1/pods`. Throws a `UsageError` where they can't be had. */
+  list(path: string, query?: Readonly<Record<string, string>>): Promise<readonly Fields[]>;
+  /** To a port of the pod's loopback. Rejects where the API server does not let through; see `connectToPod`. */
+  connect(pod: PodRef, port: number): Promise<Duplex>;
+  close(): void;
+}
+
+export interface PodRef {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function addClusterOptions(command: Command): Command {
+  return command
+    .option("--kubeconfig <file>", "the cluster's; default: $KUBECONFIG, else ~/.kube/config")
+    .option("--context <name>", "of the kubeconfig; default: its current one")
+    .option("--mesh-namespace <name>", "where the control plane is", meshNamespace);
+}
+
+/** Undefined: no kubeconfig names a cluster, and none was asked for. Throws a `UsageError` where one can't be used. */
+export async function findCluster(options: ClusterOptions): Promise<Cluster | undefined> {
+  const { loadKubeConfig, credentialsOf } = await import("../../control-plane/kubernetes/credentials.ts");
+  let config: KubeConfig | undefined;
+  try {
+    config = loadKubeConfig(options.kubeconfig, options.context);
+    if (config === undefined) return undefined;
+    return new KubeconfigCluster(options.meshNamespace, config, new ClusterApi(credentialsOf(config)));
+  } catch (error) {
+    throw new UsageError(reasonOf(error), { cause: error });
+  }
+}
+
+/** Throws a `UsageError` where there is none. */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const cluster = await findCluster(options);
+  if (cluster !== undefined) return cluster;
+  throw new UsageError("no cluster: set KUBECONFIG, or give --kubeconfig");
+}
+
+const pageSize = "500";
+
+class KubeconfigCluster implements Cluster {
+  readonly meshNamespace: string;
+  readonly #config: KubeConfig;
+  readonly #api: ClusterApi;
+
+  constructor(namespace: string, config: KubeConfig, api: ClusterApi) {
+    this.meshNamespace = namespace;
+    this.#config = config;
+    this.#api = api;
+  }
+
+  get name(): string {
+    return this.#config.getCurrentContext();
+  }
+
+  async request(request: ApiRequest): Promise<ApiAnswer> {
+    try {
+      return await this.#api.request(request);
+    } catch (error) {
+      throw new UsageError(`no answer from the API server of ${this.name}: ${reasonOf(error)}`, { cause: error });
+    }
+  }
+
+  async list(path: string, query: Readonly<Record<string, string>> = {}): Promise<readonly Fields[]> {
+    const found: Fields[] = [];
+    let next: string | undefined;
+    do {
+      const more = next === undefined ? {} : { continue: next };
+      const answer = await this.request({ path, query: { ...query, limit: pageSize, ...more } });
+      if (answer.status !== 200) throw new UsageError(`${path} can't be listed: ${describeAnswer(answer)}`);
+      const { items, metadata } = isRecord(answer.body) ? answer.body : {};
+      if (Array.isArray(items)) found.push(...items.filter(isRecord));
+      const token = isRecord(metadata) ? metadata["continue"] : undefined;
+      next = typeof token === "string" && token !== "" ? token : undefined;
+    } while (next !== undefined);
+    return found;
+  }
+
+  async connect(pod: PodRef, port: number): Promise<Duplex> {
+    const { connectToPod } = await import("./pod-connection.ts");
+    return connectToPod(this.#config, pod, port);
+  }
+
+  close(): void {
+    this.#api.close();
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * One connection to a port of a pod's loopback, through the API server and kubelet, as `kubectl port-forward` makes them. It
+ * takes the right to create `pods/portforward` there, and nothing else lets anybody in.
+ */
+
+import { Duplex, PassThrough } from "node:stream";
+import { type KubeConfig, PortForward } from "@kubernetes/client-node";
+import type { PodRef } from "./cluster.ts";
+
+const openWithinMs = 15_000;
+
+/** Rejects in one plain line where it is not let through. What goes wrong later, nobody listening there for one, destroys it. */
+export async function connectToPod(config: KubeConfig, { namespace, name }: PodRef, port: number): Promise<Duplex> {
+  const [fromPod, toPod, complaints] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  const opening = new PortForward(config).portForward(namespace, name, [port], fromPod, complaints, toPod);
+  const socket = await within(openWithinMs, opening).catch((error: unknown) => {
+    throw new Error(`no way to port ${port} of pod ${namespace}/${name}: ${reasonOf(error)}`, { cause: error });
+  });
+  if (typeof socket === "function") throw new Error("a connection that restarts by itself was not asked for");
+  const connection = Duplex.from({ readable: fromPod, writable: toPod });
+  socket.addEventListener("close", () => fromPod.end());
+  connection.on("close", () => socket.close());
+  complaints.on("data", (text: Buffer) => {
+    connection.destroy(new Error(`port ${port} of pod ${namespace}/${name}: ${text.toString("utf8").trim()}`));
+  });
+  return connection;
+}
+
+async function within<T>(ms: number, done: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([done, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A refused WebSocket comes as an event, not as an error: `Unexpected server response: 403`. */
+function reasonOf(error: unknown): string {
+  const message = typeof error === "object" && error !== null && "message" in error ? String(error.message) : "";
+  const status = /Unexpected server response: (\d+)/.exec(message)?.[1];
+  switch (status) {
+    case "403":
+      return "you may not forward ports there (create pods/portforward)";
+    case "404":
+      return "there is no such pod";
+    default:
+      return message === "" ? String(error) : message;
+  }
+}
