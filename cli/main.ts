@@ -6,6 +6,8 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../system/version.ts";
 import { compileCommand } from "./compile.ts";
+import { completionCommand } from "./completion/command.ts";
+import { dashboardCommand } from "./dashboard.ts";
 import { devCommand } from "./dev/command.ts";
 import { diffCommand } from "./diff.ts";
 import { explainCommand } from "./explain/command.ts";
@@ -16,6 +18,7 @@ import { statusCommand } from "./status.ts";
 import { paintFor } from "./terminal.ts";
 import { topCommand } from "./top.ts";
 import { UsageError } from "./usage-error.ts";
+import { versionCommand } from "./version.ts";
 
 const usageExitCode = 2;
 
@@ -25,7 +28,7 @@ Examples:
   $ tulle compile -f deploy/demo    is everything in this folder right?
   $ tulle help dev                  one command in detail`;
 
-function tulleCommand(): Command {
+export function tulleCommand(): Command {
   return new Command("tulle")
     .description("A service mesh for Kubernetes, on this machine and in a cluster.")
     .version(version, "-V, --version", "print the version")
@@ -39,16 +42,18 @@ function tulleCommand(): Command {
     .addCommand(topCommand())
     .addCommand(sidecarCommand())
     .addCommand(injectCommand())
-    .addCommand(versionCommand());
+    .addCommand(dashboardCommand())
+    .addCommand(versionCommand())
+    .addCommand(completionCommand());
 }
 
-function versionCommand(): Command {
-  return new Command("version").description("print the version").action(() => console.log(version));
+function allOf(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allOf)];
 }
 
 async function main(): Promise<void> {
   const program = tulleCommand();
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of allOf(program)) command.exitOverride();
   try {
     await program.parseAsync();
   } catch (error) {

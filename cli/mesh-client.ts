@@ -1,33 +1,130 @@
-/** Asks a control plane for the mesh as it is now: the same that its dashboard shows. */
+/**
+ * The mesh as it is now, as its control plane tells it: the same that its dashboard shows. The dashboard listens on loopback
+ * only, so it is asked at an address of this machine, or in a cluster through the API server, each replica for its own sidecars.
+ */
 
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { text } from "node:stream/consumers";
+import type { Command } from "commander";
 import type { MeshView } from "../control-plane/dashboard/mesh-view.ts";
+import { isRecord } from "../control-plane/source/kube-object.ts";
+import { reasonOf } from "../system/log.ts";
+import { addClusterOptions, type Cluster, type ClusterOptions, findCluster, type PodRef } from "./cluster/cluster.ts";
+import { mergeViews } from "./merged-view.ts";
 import { UsageError } from "./usage-error.ts";
 
 export const defaultUrl = "http://127.0.0.1:8080";
+export const dashboardPort = 8_080;
 const patienceMs = 5_000;
+const controlPlaneLabels = "app.kubernetes.io/name=tulle,app.kubernetes.io/component=control-plane";
 
-export const urlHelp = `where the dashboard is; default: $TULLE_URL, else ${defaultUrl}`;
+export interface MeshOptions extends ClusterOptions {
+  /** Where a dashboard is. */
+  readonly url?: string;
+}
 
 export const howToReach = `
-It asks where the dashboard is. A mesh of "tulle dev" prints that address; in a cluster, first:
-  kubectl -n tulle-system port-forward deploy/tulle-control-plane 8080`;
+It asks the cluster of the kubeconfig, which takes the right to forward ports of the control plane's pods. A mesh of
+"tulle dev" prints the address of its dashboard: give that with --url, or in $TULLE_URL.`;
 
-/** Throws a `UsageError` where nobody answers, or somebody else does. */
-export async function fetchMesh(url: string | undefined, env: NodeJS.ProcessEnv): Promise<MeshView> {
-  const base = url ?? env["TULLE_URL"] ?? defaultUrl;
+export function addMeshOptions(command: Command): Command {
+  const url = `the dashboard of a mesh on this machine; default: $TULLE_URL, else the cluster, else ${defaultUrl}`;
+  return addClusterOptions(command.option("--url <url>", url));
+}
+
+/** What to ask. */
+export interface Mesh {
+  /** Absent: a mesh on this machine, or one whose port somebody forwards. */
+  readonly cluster?: Cluster;
+  /** Throws a `UsageError` where nobody answers, or somebody else does. */
+  read(): Promise<MeshView>;
+  close(): void;
+}
+
+/** Throws a `UsageError` where neither a URL nor a kubeconfig can be used. */
+export async function openMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Promise<Mesh> {
+  const url = options.url ?? env["TULLE_URL"];
+  const cluster = url === undefined ? await findCluster(options) : undefined;
+  if (cluster === undefined) return { read: () => fetchMesh(url ?? defaultUrl), close() {} };
+  return { cluster, read: () => readReplicas(cluster), close: () => cluster.close() };
+}
+
+/** Reads it once. */
+export async function readMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Promise<MeshView> {
+  const mesh = await openMesh(options, env);
+  try {
+    return await mesh.read();
+  } finally {
+    mesh.close();
+  }
+}
+
+/** Those that are ready. Throws a `UsageError` where there is none. */
+export async function controlPlanePods(cluster: Cluster): Promise<readonly PodRef[]> {
+  const { meshNamespace: namespace } = cluster;
+  const pods = await cluster.list(`/api/v1/namespaces/${namespace}/pods`, { labelSelector: controlPlaneLabels });
+  const ready = pods.filter(isReady).map(nameOf);
+  if (ready.length > 0) return ready.map((name) => ({ namespace, name }));
+  const found = pods.length === 0 ? "no" : "no ready";
+  throw new UsageError(
+    `${found} control plane in namespace ${namespace} of ${cluster.name}; --mesh-namespace says where`,
+  );
+}
+
+/** One GET over a connection of its own. Throws where the answer is not 200. */
+export async function getOver(
+  connection: Duplex,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<IncomingMessage> {
+  const asking = get({ createConnection: () => connection, host: "127.0.0.1", path, headers, agent: false });
+  const signal = AbortSignal.timeout(patienceMs);
+  const [answer] = (await once(asking, "response", { signal })) as [IncomingMessage];
+  if (answer.statusCode === 200) return answer;
+  throw new Error(`it answers ${answer.statusCode}: ${(await text(answer)).trim()}`);
+}
+
+async function readReplicas(cluster: Cluster): Promise<MeshView> {
+  const pods = await controlPlanePods(cluster);
+  return mergeViews(await Promise.all(pods.map((pod) => readReplica(cluster, pod))));
+}
+
+async function readReplica(cluster: Cluster, pod: PodRef): Promise<MeshView> {
+  try {
+    const connection = await cluster.connect(pod, dashboardPort);
+    return JSON.parse(await text(await getOver(connection, "/api/mesh"))) as MeshView;
+  } catch (error) {
+    throw new UsageError(`no answer from ${pod.namespace}/${pod.name}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+async function fetchMesh(base: string): Promise<MeshView> {
   try {
     const answer = await fetch(new URL("/api/mesh", base), { signal: AbortSignal.timeout(patienceMs) });
     if (!answer.ok) throw new Error(`it answers ${answer.status}: ${(await answer.text()).trim()}`);
     return (await answer.json()) as MeshView;
   } catch (error) {
-    throw new UsageError(`no control plane at ${base} (${reasonOf(error)}); --url says where it is`, { cause: error });
+    throw new UsageError(`no control plane at ${base} (${fetchFault(error)}); --url says where it is`, {
+      cause: error,
+    });
   }
 }
 
 /** `fetch` hides what happened in its cause. */
-function reasonOf(error: unknown): string {
+function fetchFault(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
   return code ?? error.message;
+}
+
+function isReady({ status }: Readonly<Record<string, unknown>>): boolean {
+  const conditions = isRecord(status) && Array.isArray(status["conditions"]) ? (status["conditions"] as unknown[]) : [];
+  return conditions.some((each) => isRecord(each) && each["type"] === "Ready" && each["status"] === "True");
+}
+
+function nameOf({ metadata }: Readonly<Record<string, unknown>>): string {
+  return isRecord(metadata) ? String(metadata["name"]) : "";
 }

@@ -2,12 +2,11 @@
 
 import { Command } from "commander";
 import type { ConditionView, MeshView, PolicyView } from "../control-plane/dashboard/mesh-view.ts";
-import { fetchMesh, howToReach, urlHelp } from "./mesh-client.ts";
+import { addMeshOptions, howToReach, type MeshOptions, readMesh } from "./mesh-client.ts";
 import { formatTable } from "./table.ts";
 import { type Paint, paintFor } from "./terminal.ts";
 
-interface StatusOptions {
-  readonly url?: string;
+interface StatusOptions extends MeshOptions {
   readonly output: "json" | "text";
 }
 
@@ -22,18 +21,17 @@ Examples:
 
 export function statusCommand(): Command {
   const command = new Command("status");
-  return command
+  return addMeshOptions(command)
     .description("show what became of each policy, breakers that are not closed, and what is wrong")
-    .option("--url <url>", urlHelp)
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))
     .addHelpText("after", help)
     .action((options: StatusOptions) => run(options));
 }
 
-async function run({ url, output }: StatusOptions): Promise<void> {
-  const view = await fetchMesh(url, process.env);
+async function run(options: StatusOptions): Promise<void> {
+  const view = await readMesh(options, process.env);
   const text =
-    output === "json"
+    options.output === "json"
       ? `${JSON.stringify(view, undefined, 2)}\n`
       : printStatus(view, paintFor(process.stdout, process.env));
   process.stdout.write(text);

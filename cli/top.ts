@@ -3,11 +3,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { MeshView } from "../control-plane/dashboard/mesh-view.ts";
-import { fetchMesh, howToReach, urlHelp } from "./mesh-client.ts";
+import { addMeshOptions, howToReach, type MeshOptions, openMesh } from "./mesh-client.ts";
 import { formatTable } from "./table.ts";
 
-interface TopOptions {
-  readonly url?: string;
+interface TopOptions extends MeshOptions {
   readonly once?: boolean;
   readonly output: "json" | "text";
 }
@@ -27,9 +26,8 @@ Examples:
 
 export function topCommand(): Command {
   const command = new Command("top");
-  return command
+  return addMeshOptions(command)
     .description("show who calls whom now: requests, success, latency")
-    .option("--url <url>", urlHelp)
     .option("--once", "one picture, as where the output is no terminal")
     .addOption(
       command.createOption("-o, --output <format>", "json: one picture").choices(["json", "text"]).default("text"),
@@ -38,14 +36,19 @@ export function topCommand(): Command {
     .action((options: TopOptions) => run(options));
 }
 
-async function run({ url, once = false, output }: TopOptions): Promise<void> {
+async function run({ once = false, output, ...options }: TopOptions): Promise<void> {
   const live = process.stdout.isTTY && !once && output === "text";
-  for (;;) {
-    const view = await fetchMesh(url, process.env);
-    const picture = output === "json" ? `${JSON.stringify(view, undefined, 2)}\n` : drawTop(view);
-    process.stdout.write(live ? clear + picture : picture);
-    if (!live) return;
-    await sleep(everyMs);
+  const mesh = await openMesh(options, process.env);
+  try {
+    for (;;) {
+      const view = await mesh.read();
+      const picture = output === "json" ? `${JSON.stringify(view, undefined, 2)}\n` : drawTop(view);
+      process.stdout.write(live ? clear + picture : picture);
+      if (!live) return;
+      await sleep(everyMs);
+    }
+  } finally {
+    mesh.close();
   }
 }
 

@@ -41,13 +41,8 @@ async function within<T>(ms: number, done: Promise<T>): Promise<T> {
 /** A refused WebSocket comes as an event, not as an error: `Unexpected server response: 403`. */
 function reasonOf(error: unknown): string {
   const message = typeof error === "object" && error !== null && "message" in error ? String(error.message) : "";
-  const status = /Unexpected server response: (\d+)/.exec(message)?.[1];
-  switch (status) {
-    case "403":
-      return "you may not forward ports there (create pods/portforward)";
-    case "404":
-      return "there is no such pod";
-    default:
-      return message === "" ? String(error) : message;
-  }
+  if (message.endsWith("Unexpected server response: 403"))
+    return "you may not forward ports there (create pods/portforward)";
+  if (message.endsWith("Unexpected server response: 404")) return "there is no such pod";
+  return message === "" ? String(error) : message;
 }

@@ -1,5 +1,6 @@
 /** The mesh as the dashboard and `tulle top` show it: plain data, made anew from what is true now. */
 
+import { version } from "../../system/version.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { Peer } from "../push/push-hub.ts";
 import { formatProblem } from "../source/problem.ts";
@@ -8,6 +9,8 @@ import type { RouteStatus } from "../status/route-status.ts";
 import type { BreakerTraffic, EdgeTraffic, ServiceLatency, Traffic } from "../traffic/traffic-store.ts";
 
 export interface MeshView {
+  /** Of this control plane. */
+  readonly version: string;
   /** Over how many milliseconds traffic is counted. */
   readonly windowMs: number;
   readonly edges: readonly EdgeTraffic[];
@@ -53,6 +56,8 @@ export interface SidecarView {
   readonly workload: string;
   readonly identity: string;
   readonly version: string;
+  /** Of its pod; absent: the source does not know the pod (yet). */
+  readonly address?: string;
   /** ms since 1970; absent: it has not said yet. */
   readonly certificateEndsMs?: number;
 }
@@ -69,6 +74,7 @@ export interface ViewSources {
 export function meshView({ pipeline, policies, routes, problems, peers, traffic }: ViewSources): MeshView {
   const { windowMs, edges, latencies, breakers, certificates } = traffic;
   return {
+    version,
     windowMs,
     edges,
     latencies,
@@ -78,11 +84,13 @@ export function meshView({ pipeline, policies, routes, problems, peers, traffic 
     sidecars: peers
       .map(({ namespace, pod, workload, identity, proxyVersion }) => {
         const endsMs = certificates.get(`${namespace}/${pod}`);
+        const address = pipeline.index.pod(namespace, pod)?.ip;
         return {
           pod: `${namespace}/${pod}`,
           workload: `${namespace}/${workload}`,
           identity,
           version: proxyVersion,
+          ...(address !== undefined && { address }),
           ...(endsMs !== undefined && { certificateEndsMs: endsMs }),
         };
       })

@@ -57,6 +57,10 @@ export class BackingPods {
     return this.#opaquePods.in(namespace);
   }
 
+  pod(namespace: string, name: string): Pod | undefined {
+    return this.#pods.get(namespace, name);
+  }
+
   addressOwner(ip: string): AddressOwner | undefined {
     return this.#addresses.ownerOf(ip);
   }

@@ -138,6 +138,10 @@ export class ClusterIndex implements IndexView {
     return this.#pods.opaquePodsIn(namespace);
   }
 
+  pod(namespace: string, name: string): Pod | undefined {
+    return this.#pods.pod(namespace, name);
+  }
+
   addressOwner(ip: string): AddressOwner | undefined {
     return this.#pods.addressOwner(ip);
   }

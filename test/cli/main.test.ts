@@ -11,7 +11,7 @@ function tulle(...args: readonly string[]) {
 
 describe("tulle", () => {
   it("prints its version", () => {
-    const { status, stdout } = tulle("version");
+    const { status, stdout } = tulle("version", "--client");
     expect([status, stdout]).toEqual([0, `${version}\n`]);
   });
 

@@ -8,6 +8,7 @@ import { UsageError } from "../../cli/usage-error.ts";
 import type { MeshView } from "../../control-plane/dashboard/mesh-view.ts";
 
 const quiet: MeshView = {
+  version: "0.1.0",
   windowMs: 10_000,
   edges: [],
   latencies: [],

@@ -7,6 +7,7 @@ import type { MeshView } from "../../../control-plane/dashboard/mesh-view.ts";
 import { type Dashboard, openDashboard } from "../../../control-plane/dashboard/server.ts";
 
 const view: MeshView = {
+  version: "0.1.0",
   windowMs: 10_000,
   edges: [],
   latencies: [],
