@@ -7,6 +7,7 @@ import { parseUpstreams, type SidecarConfig } from "../sidecar/config.ts";
 import { runSidecar } from "../sidecar/run.ts";
 import { fromFiles } from "../sidecar/sources.ts";
 import { parseAccessLogMode } from "../sidecar/telemetry/access-log.ts";
+import { parseOtlpReceiver } from "../sidecar/telemetry/otlp-receiver.ts";
 import { parseSampler } from "../sidecar/telemetry/sampling.ts";
 import { jsonLog, reasonOf } from "../system/log.ts";
 import { UsageError } from "./usage-error.ts";
@@ -60,6 +61,8 @@ async function run(flags: SidecarFlags): Promise<void> {
   if (!sampler.ok) throw new UsageError(`${sampler.error.path}: ${sampler.error.message}`);
   const accessLog = parseAccessLogMode(process.env["TULLE_ACCESS_LOG"]);
   if (!accessLog.ok) throw new UsageError(`${accessLog.error.path}: ${accessLog.error.message}`);
+  const otlp = parseOtlpReceiver(process.env);
+  if (!otlp.ok) throw new UsageError(`${otlp.error.path}: ${otlp.error.message}`);
   const [namespace, workload] = await workloadOf(flags.snapshot);
   const redisUrlFile = process.env["TULLE_REDIS_URL_FILE"];
   const config: SidecarConfig = {
@@ -88,6 +91,7 @@ async function run(flags: SidecarFlags): Promise<void> {
       config,
       sampler: sampler.value,
       accessLog: accessLog.value,
+      otlp: otlp.value,
       log,
       stop: stop.signal,
       openSources,

@@ -10,6 +10,7 @@ import { askToDrain, takeDrainRequests } from "./drain-request.ts";
 import { runSidecar } from "./run.ts";
 import { fromControlPlane } from "./sources.ts";
 import { parseAccessLogMode } from "./telemetry/access-log.ts";
+import { parseOtlpReceiver } from "./telemetry/otlp-receiver.ts";
 import { parseSampler } from "./telemetry/sampling.ts";
 
 const environmentExitCode = 2;
@@ -35,6 +36,7 @@ if (command !== undefined) fail(`the only argument that it takes is drain, got $
 
 const config = orExit(readConfig(process.env));
 const sampler = orExit(parseSampler(process.env));
+const otlp = orExit(parseOtlpReceiver(process.env));
 const accessLog = orExit(parseAccessLogMode(process.env["TULLE_ACCESS_LOG"]));
 const log = jsonLog("sidecar", config.logLevel, (line) => process.stderr.write(line));
 const leave = new AbortController();
@@ -49,6 +51,7 @@ try {
     config,
     sampler,
     accessLog,
+    otlp,
     log,
     leave: leave.signal,
     stop: stop.signal,

@@ -2,7 +2,7 @@
 
 import net from "node:net";
 import { TokenBucket } from "../model/token-bucket.ts";
-import type { Log } from "../system/log.ts";
+import { type Log, reasonOf } from "../system/log.ts";
 import type { SidecarConfig } from "./config.ts";
 import { debugPages } from "./debug/debug-pages.ts";
 import { RequestTaps } from "./debug/request-taps.ts";
@@ -19,9 +19,10 @@ import { openAdmin } from "./telemetry/admin.ts";
 import { errorSpanRate } from "./telemetry/error-spans.ts";
 import { exposeGauges } from "./telemetry/gauges.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "./telemetry/metrics.ts";
+import type { OtlpReceiver } from "./telemetry/otlp-receiver.ts";
 import { MetricRegistry } from "./telemetry/registry.ts";
 import type { Sampler } from "./telemetry/sampling.ts";
-import { exportSpans, type SpanExport, SpanQueue, tracesEndpoint } from "./telemetry/span-queue.ts";
+import { exportSpans, type SpanExport, SpanQueue } from "./telemetry/span-queue.ts";
 import { IdSource } from "./telemetry/trace-context.ts";
 import { TrafficReporter } from "./telemetry/traffic-reporter.ts";
 import { trimMemory } from "./trim-memory.ts";
@@ -30,6 +31,8 @@ export interface RunOptions {
   readonly config: SidecarConfig;
   readonly sampler: Sampler;
   readonly accessLog: AccessLogMode;
+  /** Where traces go; undefined: nowhere. */
+  readonly otlp: OtlpReceiver | undefined;
   readonly log: Log;
   /** Aborted: the pod is about to end, and callers are to go elsewhere. `stop` comes when its application has ended. */
   readonly leave?: AbortSignal;
@@ -46,7 +49,7 @@ const graceAfterLeaveMs = 1_000;
 
 /** Resolves when it has ended. Rejects where it can't run: a port is in use, a file is missing. */
 export async function runSidecar(options: RunOptions): Promise<void> {
-  const { config, sampler, accessLog, log, leave, stop, openSources } = options;
+  const { config, sampler, accessLog, otlp, log, leave, stop, openSources } = options;
   const { namespace, workload, pod, podIp } = config;
   const clock = performance;
   const registry = new MetricRegistry({ labels: { namespace, workload, pod } });
@@ -54,7 +57,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const dropped = metrics.spansDropped.slot({});
   const spans = new SpanQueue({ countDropped: (count) => metrics.spansDropped.add(dropped, count) });
   const errorSpans = new TokenBucket(errorSpanRate, clock);
-  const sink = tracesEndpoint(process.env) === undefined ? undefined : spans;
+  const sink = otlp && spans;
 
   const started: { sidecar?: Sidecar; sources?: Sources } = {};
   const readiness = () => started.sidecar?.missing ?? ["certificate"];
@@ -94,7 +97,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   await sidecar.start();
   log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}` });
 
-  const exporting = await startExport(config, spans);
+  const exporting = await startExport(options, spans, wheel);
   await holdHeap();
   const stopTrimming = trimMemory();
   leave?.addEventListener("abort", () => sidecar.sendCallersAway(), { once: true });
@@ -130,12 +133,17 @@ async function openInterception({ interception, podIp }: SidecarConfig): Promise
 }
 
 /** Nothing of OpenTelemetry is loaded unless traces go somewhere. */
-async function startExport(config: SidecarConfig, spans: SpanQueue): Promise<SpanExport | undefined> {
-  const url = tracesEndpoint(process.env);
-  if (url === undefined) return undefined;
+async function startExport(
+  { config, otlp: receiver, log }: RunOptions,
+  spans: SpanQueue,
+  wheel: TimerWheel,
+): Promise<SpanExport | undefined> {
+  if (receiver === undefined) return undefined;
   const { namespace, workload, pod } = config;
-  return exportSpans(spans, {
-    url,
+  const exporting = exportSpans(spans, {
+    receiver,
+    clock: performance,
+    wheel,
     resource: {
       "service.name": workload,
       "service.namespace": namespace,
@@ -144,6 +152,11 @@ async function startExport(config: SidecarConfig, spans: SpanQueue): Promise<Spa
     },
     epochMs: performance.timeOrigin,
     batchDelayMs: Number(process.env["OTEL_BSP_SCHEDULE_DELAY"] ?? defaultBatchDelayMs),
+  });
+  // A file with a certificate is missing, as it may be: requests are served all the same.
+  return await exporting.catch((error: unknown) => {
+    log("error", "traces are not exported", { reason: reasonOf(error) });
+    return undefined;
   });
 }
 

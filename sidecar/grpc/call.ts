@@ -1,8 +1,8 @@
 /**
- * One gRPC call on a TLS connection of its own, over this sidecar's HTTP/2
+ * One gRPC call on a connection of its own, mostly TLS, over this sidecar's HTTP/2
  * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). It tries nothing twice, and it knows no message types.
  *
- * The sidecar has two calls in all, so it needs no channels, resolvers or balancers: without the library that has them it
+ * The sidecar has three calls in all, so it needs no channels, resolvers or balancers: without the library that has them it
  * starts sooner and is smaller.
  *
  * ```
@@ -11,6 +11,7 @@
  * ```
  */
 
+import net from "node:net";
 import tls from "node:tls";
 import type { Clock } from "../../model/clock.ts";
 import type { MeshError } from "../../model/errors.ts";
@@ -30,9 +31,15 @@ export interface GrpcCallOptions {
   readonly serverName: string;
   /** `/package.Service/Method` */
   readonly path: string;
-  readonly secureContext: tls.SecureContext;
-  /** Undefined where the certificate, in DER, is that of the server that is meant. Nothing is sent to any other. */
-  readonly wrongServer: (certificateDer: Buffer) => Error | undefined;
+  /** Absent: in the clear. */
+  readonly secureContext?: tls.SecureContext;
+  /**
+   * Undefined where the certificate, in DER, is that of the server that is meant. Nothing is sent to any other. Absent: it has to
+   * be one for `serverName`.
+   */
+  readonly wrongServer?: (certificateDer: Buffer) => Error | undefined;
+  /** Names in lower case. */
+  readonly metadata?: readonly (readonly [name: string, value: string])[];
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   /** Of a message from the server. */
@@ -54,7 +61,7 @@ export interface GrpcCallEvents {
 export class GrpcCall {
   readonly #options: GrpcCallOptions;
   readonly #events: GrpcCallEvents;
-  readonly #socket: tls.TLSSocket;
+  readonly #socket: net.Socket;
   readonly #reader: MessageReader;
   readonly #deadline: NodeJS.Timeout | undefined;
   #client: Http2Client | undefined;
@@ -66,22 +73,13 @@ export class GrpcCall {
 
   /** Dials at once; events come later, never from here. */
   constructor(options: GrpcCallOptions, events: GrpcCallEvents) {
-    const { address, serverName, secureContext, wrongServer, maxMessageBytes, timeoutMs } = options;
+    const { secureContext, maxMessageBytes, timeoutMs } = options;
     this.#options = options;
     this.#events = events;
     this.#reader = new MessageReader(maxMessageBytes, (message) => {
       if (!this.#over) events.message(message);
     });
-    const { host, port = 0 } = splitAddress(address);
-    this.#socket = tls.connect({
-      host,
-      port,
-      servername: serverName,
-      secureContext,
-      ALPNProtocols: ["h2"],
-      checkServerIdentity: (_host, { raw }) => wrongServer(raw),
-    });
-    this.#socket.on("secureConnect", () => this.#open());
+    this.#socket = secureContext === undefined ? this.#dialPlain() : this.#dialTls(secureContext);
     this.#socket.on("error", (error: Error) => this.#fail(grpcCodes.UNAVAILABLE, error.message, error));
     this.#socket.on("close", () => this.#fail(grpcCodes.UNAVAILABLE, "the connection was closed"));
     if (timeoutMs === undefined) return;
@@ -116,19 +114,43 @@ export class GrpcCall {
     this.#socket.destroy();
   }
 
+  #dialPlain(): net.Socket {
+    const { host, port = 0 } = splitAddress(this.#options.address);
+    return net.connect({ host, port, noDelay: true }, () => this.#open());
+  }
+
+  #dialTls(secureContext: tls.SecureContext): net.Socket {
+    const { address, serverName, wrongServer } = this.#options;
+    const { host, port = 0 } = splitAddress(address);
+    const socket = tls.connect({
+      host,
+      port,
+      // It can't be an address (RFC 6066 §3); the certificate is checked for it all the same.
+      servername: net.isIP(serverName) === 0 ? serverName : "",
+      secureContext,
+      ALPNProtocols: ["h2"],
+      checkServerIdentity: (_host, certificate) =>
+        wrongServer === undefined ? tls.checkServerIdentity(serverName, certificate) : wrongServer(certificate.raw),
+    });
+    socket.on("secureConnect", () => {
+      if (socket.alpnProtocol === "h2") this.#open();
+      else this.#fail(grpcCodes.UNAVAILABLE, "the server does not speak HTTP/2");
+    });
+    return socket;
+  }
+
   #open(): void {
     if (this.#over) return;
-    if (this.#socket.alpnProtocol !== "h2")
-      return this.#fail(grpcCodes.UNAVAILABLE, "the server does not speak HTTP/2");
-    const { clock, wheel, keepAlive, path, serverName, timeoutMs } = this.#options;
+    const { clock, wheel, keepAlive, path, serverName, secureContext, metadata = [], timeoutMs } = this.#options;
     this.#client = new Http2Client(this.#socket, { clock, timers: wheel, ...(keepAlive && { keepAlive }) });
     const headers = new HeaderFields(["te", "trailers", "content-type", "application/grpc"]);
-    if (timeoutMs !== undefined) headers.append("grpc-timeout", `${timeoutMs}m`);
+    if (timeoutMs !== undefined) headers.append("grpc-timeout", `${Math.ceil(timeoutMs)}m`);
+    for (const [name, value] of metadata) headers.append(name, value);
     const exchange = new Exchange({
       method: "POST",
       authority: serverName,
       path,
-      scheme: "https",
+      scheme: secureContext === undefined ? "http" : "https",
       headers,
       bodyless: false,
     });

@@ -1,5 +1,5 @@
 /**
- * Sends spans over OTLP (HTTP, protobuf) with OpenTelemetry's own parts. `span-queue.ts` loads it when it is wanted.
+ * Sends spans over OTLP with OpenTelemetry's own parts, over gRPC with this sidecar's own client. `span-queue.ts` loads it when it is wanted.
  * It turns spans into OpenTelemetry's form, and it makes the losses that the SDK keeps to itself count.
  */
 
@@ -14,14 +14,14 @@ import {
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from "@opentelemetry/sdk-trace";
+import { OtlpGrpcExporter } from "./otlp-grpc.ts";
 import type { Span } from "./span.ts";
 import type { ExportOptions, SpanExport, SpanQueue } from "./span-queue.ts";
 import type { TraceContext } from "./trace-context.ts";
 
-/** Connects the queue to the receiver at `options.url`, whether anyone listens there or not. */
+/** Connects the queue to the receiver, whether anyone listens there or not. */
 export function openExporter(queue: SpanQueue, options: ExportOptions): SpanExport {
-  const otlp = new OTLPTraceExporter({ url: options.url, timeoutMillis: options.timeoutMs ?? 10_000 });
-  const exporter = new CountingExporter(otlp, queue);
+  const exporter = new CountingExporter(otlpExporter(queue, options), queue);
   const processor = new BatchSpanProcessor({
     exporter,
     maxQueueSize: queue.capacity,
@@ -46,6 +46,15 @@ export function openExporter(queue: SpanQueue, options: ExportOptions): SpanExpo
       );
     },
   };
+}
+
+function otlpExporter(queue: SpanQueue, { receiver, clock, wheel }: ExportOptions): SpanExporter {
+  switch (receiver.kind) {
+    case "http":
+      return new OTLPTraceExporter({ url: receiver.url, timeoutMillis: receiver.timeoutMs });
+    case "grpc":
+      return new OtlpGrpcExporter({ receiver, clock, wheel, rejected: (spans) => queue.drop(spans) });
+  }
 }
 
 /** `ExportResultCode.SUCCESS` of @opentelemetry/core, which is not a dependency of its own. */

@@ -2,13 +2,16 @@
  * Recorded spans on their way out: a ring until there is an exporter, and then its batches.
  *
  * ```
- *   layers ─▶ SpanQueue ─▶ BatchSpanProcessor ─▶ OTLPTraceExporter   (the latter two in exporter.ts)
+ *   layers ─▶ SpanQueue ─▶ BatchSpanProcessor ─▶ OTLP over HTTP, or gRPC   (the latter two in exporter.ts)
  * ```
  *
  * No request waits for any of it. Memory is bounded at each arrow, and what finds no room is dropped and counted.
  * Nothing of OpenTelemetry is loaded before `exportSpans` is called.
  */
 
+import type { Clock } from "../../model/clock.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
+import type { OtlpReceiver } from "./otlp-receiver.ts";
 import type { Span, SpanSink } from "./span.ts";
 
 /** How many spans wait, at most, in the ring and then in the batch processor: about 1 KiB each. */
@@ -52,30 +55,16 @@ export class SpanQueue implements SpanSink {
   }
 }
 
-type Variables = Readonly<Record<string, string | undefined>>;
-
-/**
- * Where traces go, as https://opentelemetry.io/docs/specs/otel/protocol/exporter/ reads the variables. Undefined: nowhere.
- * Headers, compression, timeout and certificates are read by the exporter itself, from the same family of variables.
- */
-export function tracesEndpoint(env: Variables): string | undefined {
-  const own = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
-  if (own !== undefined && own !== "") return own;
-  const all = env["OTEL_EXPORTER_OTLP_ENDPOINT"];
-  return all === undefined || all === "" ? undefined : `${all.replace(/\/+$/, "")}/v1/traces`;
-}
-
 export interface ExportOptions {
-  /** As `tracesEndpoint` gives it. */
-  readonly url: string;
+  readonly receiver: OtlpReceiver;
   /** What stands on every span: `service.name`, `k8s.pod.name` … */
   readonly resource: Readonly<Record<string, string>>;
   /** Unix time in ms at which the sidecar's clock showed 0. */
   readonly epochMs: number;
   /** How long a span waits for others to be sent with. Default 5 s. */
   readonly batchDelayMs?: number;
-  /** How long one export may take, its repetitions included. Default 10 s. */
-  readonly timeoutMs?: number;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
 }
 
 export interface SpanExport {

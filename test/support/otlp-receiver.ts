@@ -77,7 +77,7 @@ export class OtlpReceiver {
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => {
       this.requests++;
-      if (this.status === 200 && incoming.url === "/v1/traces") this.spans.push(...decode(Buffer.concat(chunks)));
+      if (this.status === 200 && incoming.url === "/v1/traces") this.spans.push(...decodeSpans(Buffer.concat(chunks)));
       response.writeHead(this.status, { "content-type": "application/x-protobuf" }).end();
     });
   });
@@ -98,7 +98,8 @@ export class OtlpReceiver {
   }
 }
 
-function decode(bytes: Buffer): ReceivedSpan[] {
+/** What an export request holds, whichever way it came. */
+export function decodeSpans(bytes: Buffer): ReceivedSpan[] {
   const decoded: Decoded = request.toObject(request.decode(bytes), { bytes: String, longs: String });
   return (decoded.resourceSpans ?? []).flatMap(({ resource, scopeSpans }) =>
     scopeSpans.flatMap(({ scope, spans }) =>

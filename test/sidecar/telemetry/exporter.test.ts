@@ -2,13 +2,15 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { afterEach, expect, it } from "vitest";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import type { Span } from "../../../sidecar/telemetry/span.ts";
-import { exportSpans, type SpanExport, SpanQueue, tracesEndpoint } from "../../../sidecar/telemetry/span-queue.ts";
+import { exportSpans, type SpanExport, SpanQueue } from "../../../sidecar/telemetry/span-queue.ts";
 import { OtlpReceiver } from "../../support/otlp-receiver.ts";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const resource = { "service.name": "web", "k8s.pod.name": "web-1" };
 const epochMs = 1_700_000_000_000;
+const options = { resource, epochMs, clock: performance, wheel: new TimerWheel(performance) };
 const closing: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
@@ -44,7 +46,7 @@ async function receiver(): Promise<{ receiver: OtlpReceiver; url: string }> {
 }
 
 function connect(queue: SpanQueue, url: string): Promise<SpanExport> {
-  return exportSpans(queue, { url, resource, epochMs, timeoutMs: 300 });
+  return exportSpans(queue, { receiver: { kind: "http", url, timeoutMs: 300 }, ...options });
 }
 
 it("sends what waited and what came later, as a collector understands it", async () => {
@@ -121,7 +123,10 @@ it("does not wait for a receiver that never answers longer than it was told", as
   closing.push(async () => void silent.close());
   const { port } = silent.address() as AddressInfo;
   const { queue } = queueOf();
-  const exported = await exportSpans(queue, { url: `http://127.0.0.1:${port}/v1/traces`, resource, epochMs });
+  const exported = await exportSpans(queue, {
+    receiver: { kind: "http", url: `http://127.0.0.1:${port}/v1/traces`, timeoutMs: 10_000 },
+    ...options,
+  });
   queue.push(spanOf(1));
   const start = performance.now();
   await exported.close(100);
@@ -135,15 +140,4 @@ it("drops and counts what comes after it was closed", async () => {
   await exported.close(5_000);
   queue.push(spanOf(1));
   expect(dropped()).toBe(1);
-});
-
-it("reads where to export to from OpenTelemetry's variables", () => {
-  expect(tracesEndpoint({})).toBeUndefined();
-  expect(tracesEndpoint({ OTEL_EXPORTER_OTLP_ENDPOINT: "" })).toBeUndefined();
-  expect(tracesEndpoint({ OTEL_EXPORTER_OTLP_ENDPOINT: "http://jaeger:4318/" })).toBe("http://jaeger:4318/v1/traces");
-  const own = {
-    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://tempo/x",
-    OTEL_EXPORTER_OTLP_ENDPOINT: "http://jaeger:4318",
-  };
-  expect(tracesEndpoint(own)).toBe("http://tempo/x");
 });
