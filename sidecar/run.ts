@@ -44,6 +44,7 @@ export interface RunOptions {
 const flushSpansMs = 2_000;
 const defaultBatchDelayMs = 5_000;
 const reportEveryMs = 2_000;
+const releaseIdleEveryMs = 60_000;
 /** What is left to finish for who was asked to leave before: its application is gone. */
 const graceAfterLeaveMs = 1_000;
 
@@ -93,6 +94,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   Object.assign(started, { sidecar, sources });
   const { state } = sidecar;
   exposeGauges(registry, { state, identity: sources.identity, controlStreamConnected: sources.connected });
+  const releasing = setInterval(() => registry.releaseIdle(clock.now()), releaseIdleEveryMs).unref();
   const reporting = reportTraffic(new TrafficReporter({ metrics, state, identity: sources.identity }), sources);
   await sidecar.start();
   log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}` });
@@ -107,6 +109,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   await sidecar.drain(graceMs);
   sidecar.close();
   clearInterval(reporting);
+  clearInterval(releasing);
   stopTrimming();
   await Promise.all([exporting?.close(flushSpansMs), sources.flush(), admin.close()]);
 }

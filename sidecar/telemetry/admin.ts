@@ -31,7 +31,7 @@ export interface AdminOptions {
 export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
   const { host, port, registry, readiness, probes, debug = new Map<string, PageMaker>() } = options;
   const pages = new Map<string, PageMaker>([
-    ["/metrics", async () => ({ status: 200, type: registry.contentType, text: await registry.expose() })],
+    ["/metrics", async ({ headers }) => ({ status: 200, ...(await registry.expose(formatFor(headers.accept ?? ""))) })],
     ["/ready", () => readinessPage(readiness())],
     ["/live", () => plainPage(200, "live")],
   ]);
@@ -49,6 +49,11 @@ export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
     await open.close();
     throw error;
   }
+}
+
+/** Prometheus names OpenMetrics first; whoever does not name it gets what everybody reads. */
+function formatFor(accept: string): "openmetrics" | "text" {
+  return /application\/openmetrics-text(?![^,]*;\s*q=0(?:\.0*)?(?:\s|,|$))/i.test(accept) ? "openmetrics" : "text";
 }
 
 async function probePage(probe: ApplicationProbe, podIp: string, kubelet: Socket): Promise<Page> {

@@ -20,6 +20,7 @@ class TryCounts {
   readonly #metrics: SidecarMetrics;
   readonly #service: string;
   readonly #slots = new Map<string, number>();
+  #epoch = 0;
 
   constructor(metrics: SidecarMetrics, service: string) {
     this.#metrics = metrics;
@@ -27,6 +28,9 @@ class TryCounts {
   }
 
   count(outcome: string): void {
+    const { epoch } = this.#metrics.attempts.labelSets;
+    if (epoch !== this.#epoch) this.#slots.clear();
+    this.#epoch = epoch;
     this.#metrics.attempts.increment(this.#slots.get(outcome) ?? this.#newSlot(outcome));
   }
 

@@ -35,4 +35,12 @@ export class Counter<L extends string> {
   value(slot: number): number {
     return this.#counts[slot] ?? 0;
   }
+
+  total(slot: number): number {
+    return this.value(slot);
+  }
+
+  reset(slot: number): void {
+    this.#counts[slot] = 0;
+  }
 }

@@ -14,8 +14,7 @@ export function countRetries(metrics: SidecarMetrics, service: string): RetryCou
 }
 
 export function countLostCalls({ lostCalls }: SidecarMetrics, service: string): () => void {
-  const slot = lostCalls.slot({ service });
-  return () => lostCalls.increment(slot);
+  return () => lostCalls.increment(lostCalls.slot({ service }));
 }
 
 export function countAccess(metrics: SidecarMetrics): AccessCounts {
@@ -37,7 +36,12 @@ export function countIdempotency(metrics: SidecarMetrics): IdempotencyCounts {
 
 export function countSplit(metrics: SidecarMetrics, service: string): (route: string, backend: string) => void {
   const slots = new Map<string, Map<string, number>>();
+  let epoch = 0;
   return (route, backend) => {
+    if (epoch !== metrics.splitRequests.labelSets.epoch) {
+      slots.clear();
+      ({ epoch } = metrics.splitRequests.labelSets);
+    }
     let ofRoute = slots.get(route);
     if (ofRoute === undefined) slots.set(route, (ofRoute = new Map<string, number>()));
     let slot = ofRoute.get(backend);

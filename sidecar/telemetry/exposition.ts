@@ -3,11 +3,21 @@
  * has no time for it.
  */
 
-import { Counter as PromCounter, Gauge as PromGauge, Histogram as PromHistogram, Registry } from "prom-client";
+import {
+  type OpenMetricsContentType,
+  Counter as PromCounter,
+  type PrometheusContentType,
+  Gauge as PromGauge,
+  Histogram as PromHistogram,
+  Registry,
+} from "prom-client";
 import type { Counter } from "./counter.ts";
 import { exposedBoundsMs, type Histogram } from "./histogram.ts";
 import type { MetricDefinition } from "./metrics.ts";
 import type { GaugeReader } from "./registry.ts";
+
+/** What a scraper may ask for; exemplars are in OpenMetrics alone. */
+export type Format = "text" | "openmetrics";
 
 /** A metric as a registry knows it. */
 export type Exposed =
@@ -15,13 +25,36 @@ export type Exposed =
   | { readonly kind: "histogram"; readonly histogram: Histogram<string> }
   | { readonly kind: "gauge"; readonly definition: MetricDefinition<string>; readonly read: GaugeReader<string> };
 
-export class Exposition {
-  readonly #prom = new Registry();
-  readonly #limit: number;
+const contentTypes = {
+  text: Registry.PROMETHEUS_CONTENT_TYPE,
+  openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
+} as const;
 
-  constructor(labels: Readonly<Record<string, string>>, seriesLimit: number) {
+export interface ExpositionOptions {
+  readonly format: Format;
+  /** On every series. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly seriesLimit: number;
+  /** Unix time in ms at which the sidecar's clock showed 0. */
+  readonly epochMs: number;
+}
+
+export class Exposition {
+  readonly #prom: Registry<PrometheusContentType | OpenMetricsContentType>;
+  readonly #limit: number;
+  readonly #epochMs: number;
+
+  /** prom-client renames counters for OpenMetrics, so what is added to one exposition can't be in one of the other format. */
+  constructor({ format, labels, seriesLimit, epochMs }: ExpositionOptions) {
+    this.#prom = new Registry<PrometheusContentType | OpenMetricsContentType>();
+    this.#prom.setContentType(contentTypes[format]);
     this.#prom.setDefaultLabels(labels);
     this.#limit = seriesLimit;
+    this.#epochMs = epochMs;
+  }
+
+  get contentType(): string {
+    return this.#prom.contentType;
   }
 
   add(exposed: Exposed): void {
@@ -37,7 +70,7 @@ export class Exposition {
       case "counter":
         return new ExposedCounter(exposed.counter);
       case "histogram":
-        return new ExposedHistogram(exposed.histogram);
+        return new ExposedHistogram(exposed.histogram, this.#epochMs);
       case "gauge":
         return new ExposedGauge(exposed.definition, exposed.read, this.#limit);
     }
@@ -57,7 +90,7 @@ class ExposedCounter<L extends string> extends PromCounter {
       collect() {
         this.reset();
         if (unlabelled) this.inc(counter.value(0));
-        else for (const [slot, labels] of counter.labelSets.all.entries()) this.inc(labels, counter.value(slot));
+        else for (const [slot, labels] of counter.labelSets.entries) this.inc(labels, counter.value(slot));
       },
     });
   }
@@ -84,20 +117,29 @@ interface Sample {
   readonly metricName: string;
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
+  /** Only OpenMetrics shows it. */
+  readonly exemplar?: {
+    readonly labelSet: Readonly<Record<string, string>>;
+    readonly value: number;
+    /** In seconds since 1970. */
+    readonly timestamp: number;
+  };
 }
 
 /** prom-client asks a histogram for its samples by `getForPromString`; its own are replaced by ours. */
 class ExposedHistogram<L extends string> extends PromHistogram {
   readonly #histogram: Histogram<L>;
+  readonly #epochMs: number;
 
-  constructor(histogram: Histogram<L>) {
+  constructor(histogram: Histogram<L>, epochMs: number) {
     super({ ...described(histogram.definition), buckets: exposedBoundsMs.map((ms) => ms / 1_000) });
     this.#histogram = histogram;
+    this.#epochMs = epochMs;
   }
 
   getForPromString(): Promise<{ name: string; help: string; type: "histogram"; values: Sample[] }> {
     const { name, help } = this.#histogram.definition;
-    const values = this.#histogram.labelSets.all.flatMap((labels, slot) => this.#samples(name, labels, slot));
+    const values = this.#histogram.labelSets.entries.flatMap(([slot, labels]) => this.#samples(name, labels, slot));
     return Promise.resolve({ name, help, type: "histogram", values });
   }
 
@@ -107,12 +149,26 @@ class ExposedHistogram<L extends string> extends PromHistogram {
       metricName: `${name}_bucket`,
       labels: { ...labels, le: (exposedBoundsMs[i] as number) / 1_000 },
       value,
+      ...this.#exemplar(slot, i),
     }));
     return [
       ...buckets,
-      { metricName: `${name}_bucket`, labels: { ...labels, le: "+Inf" }, value: count },
+      {
+        metricName: `${name}_bucket`,
+        labels: { ...labels, le: "+Inf" },
+        value: count,
+        ...this.#exemplar(slot, exposedBoundsMs.length),
+      },
       { metricName: `${name}_sum`, labels, value: this.#histogram.sumMs(slot) / 1_000 },
       { metricName: `${name}_count`, labels, value: count },
     ];
+  }
+
+  #exemplar(slot: number, bucket: number): Pick<Sample, "exemplar"> {
+    const exemplar = this.#histogram.exemplar(slot, bucket);
+    if (exemplar === undefined) return {};
+    const { traceId, valueMs, atMs } = exemplar;
+    const timestamp = (this.#epochMs + atMs) / 1_000;
+    return { exemplar: { labelSet: { trace_id: traceId }, value: valueMs / 1_000, timestamp } };
   }
 }

@@ -51,11 +51,23 @@ function bucketOf(valueMs: number): number {
   return bucket;
 }
 
+/** One of the values in a bucket, by the trace that has it. */
+export interface Exemplar {
+  readonly traceId: string;
+  readonly valueMs: number;
+  /** On the sidecar's clock. */
+  readonly atMs: number;
+}
+
+const exposedPerSlot = exposedBoundsMs.length + 1;
+
 export class Histogram<L extends string> {
   readonly definition: MetricDefinition<L>;
   readonly labelSets: LabelSets<L>;
   #counts = new Float64Array(8 * buckets);
   #sumsMs = new Float64Array(8);
+  /** By slot and exposed bucket, the newest of each; empty as long as no trace is recorded. */
+  readonly #exemplars = new Map<number, Exemplar>();
 
   constructor(definition: MetricDefinition<L>, limit: number) {
     this.definition = definition;
@@ -79,12 +91,33 @@ export class Histogram<L extends string> {
     (this.#sumsMs[slot] as number) += value;
   }
 
+  /** Names a recorded trace that took as long. It makes an object, so only for requests that are recorded. */
+  illustrate(slot: number, exemplar: Exemplar): void {
+    const bucket = exposedBoundsMs.findIndex((bound) => exemplar.valueMs <= bound);
+    this.#exemplars.set(slot * exposedPerSlot + (bucket === -1 ? exposedBoundsMs.length : bucket), exemplar);
+  }
+
+  /** For the place of a bound in `exposedBoundsMs`; one more for what is above them all. */
+  exemplar(slot: number, bucket: number): Exemplar | undefined {
+    return this.#exemplars.get(slot * exposedPerSlot + bucket);
+  }
+
   sumMs(slot: number): number {
     return this.#sumsMs[slot] ?? 0;
   }
 
   count(slot: number): number {
     return this.#slice(slot).reduce((sum, count) => sum + count, 0);
+  }
+
+  total(slot: number): number {
+    return this.count(slot);
+  }
+
+  reset(slot: number): void {
+    this.#slice(slot).fill(0);
+    this.#sumsMs[slot] = 0;
+    for (let bucket = 0; bucket < exposedPerSlot; bucket++) this.#exemplars.delete(slot * exposedPerSlot + bucket);
   }
 
   /** How many values were at most each of `exposedBoundsMs`. */

@@ -13,7 +13,9 @@ export class LabelSets<L extends string> {
   readonly #growing: ReadonlySet<L>;
   readonly #limit: number;
   readonly #slots = new Map<string, number>();
-  readonly #sets: Readonly<Record<L, string>>[] = [];
+  readonly #sets: (Readonly<Record<L, string>> | undefined)[] = [];
+  readonly #free: number[] = [];
+  #epoch = 0;
 
   /**
    * `growing` are the labels whose values come from the cluster or from traffic, and not from a list in the code.
@@ -26,29 +28,48 @@ export class LabelSets<L extends string> {
   }
 
   get count(): number {
-    return this.#sets.length;
+    return this.#sets.length - this.#free.length;
   }
 
-  /** The labels of each slot, by slot. */
+  /** Changes whenever a slot has been released: what was kept of any of them before is to be found anew. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Each slot in use, and its labels. An object that is not the one of before is another label set. */
+  get entries(): (readonly [slot: number, labels: Readonly<Record<L, string>>])[] {
+    return this.#sets.flatMap((labels, slot) => (labels === undefined ? [] : [[slot, labels] as const]));
+  }
+
   get all(): readonly Readonly<Record<L, string>>[] {
-    return this.#sets;
+    return this.entries.map(([, labels]) => labels);
   }
 
-  /** The slot of a label set; the same set has the same slot for ever. Not for the hot path: keep what it returns. */
+  /** The slot of a label set, the same one while `epoch` is. Not for the hot path: keep what it returns. */
   slot(labels: Readonly<Record<L, string>>): number {
     const known = this.#slots.get(this.#key(labels, false));
     if (known !== undefined) return known;
-    return this.#register(labels, this.#sets.length >= this.#limit);
+    return this.#register(labels, this.count >= this.#limit);
+  }
+
+  /** The slot is another label set's from now on, should one come. */
+  release(slot: number): void {
+    const labels = this.#sets[slot];
+    if (labels === undefined) return;
+    this.#slots.delete(this.#key(labels, false));
+    this.#sets[slot] = undefined;
+    this.#free.push(slot);
+    this.#epoch++;
   }
 
   #register(labels: Readonly<Record<L, string>>, full: boolean): number {
     const key = this.#key(labels, full);
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
-    const slot = this.#sets.length;
+    const slot = this.#free.pop() ?? this.#sets.length;
     const kept: Record<L, string> = { ...labels };
     for (const name of this.names) kept[name] = this.#value(labels, name, full);
-    this.#sets.push(kept);
+    this.#sets[slot] = kept;
     this.#slots.set(key, slot);
     return slot;
   }

@@ -79,8 +79,10 @@ class Tally {
   readonly #metrics: SidecarMetrics;
   readonly #direction: Direction;
   readonly #service: string;
-  readonly #durations: number;
   readonly #rows = new Map<string, Map<number, number>>();
+  #durations: number;
+  #requestsEpoch = 0;
+  #durationsEpoch = 0;
 
   constructor({ metrics, clock, direction, service, recordError }: MeasureOptions) {
     this.clock = clock;
@@ -89,15 +91,29 @@ class Tally {
     this.#direction = direction;
     this.#service = service;
     this.#durations = metrics.requestDuration.slot({ direction, service });
+    this.#requestsEpoch = metrics.requests.labelSets.epoch;
+    this.#durationsEpoch = metrics.requestDuration.labelSets.epoch;
   }
 
   count(exchange: Exchange, outcome: Outcome, durationMs: number): void {
+    const { requests, requestDuration } = this.#metrics;
+    if (requests.labelSets.epoch !== this.#requestsEpoch) {
+      this.#rows.clear();
+      this.#requestsEpoch = requests.labelSets.epoch;
+    }
+    if (requestDuration.labelSets.epoch !== this.#durationsEpoch) {
+      this.#durations = requestDuration.slot({ direction: this.#direction, service: this.#service });
+      this.#durationsEpoch = requestDuration.labelSets.epoch;
+    }
     const peer = (this.#direction === "inbound" ? exchange.peer : exchange.backend) ?? "";
     const row = this.#rows.get(peer) ?? this.#newRow(peer);
     const key = keyOf(outcome);
     const slot = row.get(key) ?? this.#newOutcome(row, peer, key, outcome);
-    this.#metrics.requests.increment(slot);
-    this.#metrics.requestDuration.record(this.#durations, durationMs);
+    requests.increment(slot);
+    requestDuration.record(this.#durations, durationMs);
+    if (exchange.span === undefined) return;
+    const { traceId } = exchange.span.context;
+    requestDuration.illustrate(this.#durations, { traceId, valueMs: durationMs, atMs: this.clock.now() });
   }
 
   #newRow(peer: string): Map<number, number> {

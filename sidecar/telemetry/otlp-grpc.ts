@@ -5,7 +5,7 @@
 
 import { readFileSync } from "node:fs";
 import { createSecureContext, type SecureContext } from "node:tls";
-import { type IExportTraceServiceResponse, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
+import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import type { Clock } from "../../model/clock.ts";
 import { GrpcCall } from "../grpc/call.ts";
@@ -124,7 +124,7 @@ export class OtlpGrpcExporter implements SpanExporter {
   }
 
   #read(answer: Buffer): void {
-    const { partialSuccess } = ProtobufTraceSerializer.deserializeResponse(answer) as IExportTraceServiceResponse;
+    const { partialSuccess } = ProtobufTraceSerializer.deserializeResponse(answer);
     const rejected = Number(partialSuccess?.rejectedSpans ?? 0);
     if (rejected > 0) this.#options.rejected(rejected);
   }

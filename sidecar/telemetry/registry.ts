@@ -4,8 +4,9 @@
  */
 
 import { Counter } from "./counter.ts";
-import type { Exposed, Exposition } from "./exposition.ts";
+import type { Exposed, Exposition, Format } from "./exposition.ts";
 import { Histogram } from "./histogram.ts";
+import { IdleSeries } from "./idle-series.ts";
 import type { MetricDefinition } from "./metrics.ts";
 
 /** Takes one value of a gauge. */
@@ -16,43 +17,78 @@ export type GaugeReader<L extends string> = (emit: Emit<L>) => void;
 
 /** Series of one metric, at most; `tulle_requests_total` of a sidecar with 100 peers has about 500. */
 const defaultSeriesLimit = 2_000;
+/** A series that has not grown for as long is let go, if its labels are not from a list in the code. */
+const idleMs = 3_600_000;
+
+export interface RegistryOptions {
+  /** They stand on every series: namespace, workload, pod. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly seriesLimit?: number;
+  /** Unix time in ms at which the sidecar's clock showed 0; default: that of `performance`. */
+  readonly epochMs?: number;
+}
+
+/** The text of a scrape, and its content type. */
+export interface Scrape {
+  readonly type: string;
+  readonly text: string;
+}
 
 export class MetricRegistry {
-  readonly contentType = "text/plain; version=0.0.4; charset=utf-8";
-  readonly #labels: Readonly<Record<string, string>>;
-  readonly #limit: number;
-  /** Those that no scrape has seen yet. */
-  #added: Exposed[] = [];
-  #exposition: Promise<Exposition> | undefined;
+  readonly #options: Required<RegistryOptions>;
+  readonly #exposed: Exposed[] = [];
+  readonly #idle: IdleSeries[] = [];
+  readonly #expositions = new Map<Format, FilledExposition>();
 
-  /** `labels` stand on every series: namespace, workload, pod. */
-  constructor(options: { labels: Readonly<Record<string, string>>; seriesLimit?: number }) {
-    this.#labels = options.labels;
-    this.#limit = options.seriesLimit ?? defaultSeriesLimit;
+  constructor({ labels, seriesLimit = defaultSeriesLimit, epochMs = performance.timeOrigin }: RegistryOptions) {
+    this.#options = { labels, seriesLimit, epochMs };
   }
 
   counter<L extends string>(definition: MetricDefinition<L>): Counter<L> {
-    const counter = new Counter(definition, this.#limit);
-    this.#added.push({ kind: "counter", counter });
+    const counter = new Counter(definition, this.#options.seriesLimit);
+    this.#exposed.push({ kind: "counter", counter });
+    if (definition.growing !== undefined && definition.growing.length > 0) {
+      this.#idle.push(new IdleSeries(counter, idleMs));
+    }
     return counter;
   }
 
   histogram<L extends string>(definition: MetricDefinition<L>): Histogram<L> {
-    const histogram = new Histogram(definition, this.#limit);
-    this.#added.push({ kind: "histogram", histogram });
+    const histogram = new Histogram(definition, this.#options.seriesLimit);
+    this.#exposed.push({ kind: "histogram", histogram });
+    this.#idle.push(new IdleSeries(histogram, idleMs));
     return histogram;
   }
 
   /** What `read` says at a scrape is all there is: a gauge keeps nothing from one scrape to the next. */
   gauge<L extends string>(definition: MetricDefinition<L>, read: GaugeReader<L>): void {
-    this.#added.push({ kind: "gauge", definition, read });
+    this.#exposed.push({ kind: "gauge", definition, read });
   }
 
-  /** The exposition format as text, to be sent with `contentType`. */
-  async expose(): Promise<string> {
-    this.#exposition ??= import("./exposition.ts").then(({ Exposition }) => new Exposition(this.#labels, this.#limit));
-    const exposition = await this.#exposition;
-    for (const exposed of this.#added.splice(0)) exposition.add(exposed);
-    return exposition.text();
+  /** To be called every minute or so. */
+  releaseIdle(nowMs: number): void {
+    for (const idle of this.#idle) idle.release(nowMs);
   }
+
+  /** In the format that was asked for: with OpenMetrics come exemplars. */
+  async expose(format: Format = "text"): Promise<Scrape> {
+    const filled = this.#expositions.get(format) ?? { made: this.#open(format), count: 0 };
+    this.#expositions.set(format, filled);
+    const exposition = await filled.made;
+    for (; filled.count < this.#exposed.length; filled.count++) {
+      exposition.add(this.#exposed[filled.count] as Exposed);
+    }
+    return { type: exposition.contentType, text: await exposition.text() };
+  }
+
+  async #open(format: Format): Promise<Exposition> {
+    const { Exposition } = await import("./exposition.ts");
+    return new Exposition({ format, ...this.#options });
+  }
+}
+
+interface FilledExposition {
+  readonly made: Promise<Exposition>;
+  /** How many metrics it has. */
+  count: number;
 }

@@ -21,9 +21,9 @@ const mostEntries = 500;
 
 export class TrafficReporter {
   readonly #sources: ReportSources;
-  /** By slot of the counter: what the last report has told of. */
-  readonly #requestsTold: number[] = [];
-  readonly #durationsTold: (readonly number[])[] = [];
+  /** By the series, as its labels are one object as long as it lives: what the last report has told of. */
+  readonly #requestsTold = new WeakMap<object, number>();
+  readonly #durationsTold = new WeakMap<object, readonly number[]>();
   /** Since the last report, without anything to tell. */
   #quietMs = Number.POSITIVE_INFINITY;
 
@@ -50,10 +50,11 @@ export class TrafficReporter {
   #edges(): NonNullable<TrafficReport["edges"]> {
     const { requests } = this.#sources.metrics;
     const edges = new Map<string, { service: string; backend: string; requests: number; failures: number }>();
-    for (const [slot, { direction, service, peer, result }] of requests.labelSets.all.entries()) {
+    for (const [slot, labels] of requests.labelSets.entries) {
+      const { direction, service, peer, result } = labels;
       const total = requests.value(slot);
-      const fresh = total - (this.#requestsTold[slot] ?? 0);
-      this.#requestsTold[slot] = total;
+      const fresh = total - (this.#requestsTold.get(labels) ?? 0);
+      this.#requestsTold.set(labels, total);
       if (direction !== "outbound" || fresh === 0) continue;
       const key = `${service}\u0000${peer}`;
       const edge = edges.get(key) ?? { service, backend: peer, requests: 0, failures: 0 };
@@ -67,11 +68,12 @@ export class TrafficReporter {
   #latencies(): NonNullable<TrafficReport["latencies"]> {
     const { requestDuration } = this.#sources.metrics;
     const latencies: { service: string; cumulative: number[] }[] = [];
-    for (const [slot, { direction, service }] of requestDuration.labelSets.all.entries()) {
+    for (const [slot, labels] of requestDuration.labelSets.entries) {
+      const { direction, service } = labels;
       if (direction !== "outbound") continue;
       const total = [...requestDuration.cumulative(slot), requestDuration.count(slot)];
-      const told = this.#durationsTold[slot];
-      this.#durationsTold[slot] = total;
+      const told = this.#durationsTold.get(labels);
+      this.#durationsTold.set(labels, total);
       const cumulative = total.map((count, place) => count - (told?.[place] ?? 0));
       if ((cumulative.at(-1) ?? 0) > 0) latencies.push({ service, cumulative });
     }

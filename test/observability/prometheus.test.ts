@@ -1,6 +1,7 @@
 /** The demo shop's metrics as a real Prometheus scrapes them, the dashboards' queries, and the alert rules. */
 
 import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { controlPlanePorts, sidecarPorts } from "../../cli/dev/addresses.ts";
 import { catalogs, Shop } from "../../deploy/demo/tour/shop.ts";
@@ -94,6 +95,18 @@ it("counts the same requests at both ends", async () => {
   const [out, into] = await ends();
   expect(out).toBeGreaterThan(0);
   expect(into).toBe(out);
+});
+
+it("has the traces of recorded requests beside their durations", async () => {
+  const traceId = randomBytes(16).toString("hex");
+  const traceparent = `00-${traceId}-${randomBytes(8).toString("hex")}-01`;
+  await shop.ask("load", { url: "http://web/", headers: { traceparent } });
+  const traces = async () => {
+    const exemplars = await prometheus.exemplars('tulle_request_duration_seconds_bucket{service="shop/web"}');
+    return exemplars.map((labels) => labels["trace_id"]);
+  };
+  await eventually(async () => (await traces()).includes(traceId), 10_000);
+  expect(await traces()).toContain(traceId);
 });
 
 it("evaluates every rule without an error", async () => {

@@ -20,6 +20,10 @@ interface QueryAnswer {
   };
 }
 
+interface ExemplarAnswer {
+  readonly data: readonly { readonly exemplars: readonly { readonly labels: Readonly<Record<string, string>> }[] }[];
+}
+
 interface RulesAnswer {
   readonly data: { readonly groups: readonly { readonly rules: readonly RuleState[] }[] };
 }
@@ -58,6 +62,7 @@ export class Prometheus implements AsyncDisposable {
           `--config.file=${join(folder, "prometheus.yml")}`,
           `--storage.tsdb.path=${folder}`,
           `--web.listen-address=127.0.0.1:${port}`,
+          "--enable-feature=exemplar-storage",
         ];
       },
       readyUrl: `${url}/-/ready`,
@@ -72,6 +77,19 @@ export class Prometheus implements AsyncDisposable {
     const answer = (await response.json()) as QueryAnswer;
     if (answer.status !== "success") throw new Error(`${expr}: ${answer.error}`);
     return answer.data.result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
+  }
+
+  /** The labels of what was scraped beside the samples of a series. */
+  async exemplars(series: string): Promise<Readonly<Record<string, string>>[]> {
+    const ask = new URLSearchParams({
+      query: series,
+      start: String(Date.now() / 1_000 - 300),
+      end: String(Date.now() / 1_000),
+    });
+    const answer = (await (
+      await fetch(`${this.#url}/api/v1/query_exemplars?${ask.toString()}`)
+    ).json()) as ExemplarAnswer;
+    return answer.data.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels));
   }
 
   async rules(): Promise<RuleState[]> {

@@ -28,6 +28,17 @@ it("serves the metrics to a scrape", async () => {
   expect(parseExposition(text).get("tulle_spans_dropped_total")).toHaveLength(1);
 });
 
+it.each([
+  ["application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1", "openmetrics"],
+  ["application/openmetrics-text;q=0, text/plain", "text"],
+  ["text/html", "text"],
+])("answers a scrape that accepts %s in %s", async (accept, format) => {
+  admin = await openAdmin({ host: "127.0.0.1", port: 0, registry, readiness: () => missing, probes: new Map() });
+  const response = await fetch(`http://127.0.0.1:${admin.port}/metrics`, { headers: { accept } });
+  expect(response.headers.get("content-type")).toContain(format === "text" ? "text/plain" : "openmetrics-text");
+  expect((await response.text()).endsWith("# EOF\n")).toBe(format === "openmetrics");
+});
+
 it("is ready once nothing is missing, and says what is", async () => {
   missing.push("certificate", "policy");
   expect(await ask("/ready")).toMatchObject({ status: 503, text: "not ready: certificate, policy\n" });

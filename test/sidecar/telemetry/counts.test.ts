@@ -12,7 +12,7 @@ function counting() {
   const registry = new MetricRegistry({ labels: {} });
   const metrics = createSidecarMetrics(registry);
   async function counted(name: string, ...labelNames: string[]): Promise<unknown[]> {
-    const samples = parseExposition(await registry.expose()).get(name) ?? [];
+    const samples = parseExposition((await registry.expose()).text).get(name) ?? [];
     return samples.map(({ labels, value }) => [...labelNames.map((label) => labels[label]), value]);
   }
   return { metrics, counted };

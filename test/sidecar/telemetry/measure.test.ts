@@ -1,9 +1,11 @@
 import { expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import { exposedBoundsMs } from "../../../sidecar/telemetry/histogram.ts";
 import { type Direction, measure } from "../../../sidecar/telemetry/measure.ts";
 import { createSidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
+import type { Span } from "../../../sidecar/telemetry/span.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { parseExposition } from "../../support/exposition.ts";
 import { HandClock } from "../../support/hand-clock.ts";
@@ -15,7 +17,7 @@ function measured(direction: Direction) {
   const upstream = new RecordingUpstream();
   const service = measure({ metrics, clock, direction, service: "shop/orders" })(upstream.service);
   async function counted(): Promise<unknown[]> {
-    const samples = parseExposition(await registry.expose()).get("tulle_requests_total") ?? [];
+    const samples = parseExposition((await registry.expose()).text).get("tulle_requests_total") ?? [];
     return samples.map(({ labels, value }) => [labels["peer"], labels["code"], labels["error"], value]);
   }
   return { registry, metrics, clock, upstream, service, counted };
@@ -72,7 +74,7 @@ it("counts a gRPC call by the status in its trailers, or in its head where that 
   service(exchangeOf(), new RecordingCaller());
   upstream.response.head({ ...responseHead(200, { "grpc-status": "13" }), bodyless: true });
   upstream.response.endResponse();
-  const samples = parseExposition(await registry.expose()).get("tulle_requests_total") ?? [];
+  const samples = parseExposition((await registry.expose()).text).get("tulle_requests_total") ?? [];
   expect(samples.map(({ labels }) => [labels["code"], labels["grpc"], labels["result"]])).toEqual([
     ["200", "OK", "success"],
     ["200", "UNAVAILABLE", "failure"],
@@ -93,7 +95,7 @@ it("tells what failed from what was refused, and from what its caller gave up", 
   upstream.response.head(responseHead(200));
   upstream.response.abortResponse(new MeshError("upstream_closed", "10.0.0.1:80"));
   service(exchangeOf(), new RecordingCaller()).abortRequest(new MeshError("upstream_closed", "the caller"));
-  const samples = parseExposition(await registry.expose()).get("tulle_requests_total") ?? [];
+  const samples = parseExposition((await registry.expose()).text).get("tulle_requests_total") ?? [];
   expect(samples.map(({ labels }) => [labels["code"], labels["error"], labels["result"]])).toEqual([
     ["200", "", "success"],
     ["429", "", "success"],
@@ -112,6 +114,42 @@ it("names the backend that an outbound request went to", async () => {
   expect(await counted()).toEqual([["shop/orders-v2", "404", "", 1]]);
 });
 
+it("names a recorded trace beside the duration, and no other", () => {
+  const { service, upstream, clock, metrics } = measured("outbound");
+  const exchange = exchangeOf();
+  service(exchange, new RecordingCaller());
+  clock.advance(40);
+  upstream.response.head(responseHead(200));
+  upstream.response.endResponse();
+  const bucket = exposedBoundsMs.indexOf(50);
+  expect(metrics.requestDuration.exemplar(0, bucket)).toBeUndefined();
+  service(exchange, new RecordingCaller());
+  exchange.span = { context: { traceId: "4bf92f3577b34da6a3ce929d0e0e4736" } } as Span;
+  clock.advance(30);
+  upstream.response.head(responseHead(200));
+  upstream.response.endResponse();
+  expect(metrics.requestDuration.exemplar(0, bucket)).toMatchObject({ valueMs: 30, atMs: 5_070 });
+});
+
+it("counts on where idle series were let go", async () => {
+  const { service, upstream, registry, counted, metrics } = measured("outbound");
+  const ask = () => {
+    service(exchangeOf(), new RecordingCaller());
+    upstream.response.head(responseHead(200));
+    upstream.response.endResponse();
+  };
+  ask();
+  registry.releaseIdle(0);
+  registry.releaseIdle(3_600_000);
+  metrics.requests.slot({ direction: "inbound", service: "", peer: "", code: "", grpc: "", result: "", error: "" });
+  ask();
+  expect(await counted()).toEqual([
+    ["", "", "", 0],
+    ["", "200", "", 1],
+  ]);
+  expect(metrics.requestDuration.count(0)).toBe(1);
+});
+
 it("stays bounded under 100,000 distinct peers", async () => {
   const { service, upstream, counted, registry } = measured("inbound");
   for (let i = 0; i < 100_000; i++) {
@@ -124,5 +162,5 @@ it("stays bounded under 100,000 distinct peers", async () => {
   const rows = await counted();
   expect(rows.length).toBeLessThanOrEqual(1_003);
   expect(rows.reduce<number>((sum, row) => sum + ((row as unknown[])[3] as number), 0)).toBe(100_000);
-  expect((await registry.expose()).length).toBeLessThan(200_000);
+  expect((await registry.expose()).text.length).toBeLessThan(200_000);
 });

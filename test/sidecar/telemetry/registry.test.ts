@@ -14,7 +14,7 @@ it("exposes what was counted, with the pod's labels", async () => {
   retries.increment(slot);
   retries.add(slot, 2);
   spansDropped.add(0, 7);
-  const series = parseExposition(await exposed.expose());
+  const series = parseExposition((await exposed.expose()).text);
   const pod = { namespace: "shop", workload: "web", pod: "web-1" };
   expect(series.get("tulle_retries_total")).toEqual([
     { labels: { service: "shop/orders", reason: "503", ...pod }, value: 3 },
@@ -27,7 +27,7 @@ it("exposes a histogram in seconds, cumulative, with its sum and count", async (
   const { requestDuration } = createSidecarMetrics(exposed);
   const slot = requestDuration.slot({ direction: "inbound", service: "shop/web" });
   for (const ms of [0.2, 3, 40, 60_000]) requestDuration.record(slot, ms);
-  const series = parseExposition(await exposed.expose());
+  const series = parseExposition((await exposed.expose()).text);
   const buckets = series.get("tulle_request_duration_seconds_bucket") ?? [];
   const counts = new Map(buckets.map(({ labels, value }) => [labels["le"], value]));
   const bounds = ["0.0005", "0.0025", "0.005", "0.05", "30", "+Inf"];
@@ -42,11 +42,11 @@ it("reads a gauge anew at each scrape and forgets what is gone", async () => {
   exposed.gauge(sidecarMetrics.breakerState, (emit) => {
     for (const endpoint of endpoints) emit({ backend: "catalog", endpoint }, 2);
   });
-  expect(parseExposition(await exposed.expose()).get("tulle_breaker_state")).toHaveLength(2);
+  expect(parseExposition((await exposed.expose()).text).get("tulle_breaker_state")).toHaveLength(2);
   endpoints = ["10.0.0.2:80"];
-  expect(parseExposition(await exposed.expose()).get("tulle_breaker_state")).toHaveLength(1);
+  expect(parseExposition((await exposed.expose()).text).get("tulle_breaker_state")).toHaveLength(1);
   endpoints = Array.from({ length: 1_000 }, (_, i) => `10.0.0.1:${i}`);
-  expect(parseExposition(await exposed.expose()).get("tulle_breaker_state")).toHaveLength(50);
+  expect(parseExposition((await exposed.expose()).text).get("tulle_breaker_state")).toHaveLength(50);
 });
 
 it("shows label values that need escaping as they are", async () => {
@@ -54,5 +54,77 @@ it("shows label values that need escaping as they are", async () => {
   const { passthrough } = createSidecarMetrics(exposed);
   const reason = 'a "quoted" \\ back\nslash';
   passthrough.increment(passthrough.slot({ reason }));
-  expect(parseExposition(await exposed.expose()).get("tulle_passthrough_total")?.[0]?.labels["reason"]).toBe(reason);
+  expect(parseExposition((await exposed.expose()).text).get("tulle_passthrough_total")?.[0]?.labels["reason"]).toBe(
+    reason,
+  );
+});
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+it("shows in OpenMetrics which recorded trace took as long, and to nobody else", async () => {
+  const exposed = new MetricRegistry({ labels: { pod: "web-1" }, epochMs: 1_700_000_000_000 });
+  const { requestDuration, retries } = createSidecarMetrics(exposed);
+  const slot = requestDuration.slot({ direction: "inbound", service: "shop/web" });
+  for (const valueMs of [40, 60_000]) {
+    requestDuration.record(slot, valueMs);
+    requestDuration.illustrate(slot, { traceId, valueMs, atMs: 500 });
+  }
+  retries.increment(retries.slot({ service: "shop/web", reason: "503" }));
+  const plain = await exposed.expose();
+  expect(plain.text).not.toContain(traceId);
+  const { type, text } = await exposed.expose("openmetrics");
+  expect(type).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8");
+  const lines = text.split("\n").filter((line) => line.includes(traceId));
+  const labels = 'direction="inbound",service="shop/web"';
+  const exemplar = `# {trace_id="${traceId}"}`;
+  expect(lines).toEqual([
+    `tulle_request_duration_seconds_bucket{${labels},le="0.05",pod="web-1"} 1 ${exemplar} 0.04 1700000000.5`,
+    `tulle_request_duration_seconds_bucket{${labels},le="+Inf",pod="web-1"} 2 ${exemplar} 60 1700000000.5`,
+  ]);
+  expect(text).toContain("# TYPE tulle_retries counter\ntulle_retries_total{");
+  expect(text.endsWith("\n# EOF\n")).toBe(true);
+  expect((await exposed.expose()).text).toBe(plain.text);
+});
+
+const hourMs = 3_600_000;
+
+it("lets go of series that have not grown for an hour, and of none whose labels can't grow", async () => {
+  const exposed = registry();
+  const { attempts, policyUpdates, requestDuration } = createSidecarMetrics(exposed);
+  const try_ = (service: string) => attempts.increment(attempts.slot({ service, outcome: "2xx" }));
+  const shown = async () =>
+    parseExposition((await exposed.expose()).text)
+      .get("tulle_attempts_total")
+      ?.map(({ labels, value }) => [labels["service"], value]);
+  try_("shop/busy");
+  try_("shop/idle");
+  requestDuration.record(requestDuration.slot({ direction: "outbound", service: "shop/idle" }), 5);
+  policyUpdates.increment(policyUpdates.slot({ kind: "inbound", outcome: "ack" }));
+  exposed.releaseIdle(0);
+  try_("shop/busy");
+  exposed.releaseIdle(hourMs / 2);
+  exposed.releaseIdle(hourMs);
+  expect(await shown()).toEqual([["shop/busy", 2]]);
+  const series = parseExposition((await exposed.expose()).text);
+  expect(series.get("tulle_request_duration_seconds_count")).toBeUndefined();
+  expect(series.get("tulle_policy_updates_total")).toHaveLength(1);
+  try_("shop/new");
+  try_("shop/idle");
+  expect(await shown()).toEqual([
+    ["shop/busy", 2],
+    ["shop/new", 1],
+    ["shop/idle", 1],
+  ]);
+});
+
+it("has room again, once idle series are gone", () => {
+  const exposed = registry();
+  const { attempts } = createSidecarMetrics(exposed);
+  const labelsOf = (slot: number) => attempts.labelSets.entries.find(([known]) => known === slot)?.[1];
+  for (let i = 0; i < 60; i++) attempts.slot({ service: `shop/s${i}`, outcome: "2xx" });
+  expect(labelsOf(attempts.slot({ service: "shop/late", outcome: "2xx" }))?.["service"]).toBe("other");
+  exposed.releaseIdle(0);
+  exposed.releaseIdle(hourMs);
+  expect(attempts.labelSets.count).toBe(0);
+  expect(labelsOf(attempts.slot({ service: "shop/late", outcome: "2xx" }))?.["service"]).toBe("shop/late");
 });

@@ -6,7 +6,8 @@ import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
 import { TrafficReporter } from "../../../sidecar/telemetry/traffic-reporter.ts";
 
 function reporter() {
-  const metrics = createSidecarMetrics(new MetricRegistry({ labels: {} }));
+  const registry = new MetricRegistry({ labels: {} });
+  const metrics = createSidecarMetrics(registry);
   const breakers: { breakerState: "closed" | "open" | "half-open"; endpoint: { address: string } }[] = [];
   const state = () => ({ backends: { all: [{ name: "b:80", liveEndpoints: breakers }] } }) as unknown as SidecarState;
   const identity = { current: () => ({ notAfterMs: 5_000 }) } as unknown as Identity;
@@ -17,7 +18,7 @@ function reporter() {
     metrics.requests.increment(metrics.requests.slot({ direction, service, peer: "shop/v1", ...outcome }));
     metrics.requestDuration.record(metrics.requestDuration.slot({ direction, service }), ms);
   };
-  return { reporter: new TrafficReporter({ metrics, state, identity }), request, breakers };
+  return { reporter: new TrafficReporter({ metrics, state, identity }), request, breakers, registry };
 }
 
 it("tells of what the application asked of others since the last report, and of nothing twice", () => {
@@ -36,6 +37,18 @@ it("tells of what the application asked of others since the last report, and of 
   expect(reports.take(2_000)?.edges).toEqual([
     { service: "shop/orders", backend: "shop/v1", requests: 1, failures: 0 },
   ]);
+});
+
+it("takes a series that comes after one was let go for a new one", () => {
+  const { reporter: reports, request, registry } = reporter();
+  for (let i = 0; i < 5; i++) request("200");
+  reports.take(2_000);
+  registry.releaseIdle(0);
+  registry.releaseIdle(3_600_000);
+  for (let i = 0; i < 7; i++) request("503", { ms: 700 });
+  const report = reports.take(2_000);
+  expect(report?.edges).toEqual([{ service: "shop/orders", backend: "shop/v1", requests: 7, failures: 7 }]);
+  expect(report?.latencies?.[0]?.cumulative?.at(-1)).toBe(7);
 });
 
 it("says at first, and once a minute without traffic, that it is there", () => {
