@@ -49,6 +49,8 @@ export interface OutboundOptions extends Shared {
   readonly workload: string;
   /** The balancer of a backend by the name of its `Endpoints`. */
   readonly backend: (endpoints: string) => Service;
+  /** Whether it was asked for an `Idempotency-Key` lately. */
+  readonly remembers: (endpoints: string, key: string) => boolean;
   /** The budget of a destination under a policy: shared by all its routes and requests, kept over updates. */
   readonly retryBudget: (destination: string, policy: RetryBudgetPolicy | undefined) => RetryBudget;
   readonly mirrorLimit: MirrorLimit;
@@ -91,7 +93,7 @@ function ratioBy({ routes, samplingRatio }: Destination): ((exchange: Exchange) 
 }
 
 function routeStack(route: Route, destination: string, service: string, options: OutboundOptions): Service {
-  const { clock, wheel, random, unixNow, metrics, tracer, backend, retryBudget } = options;
+  const { clock, wheel, random, unixNow, metrics, tracer, backend, remembers, retryBudget } = options;
   const budget = retryBudget(destination, route.retry?.budget);
   const limit = options.mirrorLimit;
   return stack(
@@ -113,6 +115,6 @@ function routeStack(route: Route, destination: string, service: string, options:
       injectFaults(route.fault, options),
     ],
     // The backend by weight; below it the endpoint by load, its breaker, and the link to its pod.
-    split(route, { backend, random, count: countSplit(metrics, service) }),
+    split(route, { backend, remembers, random, count: countSplit(metrics, service) }),
   );
 }

@@ -136,6 +136,7 @@ export class Sidecar {
       ...options,
       workload: `${namespace}/${workload}`,
       backend: (name: string) => this.#backends.get(name).service,
+      remembers: (name: string, key: string) => this.#backends.get(name).remembers(key),
       retryBudget: budgets.of.bind(budgets),
       mirrorLimit: new MirrorLimit(),
       calls: this.#calls,

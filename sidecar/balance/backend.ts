@@ -19,7 +19,7 @@ import { nowhere } from "../net/pass-through.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import { goesOverHttp2 } from "../upstream/plain-upstreams.ts";
 import { Affinity } from "./affinity.ts";
-import { KeyOwners } from "./key-owners.ts";
+import { FormerOwners, KeyOwners } from "./key-owners.ts";
 import { LiveEndpoint } from "./live-endpoint.ts";
 import { type Pick, Picker } from "./picker.ts";
 
@@ -61,6 +61,7 @@ export class Backend extends Timer {
   #affinityMs: number | undefined;
   /** Undefined: keys mean nothing to it. */
   #keys: KeyOwners | undefined;
+  readonly #formerOwners = new FormerOwners();
   #knownBy: KnownBy | undefined;
   #breakers: Breakers | undefined;
   #held: HeldRequest[] = [];
@@ -117,6 +118,11 @@ export class Backend extends Timer {
     return this.#wait(exchange, response, limit ?? "maxPendingRequests");
   };
 
+  /** Whether one of its endpoints was asked for this key lately, and so may know it. */
+  remembers(key: string): boolean {
+    return this.#keys !== undefined && this.#formerOwners.has(key);
+  }
+
   /** Requests that wait for their turn. */
   get pending(): number {
     return this.#line.length;
@@ -159,14 +165,30 @@ export class Backend extends Timer {
     const own = tried === undefined ? this.#boundTo(exchange.client) : undefined;
     if (own !== undefined) return admitted(own, connects);
     const key = this.#keys?.keyOf(exchange);
-    if (key !== undefined) exchange.knownBy = this.#knownBy;
-    if (key !== undefined && this.#keys?.store === "memory") return admitted(this.#keys.ownerOf(key), connects);
+    if (key !== undefined && this.#keys !== undefined)
+      return this.#pickKeyed(picker, this.#keys, key, exchange, connects);
     if (this.#affinityMs === undefined || tried !== undefined) return picker.pick(tried, connects);
     const endpoint = this.#affinity.current(this.#affinityMs);
     const permit = endpoint?.admit(connects);
     const pick: Pick = endpoint && permit ? { kind: "picked", endpoint, permit } : picker.pick(tried, connects);
     if (pick.kind === "picked") this.#affinity.keep(pick.endpoint);
     return pick;
+  }
+
+  #pickKeyed(picker: Picker, keys: KeyOwners, key: string, exchange: Exchange, connects: boolean): Pick {
+    exchange.knownBy = this.#knownBy;
+    const { tried } = exchange;
+    const pick =
+      keys.store === "memory" ? admitted(this.#ownerOf(keys, key, tried), connects) : picker.pick(tried, connects);
+    if (pick.kind === "picked") this.#formerOwners.keep(key, pick.endpoint);
+    return pick;
+  }
+
+  /** Who has had the key, be it that it terminates; if it takes nothing more then, who has it now. */
+  #ownerOf(keys: KeyOwners, key: string, tried: readonly string[] | undefined): LiveEndpoint | undefined {
+    const former = this.#formerOwners.of(key)?.endpoint;
+    const isLeaving = former?.state === "terminating" && tried?.includes(former.address) === true;
+    return (isLeaving ? undefined : this.#formerOwners.of(key)) ?? keys.ownerOf(key);
   }
 
   /** The endpoint that knows the client by its connection, if it is there still. */
@@ -210,6 +232,7 @@ export class Backend extends Timer {
     this.#affinityMs = backend?.affinityMs;
     const chosen = [...choice.preferred, ...choice.others];
     this.#affinity.retain(chosen);
+    this.#formerOwners.retain(new Set(all));
     const keys = backend?.idempotency;
     this.#keys = keys && new KeyOwners(keys, caller, chosen);
     this.#knownBy = keys && { store: keys.store, backend: this.name };

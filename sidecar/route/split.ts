@@ -1,6 +1,7 @@
 /**
- * Chooses the backend of each try: the one that an earlier try, or the application, has bound it to, else by the key that keeps a client where it is
- * or an `Idempotency-Key`, else by the route's weights.
+ * Chooses the backend of each try: the one that an earlier try, or the application, has bound it to, or that was asked for
+ * its `Idempotency-Key` before; else by the key that keeps a client where it is or an `Idempotency-Key`, else by the route's
+ * weights.
  */
 
 import type { Random } from "../../model/clock.ts";
@@ -17,11 +18,13 @@ import { filterTries } from "./filters.ts";
 export interface SplitOptions {
   /** The service of a backend by the name of its `Endpoints`. */
   readonly backend: (endpoints: string) => Service;
+  /** Whether a backend was asked for a key lately, also if its weight is 0 by now. */
+  readonly remembers: (endpoints: string, key: string) => boolean;
   readonly random: Random;
   readonly count: (route: string, backend: string) => void;
 }
 
-export function split(route: Route, { backend, random, count }: SplitOptions): Service {
+export function split(route: Route, { backend, remembers, random, count }: SplitOptions): Service {
   const { sticky } = route;
   const names = route.backends.map(({ endpoints }) => endpoints);
   const choice = new WeightedChoice(
@@ -33,7 +36,14 @@ export function split(route: Route, { backend, random, count }: SplitOptions): S
     if (onlyEndpoint !== undefined) return names.indexOf(onlyEndpoint.backend);
     const bound = client?.bindings === undefined ? -1 : places.findIndex(({ name }) => isBoundTo(client, name));
     if (bound >= 0) return bound;
-    const key = (sticky && stickyKey(sticky, headers)) ?? (names.length > 1 ? keyIn(headers) : undefined);
+    const idempotencyKey = names.length > 1 ? keyIn(headers) : undefined;
+    if (idempotencyKey !== undefined) {
+      const knows = ({ endpoints, invalid }: WeightedBackend) =>
+        invalid === undefined && remembers(endpoints, idempotencyKey);
+      const former = route.backends.findIndex(knows);
+      if (former >= 0) return former;
+    }
+    const key = (sticky && stickyKey(sticky, headers)) ?? idempotencyKey;
     return key === undefined ? choice.pick(random()) : choice.pickSticky(key);
   };
   const places = route.backends.map((to) => ({

@@ -248,6 +248,20 @@ describe("in memory", () => {
     expect(payments.made.get("order 2")).toBe(1);
   });
 
+  it("knows what was paid before a scale-up, and while its pod terminates", async () => {
+    const [first, second] = payments.replicas.map(({ podIp }) => meshed(podIp, "payments"));
+    if (first === undefined || second === undefined) throw new Error("there are two replicas");
+    payments.know("memory", [first]);
+    const orders = Array.from({ length: 20 }, (_, i) => `early order ${i}`);
+    for (const order of orders) await payments.ask(order);
+    for (const former of [first, { ...first, state: "terminating" as const }]) {
+      payments.know("memory", [former, second]);
+      for (const order of orders) await payments.ask(order);
+    }
+    expect(orders.map((order) => payments.made.get(order))).toEqual(orders.map(() => 1));
+    payments.know("memory");
+  });
+
   it("refuses a request without a key, and a key with another request", async () => {
     const code = ({ status, headers }: Answer) => [status, headers["tulle-error"]];
     expect(code(await askThrough(payments.web.podIp, "http://payments/pay", { method: "POST", body: "x" }))).toEqual([

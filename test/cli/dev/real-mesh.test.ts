@@ -88,14 +88,17 @@ describe("tulle dev", { timeout: 60_000 }, () => {
     using folder = new TinyFolder().deploy("web", answering).write("service.yaml", service);
     await using dev = new Dev(folder);
     const { podIP } = await dev.next("ready");
+    await dev.next("progress", ({ text }) => text.includes(podIP));
     const tookMs: number[] = [];
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 8; round++) {
       const status = 410 + round;
       const startMs = performance.now();
       folder.write("fault.yaml", faultOf(status));
       while (!(await askThrough(podIP)).startsWith(`${status}`))
-        expect(performance.now() - startMs).toBeLessThan(2_000);
+        expect(performance.now() - startMs).toBeLessThan(5_000);
       tookMs.push(performance.now() - startMs);
+      // It stays so; and the next change is no part of a storm of them.
+      for (let nth = 0; nth < 50; nth++) expect(await askThrough(podIP)).toMatch(`${status}`);
     }
     // Nothing on the way waits for longer. That all come in time (20 ms in the middle) takes a machine without neighbours.
     expect(Math.min(...tookMs)).toBeLessThan(50);

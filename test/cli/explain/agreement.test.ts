@@ -133,7 +133,7 @@ it("explains 10,000 requests to random routes as the sidecar then takes them", (
   );
   expect(asked).toBe(meshes * requestsPerMesh);
   expect(taken.size).toBeGreaterThan(10);
-});
+}, 60_000);
 
 function meshOf(objects: readonly unknown[]): Pipeline {
   const pipeline = new Pipeline(domains);
@@ -174,6 +174,7 @@ function doneWith(pipeline: Pipeline, sent: Sent): { route: string; backend: str
   const service = routeRequests(routes, (route) =>
     split(route, {
       backend: () => upstream.service,
+      remembers: () => false,
       random: () => sent.random,
       count(_route, backend) {
         done.backend = backend;

@@ -7,6 +7,7 @@ import type { CircuitBreakerPolicy } from "../../../model/policy.ts";
 import type { Endpoint, KnownKeys, Route } from "../../../model/resources.ts";
 import { RetryBudget } from "../../../model/retry-budget.ts";
 import { Backend } from "../../../sidecar/balance/backend.ts";
+import { FormerOwners } from "../../../sidecar/balance/key-owners.ts";
 import type { Exchange, ResponseSink, Service } from "../../../sidecar/net/exchange.ts";
 import { stack } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
@@ -16,7 +17,7 @@ import { split } from "../../../sidecar/route/split.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
-import { endpointAt, trippy } from "./endpoints.ts";
+import { endpointAt, liveEndpoint, trippy } from "./endpoints.ts";
 
 const inMemory: KnownKeys = { methods: ["POST"], store: "memory" };
 const pods = ["a", "b", "c", "d"].map((pod, i) => endpointAt(`10.0.0.${i + 1}:80`, { pod }));
@@ -62,8 +63,6 @@ function calling(setup: Setup = {}) {
     names.v2,
     pods.map(({ address, ...pod }) => ({ ...pod, address: address.replace("10.0", "10.9") })),
   );
-  const weighted = Object.values(names).map((endpoints) => ({ endpoints, service, weight: 1 }));
-  const route: Route = { name: "TrafficSplit shop/payments", matches: [], backends: weighted, timeout: {} };
   const retrying = retry({
     policy: { ...defaultRetryPolicy, initialDelayMs: 10, jitter: 0, retryOn: ["reset", "connect-failure", "503"] },
     budget: new RetryBudget(defaultRetryBudget, clock),
@@ -74,7 +73,19 @@ function calling(setup: Setup = {}) {
     counts: { retried() {}, notRetried() {} },
   });
   const backendOf = (name: string) => (backends.get(name) as Backend).service;
-  const called = stack([retrying], split(route, { backend: backendOf, random, count() {} }));
+  const remembers = (name: string, key: string) => (backends.get(name) as Backend).remembers(key);
+  const weighing = (v1: number, v2: number): Service => {
+    const weighted = [
+      { endpoints: names.v1, service, weight: v1 },
+      { endpoints: names.v2, service, weight: v2 },
+    ];
+    const route: Route = { name: "TrafficSplit shop/payments", matches: [], backends: weighted, timeout: {} };
+    return stack([retrying], split(route, { backend: backendOf, remembers, random, count() {} }));
+  };
+  let called = weighing(1, 1);
+  const weigh = (v1: number, v2: number) => {
+    called = weighing(v1, v2);
+  };
   const ask = (key: string, method = "POST") => {
     const caller = new RecordingCaller();
     const exchange: Exchange = exchangeOf({ method, headers: new HeaderFields(["idempotency-key", key]) });
@@ -91,7 +102,15 @@ function calling(setup: Setup = {}) {
     last().response.abortResponse(new MeshError(code, "", { processed }));
     pass(50);
   };
-  return { ask, asked, last, fail, pass, apply };
+  return { ask, asked, last, fail, pass, apply, weigh };
+}
+
+const manyKeys = Array.from({ length: 60 }, (_, i) => `k${i}`);
+
+/** Where each of these keys goes now. */
+function addressesOf(mesh: ReturnType<typeof calling>, keys: readonly string[]): string[] {
+  for (const key of keys) mesh.ask(key);
+  return mesh.asked.slice(-keys.length).map(({ address }) => address);
 }
 
 describe("a key that its pod keeps in memory", () => {
@@ -157,6 +176,83 @@ describe("a key that its pod keeps in memory", () => {
     mesh.ask("k");
     mesh.last().response.head({ status: 500, headers: new HeaderFields(), bodyless: true });
     expect(mesh.ask("k").calls).toEqual([["abort", "circuit_open"]]);
+  });
+});
+
+describe("a key that was used before", () => {
+  const more = [...pods, ...["e", "f", "g", "h"].map((pod, i) => endpointAt(`10.0.1.${i + 1}:80`, { pod }))];
+
+  it("stays where it is known when pods come, and new keys go to those too", () => {
+    const mesh = calling();
+    mesh.weigh(1, 0);
+    const before = addressesOf(mesh, manyKeys);
+    mesh.apply(names.v1, more);
+    expect(addressesOf(mesh, manyKeys)).toEqual(before);
+    const others = addressesOf(
+      mesh,
+      manyKeys.map((key) => `new ${key}`),
+    );
+    expect(others.some((address) => address.startsWith("10.0.1."))).toBe(true);
+  });
+
+  it("stays at a pod that terminates, until that takes nothing more", () => {
+    const mesh = calling();
+    mesh.weigh(1, 0);
+    mesh.ask("k");
+    const { address } = mesh.last();
+    mesh.apply(
+      names.v1,
+      pods.map((pod) => (pod.address === address ? { ...pod, state: "terminating" } : pod)),
+    );
+    mesh.ask("k");
+    expect(mesh.last().address).toBe(address);
+    mesh.fail("connect_failed");
+    expect(mesh.last().address).not.toBe(address);
+  });
+
+  it("stays at a pod that is ready, though that can't be reached at the moment", () => {
+    const mesh = calling();
+    mesh.weigh(1, 0);
+    const before = addressesOf(mesh, manyKeys);
+    mesh.apply(names.v1, more);
+    for (const [place, key] of manyKeys.entries()) {
+      mesh.ask(key);
+      mesh.fail("connect_failed");
+      expect(mesh.last().address).toBe(before[place]);
+    }
+  });
+
+  it("belongs to another when its pod is gone", () => {
+    const mesh = calling();
+    mesh.weigh(1, 0);
+    mesh.ask("k");
+    const { address } = mesh.last();
+    mesh.apply(
+      names.v1,
+      pods.filter((pod) => pod.address !== address),
+    );
+    mesh.ask("k");
+    expect(mesh.last().address).not.toBe(address);
+  });
+
+  it.each(["memory", "redis"] as const)("stays at its backend when weights change (%s)", (store) => {
+    const mesh = calling({ keys: { methods: ["POST"], store } });
+    mesh.weigh(1, 0);
+    mesh.ask("k");
+    mesh.weigh(0, 1);
+    mesh.ask("k");
+    expect(mesh.last().address).toMatch(/^10\.0/);
+    mesh.ask("another");
+    expect(mesh.last().address).toMatch(/^10\.9/);
+  });
+
+  it("is forgotten after 10,000 others", () => {
+    const { live } = liveEndpoint(new HandClock(), "10.0.0.1:80");
+    const owners = new FormerOwners();
+    for (let i = 0; i < 10_000; i++) owners.keep(`k${i}`, live);
+    owners.keep("k0", live);
+    owners.keep("last", live);
+    expect(["k0", "k1", "k2", "last"].map((key) => owners.has(key))).toEqual([true, false, true, true]);
   });
 });
 

@@ -21,7 +21,7 @@ function choose(more: Partial<Route> & { backends: Route["backends"] }, user?: s
       return nowhere;
     };
   const caller = new RecordingCaller();
-  const service = split(route, { backend, random: seededRandom(7), count: () => {} });
+  const service = split(route, { backend, remembers: () => false, random: seededRandom(7), count: () => {} });
   const headers = new HeaderFields(user === undefined ? [] : ["x-user", user]);
   for (let i = 0; i < 20; i++) service(exchangeOf({ headers }), caller);
   return { reached: [...new Set(reached)], calls: caller.calls };

@@ -17,6 +17,7 @@ function splitting(backends: readonly WeightedBackend[], random = seededRandom(7
       reached.push(endpoints);
       return new RecordingUpstream().service(exchange, response);
     },
+    remembers: () => false,
     random,
     count: (_route, backend) => counts.set(backend, (counts.get(backend) ?? 0) + 1),
   });
