@@ -5,6 +5,7 @@
 
 import { Command, CommanderError } from "commander";
 import { version } from "../system/version.ts";
+import { certsCommand } from "./certs/command.ts";
 import { compileCommand } from "./compile.ts";
 import { completionCommand } from "./completion/command.ts";
 import { dashboardCommand } from "./dashboard.ts";
@@ -40,6 +41,7 @@ export function tulleCommand(): Command {
     .addCommand(testCommand())
     .addCommand(statusCommand())
     .addCommand(topCommand())
+    .addCommand(certsCommand())
     .addCommand(sidecarCommand())
     .addCommand(injectCommand())
     .addCommand(dashboardCommand())

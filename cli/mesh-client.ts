@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { MeshView } from "../control-plane/dashboard/mesh-view.ts";
+import type { CertificatesView } from "../control-plane/identity/certificates-view.ts";
 import { isRecord } from "../control-plane/source/kube-object.ts";
 import { reasonOf } from "../system/log.ts";
 import { addClusterOptions, type Cluster, type ClusterOptions, findCluster, type PodRef } from "./cluster/cluster.ts";
@@ -40,6 +41,8 @@ export interface Mesh {
   readonly cluster?: Cluster;
   /** Throws a `UsageError` where nobody answers, or somebody else does. */
   read(): Promise<MeshView>;
+  /** Throws like `read`. Any replica knows those of all. */
+  readCertificates(): Promise<CertificatesView>;
   close(): void;
 }
 
@@ -47,8 +50,16 @@ export interface Mesh {
 export async function openMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Promise<Mesh> {
   const url = options.url ?? env["TULLE_URL"];
   const cluster = url === undefined ? await findCluster(options) : undefined;
-  if (cluster === undefined) return { read: () => fetchMesh(url ?? defaultUrl), close() {} };
-  return { cluster, read: () => readReplicas(cluster), close: () => cluster.close() };
+  if (cluster !== undefined) {
+    const readCertificates = () => readAnyReplica<CertificatesView>(cluster, "/api/certs");
+    return { cluster, read: () => readReplicas(cluster), readCertificates, close: () => cluster.close() };
+  }
+  const base = url ?? defaultUrl;
+  return {
+    read: () => fetchFrom<MeshView>(base, "/api/mesh"),
+    readCertificates: () => fetchFrom<CertificatesView>(base, "/api/certs"),
+    close() {},
+  };
 }
 
 /** Reads it once. */
@@ -62,11 +73,11 @@ export async function readMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Pr
 }
 
 /** Those that are ready. Throws a `UsageError` where there is none. */
-export async function controlPlanePods(cluster: Cluster): Promise<readonly PodRef[]> {
+export async function controlPlanePods(cluster: Cluster): Promise<readonly [PodRef, ...PodRef[]]> {
   const { meshNamespace: namespace } = cluster;
   const pods = await cluster.list(`/api/v1/namespaces/${namespace}/pods`, { labelSelector: controlPlaneLabels });
-  const ready = pods.filter(isReady).map(nameOf);
-  if (ready.length > 0) return ready.map((name) => ({ namespace, name }));
+  const [first, ...others] = pods.filter(isReady).map((pod) => ({ namespace, name: nameOf(pod) }));
+  if (first !== undefined) return [first, ...others];
   const found = pods.length === 0 ? "no" : "no ready";
   throw new UsageError(
     `${found} control plane in namespace ${namespace} of ${cluster.name}; --mesh-namespace says where`,
@@ -88,23 +99,32 @@ export async function getOver(
 
 async function readReplicas(cluster: Cluster): Promise<MeshView> {
   const pods = await controlPlanePods(cluster);
-  return mergeViews(await Promise.all(pods.map((pod) => readReplica(cluster, pod))));
+  return mergeViews(await Promise.all(pods.map((pod) => readReplica<MeshView>(cluster, pod, "/api/mesh"))));
 }
 
-async function readReplica(cluster: Cluster, pod: PodRef): Promise<MeshView> {
+/** One that answers. A replica that is about to end is ready for a while yet. */
+async function readAnyReplica<T>(cluster: Cluster, path: string): Promise<T> {
+  const [first, ...others] = await controlPlanePods(cluster);
+  let answer = readReplica<T>(cluster, first, path);
+  for (const pod of others) answer = answer.catch(() => readReplica<T>(cluster, pod, path));
+  return await answer;
+}
+
+/** `T` is what is known of the page. */
+async function readReplica<T>(cluster: Cluster, pod: PodRef, path: string): Promise<T> {
   try {
     const connection = await cluster.connect(pod, dashboardPort);
-    return JSON.parse(await text(await getOver(connection, "/api/mesh"))) as MeshView;
+    return JSON.parse(await text(await getOver(connection, path))) as T;
   } catch (error) {
     throw new UsageError(`no answer from ${pod.namespace}/${pod.name}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
-async function fetchMesh(base: string): Promise<MeshView> {
+async function fetchFrom<T>(base: string, path: string): Promise<T> {
   try {
-    const answer = await fetch(new URL("/api/mesh", base), { signal: AbortSignal.timeout(patienceMs) });
+    const answer = await fetch(new URL(path, base), { signal: AbortSignal.timeout(patienceMs) });
     if (!answer.ok) throw new Error(`it answers ${answer.status}: ${(await answer.text()).trim()}`);
-    return (await answer.json()) as MeshView;
+    return (await answer.json()) as T;
   } catch (error) {
     throw new UsageError(`no control plane at ${base} (${fetchFault(error)}); --url says where it is`, {
       cause: error,

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Registry } from "prom-client";
 import type { Clock } from "../model/clock.ts";
 import type { Log } from "../system/log.ts";
-import { keepCaBundles } from "./admission/ca-bundle.ts";
+import { type CaBundleKeeper, keepCaBundles } from "./admission/ca-bundle.ts";
 import { type AdmissionHandler, type AdmissionServer, openAdmissionServer } from "./admission/server.ts";
 import { issueServingCertificate, webhookNames } from "./admission/serving-certificate.ts";
 import { validate } from "./admission/validate.ts";
@@ -42,6 +42,10 @@ export interface ClusterOptions {
 
 export interface ClusterDuties {
   readonly webhookPort: number;
+  /** This replica alone does what one is to do for all. Ask before each write. */
+  readonly leads: boolean;
+  /** Webhook configurations by which the API server does not know the mesh's roots as they are now. */
+  readonly unwritten: readonly string[];
   /** Something changed that a status may depend on. */
   markChanged(): void;
   /** Leaves the writing to another replica, at once. Never rejects. */
@@ -95,13 +99,19 @@ export async function serveCluster(options: ClusterOptions): Promise<ClusterDuti
     await written;
   };
   return {
-    webhookPort: webhooks.port,
+    webhookPort: webhooks.server.port,
+    get leads() {
+      return leads();
+    },
+    get unwritten() {
+      return webhooks.caBundles.unwritten;
+    },
     markChanged: () => writer.markChanged(),
     stopWriting,
     async close() {
       stopping.abort();
       await stopWriting();
-      await webhooks.close();
+      await webhooks.server.close();
     },
   };
 }
@@ -110,7 +120,7 @@ async function serveWebhooks(
   { api, authority, inject, host, webhookPort, log }: ClusterOptions,
   metrics: ClusterMetrics,
   signal: AbortSignal,
-): Promise<AdmissionServer> {
+): Promise<{ readonly server: AdmissionServer; readonly caBundles: CaBundleKeeper }> {
   const names = webhookNames(service, meshNamespace);
   const issue = () => issueServingCertificate(authority, names);
   const first = issue();
@@ -121,12 +131,12 @@ async function serveWebhooks(
   const onAnswer = metrics.countAdmission;
   const server = await openAdmissionServer({ host, port: webhookPort, certificate: first, handlers, log, onAnswer });
   renewInTime(issue, Date.now, first, signal, (next) => server.rotate(next));
-  const putRight = keepCaBundles({ api, bundle: () => authority.trustBundlePem, random: Math.random, log, signal });
+  const caBundles = keepCaBundles({ api, bundle: () => authority.trustBundlePem, random: Math.random, log, signal });
   authority.onReplaced(() => {
     server.rotate(issue());
-    putRight();
+    caBundles.putRight();
   }, signal);
-  return server;
+  return { server, caBundles };
 }
 
 /** Until `signal`, and then gives the lease up. Never rejects. */

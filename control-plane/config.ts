@@ -40,6 +40,8 @@ export interface ControlPlaneConfig {
   /** What injection is told, in YAML; absent: the defaults. */
   readonly injectionFile?: string;
   readonly leafLifetimeMs: number;
+  /** How long everyone must have had what a step of a root's rotation asks for before the next is taken. */
+  readonly rotationPauseMs: number;
   readonly checkCallerAddress: boolean;
 }
 
@@ -61,6 +63,7 @@ export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --sta
   --webhook-port PORT       in a cluster; default 9443
   --injection-config FILE   in a cluster: the settings of injection, in YAML
   --leaf-lifetime DURATION  of workloads' certificates; default 24h
+  --rotation-pause DURATION  how long everyone must have had a step of a root's rotation before the next; default 30s
   --check-caller-address    refuse a token whose pod is known under another address than the caller's
 `;
 
@@ -86,6 +89,8 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
     return err(
       `--leaf-lifetime must be at least ${formatDuration(shortestLifetimeMs)}, got ${values["leaf-lifetime"]}`,
     );
+  const pause = parseDuration(values["rotation-pause"]);
+  if (!pause.ok) return err(`--rotation-pause ${pause.error}`);
   const discovery = readPort("--discovery-port", values["discovery-port"]);
   const identity = readPort("--identity-port", values["identity-port"]);
   const admin = readPort("--admin-port", values["admin-port"]);
@@ -112,6 +117,7 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
     webhookPort: webhooks.value,
     ...(injectionFile !== undefined && { injectionFile }),
     leafLifetimeMs: lifetime.value,
+    rotationPauseMs: pause.value,
     checkCallerAddress: values["check-caller-address"],
   });
 }
@@ -135,6 +141,7 @@ function parse(args: readonly string[]) {
       "webhook-port": { type: "string", default: "9443" },
       "injection-config": { type: "string" },
       "leaf-lifetime": { type: "string", default: "24h" },
+      "rotation-pause": { type: "string", default: "30s" },
       "check-caller-address": { type: "boolean", default: false },
     },
   }).values;

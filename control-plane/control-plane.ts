@@ -23,7 +23,7 @@ import { type OwnCertificate, ownCertificate, serveGrpc } from "./grpc-ports.ts"
 import { openClusterHome } from "./home/cluster-home.ts";
 import { openFolderHome } from "./home/folder-home.ts";
 import type { Home } from "./home/home.ts";
-import type { Issuer } from "./identity/issuer.ts";
+import { MeshCertificates } from "./identity/mesh-certificates.ts";
 import { controlPlaneIdentity } from "./identity/own-certificate.ts";
 import { meshNamespace } from "./index/facts.ts";
 import { readInjectionFile } from "./injection/config.ts";
@@ -64,8 +64,8 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
   try {
     const home = await openHome(config, log, signal);
     open.defer(() => home.close());
-    const core = assemble(config, home.issuer, clock, log, signal);
-    const { own, replica, hub, others, status, traffic, metrics } = core;
+    const core = assemble(config, home, clock, log, signal);
+    const { own, replica, hub, others, certificates, status, traffic, metrics } = core;
     let serving = false;
     // First, so that who asks whether it lives gets an answer while a large cluster is read.
     const admin = await openAdmin({
@@ -81,21 +81,32 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
       port: config.ports.dashboard,
       assets: join(import.meta.dirname, "dashboard"),
       view: () => status.view(traffic.read()),
+      certificates: () => certificates.view(),
     });
     open.defer(() => dashboard.close());
     open.defer(() => hub.close());
-    const onIssuer = (issuer: Issuer): void => {
-      own.authority.replace(issuer);
-      log("info", "signer replaced", { notAfter: new Date(own.authority.notAfterMs).toISOString() });
-    };
-    await home.watch({ onChange: core.apply, onIssuer, signal });
+    await home.watch({ onChange: core.apply, onSigner: (kept) => certificates.take(kept), signal });
     const cluster = home.api && (await openCluster({ ...core, config, api: home.api, clock, log }));
     open.defer(() => cluster?.close());
     if (cluster) core.onChange(() => cluster.markChanged());
-    const grpc = await serveGrpc({ config, own, tokens: home.tokens, replica, hub, traffic, metrics, log });
+    const { sidecars, holdings } = certificates;
+    const parts = {
+      config,
+      own,
+      tokens: home.tokens,
+      replica,
+      hub,
+      certificates: sidecars,
+      holdings,
+      traffic,
+      metrics,
+      log,
+    };
+    const grpc = await serveGrpc(parts);
     open.defer(() => grpc.close());
     others.start();
     open.defer(() => others.stop());
+    certificates.start(cluster);
     serving = true;
     const webhooks = cluster && { webhooks: cluster.webhookPort };
     const ports = { ...grpc.ports, admin: admin.port, dashboard: dashboard.port, ...webhooks };
@@ -128,6 +139,7 @@ interface Core {
   readonly replica: string;
   readonly hub: PushHub;
   readonly others: OtherReplicas;
+  readonly certificates: MeshCertificates;
   readonly status: StatusPage;
   readonly traffic: TrafficStore;
   /** None in folders. */
@@ -138,7 +150,7 @@ interface Core {
 }
 
 /** Nothing is open yet. */
-function assemble(config: ControlPlaneConfig, issuer: Issuer, clock: Clock, log: Log, signal: AbortSignal): Core {
+function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log, signal: AbortSignal): Core {
   const metrics = new ControlPlaneMetrics();
   const listeners: (() => void)[] = [];
   const tell = (): void => {
@@ -153,7 +165,7 @@ function assemble(config: ControlPlaneConfig, issuer: Issuer, clock: Clock, log:
     events: metrics.push,
   });
   hub.watchAcks(tell);
-  const own = ownCertificate(config, issuer, signal);
+  const own = ownCertificate(config, home.signer.issuer, signal);
   const replica = `${hostname()}_${randomUUID()}`;
   const others = new OtherReplicas({
     replica,
@@ -166,6 +178,10 @@ function assemble(config: ControlPlaneConfig, issuer: Issuer, clock: Clock, log:
     },
     log,
   });
+  const { authority } = own;
+  const wallClock = Date.now;
+  const parts = { ...config, home, authority, replica, others, clock, wallClock, log, signal };
+  const certificates = new MeshCertificates(parts);
   const podsWithoutSidecar = new PodsWithoutSidecar(meshNamespace);
   const status = new StatusPage({ pipeline, hub, others, podsWithoutSidecar, log });
   const traffic = new TrafficStore(clock);
@@ -173,7 +189,8 @@ function assemble(config: ControlPlaneConfig, issuer: Issuer, clock: Clock, log:
     subscribers: () => hub.subscriberCount,
     replicas: () => others.names.length + 1,
     problems: () => status.countProblems(),
-    rootExpiryMs: () => own.authority.notAfterMs,
+    rootExpiryMs: () => authority.notAfterMs,
+    rotationPhase: () => certificates.phase,
   });
   const apply = (change: SourceChange): void => {
     const startMs = clock.now();
@@ -184,13 +201,13 @@ function assemble(config: ControlPlaneConfig, issuer: Issuer, clock: Clock, log:
     tell();
   };
   const onChange = (listener: () => void) => void listeners.push(listener);
-  return { metrics, own, replica, hub, others, status, traffic, podsWithoutSidecar, apply, onChange };
+  return { metrics, own, replica, hub, others, certificates, status, traffic, podsWithoutSidecar, apply, onChange };
 }
 
 function openHome({ home, trustDomain }: ControlPlaneConfig, log: Log, signal: AbortSignal): Promise<Home> {
   switch (home.kind) {
     case "folders":
-      return openFolderHome(home, trustDomain);
+      return openFolderHome(home, trustDomain, log);
     case "kubernetes":
       return openClusterHome(home.kubeconfig, trustDomain, log, signal);
     default:

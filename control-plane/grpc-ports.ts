@@ -13,10 +13,12 @@ import { identityService } from "./identity/identity-service.ts";
 import type { Issuer } from "./identity/issuer.ts";
 import { issueOwnCertificate, keepOwnCertificateFresh } from "./identity/own-certificate.ts";
 import { RotatingServerCredentials, type ServerCertificate } from "./identity/server-credentials.ts";
+import type { SidecarCertificates } from "./identity/sidecar-certificates.ts";
 import type { TokenReviewer } from "./identity/tokens.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
 import { type DiscoveryOptions, DiscoveryService, pushDefinition } from "./push/discovery-service.ts";
 import type { PushHub } from "./push/push-hub.ts";
+import type { ReplicaHoldings } from "./replicas/certificate-table.ts";
 import { ReplicaService } from "./replicas/replica-service.ts";
 import type { TrafficStore } from "./traffic/traffic-store.ts";
 
@@ -58,6 +60,8 @@ interface GrpcParts {
   readonly tokens: TokenReviewer;
   readonly replica: string;
   readonly hub: PushHub;
+  readonly certificates: SidecarCertificates;
+  readonly holdings: () => ReplicaHoldings;
   readonly traffic: TrafficStore;
   readonly metrics: ControlPlaneMetrics;
   readonly log: Log;
@@ -76,6 +80,8 @@ export async function serveGrpc({
   tokens,
   replica,
   hub,
+  certificates,
+  holdings,
   traffic,
   metrics,
   log,
@@ -92,8 +98,9 @@ export async function serveGrpc({
 
   const onRefused = metrics.countRefusedStream;
   const onReport: DiscoveryOptions["onReport"] = (from, report) => traffic.take(from, report);
-  const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused, onReport });
-  const replicas = new ReplicaService({ replica, hub, trustDomain, wallClock, log });
+  const onJoined: DiscoveryOptions["onJoined"] = (sidecar) => certificates.add(sidecar);
+  const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused, onReport, onJoined });
+  const replicas = new ReplicaService({ replica, hub, certificates, holdings, trustDomain, wallClock, log });
   const discoveryServer = createGrpcServer({ maxReceivedBytes: maxSubscribeBytes, maxStreamsPerConnection: 4 });
   discoveryServer.addService(pushDefinition, discovery.handlers);
   discoveryServer.addService(Replicas.service, replicas.handlers);

@@ -14,6 +14,7 @@ export interface MetricSources {
   readonly replicas: () => number;
   readonly problems: () => { readonly error: number; readonly warning: number };
   readonly rootExpiryMs: () => number;
+  readonly rotationPhase: () => "settled" | "spreading" | "reissuing";
 }
 
 export class ControlPlaneMetrics {
@@ -108,6 +109,14 @@ export class ControlPlaneMetrics {
       registers,
       collect() {
         this.set(sources.rootExpiryMs() / 1000);
+      },
+    });
+    new Gauge({
+      name: "tulle_root_rotation_phase",
+      help: "Whether the mesh's root is being replaced: 0 no, 1 the next one is spread, 2 certificates are reissued.",
+      registers,
+      collect() {
+        this.set(["settled", "spreading", "reissuing"].indexOf(sources.rotationPhase()));
       },
     });
   }

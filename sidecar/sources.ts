@@ -56,6 +56,7 @@ export async function fromControlPlane(
     ...shared,
     endpoints: controlPlane.map((host) => `${host}:${discoveryPort}`),
     identity,
+    onRenew: (withinMs) => identity.renew(withinMs),
     node: { namespace, workload, pod, proxyVersion: version },
   });
   await stream.start(stop);

@@ -36,18 +36,30 @@ const pace = { initialDelayMs: 500, backoffMultiplier: 2, maxDelayMs: 30_000, ji
 /** A watch that stood for so long was no failure. */
 const steadyMs = 10_000;
 
-/** Begins at once, and goes on until `signal`. Never rejects. Returns what to call when the bundle has changed. */
-export function keepCaBundles(options: CaBundleOptions): () => void {
+export interface CaBundleKeeper {
+  /** The bundle has changed. */
+  putRight(): void;
+  /** Configurations that don't have it as it is now. */
+  readonly unwritten: readonly string[];
+}
+
+/** Begins at once, and goes on until `signal`. Never rejects. */
+export function keepCaBundles(options: CaBundleOptions): CaBundleKeeper {
   const kept = Object.entries(webhookConfigurations).map(([plural, name]) => new Configuration(plural, name, options));
   for (const configuration of kept) void configuration.follow();
-  return () => {
-    for (const configuration of kept) void configuration.putRight();
+  return {
+    putRight() {
+      for (const configuration of kept) void configuration.putRight();
+    },
+    get unwritten() {
+      return kept.filter(({ isRight }) => !isRight).map(({ name }) => name);
+    },
   };
 }
 
 class Configuration {
   readonly #collection: string;
-  readonly #name: string;
+  readonly name: string;
   readonly #options: CaBundleOptions;
   /** As of its last event; undefined: there is none. */
   #webhooks: readonly unknown[] | undefined;
@@ -56,7 +68,7 @@ class Configuration {
 
   constructor(plural: string, name: string, options: CaBundleOptions) {
     this.#collection = `${group}/${plural}`;
-    this.#name = name;
+    this.name = name;
     this.#options = options;
   }
 
@@ -67,9 +79,14 @@ class Configuration {
       const reason = await this.#watch();
       if (signal.aborted) return;
       failures = performance.now() - startMs < steadyMs ? failures + 1 : 0;
-      if (reason !== undefined) log("warn", "webhook configuration not watched", { name: this.#name, reason });
+      if (reason !== undefined) log("warn", "webhook configuration not watched", { name: this.name, reason });
       await sleep(backoffDelayMs(pace, Math.max(failures, 1), random), undefined, { signal }).catch(() => {});
     }
+  }
+
+  /** As of its last event. One that is not there needs nothing. */
+  get isRight(): boolean {
+    return caBundlePatch(this.#webhooks ?? [], this.#options.bundle()).length === 0;
   }
 
   putRight(): Promise<void> {
@@ -83,7 +100,7 @@ class Configuration {
     try {
       const refused = await api.watch({
         path: this.#collection,
-        query: { fieldSelector: `metadata.name=${this.#name}`, timeoutSeconds: `${watchSeconds}` },
+        query: { fieldSelector: `metadata.name=${this.name}`, timeoutSeconds: `${watchSeconds}` },
         silenceMs: watchSeconds * 1000 + graceMs,
         signal,
         onEvent: (event) => this.#take(event),
@@ -107,7 +124,7 @@ class Configuration {
     const { api, log, bundle } = this.#options;
     const patch = caBundlePatch(this.#webhooks ?? [], bundle());
     if (patch.length === 0) return;
-    const name = this.#name;
+    const { name } = this;
     try {
       const answer = await api.request({
         method: "PATCH",

@@ -1,6 +1,6 @@
 /**
  * The dashboard's port: its page, and the mesh as JSON, once (`/api/mesh`) or whenever it has changed (`/api/events`,
- * server-sent events). It only reads, and it listens on loopback only: in a cluster it is reached by `kubectl port-forward`,
+ * server-sent events); and the certificates (`/api/certs`). It only reads, and it listens on loopback only: in a cluster it is reached by `kubectl port-forward`,
  * which asks for a right to that pod. A page of another site that reaches it by a name of its own is refused by its Host.
  */
 
@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import type { CertificatesView } from "../identity/certificates-view.ts";
 import type { MeshView } from "./mesh-view.ts";
 
 export interface DashboardOptions {
@@ -19,6 +20,7 @@ export interface DashboardOptions {
   /** Where `npm run build` has put the page. */
   readonly assets: string;
   readonly view: () => MeshView;
+  readonly certificates: () => CertificatesView;
 }
 
 export interface Dashboard {
@@ -69,7 +71,7 @@ export async function openDashboard(options: DashboardOptions): Promise<Dashboar
 function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { assets, view }: DashboardOptions,
+  { assets, view, certificates }: DashboardOptions,
   watchers: Watchers,
 ): void {
   const path = (request.url ?? "").split("?", 1)[0] ?? "";
@@ -77,6 +79,7 @@ function answer(
   if (!isLocal(host)) return plain(response, 421, `reached as ${host}: open it as localhost`);
   if (request.method !== "GET" && request.method !== "HEAD") return plain(response, 405, "only GET and HEAD");
   if (path === "/api/mesh") return send(response, 200, "application/json", JSON.stringify(view()));
+  if (path === "/api/certs") return send(response, 200, "application/json", JSON.stringify(certificates()));
   if (path === "/api/events") return watchers.add(response);
   const [name, type] = files[path] ?? [];
   if (name === undefined || type === undefined) return plain(response, 404, "no such page");

@@ -3,10 +3,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoffDelayMs } from "../../model/backoff.ts";
 import { type Log, reasonOf } from "../../system/log.ts";
-import { openCaSecret, watchCaSecret } from "../identity/ca-secret.ts";
+import { CaSecretStore, caSecretName, openCaSecret, watchCaSecret } from "../identity/ca-secret.ts";
 import { ClusterTokens } from "../identity/cluster-tokens.ts";
-import type { Issuer } from "../identity/issuer.ts";
+import { bundleOf } from "../identity/issuer.ts";
+import type { KeptSigner } from "../identity/rotation.ts";
 import { TrustBundleKeeper } from "../identity/trust-bundle.ts";
+import { meshNamespace } from "../index/facts.ts";
 import { type ClusterApi, openClusterApi } from "../kubernetes/cluster-api.ts";
 import { watchCluster } from "../source/kubernetes/cluster-source.ts";
 import type { Home } from "./home.ts";
@@ -21,23 +23,23 @@ export async function openClusterHome(
   signal: AbortSignal,
 ): Promise<Home> {
   const api = await openClusterApi(kubeconfig);
-  const issuer = await openIssuer(api, trustDomain, log, signal);
-  let current = issuer;
+  const signer = await openSigner(api, trustDomain, log, signal);
+  const bundles = new TrustBundleKeeper(bundleOf(signer.issuer), { api, log, signal });
   return {
-    issuer,
+    signer,
+    signerStore: new CaSecretStore(api),
+    place: { kind: "cluster", namespace: meshNamespace, secret: caSecretName },
     api,
     tokens: new ClusterTokens(api, Date.now),
-    async watch({ onChange, onIssuer, signal }) {
-      const bundles = new TrustBundleKeeper(bundleOf(current), { api, log, signal });
+    unwritten: () => bundles.unwritten.map((namespace) => `namespace ${namespace}`),
+    async watch({ onChange, onSigner, signal }) {
       watchCaSecret({
         api,
         log,
         signal,
-        onIssuer: (next) => {
-          if (isSame(current, next)) return;
-          current = next;
-          bundles.replace(bundleOf(next));
-          onIssuer(next);
+        onSigner: (kept) => {
+          bundles.replace(bundleOf(kept.issuer));
+          onSigner(kept);
         },
       });
       await watchCluster({
@@ -56,7 +58,7 @@ export async function openClusterHome(
 }
 
 /** Without a signer there is nothing to serve: it waits for as long as it takes. */
-async function openIssuer(api: ClusterApi, trustDomain: string, log: Log, signal: AbortSignal): Promise<Issuer> {
+async function openSigner(api: ClusterApi, trustDomain: string, log: Log, signal: AbortSignal): Promise<KeptSigner> {
   for (let failures = 1; ; failures++) {
     try {
       return await openCaSecret(api, trustDomain, Date.now());
@@ -65,12 +67,4 @@ async function openIssuer(api: ClusterApi, trustDomain: string, log: Log, signal
     }
     await sleep(backoffDelayMs(pace, failures, Math.random), undefined, { signal });
   }
-}
-
-function isSame(a: Issuer, b: Issuer): boolean {
-  return a.certificate.raw.equals(b.certificate.raw) && bundleOf(a) === bundleOf(b);
-}
-
-function bundleOf({ trusted }: Issuer): string {
-  return trusted.map(String).join("");
 }

@@ -3,17 +3,23 @@
  * and a cluster, and beyond this seam nothing knows which it is.
  */
 
-import type { Issuer } from "../identity/issuer.ts";
+import type { SignerStore } from "../identity/root-rotation.ts";
+import type { KeptSigner } from "../identity/rotation.ts";
 import type { TokenReviewer } from "../identity/tokens.ts";
 import type { ClusterApi } from "../kubernetes/cluster-api.ts";
 import type { SourceChange } from "../source/source.ts";
 
 export interface Home {
   /** As it is at the start. */
-  readonly issuer: Issuer;
+  readonly signer: KeptSigner;
+  readonly signerStore: SignerStore;
+  /** For people: where the signer is kept, and whoever may write there may ask for another root. */
+  readonly place: HomePlace;
   readonly tokens: TokenReviewer;
   /** Absent in a folder. */
   readonly api?: ClusterApi;
+  /** Where the roots are still to be written, as `namespace shop`. */
+  unwritten(): readonly string[];
   /** Resolves once the first state is handed on, and goes on until `signal` aborts. */
   watch(watching: HomeWatching): Promise<void>;
   /** After everything else. */
@@ -22,7 +28,11 @@ export interface Home {
 
 export interface HomeWatching {
   readonly onChange: (change: SourceChange) => void;
-  /** Another key is to sign, or other roots are to be trusted, from now on. */
-  readonly onIssuer: (issuer: Issuer) => void;
+  /** What is kept of the signer has changed: another key perhaps, other roots, or a wish. */
+  readonly onSigner: (kept: KeptSigner) => void;
   readonly signal: AbortSignal;
 }
+
+export type HomePlace =
+  | { readonly kind: "cluster"; readonly namespace: string; readonly secret: string }
+  | { readonly kind: "folder"; readonly path: string };

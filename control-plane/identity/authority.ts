@@ -3,7 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { ok, type Result } from "../../model/result.ts";
 import { type RequestFault, readCertificateRequest } from "./certificate-request.ts";
-import type { Issuer } from "./issuer.ts";
+import { bundleOf, type Issuer } from "./issuer.ts";
 import { buildLeaf, buildServerLeaf, randomSerial, type Validity } from "./x509.ts";
 
 /** Workloads' clocks may be this far behind. */
@@ -47,6 +47,11 @@ export class CertificateAuthority {
     signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
   }
 
+  /** Who signs now. */
+  get issuer(): Issuer {
+    return this.#issuer;
+  }
+
   /** When the first of the signer's certificate and the roots ends. */
   get notAfterMs(): number {
     return Math.min(...[this.#issuer.certificate, ...this.#issuer.trusted].map(({ validTo }) => Date.parse(validTo)));
@@ -58,7 +63,7 @@ export class CertificateAuthority {
   }
 
   get trustBundlePem(): string {
-    return this.#issuer.trusted.map(String).join("");
+    return bundleOf(this.#issuer);
   }
 
   /** A leaf for the key in a certificate request, named `identity`, whatever the request says. */

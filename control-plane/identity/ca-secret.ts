@@ -1,55 +1,84 @@
 /**
  * The mesh's signer as a Secret of the mesh's namespace, in the layout that cert-manager writes: `tls.key`, `tls.crt` and
- * `ca.crt`. Without one, the first control plane that starts makes it; one that is there is used as it is and never replaced.
- * A change of it is taken over at once. What is in it is never logged.
+ * `ca.crt`. Without one, the first control plane that starts makes it; one that is there is used as it is, and written to only
+ * for a rotation, over the version that was read. A change of it is taken over at once. What is in it is never logged.
+ *
+ * While the root is replaced, it also holds `next.key` and `next.crt`, or `former.crt`: see `rotation.ts`.
  */
 
 import { type Log, reasonOf } from "../../system/log.ts";
 import { meshNamespace } from "../index/facts.ts";
-import { type ClusterApi, describeAnswer } from "../kubernetes/cluster-api.ts";
+import { type ApiAnswer, type ClusterApi, describeAnswer } from "../kubernetes/cluster-api.ts";
 import { isRecord } from "../source/kube-object.ts";
 import { Reflector, type ReflectorTiming } from "../source/kubernetes/reflector.ts";
 import type { WatchedKind } from "../source/kubernetes/watched-kinds.ts";
-import { type Issuer, type IssuerPems, makeRoot, readIssuer } from "./issuer.ts";
+import { makeRoot } from "./issuer.ts";
+import type { SignerStore } from "./root-rotation.ts";
+import { type KeptSigner, readSigner, type SignerPems } from "./rotation.ts";
 
 export const caSecretName = "tulle-ca";
+/** Whoever may write the Secret may ask for another root, by the id of the one that is to go. */
+export const rotateRootAnnotation = "tulle.dev/rotate-root";
 
 const collection = `/api/v1/namespaces/${meshNamespace}/secrets`;
+const path = `${collection}/${caSecretName}`;
 const place = `Secret ${meshNamespace}/${caSecretName}`;
 const secrets: WatchedKind = { group: "", versions: ["v1"], kind: "Secret", plural: "secrets", empty: "unlikely" };
 
 /** Loads the signer, or makes it. Throws in plain words where there is none to be had, or none that can sign. */
-export async function openCaSecret(api: ClusterApi, trustDomain: string, nowMs: number): Promise<Issuer> {
+export async function openCaSecret(api: ClusterApi, trustDomain: string, nowMs: number): Promise<KeptSigner> {
   const kept = await read(api);
-  if (kept !== undefined) return kept;
+  if (kept !== undefined) return keptIn(kept);
   const made = await api.request({ method: "POST", path: collection, body: secretOf(makeRoot(trustDomain, nowMs)) });
   // Of several that start at once, the one that comes first makes it for all.
   if (made.status !== 201 && made.status !== 409) throw new Error(`${place} can't be created: ${describeAnswer(made)}`);
   const now = await read(api);
   if (now === undefined) throw new Error(`${place} vanished while it was created`);
-  return now;
+  return keptIn(now);
 }
 
-async function read(api: ClusterApi): Promise<Issuer | undefined> {
-  const answer = await api.request({ path: `${collection}/${caSecretName}` });
+async function read(api: ClusterApi): Promise<Fields | undefined> {
+  const answer = await api.request({ path });
   if (answer.status === 404) return undefined;
   if (answer.status !== 200) throw new Error(`${place} can't be read: ${describeAnswer(answer)}`);
-  return readIssuer(pemsOf(answer.body), place);
+  return fieldsOf(answer.body);
+}
+
+/** Writes of the rotation. */
+export class CaSecretStore implements SignerStore {
+  readonly #api: ClusterApi;
+
+  constructor(api: ClusterApi) {
+    this.#api = api;
+  }
+
+  async replace(over: KeptSigner, pems: SignerPems): Promise<boolean> {
+    const now = await read(this.#api);
+    if (now === undefined || versionOf(now) !== over.version) return false;
+    const metadata = fieldsOf(now["metadata"]);
+    const { [rotateRootAnnotation]: _asked, ...annotations } = fieldsOf(metadata["annotations"]);
+    // With the resourceVersion that was read: the API server takes it only over that.
+    const body = { ...now, metadata: { ...metadata, annotations }, data: dataOf(pems, fieldsOf(now["data"])) };
+    const answer: ApiAnswer = await this.#api.request({ method: "PUT", path, body });
+    if (answer.status === 409) return false;
+    if (answer.status !== 200) throw new Error(`${place} can't be written: ${describeAnswer(answer)}`);
+    return true;
+  }
 }
 
 export interface CaWatchOptions {
   readonly api: ClusterApi;
-  readonly onIssuer: (issuer: Issuer) => void;
+  readonly onSigner: (kept: KeptSigner) => void;
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly timing?: Partial<ReflectorTiming>;
 }
 
 /** Calls with each new state of the Secret until `signal`. While it is gone or can't sign, the former signer stays. */
-export function watchCaSecret({ api, onIssuer, log, signal, timing = {} }: CaWatchOptions): void {
+export function watchCaSecret({ api, onSigner, log, signal, timing = {} }: CaWatchOptions): void {
   const take = (object: unknown): void => {
     try {
-      onIssuer(readIssuer(pemsOf(object), place));
+      onSigner(keptIn(fieldsOf(object)));
     } catch (error) {
       log("error", "signer not taken over, the former one stays", { reason: reasonOf(error) });
     }
@@ -74,7 +103,9 @@ export function watchCaSecret({ api, onIssuer, log, signal, timing = {} }: CaWat
   void reflector.run();
 }
 
-function secretOf({ keyPem, certificatesPem }: IssuerPems): object {
+type Fields = Readonly<Record<string, unknown>>;
+
+function secretOf(pems: SignerPems): object {
   return {
     apiVersion: "v1",
     kind: "Secret",
@@ -84,21 +115,55 @@ function secretOf({ keyPem, certificatesPem }: IssuerPems): object {
       namespace: meshNamespace,
       labels: { "app.kubernetes.io/part-of": "tulle" },
     },
-    stringData: { "tls.key": keyPem, "tls.crt": certificatesPem, "ca.crt": certificatesPem },
+    data: dataOf({ ...pems, trustedPem: pems.certificatesPem }, {}),
   };
 }
 
+/** What others have put there stays. */
+function dataOf({ keyPem, certificatesPem, trustedPem, next, formerPem }: SignerPems, now: Fields): Fields {
+  const texts = {
+    "tls.key": keyPem,
+    "tls.crt": certificatesPem,
+    "ca.crt": trustedPem,
+    "next.key": next?.keyPem,
+    "next.crt": next?.certificatesPem,
+    "former.crt": formerPem,
+  };
+  const fields = new Map(Object.entries(now));
+  for (const [key, text] of Object.entries(texts)) {
+    if (text === undefined) fields.delete(key);
+    else fields.set(key, Buffer.from(text).toString("base64"));
+  }
+  return Object.fromEntries(fields);
+}
+
+function keptIn(object: Fields): KeptSigner {
+  const request = fieldsOf(fieldsOf(object["metadata"])["annotations"])[rotateRootAnnotation];
+  const signer = readSigner(pemsOf(object), place);
+  return { ...signer, version: versionOf(object), ...(typeof request === "string" && { request }) };
+}
+
 /** cert-manager leaves `ca.crt` empty for some issuers: then the certificate must be a root. */
-function pemsOf(object: unknown): IssuerPems {
-  const contents = isRecord(object) && isRecord(object["data"]) ? object["data"] : {};
+function pemsOf(object: Fields): SignerPems {
+  const contents = fieldsOf(object["data"]);
   const text = (key: string): string => {
     const value = contents[key];
-    return typeof value === "string" ? Buffer.from(value, "base64").toString("utf8") : "";
+    return typeof value === "string" ? Buffer.from(value, "base64").toString("utf8").trim() : "";
   };
-  const trustedPem = text("ca.crt");
+  const [trustedPem, nextPem, formerPem] = [text("ca.crt"), text("next.crt"), text("former.crt")];
   return {
     keyPem: text("tls.key"),
     certificatesPem: text("tls.crt"),
-    ...(trustedPem.trim() === "" ? {} : { trustedPem }),
+    ...(trustedPem !== "" && { trustedPem }),
+    ...(nextPem !== "" && { next: { keyPem: text("next.key"), certificatesPem: nextPem } }),
+    ...(formerPem !== "" && { formerPem }),
   };
+}
+
+function versionOf(object: Fields): string {
+  return String(fieldsOf(object["metadata"])["resourceVersion"]);
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isRecord(value) ? value : {};
 }

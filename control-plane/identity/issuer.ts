@@ -4,7 +4,7 @@
  */
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
-import { derTag, readChildren, readWhole } from "../../model/der.ts";
+import { subjectKeyIdOf, subjectOf } from "./certificate-fields.ts";
 import { buildRoot, commonName, keyIdOf, type Signer } from "./x509.ts";
 
 export interface Issuer {
@@ -28,6 +28,16 @@ export interface IssuerPems {
 const lifetimeMs = 10 * 365 * 24 * 60 * 60 * 1000;
 const backdateMs = 5 * 60 * 1000;
 const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
+
+/** What workloads verify each other by, in PEM. */
+export function bundleOf({ trusted }: Issuer): string {
+  return trusted.map(String).join("");
+}
+
+/** Whether it signs with the same key and certificate, and trusts the same roots. */
+export function isSameIssuer(a: Issuer, b: Issuer): boolean {
+  return a.certificate.raw.equals(b.certificate.raw) && bundleOf(a) === bundleOf(b);
+}
 
 /** A new root, for ten years. */
 export function makeRoot(trustDomain: string, nowMs: number): IssuerPems {
@@ -74,44 +84,10 @@ function readKey(pem: string, place: string): KeyObject {
   return key;
 }
 
-function readCertificates(pem: string, place: string): X509Certificate[] {
+export function readCertificates(pem: string, place: string): X509Certificate[] {
   try {
     return [...pem.matchAll(pemBlock)].map(([block]) => new X509Certificate(block));
   } catch (error) {
     throw new Error(`${place}: a certificate can't be read`, { cause: error });
   }
-}
-
-/** `TBSCertificate ::= SEQUENCE { [0] version, serial, algorithm, issuer, validity, subject, key, …, [3] extensions }` */
-function bodyOf({ raw }: X509Certificate) {
-  const certificate = readWhole(raw, derTag.sequence);
-  const [body] = (certificate && readChildren(raw, certificate)) ?? [];
-  const fields = body && readChildren(raw, body);
-  if (fields === undefined) throw new Error("a certificate that is not in DER");
-  return fields;
-}
-
-function subjectOf(certificate: X509Certificate): Buffer {
-  const subject = bodyOf(certificate)[5];
-  if (subject === undefined) throw new Error("a certificate of version 1");
-  return certificate.raw.subarray(subject.start, subject.end);
-}
-
-/** `OBJECT IDENTIFIER 2.5.29.14` */
-const subjectKeyIdOid = Buffer.from("0603551d0e", "hex");
-
-/** Leaves name their issuer by it: OpenSSL rejects a chain in which they don't. Undefined: the certificate has none. */
-function subjectKeyIdOf(certificate: X509Certificate): Buffer | undefined {
-  const { raw } = certificate;
-  const wrapper = bodyOf(certificate).find(({ tag }) => tag === derTag.context(3));
-  const [list] = (wrapper && readChildren(raw, wrapper)) ?? [];
-  for (const extension of (list && readChildren(raw, list)) ?? []) {
-    const parts = readChildren(raw, extension) ?? [];
-    const [id] = parts;
-    const value = parts.at(-1);
-    if (id === undefined || value === undefined || !raw.subarray(id.start, id.end).equals(subjectKeyIdOid)) continue;
-    const [octets] = readChildren(raw, value) ?? [];
-    return octets && raw.subarray(octets.content, octets.end);
-  }
-  return undefined;
 }

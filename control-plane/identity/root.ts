@@ -1,31 +1,131 @@
 /**
- * The mesh's root as a file: created once, in one file that only its owner may read, never logged.
- * One file for key and certificate, so that no crash leaves one without the other.
+ * The mesh's root in a folder, never logged. Standalone only; every file is whole or not there:
+ *
+ *     root.pem      key and certificate of the root that signs; made once, and like the others only its owner may read it
+ *     next.pem      the same of the root to come, while everyone learns to trust it
+ *     former.pem    the certificate of the root that signed before, while certificates of it are in use
+ *     rotate-root   the id of the root that somebody wants to be replaced
+ *
+ * Each step of a rotation is one change of a name, and of several control planes on one folder one succeeds.
  */
 
-import { mkdir, open } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { createDurably, isErrorCode } from "../../system/durable-file.ts";
-import { type Issuer, makeRoot, readIssuer } from "./issuer.ts";
+import { createDurably, isErrorCode, writeDurably } from "../../system/durable-file.ts";
+import { type Log, reasonOf } from "../../system/log.ts";
+import { type IssuerPems, makeRoot } from "./issuer.ts";
+import type { SignerStore } from "./root-rotation.ts";
+import { type KeptSigner, readSigner, type SignerPems } from "./rotation.ts";
 
-const fileName = "root.pem";
+export const rotateRootFile = "rotate-root";
+const rootFile = "root.pem";
+const nextFile = "next.pem";
+const formerFile = "former.pem";
 const keyBlock = /-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----\n?/;
+/** Nothing tells of a change on every file system: it is looked for. */
+const lookEveryMs = 500;
 
-/** Loads the root from the folder, or makes it there. Throws in plain words where the file is not to be trusted. */
-export async function openRoot(folder: string, trustDomain: string, nowMs: number): Promise<Issuer> {
+/** Loads the root from the folder, or makes it there. Throws in plain words where the files are not to be trusted. */
+export async function openRoot(folder: string, trustDomain: string, nowMs: number): Promise<KeptSigner> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, fileName);
-  const kept = await read(path);
-  if (kept !== undefined) return parse(path, kept);
+  const kept = await readRoot(folder);
+  if (kept !== undefined) return kept;
   // Of several control planes that start at once on one folder, the one that comes first makes the root of all.
-  const { keyPem, certificatesPem } = makeRoot(trustDomain, nowMs);
-  await createDurably(path, keyPem + certificatesPem);
-  const made = await read(path);
-  if (made === undefined) throw new Error(`${path}: vanished while it was created`);
-  return parse(path, made);
+  await createDurably(join(folder, rootFile), textOf(makeRoot(trustDomain, nowMs)));
+  const made = await readRoot(folder);
+  if (made === undefined) throw new Error(`${join(folder, rootFile)}: vanished while it was created`);
+  return made;
 }
 
-async function read(path: string): Promise<string | undefined> {
+/** Calls with each new state of the folder until `signal`. While it can't sign, the former signer stays. */
+export function watchRoot(
+  folder: string,
+  from: KeptSigner,
+  onSigner: (kept: KeptSigner) => void,
+  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+): void {
+  let { version } = from;
+  let told = "";
+  const look = async (): Promise<void> => {
+    try {
+      const kept = await readRoot(folder);
+      if (kept === undefined) throw new Error(`${join(folder, rootFile)}: is gone`);
+      told = "";
+      if (kept.version === version) return;
+      version = kept.version;
+      onSigner(kept);
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== told) log("error", "signer not taken over, the former one stays", { reason });
+      told = reason;
+    }
+  };
+  const timer = setInterval(() => void look(), lookEveryMs).unref();
+  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+}
+
+/** Writes of the rotation. */
+export class RootFolderStore implements SignerStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async replace(over: KeptSigner, pems: SignerPems): Promise<boolean> {
+    if ((await readRoot(this.#folder))?.version !== over.version) return false;
+    const done = await this.#step(pems);
+    await rm(this.#path(rotateRootFile), { force: true });
+    return done;
+  }
+
+  async #step({ next, formerPem }: SignerPems): Promise<boolean> {
+    if (next !== undefined) return await createDurably(this.#path(nextFile), textOf(next));
+    if (formerPem === undefined) {
+      await rm(this.#path(formerFile), { force: true });
+      return true;
+    }
+    // First the former root: while there is one to come, it is not read.
+    await writeDurably(this.#path(formerFile), formerPem);
+    try {
+      await rename(this.#path(nextFile), this.#path(rootFile));
+    } catch (error) {
+      if (isErrorCode(error, "ENOENT")) return false;
+      throw error;
+    }
+    return true;
+  }
+
+  #path(file: string): string {
+    return join(this.#folder, file);
+  }
+}
+
+/** Undefined: there is no root yet. */
+async function readRoot(folder: string): Promise<KeptSigner | undefined> {
+  const path = join(folder, rootFile);
+  const root = await readPrivate(path);
+  if (root === undefined) return undefined;
+  const next = await readPrivate(join(folder, nextFile));
+  const former = next === undefined ? await readPrivate(join(folder, formerFile)) : undefined;
+  const request = (await readPrivate(join(folder, rotateRootFile)))?.trim();
+  // A step was taken in between.
+  if ((await readPrivate(path)) !== root) return await readRoot(folder);
+  const signer = pemsOf(root, path);
+  const pems: SignerPems = {
+    ...signer,
+    trustedPem: signer.certificatesPem + certificatesIn(next) + certificatesIn(former),
+    ...(next !== undefined && { next: pemsOf(next, join(folder, nextFile)) }),
+    ...(former !== undefined && { formerPem: former }),
+  };
+  const version = createHash("sha256")
+    .update(JSON.stringify([root, next, former, request]))
+    .digest("hex");
+  return { ...readSigner(pems, path), version, ...(request !== undefined && { request }) };
+}
+
+async function readPrivate(path: string): Promise<string | undefined> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
     file = await open(path, "r");
@@ -42,8 +142,16 @@ async function read(path: string): Promise<string | undefined> {
   }
 }
 
-function parse(path: string, pem: string): Issuer {
+function pemsOf(pem: string, path: string): Pick<IssuerPems, "keyPem" | "certificatesPem"> {
   const keyPem = keyBlock.exec(pem)?.[0];
   if (keyPem === undefined) throw new Error(`${path}: must hold one private key and one certificate`);
-  return readIssuer({ keyPem, certificatesPem: pem }, path);
+  return { keyPem, certificatesPem: certificatesIn(pem) };
+}
+
+function certificatesIn(pem = ""): string {
+  return pem.replace(keyBlock, "");
+}
+
+function textOf({ keyPem, certificatesPem }: Pick<IssuerPems, "keyPem" | "certificatesPem">): string {
+  return keyPem + certificatesPem;
 }

@@ -106,9 +106,10 @@ export class TrustBundleKeeper {
     this.#markAll();
   }
 
-  /** Whether every namespace of the mesh has the bundle as it is now. */
-  get isEverywhere(): boolean {
-    return this.#listed && [...this.#namespaces.keys()].every((namespace) => this.#isRight(namespace));
+  /** Namespaces of the mesh that don't have the bundle as it is now. */
+  get unwritten(): readonly string[] {
+    const namespaces = [...this.#namespaces.keys()].filter((namespace) => this.#isMember(namespace));
+    return this.#listed ? namespaces.filter((namespace) => !this.#isRight(namespace)) : namespaces;
   }
 
   #countPod(key: ObjectKey, namespace: string | undefined): void {

@@ -9,6 +9,7 @@ import { parseSpiffeId } from "../../model/spiffe.ts";
 export interface Caller {
   /** A SPIFFE id of this trust domain. */
   readonly identity: string;
+  readonly certificateDer: Buffer;
   /** The end of its certificate, since 1970. */
   readonly notAfterMs: number;
 }
@@ -26,11 +27,19 @@ export function identifyCaller(
   if (!identity.ok) return identity;
   const id = parseSpiffeId(identity.value);
   if (!id.ok || id.value.trustDomain !== trustDomain) return err("of another trust domain");
-  return ok({ identity: identity.value, notAfterMs: Date.parse(new X509Certificate(raw).validTo) });
+  return ok({
+    identity: identity.value,
+    certificateDer: raw,
+    notAfterMs: Date.parse(new X509Certificate(raw).validTo),
+  });
 }
 
 /** Calls `end` once the certificate has expired: a stream must not outlive its proof. Returns what stops that. */
-export function endAtExpiry({ notAfterMs }: Caller, wallClock: () => number, end: () => void): () => void {
+export function endAtExpiry(
+  { notAfterMs }: Pick<Caller, "notAfterMs">,
+  wallClock: () => number,
+  end: () => void,
+): () => void {
   let timer: NodeJS.Timeout | undefined;
   const check = (): void => {
     const leftMs = notAfterMs - wallClock();

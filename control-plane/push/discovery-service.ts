@@ -7,12 +7,14 @@
 
 import { Metadata, type ServerDuplexStream, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { decodeName } from "../../proto/decode.ts";
+import { encodeUpdate } from "../../proto/encode.ts";
 import type { Hello__Output } from "../../proto/generated/tulle/v1/Hello.ts";
 import type { SidecarMessage__Output } from "../../proto/generated/tulle/v1/SidecarMessage.ts";
 import type { TrafficReport__Output } from "../../proto/generated/tulle/v1/TrafficReport.ts";
 import { Discovery } from "../../proto/load.ts";
 import type { Log } from "../../system/log.ts";
-import { endAtExpiry, identifyCaller } from "./caller.ts";
+import type { ConnectedSidecar } from "../identity/sidecar-certificates.ts";
+import { type Caller, endAtExpiry, identifyCaller } from "./caller.ts";
 import type { Peer, PushHub } from "./push-hub.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -37,12 +39,16 @@ export interface DiscoveryOptions {
   readonly onRefused: (reason: string) => void;
   /** What a sidecar says of its traffic, not yet checked. */
   readonly onReport: (from: Peer, report: TrafficReport__Output) => void;
+  /** A sidecar has said who it is. Returns what is called at the end of its stream. */
+  readonly onJoined?: (sidecar: ConnectedSidecar) => () => void;
 }
 
 const maxSubscriptions = 10_000;
 const maxNameCharacters = 512;
 const maxReasonCharacters = 1_000;
 const maxHelloCharacters = 253;
+const maxTrustedRoots = 32;
+const rootIdForm = /^[0-9a-f]{64}$/;
 
 export class DiscoveryService {
   readonly #options: DiscoveryOptions;
@@ -87,6 +93,7 @@ class SidecarStream {
   #subscriber: Subscriber | undefined;
   #peer: Peer | undefined;
   #stopExpiry: () => void = () => {};
+  #onJoinedLeft: (() => void) | undefined;
   #age: NodeJS.Timeout | undefined;
   #ended = false;
 
@@ -115,7 +122,7 @@ class SidecarStream {
     // At different times, so that they come back in no herd.
     const endMs = streamLifetimeMs * (1 + Math.random() / 2);
     this.#age = setTimeout(() => this.end(status.UNAVAILABLE, "this stream is old, open another"), endMs).unref();
-    call.on("data", (message: SidecarMessage__Output) => this.#take(message, caller.value.identity));
+    call.on("data", (message: SidecarMessage__Output) => this.#take(message, caller.value));
     call.on("drain", () => this.#subscriber?.resume());
     call.on("end", () => {
       this.#leave();
@@ -134,6 +141,8 @@ class SidecarStream {
     this.#stopExpiry();
     clearTimeout(this.#age);
     this.#onLeft();
+    this.#onJoinedLeft?.();
+    this.#onJoinedLeft = undefined;
     if (this.#subscriber !== undefined) this.#options.hub.leave(this.#subscriber);
     this.#subscriber = undefined;
   }
@@ -144,9 +153,9 @@ class SidecarStream {
     this.end(status.PERMISSION_DENIED, reason);
   }
 
-  #take(message: SidecarMessage__Output, identity: string): void {
+  #take(message: SidecarMessage__Output, caller: Caller): void {
     if (this.#ended) return;
-    if (message.hello) return this.#greet(message.hello, identity);
+    if (message.hello) return this.#greet(message.hello, caller);
     const subscriber = this.#subscriber;
     if (subscriber === undefined) {
       this.end(status.INVALID_ARGUMENT, "the first message must be hello");
@@ -166,11 +175,16 @@ class SidecarStream {
     if (nacked && nack) {
       const reason = nack.reason.slice(0, maxReasonCharacters);
       hub.nack(subscriber, nacked.kind, nacked.name, nack.version, reason);
-      this.#options.log("warn", "update nacked", { ...nacked, version: nack.version, reason, identity });
+      this.#options.log("warn", "update nacked", {
+        ...nacked,
+        version: nack.version,
+        reason,
+        identity: caller.identity,
+      });
     }
   }
 
-  #greet(hello: Hello__Output, identity: string): void {
+  #greet(hello: Hello__Output, { identity, notAfterMs, certificateDer }: Caller): void {
     if (this.#subscriber !== undefined) {
       this.end(status.INVALID_ARGUMENT, "hello came twice");
       return;
@@ -188,6 +202,17 @@ class SidecarStream {
     // Says that the sidecar is in, before there is anything to tell.
     this.#call.sendMetadata(new Metadata());
     this.#options.log("info", "sidecar connected", peer);
+    const { namespace, workload, pod } = peer;
+    this.#onJoinedLeft = this.#options.onJoined?.({
+      identity,
+      namespace,
+      workload,
+      pod,
+      notAfterMs,
+      certificateDer,
+      trustedRoots: hello.trustedRoots.slice(0, maxTrustedRoots).filter((id) => rootIdForm.test(id)),
+      renew: (withinMs) => void this.#call.write(encodeUpdate({ renewWithinMs: withinMs })),
+    });
   }
 
   #subscribe(subscriber: Subscriber, wanted: NonNullable<SidecarMessage__Output["subscribe"]>["subscriptions"]): void {

@@ -6,10 +6,12 @@ import { readPeerIdentity } from "../../model/peer-identity.ts";
 import { decodeName } from "../../proto/decode.ts";
 import type { AckTable__Output } from "../../proto/generated/tulle/v1/AckTable.ts";
 import { Replicas } from "../../proto/load.ts";
+import type { ReplicaCertificates } from "../identity/census.ts";
 import type { ServerCertificate } from "../identity/server-credentials.ts";
 import type { ResourceAcks } from "../push/acks.ts";
 import { type ResourceKey, resourceKey } from "../push/resource-key.ts";
 import { decodeAcks } from "./ack-table.ts";
+import { CertificateTable } from "./certificate-table.ts";
 
 export interface FollowOptions {
   readonly address: string;
@@ -40,6 +42,7 @@ export class FollowedReplica {
   readonly #call: ClientReadableStream<AckTable__Output>;
   readonly #options: FollowOptions;
   readonly #table = new Map<ResourceKey, ResourceAcks>();
+  readonly #certificates = new CertificateTable();
   #name: string | undefined;
   #ended = false;
 
@@ -73,13 +76,19 @@ export class FollowedReplica {
     return this.#table.get(key);
   }
 
+  /** Undefined: it has not said. */
+  get certificates(): ReplicaCertificates | undefined {
+    return this.#name === undefined ? undefined : this.#certificates.read(this.#name);
+  }
+
   close(): void {
     this.#end("closed");
   }
 
-  #take({ replica, resources, dropped }: AckTable__Output): void {
+  #take({ replica, resources, dropped, certificates }: AckTable__Output): void {
     if (this.#ended) return;
     this.#name = replica;
+    if (certificates !== null) this.#certificates.take(certificates);
     const changed: ResourceKey[] = [];
     for (const message of resources) {
       const acks = decodeAcks(message);
@@ -102,6 +111,7 @@ export class FollowedReplica {
     this.#ended = true;
     const keys = [...this.#table.keys()];
     this.#table.clear();
+    this.#certificates.clear();
     this.#call.cancel();
     this.#client.close();
     this.#options.onChange(keys);

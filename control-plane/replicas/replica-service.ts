@@ -1,5 +1,5 @@
 /**
- * `tulle.v1.Replicas`: tells other replicas of this control plane what this one's sidecars have in force. To the control
+ * `tulle.v1.Replicas`: tells other replicas of this control plane what this one's sidecars have in force, and whom they trust. To the control
  * plane's own identity only: what sidecars there are is nobody else's business.
  *
  * What is to be told is kept as names: a follower that is slow is told the newest figures once it reads again.
@@ -12,10 +12,12 @@ import type { AckTable } from "../../proto/generated/tulle/v1/AckTable.ts";
 import type { FollowRequest__Output } from "../../proto/generated/tulle/v1/FollowRequest.ts";
 import type { Log } from "../../system/log.ts";
 import { controlPlaneIdentity } from "../identity/own-certificate.ts";
+import type { SidecarCertificates } from "../identity/sidecar-certificates.ts";
 import { endAtExpiry, identifyCaller } from "../push/caller.ts";
 import type { PushHub } from "../push/push-hub.ts";
 import { type ResourceKey, resourceKey, splitKey } from "../push/resource-key.ts";
 import { encodeAcks } from "./ack-table.ts";
+import { encodeHoldings, encodeSidecar, type ReplicaHoldings } from "./certificate-table.ts";
 
 type FollowStream = ServerWritableStream<FollowRequest__Output, AckTable>;
 
@@ -23,6 +25,9 @@ export interface ReplicaServiceOptions {
   /** Names this process among all replicas. */
   readonly replica: string;
   readonly hub: PushHub;
+  readonly certificates: SidecarCertificates;
+  /** What this replica itself trusts and signs with, as it is now. */
+  readonly holdings: () => ReplicaHoldings;
   readonly trustDomain: string;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
@@ -32,6 +37,9 @@ export interface ReplicaServiceOptions {
 /** Acks come in bursts: changes of so long are told together. */
 const windowMs = 200;
 const resourcesPerMessage = 500;
+const sidecarsPerMessage = 500;
+/** What a replica itself holds changes seldom, and announces itself by nothing. */
+const holdingsEveryMs = 1_000;
 
 export class ReplicaService {
   readonly #options: ReplicaServiceOptions;
@@ -51,8 +59,8 @@ export class ReplicaService {
   }
 
   #follow(call: FollowStream): void {
-    const { trustDomain, wallClock, log, replica, hub } = this.#options;
-    const follower = new Follower(call, replica, hub, () => this.#followers.delete(follower));
+    const { trustDomain, wallClock, log } = this.#options;
+    const follower: Follower = new Follower(call, this.#options, () => this.#followers.delete(follower));
     const caller = identifyCaller(call, trustDomain);
     if (!caller.ok || caller.value.identity !== controlPlaneIdentity(trustDomain)) {
       log("warn", "follower refused", { caller: call.getPeer() });
@@ -70,19 +78,21 @@ export class ReplicaService {
 
 class Follower {
   readonly #call: FollowStream;
-  readonly #replica: string;
-  readonly #hub: PushHub;
+  readonly #options: ReplicaServiceOptions;
   readonly #onLeft: () => void;
   readonly #due = new Set<ResourceKey>();
+  /** Numbers of streams that came or went. */
+  readonly #dueSidecars = new Set<number>();
+  /** What was told last of this replica itself. */
+  #toldHoldings = "";
   #stopWatching: () => void = () => {};
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #ended = false;
 
-  constructor(call: FollowStream, replica: string, hub: PushHub, onLeft: () => void) {
+  constructor(call: FollowStream, options: ReplicaServiceOptions, onLeft: () => void) {
     this.#call = call;
-    this.#replica = replica;
-    this.#hub = hub;
+    this.#options = options;
     this.#onLeft = onLeft;
     // A broken connection says so by `cancelled`, a refused write by `error`; `close` does not always come.
     for (const event of ["error", "cancelled", "close"]) call.on(event, () => this.#leave(() => {}));
@@ -90,9 +100,17 @@ class Follower {
 
   /** `onEnd` is called when the stream has ended, whatever ended it. */
   start(onEnd: () => void): void {
-    const stopWatching = this.#hub.watchAcks((kind, name) => this.#markDue(kind, name));
+    const { hub, certificates } = this.#options;
+    const stopWatching = hub.watchAcks((kind, name) => this.#markDue(kind, name));
+    const stopWatchingSidecars = certificates.watch((stream) => {
+      this.#dueSidecars.add(stream);
+      this.#flushSoon();
+    });
+    const asking = setInterval(() => this.#flush(), holdingsEveryMs).unref();
     this.#stopWatching = () => {
       stopWatching();
+      stopWatchingSidecars();
+      clearInterval(asking);
       onEnd();
     };
     if (this.#ended) return this.#stopWatching();
@@ -100,9 +118,8 @@ class Follower {
       this.#stopped = false;
       this.#flush();
     });
-    for (const { kind, name } of this.#hub.acks()) this.#due.add(resourceKey(kind, name));
-    // Also where there is nothing yet: it says who answers.
-    if (this.#due.size === 0) this.#call.write({ replica: this.#replica });
+    for (const { kind, name } of hub.acks()) this.#due.add(resourceKey(kind, name));
+    for (const stream of certificates.all.keys()) this.#dueSidecars.add(stream);
     this.#flush();
   }
 
@@ -121,22 +138,47 @@ class Follower {
 
   #markDue(kind: ResourceKind, name: string): void {
     this.#due.add(resourceKey(kind, name));
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     this.#timer ??= setTimeout(() => this.#flush(), windowMs).unref();
   }
 
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#flushCertificates();
+    const { replica, hub } = this.#options;
     while (this.#due.size > 0 && !this.#stopped && !this.#ended) {
       const keys = [...this.#due].slice(0, resourcesPerMessage);
       for (const key of keys) this.#due.delete(key);
-      const acks = keys.map((key) => this.#hub.acksOf(...splitKey(key)));
+      const acks = keys.map((key) => hub.acksOf(...splitKey(key)));
       const [dropped, told] = [acks.filter(isNobodys), acks.filter((one) => !isNobodys(one))];
       this.#stopped = !this.#call.write({
-        replica: this.#replica,
+        replica,
         resources: told.map(encodeAcks),
         dropped: dropped.map(({ kind, name }) => encodeName(kind, name)),
       });
+    }
+  }
+
+  /** First of all, and also where there are no sidecars: it says who answers. */
+  #flushCertificates(): void {
+    const { replica, certificates, holdings } = this.#options;
+    const held = encodeHoldings(holdings());
+    const text = JSON.stringify(held);
+    while ((this.#dueSidecars.size > 0 || text !== this.#toldHoldings) && !this.#stopped && !this.#ended) {
+      const streams = [...this.#dueSidecars].slice(0, sidecarsPerMessage);
+      for (const stream of streams) this.#dueSidecars.delete(stream);
+      const [left, joined] = [[] as number[], [] as ReturnType<typeof encodeSidecar>[]];
+      for (const stream of streams) {
+        const sidecar = certificates.get(stream);
+        if (sidecar === undefined) left.push(stream);
+        else joined.push(encodeSidecar(stream, sidecar));
+      }
+      this.#toldHoldings = text;
+      this.#stopped = !this.#call.write({ replica, certificates: { ...held, joined, left } });
     }
   }
 }

@@ -5,6 +5,7 @@
 
 import type { ResourceKind } from "../../model/resources.ts";
 import { type Log, reasonOf } from "../../system/log.ts";
+import type { Census } from "../identity/census.ts";
 import type { ServerCertificate } from "../identity/server-credentials.ts";
 import type { ResourceAcks } from "../push/acks.ts";
 import { type ResourceKey, resourceKey } from "../push/resource-key.ts";
@@ -32,9 +33,12 @@ export class OtherReplicas {
   readonly #followed = new Map<string, FollowedReplica>();
   /** Addresses under which this replica has met itself. */
   readonly #own = new Set<string>();
+  /** Addresses under which it has met a replica that it follows under another: by name. */
+  readonly #aliases = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
-  #lost: string | undefined;
+  #lost: string | undefined = "not looked for yet";
+  #found: ReadonlySet<string> = new Set();
 
   constructor(options: ReplicasOptions) {
     this.#options = options;
@@ -68,13 +72,30 @@ export class OtherReplicas {
     return [...this.#followed.values()].some((replica) => replica.acksOf(key) !== undefined);
   }
 
+  /** What all others and their sidecars hold, and of whom it is not known. */
+  certificates(): Census {
+    const replicas: Census["replicas"][number][] = [];
+    const unheard: string[] = this.#lost === undefined ? [] : [`names: ${this.#lost}`];
+    for (const address of this.#found) {
+      if (this.#own.has(address) || this.#isAlias(address)) continue;
+      const replica = this.#followed.get(address);
+      const held = replica?.certificates;
+      if (held !== undefined) replicas.push(held);
+      else unheard.push(address);
+    }
+    return { replicas, unheard };
+  }
+
   async #look(): Promise<void> {
     try {
       const found = new Set(await this.#options.find());
       if (this.#stopped) return;
+      this.#found = found;
       for (const [address, replica] of this.#followed) if (!found.has(address)) replica.close();
       for (const address of this.#own) if (!found.has(address)) this.#own.delete(address);
-      for (const address of found) if (!this.#followed.has(address) && !this.#own.has(address)) this.#follow(address);
+      for (const address of this.#aliases.keys()) if (!found.has(address)) this.#aliases.delete(address);
+      for (const address of found)
+        if (!this.#followed.has(address) && !this.#own.has(address) && !this.#isAlias(address)) this.#follow(address);
       this.#lost = undefined;
     } catch (error) {
       const reason = reasonOf(error);
@@ -110,6 +131,13 @@ export class OtherReplicas {
       this.#own.add(met.address);
       return true;
     }
-    return [...this.#followed.values()].some((other) => other !== met && other.name === met.name);
+    const known = [...this.#followed.values()].some((other) => other !== met && other.name === met.name);
+    if (known && met.name !== undefined) this.#aliases.set(met.address, met.name);
+    return known;
+  }
+
+  #isAlias(address: string): boolean {
+    const name = this.#aliases.get(address);
+    return name !== undefined && this.names.includes(name);
   }
 }

@@ -7,6 +7,7 @@ import type { Ack as _tulle_v1_Ack, Ack__Output as _tulle_v1_Ack__Output } from 
 import type { AckTable as _tulle_v1_AckTable, AckTable__Output as _tulle_v1_AckTable__Output } from './tulle/v1/AckTable.ts';
 import type { BreakerReport as _tulle_v1_BreakerReport, BreakerReport__Output as _tulle_v1_BreakerReport__Output } from './tulle/v1/BreakerReport.ts';
 import type { CallerMatch as _tulle_v1_CallerMatch, CallerMatch__Output as _tulle_v1_CallerMatch__Output } from './tulle/v1/CallerMatch.ts';
+import type { CertificateTable as _tulle_v1_CertificateTable, CertificateTable__Output as _tulle_v1_CertificateTable__Output } from './tulle/v1/CertificateTable.ts';
 import type { CircuitBreakerPolicy as _tulle_v1_CircuitBreakerPolicy, CircuitBreakerPolicy__Output as _tulle_v1_CircuitBreakerPolicy__Output } from './tulle/v1/CircuitBreakerPolicy.ts';
 import type { ConsumerRoutes as _tulle_v1_ConsumerRoutes, ConsumerRoutes__Output as _tulle_v1_ConsumerRoutes__Output } from './tulle/v1/ConsumerRoutes.ts';
 import type { Destination as _tulle_v1_Destination, Destination__Output as _tulle_v1_Destination__Output } from './tulle/v1/Destination.ts';
@@ -48,6 +49,7 @@ import type { RouteMatch as _tulle_v1_RouteMatch, RouteMatch__Output as _tulle_v
 import type { RouteMirror as _tulle_v1_RouteMirror, RouteMirror__Output as _tulle_v1_RouteMirror__Output } from './tulle/v1/RouteMirror.ts';
 import type { ServiceLatency as _tulle_v1_ServiceLatency, ServiceLatency__Output as _tulle_v1_ServiceLatency__Output } from './tulle/v1/ServiceLatency.ts';
 import type { ServiceRef as _tulle_v1_ServiceRef, ServiceRef__Output as _tulle_v1_ServiceRef__Output } from './tulle/v1/ServiceRef.ts';
+import type { SidecarCertificate as _tulle_v1_SidecarCertificate, SidecarCertificate__Output as _tulle_v1_SidecarCertificate__Output } from './tulle/v1/SidecarCertificate.ts';
 import type { SidecarMessage as _tulle_v1_SidecarMessage, SidecarMessage__Output as _tulle_v1_SidecarMessage__Output } from './tulle/v1/SidecarMessage.ts';
 import type { Sticky as _tulle_v1_Sticky, Sticky__Output as _tulle_v1_Sticky__Output } from './tulle/v1/Sticky.ts';
 import type { Subscribe as _tulle_v1_Subscribe, Subscribe__Output as _tulle_v1_Subscribe__Output } from './tulle/v1/Subscribe.ts';
@@ -76,6 +78,7 @@ export interface ProtoGrpcType {
       BreakerReport: MessageTypeDefinition<_tulle_v1_BreakerReport, _tulle_v1_BreakerReport__Output>
       BreakerScope: EnumTypeDefinition
       CallerMatch: MessageTypeDefinition<_tulle_v1_CallerMatch, _tulle_v1_CallerMatch__Output>
+      CertificateTable: MessageTypeDefinition<_tulle_v1_CertificateTable, _tulle_v1_CertificateTable__Output>
       CircuitBreakerPolicy: MessageTypeDefinition<_tulle_v1_CircuitBreakerPolicy, _tulle_v1_CircuitBreakerPolicy__Output>
       ConsumerRoutes: MessageTypeDefinition<_tulle_v1_ConsumerRoutes, _tulle_v1_ConsumerRoutes__Output>
       Destination: MessageTypeDefinition<_tulle_v1_Destination, _tulle_v1_Destination__Output>
@@ -124,6 +127,7 @@ export interface ProtoGrpcType {
       RouteMirror: MessageTypeDefinition<_tulle_v1_RouteMirror, _tulle_v1_RouteMirror__Output>
       ServiceLatency: MessageTypeDefinition<_tulle_v1_ServiceLatency, _tulle_v1_ServiceLatency__Output>
       ServiceRef: MessageTypeDefinition<_tulle_v1_ServiceRef, _tulle_v1_ServiceRef__Output>
+      SidecarCertificate: MessageTypeDefinition<_tulle_v1_SidecarCertificate, _tulle_v1_SidecarCertificate__Output>
       SidecarMessage: MessageTypeDefinition<_tulle_v1_SidecarMessage, _tulle_v1_SidecarMessage__Output>
       Sticky: MessageTypeDefinition<_tulle_v1_Sticky, _tulle_v1_Sticky__Output>
       StickyBy: EnumTypeDefinition

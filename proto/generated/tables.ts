@@ -161,6 +161,12 @@ export const messages = {
       "name": "proxyVersion",
       "number": 4,
       "kind": "string"
+    },
+    {
+      "name": "trustedRoots",
+      "number": 5,
+      "kind": "string",
+      "repeated": true
     }
   ],
   "Subscribe": [
@@ -344,6 +350,11 @@ export const messages = {
       "kind": "message",
       "of": "Refusal",
       "repeated": true
+    },
+    {
+      "name": "renewWithinMs",
+      "number": 4,
+      "kind": "uint32"
     }
   ],
   "Resource": [
@@ -1415,6 +1426,87 @@ export const messages = {
       "number": 3,
       "kind": "message",
       "of": "ResourceName",
+      "repeated": true
+    },
+    {
+      "name": "certificates",
+      "number": 4,
+      "kind": "message",
+      "of": "CertificateTable"
+    }
+  ],
+  "CertificateTable": [
+    {
+      "name": "trustedRoots",
+      "number": 1,
+      "kind": "string",
+      "repeated": true
+    },
+    {
+      "name": "signerKeyId",
+      "number": 2,
+      "kind": "string"
+    },
+    {
+      "name": "unwritten",
+      "number": 3,
+      "kind": "string",
+      "repeated": true
+    },
+    {
+      "name": "joined",
+      "number": 4,
+      "kind": "message",
+      "of": "SidecarCertificate",
+      "repeated": true
+    },
+    {
+      "name": "left",
+      "number": 5,
+      "kind": "uint32",
+      "repeated": true
+    }
+  ],
+  "SidecarCertificate": [
+    {
+      "name": "stream",
+      "number": 1,
+      "kind": "uint32"
+    },
+    {
+      "name": "namespace",
+      "number": 2,
+      "kind": "string"
+    },
+    {
+      "name": "workload",
+      "number": 3,
+      "kind": "string"
+    },
+    {
+      "name": "pod",
+      "number": 4,
+      "kind": "string"
+    },
+    {
+      "name": "identity",
+      "number": 5,
+      "kind": "string"
+    },
+    {
+      "name": "expiryUnixSeconds",
+      "number": 6,
+      "kind": "uint64"
+    },
+    {
+      "name": "signerKeyId",
+      "number": 7,
+      "kind": "string"
+    },
+    {
+      "name": "trustedRoots",
+      "number": 8,
+      "kind": "string",
       "repeated": true
     }
   ],

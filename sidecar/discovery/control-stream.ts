@@ -25,7 +25,7 @@ import type { Subscription } from "../../proto/generated/tulle/v1/Subscription.t
 import type { TrafficReport } from "../../proto/generated/tulle/v1/TrafficReport.ts";
 import type { Update__Output } from "../../proto/generated/tulle/v1/Update.ts";
 import type { Log } from "../../system/log.ts";
-import type { Identity } from "../identity/credentials.ts";
+import { type Identity, rootIds } from "../identity/credentials.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { ControlConnection } from "./control-connection.ts";
 import { type Apply, type GoodResource, HeldResource } from "./held-resource.ts";
@@ -44,6 +44,8 @@ export interface ControlStreamOptions {
   };
   /** Where the last good resources outlive a restart. Absent: nowhere. */
   readonly stateFolder?: string;
+  /** The control plane signs with another key now: a new certificate is wanted within so many milliseconds. */
+  readonly onRenew?: (withinMs: number) => void;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: Random;
@@ -174,14 +176,15 @@ export class ControlStream {
     this.#next?.close();
     const { endpoints, identity, controlPlaneIdentity, node, clock, wheel } = this.#options;
     const address = endpoints[this.#attempts++ % endpoints.length] ?? "";
-    const options = { address, credentials: identity.current(), controlPlaneIdentity, clock, wheel };
+    const credentials = identity.current();
+    const options = { address, credentials, controlPlaneIdentity, clock, wheel };
     const connection: ControlConnection = new ControlConnection(options, {
       opened: () => this.#onOpened(connection),
       update: (update) => this.#take(update),
       closed: (reason) => this.#onClosed(connection, reason),
     });
     this.#next = connection;
-    connection.send({ hello: node });
+    connection.send({ hello: { ...node, trustedRoots: rootIds(credentials.trustBundlePem) } });
     const subscriptions = Array.from(this.#held.values(), subscriptionOf);
     if (subscriptions.length > 0) connection.send({ subscribe: { subscriptions } });
   }
@@ -229,6 +232,7 @@ export class ControlStream {
   }
 
   #take(update: Update__Output): void {
+    if (update.renewWithinMs > 0) this.#options.onRenew?.(update.renewWithinMs);
     for (const message of update.resources) this.#takeResource(message);
     for (const name of update.absent) this.#takeAbsent(name);
     for (const { resource, reason } of update.refused) {

@@ -1,6 +1,6 @@
 /** What a workload proves itself with, and how the rest of the sidecar gets it. Secret: never logged, never a field. */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { readPeerIdentity } from "../../model/peer-identity.ts";
 import { err, ok, type Result } from "../../model/result.ts";
 
@@ -56,12 +56,19 @@ export function readCredentials(
   return ok({ credentials, spiffeId: spiffeId.value });
 }
 
+const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
 /** Whether the text is one or more certificates in PEM: what a half-written file is not. */
 export function isCertificates(pem: string): boolean {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   try {
-    return blocks.length > 0 && blocks.every((block) => new X509Certificate(block).raw.length > 0);
+    return rootIds(pem).length > 0;
   } catch {
     return false;
   }
+}
+
+/** What the control plane knows roots by: the SHA-256 of their DER, in hexadecimal. Throws where one is no certificate. */
+export function rootIds(pem: string): string[] {
+  const blocks = pem.match(certificateBlock) ?? [];
+  return blocks.map((block) => createHash("sha256").update(new X509Certificate(block).raw).digest("hex"));
 }

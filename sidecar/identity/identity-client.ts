@@ -3,8 +3,8 @@
  *
  * ```
  *   start ──▶ kept in the state folder and still valid? ──yes──▶ serving ◀──────────┐
- *                     │ no                                          │ 70 % ± 5 %    │ issued
- *                     └────────────────▶ asking ◀───────────────────┘ of lifetime   │
+ *                     │ no                                          │ 70 % ± 5 % of │ issued
+ *                     └────────────────▶ asking ◀───────────────────┘ life, or told │
  *                                        │  ▲ refused, unreachable: after a backoff │
  *                                        └──┴───────────────────────────────────────┘
  * ```
@@ -65,14 +65,19 @@ const defaultRetry = { initialDelayMs: 500, maxDelayMs: 30_000 };
 const fileName = "credentials.json";
 const makeKey = promisify(generateKeyPair);
 
+export interface RenewableIdentity extends Identity {
+  /** Asks for another certificate at a random moment within so many milliseconds, unless one is due before. */
+  renew(withinMs: number): void;
+}
+
 /** Resolves once there is a valid certificate; rejects only when `signal` aborts. It lives on until then. */
-export async function startIdentity(options: IdentityOptions, signal: AbortSignal): Promise<Identity> {
+export async function startIdentity(options: IdentityOptions, signal: AbortSignal): Promise<RenewableIdentity> {
   const client = new IdentityClient(options);
   await client.start(signal);
   return client;
 }
 
-class IdentityClient implements Identity {
+class IdentityClient implements RenewableIdentity {
   readonly spiffeId: string;
   readonly #options: IdentityOptions;
   readonly #listeners = new Set<(credentials: Credentials) => void>();
@@ -80,6 +85,8 @@ class IdentityClient implements Identity {
   #trustBundlePem = "";
   #trustBundleFrom: "nowhere" | "kept" | "file" = "nowhere";
   #renewAtMs = 0;
+  /** Ends the wait for `#renewAtMs`: it is another now. */
+  #wake = new AbortController();
   #keeping: Promise<void> = Promise.resolve();
 
   constructor(options: IdentityOptions) {
@@ -95,6 +102,14 @@ class IdentityClient implements Identity {
   onChange(listener: (credentials: Credentials) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  renew(withinMs: number): void {
+    const inMs = Math.max(withinMs * this.#options.random(), shortestRenewalMs);
+    const atMs = this.#options.wallClock() + inMs;
+    if (atMs >= this.#renewAtMs) return;
+    this.#renewAtMs = atMs;
+    this.#wake.abort();
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -115,8 +130,10 @@ class IdentityClient implements Identity {
   async #keepFresh(signal: AbortSignal): Promise<void> {
     for (;;) {
       // In steps, since a machine that slept wakes up with its timers late.
-      const leftMs = this.#renewAtMs - this.#options.wallClock();
-      await wait(Math.min(Math.max(leftMs, 0), longestTimerMs), undefined, { signal, ref: false });
+      const leftMs = Math.min(Math.max(this.#renewAtMs - this.#options.wallClock(), 0), longestTimerMs);
+      this.#wake = new AbortController();
+      const ended = AbortSignal.any([signal, this.#wake.signal]);
+      await wait(leftMs, undefined, { signal: ended, ref: false }).catch(() => signal.throwIfAborted());
       if (this.#options.wallClock() >= this.#renewAtMs) await this.#askUntilIssued(signal);
     }
   }

@@ -15,6 +15,7 @@ it("has a default for all but the folders", () => {
       ports: { discovery: 15_010, identity: 15_012, admin: 15_014, dashboard: 8_080 },
       webhookPort: 9_443,
       leafLifetimeMs: 24 * 3_600_000,
+      rotationPauseMs: 30_000,
       checkCallerAddress: false,
     },
   });

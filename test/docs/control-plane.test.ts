@@ -14,6 +14,7 @@ it("documents every metric with its type, labels and help, and no other", async 
     replicas: () => 1,
     problems: () => ({ error: 0, warning: 0 }),
     rootExpiryMs: () => 0,
+    rotationPhase: () => "settled",
   });
   new ClusterMetrics(metrics.registry, { leads: () => false, countPodsWithoutSidecar: () => 0 });
   const defined = metrics.registry.getMetricsAsArray().filter(({ name }) => name.startsWith("tulle_"));

@@ -1,10 +1,12 @@
 /** Replicas that tell each other, over real mutual TLS, what their sidecars have in force. */
 
+import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { ChannelCredentials, type Server, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { bindServer, closeServer, createGrpcServer } from "../../control-plane/grpc-server.ts";
 import { RotatingServerCredentials } from "../../control-plane/identity/server-credentials.ts";
+import { SidecarCertificates } from "../../control-plane/identity/sidecar-certificates.ts";
 import { PushHub } from "../../control-plane/push/push-hub.ts";
 import type { Subscriber } from "../../control-plane/push/subscriber.ts";
 import { findReplicas } from "../../control-plane/replicas/find-replicas.ts";
@@ -31,6 +33,8 @@ class Replica {
     clock: performance,
     events: { encoded() {}, written() {}, acked() {}, nacked() {}, refused() {} },
   });
+  readonly certificates = new SidecarCertificates(() => "");
+  holdings = { trustedRoots: ["aa"], signerKeyId: "01", unwritten: [] as string[] };
   readonly #service: ReplicaService;
   readonly #server: Server;
   #others: OtherReplicas | undefined;
@@ -39,7 +43,15 @@ class Replica {
   constructor(id: string) {
     this.id = id;
     const { hub, log } = this;
-    this.#service = new ReplicaService({ replica: id, hub, trustDomain, wallClock: Date.now, log: log.write });
+    this.#service = new ReplicaService({
+      replica: id,
+      hub,
+      certificates: this.certificates,
+      holdings: () => this.holdings,
+      trustDomain,
+      wallClock: Date.now,
+      log: log.write,
+    });
     this.#server = createGrpcServer({ maxReceivedBytes: 65_536, maxStreamsPerConnection: 4 });
     this.#server.addService(Replicas.service, this.#service.handlers);
     this.publish("http1");
@@ -183,6 +195,47 @@ it("learn at once that one stops", async () => {
   two.stop();
   await eventually(() => !one.others.names.includes("two"));
   expect(one.log.lines.find(({ message }) => message === "replica left")?.fields["reason"]).toContain("stopping");
+});
+
+it("tell what they and their sidecars trust, from the first and at each change", async () => {
+  const [one, two] = replicas;
+  if (one === undefined || two === undefined) throw new Error("two replicas");
+  const { certificateChainPem } = ca.credentials(workloadId("web"));
+  const { raw: certificateDer } = new X509Certificate(certificateChainPem);
+  const held = (pod: string) => ({
+    identity: workloadId("web"),
+    namespace: "shop",
+    workload: "web",
+    pod,
+    notAfterMs: 5_000,
+    trustedRoots: ["aa"],
+  });
+  const sidecar = (pod: string) => ({ ...held(pod), certificateDer, renew: () => {} });
+  const leave = two.certificates.add(sidecar("early"));
+  one.follow(async () => [one.address, two.address]);
+  const pods = () => one.others.certificates().replicas.map(({ sidecars }) => sidecars.map(({ pod }) => pod).join());
+  expect(one.others.certificates().unheard).toEqual(["names: not looked for yet"]);
+  await eventually(() => pods()[0] === "early");
+  two.certificates.add(sidecar("late"));
+  await eventually(() => pods()[0] === "early,late");
+  leave();
+  await eventually(() => pods()[0] === "late");
+  two.holdings = { trustedRoots: ["aa", "bb"], signerKeyId: "02", unwritten: ["namespace shop"] };
+  await eventually(() => one.others.certificates().replicas[0]?.signerKeyId === "02");
+  const signerKeyId = ca.authority.issuer.signer.keyId?.toString("hex");
+  expect(one.others.certificates()).toEqual({
+    replicas: [
+      {
+        replica: "two",
+        ...two.holdings,
+        sidecars: [{ ...held("late"), signerKeyId }],
+      },
+    ],
+    unheard: [],
+  });
+  await two.kill();
+  await eventually(() => one.others.certificates().unheard.length === 1);
+  expect(one.others.certificates()).toEqual({ replicas: [], unheard: [two.address] });
 });
 
 it("tell of thousands of resources, each once", async () => {

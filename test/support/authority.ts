@@ -42,7 +42,7 @@ export class TestAuthority implements AsyncDisposable {
 
   static async open(options: { leafLifetimeMs?: number; folder?: string } = {}): Promise<TestAuthority> {
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "tulle-ca-")));
-    const root = await openRoot(join(folder, "ca"), trustDomain, Date.now());
+    const { issuer: root } = await openRoot(join(folder, "ca"), trustDomain, Date.now());
     const { leafLifetimeMs = 24 * 3_600_000 } = options;
     const test = new TestAuthority(folder, new CertificateAuthority(root, { leafLifetimeMs, wallClock: Date.now }));
     await mkdir(join(folder, "tokens"), { recursive: true });

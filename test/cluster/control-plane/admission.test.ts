@@ -74,7 +74,9 @@ async function configure(name: string, failurePolicy: "Fail" | "Ignore"): Promis
 }
 
 function keep(bundle = () => ca.authority.trustBundlePem): () => void {
-  return keepCaBundles({ api, bundle, random: Math.random, log: log.write, signal: stopping.signal });
+  const options = { api, bundle, random: Math.random, log: log.write, signal: stopping.signal };
+  const kept = keepCaBundles(options);
+  return () => kept.putRight();
 }
 
 async function bundleOf(name: string): Promise<string | undefined> {

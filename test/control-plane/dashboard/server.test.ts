@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { MeshView } from "../../../control-plane/dashboard/mesh-view.ts";
 import { type Dashboard, openDashboard } from "../../../control-plane/dashboard/server.ts";
+import type { CertificatesView } from "../../../control-plane/identity/certificates-view.ts";
 
 const view: MeshView = {
   version: "0.1.0",
@@ -18,6 +19,16 @@ const view: MeshView = {
   problems: ["one"],
 };
 
+const certificates: CertificatesView = {
+  trustDomain: "cluster.local",
+  place: { kind: "folder", path: "/tmp/ca" },
+  signer: { id: "aa", subject: "CN=Root", notBeforeMs: 0, notAfterMs: 1 },
+  roots: [],
+  rotation: { phase: "settled", asked: false, lacks: [] },
+  replicas: [],
+  sidecars: [],
+};
+
 let assets: string;
 let dashboard: Dashboard;
 let problems: readonly string[];
@@ -26,7 +37,13 @@ beforeEach(async () => {
   assets = mkdtempSync(join(tmpdir(), "tulle-dashboard-"));
   writeFileSync(join(assets, "index.html"), "<!doctype html>");
   problems = ["one"];
-  dashboard = await openDashboard({ host: "127.0.0.1", port: 0, assets, view: () => ({ ...view, problems }) });
+  dashboard = await openDashboard({
+    host: "127.0.0.1",
+    port: 0,
+    assets,
+    view: () => ({ ...view, problems }),
+    certificates: () => certificates,
+  });
 });
 
 afterEach(async () => {

@@ -21,7 +21,10 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const openAuthority = async (nowMs = now, leafLifetimeMs = day) =>
-  new CertificateAuthority(await openRoot(folder, "cluster.local", now), { leafLifetimeMs, wallClock: () => nowMs });
+  new CertificateAuthority((await openRoot(folder, "cluster.local", now)).issuer, {
+    leafLifetimeMs,
+    wallClock: () => nowMs,
+  });
 
 const p256 = () => generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
 
@@ -140,8 +143,8 @@ describe("a request is refused", () => {
 
 describe("the root", () => {
   it("is a CA for leaves only, and made once", async () => {
-    const first = await openRoot(folder, "cluster.local", now);
-    const second = await openRoot(folder, "cluster.local", now + day);
+    const { issuer: first } = await openRoot(folder, "cluster.local", now);
+    const { issuer: second } = await openRoot(folder, "cluster.local", now + day);
     expect(second.certificate.raw).toEqual(first.certificate.raw);
     expect(first.certificate.ca).toBe(true);
     expect(first.certificate.verify(first.certificate.publicKey)).toBe(true);
@@ -150,7 +153,7 @@ describe("the root", () => {
 
   it("is the same for all that start at once", async () => {
     const roots = await Promise.all([1, 2, 3, 4].map(() => openRoot(folder, "cluster.local", now)));
-    expect(new Set(roots.map(({ certificate }) => certificate.serialNumber)).size).toBe(1);
+    expect(new Set(roots.map(({ issuer }) => issuer.certificate.serialNumber)).size).toBe(1);
   });
 
   it("lies in a file that only its owner reads", async () => {

@@ -6,6 +6,7 @@ export interface Hello {
   'workload'?: (string);
   'pod'?: (string);
   'proxyVersion'?: (string);
+  'trustedRoots'?: (string)[];
 }
 
 export interface Hello__Output {
@@ -13,4 +14,5 @@ export interface Hello__Output {
   'workload': (string);
   'pod': (string);
   'proxyVersion': (string);
+  'trustedRoots': (string)[];
 }

@@ -8,10 +8,12 @@ export interface Update {
   'resources'?: (_tulle_v1_Resource)[];
   'absent'?: (_tulle_v1_ResourceName)[];
   'refused'?: (_tulle_v1_Refusal)[];
+  'renewWithinMs'?: (number);
 }
 
 export interface Update__Output {
   'resources': (_tulle_v1_Resource__Output)[];
   'absent': (_tulle_v1_ResourceName__Output)[];
   'refused': (_tulle_v1_Refusal__Output)[];
+  'renewWithinMs': (number);
 }

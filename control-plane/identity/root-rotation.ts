@@ -1,0 +1,140 @@
+/**
+ * Replaces the mesh's root, step by step, whenever somebody asks for it. It owns when a step may be taken: who leads takes it,
+ * over the version that it has read, once everyone has had what the last step asked for without a break for `settleMs`. What
+ * a step changes is `rotation.ts`' business, and where the result is kept the store's.
+ *
+ * It remembers nothing that is not kept: another process can go on at any point, and waits anew before it takes a step.
+ * So does who leads again: a sidecar that is on its way from one replica to another is seen by nobody for a few seconds.
+ */
+
+import type { Clock } from "../../model/clock.ts";
+import { assertNever } from "../../model/result.ts";
+import { type Log, reasonOf } from "../../system/log.ts";
+import { type Census, type Lack, lacksOf, shortId } from "./census.ts";
+import { rootId } from "./certificate-fields.ts";
+import type { IssuerPems } from "./issuer.ts";
+import { begin, finish, type KeptSigner, type SignerPems, switchOver, whyNotRotatable } from "./rotation.ts";
+
+export interface SignerStore {
+  /** Writes over what was read, and takes the request away. False: it has changed since. Rejects where it can't be written. */
+  replace(over: KeptSigner, pems: SignerPems): Promise<boolean>;
+}
+
+export interface RotationOptions {
+  readonly store: SignerStore;
+  readonly census: () => Census;
+  /** Of all replicas, at most one at a time. Where two think so, the store lets one of them write. */
+  readonly leads: () => boolean;
+  readonly settleMs: number;
+  readonly clock: Clock;
+  readonly makeRoot: () => IssuerPems;
+  readonly log: Log;
+}
+
+export interface RotationProgress {
+  readonly phase: "settled" | "spreading" | "reissuing";
+  /** It is asked for, and not begun. */
+  readonly asked: boolean;
+  /** What is missing for the next step. */
+  readonly lacks: readonly Lack[];
+}
+
+/** How often a rotation that waits says in the log for what. */
+const tellEveryMs = 60_000;
+const toldLacks = 10;
+
+export class RootRotation {
+  readonly #options: RotationOptions;
+  #kept: KeptSigner;
+  /** Since when everyone has had what this version asks for. */
+  #calm: { readonly version: string; readonly sinceMs: number } | undefined;
+  /** The version over which a step was taken: what comes of it is told by the store. */
+  #replaced: string | undefined;
+  #toldAtMs: number;
+
+  constructor(kept: KeptSigner, options: RotationOptions) {
+    this.#kept = kept;
+    this.#options = options;
+    this.#toldAtMs = options.clock.now();
+  }
+
+  get kept(): KeptSigner {
+    return this.#kept;
+  }
+
+  /** What is kept has become something else. */
+  take(kept: KeptSigner): void {
+    this.#kept = kept;
+  }
+
+  progress(): RotationProgress {
+    const { rotation, issuer, request } = this.#kept;
+    const asked = rotation.kind === "settled" && request !== undefined;
+    return { phase: rotation.kind, asked, lacks: lacksOf(issuer, this.#options.census()) };
+  }
+
+  /** Takes the next step, if it is time for one. Called now and then. Never rejects: the next call tries again. */
+  async step(): Promise<void> {
+    const kept = this.#kept;
+    if (!this.#options.leads()) {
+      this.#calm = undefined;
+      return;
+    }
+    if (this.#replaced === kept.version) return;
+    const next = this.#next(kept);
+    if (next === undefined) return;
+    try {
+      if (await this.#options.store.replace(kept, next.pems)) this.#options.log("info", next.says, next.fields);
+      this.#replaced = kept.version;
+    } catch (error) {
+      this.#options.log("warn", "root rotation can't go on", { reason: reasonOf(error) });
+    }
+  }
+
+  #next(kept: KeptSigner): { pems: SignerPems; says: string; fields: Record<string, string> } | undefined {
+    const { rotation, pems, issuer, request } = kept;
+    switch (rotation.kind) {
+      case "settled":
+        return request === undefined ? undefined : this.#answer(kept, request);
+      case "spreading":
+        if (!this.#isTime(kept)) return undefined;
+        return { pems: switchOver(pems), says: "new root signs", fields: { root: rootId(rotation.next) } };
+      case "reissuing":
+        if (!this.#isTime(kept)) return undefined;
+        return {
+          pems: finish(pems),
+          says: "former root dropped",
+          fields: { root: rootId(issuer.certificate), dropped: rootId(rotation.former) },
+        };
+      default:
+        return assertNever(rotation);
+    }
+  }
+
+  /** A request names the root that is to go: one for a root that has gone already is done. */
+  #answer(kept: KeptSigner, request: string) {
+    const { pems, issuer } = kept;
+    const refusal = whyNotRotatable(kept);
+    if (refusal !== undefined) return { pems, says: "root rotation refused", fields: { reason: refusal } };
+    const root = rootId(issuer.certificate);
+    if (request !== root) return { pems, says: "root rotation not needed", fields: { root, asked: shortId(request) } };
+    const next = this.#options.makeRoot();
+    return { pems: begin(pems, next), says: "root rotation begun", fields: { root } };
+  }
+
+  #isTime({ issuer, version, rotation }: KeptSigner): boolean {
+    const { census, clock, settleMs, log } = this.#options;
+    const nowMs = clock.now();
+    const lacks = lacksOf(issuer, census());
+    if (lacks.length > 0) {
+      this.#calm = undefined;
+      if (nowMs - this.#toldAtMs < tellEveryMs) return false;
+      this.#toldAtMs = nowMs;
+      const named = lacks.slice(0, toldLacks).map(({ who, why }) => `${who} ${why}`);
+      log("warn", "root rotation waits", { phase: rotation.kind, lacks: lacks.length, named });
+      return false;
+    }
+    if (this.#calm?.version !== version) this.#calm = { version, sinceMs: nowMs };
+    return nowMs - this.#calm.sinceMs >= settleMs;
+  }
+}

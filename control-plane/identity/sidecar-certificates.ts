@@ -1,0 +1,80 @@
+/** What the sidecars of this replica prove themselves with and whom they trust, each from the start of its stream to its end. */
+
+import type { SidecarCertificate } from "./census.ts";
+import { authorityKeyIdOf } from "./certificate-fields.ts";
+
+export interface ConnectedSidecar extends Omit<SidecarCertificate, "notAfterMs" | "signerKeyId"> {
+  /** Its client certificate, in DER. */
+  readonly certificateDer: Buffer;
+  readonly notAfterMs: number;
+  /** Asks it for another certificate, at a random moment within so many milliseconds. */
+  readonly renew: (withinMs: number) => void;
+}
+
+/** Called with the number of a stream that came or went. */
+type Listener = (stream: number) => void;
+
+/** All that have to renew do it within this, so that neither the API server nor the signer feels it. */
+const renewalPaceMs = 20;
+const shortestSpreadMs = 2_000;
+
+interface Kept {
+  readonly certificate: SidecarCertificate;
+  readonly renew: (withinMs: number) => void;
+}
+
+export class SidecarCertificates {
+  readonly #streams = new Map<number, Kept>();
+  readonly #listeners = new Set<Listener>();
+  readonly #signerKeyId: () => string;
+  #lastStream = 0;
+
+  /** `signerKeyId` is that of the key that signs now; empty: it is not known by one. */
+  constructor(signerKeyId: () => string) {
+    this.#signerKeyId = signerKeyId;
+  }
+
+  /** Returns what to call at the end of its stream. */
+  add({ certificateDer, renew, ...said }: ConnectedSidecar): () => void {
+    const stream = ++this.#lastStream;
+    const signerKeyId = authorityKeyIdOf(certificateDer)?.toString("hex") ?? "";
+    const kept = { certificate: { ...said, signerKeyId }, renew };
+    this.#streams.set(stream, kept);
+    this.#tell(stream);
+    this.#askToRenew([kept]);
+    return () => {
+      if (this.#streams.delete(stream)) this.#tell(stream);
+    };
+  }
+
+  /** By the number of their streams. */
+  get all(): ReadonlyMap<number, SidecarCertificate> {
+    return new Map(Array.from(this.#streams, ([stream, { certificate }]) => [stream, certificate]));
+  }
+
+  get(stream: number): SidecarCertificate | undefined {
+    return this.#streams.get(stream)?.certificate;
+  }
+
+  /** Until the returned function is called. */
+  watch(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Another key signs: whoever has a certificate of another is asked to get a new one. */
+  renewForeign(): void {
+    this.#askToRenew([...this.#streams.values()]);
+  }
+
+  #askToRenew(streams: readonly Kept[]): void {
+    const keyId = this.#signerKeyId();
+    if (keyId === "") return;
+    const withinMs = Math.max(this.#streams.size * renewalPaceMs, shortestSpreadMs);
+    for (const { certificate, renew } of streams) if (certificate.signerKeyId !== keyId) renew(withinMs);
+  }
+
+  #tell(stream: number): void {
+    for (const listener of this.#listeners) listener(stream);
+  }
+}
