@@ -1,14 +1,18 @@
 /**
  * `npm run charts`: what the chart `tulle` says twice is made here from the place where it is said first: its access rules
- * from `control-plane/kubernetes/rules.ts`, its README's table of values from values.schema.json and values.yaml.
+ * from `control-plane/kubernetes/rules.ts`, its README's table of values from values.schema.json and values.yaml. Dashboards and
+ * alerts are those of `deploy/`: a chart holds only what lies in its folder.
  */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { type AccessRule, accessRules, uninstallRules } from "../control-plane/kubernetes/rules.ts";
+import { dashboardJson, dashboards } from "../deploy/grafana/generate.ts";
 
 const folder = join(import.meta.dirname, "tulle");
+
+const deploy = join(import.meta.dirname, "../deploy");
 
 const labels = `  labels:
     {{- include "tulle.labels" . | nindent 4 }}`;
@@ -24,6 +28,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ["templates/access.yaml", accessTemplate("tulle-control-plane", accessRules, "")],
     ["templates/uninstall-access.yaml", accessTemplate("tulle-uninstall", uninstallRules, uninstallHook)],
     ["README.md", readme()],
+    ["files/alerts.yaml", readFileSync(join(deploy, "prometheus/alerts.yaml"), "utf8")],
+    ...dashboards.map((dashboard) => [`files/${dashboard.uid}.json`, dashboardJson(dashboard)] as const),
   ]);
 }
 
@@ -90,7 +96,7 @@ helm install tulle-crds charts/tulle-crds
 helm install tulle charts/tulle --namespace tulle-system --create-namespace
 \`\`\`
 
-For production add \`-f charts/tulle/values-ha.yaml\`: two replicas on different nodes, a disruption budget, a network policy.
+For production add \`-f charts/tulle/values-ha.yaml\`: two replicas on different nodes, a disruption budget, a priority class, a network policy.
 
 ## Values
 
@@ -118,5 +124,6 @@ function valueIn(value: unknown, name: string): unknown {
 }
 
 if (process.argv[1] === import.meta.filename) {
+  mkdirSync(join(folder, "files"), { recursive: true });
   for (const [path, text] of generatedFiles()) writeFileSync(join(folder, path), text);
 }

@@ -1,0 +1,144 @@
+/**
+ * What the chart renders is what a real API server takes, with every flag: a dry run on the server, with unknown fields refused,
+ * goes through the same schemas, defaults and admission as the installation would. (A check against schemas alone, as kubeconform
+ * does it, sees neither immutable fields nor Pod Security.)
+ */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { meshNamespace } from "../../../control-plane/index/facts.ts";
+import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
+import { dashboards } from "../../../deploy/grafana/generate.ts";
+import { clusterProgram } from "../api-server.ts";
+import { kubectlIn } from "../kubectl.ts";
+import { expectDone } from "./objects.ts";
+
+const charts = join(import.meta.dirname, "../../../charts");
+const chart = join(charts, "tulle");
+const kubectl = kubectlIn(inject("kubeconfig"), meshNamespace);
+
+let api: ClusterApi;
+
+async function helm(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = spawn(clusterProgram("helm"), args);
+  const [out, err, [code]] = await Promise.all([
+    buffer(child.stdout),
+    buffer(child.stderr),
+    once(child, "close") as Promise<[number]>,
+  ]);
+  return { code, out: out.toString(), err: err.toString() };
+}
+
+const template = (...args: string[]) =>
+  helm("template", "any-name", chart, "--namespace", meshNamespace, "--kube-version", "1.34.3", ...args);
+
+interface Rendered {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly [field: string]: unknown;
+}
+
+function objectsIn(yaml: string): Rendered[] {
+  return parseAllDocuments(yaml).flatMap((document) => (document.toJS() ?? []) as Rendered | []);
+}
+
+beforeAll(async () => {
+  api = await openClusterApi(inject("kubeconfig"));
+  const home = process.env["CLUSTER_HOME"] ?? join(homedir(), ".cache", "tulle-cluster");
+  for (const file of readdirSync(join(home, "operator-crds"))) {
+    const made = await kubectl(
+      "apply --server-side -f -",
+      parse(readFileSync(join(home, "operator-crds", file), "utf8")),
+    );
+    if (made.code !== 0) throw new Error(made.err);
+  }
+  await kubectl("wait crd --all --for=condition=Established --timeout=20s");
+  const labels = {
+    "pod-security.kubernetes.io/warn": "restricted",
+    "pod-security.kubernetes.io/enforce": "restricted",
+  };
+  expectDone(
+    await api.request({
+      method: "PATCH",
+      path: `/api/v1/namespaces/${meshNamespace}`,
+      contentType: "application/merge-patch+json",
+      body: { metadata: { labels } },
+    }),
+  );
+});
+afterAll(() => api.close());
+
+const everything = [
+  "alerts.enabled=true",
+  "alerts.labels.release=prometheus",
+  "dashboards.enabled=true",
+  "dashboards.annotations.grafana_folder=Mesh",
+  "serviceMonitor.enabled=true",
+  "serviceMonitor.labels.release=prometheus",
+  "uninstall.force=true",
+  "controlPlane.checkCallerAddress=true",
+  "controlPlane.nodeSelector.disk=fast",
+  "controlPlane.tolerations[0].operator=Exists",
+  "images.registry=registry.example/team",
+  "images.pullSecrets[0].name=registry",
+  "telemetry.otlpEndpoint=http://collector:4318",
+].flatMap((value) => ["--set", value]);
+
+describe.each([
+  ["as it is", []],
+  ["for production", ["--values", join(chart, "values-ha.yaml")]],
+  ["with every flag", ["--values", join(chart, "values-ha.yaml"), ...everything]],
+])("the chart %s", (_, args) => {
+  it("is taken by the API server, to the last field and without a warning", async () => {
+    const { code, out, err } = await template(...args);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const items = objectsIn(out);
+    const list = { apiVersion: "v1", kind: "List", items };
+    const applied = await kubectl("apply --server-side --dry-run=server --validate=strict -f -", list);
+    expect({ code: applied.code, err: applied.err }).toEqual({ code: 0, err: "" });
+    expect(applied.out.trim().split("\n")).toHaveLength(items.length);
+  });
+});
+
+it("passes helm lint, as do the definitions", async () => {
+  for (const name of ["tulle", "tulle-crds"]) {
+    const { code, out } = await helm("lint", "--strict", "--namespace", meshNamespace, join(charts, name));
+    expect({ code, out }).toMatchObject({ code: 0, out: expect.not.stringMatching(/WARNING|ERROR/) as string });
+  }
+});
+
+it.each([
+  ["an unknown value", "controlPlane.replica=2", "replica"],
+  ["no replica", "controlPlane.replicas=0", "replicas"],
+  ["an unknown default of injection", "injection.defaults.drain=3", "drain"],
+  ["a trust domain that is none", "trustDomain=a/b", "trustDomain"],
+])("refuses %s, naming it", async (_, value, named) => {
+  const { code, err } = await template("--set", value);
+  expect(code).not.toBe(0);
+  expect(err).toContain(named);
+});
+
+it("brings the dashboards and alert rules as they are", async () => {
+  const objects = objectsIn((await template(...everything)).out);
+  const boards = objects.filter(({ metadata }) => metadata.name.endsWith("-dashboard"));
+  expect(boards).toHaveLength(dashboards.length);
+  for (const { data } of boards)
+    for (const text of Object.values(data as Record<string, string>))
+      expect(JSON.parse(text)).toMatchObject({ panels: expect.any(Array) as unknown[] });
+  const rules = objects.find(({ kind }) => kind === "PrometheusRule");
+  const alerts: unknown = parse(readFileSync(join(charts, "../deploy/prometheus/alerts.yaml"), "utf8"));
+  expect(rules?.["spec"]).toEqual(alerts);
+});
+
+it("lets the uninstall hook pass by force only where that is asked for", async () => {
+  const checks = async (...args: string[]) =>
+    objectsIn((await template(...args)).out).filter(({ metadata }) => metadata.name === "tulle-uninstall-check");
+  expect(JSON.stringify(await checks())).not.toContain("--force");
+  expect(JSON.stringify(await checks("--set", "uninstall.force=true"))).toContain("--force");
+});
