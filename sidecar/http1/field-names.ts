@@ -23,7 +23,7 @@ export type FieldRole =
 export interface FieldName {
   readonly lower: string;
   /** As it is written before a value: `Content-Type: `. */
-  readonly prefix: string;
+  readonly prefix: Buffer;
   readonly role: FieldRole;
   readonly bytes: Buffer;
 }
@@ -64,7 +64,7 @@ export const fieldNames: readonly (FieldName | undefined)[] = [
   undefined,
   ...usualNames.map((name) => {
     const lower = name.toLowerCase();
-    return { lower, prefix: `${name}: `, role: roles[lower] ?? "ordinary", bytes: Buffer.from(lower) };
+    return { lower, prefix: Buffer.from(`${name}: `), role: roles[lower] ?? "ordinary", bytes: Buffer.from(lower) };
   }),
 ];
 

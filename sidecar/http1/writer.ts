@@ -2,6 +2,7 @@
 
 import type { Exchange, ResponseHead } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
+import { copyBytes, writeLatin1 } from "../net/latin1.ts";
 import type { Outbox } from "../net/outbox.ts";
 import { knownField } from "./field-names.ts";
 
@@ -74,63 +75,125 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   511: "Network Authentication Required",
 };
 
-const statusLines: readonly string[] = Array.from(
-  { length: 600 },
-  (_, status) => `HTTP/1.1 ${status} ${reasonPhrases[status] ?? ""}\r\n`,
+const statusLines: readonly Buffer[] = Array.from({ length: 600 }, (_, status) =>
+  Buffer.from(`HTTP/1.1 ${status} ${reasonPhrases[status] ?? ""}\r\n`),
 );
 
 const longestWrite = 64 * 1024;
+/** Bytes of the longest head without method, target, authority, field names and values. */
+const fixedBytes = 256;
 
-function writeText(outbox: Outbox, text: string): void {
-  if (text.length > longestWrite) return outbox.append(Buffer.from(text, "latin1"));
-  const at = outbox.reserve(text.length);
-  outbox.buffer.write(text, at, "latin1");
-}
+const requestLineEnd = Buffer.from(" HTTP/1.1\r\nHost: ");
+const colon = Buffer.from(": ");
+const lineEnd = Buffer.from("\r\n");
+const chunkedLine = Buffer.from("Transfer-Encoding: chunked\r\n");
+const emptyLine = Buffer.from("Content-Length: 0\r\n");
+const connectionName = Buffer.from("Connection: ");
+const upgradeName = Buffer.from("Upgrade: ");
+const lastChunk = Buffer.from("0\r\n");
 
-/** End-to-end fields as lines. Hop-by-hop ones are this codec's to make, so what a layer left of them is not written. */
-function fieldLines(headers: HeaderFields, withLength: boolean): string {
-  const { flat } = headers;
-  let lines = "";
-  for (let i = 0; i < flat.length; i += 2) {
-    const name = flat[i] as string;
-    const known = knownField(name);
-    if (known === undefined) {
-      lines += `${name}: ${flat[i + 1] as string}\r\n`;
-      continue;
-    }
-    switch (known.role) {
-      case "content-length":
-        if (!withLength) break;
-        lines += known.prefix + (flat[i + 1] as string) + "\r\n";
-        break;
-      case "ordinary":
-      case "expect":
-        lines += known.prefix + (flat[i + 1] as string) + "\r\n";
-        break;
-      case "host":
-      case "transfer-encoding":
-      case "connection":
-      case "keep-alive":
-      case "upgrade":
-      case "hop-by-hop":
-        break;
-    }
+/**
+ * A head in the making. It goes where it is sent from, octet by octet: put together as a string it would be about thirty
+ * strings first. There is one, for a head is made in one go.
+ */
+class HeadText {
+  #buffer: Buffer = lineEnd;
+  #at = 0;
+  #from = 0;
+  #mostBytes = 0;
+
+  /** `mostBytes` without what every head has. */
+  begin(outbox: Outbox, mostBytes: number): this {
+    this.#mostBytes = mostBytes + fixedBytes;
+    const fits = this.#mostBytes <= longestWrite;
+    this.#at = this.#from = fits ? outbox.reserve(this.#mostBytes) : 0;
+    this.#buffer = fits ? outbox.buffer : Buffer.allocUnsafe(this.#mostBytes);
+    return this;
   }
-  return lines;
+
+  end(outbox: Outbox): void {
+    const length = this.#at - this.#from;
+    if (this.#mostBytes <= longestWrite) outbox.unreserve(this.#mostBytes - length);
+    else outbox.append(this.#buffer.subarray(0, length));
+    this.#buffer = lineEnd;
+  }
+
+  text(text: string): this {
+    this.#at = writeLatin1(this.#buffer, this.#at, text);
+    return this;
+  }
+
+  bytes(bytes: Buffer): this {
+    this.#at = copyBytes(this.#buffer, this.#at, bytes);
+    return this;
+  }
+
+  /** End-to-end fields as lines. Hop-by-hop ones are this codec's to make, so what a layer left of them is not written. */
+  fields({ flat }: HeaderFields, withLength: boolean): this {
+    for (let i = 0; i < flat.length; i += 2) {
+      const name = flat[i] as string;
+      const value = flat[i + 1] as string;
+      const known = knownField(name);
+      if (known === undefined) {
+        this.text(name).bytes(colon).text(value).bytes(lineEnd);
+        continue;
+      }
+      switch (known.role) {
+        case "content-length":
+          if (withLength) this.bytes(known.prefix).text(value).bytes(lineEnd);
+          break;
+        case "ordinary":
+        case "expect":
+          this.bytes(known.prefix).text(value).bytes(lineEnd);
+          break;
+        case "host":
+        case "transfer-encoding":
+        case "connection":
+        case "keep-alive":
+        case "upgrade":
+        case "hop-by-hop":
+          break;
+      }
+    }
+    return this;
+  }
+
+  framing(framing: Framing): this {
+    if (framing === "chunked") return this.bytes(chunkedLine);
+    return framing === "empty" ? this.bytes(emptyLine) : this;
+  }
+
+  option(name: Buffer, value: string | undefined): this {
+    return value === undefined ? this : this.bytes(name).text(value).bytes(lineEnd);
+  }
 }
 
-function framingLine(framing: Framing): string {
-  if (framing === "chunked") return "Transfer-Encoding: chunked\r\n";
-  return framing === "empty" ? "Content-Length: 0\r\n" : "";
+const headText = new HeadText();
+
+function bytesOf({ flat }: HeaderFields): number {
+  let bytes = 0;
+  for (let i = 0; i < flat.length; i++) bytes += (flat[i] as string).length + lineEnd.length;
+  return bytes;
 }
 
 export function writeRequestHead(outbox: Outbox, exchange: Exchange, framing: Framing): void {
-  const target = exchange.method === "CONNECT" ? exchange.authority : exchange.path;
-  let text = `${exchange.method} ${target} HTTP/1.1\r\nHost: ${exchange.authority}\r\n`;
-  text += fieldLines(exchange.headers, true);
-  text += framingLine(framing);
-  if (exchange.upgrade !== undefined) text += `Connection: upgrade\r\nUpgrade: ${exchange.upgrade}\r\n`;
-  writeText(outbox, `${text}\r\n`);
+  const { method, authority, headers, upgrade } = exchange;
+  const target = method === "CONNECT" ? authority : exchange.path;
+  const own = method.length + target.length + authority.length + (upgrade?.length ?? 0);
+  headText
+    .begin(outbox, own + bytesOf(headers))
+    .text(method)
+    .text(" ")
+    .text(target)
+    .bytes(requestLineEnd)
+    .text(authority)
+    .bytes(lineEnd)
+    .fields(headers, true)
+    .framing(framing)
+    .option(connectionName, upgrade === undefined ? undefined : "upgrade")
+    .option(upgradeName, upgrade)
+    .bytes(lineEnd)
+    .end(outbox);
 }
 
 /** `connection` is the value of the `Connection` field, if there is to be one; `upgrade` that of `Upgrade`. */
@@ -141,21 +204,27 @@ export function writeResponseHead(
   connection: string | undefined,
   upgrade?: string,
 ): void {
-  let text = statusLines[head.status] as string;
-  text += fieldLines(head.headers, head.status >= 200 && head.status !== 204);
-  text += framingLine(framing);
-  if (connection !== undefined) text += `Connection: ${connection}\r\n`;
-  if (upgrade !== undefined) text += `Upgrade: ${upgrade}\r\n`;
-  writeText(outbox, `${text}\r\n`);
+  const { headers, status } = head;
+  headText
+    .begin(outbox, bytesOf(headers) + (connection?.length ?? 0) + (upgrade?.length ?? 0))
+    .bytes(statusLines[status] as Buffer)
+    .fields(headers, status >= 200 && status !== 204)
+    .framing(framing)
+    .option(connectionName, connection)
+    .option(upgradeName, upgrade)
+    .bytes(lineEnd)
+    .end(outbox);
 }
 
 /** Not for empty chunks: such a one ends a body. */
 export function writeChunk(outbox: Outbox, chunk: Buffer): void {
-  writeText(outbox, `${chunk.length.toString(16)}\r\n`);
+  headText.begin(outbox, 0).text(chunk.length.toString(16)).bytes(lineEnd).end(outbox);
   outbox.append(chunk);
-  writeText(outbox, "\r\n");
+  headText.begin(outbox, 0).bytes(lineEnd).end(outbox);
 }
 
 export function writeLastChunk(outbox: Outbox, trailers: HeaderFields | undefined): void {
-  writeText(outbox, trailers === undefined ? "0\r\n\r\n" : `0\r\n${fieldLines(trailers, false)}\r\n`);
+  headText.begin(outbox, trailers === undefined ? 0 : bytesOf(trailers)).bytes(lastChunk);
+  if (trailers !== undefined) headText.fields(trailers, false);
+  headText.bytes(lineEnd).end(outbox);
 }

@@ -7,6 +7,8 @@
 import type { Http2Stream } from "./stream.ts";
 
 const fewestPlaces = 16;
+/** An empty table keeps this many: where requests come in bursts it would else be laid out anew for each. */
+const keptPlaces = 128;
 
 export class StreamTable {
   /** Each stream is at its own place or behind it, with no free one between. The length is a power of two. */
@@ -45,7 +47,7 @@ export class StreamTable {
       places[at] = undefined;
       free = at;
     }
-    if (this.#count === 0 && places.length > fewestPlaces) this.#places = emptyPlaces(fewestPlaces);
+    if (this.#count === 0 && places.length > keptPlaces) this.#places = emptyPlaces(fewestPlaces);
   }
 
   /** As they are now: who goes through them may end some. */

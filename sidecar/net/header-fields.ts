@@ -36,6 +36,14 @@ export class HeaderFields {
     return values;
   }
 
+  /** Whether a field came more than once. */
+  hasSeveral(name: string): boolean {
+    const flat = this.flat;
+    let found = 0;
+    for (let i = 0; i < flat.length; i += 2) if (flat[i] === name) found++;
+    return found > 1;
+  }
+
   append(name: string, value: string): void {
     this.flat.push(name, value);
   }

@@ -39,9 +39,9 @@ const sampledFlag = 1;
 export function readTraceContext(headers: HeaderFields): TraceContext | undefined {
   const value = headers.get("traceparent");
   if (value === undefined) return undefined;
-  if (value.length > longestTraceparent || headers.all("traceparent").length > 1) return undefined;
+  if (value.length > longestTraceparent || headers.hasSeveral("traceparent")) return undefined;
   if (!isTraceparent(value)) return undefined;
-  const sampled = ((hexDigit(value, flagsAt + 1) ?? 0) & sampledFlag) !== 0;
+  const sampled = ((digits[value.charCodeAt(flagsAt + 1)] ?? 0) & sampledFlag) !== 0;
   const traceId = value.slice(traceIdAt, traceIdAt + 2 * traceIdBytes);
   const spanId = value.slice(spanIdAt, spanIdAt + 2 * spanIdBytes);
   return { traceId, spanId, sampled, tracestate: readTracestate(headers) };
@@ -57,22 +57,24 @@ function isTraceparent(value: string): boolean {
 
 /** Hex digits in lower case, and not all zero. */
 export function isId(text: string, from: number, length: number): boolean {
-  if (!isHex(text, from, length)) return false;
-  for (let at = from; at < from + length; at++) if (text.charCodeAt(at) !== 0x30) return true;
-  return false;
+  let anyBut0 = 0;
+  for (let at = from; at < from + length; at++) {
+    const digit = digits[text.charCodeAt(at)] ?? noDigit;
+    if (digit === noDigit) return false;
+    anyBut0 |= digit;
+  }
+  return anyBut0 !== 0;
 }
 
 function isHex(text: string, from: number, length: number): boolean {
-  for (let at = from; at < from + length; at++) if (hexDigit(text, at) === undefined) return false;
+  for (let at = from; at < from + length; at++) if ((digits[text.charCodeAt(at)] ?? noDigit) === noDigit) return false;
   return true;
 }
 
-/** Lower case only, as the specification has it. */
-function hexDigit(text: string, at: number): number | undefined {
-  const code = text.charCodeAt(at);
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  return code >= 0x61 && code <= 0x66 ? code - 0x57 : undefined;
-}
+const noDigit = 0xff;
+/** What a hex digit is worth, by its code. Lower case only, as the specification has it. */
+const digits = new Uint8Array(256).fill(noDigit);
+for (let digit = 0; digit < 16; digit++) digits[digit.toString(16).charCodeAt(0)] = digit;
 
 export function formatTraceparent(traceId: string, spanId: string, sampled: boolean): string {
   return `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`;
