@@ -196,6 +196,7 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
     const startMs = clock.now();
     traced("compile", { "tulle.objects": change.applied.length + change.removed.length }, () => pipeline.apply(change));
     if (config.home.kind === "kubernetes") podsWithoutSidecar.apply(change);
+    if (change.more) return;
     metrics.observeCompile((clock.now() - startMs) / 1000);
     status.logSoon();
     tell();

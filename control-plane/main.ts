@@ -3,6 +3,7 @@
  * arguments or its machine do not let it run: one plain line on standard error says why.
  */
 
+import { holdHeap } from "../system/hold-heap.ts";
 import { jsonLog, reasonOf } from "../system/log.ts";
 import { readConfig, usage } from "./config.ts";
 import { startControlPlane } from "./control-plane.ts";
@@ -30,6 +31,7 @@ const stopped = new Promise<void>((resolve) => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
 });
 try {
+  await holdHeap();
   const stopTracing = await startTracing(process.env);
   const clock = { now: () => performance.now() };
   // In a cluster that does not answer, starting takes until somebody ends it.

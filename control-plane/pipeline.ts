@@ -3,6 +3,7 @@
 import type { ResourceKind } from "../model/resources.ts";
 import { Compiler, type CompilerOptions } from "./compile/compiler.ts";
 import { ClusterIndex } from "./index/cluster-index.ts";
+import type { Fact } from "./index/facts.ts";
 import { Snapshot } from "./snapshot.ts";
 import { compareProblems, type Problem } from "./source/problem.ts";
 import type { SourceChange } from "./source/source.ts";
@@ -13,14 +14,20 @@ export class Pipeline {
   readonly index = new ClusterIndex();
   readonly snapshot = new Snapshot();
   readonly #compiler: Compiler;
+  /** What changes touched that were no whole state. */
+  readonly #touched = new Set<Fact>();
 
   constructor(options: CompilerOptions) {
     this.#compiler = new Compiler(this.index, this.snapshot, options);
   }
 
-  /** Takes a change of the source all the way: when it returns, the snapshot has it and its listeners know. */
+  /** Takes a change of the source all the way, unless more is to come: when it returns, the snapshot has it and its listeners know. */
   apply(change: SourceChange): void {
-    this.#compiler.update(this.index.apply(change));
+    for (const fact of this.index.apply(change)) this.#touched.add(fact);
+    if (change.more) return;
+    const touched = new Set(this.#touched);
+    this.#touched.clear();
+    this.#compiler.update(touched);
   }
 
   /** As in `Compiler`. */

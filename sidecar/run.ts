@@ -2,11 +2,11 @@
 
 import net from "node:net";
 import { TokenBucket } from "../model/token-bucket.ts";
+import { holdHeap } from "../system/hold-heap.ts";
 import { type Log, reasonOf } from "../system/log.ts";
 import type { SidecarConfig } from "./config.ts";
 import { debugPages } from "./debug/debug-pages.ts";
 import { RequestTaps } from "./debug/request-taps.ts";
-import { holdHeap } from "./hold-heap.ts";
 import { proveDirectWrites } from "./net/direct-writes.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { proveSharedReads } from "./net/shared-reads.ts";

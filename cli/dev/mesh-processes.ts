@@ -28,7 +28,7 @@ export interface MeshGround {
 
 const trustDomain = "cluster.local";
 
-/** Little room for what is new in a sidecar's heap (docs/performance.md). The rest it does by itself: `sidecar/hold-heap.ts`. */
+/** Little room for what is new in a sidecar's heap (docs/performance.md). The rest it does by itself: `system/hold-heap.ts`. */
 export const sidecarNodeFlags: readonly string[] = ["--max-semi-space-size=2"];
 
 export class MeshProcesses {

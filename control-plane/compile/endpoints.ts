@@ -68,8 +68,10 @@ export function podEndpoint(
   names: MeshNames,
 ): Endpoint | undefined {
   if (pod.ip === undefined) return undefined;
+  const host = pod.ip.includes(":") ? `[${pod.ip}]` : pod.ip;
   return {
-    address: pod.ip.includes(":") ? `[${pod.ip}]:${target}` : `${pod.ip}:${target}`,
+    // A template would keep its parts beside the whole, and a large cluster has a hundred thousand of these.
+    address: [host, target].join(":"),
     pod: pod.name,
     ...(pod.meshed ? { identity: identityOf(pod, names) } : {}),
     state,

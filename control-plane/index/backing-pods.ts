@@ -103,6 +103,11 @@ export class BackingPods {
     touched.add(facts.podsOf(service.namespace, service.name));
   }
 
+  /** See `Replicas.sharing`. */
+  sharing(pod: Pod): Pod {
+    return this.#replicas.sharing(pod);
+  }
+
   togglePod(pod: Pod, present: boolean, touched: Set<Fact>): void {
     this.#pods.toggle(pod, present);
     this.#podsByLabel.toggle(pod, present);

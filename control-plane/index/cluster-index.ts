@@ -9,7 +9,7 @@ import type { Policy, PolicyKind } from "../../model/policy-object.ts";
 import type { ServiceRef } from "../../model/resources.ts";
 import { assertNever, type FieldError } from "../../model/result.ts";
 import { kindsOf, recognizeKind } from "../source/known-kinds.ts";
-import { groupOf, type KubeObject, type ObjectKey, objectKey } from "../source/kube-object.ts";
+import { groupOf, type KubeObject, type ObjectKey } from "../source/kube-object.ts";
 import { compareProblems, compareStrings, type Problem } from "../source/problem.ts";
 import type { SourceChange } from "../source/source.ts";
 import type { AddressOwner } from "./addresses.ts";
@@ -23,13 +23,10 @@ import { permits, type ReferenceGrant } from "./reference-grant.ts";
 import type { Service, ServicePort } from "./service.ts";
 import { Table } from "./table.ts";
 
-/** An object of a kind that the mesh reads. */
-interface Held {
-  /** Whole where it has a status to show, else no more than where it is from: clusters have many pods. */
+/** An object that there is something to say about: it has a status, or something is wrong with it. */
+interface Shown {
   readonly object: KubeObject;
-  /** The last valid one, or what stands in for one; undefined: there was none yet. */
-  readonly reading: Reading | undefined;
-  /** What is wrong with the object as it is now. */
+  /** What is wrong with it as it is now. */
   readonly errors: readonly FieldError[];
 }
 
@@ -56,7 +53,10 @@ export class ClusterIndex implements IndexView {
   readonly #policies = new PolicyTable();
   readonly #routes = new GatewayRoutes();
   readonly #grants = new Table<ReferenceGrant>();
-  readonly #held = new Map<ObjectKey, Held>();
+  /** Of every object of a kind that the mesh reads: what it says, or said when it was last valid, or what stands in for that. */
+  readonly #readings = new Map<ObjectKey, Reading>();
+  /** Not of every object: a cluster has a hundred thousand pods. */
+  readonly #shown = new Map<ObjectKey, Shown>();
   /** Objects of kinds that are not read but deserve a word. */
   readonly #unknown = new Map<ObjectKey, Problem>();
   #sourceProblems: readonly Problem[] = [];
@@ -66,18 +66,18 @@ export class ClusterIndex implements IndexView {
     const touched = new Set<Fact>();
     for (const key of change.removed) {
       this.#unknown.delete(key);
-      this.#replace(this.#held.get(key)?.reading, undefined, touched);
-      this.#held.delete(key);
+      this.#shown.delete(key);
+      this.#replace(key, undefined, touched);
     }
-    for (const object of change.applied) this.#take(objectKey(object), object, touched);
+    for (const object of change.applied) this.#take(object.key, object, touched);
     this.#sourceProblems = change.problems;
     return touched;
   }
 
   /** What is wrong with the input by itself, by file and line; references between objects are `policyStatuses`' business. */
   problems(): readonly Problem[] {
-    const held = [...this.#held.values()].flatMap(({ object, errors }) => errors.map((e) => fieldProblem(object, e)));
-    return [...this.#sourceProblems, ...this.#unknown.values(), ...held].sort(compareProblems);
+    const shown = [...this.#shown.values()].flatMap(({ object, errors }) => errors.map((e) => fieldProblem(object, e)));
+    return [...this.#sourceProblems, ...this.#unknown.values(), ...shown].sort(compareProblems);
   }
 
   /** All workloads, sorted by namespace and name. */
@@ -87,7 +87,8 @@ export class ClusterIndex implements IndexView {
 
   /** All objects of Tulle's own group, sorted by kind, namespace and name. */
   policies(): readonly HeldPolicy[] {
-    return this.#heldOf("tulle.dev").map(({ object, reading, errors }) => {
+    return this.#shownOf(isPolicy).map(([key, { object, errors }]) => {
+      const reading = this.#readings.get(key);
       if (reading?.as !== "policy") return { object, policy: undefined, standsIn: false, errors };
       return { object, policy: reading.value, standsIn: reading.standsIn ?? false, errors };
     });
@@ -95,8 +96,8 @@ export class ClusterIndex implements IndexView {
 
   /** Those with a Service among their parents, sorted by kind, namespace and name. */
   routes(): readonly HeldRoute[] {
-    const held = this.#heldOf("gateway.networking.k8s.io").filter(({ object }) => isRouteKind(object.kind));
-    return held.map(({ object, reading, errors }) => {
+    return this.#shownOf(isRoute).map(([key, { object, errors }]) => {
+      const reading = this.#readings.get(key);
       return { object, route: reading?.as === "route" ? reading.value : undefined, errors };
     });
   }
@@ -105,11 +106,8 @@ export class ClusterIndex implements IndexView {
     return this.#routes.get(kind, namespace, name);
   }
 
-  #heldOf(group: string): Held[] {
-    return [...this.#held]
-      .filter(([, { object }]) => groupOf(object.apiVersion) === group)
-      .sort(([a], [b]) => compareStrings(a, b))
-      .map(([, held]) => held);
+  #shownOf(wanted: (object: KubeObject) => boolean): [ObjectKey, Shown][] {
+    return [...this.#shown].filter(([, { object }]) => wanted(object)).sort(([a], [b]) => compareStrings(a, b));
   }
 
   /** As in `PolicyTable`. */
@@ -184,33 +182,38 @@ export class ClusterIndex implements IndexView {
   }
 
   #take(key: ObjectKey, object: KubeObject, touched: Set<Fact>): void {
-    const before = this.#held.get(key);
     const result = readKnown(object);
-    if (result === undefined) {
-      // A route may have been given to a Gateway.
-      this.#replace(before?.reading, undefined, touched);
-      this.#held.delete(key);
-      const problem = unknownKind(object);
-      if (problem === undefined) this.#unknown.delete(key);
-      else this.#unknown.set(key, problem);
-    } else if (result.ok) {
-      const errors = result.value.as === "service" ? result.value.ignored : [];
-      const isNews = !isDeepStrictEqual(before?.reading, result.value);
-      const reading = isNews ? result.value : before?.reading;
-      this.#held.set(key, { object: hasStatus(result.value) ? object : bareObject(object), reading, errors });
-      if (isNews) this.#replace(before?.reading, reading, touched);
-    } else {
-      const { reading: said } = before ?? {};
-      const lastGood = said?.as === "policy" && said.standsIn ? undefined : said;
-      const reading = lastGood ?? readStandIn(object);
-      this.#held.set(key, { object, reading, errors: result.error });
-      if (lastGood === undefined) this.#replace(said, reading, touched);
+    if (result === undefined) return this.#takeUnread(key, object, touched);
+    if (!result.ok) {
+      this.#shown.set(key, { object, errors: result.error });
+      const said = this.#readings.get(key);
+      if (said === undefined || isStandIn(said)) this.#replace(key, readStandIn(object), touched);
+      return;
     }
+    const reading = result.value;
+    const errors = reading.as === "service" ? reading.ignored : [];
+    if (errors.length > 0 || hasStatus(reading)) this.#shown.set(key, { object, errors });
+    else this.#shown.delete(key);
+    if (isDeepStrictEqual(this.#readings.get(key), reading)) return;
+    const kept = reading.as === "pod" ? ({ as: "pod", value: this.#pods.sharing(reading.value) } as const) : reading;
+    this.#replace(key, kept, touched);
+  }
+
+  /** A route may have been given to a Gateway: then it was read before. */
+  #takeUnread(key: ObjectKey, object: KubeObject, touched: Set<Fact>): void {
+    this.#shown.delete(key);
+    this.#replace(key, undefined, touched);
+    const problem = unknownKind(object);
+    if (problem === undefined) this.#unknown.delete(key);
+    else this.#unknown.set(key, problem);
   }
 
   /** A key never changes its kind, so two readings of it are of one sort. */
-  #replace(before: Reading | undefined, after: Reading | undefined, touched: Set<Fact>): void {
+  #replace(key: ObjectKey, after: Reading | undefined, touched: Set<Fact>): void {
+    const before = this.#readings.get(key);
     if (before !== undefined) this.#toggle(before, false, touched);
+    if (after === undefined) this.#readings.delete(key);
+    else this.#readings.set(key, after);
     if (after !== undefined) this.#toggle(after, true, touched);
   }
 
@@ -263,18 +266,14 @@ function hasStatus({ as }: Reading): boolean {
   return as === "policy" || as === "route";
 }
 
-const nothing: ReadonlyMap<string, string> = new Map();
+function isStandIn(reading: Reading): boolean {
+  return reading.as === "policy" && reading.standsIn === true;
+}
 
-/** What its reading does not say: its name and its place. */
-function bareObject({ apiVersion, kind, metadata, origin }: KubeObject): KubeObject {
-  const { namespace, name } = metadata;
-  return {
-    apiVersion,
-    kind,
-    metadata: { namespace, name, labels: nothing, annotations: nothing },
-    spec: undefined,
-    status: undefined,
-    otherFields: [],
-    origin,
-  };
+function isPolicy({ apiVersion }: KubeObject): boolean {
+  return groupOf(apiVersion) === "tulle.dev";
+}
+
+function isRoute({ apiVersion, kind }: KubeObject): boolean {
+  return groupOf(apiVersion) === "gateway.networking.k8s.io" && isRouteKind(kind);
 }

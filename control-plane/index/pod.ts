@@ -127,7 +127,8 @@ function readPodSpec(spec: Fields): Pick<Pod, "serviceAccount" | "ports"> {
     spec.refuse("serviceAccountName", "must be a DNS subdomain", serviceAccount);
   // A native sidecar is an init container that stays, and its ports are the pod's too.
   const containers = [...spec.children("containers"), ...spec.children("initContainers").filter(staysOn)];
-  return { serviceAccount, ports: containers.flatMap((container) => container.children("ports").flatMap(readPort)) };
+  const ports = containers.flatMap((container) => container.children("ports").flatMap(readPort));
+  return { serviceAccount, ports: ports.length === 0 ? noPorts : ports };
 }
 
 /** Injection has refused what is no port; of a pod that came another way it is passed over. */
@@ -136,6 +137,9 @@ function readOpaquePorts(annotations: ReadonlyMap<string, string>): Pick<Pod, "o
   const ports = numbers.filter((port) => Number.isInteger(port) && port > 0 && port <= 65_535);
   return ports.length === 0 ? {} : { opaquePorts: ports };
 }
+
+/** One for all: of a pod without a sidecar nothing else is kept in a cluster. */
+const noPorts: readonly ContainerPort[] = [];
 
 function staysOn(container: Fields): boolean {
   return container.string("restartPolicy") === "Always";

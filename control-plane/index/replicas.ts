@@ -1,5 +1,6 @@
 /** Pods by the workload that they are replicas of, for workloads of which there is no object. */
 
+import { isDeepStrictEqual } from "node:util";
 import { compareStrings } from "../source/problem.ts";
 import type { Pod } from "./pod.ts";
 
@@ -13,6 +14,21 @@ export class Replicas {
     for (const pod of this.#pods.get(`${namespace}/${workload}`)?.values() ?? [])
       if (newest === undefined || compareAge(pod, newest) > 0) newest = pod;
     return newest;
+  }
+
+  /** The same, with the parts that it has in common with another replica held once for both. */
+  sharing(pod: Pod): Pod {
+    const [other] = this.#pods.get(`${pod.namespace}/${pod.workload}`)?.values() ?? [];
+    if (other === undefined) return pod;
+    const { namespace, workload, serviceAccount } = other;
+    return {
+      ...pod,
+      namespace,
+      workload,
+      labels: isDeepStrictEqual(pod.labels, other.labels) ? other.labels : pod.labels,
+      ports: isDeepStrictEqual(pod.ports, other.ports) ? other.ports : pod.ports,
+      serviceAccount: pod.serviceAccount === serviceAccount ? serviceAccount : pod.serviceAccount,
+    };
   }
 
   toggle(pod: Pod, present: boolean): void {

@@ -4,39 +4,52 @@ import { compareStrings } from "../source/problem.ts";
 import type { EndpointSlice } from "./endpoint-slice.ts";
 
 export class Slices {
-  /** By namespace and Service, then by name. */
-  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
-  /** By namespace and pod: the Services, each with the number of slices that name the pod. */
-  readonly #services = new Map<string, Map<string, number>>();
+  /** By namespace and Service; sorted by name. */
+  readonly #slices = new Map<string, readonly EndpointSlice[]>();
+  /** By namespace, then by pod: the Services, each once for every slice that names the pod. Lists are shared. */
+  readonly #services = new Map<string, Map<string, readonly string[]>>();
 
   /** Sorted by name. */
   of(namespace: string, service: string): readonly EndpointSlice[] {
-    const slices = this.#slices.get(`${namespace}/${service}`);
-    if (slices === undefined) return [];
-    return [...slices.values()].sort((a, b) => compareStrings(a.name, b.name));
+    return this.#slices.get(`${namespace}/${service}`) ?? [];
   }
 
-  servicesOf({ namespace, name }: { readonly namespace: string; readonly name: string }): Iterable<string> {
-    return this.#services.get(`${namespace}/${name}`)?.keys() ?? [];
+  /** Possibly one of them twice. */
+  servicesOf({ namespace, name }: { readonly namespace: string; readonly name: string }): readonly string[] {
+    return this.#services.get(namespace)?.get(name) ?? [];
   }
 
   toggle(slice: EndpointSlice, present: boolean): void {
-    const { namespace, service, name, endpoints } = slice;
+    const { namespace, service, name } = slice;
     const key = `${namespace}/${service}`;
-    const slices = this.#slices.get(key) ?? new Map<string, EndpointSlice>();
-    if (present) slices.set(name, slice);
-    else slices.delete(name);
-    if (slices.size > 0) this.#slices.set(key, slices);
+    const others = this.of(namespace, service).filter((other) => other.name !== name);
+    const slices = present ? [...others, slice].sort((a, b) => compareStrings(a.name, b.name)) : others;
+    if (slices.length > 0) this.#slices.set(key, slices);
     else this.#slices.delete(key);
-    for (const { pod } of endpoints) if (pod !== undefined) this.#count(`${namespace}/${pod.name}`, service, present);
+    this.#togglePods(slice, present);
   }
 
-  #count(pod: string, service: string, present: boolean): void {
-    const services = this.#services.get(pod) ?? new Map<string, number>();
-    const count = (services.get(service) ?? 0) + (present ? 1 : -1);
-    if (count > 0) services.set(service, count);
-    else services.delete(service);
-    if (services.size > 0) this.#services.set(pod, services);
-    else this.#services.delete(pod);
+  #togglePods({ namespace, service, endpoints }: EndpointSlice, present: boolean): void {
+    const pods = this.#services.get(namespace) ?? new Map<string, readonly string[]>();
+    const only = [service];
+    for (const { pod } of endpoints) {
+      if (pod === undefined) continue;
+      const before = pods.get(pod.name);
+      const after = present ? withOne(before, service, only) : withoutOne(before ?? [], service);
+      if (after.length > 0) pods.set(pod.name, after);
+      else pods.delete(pod.name);
+    }
+    if (pods.size > 0) this.#services.set(namespace, pods);
+    else this.#services.delete(namespace);
   }
+}
+
+/** `only` is the list of nothing else: most pods are in one slice. */
+function withOne(before: readonly string[] | undefined, service: string, only: readonly string[]): readonly string[] {
+  return before === undefined ? only : [...before, service];
+}
+
+function withoutOne(before: readonly string[], service: string): readonly string[] {
+  const at = before.indexOf(service);
+  return at < 0 ? before : before.toSpliced(at, 1);
 }

@@ -3,7 +3,7 @@
  * and what a sidecar would be told of them is worth seeing before there is a cluster.
  */
 
-import type { KubeObject } from "../source/kube-object.ts";
+import { type KubeObject, objectKey } from "../source/kube-object.ts";
 import type { ClusterIndex } from "./cluster-index.ts";
 import { selects, type Workload } from "./pod.ts";
 
@@ -25,10 +25,10 @@ function standIn(
   const pod = `${name}-${ordinal}`;
   const annotations = new Map([["tulle.dev/proxy-version", "stand-in"]]);
   if (opaquePorts.length > 0) annotations.set("tulle.dev/opaque-ports", opaquePorts.join(","));
+  const head = { apiVersion: "v1", kind: "Pod", metadata: { namespace, name: pod, labels, annotations } };
   return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { namespace, name: pod, labels, annotations },
+    ...head,
+    key: objectKey(head),
     spec: {
       serviceAccountName: serviceAccount,
       containers: [{ name, ports: ports.map(({ port, name: portName }) => ({ containerPort: port, name: portName })) }],

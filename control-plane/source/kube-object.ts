@@ -7,6 +7,8 @@ import type { FieldError, Result } from "../../model/result.ts";
 import { err, ok } from "../../model/result.ts";
 
 export interface KubeObject {
+  /** One string for everybody who keeps it. */
+  readonly key: ObjectKey;
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: ObjectMeta;
@@ -49,7 +51,9 @@ export type ObjectKey = string;
 
 export function objectKey(object: Pick<KubeObject, "apiVersion" | "kind" | "metadata">): ObjectKey {
   const group = groupOf(object.apiVersion);
-  return `${object.kind}${group === "" ? "" : `.${group}`} ${object.metadata.namespace}/${object.metadata.name}`;
+  const { namespace, name } = object.metadata;
+  // A template would keep all its parts beside the whole, and there are hundreds of thousands of keys.
+  return [group === "" ? object.kind : `${object.kind}.${group}`, " ", namespace, "/", name].join("");
 }
 
 /** The API group: `tulle.dev` of `tulle.dev/v1alpha1`, empty for the core group's `v1`. */
@@ -83,6 +87,7 @@ export function readObject(value: unknown, origin: Origin): Result<KubeObject, F
   const metadata = readMeta(value["metadata"], kind, errors);
   if (errors.length > 0) return err(errors);
   return ok({
+    key: objectKey({ apiVersion, kind, metadata }),
     apiVersion,
     kind,
     metadata,
@@ -138,14 +143,17 @@ function requiredName(meta: Record<string, unknown>, field: string, errors: Fiel
   return name;
 }
 
+/** One for all: most pods of a cluster say nothing that is kept. */
+const noStrings: ReadonlyMap<string, string> = new Map();
+
 /** A mapping of strings to strings, such as labels. Absent: empty. */
 export function stringMap(value: unknown, path: string, errors: FieldError[]): ReadonlyMap<string, string> {
-  const map = new Map<string, string>();
-  if (value === undefined || value === null) return map;
+  if (value === undefined || value === null) return noStrings;
   if (!isRecord(value)) {
     errors.push({ path, message: `must be a mapping of strings, got ${describe(value)}` });
-    return map;
+    return noStrings;
   }
+  const map = new Map<string, string>();
   for (const [key, entry] of Object.entries(value)) {
     if (typeof entry === "string") map.set(key, entry);
     else errors.push({ path: fieldPath(path, key), message: `must be a string, got ${describe(entry)}; quote it` });

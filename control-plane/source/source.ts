@@ -10,4 +10,6 @@ export interface SourceChange {
   readonly removed: readonly ObjectKey[];
   /** Everything that is wrong with the source now, not only what is new. */
   readonly problems: readonly Problem[];
+  /** More follows soon: what is applied by now is not a state of the source, and nobody is to be told of it yet. */
+  readonly more?: boolean;
 }

@@ -9,7 +9,7 @@
 import type { Random } from "../../../model/clock.ts";
 import type { Log } from "../../../system/log.ts";
 import type { ClusterApi } from "../../kubernetes/cluster-api.ts";
-import { isRecord, type KubeObject, type ObjectKey, objectKey, readObject } from "../kube-object.ts";
+import { isRecord, type KubeObject, type ObjectKey, readObject } from "../kube-object.ts";
 import { compareProblems, type Problem } from "../problem.ts";
 import type { SourceChange } from "../source.ts";
 import { Reflector, type ReflectorTiming } from "./reflector.ts";
@@ -46,6 +46,10 @@ export function watchCluster(options: ClusterSourceOptions): Promise<void> {
 interface Followed {
   readonly kind: WatchedKind;
   readonly keys: Set<ObjectKey>;
+  /** While a list comes: those of the former state that it has not had yet. */
+  unlisted: Set<ObjectKey>;
+  /** Of the list that comes, or came last. */
+  listedCount: number;
   /** Those that a list did not have any more, and that are not believed to be gone yet. */
   readonly missing: Set<ObjectKey>;
   /** What is wrong with objects that can't be read, by their names. */
@@ -69,6 +73,8 @@ class ClusterSource {
     this.#followed = watchedKinds.map((kind) => ({
       kind,
       keys: new Set(),
+      unlisted: new Set(),
+      listedCount: 0,
       missing: new Set(),
       malformed: new Map(),
       listed: false,
@@ -93,7 +99,8 @@ class ClusterSource {
         random,
         timing,
         strip: (object) => strip(kind.kind, object),
-        onList: (objects) => this.#replace(followed, objects),
+        onPage: (objects, first) => this.#takePage(followed, objects, first),
+        onList: () => this.#endList(followed),
         onChange: (object) => this.#put(followed, object),
         onDelete: (object) => this.#drop(followed, object),
         onTrouble: (reason) => this.#trouble(followed, reason),
@@ -103,15 +110,23 @@ class ClusterSource {
     await started;
   }
 
-  #replace(followed: Followed, objects: readonly Readonly<Record<string, unknown>>[]): void {
-    followed.malformed.clear();
-    const found = new Set<ObjectKey>();
+  #takePage(followed: Followed, objects: readonly Readonly<Record<string, unknown>>[], first: boolean): void {
+    if (first) {
+      followed.malformed.clear();
+      followed.unlisted = new Set(followed.keys);
+      followed.listedCount = 0;
+    }
+    followed.listedCount += objects.length;
     for (const object of objects) {
       const key = this.#put(followed, object);
-      if (key !== undefined) found.add(key);
+      if (key !== undefined) followed.unlisted.delete(key);
     }
-    const gone = [...followed.keys].filter((key) => !found.has(key));
-    if (objects.length > 0) for (const key of gone) this.#remove(followed, key);
+  }
+
+  #endList(followed: Followed): void {
+    const gone = [...followed.unlisted];
+    followed.unlisted = new Set();
+    if (followed.listedCount > 0) for (const key of gone) this.#remove(followed, key);
     else if (gone.length > 0) this.#doubt(followed, gone);
     followed.listed = true;
     this.#news();
@@ -141,7 +156,7 @@ class ClusterSource {
       this.#news();
       return undefined;
     }
-    const key = objectKey(read.value);
+    const { key } = read.value;
     followed.malformed.delete(origin.file);
     followed.keys.add(key);
     followed.missing.delete(key);
@@ -177,9 +192,10 @@ class ClusterSource {
   #news(): void {
     if (this.#options.signal.aborted) return;
     if (this.#window === "starting") {
-      if (!this.#followed.every(({ listed }) => listed)) return;
-      this.#window = "due";
-      setImmediate(() => this.#handOn());
+      if (this.#followed.every(({ listed }) => listed)) {
+        this.#window = "due";
+        setImmediate(() => this.#handOn());
+      } else if (this.#pending.size >= mostObjects) this.#tell(true);
     } else if (this.#window === "closed") {
       this.#window = "due";
       // What one read from a socket brought goes out together.
@@ -189,17 +205,9 @@ class ClusterSource {
 
   #handOn(): void {
     if (this.#options.signal.aborted) return;
-    const applied: KubeObject[] = [];
-    const removed: ObjectKey[] = [];
-    for (const [key, object] of this.#pending) {
-      if (applied.length + removed.length === mostObjects) break;
-      this.#pending.delete(key);
-      if (object === undefined) removed.push(key);
-      else applied.push(object);
-    }
-    this.#troubleChanged = false;
-    this.#options.onChange({ applied, removed, problems: this.#problems() });
-    if (this.#pending.size > 0) {
+    const more = this.#pending.size > mostObjects;
+    this.#tell(more);
+    if (more) {
       setImmediate(() => this.#handOn());
       return;
     }
@@ -211,6 +219,19 @@ class ClusterSource {
       if (this.#pending.size > 0 || this.#troubleChanged) this.#news();
     }, windowMs).unref();
     this.#timers.add(timer);
+  }
+
+  #tell(more: boolean): void {
+    const applied: KubeObject[] = [];
+    const removed: ObjectKey[] = [];
+    for (const [key, object] of this.#pending) {
+      if (applied.length + removed.length === mostObjects) break;
+      this.#pending.delete(key);
+      if (object === undefined) removed.push(key);
+      else applied.push(object);
+    }
+    this.#troubleChanged = false;
+    this.#options.onChange({ applied, removed, problems: this.#problems(), more });
   }
 
   #problems(): Problem[] {

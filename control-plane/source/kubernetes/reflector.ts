@@ -26,8 +26,10 @@ import { pathOf, type WatchedKind } from "./watched-kinds.ts";
 type Fields = Readonly<Record<string, unknown>>;
 
 export interface ReflectorEvents {
-  /** All there are, as the API server has them. `served`: false where it knows no such kind. */
+  /** All there are, as the API server has them, or none of them where `onPage` has taken them. `served`: false where it knows no such kind. */
   readonly onList: (objects: readonly Fields[], served: boolean) => void;
+  /** Takes a list page by page, so that it is never held whole. `first`: a list begins, and what came of one before is void. */
+  readonly onPage?: (objects: readonly Fields[], first: boolean) => void;
   readonly onChange: (object: Fields) => void;
   readonly onDelete: (object: Fields) => void;
   /** Why the kind can't be followed now; undefined: it is followed again. */
@@ -108,8 +110,9 @@ export class Reflector {
   }
 
   async #list(): Promise<Step> {
-    const { kind, strip = asIs, onList } = this.#options;
+    const { kind, strip = asIs, onList, onPage } = this.#options;
     const objects: Fields[] = [];
+    let count = 0;
     let next: string | undefined;
     let version = "";
     do {
@@ -119,11 +122,14 @@ export class Reflector {
       const { items, metadata } = asRecord(answer.body);
       const { resourceVersion, continue: more } = asRecord(metadata);
       if (!Array.isArray(items) || typeof resourceVersion !== "string") throw new Error("an answer that is no list");
-      for (const item of items) objects.push(strip(asRecord(item)));
+      const page = items.map((item) => strip(asRecord(item)));
+      if (onPage === undefined) objects.push(...page);
+      else onPage(page, count === 0);
+      count += page.length;
       version = resourceVersion;
       next = typeof more === "string" && more !== "" ? more : undefined;
     } while (next !== undefined);
-    if (objects.length === 0 && kind.empty === "never")
+    if (count === 0 && kind.empty === "never")
       throw new Error(`the API server has no ${kind.plural} at all, not even its own`);
     this.#wasServed = true;
     onList(objects, true);
@@ -139,13 +145,14 @@ export class Reflector {
 
   /** The kind is not served in this version: the next one, and after the last the first again, a while later. */
   async #lookElsewhere(): Promise<Step> {
-    const { kind, onList } = this.#options;
+    const { kind, onList, onPage } = this.#options;
     this.#versionIndex++;
     if (this.#versionIndex < kind.versions.length) return relist;
     this.#versionIndex = 0;
     if (kind.empty !== "uninstalled" || (this.#wasServed && this.#failures < unservedTries))
       throw new Error(`the API server does not serve ${kind.plural}`);
     this.#wasServed = false;
+    onPage?.([], true);
     onList([], false);
     this.#recovered();
     await this.#wait(this.#timing.unservedMs * (1 + this.#options.random()));
