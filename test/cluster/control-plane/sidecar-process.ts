@@ -21,6 +21,8 @@ export interface SidecarOptions {
   readonly controlPlane: string;
   /** `orders:80=127.0.0.1:9001` */
   readonly upstreams?: string;
+  /** What Node runs, with its flags before it; by default the sources. */
+  readonly program?: readonly string[];
 }
 
 export class SidecarProcess {
@@ -29,9 +31,9 @@ export class SidecarProcess {
   readonly #folder: string;
   readonly #ended: Promise<unknown>;
 
-  private constructor(folder: string, env: NodeJS.ProcessEnv) {
+  private constructor(folder: string, program: readonly string[], env: NodeJS.ProcessEnv) {
     this.#folder = folder;
-    this.#child = spawn(process.execPath, [main], {
+    this.#child = spawn(process.execPath, program, {
       stdio: ["ignore", "inherit", "pipe"],
       env: { ...process.env, ...env },
     });
@@ -44,14 +46,15 @@ export class SidecarProcess {
   }
 
   /** It is not up yet. The pod `<workload>-1` must be there, and the trust bundle. */
-  static async start({ api, namespace, workload, podIp, controlPlane, upstreams = "" }: SidecarOptions) {
+  static async start(options: SidecarOptions): Promise<SidecarProcess> {
+    const { api, namespace, workload, podIp, controlPlane, upstreams = "", program = [main] } = options;
     const folder = await mkdtemp(join(tmpdir(), "tulle-sidecar-"));
     const pod = `${workload}-1`;
     const token = await requestToken(api, { namespace, serviceAccount: workload, pod });
     const { body } = await namespace.read("v1", "configmaps/tulle-trust-bundle");
     await writeFile(join(folder, "token"), token, { mode: 0o600 });
     await writeFile(join(folder, "trust-bundle.pem"), String(nested(body, "data", "trust-bundle.pem")));
-    return new SidecarProcess(folder, {
+    return new SidecarProcess(folder, program, {
       POD_IP: podIp,
       TULLE_NAMESPACE: namespace.name,
       TULLE_WORKLOAD: workload,
