@@ -7,8 +7,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { version } from "../../system/version.ts";
+import { bundle } from "../cluster/bundle.ts";
 import { run } from "../cluster/node/cluster.ts";
 import { setup } from "../cluster/node/setup.ts";
 
@@ -43,17 +43,7 @@ async function buildEcho(): Promise<void> {
   const source = join(import.meta.dirname, "echo");
   const context = join(root, "dist/conformance");
   mkdirSync(context, { recursive: true });
-  await build({
-    entryPoints: [join(source, "server.ts"), join(source, "client.ts")],
-    outdir: context,
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    logLevel: "error",
-    banner: { js: 'const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);' },
-  });
+  await bundle([join(source, "server.ts"), join(source, "client.ts")], context);
   cpSync(join(source, "client"), join(context, "client"));
   await run(join(scripts, "image"), ["build", image, "-f", join(source, "Dockerfile"), context]);
   await run(join(scripts, "image"), ["load", image]);

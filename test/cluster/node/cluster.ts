@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { stringify } from "yaml";
+import { parseExposition } from "../../support/exposition.ts";
 
 export interface KubernetesObject {
   readonly apiVersion: string;
@@ -19,6 +19,7 @@ export interface KubernetesObject {
 const scripts = join(import.meta.dirname, "..");
 const programs = join(import.meta.dirname, "programs");
 export const image = "tulle-demo:0.1.0";
+export const scenariosImage = "tulle-scenarios:0.1.0";
 /** Most looks start a program. */
 const pollMs = 500;
 const askWithinMs = 20_000;
@@ -50,7 +51,7 @@ export function helm(...args: readonly string[]): Promise<string> {
 }
 
 export async function apply(objects: readonly KubernetesObject[]): Promise<void> {
-  await run("kubectl", ["apply", "-f", "-"], stringify({ apiVersion: "v1", kind: "List", items: objects }));
+  await run("kubectl", ["apply", "-f", "-"], JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
 }
 
 export async function readObject<T>(...args: readonly string[]): Promise<T> {
@@ -125,7 +126,35 @@ export function podSpec({ name, program, env = {}, container = {} }: Program): R
 
 /** Its Deployment and service account. */
 export function deployment(program: Program): KubernetesObject[] {
-  const { namespace, name, labels = {}, annotations = {}, replicas = 1 } = program;
+  return deploymentOf(program, podSpec(program));
+}
+
+/** A container of the scenarios' image: without arguments one that waits, to ask from (see scenarios/ask.ts). */
+export interface Scenario {
+  readonly namespace: string;
+  readonly name: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Merged into its container. */
+  readonly container?: Readonly<Record<string, unknown>>;
+  /** Merged into its pod's spec. */
+  readonly pod?: Readonly<Record<string, unknown>>;
+}
+
+export function scenario(scenario: Scenario): KubernetesObject[] {
+  const { name, container = {}, pod = {} } = scenario;
+  const one = { name: "scenario", image: scenariosImage, command: ["/usr/local/bin/node", "ask.mjs"], ...container };
+  return deploymentOf(scenario, {
+    serviceAccountName: name,
+    terminationGracePeriodSeconds: 20,
+    containers: [one],
+    ...pod,
+  });
+}
+
+function deploymentOf(
+  { namespace, name, labels = {}, annotations = {}, replicas = 1 }: Omit<Program, "program">,
+  spec: Readonly<Record<string, unknown>>,
+): KubernetesObject[] {
   const all = { app: name, ...labels };
   return [
     { apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } },
@@ -137,14 +166,20 @@ export function deployment(program: Program): KubernetesObject[] {
         replicas,
         selector: { matchLabels: { app: name } },
         strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-        template: { metadata: { labels: all, annotations }, spec: podSpec(program) },
+        template: { metadata: { labels: all, annotations }, spec },
       },
     },
   ];
 }
 
-export function service(namespace: string, name: string, selector: Readonly<Record<string, string>>): KubernetesObject {
-  const ports = [{ name: "http", port: 80, targetPort: 8080, appProtocol: "http" }];
+const http = { name: "http", port: 80, targetPort: 8080, appProtocol: "http" };
+
+export function service(
+  namespace: string,
+  name: string,
+  selector: Readonly<Record<string, string>>,
+  ports: readonly object[] = [http],
+): KubernetesObject {
   return { apiVersion: "v1", kind: "Service", metadata: { name, namespace }, spec: { selector, ports } };
 }
 
@@ -186,6 +221,21 @@ export async function podOf(namespace: string, selector: string): Promise<Pod> {
   return pod;
 }
 
+/** What the sidecar of the pod with that label has counted: the sum over all series that carry `labels`. */
+export async function counted(
+  namespace: string,
+  selector: string,
+  metric: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const { status } = await podOf(namespace, selector);
+  const samples = parseExposition(await (await fetch(`http://${status.podIP}:15020/metrics`)).text()).get(metric) ?? [];
+  const wanted = samples.filter((sample) =>
+    Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
+  );
+  return wanted.reduce((sum, { value }) => sum + value, 0);
+}
+
 export function sidecarOf({ status }: Pod): ContainerStatus | undefined {
   return status.initContainerStatuses?.find(({ name }) => name === "tulle-sidecar");
 }
@@ -211,19 +261,26 @@ export function failuresOf({ answers }: Account): Readonly<Record<string, number
   return Object.fromEntries(Object.entries(answers).filter(([outcome]) => !outcome.startsWith("200")));
 }
 
+/** `count` exchanges from a scenario's pod (see scenarios/ask.ts): how often each outcome came. */
+export async function exchange(
+  namespace: string,
+  workload: string,
+  kind: string,
+  address: string,
+  count = 1,
+): Promise<Readonly<Record<string, number>>> {
+  const command = ["/usr/local/bin/node", "ask.mjs", kind, address, String(count)];
+  return JSON.parse(await inside(namespace, workload, ...command)) as Record<string, number>;
+}
+
+/** What a command says in a pod's own container. */
+export async function inside(namespace: string, workload: string, ...command: readonly string[]): Promise<string> {
+  return (await kubectl("-n", namespace, "exec", `deployment/${workload}`, "--", ...command)).trim();
+}
+
 /** One request from a pod's own container, to its end: the status and the body. */
-export async function ask(namespace: string, workload: string, url: string): Promise<string> {
+export function ask(namespace: string, workload: string, url: string): Promise<string> {
   const script = `fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(${askWithinMs}) }).then(
     async (r) => console.log(r.status, (await r.text()).trim()), (e) => console.log(e.cause?.code ?? e.name))`;
-  const said = await kubectl(
-    "-n",
-    namespace,
-    "exec",
-    `deployment/${workload}`,
-    "--",
-    "/usr/local/bin/node",
-    "-e",
-    script,
-  );
-  return said.trim();
+  return inside(namespace, workload, "/usr/local/bin/node", "-e", script);
 }

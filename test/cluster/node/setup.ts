@@ -4,13 +4,16 @@
  * has all of it already.
  */
 
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ensureBundles } from "../../../deploy/build.ts";
-import { helm, kubectl, run } from "./cluster.ts";
+import { bundle } from "../bundle.ts";
+import { helm, kubectl, scenariosImage as named, run } from "./cluster.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const scripts = join(root, "test/cluster");
 const patienceMs = 20 * 60_000;
+const scenariosImage = `library/${named}`;
 const images = [
   ["tulle/init:0.1.0", "deploy/init.Dockerfile"],
   ["tulle/sidecar:0.1.0", "deploy/sidecar.Dockerfile"],
@@ -27,12 +30,32 @@ export async function setup(): Promise<() => Promise<void>> {
   await run(process.execPath, [join(root, "deploy/demo/build.ts")]);
   await run(join(scripts, "image"), ["base"], "", patienceMs);
   for (const [tag, file] of images)
-    await run(join(scripts, "image"), ["build", tag, "--build-context", `build=${root}`, "-f", join(root, file), root]);
-  await run(join(scripts, "image"), ["load", ...images.map(([tag]) => tag)]);
+    await run(
+      join(scripts, "image"),
+      ["build", tag, "--build-context", `build=${root}`, "-f", join(root, file), root],
+      "",
+      patienceMs,
+    );
+  await buildScenarios();
+  await run(join(scripts, "image"), ["load", ...images.map(([tag]) => tag), scenariosImage], "", patienceMs);
   await install();
   return async () => {
     if (!ran && process.env["TULLE_KEEP_NODE"] === undefined) await run(join(scripts, "down"), []);
   };
+}
+
+async function buildScenarios(): Promise<void> {
+  const source = join(import.meta.dirname, "scenarios");
+  const context = join(root, "dist/scenarios");
+  mkdirSync(context, { recursive: true });
+  await bundle([join(source, "speak.ts"), join(source, "ask.ts")], context);
+  await run(join(scripts, "image"), ["peers"], "", patienceMs);
+  await run(
+    join(scripts, "image"),
+    ["build", scenariosImage, "-f", join(source, "Dockerfile"), context],
+    "",
+    patienceMs,
+  );
 }
 
 export async function install(...flags: readonly string[]): Promise<void> {
