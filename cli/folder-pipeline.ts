@@ -3,6 +3,7 @@
 import { standInPods } from "../control-plane/index/stand-in-pods.ts";
 import { allProblems, Pipeline } from "../control-plane/pipeline.ts";
 import { readFolders } from "../control-plane/source/folder.ts";
+import type { KubeObject } from "../control-plane/source/kube-object.ts";
 import { formatProblem, type Problem } from "../control-plane/source/problem.ts";
 import type { SourceChange } from "../control-plane/source/source.ts";
 import { UsageError } from "./usage-error.ts";
@@ -14,11 +15,19 @@ export interface MeshDomains {
 
 /** Workloads without Pods get one placeholder per replica, `<orders-1>`. Throws a `UsageError` where a folder can't be read. */
 export async function readPipeline(folders: readonly string[], domains: MeshDomains): Promise<Pipeline> {
+  return (await readFolderObjects(folders, domains)).pipeline;
+}
+
+/** The same, with the objects that were read. */
+export async function readFolderObjects(
+  folders: readonly string[],
+  domains: MeshDomains,
+): Promise<{ readonly pipeline: Pipeline; readonly objects: readonly KubeObject[] }> {
   const pipeline = new Pipeline(domains);
   const change = await read(folders);
   pipeline.apply(change);
   pipeline.apply({ ...change, applied: standInPods(pipeline.index, change.applied), removed: [] });
-  return pipeline;
+  return { pipeline, objects: change.applied };
 }
 
 /** All that is wrong with what was read, or deserves a word. */

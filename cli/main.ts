@@ -6,16 +6,19 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../system/version.ts";
 import { certsCommand } from "./certs/command.ts";
+import { checkCommand } from "./check/command.ts";
 import { compileCommand } from "./compile.ts";
 import { completionCommand } from "./completion/command.ts";
 import { dashboardCommand } from "./dashboard.ts";
 import { devCommand } from "./dev/command.ts";
 import { diffCommand } from "./diff.ts";
+import { edgesCommand } from "./edges/command.ts";
 import { explainCommand } from "./explain/command.ts";
 import { injectCommand } from "./inject.ts";
 import { testCommand } from "./policy-test/command.ts";
 import { sidecarCommand } from "./sidecar.ts";
 import { statusCommand } from "./status.ts";
+import { tapCommand } from "./tap/command.ts";
 import { paintFor } from "./terminal.ts";
 import { topCommand } from "./top.ts";
 import { UsageError } from "./usage-error.ts";
@@ -42,6 +45,9 @@ export function tulleCommand(): Command {
     .addCommand(statusCommand())
     .addCommand(topCommand())
     .addCommand(certsCommand())
+    .addCommand(tapCommand())
+    .addCommand(edgesCommand())
+    .addCommand(checkCommand())
     .addCommand(sidecarCommand())
     .addCommand(injectCommand())
     .addCommand(dashboardCommand())

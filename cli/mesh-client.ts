@@ -10,9 +10,9 @@ import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { MeshView } from "../control-plane/dashboard/mesh-view.ts";
 import type { CertificatesView } from "../control-plane/identity/certificates-view.ts";
-import { isRecord } from "../control-plane/source/kube-object.ts";
 import { reasonOf } from "../system/log.ts";
 import { addClusterOptions, type Cluster, type ClusterOptions, findCluster, type PodRef } from "./cluster/cluster.ts";
+import { type Fields, listAt, readMeta } from "./cluster/fields.ts";
 import { mergeViews } from "./merged-view.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -76,7 +76,7 @@ export async function readMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Pr
 export async function controlPlanePods(cluster: Cluster): Promise<readonly [PodRef, ...PodRef[]]> {
   const { meshNamespace: namespace } = cluster;
   const pods = await cluster.list(`/api/v1/namespaces/${namespace}/pods`, { labelSelector: controlPlaneLabels });
-  const [first, ...others] = pods.filter(isReady).map((pod) => ({ namespace, name: nameOf(pod) }));
+  const [first, ...others] = pods.filter(isReady).map((pod) => ({ namespace, name: readMeta(pod).name }));
   if (first !== undefined) return [first, ...others];
   const found = pods.length === 0 ? "no" : "no ready";
   throw new UsageError(
@@ -90,7 +90,7 @@ export async function getOver(
   path: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<IncomingMessage> {
-  const asking = get({ createConnection: () => connection, host: "127.0.0.1", path, headers, agent: false });
+  const asking = get({ createConnection: () => connection, host: "127.0.0.1", path, headers });
   const signal = AbortSignal.timeout(patienceMs);
   const [answer] = (await once(asking, "response", { signal })) as [IncomingMessage];
   if (answer.statusCode === 200) return answer;
@@ -140,11 +140,6 @@ function fetchFault(error: unknown): string {
   return code ?? error.message;
 }
 
-function isReady({ status }: Readonly<Record<string, unknown>>): boolean {
-  const conditions = isRecord(status) && Array.isArray(status["conditions"]) ? (status["conditions"] as unknown[]) : [];
-  return conditions.some((each) => isRecord(each) && each["type"] === "Ready" && each["status"] === "True");
-}
-
-function nameOf({ metadata }: Readonly<Record<string, unknown>>): string {
-  return isRecord(metadata) ? String(metadata["name"]) : "";
+function isReady(pod: Fields): boolean {
+  return listAt(pod, "status", "conditions").some(({ type, status }) => type === "Ready" && status === "True");
 }

@@ -1,6 +1,7 @@
 /** Colour, only where a person looks at a terminal (https://no-color.org). */
 
 import type { WriteStream } from "node:tty";
+import { stripVTControlCharacters } from "node:util";
 
 export type Colour = "red" | "green" | "yellow" | "cyan" | "dim" | "bold";
 
@@ -26,4 +27,11 @@ export const coloured: Paint = (colour, text) => {
 export function paintFor(stream: Pick<WriteStream, "isTTY">, env: NodeJS.ProcessEnv): Paint {
   const wanted = stream.isTTY && !env["NO_COLOR"] && env["TERM"] !== "dumb";
   return wanted ? coloured : plain;
+}
+
+/** What others write may not colour, move or clear what is on the terminal. */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text)
+    .replaceAll("\t", "  ")
+    .replace(/\p{Cc}/gu, "");
 }

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { MeshView } from "../control-plane/dashboard/mesh-view.ts";
+import { formatMs, formatRate, formatShare } from "../control-plane/dashboard/page/format.ts";
 import { addMeshOptions, howToReach, type MeshOptions, openMesh } from "./mesh-client.ts";
 import { formatTable } from "./table.ts";
 
@@ -69,7 +70,7 @@ export function drawTop({ edges, latencies, breakers }: Pick<MeshView, "edges" |
     .toSorted((a, b) => b.requestsPerSecond - a.requestsPerSecond)
     .map(({ from, service, backend, requestsPerSecond, successShare }) => {
       const latency = latencyOf.get(service);
-      const figures = [`${requestsPerSecond.toFixed(1)}/s`, formatShare(successShare)];
+      const figures = [formatRate(requestsPerSecond), formatShare(successShare)];
       const times = latency === undefined ? ["-", "-"] : [formatMs(latency.p50Ms), formatMs(latency.p99Ms)];
       return [from, service, backend === "" ? "-" : backend, ...figures, ...times];
     });
@@ -77,13 +78,4 @@ export function drawTop({ edges, latencies, breakers }: Pick<MeshView, "edges" |
     ({ from, endpoint, backend, state }) => `breaker ${state}: ${from} to ${endpoint} of ${backend}`,
   );
   return `${[...formatTable(columns, rows), ...open].join("\n")}\n`;
-}
-
-/** Never 100 % where anything failed. */
-function formatShare(share: number): string {
-  return share === 1 ? "100 %" : `${Math.min(share * 100, 99.99).toFixed(2)} %`;
-}
-
-function formatMs(ms: number | undefined): string {
-  return ms === undefined ? ">30 s" : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }

@@ -64,7 +64,8 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const readiness = () => started.sidecar?.missing ?? ["certificate"];
   const taps = new RequestTaps(clock);
   const inForce = () => started.sources?.inForce() ?? [];
-  const debug = debugPages({ taps, inForce, state: () => started.sidecar?.state() });
+  const identity = () => started.sources?.identity.spiffeId;
+  const debug = debugPages({ taps, inForce, identity, state: () => started.sidecar?.state() });
   const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness, probes: config.probes, debug });
   const originalDestination = await openInterception(config);
   const wheel = new TimerWheel(clock);

@@ -10,9 +10,9 @@ import {
   ClusterApi,
   describeAnswer,
 } from "../../control-plane/kubernetes/cluster-api.ts";
-import { isRecord } from "../../control-plane/source/kube-object.ts";
 import { reasonOf } from "../../system/log.ts";
 import { UsageError } from "../usage-error.ts";
+import { type Fields, listAt, textAt } from "./fields.ts";
 
 export interface ClusterOptions {
   /** A file; absent: `$KUBECONFIG`, `~/.kube/config`, or the pod's own service account. */
@@ -40,8 +40,6 @@ export interface PodRef {
   readonly namespace: string;
   readonly name: string;
 }
-
-export type Fields = Readonly<Record<string, unknown>>;
 
 export function addClusterOptions(command: Command): Command {
   return command
@@ -102,10 +100,8 @@ class KubeconfigCluster implements Cluster {
       const more = next === undefined ? {} : { continue: next };
       const answer = await this.request({ path, query: { ...query, limit: pageSize, ...more } });
       if (answer.status !== 200) throw new UsageError(`${path} can't be listed: ${describeAnswer(answer)}`);
-      const { items, metadata } = isRecord(answer.body) ? answer.body : {};
-      if (Array.isArray(items)) found.push(...items.filter(isRecord));
-      const token = isRecord(metadata) ? metadata["continue"] : undefined;
-      next = typeof token === "string" && token !== "" ? token : undefined;
+      found.push(...listAt(answer.body, "items"));
+      next = textAt(answer.body, "metadata", "continue") || undefined;
     } while (next !== undefined);
     return found;
   }

@@ -1,8 +1,7 @@
 /** Puts what happens in a mesh into lines of text. */
 
-import { stripVTControlCharacters } from "node:util";
 import { assertNever } from "../../model/result.ts";
-import type { Paint } from "../terminal.ts";
+import { type Paint, printable } from "../terminal.ts";
 import type { MeshEvent } from "./mesh-event.ts";
 
 export function formatEvent(event: MeshEvent, paint: Paint): readonly string[] {
@@ -53,11 +52,4 @@ function readLogLine(line: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** What a process writes may not colour, move or clear what others wrote. */
-function printable(line: string): string {
-  return stripVTControlCharacters(line)
-    .replaceAll("\t", "  ")
-    .replace(/\p{Cc}/gu, "");
 }

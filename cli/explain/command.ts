@@ -1,40 +1,53 @@
 /** `tulle explain`: what would become of a request, and why. */
 
+import { text } from "node:stream/consumers";
 import { Command } from "commander";
-import { readPipeline, warnOfProblems } from "../folder-pipeline.ts";
+import { type LiveSnapshot, snapshotPath } from "../../sidecar/debug/debug-pages.ts";
+import { openCluster } from "../cluster/cluster.ts";
+import { readClusterPipeline, readDomains } from "../cluster/cluster-pipeline.ts";
+import { type MeshDomains, readPipeline, warnOfProblems } from "../folder-pipeline.ts";
+import { addMeshOptions, type MeshOptions, openMesh } from "../mesh-client.ts";
+import { askSidecar, findSidecars } from "../sidecars/find-sidecars.ts";
 import { paintFor } from "../terminal.ts";
+import { UsageError } from "../usage-error.ts";
 import { describeRequest } from "./described-request.ts";
 import { explain } from "./explanation.ts";
+import { liveFacts } from "./live-facts.ts";
+import type { MeshFacts } from "./mesh-facts.ts";
+import { pipelineFacts } from "./pipeline-facts.ts";
 import { printExplanation } from "./print.ts";
 
-interface ExplainOptions {
-  readonly folder: readonly string[];
+interface ExplainOptions extends MeshOptions, Partial<MeshDomains> {
+  readonly folder?: readonly string[];
+  readonly sidecar?: string;
   readonly from?: string;
   readonly header: readonly string[];
-  readonly clusterDomain: string;
-  readonly trustDomain: string;
   readonly output: "json" | "text";
 }
 
 const help = `
-Asks the code that the sidecar runs; nothing is sent. Workloads without Pods are taken to run as many as they ask for.
+Asks the code that the sidecar runs; nothing is sent. With -f it reads YAML, and workloads without Pods are taken to run as
+many as they ask for. Without, it reads what your kubeconfig lets you list in the cluster. With --sidecar it asks one
+sidecar what it goes by now, breakers that are open included; that takes the right to forward ports of its pod.
 
 Examples:
   $ tulle explain -f deploy/demo GET http://catalog/items --from shop/web
-  $ tulle explain -f deploy/demo GET http://catalog/items --from shop/web -H "x-canary: 1"
+  $ tulle explain GET http://catalog/items --from shop/web -H "x-canary: 1"
+  $ tulle explain --sidecar shop/web-6f7d9-x2x8k GET http://catalog/items
   $ tulle explain -f deploy/demo POST http://payments.shop/charges --from shop/orders -o json | jq .tries`;
 
 export function explainCommand(): Command {
   const command = new Command("explain");
-  return command
+  return addMeshOptions(command)
     .description("say which route a request would take, which policies hold for it, and why")
     .argument("<method>", "GET, POST …")
     .argument("<url>", "as the application would ask for it: http://orders/items?id=1")
-    .requiredOption("-f, --folder <path>", "a folder or file of Kubernetes YAML; may be given again", collect)
+    .option("-f, --folder <path>", "a folder or file of Kubernetes YAML; may be given again", collect)
+    .option("--sidecar <namespace/pod>", "by what this pod's sidecar goes now; also in a mesh of tulle dev")
     .option("--from <namespace/workload>", "who asks; a namespace alone: something there that is not in the mesh")
     .option("-H, --header <field>", 'a header field of the request, "name: value"; may be given again', collect, [])
-    .option("--cluster-domain <domain>", "domain of the cluster's DNS", "cluster.local")
-    .option("--trust-domain <domain>", "first part of the workloads' SPIFFE ids", "cluster.local")
+    .option("--cluster-domain <domain>", "domain of the cluster's DNS; default: the cluster's, else cluster.local")
+    .option("--trust-domain <domain>", "first part of SPIFFE ids; default: the cluster's, else cluster.local")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))
     .addHelpText("after", help)
     .action((method: string, url: string, options: ExplainOptions) => run(method, url, options));
@@ -45,14 +58,64 @@ function collect(value: string, values: readonly string[] = []): readonly string
 }
 
 async function run(method: string, url: string, options: ExplainOptions): Promise<void> {
-  const { folder, from, header: headers, output } = options;
+  const { header: headers, output } = options;
+  const { facts, from = options.from } = await readFacts(options);
   const request = describeRequest({ method, url, headers, ...(from !== undefined && { from }) });
-  const pipeline = await readPipeline(folder, options);
-  warnOfProblems(pipeline);
-  const explanation = explain(pipeline, request, options);
-  const text =
+  const explanation = explain(facts, request);
+  const words =
     output === "json"
       ? `${JSON.stringify(explanation, undefined, 2)}\n`
       : printExplanation(request, explanation, paintFor(process.stdout, process.env));
-  process.stdout.write(text);
+  process.stdout.write(words);
+}
+
+/** A sidecar speaks for its own workload, and for no other. */
+interface Source {
+  readonly facts: MeshFacts;
+  readonly from?: string;
+}
+
+async function readFacts(options: ExplainOptions): Promise<Source> {
+  const { folder, sidecar } = options;
+  if (folder !== undefined && sidecar !== undefined) throw new UsageError("-f and --sidecar can't both be asked");
+  if (sidecar !== undefined) return readSidecar(sidecar, options);
+  if (folder !== undefined) {
+    const domains = domainsOf(options);
+    const pipeline = await readPipeline(folder, domains);
+    warnOfProblems(pipeline);
+    return { facts: pipelineFacts(pipeline, domains) };
+  }
+  const cluster = await openCluster(options);
+  try {
+    const domains = domainsOf(options, await readDomains(cluster));
+    const { pipeline } = await readClusterPipeline(cluster, domains);
+    return { facts: pipelineFacts(pipeline, domains) };
+  } finally {
+    cluster.close();
+  }
+}
+
+async function readSidecar(name: string, options: ExplainOptions): Promise<Source> {
+  const mesh = await openMesh(options, process.env);
+  try {
+    const [namespace] = name.split("/");
+    const sidecars = await findSidecars(mesh, namespace);
+    const sidecar = sidecars.find(({ pod }) => pod === name);
+    if (sidecar === undefined) {
+      const there = sidecars.map(({ pod }) => pod).join(", ");
+      throw new UsageError(`no sidecar in pod ${name}; there are ${there || "none"}`);
+    }
+    if (options.from !== undefined && options.from !== sidecar.workload)
+      throw new UsageError(`--from ${options.from}: the sidecar of ${name} is that of ${sidecar.workload}`);
+    const snapshot = JSON.parse(await text(await askSidecar(sidecar, snapshotPath))) as LiveSnapshot;
+    const domains = domainsOf(options, mesh.cluster === undefined ? {} : await readDomains(mesh.cluster));
+    return { facts: liveFacts(snapshot, domains), from: sidecar.workload };
+  } finally {
+    mesh.close();
+  }
+}
+
+function domainsOf(asked: Partial<MeshDomains>, known: Partial<MeshDomains> = {}): MeshDomains {
+  const { clusterDomain = "cluster.local", trustDomain = "cluster.local" } = known;
+  return { clusterDomain: asked.clusterDomain ?? clusterDomain, trustDomain: asked.trustDomain ?? trustDomain };
 }

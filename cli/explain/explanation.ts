@@ -3,24 +3,18 @@
  * server's side would say. Each step asks the code that decides in the sidecar; nothing is sent.
  */
 
-import { identityOf } from "../../control-plane/compile/endpoints.ts";
-import { targetPort } from "../../control-plane/compile/target-port.ts";
-import { selects, type Workload } from "../../control-plane/index/pod.ts";
-import type { ServicePort } from "../../control-plane/index/service.ts";
-import type { Pipeline } from "../../control-plane/pipeline.ts";
 import { AccessTable } from "../../model/access.ts";
 import { destinationFor } from "../../model/consumer-routes.ts";
 import { type ExplainedMatch, explainRoute } from "../../model/explain-route.ts";
 import type { CircuitBreakerPolicy, NamedRateLimits } from "../../model/policy.ts";
-import type { PolicyKind } from "../../model/policy-object.ts";
-import type { Destination, Endpoints, Inbound, Protocol, Route, WeightedBackend } from "../../model/resources.ts";
+import type { Destination, Endpoints, Protocol, Route, WeightedBackend } from "../../model/resources.ts";
 import { destinationName } from "../../model/service-host.ts";
 import { stickyKey } from "../../model/sticky.ts";
 import { WeightedChoice } from "../../model/weighted-choice.ts";
-import type { MeshDomains } from "../folder-pipeline.ts";
 import { UsageError } from "../usage-error.ts";
 import type { DescribedRequest } from "./described-request.ts";
 import { type ExplainedTry, explainTries } from "./explained-tries.ts";
+import type { BreakerState, KnownServer, MeshFacts, PolicyNames } from "./mesh-facts.ts";
 
 export interface Explanation {
   /** In full: `catalog.shop.svc.cluster.local:80`. */
@@ -32,7 +26,7 @@ export interface Explanation {
   readonly route?: Route;
   readonly matches: readonly ExplainedMatch[];
   /** Where the route's retry, timeout and faults come from; a kind that is absent has no policy. */
-  readonly policies: Readonly<Partial<Record<PolicyKind, string>>>;
+  readonly policies: PolicyNames;
   readonly tries: readonly ExplainedTry[];
   readonly backends: readonly ExplainedBackend[];
 }
@@ -48,7 +42,15 @@ export interface ExplainedBackend {
   readonly invalid?: string;
   readonly endpoints: { readonly ready: number; readonly terminating: number; readonly outsideMesh: number };
   readonly breaker?: CircuitBreakerPolicy;
+  /** Endpoints whose breaker is not closed now, as far as somebody has said. */
+  readonly tripped: readonly TrippedEndpoint[];
   readonly server: readonly ExplainedServer[];
+}
+
+export interface TrippedEndpoint {
+  /** `podIP:containerPort`. */
+  readonly address: string;
+  readonly breaker: Exclude<BreakerState, "closed">;
 }
 
 /** What a workload behind a backend would say. */
@@ -63,69 +65,37 @@ export interface ExplainedServer {
 }
 
 /** Throws a `UsageError` where nothing of that name is known. */
-export function explain(pipeline: Pipeline, request: DescribedRequest, domains: MeshDomains): Explanation {
-  const caller = callerOf(pipeline, request);
-  const callerIdentity = caller && identityOf(caller, domains);
-  const destination = destinationOf(pipeline, request, domains);
+export function explain(facts: MeshFacts, request: DescribedRequest): Explanation {
+  const { namespace, workload } = request.from;
+  const callerIdentity = workload === undefined ? undefined : facts.identityOf(namespace, workload);
+  const destination = destinationOf(facts, request);
   const { taken, matches } = explainRoute(destination.routes, request);
-  const about = { pipeline, request, destination, callerIdentity, domains };
+  const about = { facts, request, callerIdentity };
   return {
     destination: destination.name,
     protocol: destination.protocol,
     ...(callerIdentity !== undefined && { callerIdentity }),
     ...(taken !== undefined && { route: taken }),
     matches,
-    policies: taken === undefined ? {} : policiesOf(about, taken),
+    policies: taken === undefined ? {} : facts.policiesOf(destination, taken, request.port),
     tries: taken === undefined ? [] : explainTries(taken.retry, request),
     backends: taken === undefined ? [] : backendsOf(about, taken),
   };
 }
 
 interface About {
-  readonly pipeline: Pipeline;
+  readonly facts: MeshFacts;
   readonly request: DescribedRequest;
-  readonly destination: Destination;
   readonly callerIdentity: string | undefined;
-  readonly domains: MeshDomains;
 }
 
-function callerOf(pipeline: Pipeline, { from }: DescribedRequest): Workload | undefined {
-  const { namespace, workload: name } = from;
-  if (name === undefined) return undefined;
-  const found = pipeline.index.workload(namespace, name);
-  if (found !== undefined) return found;
-  const there = pipeline.index.workloads().map((workload) => `${workload.namespace}/${workload.name}`);
-  throw new UsageError(`no workload ${namespace}/${name}; there are ${there.join(", ") || "none"}`);
-}
-
-function destinationOf({ snapshot }: Pipeline, request: DescribedRequest, { clusterDomain }: MeshDomains): Destination {
-  const { host, port, from } = request;
-  const name = destinationName(host, port, from.namespace, clusterDomain);
-  const published = name === undefined ? undefined : snapshot.get("destination", name);
-  if (published?.resource.kind === "destination") return destinationFor(from.namespace, published.resource.value);
-  const there = snapshot.list("destination").map((resource) => resource.name);
+function destinationOf(facts: MeshFacts, { host, port, from }: DescribedRequest): Destination {
+  const name = destinationName(host, port, from.namespace, facts.clusterDomain);
+  const destination = name === undefined ? undefined : facts.destination(name);
+  if (destination !== undefined) return destinationFor(from.namespace, destination);
   throw new UsageError(
-    `no Service for ${name ?? `${host}:${port}`}, so the mesh would not touch it; there are ${there.join(", ") || "none"}`,
+    `${facts.unknown(name ?? `${host}:${port}`)}; there are ${facts.destinations().join(", ") || "none"}`,
   );
-}
-
-/** As the compile step looks them up: those of the route's rule, else of the route, else of what was dialled. */
-function policiesOf({ pipeline: { index }, destination, request }: About, route: Route): Explanation["policies"] {
-  const service = index.service(destination.service.namespace, destination.service.name);
-  const port = service?.ports.find((candidate) => candidate.port === request.port);
-  if (service === undefined || port === undefined) return {};
-  const rule = index
-    .routesOf(service)
-    .flatMap((gateway) => gateway.rules.map((each, place) => ({ gateway, name: each.name, shown: each.name ?? place })))
-    .find(
-      ({ gateway: { kind, namespace, name }, shown }) => route.name === `${kind} ${namespace}/${name} rule ${shown}`,
-    );
-  const nameOf = (kind: "RetryPolicy" | "TimeoutPolicy" | "FaultInjection") => {
-    const ofRule = rule && index.routePolicyFor(kind, rule.gateway, rule.name);
-    const policy = ofRule ?? index.policyFor(kind, service, port);
-    return policy === undefined ? {} : { [kind]: `${policy.namespace}/${policy.name}` };
-  };
-  return { ...nameOf("RetryPolicy"), ...nameOf("TimeoutPolicy"), ...nameOf("FaultInjection") };
 }
 
 function backendsOf(about: About, route: Route): ExplainedBackend[] {
@@ -153,14 +123,19 @@ function stickyPlace(backends: readonly WeightedBackend[], key: string): number 
   return new WeightedChoice(weights, names).pickSticky(key);
 }
 
-function behind(about: About, backend: WeightedBackend): Pick<ExplainedBackend, "endpoints" | "breaker" | "server"> {
-  const published = about.pipeline.snapshot.get("endpoints", backend.endpoints);
-  const resource = published?.resource.kind === "endpoints" ? published.resource.value : undefined;
+function behind(about: About, backend: WeightedBackend): Omit<ExplainedBackend, "service" | "percent"> {
+  const { facts } = about;
+  const resource = facts.endpoints(backend.endpoints);
   const breaker = resource?.breaker;
+  const tripped = (resource?.endpoints ?? []).flatMap(({ address }): TrippedEndpoint[] => {
+    const state = facts.breakerState?.(backend.endpoints, address) ?? "closed";
+    return state === "closed" ? [] : [{ address, breaker: state }];
+  });
   return {
     endpoints: countEndpoints(resource),
     ...(breaker !== undefined && { breaker }),
-    server: serversOf(about, backend),
+    tripped,
+    server: facts.serversOf(backend).map((server) => serverOf(about, server)),
   };
 }
 
@@ -171,32 +146,13 @@ function countEndpoints(resource: Endpoints | undefined): ExplainedBackend["endp
   return { ready, terminating: all.length - ready, outsideMesh };
 }
 
-function serversOf(about: About, { service: { namespace, name }, endpoints }: WeightedBackend): ExplainedServer[] {
-  const { index, snapshot } = about.pipeline;
-  const service = index.service(namespace, name);
-  const number = Number(endpoints.slice(endpoints.lastIndexOf(":") + 1));
-  const port = service?.ports.find((candidate) => candidate.port === number);
-  if (service === undefined || port === undefined || service.selector.size === 0) return [];
-  return index
-    .workloads()
-    .filter((workload) => workload.namespace === namespace && selects(service.selector, workload.labels))
-    .flatMap((workload) => {
-      const published = snapshot.get("inbound", `${namespace}/${workload.name}`);
-      if (published?.resource.kind !== "inbound") return [];
-      return serverOf(about, workload, port, published.resource.value) ?? [];
-    });
-}
-
-function serverOf(about: About, workload: Workload, port: ServicePort, inbound: Inbound): ExplainedServer | undefined {
-  const target = targetPort(workload, port);
-  if (target === undefined) return undefined;
-  const { request, callerIdentity: peer, domains } = about;
-  const policies = inbound.ports.find((listed) => listed.port === target) ?? inbound.elsewhere ?? {};
+function serverOf({ facts, request, callerIdentity: peer }: About, server: KnownServer): ExplainedServer {
+  const { workload, port, policies } = server;
   const { rateLimits = [] } = policies;
-  const asked = { workload: inbound.name, port: target, rateLimits };
+  const asked = { workload, port, rateLimits };
   if (peer === undefined && policies.mtls === "strict") return { ...asked, access: "plaintext" };
   const http = { method: request.method, path: request.path };
-  const verdict = new AccessTable(policies.access ?? [], domains.trustDomain).decide({ peer, http });
+  const verdict = new AccessTable(policies.access ?? [], facts.trustDomain).decide({ peer, http });
   switch (verdict.kind) {
     case "admitted":
       return { ...asked, access: "admitted", ...(verdict.wouldRefuse !== undefined && { by: verdict.wouldRefuse }) };

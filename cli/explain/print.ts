@@ -125,7 +125,7 @@ function describeFilter(filter: RouteFilter): string {
 }
 
 function backendLines(backend: ExplainedBackend, paint: Paint): string[] {
-  const { service, percent, stickyTo, invalid, endpoints, breaker, server } = backend;
+  const { service, percent, stickyTo, invalid, endpoints, breaker, tripped, server } = backend;
   const share = stickyTo === undefined ? `${Number(percent.toFixed(2))} %` : `this client stays here (${stickyTo})`;
   if (invalid !== undefined)
     return [row("backend", `${service} ${share}, ${paint("red", `500 invalid_route: ${invalid}`)}`)];
@@ -140,6 +140,7 @@ function backendLines(backend: ExplainedBackend, paint: Paint): string[] {
   return [
     row("backend", `${paint("bold", service)} ${share}, ${state}`),
     ...(breaker === undefined ? [] : [row("", describeBreaker(breaker))]),
+    ...tripped.map(({ address, breaker: state }) => row("", paint("red", `breaker ${state} now: ${address}`))),
     ...server.map((each) => row("", describeServer(each, paint))),
   ];
 }

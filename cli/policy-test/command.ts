@@ -8,6 +8,7 @@ import { parseManifest } from "../../control-plane/source/manifest.ts";
 import { formatProblem } from "../../control-plane/source/problem.ts";
 import { describeRequest } from "../explain/described-request.ts";
 import { explain } from "../explain/explanation.ts";
+import { pipelineFacts } from "../explain/pipeline-facts.ts";
 import { type MeshDomains, readPipeline, warnOfProblems } from "../folder-pipeline.ts";
 import { type Paint, paintFor } from "../terminal.ts";
 import { systemErrorCode, UsageError } from "../usage-error.ts";
@@ -123,7 +124,7 @@ function judge({ when, expect }: PolicyCase, namespace: string, pipeline: Pipeli
   const headers = [...when.headers].map(([name, value]) => `${name}: ${value}`);
   try {
     const request = describeRequest({ method, url, headers, from });
-    return unmetExpectations(expect, explain(pipeline, request, domains), namespace);
+    return unmetExpectations(expect, explain(pipelineFacts(pipeline, domains), request), namespace);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return [error.message];

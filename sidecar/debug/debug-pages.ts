@@ -25,6 +25,8 @@ export interface TapMissed {
 
 /** What `snapshotPath` answers; `tulle sidecar --snapshot` takes it too. */
 export interface LiveSnapshot {
+  /** Its SPIFFE id; absent: it has no certificate yet. */
+  readonly identity?: string;
   readonly resources: readonly {
     readonly kind: GoodResource["resource"]["kind"];
     readonly version: string;
@@ -44,6 +46,7 @@ export interface LiveBreaker {
 export interface DebugOptions {
   readonly taps: RequestTaps;
   readonly inForce: () => readonly GoodResource[];
+  readonly identity: () => string | undefined;
   /** Undefined: it is not up yet. */
   readonly state: () => SidecarState | undefined;
 }
@@ -56,7 +59,7 @@ const mostUnreadBytes = 256 * 1024;
 const missedEveryMs = 1_000;
 const linesType = "application/x-ndjson";
 
-export function debugPages({ taps, inForce, state }: DebugOptions): ReadonlyMap<string, PageMaker> {
+export function debugPages({ taps, ...sources }: DebugOptions): ReadonlyMap<string, PageMaker> {
   return new Map<string, PageMaker>([
     [tapPath, forDebugging((query) => tapPage(taps, query))],
     [
@@ -64,7 +67,7 @@ export function debugPages({ taps, inForce, state }: DebugOptions): ReadonlyMap<
       forDebugging(() => ({
         status: 200,
         type: "application/json",
-        text: `${JSON.stringify({ resources: listed(inForce()), breakers: breakersOf(state()) } satisfies LiveSnapshot)}\n`,
+        text: `${JSON.stringify(liveSnapshot(sources))}\n`,
       })),
     ],
   ]);
@@ -125,6 +128,12 @@ class LineReader {
     body.write(`${JSON.stringify(line)}\n`);
     return true;
   }
+}
+
+function liveSnapshot({ inForce, identity, state }: Omit<DebugOptions, "taps">): LiveSnapshot {
+  const own = identity();
+  const resources = listed(inForce());
+  return { ...(own !== undefined && { identity: own }), resources, breakers: breakersOf(state()) };
 }
 
 function listed(resources: readonly GoodResource[]): LiveSnapshot["resources"] {

@@ -91,9 +91,9 @@ it("shows the busiest edges first, once where the output is no terminal", async 
   };
   await run("top");
   expect(stdout).toBe(
-    `FROM      SERVICE      BACKEND      REQUESTS  SUCCESS     P50    P99
-shop/web  shop/orders  -              20.0/s  99.99 %  3.1 ms  >30 s
-shop/web  shop/orders  shop/orders     1.3/s    100 %  3.1 ms  >30 s
+    `FROM      SERVICE      BACKEND      REQUESTS  SUCCESS     P50        P99
+shop/web  shop/orders  -                20/s  99.99 %  3.1 ms  over 30 s
+shop/web  shop/orders  shop/orders     1.3/s    100 %  3.1 ms  over 30 s
 `,
   );
 });

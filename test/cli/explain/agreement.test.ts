@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { describeRequest } from "../../../cli/explain/described-request.ts";
 import { explain } from "../../../cli/explain/explanation.ts";
+import { pipelineFacts } from "../../../cli/explain/pipeline-facts.ts";
 import { Pipeline } from "../../../control-plane/pipeline.ts";
 import { destinationFor } from "../../../model/consumer-routes.ts";
 import type { Destination } from "../../../model/resources.ts";
@@ -154,9 +155,8 @@ function toldOf(pipeline: Pipeline, sent: Sent): { route: string; backend: strin
   const headers = sent.headers.map(([name, content]) => `${name}: ${content}`);
   const url = `http://catalog.shop${sent.path}${sent.query}`;
   const { route, backends, matches } = explain(
-    pipeline,
+    pipelineFacts(pipeline, domains),
     describeRequest({ method: sent.method, url, headers, from: sent.from }),
-    domains,
   );
   expect(matches.filter(({ verdict }) => verdict === "taken")).toHaveLength(route === undefined ? 0 : 1);
   let upTo = 0;

@@ -41,7 +41,12 @@ let admin: AdminServer;
 
 beforeEach(async () => {
   taps = new RequestTaps(performance);
-  const debug = debugPages({ taps, inForce: () => inForce, state: () => undefined });
+  const debug = debugPages({
+    taps,
+    inForce: () => inForce,
+    identity: () => "spiffe://cluster.local/ns/shop/sa/web",
+    state: () => undefined,
+  });
   const registry = new MetricRegistry({ labels: {} });
   admin = await openAdmin({ host: "127.0.0.1", port: 0, registry, readiness: () => [], probes: new Map(), debug });
 });
@@ -62,6 +67,7 @@ async function textOf(response: http.IncomingMessage): Promise<string> {
 it("tells what the sidecar goes by", async () => {
   const response = await ask(snapshotPath);
   expect(JSON.parse(await textOf(response)) as LiveSnapshot).toEqual({
+    identity: "spiffe://cluster.local/ns/shop/sa/web",
     resources: [{ kind: "inbound", version: "v1", value: { name: "shop/web", ports: [] } }],
     breakers: [],
   });

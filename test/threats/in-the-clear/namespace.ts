@@ -122,7 +122,7 @@ const mesh = await Mesh.open();
 const upstreams = [{ host: "a", port: 80, listenHost: nextPodIp(), listenPort: 9001 }];
 const { metrics, taps } = await mesh.sidecar("web", { podIp: pod, originalDestination: opened.value, upstreams });
 const registry = new MetricRegistry({ labels: {} });
-const debug = debugPages({ taps, inForce: () => [], state: () => undefined });
+const debug = debugPages({ taps, inForce: () => [], identity: () => undefined, state: () => undefined });
 const admin = await openAdmin({ host: pod, port: 15_020, registry, readiness: () => [], probes: new Map(), debug });
 await startApplication();
 setRule(false);

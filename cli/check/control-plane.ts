@@ -1,0 +1,38 @@
+/** Does the control plane run, does it answer, and is it of this command's version? */
+
+import { reasonOf } from "../../system/log.ts";
+import { version } from "../../system/version.ts";
+import { listAt, numberAt, textAt } from "../cluster/fields.ts";
+import { type Check, type Finding, fail, ok, warn } from "./finding.ts";
+
+const deployment = "tulle-control-plane";
+
+export const controlPlane: Check = {
+  name: "control plane",
+  async run({ cluster, view }) {
+    const { meshNamespace: namespace } = cluster;
+    const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}`;
+    const { status, body } = await cluster.request({ path });
+    if (status === 404) {
+      const install = `helm install tulle charts/tulle -n ${namespace} --create-namespace --wait`;
+      return [fail(`no Deployment ${deployment} in namespace ${namespace}`, `${install}, or --mesh-namespace`)];
+    }
+    const wanted = numberAt(body, "spec", "replicas") ?? 1;
+    const ready = numberAt(body, "status", "readyReplicas") ?? 0;
+    const image = textAt(listAt(body, "spec", "template", "spec", "containers")[0], "image") ?? "";
+    const logs = `kubectl -n ${namespace} logs deployment/${deployment}`;
+    if (ready === 0) return [fail(`no replica of ${wanted} is ready (${image})`, logs)];
+    const counted = `${ready} of ${wanted} ${wanted === 1 ? "replica" : "replicas"} ready`;
+    return [ready < wanted ? warn(counted, logs) : ok(counted), await versionOf(view)];
+  },
+};
+
+async function versionOf(view: () => Promise<{ readonly version: string }>): Promise<Finding> {
+  try {
+    const { version: its } = await view();
+    if (its === version) return ok(`version ${its}`);
+    return warn(`version ${its}, this command is ${version}`, "use the command of the control plane's version");
+  } catch (error) {
+    return warn(`it can't be asked: ${reasonOf(error)}`, "what only it can tell is left out");
+  }
+}

@@ -1,0 +1,55 @@
+/** What a check is asked, and what it says. */
+
+import type { MeshView } from "../../control-plane/dashboard/mesh-view.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { ClusterReading } from "../cluster/cluster-pipeline.ts";
+import type { Fields } from "../cluster/fields.ts";
+
+/** `warn`: the mesh works, and not all of it as one may expect; `fail`: something does not work. */
+export type Verdict = "ok" | "warn" | "fail";
+
+export interface Finding {
+  readonly verdict: Verdict;
+  readonly says: string;
+  /** What to do, in words or as a command. */
+  readonly fix?: string;
+}
+
+export interface Check {
+  readonly name: string;
+  /** None: there is nothing that it could say anything about. */
+  readonly run: (asked: Asked) => Promise<readonly Finding[]>;
+}
+
+/** What checks look at. Each is read once, when the first check asks for it. */
+export interface Asked {
+  readonly cluster: Cluster;
+  /** ms since 1970. */
+  readonly nowMs: number;
+  readonly namespaces: () => Promise<readonly Fields[]>;
+  readonly pods: () => Promise<readonly Fields[]>;
+  /** With the mesh's own eyes. */
+  readonly reading: () => Promise<ClusterReading>;
+  /** As the control plane tells it. */
+  readonly view: () => Promise<MeshView>;
+}
+
+export function ok(says: string): Finding {
+  return { verdict: "ok", says };
+}
+
+export function warn(says: string, fix?: string): Finding {
+  return { verdict: "warn", says, ...(fix !== undefined && { fix }) };
+}
+
+export function fail(says: string, fix?: string): Finding {
+  return { verdict: "fail", says, ...(fix !== undefined && { fix }) };
+}
+
+const mostNamed = 5;
+
+/** `a, b, c and 12 more`. */
+export function named(names: readonly string[]): string {
+  const shown = names.slice(0, mostNamed).join(", ");
+  return names.length > mostNamed ? `${shown} and ${names.length - mostNamed} more` : shown;
+}

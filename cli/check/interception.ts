@@ -1,0 +1,81 @@
+/** Are connections really redirected to the sidecar? Where not, a policy that asks for mutual TLS alone can't be held to. */
+
+import { initName } from "../../control-plane/injection/containers.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { at, type Fields, listAt, nameOf, readMeta, textAt } from "../cluster/fields.ts";
+import { hasSidecar } from "../sidecars/find-sidecars.ts";
+import { type Asked, type Check, type Finding, fail, named, ok, warn } from "./finding.ts";
+import { isAlive } from "./pods-without-sidecar.ts";
+
+const mostAsked = 3;
+
+export const interception: Check = {
+  name: "interception",
+  async run({ cluster, pods, reading }) {
+    const meshed = (await pods()).filter((pod) => hasSidecar(pod) && isAlive(pod));
+    if (meshed.length === 0) return [];
+    const open = meshed.filter((pod) => !isRedirected(pod));
+    const strict = await strictWorkloads(reading);
+    const exposed = open.filter((pod) => strict.has(workloadOf(pod))).map(nameOf);
+    const free = open.filter((pod) => !strict.has(workloadOf(pod))).map(nameOf);
+    const fix = `they need NET_ADMIN for ${initName}: take tulle.dev/intercept: "off" away, or strict`;
+    return [
+      ...(exposed.length > 0 ? [fail(`strict does not hold for ${named(exposed)}: nothing is redirected`, fix)] : []),
+      ...(free.length > 0
+        ? [warn(`nothing is redirected in ${named(free)}`, "their programs reach the mesh by http_proxy alone")]
+        : []),
+      ...(await modes(cluster, meshed.filter(isRedirected))),
+    ];
+  },
+};
+
+/** The init container says how it has set the redirect, and that it has tried it. */
+async function modes(cluster: Cluster, redirected: readonly Fields[]): Promise<Finding[]> {
+  if (redirected.length === 0) return [];
+  const asked = onePerNode(redirected).slice(0, mostAsked);
+  const logs = await Promise.all(asked.map((pod) => initLog(cluster, pod)));
+  const tried = asked.filter((_pod, place) => logs[place]?.includes('"redirect set and tried"'));
+  const notes = new Set(logs.flatMap(notesIn));
+  const counted = `iptables over nftables in ${redirected.length} pods`;
+  const told = tried.length === 0 ? counted : `${counted}, tried in ${named(tried.map(nameOf))}`;
+  return [ok(told), ...[...notes].map((note) => warn(note))];
+}
+
+/** Empty where it may not be read, or is gone. */
+async function initLog(cluster: Cluster, pod: Fields): Promise<string> {
+  const { namespace, name } = readMeta(pod);
+  const path = `/api/v1/namespaces/${namespace}/pods/${name}/log`;
+  const { status, body } = await cluster.request({ path, query: { container: initName, tailLines: "20" } });
+  return status === 200 ? (typeof body === "string" ? body : JSON.stringify(body)) : "";
+}
+
+/** What it could not do, and did without. */
+function notesIn(log: string): string[] {
+  return [...log.matchAll(/"message":"redirect","note":("(?:[^"\\]|\\.)*")/g)].map(([, text = '""']) =>
+    String(JSON.parse(text)),
+  );
+}
+
+function onePerNode(pods: readonly Fields[]): Fields[] {
+  return [...new Map(pods.map((pod) => [textAt(pod, "spec", "nodeName"), pod])).values()];
+}
+
+function isRedirected(pod: Fields): boolean {
+  return listAt(pod, "spec", "initContainers").some((container) => at(container, "name") === initName);
+}
+
+function workloadOf(pod: Fields): string {
+  const { namespace, name, annotations } = readMeta(pod);
+  return `${namespace}/${annotations["tulle.dev/workload"] ?? name}`;
+}
+
+/** Those with a port at which plaintext is refused. */
+async function strictWorkloads(reading: Asked["reading"]): Promise<ReadonlySet<string>> {
+  const { snapshot } = (await reading()).pipeline;
+  const strict = snapshot.list("inbound").filter(({ resource }) => {
+    if (resource.kind !== "inbound") return false;
+    const { ports, elsewhere } = resource.value;
+    return elsewhere?.mtls === "strict" || ports.some(({ mtls }) => mtls === "strict");
+  });
+  return new Set(strict.map(({ name }) => name));
+}

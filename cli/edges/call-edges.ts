@@ -1,0 +1,34 @@
+/** Who calls whom, as the callers' sidecars have counted it: one edge for each workload and Service, over all its backends. */
+
+import type { MeshView } from "../../control-plane/dashboard/mesh-view.ts";
+
+export interface CallEdge {
+  /** `namespace/workload`. */
+  readonly from: string;
+  /** `namespace/name` of what is dialled. */
+  readonly to: string;
+  readonly requestsPerSecond: number;
+  /** 0 to 1. */
+  readonly successShare: number;
+  /** Of all callers of the Service; undefined: longer than 30 s. Absent where nothing was measured. */
+  readonly p99Ms?: number | undefined;
+}
+
+/** Sorted by both ends. */
+export function callEdges({ edges, latencies }: Pick<MeshView, "edges" | "latencies">): CallEdge[] {
+  const latencyOf = new Map(latencies.map((latency) => [latency.service, latency]));
+  const sums = new Map<string, { from: string; to: string; requests: number; successes: number }>();
+  for (const { from, service: to, requestsPerSecond, successShare } of edges) {
+    const key = `${from} ${to}`;
+    const sum = sums.get(key) ?? { from, to, requests: 0, successes: 0 };
+    sum.requests += requestsPerSecond;
+    sum.successes += requestsPerSecond * successShare;
+    sums.set(key, sum);
+  }
+  const sorted = [...sums].sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.map(([, { from, to, requests, successes }]) => {
+    const latency = latencyOf.get(to);
+    const successShare = requests === 0 ? 1 : successes / requests;
+    return { from, to, requestsPerSecond: requests, successShare, ...(latency && { p99Ms: latency.p99Ms }) };
+  });
+}

@@ -1,0 +1,73 @@
+/** What a control plane's pipeline knows, over YAML or over what a cluster has. */
+
+import { identityOf } from "../../control-plane/compile/endpoints.ts";
+import { targetPort } from "../../control-plane/compile/target-port.ts";
+import { selects } from "../../control-plane/index/pod.ts";
+import type { Pipeline } from "../../control-plane/pipeline.ts";
+import type { Destination, Endpoints, Route, WeightedBackend } from "../../model/resources.ts";
+import type { MeshDomains } from "../folder-pipeline.ts";
+import { UsageError } from "../usage-error.ts";
+import type { KnownServer, MeshFacts, PolicyNames } from "./mesh-facts.ts";
+
+export function pipelineFacts(pipeline: Pipeline, domains: MeshDomains): MeshFacts {
+  const { snapshot } = pipeline;
+  return {
+    ...domains,
+    destination(name): Destination | undefined {
+      const resource = snapshot.get("destination", name)?.resource;
+      return resource?.kind === "destination" ? resource.value : undefined;
+    },
+    unknown: (name) => `no Service for ${name}, so the mesh would not touch it`,
+    destinations: () => snapshot.list("destination").map(({ name }) => name),
+    endpoints(name): Endpoints | undefined {
+      const resource = snapshot.get("endpoints", name)?.resource;
+      return resource?.kind === "endpoints" ? resource.value : undefined;
+    },
+    identityOf(namespace, name) {
+      const found = pipeline.index.workload(namespace, name);
+      if (found !== undefined) return identityOf(found, domains);
+      const there = pipeline.index.workloads().map((workload) => `${workload.namespace}/${workload.name}`);
+      throw new UsageError(`no workload ${namespace}/${name}; there are ${there.join(", ") || "none"}`);
+    },
+    policiesOf: (destination, route, port) => policiesOf(pipeline, destination, route, port),
+    serversOf: (backend) => serversOf(pipeline, backend),
+  };
+}
+
+/** As the compile step looks them up: those of the route's rule, else of the route, else of what was dialled. */
+function policiesOf({ index }: Pipeline, { service: dialled }: Destination, route: Route, number: number): PolicyNames {
+  const service = index.service(dialled.namespace, dialled.name);
+  const port = service?.ports.find((candidate) => candidate.port === number);
+  if (service === undefined || port === undefined) return {};
+  const rule = index
+    .routesOf(service)
+    .flatMap((gateway) => gateway.rules.map((each, place) => ({ gateway, name: each.name, shown: each.name ?? place })))
+    .find(
+      ({ gateway: { kind, namespace, name }, shown }) => route.name === `${kind} ${namespace}/${name} rule ${shown}`,
+    );
+  const nameOf = (kind: "RetryPolicy" | "TimeoutPolicy" | "FaultInjection") => {
+    const ofRule = rule && index.routePolicyFor(kind, rule.gateway, rule.name);
+    const policy = ofRule ?? index.policyFor(kind, service, port);
+    return policy === undefined ? {} : { [kind]: `${policy.namespace}/${policy.name}` };
+  };
+  return { ...nameOf("RetryPolicy"), ...nameOf("TimeoutPolicy"), ...nameOf("FaultInjection") };
+}
+
+function serversOf({ index, snapshot }: Pipeline, backend: WeightedBackend): KnownServer[] {
+  const { namespace, name } = backend.service;
+  const service = index.service(namespace, name);
+  const number = Number(backend.endpoints.slice(backend.endpoints.lastIndexOf(":") + 1));
+  const port = service?.ports.find((candidate) => candidate.port === number);
+  if (service === undefined || port === undefined || service.selector.size === 0) return [];
+  return index
+    .workloads()
+    .filter((workload) => workload.namespace === namespace && selects(service.selector, workload.labels))
+    .flatMap((workload) => {
+      const inbound = snapshot.get("inbound", `${namespace}/${workload.name}`)?.resource;
+      const target = targetPort(workload, port);
+      if (inbound?.kind !== "inbound" || target === undefined) return [];
+      const { ports, elsewhere = {}, name: shown } = inbound.value;
+      const policies = ports.find((listed) => listed.port === target) ?? elsewhere;
+      return [{ workload: shown, port: target, policies }];
+    });
+}

@@ -1,0 +1,81 @@
+/** The sidecars of a mesh, and the debug pages of each, which only its own machine, or its own pod, may ask. */
+
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
+import { sidecarName } from "../../control-plane/injection/containers.ts";
+import { debugField } from "../../sidecar/debug/debug-pages.ts";
+import { reasonOf } from "../../system/log.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { type Fields, listAt, readMeta } from "../cluster/fields.ts";
+import { sidecarPorts } from "../dev/addresses.ts";
+import { getOver, type Mesh } from "../mesh-client.ts";
+import { UsageError } from "../usage-error.ts";
+
+export interface SidecarRef {
+  /** `namespace/name`. */
+  readonly pod: string;
+  /** `namespace/workload`. */
+  readonly workload: string;
+  /** To its admin port, on loopback. */
+  connect(): Promise<Duplex>;
+}
+
+const workloadAnnotation = "tulle.dev/workload";
+const connectWithinMs = 5_000;
+
+/** Those that run now, sorted; in all namespaces or in one. Throws a `UsageError` where nobody can tell. */
+export async function findSidecars(mesh: Mesh, namespace?: string): Promise<readonly SidecarRef[]> {
+  const found = mesh.cluster === undefined ? await onThisMachine(mesh) : await inCluster(mesh.cluster, namespace);
+  return found
+    .filter(({ pod }) => namespace === undefined || pod.startsWith(`${namespace}/`))
+    .sort((a, b) => (a.pod < b.pod ? -1 : 1));
+}
+
+/** A page of one of them. Throws a `UsageError` that names it where there is none. */
+export async function askSidecar(
+  sidecar: SidecarRef,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<IncomingMessage> {
+  const search = new URLSearchParams(query).toString();
+  try {
+    return await getOver(await sidecar.connect(), `${path}${search === "" ? "" : `?${search}`}`, {
+      [debugField]: "yes",
+    });
+  } catch (error) {
+    throw new UsageError(`no answer from the sidecar of ${sidecar.pod}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Pods that are played on loopback addresses. */
+async function onThisMachine(mesh: Mesh): Promise<SidecarRef[]> {
+  const { sidecars } = await mesh.read();
+  return sidecars.flatMap(({ pod, workload, address }) =>
+    address === undefined ? [] : [{ pod, workload, connect: () => connectLocally(address) }],
+  );
+}
+
+async function connectLocally(host: string): Promise<Duplex> {
+  const socket = connect({ host, port: sidecarPorts.admin });
+  await once(socket, "connect", { signal: AbortSignal.timeout(connectWithinMs) });
+  return socket;
+}
+
+async function inCluster(cluster: Cluster, namespace: string | undefined): Promise<SidecarRef[]> {
+  const path = namespace === undefined ? "/api/v1/pods" : `/api/v1/namespaces/${namespace}/pods`;
+  const pods = await cluster.list(path, { fieldSelector: "status.phase=Running" });
+  return pods.filter(hasSidecar).map((pod) => {
+    const { namespace: own, name, annotations } = readMeta(pod);
+    return {
+      pod: `${own}/${name}`,
+      workload: `${own}/${annotations[workloadAnnotation] ?? name}`,
+      connect: () => cluster.connect({ namespace: own, name }, sidecarPorts.admin),
+    };
+  });
+}
+
+export function hasSidecar(pod: Fields): boolean {
+  return listAt(pod, "spec", "initContainers").some(({ name }) => name === sidecarName);
+}

@@ -1,0 +1,161 @@
+/** `tulle tap`: requests as they happen, as the callers' sidecars see them, or those of the called. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { Command } from "commander";
+import { mostRequestsPerSecond } from "../../sidecar/debug/debug-pages.ts";
+import { parseTapFilter, type TapFilter } from "../../sidecar/debug/tap-filter.ts";
+import { onStopRequest } from "../dev/stop-request.ts";
+import { addMeshOptions, howToReach, type Mesh, type MeshOptions, openMesh } from "../mesh-client.ts";
+import { findSidecars, type SidecarRef } from "../sidecars/find-sidecars.ts";
+import { paintFor } from "../terminal.ts";
+import { UsageError } from "../usage-error.ts";
+import { type LiveRequest, LiveRequests } from "./live-requests.ts";
+import { printRequest } from "./print.ts";
+
+interface TapOptions extends MeshOptions {
+  readonly namespace?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly method?: string;
+  readonly path?: string;
+  readonly status?: string;
+  readonly errors?: true;
+  readonly inbound?: true;
+  readonly rate: string;
+  readonly limit?: string;
+  readonly output: "json" | "text";
+}
+
+const lookAgainMs = 5_000;
+/** Each is a connection through the API server. */
+const mostSidecars = 50;
+
+const help = `${howToReach}
+
+A request is shown when it is over, by its caller's sidecar; with --inbound by that of whom it asks, which also sees callers
+outside the mesh. Neither header fields, nor the query, nor bodies are ever shown. In a cluster it takes the right to
+forward ports of the very pods that are looked at, and no other. It runs until Ctrl-C, or until --limit.
+
+Examples:
+  $ tulle tap --namespace shop
+  $ tulle tap --from shop/web --to shop/catalog --errors
+  $ tulle tap --inbound --to shop/payments --method POST
+  $ tulle tap --status 5xx -o json | jq '[.from, .to, .error]'`;
+
+export function tapCommand(): Command {
+  const command = new Command("tap");
+  return addMeshOptions(command)
+    .description("show requests as they happen: who asks whom what, and what becomes of it")
+    .option("-n, --namespace <name>", "the pods that are looked at; default: all, or those of --from")
+    .option("--from <namespace/workload>", "who asks; a namespace alone: anyone there")
+    .option("--to <namespace/name>", "the Service that is asked, or the backend behind it")
+    .option("--method <method>", "GET, POST …")
+    .option("--path <prefix>", "what the path begins with")
+    .option("--status <status>", "503, or all of a class: 5xx")
+    .option("--errors", "what the mesh answered itself, what broke off, and statuses from 500 on")
+    .option("--inbound", "as those who are asked see it")
+    .option("--rate <number>", "requests per second, at most; what is more is counted", "100")
+    .option("--limit <number>", "ends after so many")
+    .addOption(
+      command
+        .createOption("-o, --output <format>", "json: an object per line")
+        .choices(["json", "text"])
+        .default("text"),
+    )
+    .addHelpText("after", help)
+    .action((options: TapOptions) => run(options));
+}
+
+async function run(options: TapOptions): Promise<void> {
+  const filter = filterOf(options);
+  const requestsPerSecond = readNumber("--rate", options.rate, mostRequestsPerSecond);
+  const limit = options.limit === undefined ? Number.POSITIVE_INFINITY : readNumber("--limit", options.limit);
+  const mesh = await openMesh(options, process.env);
+  const stopRequest = onStopRequest();
+  const enough = new AbortController();
+  const stop = AbortSignal.any([stopRequest.signal, enough.signal]);
+  const print = printer(options);
+  let shown = 0;
+  const live = new LiveRequests({
+    filter,
+    requestsPerSecond,
+    onRequest(request) {
+      if (shown >= limit) return;
+      print(request);
+      if (++shown >= limit) enough.abort();
+    },
+    onMissed: (count, pod) => warn(`${count} more of ${pod}, not shown; --rate and filters say how many and which`),
+    onTrouble: warn,
+  });
+  try {
+    await followAll(mesh, live, options, stop);
+  } finally {
+    live.close();
+    mesh.close();
+    stopRequest.forget();
+  }
+}
+
+/** Until `stop`. Throws a `UsageError` where there is nothing to look at. */
+async function followAll(mesh: Mesh, live: LiveRequests, options: TapOptions, stop: AbortSignal): Promise<void> {
+  const first = await sidecarsOf(mesh, options);
+  if (first.length === 0) throw new UsageError(`no sidecar ${describePlace(options)}`);
+  if (first.length > mostSidecars)
+    warn(`${first.length} sidecars ${describePlace(options)}: the first ${mostSidecars} are shown; --from narrows it`);
+  for (let sidecars = first; !stop.aborted; ) {
+    await live.follow(sidecars.slice(0, mostSidecars));
+    await sleep(lookAgainMs, undefined, { signal: stop }).catch(() => {});
+    if (!stop.aborted) sidecars = await sidecarsOf(mesh, options).catch(() => sidecars);
+  }
+}
+
+/** Those that can have something to tell. */
+async function sidecarsOf(mesh: Mesh, options: TapOptions): Promise<readonly SidecarRef[]> {
+  const [namespace, workload] = placeOf(options);
+  const sidecars = await findSidecars(mesh, namespace);
+  return workload === undefined
+    ? sidecars
+    : sidecars.filter((sidecar) => sidecar.workload === `${namespace}/${workload}`);
+}
+
+/** Whoever tells it is at one end: the caller's, or with `--inbound` the other. */
+function placeOf({ namespace, from, to, inbound }: TapOptions): [namespace?: string, workload?: string] {
+  const end = inbound ? to : from;
+  const [place, workload] = end?.split("/") ?? [];
+  if (namespace !== undefined && place !== undefined && namespace !== place)
+    throw new UsageError(`--namespace ${namespace} has no ${end}`);
+  const shown = place ?? namespace;
+  if (shown === undefined) return [];
+  return workload === undefined ? [shown] : [shown, workload];
+}
+
+function describePlace(options: TapOptions): string {
+  const [namespace, workload] = placeOf(options);
+  if (namespace === undefined) return "in this mesh";
+  return workload === undefined ? `in namespace ${namespace}` : `of ${namespace}/${workload}`;
+}
+
+function filterOf({ from, to, method, path, status, errors, inbound }: TapOptions): TapFilter {
+  const direction = inbound ? "inbound" : "outbound";
+  const filter = parseTapFilter({ direction, from, to, method, path, status, ...(errors && { errors: "true" }) });
+  if (!filter.ok) throw new UsageError(`--${filter.error}`);
+  return filter.value;
+}
+
+function readNumber(option: string, text: string, most = Number.MAX_SAFE_INTEGER): number {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= most) return number;
+  throw new UsageError(
+    `${option} must be a whole number from 1${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ""}, got ${text}`,
+  );
+}
+
+function printer({ output }: TapOptions): (request: LiveRequest) => void {
+  const paint = paintFor(process.stdout, process.env);
+  return (request) =>
+    void process.stdout.write(`${output === "json" ? JSON.stringify(request) : printRequest(request, paint)}\n`);
+}
+
+function warn(line: string): void {
+  process.stderr.write(`${paintFor(process.stderr, process.env)("yellow", "tulle:")} ${line}\n`);
+}
