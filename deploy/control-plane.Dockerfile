@@ -21,4 +21,5 @@ COPY --from=build /dist/control-plane.mjs /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
 COPY --from=build /dist/dashboard/ /tulle/dashboard/
 USER 1337:1337
-ENTRYPOINT ["/usr/local/bin/node", "/tulle/control-plane.mjs"]
+# Else its heap for what is new grows to 130 MB while it reads a large cluster, and stays there.
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=4", "/tulle/control-plane.mjs"]

@@ -4,7 +4,7 @@
  * they are told of is the business of `status/sidecar-events.ts`.
  */
 
-import { isKind, type KubeObject, type ObjectKey, objectKey } from "../source/kube-object.ts";
+import { isKind, type KubeObject, type ObjectKey } from "../source/kube-object.ts";
 import { compareStrings } from "../source/problem.ts";
 import type { SourceChange } from "../source/source.ts";
 import { injectLabel, proxyVersionAnnotation } from "./annotations.ts";
@@ -30,7 +30,8 @@ export function asksForSidecar(pod: Wish, namespace: Wish): boolean {
 export class PodsWithoutSidecar {
   readonly #meshNamespace: string;
   readonly #namespaces = new Map<string, Wish>();
-  readonly #pods = new Map<ObjectKey, { readonly pod: PodWithoutSidecar; readonly wish: Wish }>();
+  /** Most pods of a large cluster may be among them, so this is no more than it must be. */
+  readonly #pods = new Map<ObjectKey, PodWithoutSidecar & { readonly wish: Wish }>();
 
   constructor(meshNamespace: string) {
     this.#meshNamespace = meshNamespace;
@@ -51,8 +52,8 @@ export class PodsWithoutSidecar {
   /** Sorted by namespace and name. */
   list(): readonly PodWithoutSidecar[] {
     return [...this.#pods.values()]
-      .filter(({ pod, wish }) => asksForSidecar(wish, this.#namespaces.get(pod.namespace)))
-      .map(({ pod }) => pod)
+      .filter(({ namespace, wish }) => asksForSidecar(wish, this.#namespaces.get(namespace)))
+      .map(({ namespace, name, uid }) => ({ namespace, name, ...(uid !== undefined && { uid }) }))
       .sort((a, b) => compareStrings(a.namespace, b.namespace) || compareStrings(a.name, b.name));
   }
 
@@ -65,8 +66,8 @@ export class PodsWithoutSidecar {
       endedPhases.includes(phase) ||
       namespace === this.#meshNamespace ||
       clusterNamespaces.includes(namespace);
-    const pod = { namespace, name, ...(uid !== undefined && { uid }) };
-    if (isExempt) this.#pods.delete(objectKey(object));
-    else this.#pods.set(objectKey(object), { pod, wish: labels.get(injectLabel) });
+    if (isExempt) this.#pods.delete(object.key);
+    else
+      this.#pods.set(object.key, { namespace, name, ...(uid !== undefined && { uid }), wish: labels.get(injectLabel) });
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { controlPlaneNodeFlags } from "../../cli/dev/mesh-processes.ts";
 import { meshNamespace } from "../../control-plane/index/facts.ts";
 import type { ClusterApi } from "../../control-plane/kubernetes/cluster-api.ts";
 import { ensureBundles } from "../../deploy/build.ts";
@@ -64,11 +65,10 @@ export async function startControlPlane(
   { server }: BenchCluster,
   host: string,
   processes: Processes,
-  nodeArgs: readonly string[] = [],
 ): Promise<RunningControlPlane> {
   const { controlPlane } = await ensureBundles();
   const startMs = performance.now();
-  const args = [...nodeArgs, controlPlane, "--kubeconfig", server.kubeconfig, "--listen-address", host];
+  const args = [...controlPlaneNodeFlags, controlPlane, "--kubeconfig", server.kubeconfig, "--listen-address", host];
   const pid = processes.start({ command: process.execPath, args, env: { PATH: process.env["PATH"] } });
   const ready = `http://${host}:${adminPort}/ready`;
   await until(() => answersOk(ready), `${ready} does not answer 200`, readyWithinMs);

@@ -1,0 +1,182 @@
+/**
+ * A mesh for a drill: an API server, a control plane and two sidecars as processes, an application, and a client that accounts
+ * for every request. What goes, and for how long, is the drill's business.
+ *
+ * Certificates live so long that all of them come due while it is gone, and end some time after it is back:
+ *
+ *   issued ──── wait ────┤ gone: 65 % to 75 % of the lifetime in it ├──── slack ────┤ end
+ */
+
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { meshNamespace } from "../../../control-plane/index/facts.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type ApiServer, startApiServer } from "../api-server.ts";
+import { ControlPlaneProcess } from "../control-plane/control-plane-process.ts";
+import { ensureTestNode, TestNamespace } from "../control-plane/objects.ts";
+import { SidecarProcess } from "../control-plane/sidecar-process.ts";
+import { applyDefinitions } from "../definitions.ts";
+
+const patienceMs = 60_000;
+/** What a server that was killed may take to come back on a busy machine. */
+const leastSlackMs = 14_000;
+
+export interface Outage {
+  /** Loopback addresses of its own: drills run at the same time. */
+  readonly addresses: { readonly controlPlane: string; readonly web: string; readonly orders: string };
+  readonly outageMs: number;
+  readonly leafLifetimeMs: number;
+  /** After the certificates were issued. */
+  readonly waitMs: number;
+}
+
+/** Of 10 s, which an environment variable may make more. `block` is the third part of its addresses. */
+export function planOutage(variable: string, block: number): Outage {
+  const [controlPlane, web, orders] = [1, 2, 3].map((host) => `127.88.${block}.${host}`) as [string, string, string];
+  const outageMs = Number(process.env[variable] ?? "10") * 1_000;
+  const slackMs = Math.max(leastSlackMs, outageMs / 8);
+  const leafLifetimeMs = Math.max(4 * slackMs, outageMs + slackMs + 20_000);
+  const waitMs = leafLifetimeMs - outageMs - slackMs;
+  return { addresses: { controlPlane, web, orders }, outageMs, leafLifetimeMs, waitMs };
+}
+
+export class Drill implements AsyncDisposable {
+  readonly server: ApiServer;
+  readonly shop: TestNamespace;
+  readonly #outage: Outage;
+  readonly #open = new AsyncDisposableStack();
+  #controlPlane: ControlPlaneProcess;
+
+  private constructor(server: ApiServer, shop: TestNamespace, outage: Outage) {
+    this.server = server;
+    this.shop = shop;
+    this.#outage = outage;
+    this.#controlPlane = this.#startControlPlane();
+    this.#open.defer(() => server.stop());
+    this.#open.defer(() => this.#controlPlane.stop("SIGKILL").then(() => undefined));
+  }
+
+  /** Resolves when a request went through both sidecars. */
+  static async start(outage: Outage): Promise<Drill> {
+    // Without controllers there are no EndpointSlices, which would not take these pods' loopback addresses: it goes by labels.
+    const server = await startApiServer();
+    const { api } = server;
+    await applyDefinitions(api);
+    await ensureTestNode(api);
+    await api.request({ method: "POST", path: "/api/v1/namespaces", body: { metadata: { name: meshNamespace } } });
+    const shop = await TestNamespace.create(api, "shop", { "tulle.dev/inject": "enabled" });
+    const drill = new Drill(server, shop, outage);
+    await drill.#startWorkloads();
+    return drill;
+  }
+
+  get controlPlane(): ControlPlaneProcess {
+    return this.#controlPlane;
+  }
+
+  /** How many certificates it has issued since it was started. */
+  get issued(): number {
+    return this.#controlPlane.said("certificate issued").length;
+  }
+
+  /** Until the certificates are about to come due. */
+  async wait(): Promise<void> {
+    const [first] = this.#controlPlane.said("certificate issued");
+    await sleep(Math.max(0, Date.parse(String(first?.["time"])) + this.#outage.waitMs - Date.now()));
+  }
+
+  async killControlPlane(): Promise<void> {
+    await this.#controlPlane.stop("SIGKILL");
+  }
+
+  restartControlPlane(): void {
+    this.#controlPlane = this.#startControlPlane();
+  }
+
+  /** What the application says to a request that `web` sends. */
+  async ask(path = "/"): Promise<string> {
+    try {
+      const response = await fetch(`http://${this.#outage.addresses.web}:9001${path}`, {
+        signal: AbortSignal.timeout(5_000),
+      });
+      return `${response.status} ${await response.text()}`;
+    } catch (error) {
+      return String(error);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#open.disposeAsync();
+  }
+
+  #startControlPlane(): ControlPlaneProcess {
+    const lifetime = `${Math.round(this.#outage.leafLifetimeMs / 1_000)}s`;
+    const { controlPlane } = this.#outage.addresses;
+    const listen = ["--listen-address", controlPlane, "--discovery-port", "15010", "--identity-port", "15012"];
+    return new ControlPlaneProcess(this.server.kubeconfig, ...listen, "--leaf-lifetime", lifetime);
+  }
+
+  async #startWorkloads(): Promise<void> {
+    const { server, shop } = this;
+    const { controlPlane, web, orders } = this.#outage.addresses;
+    for (const [workload, ip] of [
+      ["web", web],
+      ["orders", orders],
+    ] as const) {
+      await shop.service(workload);
+      await shop.serviceAccount(workload);
+      await shop.pod(`${workload}-1`, workload, { ip });
+    }
+    this.#serve(createServer((_, response) => response.end("ordered")).listen(8080, orders));
+    await eventually(() => this.#controlPlane.ports !== undefined, patienceMs);
+    await eventually(async () => (await shop.read("v1", "configmaps/tulle-trust-bundle")).status === 200, patienceMs);
+    const common = { api: server.api, namespace: shop, controlPlane };
+    const upstreams = `orders.${shop.name}:80=${web}:9001`;
+    for (const options of [
+      { ...common, workload: "orders", podIp: orders },
+      { ...common, workload: "web", podIp: web, upstreams },
+    ]) {
+      const sidecar = await SidecarProcess.start(options);
+      this.#open.defer(() => sidecar.stop());
+    }
+    await eventually(async () => (await this.ask()) === "200 ordered", patienceMs);
+  }
+
+  #serve(application: Server): void {
+    this.#open.defer(async () => {
+      const closed = once(application, "close");
+      application.close();
+      application.closeAllConnections();
+      await closed;
+    });
+  }
+}
+
+/** Asks all the while, and counts the answers. */
+export class Client {
+  readonly answers = new Map<string, number>();
+  readonly #ask: () => Promise<string>;
+  #asking = true;
+  readonly #done: Promise<void>;
+
+  constructor(ask: () => Promise<string>) {
+    this.#ask = ask;
+    this.#done = this.#run();
+  }
+
+  /** With all the answers that there were. */
+  async stop(): Promise<readonly string[]> {
+    this.#asking = false;
+    await this.#done;
+    return [...this.answers.keys()];
+  }
+
+  async #run(): Promise<void> {
+    while (this.#asking) {
+      const answer = await this.#ask();
+      this.answers.set(answer, (this.answers.get(answer) ?? 0) + 1);
+      await sleep(5);
+    }
+  }
+}
