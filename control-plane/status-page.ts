@@ -50,6 +50,8 @@ export class StatusPage {
   readonly #log: Log;
   #logged: ReadonlySet<string> = new Set();
   #soon = false;
+  /** As of the last change of the source: they depend on nothing else, and are asked for at every scrape. */
+  #problems: readonly Problem[] | undefined;
   #gatherMs = 0;
 
   constructor({ pipeline, hub, others, podsWithoutSidecar, log }: StatusSources) {
@@ -91,12 +93,13 @@ export class StatusPage {
 
   countProblems(): { error: number; warning: number } {
     const counts = { error: 0, warning: 0 };
-    for (const { severity } of this.#problems()) counts[severity]++;
+    for (const { severity } of this.#findProblems()) counts[severity]++;
     return counts;
   }
 
   /** Something has changed: problems that appeared or went are logged soon, once each. */
   logSoon(): void {
+    this.#problems = undefined;
     if (this.#soon) return;
     this.#soon = true;
     const delayMs = Math.max(settleMs, this.#gatherMs / gatherShare);
@@ -109,15 +112,16 @@ export class StatusPage {
   }
 
   #logProblems(): void {
-    const lines = new Map(this.#problems().map((problem) => [formatProblem(problem), problem]));
+    const lines = new Map(this.#findProblems().map((problem) => [formatProblem(problem), problem]));
     for (const [problem, { severity }] of lines)
       if (!this.#logged.has(problem)) this.#log(severity === "error" ? "error" : "warn", "problem found", { problem });
     for (const problem of this.#logged) if (!lines.has(problem)) this.#log("info", "problem solved", { problem });
     this.#logged = new Set(lines.keys());
   }
 
-  #problems(): readonly Problem[] {
-    return allProblems(this.#pipeline.index, [...this.#policies(), ...this.#routes()]);
+  #findProblems(): readonly Problem[] {
+    this.#problems ??= allProblems(this.#pipeline.index, [...this.#policies(), ...this.#routes()]);
+    return this.#problems;
   }
 
   #policies(): readonly PolicyStatus[] {

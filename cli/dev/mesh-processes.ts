@@ -28,10 +28,10 @@ export interface MeshGround {
 
 const trustDomain = "cluster.local";
 
-/** Little room for what is new in a sidecar's heap (docs/performance.md). The rest it does by itself: `system/hold-heap.ts`. */
 /** The same for a control plane, whose heap for what is new would grow to 130 MB while it reads a large cluster. */
 export const controlPlaneNodeFlags: readonly string[] = ["--max-semi-space-size=4"];
 
+/** Little room for what is new in a sidecar's heap (docs/performance.md). The rest it does by itself: `system/hold-heap.ts`. */
 export const sidecarNodeFlags: readonly string[] = ["--max-semi-space-size=2"];
 
 export class MeshProcesses {
