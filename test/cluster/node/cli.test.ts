@@ -29,10 +29,15 @@ afterAll(() => kubectl("delete", "namespace", name, "--wait=false"));
 
 const tulle = (...args: string[]) => run(process.execPath, [main, ...args]);
 
+/** Of these, other scenarios make what is to be found, at the same time. */
+const ofPods = ["sidecars", "pods without a sidecar", "interception", "network policies", "protocols"];
+
 it("finds the mesh well", async () => {
   const sections = JSON.parse(await tulle("check", "-o", "json")) as Section[];
   const failed = sections.flatMap(({ check, findings }) =>
-    findings.filter(({ verdict }) => verdict === "fail").map(({ says }) => `${check}: ${says}`),
+    findings
+      .filter(({ verdict, says }) => verdict === "fail" && (!ofPods.includes(check) || says.includes(`${name}/`)))
+      .map(({ says }) => `${check}: ${says}`),
   );
   expect(failed).toEqual([]);
   const said = JSON.stringify(sections);
@@ -73,7 +78,12 @@ it("brings the dashboard to this machine for as long as it runs", async () => {
     "-c",
     `. ${join(import.meta.dirname, "../env.sh")}; exec "$0" "$@"`,
     process.execPath,
-    ...[main, "dashboard", "--port", "0", "-o", "json"],
+    main,
+    "dashboard",
+    "--port",
+    "0",
+    "-o",
+    "json",
   ]);
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
   const { url } = JSON.parse(line) as { url: string };
