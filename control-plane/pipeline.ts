@@ -36,12 +36,12 @@ export class Pipeline {
 
   /** What becomes of each policy; `acknowledgements` is push's. */
   policyStatuses(acknowledgements: Acknowledgements): PolicyStatus[] {
-    return policyStatuses(this.index, this.#compiler.resourcesByPolicy(), acknowledgements);
+    return policyStatuses(this.index, this.#compiler.resourcesWith, acknowledgements);
   }
 
   /** What becomes of each HTTPRoute and GRPCRoute of a Service. */
   routeStatuses(acknowledgements: Acknowledgements): RouteStatus[] {
-    return routeStatuses(this.index, this.#compiler.resourcesByPolicy(), acknowledgements);
+    return routeStatuses(this.index, this.#compiler.resourcesWith, acknowledgements);
   }
 }
 

@@ -40,6 +40,9 @@ interface CompiledUnit {
   readonly gave: readonly string[];
 }
 
+/** What becomes of a policy or a route, by its name. */
+export type ResourcesWith = (policy: string) => readonly ResourceName[];
+
 export interface ResourceName {
   readonly kind: ResourceKind;
   readonly name: string;
@@ -56,6 +59,8 @@ export class Compiler {
   readonly #options: CompilerOptions;
   readonly #compiled = new Map<string, CompiledUnit>();
   readonly #readerships = new Map<Fact, Readership>();
+  /** By the name of a policy or route: the keys of the units that it is in. */
+  readonly #carriers = new Map<string, Set<string>>();
 
   constructor(index: IndexView, snapshot: Snapshot, options: CompilerOptions) {
     this.#index = index;
@@ -99,18 +104,11 @@ export class Compiler {
     this.#snapshot.commit({ published, withdrawn, identities });
   }
 
-  /** By the name of each policy or route that is in force anywhere: the resources that carry it. */
-  resourcesByPolicy(): ReadonlyMap<string, readonly ResourceName[]> {
-    const resources = new Map<string, ResourceName[]>();
-    for (const { unit, policies, gave } of this.#compiled.values()) {
-      for (const policy of policies) {
-        const carriers = resources.get(policy) ?? [];
-        for (const name of gave) carriers.push({ kind: unit.kind, name });
-        resources.set(policy, carriers);
-      }
-    }
-    return resources;
-  }
+  /** The resources that carry a policy or a route, by its name; none: it is in force nowhere. */
+  readonly resourcesWith: ResourcesWith = (policy) =>
+    Array.from(this.#carriers.get(policy) ?? [], (key) => this.#compiled.get(key)).flatMap((compiled) =>
+      compiled === undefined ? [] : compiled.gave.map((name) => ({ kind: compiled.unit.kind, name })),
+    );
 
   #compile(unit: Unit, view: IndexView, identities: Map<string, string>): Resource[] {
     const { kind, namespace, name } = unit;
@@ -138,12 +136,26 @@ export class Compiler {
 
   /** A unit that gives nothing is forgotten where a fact names it: that brings it back. */
   #remember(key: string, unit: Unit, { read, applied: policies }: TrackedView, gave: readonly string[]): void {
-    const before = this.#compiled.get(key)?.reads ?? [];
+    const before = this.#compiled.get(key);
     if (gave.length === 0 && unit.address === undefined) return this.#forget(key);
     const reads = Array.from(read, (fact) => this.#readershipOf(fact));
     for (const { units } of reads) units.set(key, unit);
-    this.#compiled.set(key, { unit, reads, policies, gave });
-    for (const former of before) if (!read.has(former.fact)) this.#leave(former, key);
+    this.#compiled.set(key, { unit, reads, policies: policies.size === 0 ? none : policies, gave });
+    for (const former of before?.reads ?? []) if (!read.has(former.fact)) this.#leave(former, key);
+    for (const policy of policies) this.#carry(policy, key);
+    for (const former of before?.policies ?? []) if (!policies.has(former)) this.#drop(former, key);
+  }
+
+  #carry(policy: string, key: string): void {
+    const carriers = this.#carriers.get(policy);
+    if (carriers === undefined) this.#carriers.set(policy, new Set([key]));
+    else carriers.add(key);
+  }
+
+  #drop(policy: string, key: string): void {
+    const carriers = this.#carriers.get(policy);
+    carriers?.delete(key);
+    if (carriers?.size === 0) this.#carriers.delete(policy);
   }
 
   #readershipOf(fact: Fact): Readership {
@@ -155,7 +167,9 @@ export class Compiler {
   }
 
   #forget(key: string): void {
-    for (const readership of this.#compiled.get(key)?.reads ?? []) this.#leave(readership, key);
+    const { reads, policies } = this.#compiled.get(key) ?? { reads: [], policies: [] };
+    for (const readership of reads) this.#leave(readership, key);
+    for (const policy of policies) this.#drop(policy, key);
     this.#compiled.delete(key);
   }
 
@@ -164,6 +178,9 @@ export class Compiler {
     if (units.size === 0) this.#readerships.delete(fact);
   }
 }
+
+/** One for all units that no policy is in. */
+const none: ReadonlySet<string> = new Set();
 
 const unitKinds: Readonly<Record<string, readonly ResourceKind[]>> = {
   service: ["endpoints", "destination"],

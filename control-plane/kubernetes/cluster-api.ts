@@ -44,6 +44,13 @@ export interface WatchRequest {
   readonly signal: AbortSignal;
 }
 
+/** A watch on which nothing came for too long. Nobody else says that it is dead. */
+export class SilentWatch extends Error {
+  constructor(afterMs: number) {
+    super(`silent for ${afterMs} ms`);
+  }
+}
+
 const defaultTimeoutMs = 10_000;
 /** Between connecting and the head of a watch's answer. */
 const watchHeadMs = 15_000;
@@ -86,8 +93,7 @@ export class ClusterApi {
    */
   async watch({ path, query, onOpen, onEvent, silenceMs, signal }: WatchRequest): Promise<ApiAnswer | undefined> {
     const silence = new AbortController();
-    const fallSilent = (afterMs: number) =>
-      setTimeout(() => silence.abort(new Error(`silent for ${afterMs} ms`)), afterMs);
+    const fallSilent = (afterMs: number) => setTimeout(() => silence.abort(new SilentWatch(afterMs)), afterMs);
     let heard = fallSilent(watchHeadMs);
     try {
       const within = AbortSignal.any([silence.signal, signal]);

@@ -10,7 +10,7 @@
 import { policyWarnings } from "../../model/parse/warnings.ts";
 import type { Policy } from "../../model/policy-object.ts";
 import type { FieldError } from "../../model/result.ts";
-import type { ResourceName } from "../compile/compiler.ts";
+import type { ResourceName, ResourcesWith } from "../compile/compiler.ts";
 import { type ClusterIndex, fieldProblem, type HeldPolicy } from "../index/cluster-index.ts";
 import { policyName } from "../index/facts.ts";
 import type { Problem } from "../source/problem.ts";
@@ -27,15 +27,15 @@ export interface PolicyStatus extends ObjectStatus {
 /** What the sidecars say of the newest version of a resource; undefined: none has subscribed to it. */
 export type Acknowledgements = (resource: ResourceName) => ResourceAck | undefined;
 
-/** Sorted by kind, namespace and name. `resources` gives by policy the resources it is part of. */
+/** Sorted by kind, namespace and name. */
 export function policyStatuses(
   index: ClusterIndex,
-  resources: ReadonlyMap<string, readonly ResourceName[]>,
+  resourcesWith: ResourcesWith,
   acknowledgements: Acknowledgements,
 ): PolicyStatus[] {
   return index.policies().map((held) => {
     const { kind, metadata } = held.object;
-    const carriers = resources.get(policyName({ kind, ...metadata })) ?? [];
+    const carriers = resourcesWith(policyName({ kind, ...metadata }));
     const { conditions, problems } = judge(index, held, carriers);
     const acks = carriers.flatMap((carrier) => acknowledgements(carrier) ?? []);
     const inForce = carriers.length > 0 || conditions.every(({ status }) => status === "True");

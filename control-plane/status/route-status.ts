@@ -12,7 +12,7 @@ import type { BackendRef, GatewayRoute, RouteParent } from "../../model/gateway-
 import type { FieldError } from "../../model/result.ts";
 import { type Dialled, othersIn, resolveBackend } from "../compile/backend.ts";
 import { claimsOn, mayCarryHttp } from "../compile/claims.ts";
-import type { ResourceName } from "../compile/compiler.ts";
+import type { ResourcesWith } from "../compile/compiler.ts";
 import { type ClusterIndex, fieldProblem, type HeldRoute } from "../index/cluster-index.ts";
 import { policyName } from "../index/facts.ts";
 import { isServiceParent, namesPort } from "../index/gateway-routes.ts";
@@ -37,15 +37,15 @@ export interface ParentStatus {
   readonly conditions: readonly Condition[];
 }
 
-/** Sorted by kind, namespace and name. `resources` gives by route the resources it is part of. */
+/** Sorted by kind, namespace and name. */
 export function routeStatuses(
   index: ClusterIndex,
-  resources: ReadonlyMap<string, readonly ResourceName[]>,
+  resourcesWith: ResourcesWith,
   acknowledgements: Acknowledgements,
 ): RouteStatus[] {
   return index.routes().map((held) => {
     const { kind, metadata } = held.object;
-    const carriers = resources.get(policyName({ kind, ...metadata })) ?? [];
+    const carriers = resourcesWith(policyName({ kind, ...metadata }));
     const programmed = describeProgrammed(carriers.flatMap((carrier) => acknowledgements(carrier) ?? []));
     const { parents, problems } = judge(index, held, programmed);
     return { ...objectStatus(held.object, problems), parents };

@@ -19,7 +19,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { backoffDelayMs } from "../../../model/backoff.ts";
 import type { Random } from "../../../model/clock.ts";
 import { reasonOf } from "../../../system/log.ts";
-import { type ApiAnswer, type ClusterApi, describeAnswer } from "../../kubernetes/cluster-api.ts";
+import { type ApiAnswer, type ClusterApi, describeAnswer, SilentWatch } from "../../kubernetes/cluster-api.ts";
 import { isRecord } from "../kube-object.ts";
 import { pathOf, type WatchedKind } from "./watched-kinds.ts";
 
@@ -183,12 +183,12 @@ export class Reflector {
           else last = now;
         },
       })
-      .catch((error: unknown) => reasonOf(error));
+      .catch((error: unknown) => new BrokenWatch(error));
     if (signal.aborted) return relist;
     const next: Step = expired ? relist : { kind: "watch", version: last };
     // Others lost the thread at the same moment.
     if (expired) await this.#wait(this.#timing.firstBackoffMs * random());
-    if (typeof ended === "string") await this.#backOff(ended, undefined);
+    if (ended instanceof BrokenWatch) await this.#backOff(ended.reason, undefined, ended.wasSilent);
     else if (ended !== undefined) return this.#refused(ended, next);
     else if (!this.#heard && performance.now() - startMs < shortWatchMs)
       await this.#backOff("the watch ends at once", undefined);
@@ -220,10 +220,10 @@ export class Reflector {
     this.#options.onTrouble(undefined);
   }
 
-  /** One watch that breaks is nothing to speak of. */
-  async #backOff(reason: string, leastMs: number | undefined): Promise<void> {
+  /** One watch that breaks is nothing to speak of; one that told nothing of what happened is. */
+  async #backOff(reason: string, leastMs: number | undefined, wasSilent = false): Promise<void> {
     this.#failures++;
-    if (this.#failures > 1) this.#options.onTrouble(reason);
+    if (this.#failures > 1 || wasSilent) this.#options.onTrouble(reason);
     const { firstBackoffMs: initialDelayMs, longestBackoffMs: maxDelayMs } = this.#timing;
     const pace = { initialDelayMs, maxDelayMs, backoffMultiplier: 2, jitter: 0.5 };
     const delayMs = backoffDelayMs(pace, this.#failures, this.#options.random);
@@ -242,6 +242,16 @@ export class Reflector {
   get #selector(): Record<string, string> {
     const { name } = this.#options.scope ?? {};
     return name === undefined ? {} : { fieldSelector: `metadata.name=${name}` };
+  }
+}
+
+class BrokenWatch {
+  readonly reason: string;
+  readonly wasSilent: boolean;
+
+  constructor(error: unknown) {
+    this.reason = reasonOf(error);
+    this.wasSilent = error instanceof SilentWatch;
   }
 }
 

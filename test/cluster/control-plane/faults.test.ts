@@ -148,11 +148,13 @@ describe("a watch", () => {
     expect(again).toBeLessThanOrEqual(lists);
   });
 
-  it("that silently stops is noticed", async () => {
+  it("that silently stops is noticed, and the log says so", async () => {
     proxy.fault = on("watch", "endpointslices", "silent");
     const followed = await follow();
     await shop.pod("orders-2", "orders", { ip: "10.2.0.2" });
     await expect.poll(() => proxy.count("watch", "endpointslices")).toBeGreaterThan(1);
+    const trouble = { plural: "endpointslices", reason: `silent for ${timing.silenceMs} ms` };
+    expect(log.lines).toContainEqual({ level: "warn", message: "can't be followed", fields: trouble });
     proxy.fault = () => undefined;
     await expect.poll(() => followed.addresses()).toHaveLength(2);
   });

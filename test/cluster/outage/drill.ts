@@ -94,6 +94,13 @@ export class Drill implements AsyncDisposable {
     this.#controlPlane = this.#startControlPlane();
   }
 
+  /** As the control plane has it. */
+  async status(): Promise<{ readonly policies: readonly { readonly namespace: string }[] }> {
+    const { controlPlane } = this.#outage.addresses;
+    const response = await fetch(`http://${controlPlane}:${this.#controlPlane.ports?.admin}/status`);
+    return (await response.json()) as { policies: { namespace: string }[] };
+  }
+
   /** What the application says to a request that `web` sends. */
   async ask(path = "/"): Promise<string> {
     try {
