@@ -31,10 +31,10 @@ const columns: readonly Column[] = [
 
 /** A client can tell them apart. */
 const statuses = [418, 429] as const;
-const changes = 200;
-const warmUpChanges = 50;
+const changes = 150;
+const warmUpChanges = 30;
 /** Longer than the windows in which changes are gathered: each is the first. */
-const pauseMs = 150;
+const pauseMs = 100;
 const policyPath = "faultinjections/toggle";
 const tulle = "tulle.dev/v1alpha1";
 
