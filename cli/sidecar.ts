@@ -75,6 +75,7 @@ async function run(flags: SidecarFlags): Promise<void> {
     upstreams: upstreams.value,
     outboundMtls: "preferred",
     routeBy: "address",
+    outside: "allow",
     probes: new Map(),
     logLevel: "info",
     drainGraceMs: 10_000,

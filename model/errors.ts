@@ -112,6 +112,11 @@ export const errorCodes = {
     says: "The control plane has not told this sidecar about the destination yet.",
   },
   no_route: { http: 404, grpc: grpcUnimplemented, says: "No route matches the request." },
+  outside_denied: {
+    http: 403,
+    grpc: grpcPermissionDenied,
+    says: "The destination is not of the mesh, and the caller may not leave it.",
+  },
   overloaded: { http: 503, grpc: grpcResourceExhausted, says: "A limit on concurrent or waiting requests is reached." },
   path_ambiguous: {
     http: 400,

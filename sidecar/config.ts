@@ -22,6 +22,7 @@ export interface SidecarConfig {
   readonly upstreams: readonly Upstream[];
   readonly outboundMtls: "preferred" | "required";
   readonly routeBy: "address" | "host";
+  readonly outside: "allow" | "deny";
   readonly drainGraceMs: number;
   /** It is read when a policy asks for Redis. */
   readonly redisUrlFile?: string;
@@ -69,6 +70,8 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
   );
   const routeBy = env["TULLE_ROUTE_BY"] ?? "address";
   check("TULLE_ROUTE_BY", routeBy === "address" || routeBy === "host", `must be address or host, got ${routeBy}`);
+  const outside = env["TULLE_OUTSIDE"] ?? "allow";
+  check("TULLE_OUTSIDE", outside === "allow" || outside === "deny", `must be allow or deny, got ${outside}`);
   const drain = env["TULLE_DRAIN_SECONDS"] ?? defaultDrainSeconds;
   const drainIsValid = Number.isFinite(Number(drain)) && Number(drain) >= 0;
   check("TULLE_DRAIN_SECONDS", drainIsValid, `must be a number, at least 0, got ${drain}`);
@@ -110,6 +113,7 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     upstreams: upstreams.ok ? upstreams.value : [],
     outboundMtls: mtls === "required" ? "required" : "preferred",
     routeBy: routeBy === "host" ? "host" : "address",
+    outside: outside === "deny" ? "deny" : "allow",
     drainGraceMs: Number(drain) * 1_000,
     ...(redisUrlFile !== "" && { redisUrlFile }),
     interception: interception === "iptables" ? "iptables" : "off",

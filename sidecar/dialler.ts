@@ -1,12 +1,15 @@
 /** What an address leads to that the application dials: a Service of the mesh, a pod, or something outside. */
 
 import { undeclaredProtocol } from "../model/defaults.ts";
+import { MeshError } from "../model/errors.ts";
 import { canonicalIp } from "../model/ip-address.ts";
 import { destinationName } from "../model/service-host.ts";
 import type { Destinations } from "./discovery/destinations.ts";
 import type { Dialled } from "./intercept/dialled.ts";
 import { isLoopback, joinAddress, splitAddress } from "./net/address.ts";
-import type { Service } from "./net/exchange.ts";
+import { type Service, stack } from "./net/exchange.ts";
+import { nowhere } from "./net/pass-through.ts";
+import { rescue } from "./policy/rescue.ts";
 import { ownPorts } from "./ports.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
 import type { PlainUpstreams } from "./upstream/plain-upstreams.ts";
@@ -18,7 +21,8 @@ export interface DiallerOptions {
   readonly podIp: string;
   readonly routeBy: "address" | "host";
   readonly plain: PlainUpstreams;
-  readonly metrics: Pick<SidecarMetrics, "passthrough">;
+  readonly outside: "allow" | "deny";
+  readonly metrics: Pick<SidecarMetrics, "passthrough" | "refused">;
 }
 
 export class Dialler {
@@ -60,8 +64,9 @@ export class Dialler {
     };
   }
 
-  /** Straight to the address, as a program without a sidecar would; counted. */
+  /** Straight to the address, as a program without a sidecar would, if this pod may do that; counted. */
   passThrough(address: string, reason: "outside" | "no_policy_yet"): Service {
+    if (this.#options.outside === "deny") return this.#refuse(address, reason);
     const { passthrough } = this.#options.metrics;
     const slot = passthrough.slot({ reason });
     const service = this.#options.plain.answering(address);
@@ -69,6 +74,25 @@ export class Dialler {
       passthrough.increment(slot);
       return service(exchange, response);
     };
+  }
+
+  /** Of what nobody could tell yet whether it is outside, too. */
+  #refuse(address: string, reason: "outside" | "no_policy_yet"): Service {
+    const { refused } = this.#options.metrics;
+    const code = reason === "outside" ? "outside_denied" : reason;
+    const slot = refused.slot({ listener: "outbound", code });
+    const error = new MeshError(
+      code,
+      `It is ${address}; the annotation tulle.dev/outside of the caller's pod says deny.`,
+      {
+        processed: "unprocessed",
+      },
+    );
+    return stack([rescue()], (_exchange, response) => {
+      refused.increment(slot);
+      response.abortResponse(error);
+      return nowhere;
+    });
   }
 
   /** For programs that look up pods themselves and say in Host which Service they mean, as ingress controllers do. */

@@ -72,6 +72,8 @@ export interface SidecarOptions extends Shared {
   readonly redisUrlFile?: string;
   /** What decides where a redirected request goes: the address that was dialled, or its Host where that is one of the mesh. */
   readonly routeBy: "address" | "host";
+  /** Whether the application may call what is not of the mesh. */
+  readonly outside: "allow" | "deny";
   /** Of each listener, at a time; beyond it idle ones are closed. Default 10,000. */
   readonly maxConnections?: number;
   /** For a pod whose connections iptables redirects to this sidecar; absent: nothing is redirected. */

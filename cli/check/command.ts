@@ -90,8 +90,7 @@ async function sectionsOf(mesh: Mesh, checks: readonly Check[], { pre }: CheckOp
   return checkView(await mesh.read(), Date.now());
 }
 
-/** Reads nothing yet. */
-export function askedOf(cluster: Cluster, { read }: Pick<Mesh, "read">): Asked {
+function askedOf(cluster: Cluster, mesh: Mesh): Asked {
   return {
     cluster,
     nowMs: Date.now(),
@@ -101,7 +100,7 @@ export function askedOf(cluster: Cluster, { read }: Pick<Mesh, "read">): Asked {
       const { clusterDomain = "cluster.local", trustDomain = "cluster.local" } = await readDomains(cluster);
       return readClusterPipeline(cluster, { clusterDomain, trustDomain });
     }),
-    view: once(read),
+    view: once(() => mesh.read()),
   };
 }
 

@@ -16,6 +16,8 @@ export interface ProxySettings {
   readonly interception: "iptables" | "off";
   readonly outboundMtls: "preferred" | "required";
   readonly routeBy: "address" | "host";
+  /** What becomes of calls to what is not of the mesh. */
+  readonly outside: "allow" | "deny";
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly accessLog: string;
   readonly drainSeconds: number;
@@ -41,6 +43,7 @@ export const defaultSettings: ProxySettings = {
   interception: "iptables",
   outboundMtls: "preferred",
   routeBy: "address",
+  outside: "allow",
   logLevel: "info",
   accessLog: "off",
   drainSeconds: 10,
@@ -70,6 +73,7 @@ export const settingAnnotations: Readonly<Record<string, AnySetting>> = {
   "tulle.dev/intercept": { field: "interception", read: oneOf("iptables", "off") },
   "tulle.dev/outbound-mtls": { field: "outboundMtls", read: oneOf("preferred", "required") },
   "tulle.dev/route-by": { field: "routeBy", read: oneOf("address", "host") },
+  "tulle.dev/outside": { field: "outside", read: oneOf("allow", "deny") },
   "tulle.dev/log-level": { field: "logLevel", read: oneOf("debug", "info", "warn", "error") },
   "tulle.dev/access-log": { field: "accessLog", read: ok },
   "tulle.dev/drain-seconds": { field: "drainSeconds", read: readSeconds },

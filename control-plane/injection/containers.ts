@@ -127,6 +127,7 @@ function sidecarEnvironment(
     TULLE_INTERCEPT: settings.interception,
     TULLE_OUTBOUND_MTLS: settings.outboundMtls,
     TULLE_ROUTE_BY: settings.routeBy,
+    TULLE_OUTSIDE: settings.outside === "allow" ? "" : settings.outside,
     TULLE_UPSTREAMS: settings.upstreams,
     TULLE_DRAIN_SECONDS: String(settings.drainSeconds),
     TULLE_LOG_LEVEL: settings.logLevel,

@@ -197,7 +197,7 @@ export const sidecarMetrics = {
     "Connections and requests forwarded to the dialled address without a policy, by why.",
     ["reason"],
   ),
-  refused: define("counter", "tulle_refused_total", "Requests refused by a codec before any layer saw them.", [
+  refused: define("counter", "tulle_refused_total", "Requests and connections refused before any layer saw them.", [
     "listener",
     "code",
   ]),

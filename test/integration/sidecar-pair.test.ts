@@ -360,3 +360,25 @@ it("forwards what is none of the mesh's, and takes no loop through itself", asyn
   const loop = await askThrough(web.podIp, `http://${web.podIp}:15001/`);
   expect(loop.headers["tulle-error"]).toBe("loop_detected");
 });
+
+it("calls nothing that is not of the mesh where the pod may not leave it, and says why", async () => {
+  await using mesh = await TestMesh.open();
+  const web = await mesh.sidecar("web", { outside: "deny" });
+  const orders = await mesh.sidecar("orders");
+  const seen: string[] = [];
+  await mesh.application(orders.podIp, (request, response) => response.end(`${request.url}`));
+  mesh.service("orders", [meshed(orders.podIp, "orders")]);
+  const outside = nextPodIp();
+  await mesh.application(outside, (request, response) => {
+    seen.push(request.url ?? "");
+    response.end();
+  });
+
+  const refused = await askThrough(web.podIp, `http://${outside}:8080/a`);
+  expect([refused.status, refused.headers["tulle-error"]]).toEqual([403, "outside_denied"]);
+  expect(refused.body).toContain(
+    `It is ${outside}:8080; the annotation tulle.dev/outside of the caller's pod says deny.`,
+  );
+  expect((await askThrough(web.podIp, "http://orders/b")).body).toBe("/b");
+  expect(seen).toEqual([]);
+});

@@ -75,6 +75,7 @@ export interface SidecarChoices {
   readonly protocol?: Protocol;
   readonly outboundMtls?: "required";
   readonly routeBy?: "host";
+  readonly outside?: "deny";
   readonly upstreams?: readonly Upstream[];
   readonly place?: Place;
   readonly originalDestination?: ReadOriginalDestination;
@@ -121,6 +122,7 @@ export class TestMesh implements AsyncDisposable {
       upstreams: options.upstreams ?? [],
       outboundMtls: options.outboundMtls ?? "preferred",
       routeBy: options.routeBy ?? "address",
+      outside: options.outside ?? "allow",
       clock,
       wheel,
       random: Math.random,
