@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.title="tulle/control-plane" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY --from=build /dist/control-plane.mjs /dist/control-plane.cdx.json /tulle/
+COPY --from=build /dist/control-plane.mjs /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
 COPY --from=build /dist/dashboard/ /tulle/dashboard/
 USER 1337:1337

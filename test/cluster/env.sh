@@ -11,7 +11,7 @@ NODE_IP=10.123.0.2 HOST_IP=10.123.0.1
 export CLUSTER_NETNS NODE_IP HOST_IP
 SERVICE_CIDR=10.96.0.0/16 API_SERVICE_IP=10.96.0.1 DNS_IP=10.96.0.10
 CLUSTER_CIDR=10.244.0.0/16 POD_CIDR=10.244.0.0/24
-CONTAINERD_SOCKET=$CLUSTER_RUN/containerd.sock
+export CONTAINERD_SOCKET=$CLUSTER_RUN/containerd.sock
 
 in_node() { nsenter --net="/run/netns/$CLUSTER_NETNS" "$@"; }
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }

@@ -20,6 +20,8 @@ const scripts = join(import.meta.dirname, "..");
 const programs = join(import.meta.dirname, "programs");
 export const image = "tulle-demo:0.1.0";
 export const scenariosImage = "tulle-scenarios:0.1.0";
+/** See env.sh. */
+export const nodeIp = "10.123.0.2";
 /** Most looks start a program. */
 const pollMs = 500;
 const askWithinMs = 20_000;
@@ -44,6 +46,11 @@ export async function run(command: string, args: readonly string[], input = "", 
 
 export function kubectl(...args: readonly string[]): Promise<string> {
   return run("kubectl", args);
+}
+
+/** The CLI as a user runs it: what it prints, whatever its exit code says of the mesh. */
+export function tulle(...args: readonly string[]): Promise<string> {
+  return run("bash", ["-c", '"$0" "$@" || [ $? -eq 1 ]', join(scripts, "../../bin/tulle"), ...args], "", 240_000);
 }
 
 export function helm(...args: readonly string[]): Promise<string> {
@@ -181,6 +188,11 @@ export function service(
   ports: readonly object[] = [http],
 ): KubernetesObject {
   return { apiVersion: "v1", kind: "Service", metadata: { name, namespace }, spec: { selector, ports } };
+}
+
+/** Of a Service's first port. */
+export async function nodePort(namespace: string, service: string): Promise<string> {
+  return await kubectl("-n", namespace, "get", "service", service, "-o", "jsonpath={.spec.ports[0].nodePort}");
 }
 
 /** `names`: of Deployments, or `statefulset/…`. */

@@ -15,6 +15,7 @@ import {
   run,
   service,
   sidecarOf,
+  tulle,
 } from "./cluster.ts";
 import { drillClient, FollowedClient } from "./drill.ts";
 import { install } from "./setup.ts";
@@ -41,6 +42,17 @@ afterAll(async () => {
   await kubectl("delete", "namespace", shop, "--wait=false");
 });
 
+/** As the client's sidecar has them to trust. */
+async function roots(): Promise<readonly string[]> {
+  const { data } = await readObject<{ readonly data: Readonly<Record<string, string>> }>(
+    "-n",
+    shop,
+    "configmap",
+    "tulle-trust-bundle",
+  );
+  return Object.values(data).flatMap((pem) => pem.match(/-----BEGIN CERTIFICATE-----[^-]+/g) ?? []);
+}
+
 /** One thing happens after the other; the minute in which each is watched may be the next one's too. */
 describe("while the client calls", () => {
   let turn: Promise<unknown> = Promise.resolve();
@@ -60,6 +72,17 @@ describe("while the client calls", () => {
   it.concurrent("loses none during helm upgrade", async ({ expect }) => {
     const upgrade = () => install("--set", "controlPlane.podAnnotations.upgraded=yes");
     expect(await client.failuresDuring(() => inTurn(upgrade))).toEqual({});
+  });
+
+  it.concurrent("loses none while the mesh's root is replaced, by tulle certs rotate-root", async ({ expect }) => {
+    const rotate = async () => {
+      const [before, said] = [await roots(), await tulle("certs", "rotate-root", "--wait")];
+      const after = await roots();
+      expect([before.length, after.length]).toEqual([1, 1]);
+      expect(after).not.toEqual(before);
+      expect(said).toContain("done: root ");
+    };
+    expect(await client.failuresDuring(() => inTurn(rotate))).toEqual({});
   });
 });
 
