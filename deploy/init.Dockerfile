@@ -16,10 +16,11 @@ ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="tulle/init" \
       org.opencontainers.image.description="Redirects a pod's connections to its sidecar, for Tulle, a service mesh for Kubernetes" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim" \
       org.opencontainers.image.version="${VERSION}"
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends iptables \
- && rm -rf /var/lib/apt/lists/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /dist/init.mjs /dist/koffi.node /tulle/
 ENTRYPOINT ["/usr/local/bin/node", "/tulle/init.mjs"]

@@ -15,6 +15,7 @@ ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="tulle/sidecar" \
       org.opencontainers.image.description="The proxy beside each workload of Tulle, a service mesh for Kubernetes" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /dist/sidecar.mjs /dist/redis-client.mjs /dist/koffi.node /tulle/
