@@ -29,7 +29,7 @@ const differenceExitCode = 1;
 const help = `
 Compares what the two folders compile to, not their text: a reformatted file is no difference, a changed default is one.
 Destinations and Endpoints go to every workload that calls the Service, an Inbound to its own workload.
-Exits with 0 if nothing differs, with 1 if something does.
+Exits with 1 if something differs.
 
 Examples:
   $ tulle diff -f deploy/demo --against /tmp/demo-on-main

@@ -40,7 +40,7 @@ export interface Mesh {
   /** Absent: a mesh on this machine, or one whose port somebody forwards. */
   readonly cluster?: Cluster;
   /** Throws a `UsageError` where nobody answers, or somebody else does. */
-  read(): Promise<MeshView>;
+  readonly read: () => Promise<MeshView>;
   /** Throws like `read`. Any replica knows those of all. */
   readCertificates(): Promise<CertificatesView>;
   close(): void;

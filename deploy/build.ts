@@ -8,6 +8,8 @@ import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import { build, type Metafile, type Plugin, stop } from "esbuild";
 import { UsageError } from "../cli/usage-error.ts";
+import { version } from "../system/version.ts";
+import { type LockedPackages, packagesIn, sbomOf } from "./sbom.ts";
 
 export interface Bundles {
   readonly sidecar: string;
@@ -22,9 +24,11 @@ const inputsFile = join(dist, "inputs.json");
 const alsoInputs = [
   "package-lock.json",
   "deploy/build.ts",
+  "deploy/sbom.ts",
   "control-plane/dashboard/page/index.html",
   "control-plane/dashboard/page/app.css",
 ];
+const images = ["sidecar", "init", "control-plane"] as const;
 const page = join(root, "control-plane/dashboard/page");
 
 /**
@@ -76,6 +80,7 @@ async function buildBundles(): Promise<void> {
       filter: (source) => statSync(source).isDirectory() || source.endsWith(".proto"),
     });
     copyKoffi(unfinished);
+    writeSboms(unfinished, metafile, ofPage);
     writeFileSync(
       join(unfinished, "inputs.json"),
       JSON.stringify([...inputsOf(metafile), ...inputsOf(ofPage), ...alsoInputs].sort()),
@@ -86,6 +91,7 @@ async function buildBundles(): Promise<void> {
       renameSync(join(unfinished, "koffi.node"), join(dist, "koffi.node"));
     for (const name of ["sidecar", "init", "control-plane", "redis-client"])
       for (const ending of [".mjs.map", ".mjs"]) renameSync(join(unfinished, name + ending), join(dist, name + ending));
+    for (const name of images) renameSync(join(unfinished, `${name}.cdx.json`), join(dist, `${name}.cdx.json`));
     cpSync(join(unfinished, "dashboard"), join(dist, "dashboard"), { recursive: true });
     renameSync(join(unfinished, "inputs.json"), inputsFile);
   } finally {
@@ -141,10 +147,28 @@ const leaveRedisOut: Plugin = {
 };
 
 /** The only binary: what reads the destination of redirected connections, loaded only where there are any. */
+const { platform, arch } = process;
+const koffi = `node_modules/@koromix/koffi-${platform}-${arch}`;
+
 function copyKoffi(folder: string): void {
-  const { platform, arch } = process;
-  const binary = join(root, `node_modules/@koromix/koffi-${platform}-${arch}/${platform}_${arch}/koffi.node`);
+  const binary = join(root, koffi, `${platform}_${arch}`, "koffi.node");
   if (existsSync(binary)) cpSync(binary, join(folder, "koffi.node"));
+}
+
+/** What is in each image, beside it. */
+function writeSboms(folder: string, metafile: Metafile, ofPage: Metafile): void {
+  const { packages: locked } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    readonly packages: LockedPackages;
+  };
+  const contents: Readonly<Record<(typeof images)[number], readonly string[]>> = {
+    sidecar: [...packagesIn(metafile, "sidecar.mjs", "redis-client.mjs"), koffi],
+    init: [...packagesIn(metafile, "init.mjs"), koffi],
+    "control-plane": [...packagesIn(metafile, "control-plane.mjs"), ...packagesIn(ofPage, "app.js")],
+  };
+  for (const image of images) {
+    const sbom = sbomOf({ name: `tulle/${image}`, version, packages: new Set(contents[image]) }, locked);
+    writeFileSync(join(folder, `${image}.cdx.json`), sbom);
+  }
 }
 
 function inputsOf(metafile: Metafile): readonly string[] {

@@ -18,7 +18,7 @@ LABEL org.opencontainers.image.title="tulle/control-plane" \
       org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY --from=build /dist/control-plane.mjs /tulle/
+COPY --from=build /dist/control-plane.mjs /dist/control-plane.cdx.json /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
 COPY --from=build /dist/dashboard/ /tulle/dashboard/
 USER 1337:1337

@@ -22,5 +22,5 @@ RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends iptables \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY --from=build /dist/init.mjs /dist/koffi.node /tulle/
+COPY --from=build /dist/init.mjs /dist/koffi.node /dist/init.cdx.json /tulle/
 ENTRYPOINT ["/usr/local/bin/node", "/tulle/init.mjs"]

@@ -18,7 +18,7 @@ LABEL org.opencontainers.image.title="tulle/sidecar" \
       org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY --from=build /dist/sidecar.mjs /dist/redis-client.mjs /dist/koffi.node /tulle/
+COPY --from=build /dist/sidecar.mjs /dist/redis-client.mjs /dist/koffi.node /dist/sidecar.cdx.json /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
 USER 1337:1337
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "/tulle/sidecar.mjs"]

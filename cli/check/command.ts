@@ -90,7 +90,8 @@ async function sectionsOf(mesh: Mesh, checks: readonly Check[], { pre }: CheckOp
   return checkView(await mesh.read(), Date.now());
 }
 
-function askedOf(cluster: Cluster, mesh: Mesh): Asked {
+/** Reads nothing yet. */
+export function askedOf(cluster: Cluster, { read }: Pick<Mesh, "read">): Asked {
   return {
     cluster,
     nowMs: Date.now(),
@@ -100,7 +101,7 @@ function askedOf(cluster: Cluster, mesh: Mesh): Asked {
       const { clusterDomain = "cluster.local", trustDomain = "cluster.local" } = await readDomains(cluster);
       return readClusterPipeline(cluster, { clusterDomain, trustDomain });
     }),
-    view: once(() => mesh.read()),
+    view: once(read),
   };
 }
 

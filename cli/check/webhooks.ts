@@ -66,7 +66,7 @@ async function tryInjection(cluster: Cluster, namespaces: readonly Fields[]): Pr
     query: { dryRun: "All" },
     body: {
       metadata: { generateName: "tulle-check-", labels: { [injectLabel]: "enabled" } },
-      spec: { containers: [{ name: "check", image: "check" }] },
+      spec: { serviceAccountName: "default", containers: [{ name: "check", image: "check" }] },
     },
     timeoutMs: 30_000,
   });

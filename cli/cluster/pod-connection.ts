@@ -17,9 +17,21 @@ export async function connectToPod(config: KubeConfig, { namespace, name }: PodR
     throw new Error(`no way to port ${port} of pod ${namespace}/${name}: ${reasonOf(error)}`, { cause: error });
   });
   if (typeof socket === "function") throw new Error("a connection that restarts by itself was not asked for");
-  const connection = Duplex.from({ readable: fromPod, writable: toPod });
+  const connection = new Duplex({
+    read: () => void fromPod.resume(),
+    write: (chunk: Buffer, _encoding, done) => void toPod.write(chunk, done),
+    // There is no half of a connection to be closed this way: what the pod still says is lost.
+    final: (done) => void toPod.end(done),
+    destroy(error, done) {
+      socket.close();
+      done(error);
+    },
+  });
+  fromPod.on("data", (chunk: Buffer) => {
+    if (!connection.push(chunk)) fromPod.pause();
+  });
+  fromPod.on("end", () => connection.push(null));
   socket.addEventListener("close", () => fromPod.end());
-  connection.on("close", () => socket.close());
   complaints.on("data", (text: Buffer) => {
     connection.destroy(new Error(`port ${port} of pod ${namespace}/${name}: ${text.toString("utf8").trim()}`));
   });

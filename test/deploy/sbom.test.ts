@@ -1,0 +1,94 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { ensureBundles } from "../../deploy/build.ts";
+import { packagesIn, sbomOf } from "../../deploy/sbom.ts";
+
+const root = join(import.meta.dirname, "../..");
+const bundle = { name: "tulle/sidecar", version: "1.2.3" };
+
+interface Bom {
+  readonly metadata: { readonly component: { readonly name: string } };
+  readonly components: readonly { readonly name: string; readonly purl: string; readonly hashes: readonly object[] }[];
+}
+
+beforeAll(async () => {
+  await ensureBundles();
+}, 60_000);
+
+function sbomIn(image: string): Bom {
+  return JSON.parse(readFileSync(join(root, `dist/${image}.cdx.json`), "utf8")) as Bom;
+}
+
+describe("the list of contents", () => {
+  it("names each package that gave a bundle a byte, once, nested ones too, and none that gave it nothing", () => {
+    const inputs = (...paths: readonly [string, number][]) =>
+      Object.fromEntries(paths.map(([path, bytesInOutput]) => [path, { bytesInOutput }]));
+    const output = { bytes: 1, imports: [], exports: [] };
+    const metafile = {
+      inputs: {},
+      outputs: {
+        "dist/part/sidecar.mjs": {
+          ...output,
+          inputs: inputs(
+            ["sidecar/main.ts", 5],
+            ["node_modules/yaml/a.js", 5],
+            ["node_modules/yaml/b.js", 5],
+            ["node_modules/@a/b/node_modules/@c/d/e.js", 1],
+            ["node_modules/unused/a.js", 0],
+          ),
+        },
+        "dist/part/init.mjs": { ...output, inputs: inputs(["node_modules/other/a.js", 1]) },
+      },
+    };
+    expect([...packagesIn(metafile, "sidecar.mjs")]).toEqual([
+      "node_modules/yaml",
+      "node_modules/@a/b/node_modules/@c/d",
+    ]);
+  });
+
+  it("says of each its licence and the hash of what was downloaded", () => {
+    const integrity = `sha512-${Buffer.from("ab").toString("base64")}`;
+    const packages = new Set(["node_modules/@a/b"]);
+    const text = sbomOf(
+      { ...bundle, packages },
+      { "node_modules/@a/b": { version: "2.0.0", license: "MIT", integrity } },
+    );
+    expect(JSON.parse(text)).toMatchObject({
+      components: [
+        {
+          name: "@a/b",
+          purl: "pkg:npm/%40a/b@2.0.0",
+          licenses: [{ license: { id: "MIT" } }],
+          hashes: [{ alg: "SHA-512", content: "6162" }],
+        },
+      ],
+    });
+  });
+
+  it("is not made of a bundle with something that the lockfile does not know", () => {
+    const packages = new Set(["node_modules/stranger"]);
+    expect(() => sbomOf({ ...bundle, packages }, {})).toThrow("node_modules/stranger is in tulle/sidecar");
+  });
+});
+
+describe("the list of what is built here", () => {
+  it("has what is needed, and nothing that only builds them", () => {
+    const names = (image: string) => sbomIn(image).components.map(({ name }) => name);
+    expect(names("sidecar")).toEqual(expect.arrayContaining(["@redis/client", `@koromix/koffi-linux-${process.arch}`]));
+    expect(names("control-plane")).toEqual(expect.arrayContaining(["@grpc/grpc-js", "preact", "yaml"]));
+    for (const image of ["sidecar", "control-plane", "init"]) {
+      expect(names(image)).not.toContain("esbuild");
+      expect(sbomIn(image).metadata.component.name).toBe(`tulle/${image}`);
+    }
+  });
+
+  it("agrees with npm's own list, to the hash", () => {
+    const args = ["sbom", "--package-lock-only", "--sbom-format", "cyclonedx"];
+    const npm = JSON.parse(execFileSync("npm", args, { cwd: root, encoding: "utf8" })) as Bom;
+    const known = new Map(npm.components.map(({ purl, hashes }) => [purl, hashes]));
+    for (const image of ["sidecar", "control-plane", "init"])
+      for (const { purl, hashes } of sbomIn(image).components) expect([purl, hashes]).toEqual([purl, known.get(purl)]);
+  });
+});
