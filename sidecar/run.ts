@@ -11,6 +11,7 @@ import { proveDirectWrites } from "./net/direct-writes.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { proveSharedReads } from "./net/shared-reads.ts";
 import { TimerWheel } from "./net/timer-wheel.ts";
+import { TurnClock } from "./net/turn-clock.ts";
 import { adminPort } from "./ports.ts";
 import { type Follow, Sidecar } from "./sidecar.ts";
 import type { Sources } from "./sources.ts";
@@ -52,7 +53,7 @@ const graceAfterLeaveMs = 1_000;
 export async function runSidecar(options: RunOptions): Promise<void> {
   const { config, sampler, accessLog, otlp, log, leave, stop, openSources } = options;
   const { namespace, workload, pod, podIp } = config;
-  const clock = performance;
+  const clock = new TurnClock(performance);
   const registry = new MetricRegistry({ labels: { namespace, workload, pod } });
   const metrics = createSidecarMetrics(registry);
   const dropped = metrics.spansDropped.slot({});
