@@ -17,19 +17,25 @@ import { staticFields } from "./static-table.ts";
 
 /** A cookie this long can't be guessed bit by bit; a short one might be (nghttp2 draws the same line). */
 const guessableCookieLength = 20;
+/** All of them are in the static table. */
 const credentials = new Set(["authorization", "proxy-authorization", "set-cookie"]);
 
-interface StaticName {
-  /** Of the first entry with that name. */
+/** What is known of a name beforehand. */
+interface FixedName {
+  /** Of the first entry with that name in the static table. */
   readonly index: number;
-  readonly values: Map<string, number>;
+  /** Those of the static table; undefined: only the empty one, which is `index` too. */
+  readonly values: Map<string, number> | undefined;
+  readonly isCredential: boolean;
 }
 
-const staticNames = new Map<string, StaticName>();
-for (const [i, { name, value }] of staticFields.entries()) {
-  const known = staticNames.get(name);
-  if (known === undefined) staticNames.set(name, { index: i + 1, values: new Map([[value, i + 1]]) });
-  else known.values.set(value, i + 1);
+/** In one table: look-ups are most of what encoding costs. */
+const fixedNames = new Map<string, FixedName>();
+for (const [i, { name }] of staticFields.entries()) {
+  if (fixedNames.has(name)) continue;
+  const entries = staticFields.flatMap((field, at) => (field.name === name ? [[field.value, at + 1] as const] : []));
+  const values = entries.length === 1 && entries[0]?.[0] === "" ? undefined : new Map(entries);
+  fixedNames.set(name, { index: i + 1, values, isCredential: credentials.has(name) });
 }
 
 interface Entry {
@@ -90,8 +96,11 @@ export class HpackEncoder {
     for (let i = 0; i < flat.length; i += 2) {
       const name = flat[i] as string;
       const value = flat[i + 1] as string;
-      const isSecret = isCredential(name, value) || sensitive?.includes(name) === true;
-      end = isSecret ? this.#encodeSecret(buffer, end, name, value) : this.#encodeField(buffer, end, name, value);
+      const fixed = fixedNames.get(name);
+      const isSecret = isCredential(fixed, name, value) || sensitive?.includes(name) === true;
+      // Never-indexed: no intermediary may put it into a table either (RFC 7541 §6.2.3).
+      if (isSecret) end = writeLiteral(buffer, end, 0x10, 4, fixed?.index ?? 0, name, value);
+      else end = this.#encodeField(buffer, end, fixed, name, value);
     }
     return end;
   }
@@ -103,9 +112,8 @@ export class HpackEncoder {
     return smallest === this.#limitBytes ? end : writeInteger(buffer, end, 0x20, 5, this.#limitBytes);
   }
 
-  #encodeField(buffer: Buffer, at: number, name: string, value: string): number {
-    const fixed = staticNames.get(name);
-    const fixedIndex = fixed?.values.get(value);
+  #encodeField(buffer: Buffer, at: number, fixed: FixedName | undefined, name: string, value: string): number {
+    const fixedIndex = fixed?.values === undefined && value === "" ? fixed?.index : fixed?.values?.get(value);
     if (fixedIndex !== undefined) return writeInteger(buffer, at, 0x80, 7, fixedIndex);
     const numbers = this.#numbers.get(name);
     const number = numbers?.get(value);
@@ -114,12 +122,6 @@ export class HpackEncoder {
     if (!this.#wasSeen(name, value)) return writeLiteral(buffer, at, 0x00, 4, nameIndex, name, value);
     this.#insert(name, value);
     return writeLiteral(buffer, at, 0x40, 6, nameIndex, name, value);
-  }
-
-  /** Never-indexed: no intermediary may put it into a table either (RFC 7541 §6.2.3). */
-  #encodeSecret(buffer: Buffer, at: number, name: string, value: string): number {
-    const nameIndex = staticNames.get(name)?.index ?? 0;
-    return writeLiteral(buffer, at, 0x10, 4, nameIndex, name, value);
   }
 
   #indexOf(number: number): number {
@@ -169,8 +171,9 @@ export class HpackEncoder {
   }
 }
 
-function isCredential(name: string, value: string): boolean {
-  return credentials.has(name) || (name === "cookie" && value.length < guessableCookieLength);
+function isCredential(fixed: FixedName | undefined, name: string, value: string): boolean {
+  if (fixed === undefined) return false;
+  return fixed.isCredential || (name === "cookie" && value.length < guessableCookieLength);
 }
 
 function writeLiteral(
