@@ -24,7 +24,8 @@ export interface Versions {
 
 const help = `${howToReach}
 
-Exits with 1 if the control plane does not answer. That sidecars are of other versions is no problem, see "tulle check".
+Exits with 1 if the control plane that --url, --kubeconfig or --context names does not answer: without them, that there is no
+mesh at hand is an answer. That sidecars are of other versions is no problem, see "tulle check".
 
 Examples:
   $ tulle version
@@ -46,7 +47,8 @@ async function run(options: VersionOptions): Promise<void> {
   const { client, output } = options;
   const text = client === true ? `${version}\n` : printVersions(versions);
   process.stdout.write(output === "json" ? `${JSON.stringify(versions, undefined, 2)}\n` : text);
-  if (versions.unreachable !== undefined) process.exitCode = 1;
+  const named = options.url ?? options.kubeconfig ?? options.context;
+  if (named !== undefined && versions.unreachable !== undefined) process.exitCode = 1;
 }
 
 async function readVersions(options: MeshOptions): Promise<Versions> {

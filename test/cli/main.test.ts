@@ -15,6 +15,14 @@ describe("tulle", () => {
     expect([status, stdout]).toEqual([0, `${version}\n`]);
   });
 
+  it("prints its version where there is no mesh, and fails only where one was named", () => {
+    const nowhere = ["--url", "http://127.0.0.1:1"];
+    const named = tulle("version", ...nowhere);
+    expect([named.status, named.stdout]).toEqual([1, expect.stringContaining(version)]);
+    const unnamed = tulle("version");
+    expect([unnamed.status, unnamed.stdout]).toEqual([0, expect.stringContaining(version)]);
+  });
+
   it.each([
     ["an unknown command", ["bogus"], "error: unknown command 'bogus'\n"],
     ["a missing option", ["dev"], "error: required option '-f, --folder <dir>' not specified\n"],

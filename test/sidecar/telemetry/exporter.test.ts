@@ -46,7 +46,7 @@ async function receiver(): Promise<{ receiver: OtlpReceiver; url: string }> {
 }
 
 function connect(queue: SpanQueue, url: string): Promise<SpanExport> {
-  return exportSpans(queue, { receiver: { kind: "http", url, timeoutMs: 300 }, ...options });
+  return exportSpans(queue, { receiver: { kind: "http", url, timeoutMs: 5_000 }, ...options });
 }
 
 it("sends what waited and what came later, as a collector understands it", async () => {
