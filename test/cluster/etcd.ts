@@ -13,13 +13,20 @@ export interface StoredObject {
 }
 
 /** What etcd takes in one transaction unless it is told otherwise. */
-const perTransaction = 128;
-const atOnce = 4;
+const mostPerTransaction = 128;
+const atOnce = 8;
 
-/** Rejects at the first that etcd refuses. */
-export async function putObjects(etcd: URL, objects: Iterable<StoredObject>): Promise<void> {
+/**
+ * Rejects at the first that etcd refuses. What one transaction brings has one version: where somebody watches the kind already,
+ * it must be one object, or a watch that breaks goes on behind the others of its version.
+ */
+export async function putObjects(
+  etcd: URL,
+  objects: Iterable<StoredObject>,
+  perTransaction = mostPerTransaction,
+): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce });
-  const batches = inBatches(objects);
+  const batches = inBatches(objects, perTransaction);
   const worker = async (): Promise<void> => {
     for (const batch of batches) await commit(etcd, agent, batch);
   };
@@ -27,11 +34,11 @@ export async function putObjects(etcd: URL, objects: Iterable<StoredObject>): Pr
   agent.destroy();
 }
 
-function* inBatches(objects: Iterable<StoredObject>): Generator<readonly StoredObject[]> {
+function* inBatches(objects: Iterable<StoredObject>, size: number): Generator<readonly StoredObject[]> {
   let batch: StoredObject[] = [];
   for (const object of objects) {
     batch.push(object);
-    if (batch.length < perTransaction) continue;
+    if (batch.length < size) continue;
     yield batch;
     batch = [];
   }

@@ -15,6 +15,8 @@ declare module "vitest" {
     kubeconfig: string;
     /** Of the key that signs service accounts' tokens; empty: it is not ours to have. */
     tokenKeyFile: string;
+    /** Where its contents lie; empty: the same. */
+    etcd: string;
   }
 }
 
@@ -27,12 +29,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     api.close();
     project.provide("kubeconfig", given);
     project.provide("tokenKeyFile", "");
+    project.provide("etcd", "");
     return async () => {};
   }
   const server = await startApiServer({ controllers: true });
   await prepare(server.api);
   project.provide("kubeconfig", server.kubeconfig);
   project.provide("tokenKeyFile", server.tokenKeyFile);
+  project.provide("etcd", server.etcd.href);
   return () => server.stop();
 }
 
