@@ -85,8 +85,9 @@ class ControlPlane {
     this.#server = undefined;
   }
 
-  drain(): Promise<void> {
-    return this.#service.drain(0, () => Promise.resolve());
+  /** Calls at each pause with its length, and how many streams are left. */
+  drain(overMs = 0, onPause: (pauseMs: number, streams: number) => void = () => {}): Promise<void> {
+    return this.#service.drain(overMs, async (pauseMs) => onPause(pauseMs, this.#service.streamCount));
   }
 
   publish(...published: Resource[]): void {
@@ -381,6 +382,15 @@ describe("a control plane that dies and comes back", () => {
     const lost = sidecar.log.lines.find(({ message }) => message === "control plane lost");
     expect(lost?.fields["reason"]).toContain("the control plane is stopping");
     await eventually(() => sidecar.stream.connected);
+  });
+
+  it("sends its sidecars away one by one", async () => {
+    const names = ["a", "b", "c", "d", "e"];
+    const sidecars = await Promise.all(names.map((name) => new Sidecar(name).start()));
+    await eventually(() => sidecars.every(({ stream }) => stream.connected));
+    const pauses: [pauseMs: number, streams: number][] = [];
+    await plane.drain(1_000, (pauseMs, streams) => pauses.push([pauseMs, streams]));
+    expect(pauses).toEqual([4, 3, 2, 1, 0].map((left) => [200, left]));
   });
 
   it("ends streams that are old, so that sidecars come to replicas that are new", async () => {
