@@ -11,7 +11,7 @@ import type { LiveRequest } from "../../../cli/tap/live-requests.ts";
 import type { Versions } from "../../../cli/version.ts";
 import type { MeshView } from "../../../control-plane/dashboard/mesh-view.ts";
 import { version } from "../../../system/version.ts";
-import { apply, deployment, eventually, kubectl, namespace, readObject, rolledOut, run, service } from "./cluster.ts";
+import { apply, deployment, eventually, kubectl, namespace, readObject, rolledOut, service, tulle } from "./cluster.ts";
 
 const name = "cli";
 const main = join(import.meta.dirname, "../../../cli/main.ts");
@@ -26,8 +26,6 @@ beforeAll(async () => {
   await rolledOut(name, "server", "client");
 }, 120_000);
 afterAll(() => kubectl("delete", "namespace", name, "--wait=false"));
-
-const tulle = (...args: string[]) => run(process.execPath, [main, ...args]);
 
 /** Of these, other scenarios make what is to be found, at the same time. */
 const ofPods = ["sidecars", "pods without a sidecar", "interception", "network policies", "protocols"];
