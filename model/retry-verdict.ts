@@ -156,17 +156,18 @@ function conditionsOf(grpc: boolean, outcome: TryOutcome): RetryCondition[] {
   if (what === undefined) return [];
   const meaning = errorCodes[outcome.code];
   const asStatus = grpc ? grpcConditionOf(meaning.grpc) : httpConditionsOf(meaning.http);
-  return what === "timeout" ? asStatus : [what, ...asStatus];
+  return what === "timeout" ? asStatus : [what, ...asStatus].flat();
 }
 
 /** The failures that belong to one try. All others are the mesh's own decisions, which another try would not change. */
-const failedTries: Partial<Record<ErrorCode, RetryCondition | "timeout">> = {
+const failedTries: Partial<Record<ErrorCode, RetryCondition | readonly RetryCondition[] | "timeout">> = {
   bad_response: "reset",
   connect_failed: "connect-failure",
   connect_timeout: "connect-timeout",
   identity_mismatch: "connect-failure",
   link_saturated: "refused-stream",
-  mesh_port_unreachable: "connect-failure",
+  // Refused, or not answered in time.
+  mesh_port_unreachable: ["connect-failure", "connect-timeout"],
   refused_stream: "refused-stream",
   tls_failed: "connect-failure",
   try_timeout: "timeout",

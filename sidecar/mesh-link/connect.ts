@@ -82,7 +82,8 @@ class Handshake extends Timer {
   }
 
   override expire(): void {
-    this.#fail("connect_timeout", "no answer in time");
+    // What drops the first packet is mostly a NetworkPolicy; what takes it and is silent is a peer in trouble.
+    this.#fail(this.#tcpConnected ? "connect_timeout" : "mesh_port_unreachable", "no answer in time");
   }
 
   #onConnect = (): void => {

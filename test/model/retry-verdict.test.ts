@@ -33,6 +33,15 @@ function on(...retryOn: RetryPolicy["retryOn"]): RetryPolicy {
   return { ...defaultRetryPolicy, retryOn };
 }
 
+it.each(["connect-failure", "connect-timeout"] as const)(
+  "takes a mesh port that nobody reaches for a %s",
+  (condition) => {
+    expect(judge(failure("mesh_port_unreachable", "unprocessed"), get, on(condition))).toBe(
+      `${condition} after 100 ms`,
+    );
+  },
+);
+
 describe("the default policy", () => {
   it.each([
     [answer(503), "503 after 100 ms"],

@@ -141,11 +141,20 @@ describe("nothing was processed where", () => {
     closing.push(() => server.close());
     const dialled = dialling(podIp);
     const [socket] = (await once(server, "connection")) as [net.Socket];
+    await once(socket, "data"); // the other end knows that it is connected
     dialled.pass(999);
     expect(dialled.outcomes).toEqual([]);
     dialled.pass(20);
     expect(await failure(dialled)).toBe("connect_timeout unprocessed");
     await new Promise((resolve) => socket.on("close", resolve));
+  });
+
+  it("the mesh port does not even take the connection in time, as behind a NetworkPolicy", async () => {
+    const podIp = nextPodIp();
+    await peer(podIp);
+    const dialled = dialling(podIp);
+    dialled.pass(1_019); // before this process could hear that it was taken
+    expect(await failure(dialled)).toBe("mesh_port_unreachable unprocessed");
   });
 
   it("the mesh port speaks something else", async () => {
