@@ -13,7 +13,7 @@ import { type Exchange, type Service, stack } from "./net/exchange.ts";
 import type { TimerWheel } from "./net/timer-wheel.ts";
 import { type CallsInFlight, continueCall } from "./policy/calls-in-flight.ts";
 import { injectFaults } from "./policy/inject-faults.ts";
-import { enforceDeadline, limitIdle, limitTry } from "./policy/limit-time.ts";
+import { limitTime, limitTry } from "./policy/limit-time.ts";
 import { takeOwnFields } from "./policy/own-fields.ts";
 import { rescue } from "./policy/rescue.ts";
 import { retry } from "./policy/retry.ts";
@@ -100,11 +100,10 @@ function routeStack(route: Route, destination: string, service: string, options:
     [
       // What the route makes of the request, once for all tries; a redirect ends here.
       filterRequests(route),
-      // All tries together.
-      enforceDeadline(route.timeout.requestMs, options),
+      // All tries together, and no silence in them.
+      limitTime(route.timeout, options),
       // Copies of what goes out in time, once for all tries too.
       mirror(route, { backend, random, wheel, limit, count: countMirrors(metrics, service) }),
-      limitIdle(route.timeout.idleMs, wheel),
       // Above the split and the balancer: the next try may land elsewhere.
       retry({ policy: route.retry, budget, wheel, clock, random, unixNow, counts: countRetries(metrics, service) }),
       traceTry(tracer),

@@ -12,39 +12,47 @@ export interface TimeSource {
   readonly wheel: TimerWheel;
 }
 
-/**
- * Holds the time that the caller gave (`exchange.deadlineAtMs`) and the request timeout of a policy, whichever ends first:
- * from request head to last response byte, all tries together. What is late already goes no further.
- */
-export function enforceDeadline(requestMs: number | undefined, times: TimeSource): Layer {
-  return limitRequest(requestMs, 0, times);
+export interface RequestTimes {
+  /** From request head to last response byte, all tries together. Undefined: only the caller's time counts. */
+  readonly requestMs?: number;
+  /** Without a byte either way: the only limit on streams and tunnels. Undefined: none. */
+  readonly idleMs?: number;
 }
 
 /**
- * The far side of `enforceDeadline`: what is late on arrival is refused, what becomes late is cut a little after the caller's
+ * Holds the time that the caller gave (`exchange.deadlineAtMs`) and the request timeout of a policy, whichever ends first,
+ * and ends what falls silent. What is late already goes no further.
+ */
+export function limitTime(limits: RequestTimes, times: TimeSource): Layer {
+  return limitRequest(limits, 0, times);
+}
+
+/**
+ * The far side of `limitTime`: what is late on arrival is refused, what becomes late is cut a little after the caller's
  * own sidecar should have done so. It is the one who knows why, and its answer is the one to be seen.
  */
 export function refuseLate(times: TimeSource): Layer {
-  return limitRequest(undefined, cutLateByMs, times);
+  return limitRequest({}, cutLateByMs, times);
 }
 
+const never = Number.POSITIVE_INFINITY;
 const cutLateByMs = 100;
 
-function limitRequest(requestMs: number | undefined, graceMs: number, { clock, wheel }: TimeSource): Layer {
+function limitRequest(limits: RequestTimes, graceMs: number, { clock, wheel }: TimeSource): Layer {
+  const { requestMs = never, idleMs = never } = limits;
   return (next) => (exchange, response) => {
     const now = clock.now();
-    const policyAtMs = requestMs === undefined ? Number.POSITIVE_INFINITY : now + requestMs;
+    const policyAtMs = now + requestMs;
     const callerAtMs = exchange.deadlineAtMs;
-    if (callerAtMs === Number.POSITIVE_INFINITY && requestMs === undefined) return next(exchange, response);
     if (callerAtMs <= now) {
       response.abortResponse(new MeshError("deadline_exceeded", "it was over on arrival"));
       return nowhere;
     }
     exchange.deadlineAtMs = Math.min(policyAtMs, callerAtMs);
     const delayMs = exchange.deadlineAtMs - now;
+    if (delayMs === never && idleMs === never) return next(exchange, response);
     const code = policyAtMs < callerAtMs ? "request_timeout" : "deadline_exceeded";
-    const limit = new RequestLimit(exchange, response, wheel, code, delayMs);
-    wheel.arm(limit, delayMs + graceMs);
+    const limit = new RequestLimit(exchange, response, wheel, { code, delayMs, graceMs, idleMs });
     limit.attach(next(exchange, limit));
     return limit;
   };
@@ -56,16 +64,6 @@ export function limitTry(perTryMs: number | undefined, wheel: TimerWheel): Layer
   return (next) => (exchange, response) => {
     const limit = new TryLimit(exchange, response, wheel, perTryMs);
     wheel.arm(limit, perTryMs);
-    limit.attach(next(exchange, limit));
-    return limit;
-  };
-}
-
-/** Ends an exchange in which no byte has moved, either way, for `idleMs`. The only limit on streams and tunnels. */
-export function limitIdle(idleMs: number | undefined, wheel: TimerWheel): Layer {
-  if (idleMs === undefined) return (next) => next;
-  return (next) => (exchange, response) => {
-    const limit = new IdleLimit(exchange, response, wheel, idleMs);
     limit.attach(next(exchange, limit));
     return limit;
   };
@@ -113,21 +111,6 @@ abstract class TimeLimit extends PassThrough implements TimerEntry {
   }
 }
 
-class RequestLimit extends TimeLimit {
-  readonly #code: ErrorCode;
-  readonly #delayMs: number;
-
-  constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel, code: ErrorCode, delayMs: number) {
-    super(exchange, above, wheel);
-    this.#code = code;
-    this.#delayMs = delayMs;
-  }
-
-  protected override error(): MeshError {
-    return new MeshError(this.#code, `limit ${Math.round(this.#delayMs)} ms`);
-  }
-}
-
 class TryLimit extends TimeLimit {
   readonly #perTryMs: number;
 
@@ -142,32 +125,52 @@ class TryLimit extends TimeLimit {
   }
 }
 
+/** In ms; `Infinity`: none. */
+interface Limits {
+  /** Why it is over when `delayMs` is. */
+  readonly code: ErrorCode;
+  readonly delayMs: number;
+  /** Beyond `delayMs`. */
+  readonly graceMs: number;
+  readonly idleMs: number;
+}
+
 /**
- * Armed until both directions have ended: half of a tunnel that goes on may fall silent too. A byte that moves only leaves
- * its time; the timer looks at it when it expires, and is armed for the rest.
+ * One timer for two limits, armed for the one that comes first. A byte that moves only leaves its time: the timer looks at
+ * it when it expires, and is armed for the rest. Silence is looked for until both directions have ended: half of a tunnel
+ * that goes on may fall silent too.
  */
-class IdleLimit extends TimeLimit {
+class RequestLimit extends TimeLimit {
+  readonly #code: ErrorCode;
+  readonly #delayMs: number;
   readonly #idleMs: number;
+  /** The request's time is over; never from the last response byte on, or where there is none to wait for. */
+  #dueAtMs: number;
+  #movedAtMs: number;
   #requestEnded = false;
   #responseEnded = false;
   #over = false;
-  #movedAtMs: number;
 
-  constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel, idleMs: number) {
+  constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel, { code, delayMs, graceMs, idleMs }: Limits) {
     super(exchange, above, wheel);
+    this.#code = code;
+    this.#delayMs = delayMs;
     this.#idleMs = idleMs;
-    this.#movedAtMs = wheel.now();
-    wheel.arm(this, idleMs);
+    const now = wheel.now();
+    this.#dueAtMs = now + delayMs + graceMs;
+    this.#movedAtMs = now;
+    wheel.arm(this, Math.min(delayMs + graceMs, idleMs));
   }
 
   protected override error(): MeshError {
-    return new MeshError("idle_timeout", `limit ${this.#idleMs} ms`);
+    if (this.wheel.now() < this.#dueAtMs) return new MeshError("idle_timeout", `limit ${this.#idleMs} ms`);
+    return new MeshError(this.#code, `limit ${Math.round(this.#delayMs)} ms`);
   }
 
   override expire(): void {
-    const restMs = this.#movedAtMs + this.#idleMs - this.wheel.now();
-    if (restMs > 0) this.wheel.arm(this, restMs);
-    else super.expire();
+    const restMs = Math.min(this.#dueAtMs, this.#movedAtMs + this.#idleMs) - this.wheel.now();
+    if (restMs <= 0) super.expire();
+    else if (restMs < never) this.wheel.arm(this, restMs);
   }
 
   override writeRequest(chunk: Buffer): boolean {
@@ -187,6 +190,7 @@ class IdleLimit extends TimeLimit {
   }
 
   override head(head: ResponseHead): void {
+    if (isOpenEnded(this.exchange, head)) this.#dueAtMs = never;
     this.#moved();
     this.above.head(head);
   }
@@ -198,6 +202,7 @@ class IdleLimit extends TimeLimit {
 
   override endResponse(trailers?: HeaderFields): void {
     this.#responseEnded = true;
+    this.#dueAtMs = never;
     this.#moved();
     this.above.endResponse(trailers);
   }
@@ -209,7 +214,7 @@ class IdleLimit extends TimeLimit {
 
   #moved(): void {
     if (this.#over) return;
-    if (this.#requestEnded && this.#responseEnded) this.wheel.clear(this);
+    if (this.#responseEnded && (this.#requestEnded || this.#idleMs === never)) this.wheel.clear(this);
     else this.#movedAtMs = this.wheel.now();
   }
 }

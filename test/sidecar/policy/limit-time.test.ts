@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import type { Layer, RequestHead } from "../../../sidecar/net/exchange.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
-import { enforceDeadline, limitIdle, limitTry } from "../../../sidecar/policy/limit-time.ts";
+import { limitTime, limitTry } from "../../../sidecar/policy/limit-time.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 
@@ -44,7 +45,7 @@ const gone = new MeshError("upstream_closed", "");
 describe("the timeout of a request", () => {
   it("aborts both ways when it is over, and neither end hears of anything later", () => {
     const time = timed();
-    const { caller, upstream, sink } = time.start(enforceDeadline(500, time));
+    const { caller, upstream, sink } = time.start(limitTime({ requestMs: 500 }, time));
     time.pass(499);
     expect(caller.calls).toEqual([]);
     time.pass(20);
@@ -60,7 +61,7 @@ describe("the timeout of a request", () => {
 
   it("runs until the last byte of the answer", () => {
     const time = timed();
-    const { caller, upstream } = time.start(enforceDeadline(500, time));
+    const { caller, upstream } = time.start(limitTime({ requestMs: 500 }, time));
     upstream.response.head(responseHead(200));
     upstream.response.writeResponse(Buffer.from("half"));
     time.pass(520);
@@ -69,13 +70,13 @@ describe("the timeout of a request", () => {
 
   it("is none without a policy and a caller's deadline", () => {
     const time = timed();
-    time.start(enforceDeadline(undefined, time));
+    time.start(limitTime({}, time));
     expect(time.wheel.armed.size).toBe(0);
   });
 
   it("gives way to a caller that waits less, and is then named after it", () => {
     const time = timed();
-    const { caller, exchange } = time.start(enforceDeadline(500, time), {}, 1_200);
+    const { caller, exchange } = time.start(limitTime({ requestMs: 500 }, time), {}, 1_200);
     expect(exchange.deadlineAtMs).toBe(1_200);
     time.pass(220);
     expect(caller.calls).toEqual([["abort", "deadline_exceeded"]]);
@@ -83,7 +84,7 @@ describe("the timeout of a request", () => {
 
   it("is not lengthened by a caller that would wait longer", () => {
     const time = timed();
-    const { caller, exchange } = time.start(enforceDeadline(500, time), {}, 99_000);
+    const { caller, exchange } = time.start(limitTime({ requestMs: 500 }, time), {}, 99_000);
     expect(exchange.deadlineAtMs).toBe(1_500);
     time.pass(520);
     expect(caller.calls).toEqual([["abort", "request_timeout"]]);
@@ -91,7 +92,7 @@ describe("the timeout of a request", () => {
 
   it.each([1_000, 999, 0])("refuses what was over on arrival (deadline %d, now 1000) before anyone sees it", (at) => {
     const time = timed();
-    const { caller, upstream, sink } = time.start(enforceDeadline(undefined, time), {}, at);
+    const { caller, upstream, sink } = time.start(limitTime({}, time), {}, at);
     sink.writeRequest(Buffer.from("body"));
     sink.endRequest();
     expect(caller.calls).toEqual([["abort", "deadline_exceeded"]]);
@@ -112,13 +113,12 @@ describe("the timeout of a try", () => {
   it("is no layer where no policy sets one", () => {
     const next = new RecordingUpstream().service;
     expect(limitTry(undefined, timed().wheel)(next)).toBe(next);
-    expect(limitIdle(undefined, timed().wheel)(next)).toBe(next);
   });
 });
 
 describe("a limit in time", () => {
   const layers = (time: ReturnType<typeof timed>) =>
-    [enforceDeadline(500, time), limitTry(500, time.wheel), limitIdle(500, time.wheel)] as const;
+    [limitTime({ requestMs: 500 }, time), limitTry(500, time.wheel), limitTime({ idleMs: 500 }, time)] as const;
 
   it("leaves no timer armed, however the exchange ends", () => {
     for (const which of [0, 1, 2] as const) {
@@ -170,7 +170,7 @@ describe("a limit in time", () => {
     ["server-sent events", {}, responseHead(200, { "content-type": "Text/Event-Stream; charset=utf-8" })],
   ])("is released by %s, which has no last byte to wait for", (_what, request, head) => {
     const time = timed();
-    for (const layer of [enforceDeadline(500, time), limitTry(500, time.wheel)]) {
+    for (const layer of [limitTime({ requestMs: 500 }, time), limitTry(500, time.wheel)]) {
       const { caller, upstream } = time.start(layer, request);
       upstream.response.head(head);
       time.pass(1_000);
@@ -185,7 +185,7 @@ describe("a limit in time", () => {
     ["an ordinary answer", {}, responseHead(200, { "content-type": "text/event-streaming" })],
   ])("stays armed behind %s", (_what, request, head) => {
     const time = timed();
-    const { caller, upstream } = time.start(enforceDeadline(500, time), request);
+    const { caller, upstream } = time.start(limitTime({ requestMs: 500 }, time), request);
     upstream.response.head(head);
     time.pass(520);
     expect(caller.calls.at(-1)).toEqual(["abort", "request_timeout"]);
@@ -195,7 +195,7 @@ describe("a limit in time", () => {
 describe("the idle limit", () => {
   it("ends what is silent both ways, and nothing else", () => {
     const time = timed();
-    const { caller, upstream, sink } = time.start(limitIdle(100, time.wheel));
+    const { caller, upstream, sink } = time.start(limitTime({ idleMs: 100 }, time));
     const moves = [
       () => sink.writeRequest(Buffer.from("a")),
       () => upstream.response.informational(responseHead(103)),
@@ -216,7 +216,7 @@ describe("the idle limit", () => {
 
   it("holds for a tunnel, and for the half of it that goes on when the other has ended", () => {
     const time = timed();
-    const { caller, upstream, sink } = time.start(limitIdle(100, time.wheel), { method: "CONNECT" });
+    const { caller, upstream, sink } = time.start(limitTime({ idleMs: 100 }, time), { method: "CONNECT" });
     upstream.response.head(responseHead(200));
     upstream.response.endResponse();
     time.pass(90);
@@ -225,5 +225,34 @@ describe("the idle limit", () => {
     expect(caller.calls.at(-1)).toEqual(["end", []]);
     time.pass(30);
     expect(upstream.calls.at(-1)).toEqual(["abort", "idle_timeout"]);
+  });
+
+  it("ends a silence before the request's own time is over, and holds behind it", () => {
+    const time = timed();
+    const both = limitTime({ requestMs: 500, idleMs: 100 }, time);
+    const silent = time.start(both);
+    const stream = time.start(both);
+    const events = new HeaderFields(["content-type", "text/event-stream"]);
+    stream.upstream.response.head({ status: 200, headers: events, bodyless: false });
+    time.pass(60);
+    for (let sent = 0; sent < 10; sent++) {
+      stream.upstream.response.writeResponse(Buffer.from("data: now\n\n"));
+      time.pass(60);
+    }
+    expect(silent.caller.calls).toEqual([["abort", "idle_timeout"]]);
+    expect(stream.caller.calls.at(-1)?.[0]).toBe("write");
+    time.pass(60);
+    expect(stream.caller.calls.at(-1)).toEqual(["abort", "idle_timeout"]);
+  });
+
+  it("leaves a request that goes on to its own time", () => {
+    const time = timed();
+    const { caller, sink } = time.start(limitTime({ requestMs: 500, idleMs: 100 }, time));
+    for (let sent = 0; sent < 9; sent++) {
+      sink.writeRequest(Buffer.from("more"));
+      time.pass(60);
+    }
+    expect(caller.calls.at(-1)).toEqual(["abort", "request_timeout"]);
+    expect(time.wheel.armed.size).toBe(0);
   });
 });
