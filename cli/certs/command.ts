@@ -46,8 +46,7 @@ Examples:
   $ tulle certs rotate-root --wait --url http://127.72.39.1:8080`;
 
 export function certsCommand(): Command {
-  // What stands after rotate-root is that command's.
-  const command = new Command("certs").enablePositionalOptions();
+  const command = new Command("certs");
   return addMeshOptions(command)
     .description("show the mesh's roots, everyone's certificates, and who lacks what")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))
@@ -61,7 +60,8 @@ function rotateCommand(): Command {
     .description("replace the mesh's root by a new one, step by step, without a failed request")
     .option("--wait", "show its progress until it is done")
     .addHelpText("after", rotateHelp)
-    .action((options: RotateOptions) => rotate(options));
+    // Where the mesh is may stand before the name and after it: both commands have these options, and the outer one takes them.
+    .action((_own: unknown, command: Command) => rotate(command.optsWithGlobals<RotateOptions>()));
 }
 
 async function show(options: CertsOptions): Promise<void> {
