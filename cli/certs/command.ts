@@ -55,12 +55,12 @@ export function certsCommand(): Command {
     .addCommand(rotateCommand());
 }
 
+/** Where the mesh is may stand before its name and after it: both commands have these options, and the outer one takes them. */
 function rotateCommand(): Command {
   return addMeshOptions(new Command("rotate-root"))
     .description("replace the mesh's root by a new one, step by step, without a failed request")
     .option("--wait", "show its progress until it is done")
     .addHelpText("after", rotateHelp)
-    // Where the mesh is may stand before the name and after it: both commands have these options, and the outer one takes them.
     .action((_own: unknown, command: Command) => rotate(command.optsWithGlobals<RotateOptions>()));
 }
 

@@ -61,7 +61,7 @@ const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE--
 /** Whether the text is one or more certificates in PEM: what a half-written file is not. */
 export function isCertificates(pem: string): boolean {
   try {
-    return rootIds(pem).length > 0;
+    return certificatesIn(pem).length > 0;
   } catch {
     return false;
   }
@@ -69,6 +69,10 @@ export function isCertificates(pem: string): boolean {
 
 /** What the control plane knows roots by: the SHA-256 of their DER, in hexadecimal. Throws where one is no certificate. */
 export function rootIds(pem: string): string[] {
-  const blocks = pem.match(certificateBlock) ?? [];
-  return blocks.map((block) => createHash("sha256").update(new X509Certificate(block).raw).digest("hex"));
+  return certificatesIn(pem).map(({ raw }) => createHash("sha256").update(raw).digest("hex"));
+}
+
+/** Throws where one is no certificate. */
+export function certificatesIn(pem: string): X509Certificate[] {
+  return (pem.match(certificateBlock) ?? []).map((block) => new X509Certificate(block));
 }

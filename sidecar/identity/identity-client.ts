@@ -50,7 +50,7 @@ export interface IdentityOptions {
   readonly wheel: TimerWheel;
   readonly random: Random;
   readonly log: Log;
-  /** How often the trust bundle's file is looked at. Default 10 s. */
+  /** How often the trust bundle's file is looked at. Default 2 s. */
   readonly trustBundleCheckMs?: number;
   /** Between failed requests. Default 500 ms, doubled each time up to 30 s, ± 50 %. */
   readonly retry?: { readonly initialDelayMs: number; readonly maxDelayMs: number };
@@ -118,7 +118,7 @@ class IdentityClient implements RenewableIdentity {
     this.#keepFresh(signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });
-    const { trustBundleCheckMs = 10_000 } = this.#options;
+    const { trustBundleCheckMs = 2_000 } = this.#options;
     const readBundle = (): void => {
       this.#readTrustBundle().catch((error: unknown) => this.#warn("trust bundle not read", error));
     };
@@ -198,7 +198,7 @@ class IdentityClient implements RenewableIdentity {
       if (isErrorCode(error, "ENOENT") && this.#trustBundlePem !== "") return;
       throw error;
     }
-    if (!isCertificates(pem)) return;
+    if (pem !== this.#trustBundlePem && !isCertificates(pem)) return;
     this.#trustBundleFrom = "file";
     if (pem === this.#trustBundlePem) return;
     this.#trustBundlePem = pem;

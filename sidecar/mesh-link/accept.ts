@@ -7,8 +7,15 @@ import { serveHttp2 } from "../http2/server.ts";
 import type { Identity } from "../identity/credentials.ts";
 import { checkPeer, meshContextOptions, meshServerOptions } from "../identity/tls-options.ts";
 import type { Service } from "../net/exchange.ts";
-import { asListener, type ConnectionLimit, Connections, type Listener } from "../net/listener.ts";
+import {
+  asListener,
+  type ConnectionLimit,
+  Connections,
+  type Listener,
+  type ServedConnection,
+} from "../net/listener.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
+import { LastingTrust } from "./lasting-trust.ts";
 
 /** A WebSocket holds one for as long as it lives, and all of a pod pair share a link. */
 const maxConcurrentStreams = 1_000;
@@ -27,26 +34,35 @@ export interface AcceptOptions {
   readonly onHandshake: (outcome: string) => void;
 }
 
-/** Rejects where it can't listen. A new certificate serves new links; those there are stay as they are. */
+/** Rejects where it can't listen. A new certificate serves new links; those there are stay while their roots are trusted. */
 export async function acceptLinks(options: AcceptOptions): Promise<Listener> {
   const { identity, onHandshake } = options;
   const connections = new Connections(options.limit);
+  const trusted = new Map<ServedConnection, LastingTrust>();
   const server = tls.createServer(meshServerOptions(identity.current()), (socket) =>
-    serveLink(socket, connections, options),
+    serveLink(socket, connections, trusted, options),
   );
   server.on("tlsClientError", (error, socket) => {
     onHandshake(reasonOf(error, socket));
     socket.destroy();
   });
-  const stopFollowing = identity.onChange((credentials) => server.setSecureContext(meshContextOptions(credentials)));
+  const stopFollowing = identity.onChange((credentials) => {
+    server.setSecureContext(meshContextOptions(credentials));
+    for (const [connection, trust] of trusted) if (!trust.holds) connection.drain();
+  });
   server.on("close", stopFollowing);
   server.listen({ host: options.host, port: options.port });
   await once(server, "listening");
   return asListener(server, connections);
 }
 
-function serveLink(socket: tls.TLSSocket, connections: Connections, options: AcceptOptions): void {
-  const { service, trustDomain, clock, wheel, onHandshake } = options;
+function serveLink(
+  socket: tls.TLSSocket,
+  connections: Connections,
+  trusted: Map<ServedConnection, LastingTrust>,
+  options: AcceptOptions,
+): void {
+  const { identity, service, trustDomain, clock, wheel, onHandshake } = options;
   const peer = checkPeer(socket, { trustDomain });
   if (!peer.ok) {
     onHandshake("identity_refused");
@@ -60,7 +76,10 @@ function serveLink(socket: tls.TLSSocket, connections: Connections, options: Acc
     exchange.peer = peer.value;
     return service(exchange, response);
   };
-  connections.serve(socket, serveHttp2(socket, identified, { clock, timers: wheel, maxConcurrentStreams }));
+  const connection = serveHttp2(socket, identified, { clock, timers: wheel, maxConcurrentStreams });
+  connections.serve(socket, connection);
+  trusted.set(connection, new LastingTrust(socket, identity));
+  socket.on("close", () => trusted.delete(connection));
 }
 
 /** A closed list, for a label: OpenSSL's texts have no end. */

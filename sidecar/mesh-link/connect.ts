@@ -9,6 +9,7 @@ import type { Credentials, Identity } from "../identity/credentials.ts";
 import { checkPeer, meshClientContext, meshClientOptions } from "../identity/tls-options.ts";
 import { joinAddress } from "../net/address.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import { LastingTrust } from "./lasting-trust.ts";
 import type { ConnectLink, LinkConnection, LinkEvents } from "./link.ts";
 import { asLinkConnection } from "./link-connection.ts";
 
@@ -105,7 +106,10 @@ class Handshake extends Timer {
     const client = new Http2Client(this.#socket, { clock, timers: wheel, keepAlive });
     // Its SETTINGS say how many streams it takes, and whether upgrades: half a round trip, once per link.
     client.onClosed = (error) => this.#fail("tls_failed", `no HTTP/2 connection: ${error?.message ?? "closed"}`);
-    client.onReady = () => this.#settle("ok", ok(asLinkConnection(client, this.#events, this.#replaceAtMs())));
+    const trust = new LastingTrust(this.#socket, this.#options.identity);
+    const endMs = this.#replaceAtMs();
+    const replaceAtMs = (): number => (trust.holds ? endMs : 0);
+    client.onReady = () => this.#settle("ok", ok(asLinkConnection(client, this.#events, replaceAtMs)));
   };
 
   #codeOf(error: Error): ErrorCode {

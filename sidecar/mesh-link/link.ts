@@ -25,7 +25,7 @@ export interface LinkConnection {
   /** The peer allows one more stream now. */
   readonly canOpenStream: boolean;
   readonly activeStreams: number;
-  /** When it must be replaced, on the sidecar's clock: before a leaf of either end expires. */
+  /** When it must be replaced, on the sidecar's clock: before a leaf of either end expires, or once its root is dropped. */
   readonly replaceAtMs: number;
   /** Finishes its streams, then closes. */
   drain(): void;

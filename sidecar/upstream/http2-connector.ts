@@ -24,7 +24,7 @@ export function plainHttp2(host: string, port: number, clock: Clock, wheel: Time
       client.onClosed = (error) => fail(new Error(`no HTTP/2 connection: ${error?.message ?? "closed"}`));
       client.onReady = () => {
         socket.setTimeout(0).off("error", fail);
-        done(ok(asLinkConnection(client, events, Number.POSITIVE_INFINITY)));
+        done(ok(asLinkConnection(client, events, () => Number.POSITIVE_INFINITY)));
       };
     });
   };

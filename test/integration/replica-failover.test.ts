@@ -1,6 +1,6 @@
 /**
  * Two replicas of the control plane and two sidecars, as processes, and a client that counts every request: what happens to
- * it when a replica dies or stops.
+ * it when a replica dies or stops, and while the root is replaced.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { stringify } from "yaml";
+import type { CertificatesView } from "../../control-plane/identity/certificates-view.ts";
 import { eventually } from "../support/eventually.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -105,7 +106,8 @@ function workload(name: string, podIP: string): object[] {
 function startControlPlane(host: string): ChildProcess {
   const others = controlPlanes.flatMap((other) => ["--replicas", `${other}:15010`]);
   const state = ["--folder", join(folder, "yaml"), "--state", join(folder, "state")];
-  return start("control-plane/main.ts", ["--listen-address", host, ...state, ...others], {});
+  const args = ["--listen-address", host, "--rotation-pause", "1s", ...state, ...others];
+  return start("control-plane/main.ts", args, {});
 }
 
 async function startSidecar(name: string, podIp: string): Promise<ChildProcess> {
@@ -243,3 +245,44 @@ it.each(["SIGKILL", "SIGTERM"] as const)(
     expect([...client.outcomes.keys()]).toEqual(["200 orders"]);
   },
 );
+
+async function certificatesAt(host: string): Promise<CertificatesView> {
+  return (await (await fetch(`http://${host}:8080/api/certs`)).json()) as CertificatesView;
+}
+
+/** Handshakes of the mesh port of `orders`, by outcome. */
+async function handshakes(outcome: string): Promise<number> {
+  const text = await (await fetch(`http://${pods.orders}:15020/metrics`)).text();
+  const lines = text.split("\n").filter((line) => line.startsWith("tulle_tls_handshakes_total"));
+  const wanted = lines.filter((line) => line.includes('"inbound"') && line.includes(`outcome="${outcome}"`));
+  return wanted.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}
+
+it("the root is replaced under a steady load, the links with it, and no request fails", async () => {
+  const [first, second] = controlPlanes;
+  await eventually(async () => (await statusOf(second)).replicas.length === 1, patienceMs);
+  const client = new Client();
+  try {
+    await eventually(() => client.count > 200, patienceMs);
+    const { signer } = await certificatesAt(first);
+    const linksBefore = await handshakes("ok");
+    const startMs = performance.now();
+    const before = client.count;
+    await writeFile(join(folder, "state", "ca", "rotate-root"), signer.id, { mode: 0o600 });
+    await eventually(async () => {
+      const { rotation, signer: now, sidecars } = await certificatesAt(first);
+      return rotation.phase === "settled" && now.id !== signer.id && sidecars.length === 2;
+    }, patienceMs);
+    // A link that the former root has vouched for is replaced once that is trusted no more.
+    await eventually(async () => (await handshakes("ok")) > linksBefore, patienceMs);
+    const after = client.count;
+    await eventually(() => client.count > after + 200, patienceMs);
+    expect((client.count - before) / ((performance.now() - startMs) / 1_000)).toBeGreaterThan(50);
+    const views = await Promise.all(controlPlanes.map(certificatesAt));
+    for (const { roots, rotation } of views) expect([roots.length, rotation.lacks]).toEqual([1, []]);
+    expect(views[0]?.signer.id).toBe(views[1]?.signer.id);
+  } finally {
+    await client.stop();
+  }
+  expect([...client.outcomes.keys()]).toEqual(["200 orders"]);
+});

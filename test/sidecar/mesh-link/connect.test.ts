@@ -30,12 +30,16 @@ afterEach(async () => {
 const orders = workloadId("orders");
 const web = workloadId("web");
 
-async function peer(podIp: string, issuer = authority): Promise<{ upstream: RecordingUpstream; listener: Listener }> {
+async function peer(
+  podIp: string,
+  issuer = authority,
+): Promise<{ upstream: RecordingUpstream; listener: Listener; identity: HandIdentity }> {
   const upstream = new RecordingUpstream();
+  const identity = new HandIdentity(orders, issuer.credentials(orders));
   const listener = await acceptLinks({
     host: podIp,
     port: meshPort,
-    identity: new HandIdentity(orders, issuer.credentials(orders)),
+    identity,
     trustDomain,
     service: upstream.service,
     clock: performance,
@@ -43,7 +47,7 @@ async function peer(podIp: string, issuer = authority): Promise<{ upstream: Reco
     onHandshake: () => {},
   });
   closing.push(() => listener.close());
-  return { upstream, listener };
+  return { upstream, listener, identity };
 }
 
 function dialling(podIp: string, expected = orders, credentials = authority.credentials(web)) {
@@ -102,6 +106,44 @@ describe("a connection to a peer", () => {
     const { notAfterMs } = dialled.identity.current();
     expect(result.value.replaceAtMs).toBeLessThanOrEqual(Math.min(notAfterMs - Date.now(), 8 * 3_600_000));
     expect(result.value.replaceAtMs).toBeGreaterThan(0);
+    result.value.destroy(new MeshError("upstream_closed", ""));
+  });
+});
+
+describe("a connection whose root is dropped", () => {
+  const bundle = (...issuers: TestAuthority[]) => issuers.map((each) => each.authority.trustBundlePem).join("");
+
+  it("is due for another, and not before", async () => {
+    const podIp = nextPodIp();
+    await peer(podIp);
+    const dialled = dialling(podIp);
+    const result = await dialled.connected;
+    if (!result.ok) throw result.error;
+    const { identity } = dialled;
+    const dueMs = result.value.replaceAtMs;
+    identity.rotate({ ...identity.current(), trustBundlePem: bundle(authority, foreign) });
+    expect(result.value.replaceAtMs).toBe(dueMs);
+    identity.rotate({ ...foreign.credentials(web), trustBundlePem: bundle(authority, foreign) });
+    expect(result.value.replaceAtMs).toBe(dueMs);
+    identity.rotate(foreign.credentials(web));
+    expect(result.value.replaceAtMs).toBe(0);
+    result.value.destroy(new MeshError("upstream_closed", ""));
+  });
+
+  it("is given no more requests by its peer, and not before", async () => {
+    const podIp = nextPodIp();
+    const { identity } = await peer(podIp);
+    const dialled = dialling(podIp);
+    const result = await dialled.connected;
+    if (!result.ok) throw result.error;
+    identity.rotate({ ...foreign.credentials(orders), trustBundlePem: bundle(authority, foreign) });
+    const caller = new RecordingCaller();
+    result.value.request(exchangeOf(), caller).endRequest();
+    await eventually(() => result.value.activeStreams === 1);
+    expect(dialled.events).not.toContain("unusable");
+    identity.rotate(foreign.credentials(orders));
+    await eventually(() => dialled.events.includes("unusable"));
+    expect(caller.calls).toEqual([]);
     result.value.destroy(new MeshError("upstream_closed", ""));
   });
 });
