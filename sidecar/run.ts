@@ -99,7 +99,9 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const releasing = setInterval(() => registry.releaseIdle(clock.now()), releaseIdleEveryMs).unref();
   const reporting = reportTraffic(new TrafficReporter({ metrics, state, identity: sources.identity }), sources);
   await sidecar.start();
-  log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}` });
+  // Since its process began: after a crash, that is for how long the pod answered nobody.
+  const afterMs = Math.round(process.uptime() * 1_000);
+  log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}`, afterMs });
 
   const exporting = await startExport(options, spans, wheel);
   await holdHeap();

@@ -100,7 +100,8 @@ it("serves again when its sidecar has crashed, from what that had kept, while th
     });
     const said = await kubectl("-n", shop, "logs", name, "-c", "tulle-sidecar");
     expect(said).toContain("certificate taken from before the restart");
-    expect(said).toContain("sidecar is up");
+    const [, afterMs] = /"sidecar is up".*"afterMs":(\d+)/.exec(said) ?? [];
+    expect(Number(afterMs)).toBeLessThanOrEqual(500);
     expect(await ask(shop, "client", `http://${before.status.podIP}:8080/`)).toBe("200 v1");
   } finally {
     await kubectl("-n", system, "scale", "deployment/tulle-control-plane", "--replicas=1");

@@ -13,6 +13,7 @@ import {
   eventually,
   failuresOf,
   helm,
+  image,
   type KubernetesObject,
   kubectl,
   namespace,
@@ -92,6 +93,18 @@ it("passes its own test", async () => {
   expect(await inMesh("test", "tulle")).toMatch(/Phase:\s+Succeeded/);
 });
 
+it("completes a Job as soon as Kubernetes does beside a native sidecar that does nothing and ends at once", async () => {
+  const idle = "process.once('SIGTERM', () => process.exit()); setInterval(() => {}, 1e6)";
+  const nothing = [{ name: "idle", image, restartPolicy: "Always", args: ["-e", idle] }];
+  await apply([job(shop, "beside-ours", []), job("default", "beside-nothing", nothing)]);
+  const [ours, theirs] = await Promise.all([
+    completionMs(shop, "beside-ours"),
+    completionMs("default", "beside-nothing"),
+  ]);
+  await kubectl("-n", "default", "delete", "job", "beside-nothing", "--wait=false");
+  expect(ours - theirs).toBeLessThan(1_500);
+});
+
 it("is upgraded and rolled back without a failed request", async () => {
   const settings = () => kubectl("-n", mesh, "get", "configmap", "tulle-injection", "-o", "jsonpath={.data}");
   const before = await settings();
@@ -105,7 +118,8 @@ it("is upgraded and rolled back without a failed request", async () => {
 });
 
 it("is not uninstalled while pods have a sidecar: Helm's user is told which, and the mesh goes on", async () => {
-  const { items } = await readObject<List>("-n", shop, "pods");
+  // Not what has ended: the Job.
+  const { items } = await readObject<List>("-n", shop, "pods", "-l", "app");
   const refusal = await inMesh("uninstall", "tulle").then(
     () => "",
     (error: unknown) => String(error),
@@ -132,4 +146,23 @@ async function aSecondLater(): Promise<Account> {
     const now = await accountOf(shop, "client");
     return now.sent > sent + 50 ? now : undefined;
   });
+}
+
+/** It ends after a second, and prints when. */
+function job(at: string, name: string, initContainers: readonly object[]): KubernetesObject {
+  const ends = "setTimeout(() => console.log(Date.now()), 1000)";
+  const spec = { restartPolicy: "Never", initContainers, containers: [{ name: "job", image, args: ["-e", ends] }] };
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: { name, namespace: at },
+    spec: { backoffLimit: 0, template: { spec } },
+  };
+}
+
+/** From the end of its container to its own. */
+async function completionMs(at: string, name: string): Promise<number> {
+  await kubectl("-n", at, "wait", `job/${name}`, "--for=condition=Complete", "--timeout=90s");
+  const completedAtMs = Date.now();
+  return completedAtMs - Number(await kubectl("-n", at, "logs", `job/${name}`, "-c", "job"));
 }
