@@ -10,12 +10,16 @@
  */
 
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Clock, Random } from "../../model/clock.ts";
 import type { Log } from "../../system/log.ts";
 import type { RedisClient } from "./redis-client.ts";
 
 export interface RedisConnectionOptions {
-  /** Undefined: there is no Redis, and every command fails. */
+  /**
+   * Undefined: there is no Redis, and every command fails. A file `ca.crt` beside it says who signs for a `rediss://`; without
+   * one, whom Node trusts.
+   */
   readonly urlFile: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -145,8 +149,21 @@ export class RedisConnection {
 /** Read for each connection: a Secret may be given another password at any time. The library is loaded here, and nowhere else. */
 async function openClient(urlFile: string | undefined, onBroken: (client: RedisClient) => void): Promise<RedisClient> {
   if (urlFile === undefined) throw new Error("TULLE_REDIS_URL_FILE is not set");
-  const [url, { connectTo }] = await Promise.all([readFile(urlFile, "utf8"), import("./redis-client.ts")]);
-  return connectTo(url.trim(), connectMs, onBroken);
+  const [url, ca, { connectTo }] = await Promise.all([
+    readFile(urlFile, "utf8"),
+    readIfThere(join(dirname(urlFile), "ca.crt")),
+    import("./redis-client.ts"),
+  ]);
+  return connectTo({ url: url.trim(), ca }, connectMs, onBroken);
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** It complains if it is closed already. */

@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { altNames, makeCertificate, makeRoot, tlv } from "./certificates.ts";
 import { nextPodIp } from "./sidecar-pair.ts";
 
 export const redisPassword = "s3cret-of-the-test";
@@ -13,29 +14,53 @@ export const redisPassword = "s3cret-of-the-test";
 export class RedisServer implements AsyncDisposable {
   readonly host = nextPodIp();
   readonly folder: string;
-  /** A file with its URL. */
+  /** A file with its URL; where it speaks TLS, beside its `ca.crt`, as in a Secret that is mounted. */
   readonly urlFile: string;
+  readonly #protocol: "redis" | "rediss";
   #process: ChildProcess | undefined;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, protocol: "redis" | "rediss") {
     this.folder = folder;
+    this.#protocol = protocol;
     this.urlFile = join(folder, "url");
   }
 
-  static async start(): Promise<RedisServer> {
-    const server = new RedisServer(await mkdtemp(join(tmpdir(), "tulle-redis-")));
+  static async start(protocol: "redis" | "rediss" = "redis"): Promise<RedisServer> {
+    const server = new RedisServer(await mkdtemp(join(tmpdir(), "tulle-redis-")), protocol);
     await server.writeUrl(redisPassword);
+    if (protocol === "rediss") await server.#writeCertificate();
     await server.start();
     return server;
   }
 
   async writeUrl(password: string): Promise<void> {
-    await writeFile(this.urlFile, `redis://:${password}@${this.host}:6379/0\n`, { mode: 0o600 });
+    await writeFile(this.urlFile, `${this.#protocol}://:${password}@${this.host}:6379/0\n`, { mode: 0o600 });
+  }
+
+  async #writeCertificate(): Promise<void> {
+    const issuer = makeRoot();
+    const address = tlv(0x87, Buffer.from(this.host.split(".").map(Number)));
+    const { pem, keyPem } = makeCertificate({ issuer, extensions: [altNames(address)] });
+    const files = { "ca.crt": issuer.pem, "tls.crt": pem, "tls.key": keyPem };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(this.folder, name), text);
+  }
+
+  get #ports(): Readonly<Record<string, string | number>> {
+    if (this.#protocol === "redis") return { port: 6379 };
+    const [certificate, key] = ["tls.crt", "tls.key"].map((name) => join(this.folder, name));
+    const files = { "tls-cert-file": certificate ?? "", "tls-key-file": key ?? "" };
+    return {
+      port: 0,
+      "tls-port": 6379,
+      ...files,
+      "tls-ca-cert-file": join(this.folder, "ca.crt"),
+      "tls-auth-clients": "no",
+    };
   }
 
   /** Resolves when it takes connections. */
   async start(): Promise<void> {
-    const settings = { bind: this.host, port: 6379, dir: this.folder, save: "", requirepass: redisPassword };
+    const settings = { bind: this.host, ...this.#ports, dir: this.folder, save: "", requirepass: redisPassword };
     const durable = { appendonly: "yes", appendfsync: "always", daemonize: "no" };
     const args = Object.entries({ ...settings, ...durable }).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });

@@ -1,3 +1,5 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createClient } from "@redis/client";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { KeyRecord } from "../../../sidecar/idempotency/answer.ts";
@@ -6,6 +8,7 @@ import { RedisConnection } from "../../../sidecar/idempotency/redis-connection.t
 import { RedisRecords } from "../../../sidecar/idempotency/redis-records.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
+import { makeRoot } from "../../support/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { RecordedLog } from "../../support/recorded-log.ts";
@@ -226,5 +229,34 @@ describe("a Redis that fails", () => {
     const one = replica("shop/payments", "/nowhere/url");
     expect((await one.claim()).kind).toBe("unavailable");
     expect(JSON.stringify(one.log.lines)).toContain("ENOENT");
+  });
+});
+
+describe("over TLS", () => {
+  let encrypted: RedisServer;
+
+  beforeAll(async () => {
+    encrypted = await RedisServer.start("rediss");
+  });
+
+  afterAll(async () => {
+    await encrypted[Symbol.asyncDispose]();
+  });
+
+  it("keeps keys in a Redis whose certificate is signed by the ca.crt beside its URL", async () => {
+    const [one, other] = [replica("shop/payments", encrypted.urlFile), replica("shop/payments", encrypted.urlFile)];
+    (await one.take()).keep(recordOf(201), 5_000);
+    expect((await kept(other)).answer?.status).toBe(201);
+  });
+
+  it("tells nothing to one whose certificate is somebody else's", async () => {
+    await writeFile(join(encrypted.folder, "ca.crt"), makeRoot("another").pem);
+    const { claim, log, failures } = replica("shop/payments", encrypted.urlFile);
+    expect((await claim()).kind).toBe("unavailable");
+    await rm(join(encrypted.folder, "ca.crt"));
+    const without = replica("shop/payments", encrypted.urlFile);
+    expect((await without.claim()).kind).toBe("unavailable");
+    expect([failures, without.failures]).toEqual([["claim"], ["claim"]]);
+    expect(JSON.stringify(log)).not.toContain(redisPassword);
   });
 });
