@@ -1,9 +1,12 @@
 /** What is legal, and probably not what its author wanted. */
 
 import { formatDuration } from "../duration.ts";
+import { normalizePath } from "../path.ts";
 import type { AccessPolicy, SplitBackend, TimeoutPolicy, TrafficSplit } from "../policy.ts";
 import type { Policy } from "../policy-object.ts";
+import type { PathMatch } from "../resources.ts";
 import type { FieldError } from "../result.ts";
+import { show } from "./schema.ts";
 
 /** Warnings about a policy that was read without an error. */
 export function policyWarnings(policy: Policy): FieldError[] {
@@ -32,9 +35,27 @@ export function policyWarnings(policy: Policy): FieldError[] {
 }
 
 function accessWarnings({ access }: AccessPolicy): FieldError[] {
-  if (access?.rules.length !== 0) return [];
-  const message = access.action === "allow" ? "admits nobody" : "denies nobody";
-  return [{ path: "spec.rules", message: `without a rule this policy ${message}` }];
+  if (access === undefined) return [];
+  if (access.rules.length === 0) {
+    const message = access.action === "allow" ? "admits nobody" : "denies nobody";
+    return [{ path: "spec.rules", message: `without a rule this policy ${message}` }];
+  }
+  return access.rules.flatMap(({ paths }, rule) =>
+    paths.flatMap((match, index) => {
+      const message = pathWarning(match);
+      return message === undefined ? [] : [{ path: `spec.rules[${rule}].paths[${index}].value`, message }];
+    }),
+  );
+}
+
+/** Requests are matched by their path in normal form, and one that has none is refused before any rule is asked. */
+function pathWarning({ kind, value }: PathMatch): string | undefined {
+  if (kind === "regex") return undefined;
+  const { path, ambiguous } = normalizePath(value);
+  if (path !== value) return `is read as ${show(path)}, its normal form`;
+  return ambiguous
+    ? "matches nothing: no path that is served has such characters, and a query is no part of it"
+    : undefined;
 }
 
 function timeoutWarnings({ requestMs, perTryMs }: TimeoutPolicy): FieldError[] {

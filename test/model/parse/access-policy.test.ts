@@ -113,6 +113,25 @@ it("warns where it has no rule", () => {
   ]);
 });
 
+it("warns of a path that is read otherwise, or that no request can have", () => {
+  const values = ["/admin", "/a/../b", "/%61dmin", "/admin?all", "/a;b", "/caf%C3%A9", "/a%2Fb"];
+  const paths = values.map((value) => ({ value }));
+  const parsed = parsePolicy({
+    apiVersion: "tulle.dev/v1alpha1",
+    kind: "AccessPolicy",
+    metadata: { name: "a" },
+    spec: { action: "deny", rules: [{ paths: [...paths, { type: "RegularExpression", value: "/a;.*" }] }] },
+  });
+  const nothing = "matches nothing: no path that is served has such characters, and a query is no part of it";
+  expect(parsed.ok && policyWarnings(parsed.value).map(({ path, message }) => `${path} ${message}`)).toEqual([
+    'spec.rules[0].paths[1].value is read as "/b", its normal form',
+    'spec.rules[0].paths[2].value is read as "/admin", its normal form',
+    `spec.rules[0].paths[3].value ${nothing}`,
+    `spec.rules[0].paths[4].value ${nothing}`,
+    `spec.rules[0].paths[6].value ${nothing}`,
+  ]);
+});
+
 describe("what stands in for an AccessPolicy that was never valid", () => {
   const nobody = { action: "allow", mode: "enforce", rules: [] };
   const orders = { kind: "Service", name: "orders" };
