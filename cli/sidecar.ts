@@ -78,6 +78,7 @@ async function run(flags: SidecarFlags): Promise<void> {
     outside: "allow",
     probes: new Map(),
     logLevel: "info",
+    recentTraces: false,
     drainGraceMs: 10_000,
     ...(redisUrlFile !== undefined && { redisUrlFile }),
     interception: flags.intercept,

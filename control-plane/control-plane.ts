@@ -40,6 +40,7 @@ import { WantedResources } from "./replicas/wanted.ts";
 import type { SourceChange } from "./source/source.ts";
 import { StatusPage } from "./status-page.ts";
 import { traced } from "./tracing.ts";
+import { TraceStore } from "./traffic/trace-store.ts";
 import { TrafficStore } from "./traffic/traffic-store.ts";
 
 export interface ControlPlane {
@@ -65,7 +66,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
     const home = await openHome(config, log, signal);
     open.defer(() => home.close());
     const core = assemble(config, home, clock, log, signal);
-    const { own, replica, hub, others, certificates, status, traffic, metrics } = core;
+    const { own, replica, hub, others, certificates, status, traffic, traces, metrics } = core;
     let serving = false;
     // First, so that who asks whether it lives gets an answer while a large cluster is read.
     const admin = await openAdmin({
@@ -80,8 +81,10 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
       host: isLoopback(config.listenAddress) ? config.listenAddress : "127.0.0.1",
       port: config.ports.dashboard,
       assets: join(import.meta.dirname, "dashboard"),
-      view: () => status.view(traffic.read()),
+      view: () => status.view(traffic.read(), traces.list()),
       certificates: () => certificates.view(),
+      trace: (id) => traces.spans(id),
+      holders: (policy) => status.holders(policy),
     });
     open.defer(() => dashboard.close());
     open.defer(() => hub.close());
@@ -99,6 +102,7 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
       certificates: sidecars,
       holdings,
       traffic,
+      traces,
       metrics,
       log,
     };
@@ -142,6 +146,7 @@ interface Core {
   readonly certificates: MeshCertificates;
   readonly status: StatusPage;
   readonly traffic: TrafficStore;
+  readonly traces: TraceStore;
   /** None in folders. */
   readonly podsWithoutSidecar: PodsWithoutSidecar;
   readonly apply: (change: SourceChange) => void;
@@ -185,6 +190,7 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
   const podsWithoutSidecar = new PodsWithoutSidecar(meshNamespace);
   const status = new StatusPage({ pipeline, hub, others, podsWithoutSidecar, log });
   const traffic = new TrafficStore(clock);
+  const traces = new TraceStore();
   metrics.watch({
     subscribers: () => hub.subscriberCount,
     replicas: () => others.names.length + 1,
@@ -202,7 +208,20 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
     tell();
   };
   const onChange = (listener: () => void) => void listeners.push(listener);
-  return { metrics, own, replica, hub, others, certificates, status, traffic, podsWithoutSidecar, apply, onChange };
+  return {
+    metrics,
+    own,
+    replica,
+    hub,
+    others,
+    certificates,
+    status,
+    traffic,
+    traces,
+    podsWithoutSidecar,
+    apply,
+    onChange,
+  };
 }
 
 function openHome({ home, trustDomain }: ControlPlaneConfig, log: Log, signal: AbortSignal): Promise<Home> {

@@ -20,6 +20,7 @@ import { type DiscoveryOptions, DiscoveryService, pushDefinition } from "./push/
 import type { PushHub } from "./push/push-hub.ts";
 import type { ReplicaHoldings } from "./replicas/certificate-table.ts";
 import { ReplicaService } from "./replicas/replica-service.ts";
+import type { TraceStore } from "./traffic/trace-store.ts";
 import type { TrafficStore } from "./traffic/traffic-store.ts";
 
 /** Sidecars are sent away one by one, this far apart, but all within `longestDrainMs`. */
@@ -63,6 +64,7 @@ interface GrpcParts {
   readonly certificates: SidecarCertificates;
   readonly holdings: () => ReplicaHoldings;
   readonly traffic: TrafficStore;
+  readonly traces: TraceStore;
   readonly metrics: ControlPlaneMetrics;
   readonly log: Log;
 }
@@ -83,6 +85,7 @@ export async function serveGrpc({
   certificates,
   holdings,
   traffic,
+  traces,
   metrics,
   log,
 }: GrpcParts): Promise<GrpcPorts> {
@@ -97,7 +100,10 @@ export async function serveGrpc({
   });
 
   const onRefused = metrics.countRefusedStream;
-  const onReport: DiscoveryOptions["onReport"] = (from, report) => traffic.take(from, report);
+  const onReport: DiscoveryOptions["onReport"] = (from, report) => {
+    traffic.take(from, report);
+    traces.take(from, report.spans);
+  };
   const onJoined: DiscoveryOptions["onJoined"] = (sidecar) => certificates.add(sidecar);
   const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused, onReport, onJoined });
   const replicas = new ReplicaService({ replica, hub, certificates, holdings, trustDomain, wallClock, log });

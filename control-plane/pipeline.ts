@@ -1,7 +1,7 @@
 /** A policy's way in one list: source → index → compile → snapshot, and its status on the way back. */
 
 import type { ResourceKind } from "../model/resources.ts";
-import { Compiler, type CompilerOptions } from "./compile/compiler.ts";
+import { Compiler, type CompilerOptions, type ResourceName } from "./compile/compiler.ts";
 import { ClusterIndex } from "./index/cluster-index.ts";
 import type { Fact } from "./index/facts.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -33,6 +33,9 @@ export class Pipeline {
   /** As in `Compiler`. */
   readonly setWanted = (kind: ResourceKind, name: string, wanted: boolean): void =>
     this.#compiler.setWanted(kind, name, wanted);
+
+  /** The resources that a policy or route is part of, by its `policyName`. */
+  readonly resourcesWith = (policy: string): readonly ResourceName[] => this.#compiler.resourcesWith(policy);
 
   /** What becomes of each policy; `acknowledgements` is push's. */
   policyStatuses(acknowledgements: Acknowledgements): PolicyStatus[] {

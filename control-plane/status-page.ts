@@ -4,13 +4,14 @@ import type { Log } from "../system/log.ts";
 import { type MeshView, meshView } from "./dashboard/mesh-view.ts";
 import type { PodsWithoutSidecar } from "./injection/pods-without-sidecar.ts";
 import { allProblems, type Pipeline } from "./pipeline.ts";
-import type { ResourceAcks } from "./push/acks.ts";
+import type { Holder, ResourceAcks } from "./push/acks.ts";
 import type { Peer, PushHub } from "./push/push-hub.ts";
 import type { OtherReplicas } from "./replicas/replicas.ts";
 import { formatProblem, type Problem } from "./source/problem.ts";
 import type { Acknowledgements, PolicyStatus } from "./status/policy-status.ts";
 import type { RouteStatus } from "./status/route-status.ts";
 import { policyTarget, routeTarget, type StatusTarget } from "./status/status-target.ts";
+import type { TraceView } from "./traffic/trace-store.ts";
 import type { Traffic } from "./traffic/traffic-store.ts";
 
 export interface Status {
@@ -84,11 +85,29 @@ export class StatusPage {
   }
 
   /** For the dashboard. */
-  view(traffic: Traffic): MeshView {
+  view(traffic: Traffic, traces: readonly TraceView[]): MeshView {
     const policies = this.#policies();
     const routes = this.#routes();
     const problems = allProblems(this.#pipeline.index, [...policies, ...routes]);
-    return meshView({ pipeline: this.#pipeline, policies, routes, problems, peers: this.#hub.peers(), traffic });
+    const peers = this.#hub.peers();
+    return meshView({ pipeline: this.#pipeline, policies, routes, problems, peers, traffic, traces });
+  }
+
+  /**
+   * Which sidecars of this replica have a policy or route, by its `policyName`; sorted, each once: who has not all of it yet
+   * does not have it. Empty: it is in force nowhere, or there is none of that name.
+   */
+  holders(policy: string): readonly Holder[] {
+    const byPod = new Map<string, Holder>();
+    for (const { kind, name } of this.#pipeline.resourcesWith(policy)) {
+      for (const holder of this.#hub.holders(kind, name)) {
+        const known = byPod.get(holder.pod);
+        if (known === undefined || (known.standing !== "nacked" && holder.standing !== "acked")) {
+          byPod.set(holder.pod, holder);
+        }
+      }
+    }
+    return [...byPod.values()].sort((a, b) => (a.pod < b.pod ? -1 : 1));
   }
 
   countProblems(): { error: number; warning: number } {

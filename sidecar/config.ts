@@ -31,6 +31,8 @@ export interface SidecarConfig {
   /** What kubelet asks the application, by the path at which it asks this sidecar instead. */
   readonly probes: ReadonlyMap<string, ApplicationProbe>;
   readonly logLevel: LogLevel;
+  /** Record traces for the dashboard, though they go nowhere else: then nobody may miss a span that it alone has. */
+  readonly recentTraces: boolean;
 }
 
 /** What it takes to be told the rest by a control plane. */
@@ -86,6 +88,8 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
   if (!probes.ok) errors.push({ path: "TULLE_PROBES", message: probes.error });
   const logLevel = logLevels.find((level) => level === (env["TULLE_LOG_LEVEL"] ?? "info"));
   check("TULLE_LOG_LEVEL", logLevel !== undefined, `must be ${logLevels.join(" or ")}, got ${env["TULLE_LOG_LEVEL"]}`);
+  const recent = env["TULLE_RECENT_TRACES"] ?? "off";
+  check("TULLE_RECENT_TRACES", recent === "on" || recent === "off", `must be on or off, got ${recent}`);
   const podIp = required("POD_IP");
   check("POD_IP", podIp === "" || net.isIP(podIp) !== 0, `must be an IP address, got ${podIp}`);
   const trustDomain = env["TULLE_TRUST_DOMAIN"] ?? "cluster.local";
@@ -119,6 +123,7 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     interception: interception === "iptables" ? "iptables" : "off",
     probes: probes.ok ? probes.value : new Map(),
     logLevel: logLevel ?? "info",
+    recentTraces: recent === "on",
   };
   return errors.length > 0 ? err(errors) : ok(config);
 }

@@ -21,8 +21,10 @@ import { errorSpanRate } from "./telemetry/error-spans.ts";
 import { exposeGauges } from "./telemetry/gauges.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "./telemetry/metrics.ts";
 import type { OtlpReceiver } from "./telemetry/otlp-receiver.ts";
+import { RecentSpans } from "./telemetry/recent-spans.ts";
 import { MetricRegistry } from "./telemetry/registry.ts";
 import type { Sampler } from "./telemetry/sampling.ts";
+import type { SpanSink } from "./telemetry/span.ts";
 import { exportSpans, type SpanExport, SpanQueue } from "./telemetry/span-queue.ts";
 import { IdSource } from "./telemetry/trace-context.ts";
 import { TrafficReporter } from "./telemetry/traffic-reporter.ts";
@@ -59,7 +61,8 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const dropped = metrics.spansDropped.slot({});
   const spans = new SpanQueue({ countDropped: (count) => metrics.spansDropped.add(dropped, count) });
   const errorSpans = new TokenBucket(errorSpanRate, clock);
-  const sink = otlp && spans;
+  const recent = new RecentSpans(performance.timeOrigin);
+  const sink = config.recentTraces || otlp !== undefined ? bothOf(recent, otlp && spans) : undefined;
 
   const started: { sidecar?: Sidecar; sources?: Sources } = {};
   const readiness = () => started.sidecar?.missing ?? ["certificate"];
@@ -86,7 +89,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
       ids: new IdSource(),
       clock,
       sink,
-      errors: sink && { sink, admit: () => errorSpans.tryTake() },
+      errors: { sink: sink ?? recent, admit: () => errorSpans.tryTake() },
     },
     accessLog,
     taps,
@@ -97,7 +100,10 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const { state } = sidecar;
   exposeGauges(registry, { state, identity: sources.identity, controlStreamConnected: sources.connected });
   const releasing = setInterval(() => registry.releaseIdle(clock.now()), releaseIdleEveryMs).unref();
-  const reporting = reportTraffic(new TrafficReporter({ metrics, state, identity: sources.identity }), sources);
+  const reporting = reportTraffic(
+    new TrafficReporter({ metrics, state, identity: sources.identity, spans: recent }),
+    sources,
+  );
   await sidecar.start();
   // Since its process began: after a crash, that is for how long the pod answered nobody.
   const afterMs = Math.round(process.uptime() * 1_000);
@@ -116,6 +122,16 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   clearInterval(releasing);
   stopTrimming();
   await Promise.all([exporting?.close(flushSpansMs), sources.flush(), admin.close()]);
+}
+
+function bothOf(recent: SpanSink, exported: SpanSink | undefined): SpanSink {
+  if (exported === undefined) return recent;
+  return {
+    push(span) {
+      recent.push(span);
+      exported.push(span);
+    },
+  };
 }
 
 /** What happens without a control plane is told to the next one, as far as it fits into one report. */

@@ -82,7 +82,9 @@ export class MeshProcesses {
       args: [...sidecarNodeFlags, this.#ground.bundles.sidecar],
       folder: files.stateFolder,
       env: {
+        ...recordingAll(this.#ground.env),
         ...this.#ownEnvironment(),
+        TULLE_RECENT_TRACES: "on",
         TULLE_NAMESPACE: identity.namespace,
         TULLE_WORKLOAD: identity.workload,
         TULLE_POD: identity.pod,
@@ -131,4 +133,10 @@ export class MeshProcesses {
 /** A sidecar runs in a folder of its own. */
 function absolute(path: string | undefined): string {
   return path === undefined || path === "" ? "" : resolve(path);
+}
+
+/** Where traces go to the dashboard alone, all of them are recorded: one request is to leave one that can be looked at. */
+function recordingAll(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const endpoints = [env["OTEL_EXPORTER_OTLP_ENDPOINT"], env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]];
+  return endpoints.every((endpoint) => (endpoint ?? "") === "") ? { OTEL_TRACES_SAMPLER_ARG: "1" } : {};
 }

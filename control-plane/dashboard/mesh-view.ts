@@ -1,12 +1,16 @@
 /** The mesh as the dashboard and `tulle top` show it: plain data, made anew from what is true now. */
 
 import { version } from "../../system/version.ts";
+import type { ResourceName } from "../compile/compiler.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { Peer } from "../push/push-hub.ts";
 import { formatProblem } from "../source/problem.ts";
 import type { PolicyStatus } from "../status/policy-status.ts";
 import type { RouteStatus } from "../status/route-status.ts";
-import type { BreakerTraffic, EdgeTraffic, ServiceLatency, Traffic } from "../traffic/traffic-store.ts";
+import type { TraceView } from "../traffic/trace-store.ts";
+import type { BreakerTraffic, EdgeTraffic, LostCalls, ServiceLatency, Traffic } from "../traffic/traffic-store.ts";
+
+const mostSubjects = 20;
 
 export interface MeshView {
   /** Of this control plane. */
@@ -19,6 +23,9 @@ export interface MeshView {
   readonly splits: readonly SplitView[];
   readonly policies: readonly PolicyView[];
   readonly sidecars: readonly SidecarView[];
+  /** The newest first. */
+  readonly traces: readonly TraceView[];
+  readonly lost: readonly LostCalls[];
   /** One line each: where, which field, what is allowed. */
   readonly problems: readonly string[];
 }
@@ -41,6 +48,8 @@ export interface PolicyView {
   readonly kind: string;
   readonly name: string;
   readonly conditions: readonly ConditionView[];
+  /** What it is in force for, `namespace/name` of Services and workloads; sorted, and some of them where there are many. */
+  readonly subjects: readonly string[];
 }
 
 export interface ConditionView {
@@ -69,10 +78,11 @@ export interface ViewSources {
   readonly problems: Parameters<typeof formatProblem>[0][];
   readonly peers: readonly Peer[];
   readonly traffic: Traffic;
+  readonly traces: readonly TraceView[];
 }
 
-export function meshView({ pipeline, policies, routes, problems, peers, traffic }: ViewSources): MeshView {
-  const { windowMs, edges, latencies, breakers, certificates } = traffic;
+export function meshView({ pipeline, policies, routes, problems, peers, traffic, traces }: ViewSources): MeshView {
+  const { windowMs, edges, latencies, breakers, lost, certificates } = traffic;
   return {
     version,
     windowMs,
@@ -80,7 +90,12 @@ export function meshView({ pipeline, policies, routes, problems, peers, traffic 
     latencies,
     breakers,
     splits: splitsOf(pipeline, edges),
-    policies: [...policies.map(policyView), ...routes.map(routeView)],
+    policies: [...policies.map(policyView), ...routes.map(routeView)].map((policy) => ({
+      ...policy,
+      subjects: subjectsOf(pipeline.resourcesWith(`${policy.kind} ${policy.name}`)),
+    })),
+    traces,
+    lost,
     sidecars: peers
       .map(({ namespace, pod, workload, identity, proxyVersion }) => {
         const endsMs = certificates.get(`${namespace}/${pod}`);
@@ -99,12 +114,21 @@ export function meshView({ pipeline, policies, routes, problems, peers, traffic 
   };
 }
 
-function policyView({ kind, namespace, name, conditions }: PolicyStatus): PolicyView {
+/** `shop/catalog` for `catalog.shop.svc.cluster.local:80`; a workload's name is so already. */
+function subjectsOf(resources: readonly ResourceName[]): readonly string[] {
+  const names = resources.map(({ name }) => {
+    const [service = "", namespace = ""] = name.split(".");
+    return name.includes("/") ? name : `${namespace}/${service}`;
+  });
+  return [...new Set(names)].sort().slice(0, mostSubjects);
+}
+
+function policyView({ kind, namespace, name, conditions }: PolicyStatus): Omit<PolicyView, "subjects"> {
   return { kind, name: `${namespace}/${name}`, conditions: conditions.map(conditionView) };
 }
 
 /** Of its first parent that is not all well, else of its first. */
-function routeView({ kind, namespace, name, parents }: RouteStatus): PolicyView {
+function routeView({ kind, namespace, name, parents }: RouteStatus): Omit<PolicyView, "subjects"> {
   const seen = parents.map(({ conditions }) => conditions.map(conditionView));
   const shown = seen.find((conditions) => conditions.some(({ good }) => !good)) ?? seen[0];
   return { kind, name: `${namespace}/${name}`, conditions: shown ?? [] };

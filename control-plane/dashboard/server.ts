@@ -1,7 +1,8 @@
 /**
  * The dashboard's port: its page, and the mesh as JSON, once (`/api/mesh`) or whenever it has changed (`/api/events`,
- * server-sent events); and the certificates (`/api/certs`). It only reads, and it listens on loopback only: in a cluster it is reached by `kubectl port-forward`,
- * which asks for a right to that pod. A page of another site that reaches it by a name of its own is refused by its Host.
+ * server-sent events), the certificates (`/api/certs`), one trace (`/api/traces/ID`), and the sidecars that have a
+ * policy (`/api/policies/KIND/NAMESPACE/NAME`). It only reads, and it listens on loopback only: in a cluster it is reached by
+ * `kubectl port-forward`, which asks for a right to that pod. A page of another site that reaches it by a name of its own is refused by its Host.
  */
 
 import { once } from "node:events";
@@ -10,6 +11,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { CertificatesView } from "../identity/certificates-view.ts";
+import type { Holder } from "../push/acks.ts";
+import type { SpanView } from "../traffic/trace-store.ts";
 import type { MeshView } from "./mesh-view.ts";
 
 export interface DashboardOptions {
@@ -21,6 +24,10 @@ export interface DashboardOptions {
   readonly assets: string;
   readonly view: () => MeshView;
   readonly certificates: () => CertificatesView;
+  /** By its id. Undefined: not known. */
+  readonly trace: (id: string) => readonly SpanView[] | undefined;
+  /** The sidecars that have a policy or are to have it, `Kind namespace/name`. */
+  readonly holders: (policy: string) => readonly Holder[];
 }
 
 export interface Dashboard {
@@ -71,7 +78,7 @@ export async function openDashboard(options: DashboardOptions): Promise<Dashboar
 function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { assets, view, certificates }: DashboardOptions,
+  { assets, view, certificates, trace, holders }: DashboardOptions,
   watchers: Watchers,
 ): void {
   const path = (request.url ?? "").split("?", 1)[0] ?? "";
@@ -81,6 +88,10 @@ function answer(
   if (path === "/api/mesh") return send(response, 200, "application/json", JSON.stringify(view()));
   if (path === "/api/certs") return send(response, 200, "application/json", JSON.stringify(certificates()));
   if (path === "/api/events") return watchers.add(response);
+  const [, traceId] = /^\/api\/traces\/([0-9a-f]{32})$/.exec(path) ?? [];
+  if (traceId !== undefined) return json(response, trace(traceId));
+  const [, kind, namespace, policy] = /^\/api\/policies\/(\w+)\/([\w.-]+)\/([\w.-]+)$/.exec(path) ?? [];
+  if (kind !== undefined) return json(response, holders(`${kind} ${namespace}/${policy}`));
   const [name, type] = files[path] ?? [];
   if (name === undefined || type === undefined) return plain(response, 404, "no such page");
   try {
@@ -98,6 +109,11 @@ function hostOf(field: string): string {
 /** DNS rebinding gives another site's name this address; its pages must not read the mesh. */
 function isLocal(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function json(response: ServerResponse, value: unknown): void {
+  if (value === undefined) return plain(response, 404, "not known, or not any more");
+  send(response, 200, "application/json", JSON.stringify(value));
 }
 
 function plain(response: ServerResponse, status: number, line: string): void {

@@ -25,6 +25,21 @@ function standing(subscription: Subscription, version: string | undefined): "ack
   return subscription.nack?.version === version ? "nacked" : "waiting";
 }
 
+/** One sidecar, and where it stands towards a resource. */
+export interface Holder {
+  /** `namespace/name`. */
+  readonly pod: string;
+  readonly standing: "acked" | "nacked" | "waiting";
+  /** Why it refused. */
+  readonly reason?: string;
+}
+
+export function standingOf(subscription: Subscription, version: string | undefined): Omit<Holder, "pod"> | undefined {
+  if (subscription.told.kind === "refused") return undefined;
+  const stands = standing(subscription, version);
+  return stands === "nacked" ? { standing: stands, reason: subscription.nack?.reason ?? "" } : { standing: stands };
+}
+
 export function countAcks(
   kind: ResourceKind,
   name: string,

@@ -9,7 +9,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { ResourceKind } from "../../model/resources.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { traced } from "../tracing.ts";
-import { countAcks, type ResourceAcks } from "./acks.ts";
+import { countAcks, type Holder, type ResourceAcks, standingOf } from "./acks.ts";
 import { type ResourceKey, resourceKey, splitKey } from "./resource-key.ts";
 import { type Answer, Subscriber, type Subscription, type Write } from "./subscriber.ts";
 import { UpdateEncoder } from "./update-encoder.ts";
@@ -151,6 +151,18 @@ export class PushHub {
       if (subscription !== undefined) subscriptions.push({ pod, subscription });
     }
     return countAcks(kind, name, this.#options.snapshot.get(kind, name)?.version, subscriptions);
+  }
+
+  /** Every sidecar that asked for a resource of this replica. */
+  holders(kind: ResourceKind, name: string): Holder[] {
+    const key = resourceKey(kind, name);
+    const version = this.#options.snapshot.get(kind, name)?.version;
+    return [...(this.#byResource.get(key) ?? [])].flatMap((subscriber) => {
+      const peer = this.#subscribers.get(subscriber);
+      const subscription = subscriber.subscriptions.get(key);
+      const stands = subscription && standingOf(subscription, version);
+      return peer === undefined || stands === undefined ? [] : [{ pod: `${peer.namespace}/${peer.pod}`, ...stands }];
+    });
   }
 
   /** Of every resource that somebody subscribed to. */

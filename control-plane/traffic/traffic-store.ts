@@ -36,6 +36,12 @@ export interface BreakerTraffic {
   readonly state: "open" | "half-open";
 }
 
+export interface LostCalls {
+  /** `namespace/name`. */
+  readonly workload: string;
+  readonly requestsPerSecond: number;
+}
+
 export interface Traffic {
   readonly windowMs: number;
   /** Sorted by `from`, `service` and `backend`. */
@@ -43,6 +49,8 @@ export interface Traffic {
   /** Sorted by `service`. */
   readonly latencies: readonly ServiceLatency[];
   readonly breakers: readonly BreakerTraffic[];
+  /** Workloads that make requests without the trace of one that they serve. Sorted. */
+  readonly lost: readonly LostCalls[];
   /** The end of each pod's certificate, ms since 1970, by `namespace/pod`. */
   readonly certificates: ReadonlyMap<string, number>;
 }
@@ -87,7 +95,8 @@ export class TrafficStore {
     const pod = known ?? { from, reports: [], heardAtMs: 0, certificateEndsMs: 0 };
     pod.heardAtMs = this.#clock.now();
     pod.certificateEndsMs = report.certificateExpiryUnixSeconds * 1_000;
-    pod.reports.push({ atMs: pod.heardAtMs, report });
+    // Spans are the trace store's.
+    pod.reports.push({ atMs: pod.heardAtMs, report: { ...report, spans: [] } });
     if (pod.reports.length > mostReports) pod.reports.shift();
     this.#pods.set(name, pod);
   }
@@ -100,6 +109,7 @@ export class TrafficStore {
     >();
     const cumulative = new Map<string, number[]>();
     const breakers: BreakerTraffic[] = [];
+    const lost = new Map<string, number>();
     const certificates = new Map<string, number>();
     for (const [name, { from, reports, heardAtMs, certificateEndsMs }] of this.#pods) {
       if (nowMs - heardAtMs > forgetAfterMs) {
@@ -112,6 +122,7 @@ export class TrafficStore {
         breakers.push({ from, backend, endpoint, state: open ? "open" : "half-open" });
       }
       for (const { report } of reports) {
+        if (report.lostCalls > 0) lost.set(from, (lost.get(from) ?? 0) + report.lostCalls);
         for (const edge of report.edges) addEdge(edges, from, edge);
         for (const { service, cumulative: counts } of report.latencies) addCounts(cumulative, service, counts);
       }
@@ -129,6 +140,10 @@ export class TrafficStore {
         p99Ms: quantileMs(counts, 0.99),
       })),
       breakers,
+      lost: [...lost].sort(byKey).map(([workload, calls]) => ({
+        workload,
+        requestsPerSecond: calls / (windowMs / 1_000),
+      })),
       certificates,
     };
   }

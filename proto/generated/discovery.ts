@@ -32,6 +32,7 @@ import type { RateLimit as _tulle_v1_RateLimit, RateLimit__Output as _tulle_v1_R
 import type { RateLimits as _tulle_v1_RateLimits, RateLimits__Output as _tulle_v1_RateLimits__Output } from './tulle/v1/RateLimits.ts';
 import type { Redirect as _tulle_v1_Redirect, Redirect__Output as _tulle_v1_Redirect__Output } from './tulle/v1/Redirect.ts';
 import type { Refusal as _tulle_v1_Refusal, Refusal__Output as _tulle_v1_Refusal__Output } from './tulle/v1/Refusal.ts';
+import type { ReportedSpan as _tulle_v1_ReportedSpan, ReportedSpan__Output as _tulle_v1_ReportedSpan__Output } from './tulle/v1/ReportedSpan.ts';
 import type { Resource as _tulle_v1_Resource, Resource__Output as _tulle_v1_Resource__Output } from './tulle/v1/Resource.ts';
 import type { ResourceName as _tulle_v1_ResourceName, ResourceName__Output as _tulle_v1_ResourceName__Output } from './tulle/v1/ResourceName.ts';
 import type { RetryBudget as _tulle_v1_RetryBudget, RetryBudget__Output as _tulle_v1_RetryBudget__Output } from './tulle/v1/RetryBudget.ts';
@@ -44,6 +45,7 @@ import type { RouteMirror as _tulle_v1_RouteMirror, RouteMirror__Output as _tull
 import type { ServiceLatency as _tulle_v1_ServiceLatency, ServiceLatency__Output as _tulle_v1_ServiceLatency__Output } from './tulle/v1/ServiceLatency.ts';
 import type { ServiceRef as _tulle_v1_ServiceRef, ServiceRef__Output as _tulle_v1_ServiceRef__Output } from './tulle/v1/ServiceRef.ts';
 import type { SidecarMessage as _tulle_v1_SidecarMessage, SidecarMessage__Output as _tulle_v1_SidecarMessage__Output } from './tulle/v1/SidecarMessage.ts';
+import type { SpanAttribute as _tulle_v1_SpanAttribute, SpanAttribute__Output as _tulle_v1_SpanAttribute__Output } from './tulle/v1/SpanAttribute.ts';
 import type { Sticky as _tulle_v1_Sticky, Sticky__Output as _tulle_v1_Sticky__Output } from './tulle/v1/Sticky.ts';
 import type { Subscribe as _tulle_v1_Subscribe, Subscribe__Output as _tulle_v1_Subscribe__Output } from './tulle/v1/Subscribe.ts';
 import type { Subscription as _tulle_v1_Subscription, Subscription__Output as _tulle_v1_Subscription__Output } from './tulle/v1/Subscription.ts';
@@ -101,6 +103,7 @@ export interface ProtoGrpcType {
       RateLimits: MessageTypeDefinition<_tulle_v1_RateLimits, _tulle_v1_RateLimits__Output>
       Redirect: MessageTypeDefinition<_tulle_v1_Redirect, _tulle_v1_Redirect__Output>
       Refusal: MessageTypeDefinition<_tulle_v1_Refusal, _tulle_v1_Refusal__Output>
+      ReportedSpan: MessageTypeDefinition<_tulle_v1_ReportedSpan, _tulle_v1_ReportedSpan__Output>
       Resource: MessageTypeDefinition<_tulle_v1_Resource, _tulle_v1_Resource__Output>
       ResourceKind: EnumTypeDefinition
       ResourceName: MessageTypeDefinition<_tulle_v1_ResourceName, _tulle_v1_ResourceName__Output>
@@ -115,6 +118,7 @@ export interface ProtoGrpcType {
       ServiceLatency: MessageTypeDefinition<_tulle_v1_ServiceLatency, _tulle_v1_ServiceLatency__Output>
       ServiceRef: MessageTypeDefinition<_tulle_v1_ServiceRef, _tulle_v1_ServiceRef__Output>
       SidecarMessage: MessageTypeDefinition<_tulle_v1_SidecarMessage, _tulle_v1_SidecarMessage__Output>
+      SpanAttribute: MessageTypeDefinition<_tulle_v1_SpanAttribute, _tulle_v1_SpanAttribute__Output>
       Sticky: MessageTypeDefinition<_tulle_v1_Sticky, _tulle_v1_Sticky__Output>
       StickyBy: EnumTypeDefinition
       StoreFailure: EnumTypeDefinition

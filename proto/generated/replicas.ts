@@ -37,6 +37,7 @@ import type { Redirect as _tulle_v1_Redirect, Redirect__Output as _tulle_v1_Redi
 import type { Refusal as _tulle_v1_Refusal, Refusal__Output as _tulle_v1_Refusal__Output } from './tulle/v1/Refusal.ts';
 import type { Refused as _tulle_v1_Refused, Refused__Output as _tulle_v1_Refused__Output } from './tulle/v1/Refused.ts';
 import type { ReplicasClient as _tulle_v1_ReplicasClient, ReplicasDefinition as _tulle_v1_ReplicasDefinition } from './tulle/v1/Replicas.ts';
+import type { ReportedSpan as _tulle_v1_ReportedSpan, ReportedSpan__Output as _tulle_v1_ReportedSpan__Output } from './tulle/v1/ReportedSpan.ts';
 import type { Resource as _tulle_v1_Resource, Resource__Output as _tulle_v1_Resource__Output } from './tulle/v1/Resource.ts';
 import type { ResourceAcks as _tulle_v1_ResourceAcks, ResourceAcks__Output as _tulle_v1_ResourceAcks__Output } from './tulle/v1/ResourceAcks.ts';
 import type { ResourceName as _tulle_v1_ResourceName, ResourceName__Output as _tulle_v1_ResourceName__Output } from './tulle/v1/ResourceName.ts';
@@ -51,6 +52,7 @@ import type { ServiceLatency as _tulle_v1_ServiceLatency, ServiceLatency__Output
 import type { ServiceRef as _tulle_v1_ServiceRef, ServiceRef__Output as _tulle_v1_ServiceRef__Output } from './tulle/v1/ServiceRef.ts';
 import type { SidecarCertificate as _tulle_v1_SidecarCertificate, SidecarCertificate__Output as _tulle_v1_SidecarCertificate__Output } from './tulle/v1/SidecarCertificate.ts';
 import type { SidecarMessage as _tulle_v1_SidecarMessage, SidecarMessage__Output as _tulle_v1_SidecarMessage__Output } from './tulle/v1/SidecarMessage.ts';
+import type { SpanAttribute as _tulle_v1_SpanAttribute, SpanAttribute__Output as _tulle_v1_SpanAttribute__Output } from './tulle/v1/SpanAttribute.ts';
 import type { Sticky as _tulle_v1_Sticky, Sticky__Output as _tulle_v1_Sticky__Output } from './tulle/v1/Sticky.ts';
 import type { Subscribe as _tulle_v1_Subscribe, Subscribe__Output as _tulle_v1_Subscribe__Output } from './tulle/v1/Subscribe.ts';
 import type { Subscription as _tulle_v1_Subscription, Subscription__Output as _tulle_v1_Subscription__Output } from './tulle/v1/Subscription.ts';
@@ -113,6 +115,7 @@ export interface ProtoGrpcType {
       Refusal: MessageTypeDefinition<_tulle_v1_Refusal, _tulle_v1_Refusal__Output>
       Refused: MessageTypeDefinition<_tulle_v1_Refused, _tulle_v1_Refused__Output>
       Replicas: SubtypeConstructor<typeof grpc.Client, _tulle_v1_ReplicasClient> & { service: _tulle_v1_ReplicasDefinition }
+      ReportedSpan: MessageTypeDefinition<_tulle_v1_ReportedSpan, _tulle_v1_ReportedSpan__Output>
       Resource: MessageTypeDefinition<_tulle_v1_Resource, _tulle_v1_Resource__Output>
       ResourceAcks: MessageTypeDefinition<_tulle_v1_ResourceAcks, _tulle_v1_ResourceAcks__Output>
       ResourceKind: EnumTypeDefinition
@@ -129,6 +132,7 @@ export interface ProtoGrpcType {
       ServiceRef: MessageTypeDefinition<_tulle_v1_ServiceRef, _tulle_v1_ServiceRef__Output>
       SidecarCertificate: MessageTypeDefinition<_tulle_v1_SidecarCertificate, _tulle_v1_SidecarCertificate__Output>
       SidecarMessage: MessageTypeDefinition<_tulle_v1_SidecarMessage, _tulle_v1_SidecarMessage__Output>
+      SpanAttribute: MessageTypeDefinition<_tulle_v1_SpanAttribute, _tulle_v1_SpanAttribute__Output>
       Sticky: MessageTypeDefinition<_tulle_v1_Sticky, _tulle_v1_Sticky__Output>
       StickyBy: EnumTypeDefinition
       StoreFailure: EnumTypeDefinition

@@ -262,6 +262,79 @@ export const messages = {
       "name": "certificateExpiryUnixSeconds",
       "number": 5,
       "kind": "uint64"
+    },
+    {
+      "name": "spans",
+      "number": 6,
+      "kind": "message",
+      "of": "ReportedSpan",
+      "repeated": true
+    },
+    {
+      "name": "lostCalls",
+      "number": 7,
+      "kind": "uint32"
+    }
+  ],
+  "ReportedSpan": [
+    {
+      "name": "traceId",
+      "number": 1,
+      "kind": "bytes"
+    },
+    {
+      "name": "spanId",
+      "number": 2,
+      "kind": "bytes"
+    },
+    {
+      "name": "parentSpanId",
+      "number": 3,
+      "kind": "bytes"
+    },
+    {
+      "name": "name",
+      "number": 4,
+      "kind": "string"
+    },
+    {
+      "name": "server",
+      "number": 5,
+      "kind": "bool"
+    },
+    {
+      "name": "failed",
+      "number": 6,
+      "kind": "bool"
+    },
+    {
+      "name": "startUnixMicroseconds",
+      "number": 7,
+      "kind": "uint64"
+    },
+    {
+      "name": "durationMicroseconds",
+      "number": 8,
+      "kind": "uint32"
+    },
+    {
+      "name": "attributes",
+      "number": 9,
+      "kind": "message",
+      "of": "SpanAttribute",
+      "repeated": true
+    }
+  ],
+  "SpanAttribute": [
+    {
+      "name": "key",
+      "number": 1,
+      "kind": "string"
+    },
+    {
+      "name": "value",
+      "number": 2,
+      "kind": "string"
     }
   ],
   "EdgeTraffic": [

@@ -7,11 +7,13 @@ import type { TrafficReport } from "../../proto/generated/tulle/v1/TrafficReport
 import type { Identity } from "../identity/credentials.ts";
 import type { SidecarState } from "../sidecar.ts";
 import type { SidecarMetrics } from "./metrics.ts";
+import type { RecentSpans } from "./recent-spans.ts";
 
 export interface ReportSources {
-  readonly metrics: Pick<SidecarMetrics, "requests" | "requestDuration">;
+  readonly metrics: Pick<SidecarMetrics, "requests" | "requestDuration" | "lostCalls">;
   readonly state: () => SidecarState;
   readonly identity: Identity;
+  readonly spans: RecentSpans;
 }
 
 /** Without traffic a sidecar says as often that it is there, and for how long yet. */
@@ -24,6 +26,7 @@ export class TrafficReporter {
   /** By the series, as its labels are one object as long as it lives: what the last report has told of. */
   readonly #requestsTold = new WeakMap<object, number>();
   readonly #durationsTold = new WeakMap<object, readonly number[]>();
+  readonly #lostTold = new WeakMap<object, number>();
   /** Since the last report, without anything to tell. */
   #quietMs = Number.POSITIVE_INFINITY;
 
@@ -39,12 +42,31 @@ export class TrafficReporter {
     const edges = this.#edges();
     const latencies = this.#latencies();
     const breakers = this.#breakers();
-    const quiet = edges.length === 0 && breakers.length === 0 && !this.#toldBreakers;
+    const spans = this.#sources.spans.take();
+    const quiet = edges.length === 0 && breakers.length === 0 && spans.length === 0 && !this.#toldBreakers;
     if (quiet && (this.#quietMs += windowMs) < aliveEveryMs) return undefined;
     this.#quietMs = 0;
     this.#toldBreakers = breakers.length > 0;
     const certificateExpiryUnixSeconds = Math.floor(this.#sources.identity.current().notAfterMs / 1_000);
-    return { windowMs: Math.round(windowMs), edges, latencies, breakers, certificateExpiryUnixSeconds };
+    return {
+      windowMs: Math.round(windowMs),
+      edges,
+      latencies,
+      breakers,
+      certificateExpiryUnixSeconds,
+      spans,
+      lostCalls: this.#lostCalls(),
+    };
+  }
+
+  #lostCalls(): number {
+    const { lostCalls } = this.#sources.metrics;
+    let fresh = 0;
+    for (const [slot, labels] of lostCalls.labelSets.entries) {
+      fresh += lostCalls.value(slot) - (this.#lostTold.get(labels) ?? 0);
+      this.#lostTold.set(labels, lostCalls.value(slot));
+    }
+    return fresh;
   }
 
   #edges(): NonNullable<TrafficReport["edges"]> {

@@ -1,5 +1,6 @@
 /** The dashboard over the demo's mesh, as a person meets it: by eye, by keyboard, narrow and wide, light and dark. */
 
+import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
@@ -48,6 +49,10 @@ async function open({ width = 1280, height = 900, colorScheme = "light" }: Look 
   return page;
 }
 
+function overflowOf(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
 it("shows the live edges with their figures, in the drawing and in the table", async () => {
   const page = await open();
   const row = page.locator("#edges tbody tr", { hasText: "shop/payments" });
@@ -57,9 +62,10 @@ it("shows the live edges with their figures, in the drawing and in the table", a
   expect(cells[3]).toMatch(/^\d+(\.\d)?\/s$/);
   expect(cells[4]).toBe("100 %");
   expect(cells[6]).toMatch(/ms$/);
-  expect(await page.locator("svg .node text").allTextContents()).toEqual(
-    expect.arrayContaining(["shop/load", "shop/web", "shop/orders", "shop/payments"]),
-  );
+  // Sidecars report in turn, so some edges are there before others.
+  await expect
+    .poll(() => page.locator("svg .node text").allTextContents(), { timeout: 10_000 })
+    .toEqual(expect.arrayContaining(["shop/load", "shop/web", "shop/orders", "shop/payments"]));
 });
 
 it("shows wanted and observed split, policies with their sidecars, and certificates", async () => {
@@ -72,6 +78,48 @@ it("shows wanted and observed split, policies with their sidecars, and certifica
   expect(await split.innerText()).toMatch(/Accepted True\s+ResolvedRefs True\s+Programmed True 1\/1/);
   const sidecar = page.locator("#certificates tr", { hasText: "shop/payments-1" });
   expect(await sidecar.innerText()).toMatch(/spiffe:\/\/cluster\.local\/ns\/shop\/sa\/payments.*2[34] h/s);
+});
+
+it("shows a recorded trace as a waterfall, with what each span says", async () => {
+  const traceId = randomBytes(16).toString("hex");
+  const traceparent = `00-${traceId}-${randomBytes(8).toString("hex")}-01`;
+  const page = await open();
+  await shop.ask("load", { url: "http://web/", headers: { traceparent } });
+  await page.locator(`#traces a[href="#/trace/${traceId}"]`).click();
+  const rows = page.locator(".waterfall li");
+  await expect
+    .poll(async () => (await page.locator(".span-name").allInnerTexts()).slice(0, 4), { timeout: 20_000 })
+    .toEqual([
+      "shop/load client GET",
+      "shop/load client GET, try 1",
+      "shop/web server GET",
+      expect.stringMatching(/^shop\/web client GET$/),
+    ]);
+  await rows.filter({ hasText: "shop/payments server" }).waitFor({ timeout: 15_000 });
+  await page.setViewportSize({ width: 320, height: 700 });
+  expect(await overflowOf(page)).toBeLessThanOrEqual(0);
+  await rows.nth(1).getByRole("button").press("Enter");
+  expect(await rows.nth(1).locator(".attributes").innerText()).toMatch(/tulle\.backend\s+shop\/web/);
+  await page.getByRole("link", { name: "Edges" }).click();
+  await page.locator("#edges").waitFor();
+});
+
+it("shows one service: who calls it, whom it calls, its policies and its pods", async () => {
+  const page = await open();
+  await page.locator("#edges a", { hasText: "shop/orders" }).first().click();
+  expect(await page.locator(".subject").innerText()).toBe("shop/orders");
+  const edges = page.locator("#edges tbody tr");
+  await expect.poll(async () => (await edges.allInnerTexts()).join("\n")).toMatch(/^shop\/web/m);
+  expect((await edges.allInnerTexts()).every((edge) => edge.includes("shop/orders"))).toBe(true);
+  expect(await page.locator("#certificates tbody tr").innerText()).toContain("sa/orders");
+});
+
+it("says which sidecars have a policy", async () => {
+  const page = await open();
+  await page.locator("#policies tr", { hasText: "TrafficSplit" }).getByRole("link").click();
+  const holders = page.locator("section", { hasText: "Sidecars that have it" }).locator("tbody tr");
+  await holders.first().waitFor();
+  expect(await holders.allInnerTexts()).toEqual([expect.stringMatching(/^shop\/orders-1\S*\s+in force/)]);
 });
 
 it("follows an edit of a policy without being loaded again", async () => {
@@ -108,10 +156,7 @@ it.each([
   [3840, "light"],
 ] as const)("fits into %i pixels (%s), and nothing moves when figures change", async (width, colorScheme) => {
   const page = await open({ width, colorScheme });
-  const overflow = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  expect(overflow).toBeLessThanOrEqual(0);
+  expect(await overflowOf(page)).toBeLessThanOrEqual(0);
   const tops = () => page.locator("section").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().height));
   const before = await tops();
   await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 4_500)));
@@ -171,12 +216,13 @@ it("can be read and walked by keyboard: one heading, named parts, every control 
       }),
     );
   }
-  expect(walked.slice(0, 8)).toEqual([
+  expect(walked.slice(0, 9)).toEqual([
     "Skip to the mesh",
     "Topology",
     "Edges",
     "Splits",
     "Policies",
+    "Traces",
     "Certificates",
     "Drawing of the topology",
     "Filter",

@@ -16,6 +16,8 @@ const quiet: MeshView = {
   splits: [],
   policies: [],
   sidecars: [],
+  traces: [],
+  lost: [],
   problems: [],
 };
 const well = [
@@ -58,7 +60,7 @@ async function run(...words: string[]): Promise<typeof process.exitCode> {
 }
 
 it("says of each policy whether sidecars have it", async () => {
-  view = { ...quiet, policies: [{ kind: "RetryPolicy", name: "shop/orders", conditions: well }] };
+  view = { ...quiet, policies: [{ kind: "RetryPolicy", name: "shop/orders", conditions: well, subjects: [] }] };
   expect(await run("status")).toBeUndefined();
   expect(stdout).toBe(
     "KIND         NAME         STATE\nRetryPolicy  shop/orders  programmed 2/2\n\n0 sidecars connected\n",
@@ -68,7 +70,7 @@ it("says of each policy whether sidecars have it", async () => {
 it("names what is refused and what is open, and exits with 1", async () => {
   view = {
     ...quiet,
-    policies: [{ kind: "RetryPolicy", name: "shop/orders", conditions: refused }],
+    policies: [{ kind: "RetryPolicy", name: "shop/orders", conditions: refused, subjects: [] }],
     breakers: [{ from: "shop/web", backend: "orders:80", endpoint: "10.0.0.1:80", state: "open" }],
     problems: ["a.yaml:3 spec.maxAttemps: unknown field"],
   };

@@ -2,6 +2,9 @@ import { useState } from "preact/hooks";
 import type { MeshView } from "../mesh-view.ts";
 import { formatMs, formatRate, formatShare, healthOf } from "./format.ts";
 
+/** Beyond it nobody reads on, and drawing them anew every two seconds would cost the reader's machine. */
+const mostRows = 200;
+
 /** Every edge with its figures; a filter, because there may be thousands. */
 export function Edges({ edges, latencies, breakers }: Pick<MeshView, "edges" | "latencies" | "breakers">) {
   const [filter, setFilter] = useState("");
@@ -42,10 +45,14 @@ export function Edges({ edges, latencies, breakers }: Pick<MeshView, "edges" | "
             </tr>
           </thead>
           <tbody>
-            {shown.map(({ from, service, backend, requestsPerSecond, successShare }) => (
+            {shown.slice(0, mostRows).map(({ from, service, backend, requestsPerSecond, successShare }) => (
               <tr key={`${from} ${service} ${backend}`}>
-                <th scope="row">{from}</th>
-                <td>{service}</td>
+                <th scope="row">
+                  <a href={`#/service/${from}`}>{from}</a>
+                </th>
+                <td>
+                  <a href={`#/service/${service}`}>{service}</a>
+                </td>
                 <td>{backend === "" ? "nobody reached" : backend}</td>
                 <td class="figure">{formatRate(requestsPerSecond)}</td>
                 <td class={`figure ${healthOf(successShare)}`}>{formatShare(successShare)}</td>
@@ -56,6 +63,11 @@ export function Edges({ edges, latencies, breakers }: Pick<MeshView, "edges" | "
           </tbody>
         </table>
       </div>
+      {shown.length > mostRows && (
+        <p class="empty">
+          {shown.length - mostRows} more of {shown.length}: the filter narrows them.
+        </p>
+      )}
       {shown.length === 0 && <p class="empty">{edges.length === 0 ? "No requests." : "None of that name."}</p>}
       {breakers.length > 0 && (
         <>

@@ -6,9 +6,13 @@ import type { MeshView } from "../mesh-view.ts";
 import { Certificates } from "./certificates.tsx";
 import { Edges } from "./edges.tsx";
 import { Policies } from "./policies.tsx";
+import { Policy } from "./policy.tsx";
+import { Service } from "./service.tsx";
 import { Splits } from "./splits.tsx";
 import { Summary } from "./summary.tsx";
 import { Topology } from "./topology.tsx";
+import { Trace } from "./trace.tsx";
+import { Traces } from "./traces.tsx";
 
 type Connection = "connecting" | "live" | "lost";
 
@@ -26,8 +30,25 @@ function useMesh(): { readonly view: MeshView | undefined; readonly connection: 
   return { view, connection };
 }
 
+/** What the address asks for: `#/service/shop/web`, or a part of the overview, `#edges`. */
+function useHash(): string {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const follow = (): void => setHash(location.hash);
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  // The browser looked for the part before it was drawn.
+  useEffect(() => {
+    if (hash.startsWith("#/")) scrollTo(0, 0);
+    else if (hash !== "") document.getElementById(hash.slice(1))?.scrollIntoView();
+  }, [hash]);
+  return hash;
+}
+
 function App() {
   const { view, connection } = useMesh();
+  const hash = useHash();
   return (
     <>
       <a class="skip" href="#main">
@@ -40,6 +61,7 @@ function App() {
           <a href="#edges">Edges</a>
           <a href="#splits">Splits</a>
           <a href="#policies">Policies</a>
+          <a href="#traces">Traces</a>
           <a href="#certificates">Certificates</a>
         </nav>
         <p class={`connection ${connection}`} role="status">
@@ -47,7 +69,7 @@ function App() {
         </p>
       </header>
       <main id="main" tabIndex={-1}>
-        {view === undefined ? <p class="empty">Waiting for the control plane…</p> : <Mesh view={view} />}
+        {view === undefined ? <p class="empty">Waiting for the control plane…</p> : <Mesh view={view} hash={hash} />}
       </main>
     </>
   );
@@ -59,7 +81,13 @@ const connectionWords: Readonly<Record<Connection, string>> = {
   lost: "control plane not reached; the picture is old",
 };
 
-function Mesh({ view }: { readonly view: MeshView }) {
+function Mesh({ view, hash }: { readonly view: MeshView; readonly hash: string }) {
+  const [, part, name = ""] = /^#\/(\w+)\/(.+)$/.exec(hash) ?? [];
+  if (part === "service") return <Service key={name} view={view} name={name} />;
+  if (part === "policy") return <Policy key={name} view={view} name={name} />;
+  if (part === "trace") {
+    return <Trace key={name} id={name} spanCount={view.traces.find(({ id }) => id === name)?.spans} />;
+  }
   return (
     <>
       <Summary view={view} />
@@ -67,6 +95,7 @@ function Mesh({ view }: { readonly view: MeshView }) {
       <Edges edges={view.edges} latencies={view.latencies} breakers={view.breakers} />
       <Splits splits={view.splits} />
       <Policies policies={view.policies} problems={view.problems} />
+      <Traces traces={view.traces} lost={view.lost} />
       <Certificates sidecars={view.sidecars} />
     </>
   );

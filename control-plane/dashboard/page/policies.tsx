@@ -28,7 +28,9 @@ export function Policies({ policies, problems }: Pick<MeshView, "policies" | "pr
             {sorted.map(({ kind, name, conditions }) => (
               <tr key={`${kind} ${name}`}>
                 <td>{kind}</td>
-                <th scope="row">{name}</th>
+                <th scope="row">
+                  <a href={`#/policy/${kind}/${name}`}>{name}</a>
+                </th>
                 <td>
                   {conditions.map(({ type, status, message, good }) => (
                     <p key={type} class={good ? "good" : "bad"}>

@@ -16,6 +16,8 @@ const view: MeshView = {
   splits: [],
   policies: [],
   sidecars: [],
+  traces: [],
+  lost: [],
   problems: ["one"],
 };
 
@@ -28,6 +30,8 @@ const certificates: CertificatesView = {
   replicas: [],
   sidecars: [],
 };
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 let assets: string;
 let dashboard: Dashboard;
@@ -43,6 +47,8 @@ beforeEach(async () => {
     assets,
     view: () => ({ ...view, problems }),
     certificates: () => certificates,
+    trace: (id) => (id === traceId ? [] : undefined),
+    holders: (policy) => [{ pod: policy, standing: "acked" }],
   });
 });
 
@@ -112,4 +118,14 @@ it("tells at once, and again when something has changed", async () => {
   }
   expect(seen.join("")).toMatch(/^data: \{.*"problems":\["one"\]\}\n\n/);
   stop.abort();
+});
+
+it("gives one trace, and the sidecars that have a policy", async () => {
+  expect(await ask(`/api/traces/${traceId}`)).toMatchObject({ status: 200, text: "[]" });
+  expect((await ask(`/api/traces/${traceId.replace("4", "5")}`)).status).toBe(404);
+  expect((await ask("/api/traces/../../etc")).status).toBe(404);
+  expect((await ask("/api/policies/RetryPolicy/shop/orders")).text).toBe(
+    '[{"pod":"RetryPolicy shop/orders","standing":"acked"}]',
+  );
+  expect((await ask("/api/policies/RetryPolicy/shop")).status).toBe(404);
 });

@@ -7,7 +7,16 @@ const web = { namespace: "shop", workload: "web", pod: "web-1" };
 const edge = { service: "shop/orders", backend: "shop/orders", requests: 20, failures: 5 };
 
 function report(parts: Partial<TrafficReport__Output> = {}): TrafficReport__Output {
-  return { windowMs: 2_000, edges: [], latencies: [], breakers: [], certificateExpiryUnixSeconds: 0, ...parts };
+  return {
+    windowMs: 2_000,
+    edges: [],
+    latencies: [],
+    breakers: [],
+    certificateExpiryUnixSeconds: 0,
+    spans: [],
+    lostCalls: 0,
+    ...parts,
+  };
 }
 
 it("adds up what the pods of a workload have reported in the last ten seconds", () => {
@@ -69,4 +78,12 @@ it.each([
   const store = new TrafficStore(new HandClock());
   store.take(web, unsound);
   expect(store.read()).toMatchObject({ edges: [], latencies: [] });
+});
+
+it("says which workloads lose the trace of what they serve", () => {
+  const store = new TrafficStore(new HandClock());
+  store.take(web, report({ lostCalls: 15 }));
+  store.take({ ...web, pod: "web-2" }, report({ lostCalls: 5 }));
+  store.take({ ...web, workload: "orders", pod: "orders-1" }, report());
+  expect(store.read().lost).toEqual([{ workload: "shop/web", requestsPerSecond: 2 }]);
 });

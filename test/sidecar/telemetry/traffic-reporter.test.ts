@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { Identity } from "../../../sidecar/identity/credentials.ts";
 import type { SidecarState } from "../../../sidecar/sidecar.ts";
 import { createSidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
+import { RecentSpans } from "../../../sidecar/telemetry/recent-spans.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
 import { TrafficReporter } from "../../../sidecar/telemetry/traffic-reporter.ts";
 
@@ -18,7 +19,15 @@ function reporter() {
     metrics.requests.increment(metrics.requests.slot({ direction, service, peer: "shop/v1", ...outcome }));
     metrics.requestDuration.record(metrics.requestDuration.slot({ direction, service }), ms);
   };
-  return { reporter: new TrafficReporter({ metrics, state, identity }), request, breakers, registry };
+  const spans = new RecentSpans(0);
+  return {
+    reporter: new TrafficReporter({ metrics, state, identity, spans }),
+    request,
+    breakers,
+    registry,
+    metrics,
+    spans,
+  };
 }
 
 it("tells of what the application asked of others since the last report, and of nothing twice", () => {
@@ -32,6 +41,8 @@ it("tells of what the application asked of others since the last report, and of 
     latencies: [{ service: "shop/orders", cumulative: [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2] }],
     breakers: [],
     certificateExpiryUnixSeconds: 5,
+    spans: [],
+    lostCalls: 0,
   });
   request("200");
   expect(reports.take(2_000)?.edges).toEqual([
@@ -67,4 +78,13 @@ it("tells of breakers as long as they are not closed, and once more when they ar
   breakers[0] = { breakerState: "closed", endpoint: { address: "10.0.0.1:80" } };
   expect(reports.take(2_000)?.breakers).toEqual([]);
   expect(reports.take(2_000)).toBeUndefined();
+});
+
+it("tells of calls that lost their trace, once", () => {
+  const { reporter: reports, request, metrics } = reporter();
+  metrics.lostCalls.add(metrics.lostCalls.slot({ service: "shop/orders" }), 3);
+  request("200");
+  expect(reports.take(2_000)?.lostCalls).toBe(3);
+  request("200");
+  expect(reports.take(2_000)?.lostCalls).toBe(0);
 });

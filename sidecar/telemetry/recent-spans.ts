@@ -1,0 +1,65 @@
+/**
+ * The spans of the last seconds, a few of them, for the dashboard: it shows traces where no receiver is set up. What is told
+ * is a sample and never all; whole traces are the exporter's business.
+ */
+
+import type { ReportedSpan } from "../../proto/generated/tulle/v1/ReportedSpan.ts";
+import type { Span, SpanSink } from "./span.ts";
+
+/** At a time; as many as discovery.proto admits. */
+const mostTold = 64;
+const mostHeld = 4 * mostTold;
+const mostAttributes = 32;
+const longestValue = 256;
+const mostMicroseconds = 2 ** 32 - 1;
+
+export class RecentSpans implements SpanSink {
+  readonly #epochMs: number;
+  #held: Span[] = [];
+
+  /** `epochMs`: Unix time in ms at which the sidecar's clock showed 0. */
+  constructor(epochMs: number) {
+    this.#epochMs = epochMs;
+  }
+
+  push(span: Span): void {
+    this.#held.push(span);
+    if (this.#held.length > mostHeld) this.#choose();
+  }
+
+  /** Each span is told once. */
+  take(): ReportedSpan[] {
+    this.#choose();
+    const told = this.#held.map((span) => this.#report(span));
+    this.#held = [];
+    return told;
+  }
+
+  /** By the trace's random part: so all sidecars of a trace choose it, or none, as far as they saw the same ones. */
+  #choose(): void {
+    if (this.#held.length <= mostTold) return;
+    this.#held.sort((a, b) => (randomPart(a) < randomPart(b) ? -1 : 1));
+    this.#held.length = mostTold;
+  }
+
+  #report({ name, kind, context, parentSpanId, attributes, startMs, endMs, failed }: Span): ReportedSpan {
+    const microseconds = Math.round((endMs - startMs) * 1_000);
+    return {
+      traceId: Buffer.from(context.traceId, "hex"),
+      spanId: Buffer.from(context.spanId, "hex"),
+      parentSpanId: Buffer.from(parentSpanId ?? "", "hex"),
+      name,
+      server: kind === "server",
+      failed,
+      startUnixMicroseconds: Math.round((this.#epochMs + startMs) * 1_000),
+      durationMicroseconds: Math.min(Math.max(microseconds, 0), mostMicroseconds),
+      attributes: Object.entries(attributes)
+        .slice(0, mostAttributes)
+        .map(([key, value]) => ({ key, value: String(value).slice(0, longestValue) })),
+    };
+  }
+}
+
+function randomPart({ context }: Span): string {
+  return context.traceId.slice(18);
+}
