@@ -25,6 +25,14 @@ it("names only codes that exist", () => {
   for (const code of codes) expect(Object.keys(errorCodes)).toContain(code);
 });
 
+it("says for every code where to begin, once", () => {
+  const [, byCode = ""] = runbook.split("## By error code");
+  const first = byCode
+    .split("\n")
+    .flatMap((line) => [...(/^\| (`.*?) \|/.exec(line)?.[1] ?? "").matchAll(/`([a-z_]+)`/g)]);
+  expect(first.map(([, code = ""]) => code).sort()).toEqual(Object.keys(errorCodes).sort());
+});
+
 it("has a rule test for every alert", () => {
   const tests = readFileSync("deploy/prometheus/alerts_test.yaml", "utf8");
   for (const { alert } of alerts) expect(tests).toContain(`alertname: ${alert}`);
