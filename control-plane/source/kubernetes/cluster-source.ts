@@ -1,6 +1,6 @@
 /**
  * A cluster as a source: what its reflectors say, gathered into `SourceChange`s. The first change has all that there is, once
- * every kind was listed; after it, what changes is handed on at once, and what follows within 50 ms together.
+ * every kind was listed; after it, what changes is handed on at once, and what follows within 10 to 50 ms together.
  *
  * It does not believe an API server that suddenly knows nothing: where a whole kind vanishes between two lists, its objects
  * stay for a while. What a watch says is deleted is gone at once.
@@ -32,7 +32,10 @@ export interface ClusterTiming extends ReflectorTiming {
 }
 
 const usualGraceMs = 60_000;
-const windowMs = 50;
+/** A status that we write comes back as a change, and must not hold up its author's next one for long. */
+const firstWindowMs = 10;
+/** While changes keep coming, each window is twice the one before. */
+const longestWindowMs = 50;
 /** Handed on in one go: between two of them, others get their turn. */
 const mostObjects = 1_000;
 
@@ -65,6 +68,7 @@ class ClusterSource {
   readonly #timers = new Set<NodeJS.Timeout>();
   /** `starting`: not all is listed; `closed`: the next news goes out at once; `open`: with the end of the window. */
   #window: "starting" | "closed" | "due" | "open" = "starting";
+  #windowMs = firstWindowMs;
   #troubleChanged = false;
   #onStarted: () => void = () => {};
 
@@ -216,8 +220,10 @@ class ClusterSource {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.#window = "closed";
-      if (this.#pending.size > 0 || this.#troubleChanged) this.#news();
-    }, windowMs).unref();
+      const goesOn = this.#pending.size > 0 || this.#troubleChanged;
+      this.#windowMs = goesOn ? Math.min(2 * this.#windowMs, longestWindowMs) : firstWindowMs;
+      if (goesOn) this.#news();
+    }, this.#windowMs).unref();
     this.#timers.add(timer);
   }
 
