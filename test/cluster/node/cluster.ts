@@ -45,7 +45,7 @@ export async function run(command: string, args: readonly string[], input = "", 
 }
 
 export function kubectl(...args: readonly string[]): Promise<string> {
-  return run("kubectl", args);
+  return run("kubectl", args, "", 250_000);
 }
 
 /** The CLI as a user runs it: what it prints, whatever its exit code says of the mesh. */
@@ -198,7 +198,7 @@ export async function nodePort(namespace: string, service: string): Promise<stri
 /** `names`: of Deployments, or `statefulset/…`. */
 export async function rolledOut(namespace: string, ...names: readonly string[]): Promise<void> {
   const all = names.map((name) => (name.includes("/") ? name : `deployment/${name}`));
-  for (const workload of all) await kubectl("-n", namespace, "rollout", "status", workload, "--timeout=160s");
+  for (const workload of all) await kubectl("-n", namespace, "rollout", "status", workload, "--timeout=240s");
 }
 
 export interface PodList {
