@@ -81,7 +81,12 @@ export class StatusPage {
 
   /** For the API server. */
   targets(): readonly StatusTarget[] {
-    return [...this.#policies().flatMap((status) => policyTarget(status) ?? []), ...this.#routes().map(routeTarget)];
+    return [
+      ...this.#policies().flatMap((status) => policyTarget(status) ?? []),
+      ...this.#routes().map(routeTarget),
+      // A route may have had a Service for a parent: what was said of that is taken back.
+      ...this.#pipeline.index.othersRoutes().map((route) => routeTarget({ ...route, parents: [] })),
+    ];
   }
 
   /** For the dashboard. */

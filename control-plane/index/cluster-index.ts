@@ -40,6 +40,15 @@ export interface HeldPolicy {
   readonly errors: readonly FieldError[];
 }
 
+/** A route without one: other programs' business, but for what was once said of it here. */
+export interface OthersRoute {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Its generation; absent in a folder. */
+  readonly observedGeneration?: number;
+}
+
 /** A route with a Service among its parents, valid or not. */
 export interface HeldRoute {
   readonly object: KubeObject;
@@ -57,6 +66,7 @@ export class ClusterIndex implements IndexView {
   readonly #readings = new Map<ObjectKey, Reading>();
   /** Not of every object: a cluster has a hundred thousand pods. */
   readonly #shown = new Map<ObjectKey, Shown>();
+  readonly #othersRoutes = new Map<ObjectKey, OthersRoute>();
   /** Objects of kinds that are not read but deserve a word. */
   readonly #unknown = new Map<ObjectKey, Problem>();
   #sourceProblems: readonly Problem[] = [];
@@ -66,6 +76,7 @@ export class ClusterIndex implements IndexView {
     const touched = new Set<Fact>();
     for (const key of change.removed) {
       this.#unknown.delete(key);
+      this.#othersRoutes.delete(key);
       this.#shown.delete(key);
       this.#replace(key, undefined, touched);
     }
@@ -100,6 +111,11 @@ export class ClusterIndex implements IndexView {
       const reading = this.#readings.get(key);
       return { object, route: reading?.as === "route" ? reading.value : undefined, errors };
     });
+  }
+
+  /** Those without. */
+  othersRoutes(): readonly OthersRoute[] {
+    return [...this.#othersRoutes.values()];
   }
 
   route(kind: RouteKind, namespace: string, name: string): GatewayRoute | undefined {
@@ -184,6 +200,7 @@ export class ClusterIndex implements IndexView {
   #take(key: ObjectKey, object: KubeObject, touched: Set<Fact>): void {
     const result = readKnown(object);
     if (result === undefined) return this.#takeUnread(key, object, touched);
+    this.#othersRoutes.delete(key);
     if (!result.ok) {
       this.#shown.set(key, { object, errors: result.error });
       const said = this.#readings.get(key);
@@ -203,6 +220,7 @@ export class ClusterIndex implements IndexView {
   #takeUnread(key: ObjectKey, object: KubeObject, touched: Set<Fact>): void {
     this.#shown.delete(key);
     this.#replace(key, undefined, touched);
+    if (isRoute(object)) this.#othersRoutes.set(key, othersRoute(object));
     const problem = unknownKind(object);
     if (problem === undefined) this.#unknown.delete(key);
     else this.#unknown.set(key, problem);
@@ -239,6 +257,10 @@ export class ClusterIndex implements IndexView {
         assertNever(reading);
     }
   }
+}
+
+function othersRoute({ kind, metadata: { namespace, name, generation } }: KubeObject): OthersRoute {
+  return { kind, namespace, name, ...(generation !== undefined && { observedGeneration: generation }) };
 }
 
 function unknownKind(object: KubeObject): Problem | undefined {

@@ -22,6 +22,8 @@ export interface StatusTarget {
   readonly next: (current: unknown, now: string) => object | undefined;
 }
 
+type ToldRoute = Pick<RouteStatus, "kind" | "namespace" | "name" | "observedGeneration" | "parents">;
+
 const gatewayApiVersion = "gateway.networking.k8s.io/v1";
 
 /** None for a kind that the API server does not know either. */
@@ -35,7 +37,7 @@ export function policyTarget(status: PolicyStatus): StatusTarget | undefined {
   };
 }
 
-export function routeTarget(status: RouteStatus): StatusTarget {
+export function routeTarget(status: ToldRoute): StatusTarget {
   const { kind, parents } = status;
   return {
     ...place(status, gatewayApiVersion, `${kind.toLowerCase()}s`),
@@ -50,7 +52,7 @@ export function targetKey({ kind, namespace, name }: StatusTarget): string {
 }
 
 function place(
-  { kind, namespace, name, observedGeneration }: PolicyStatus | RouteStatus,
+  { kind, namespace, name, observedGeneration }: Omit<ToldRoute, "parents">,
   apiVersion: string,
   plural: string,
 ) {

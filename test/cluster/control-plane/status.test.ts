@@ -276,6 +276,18 @@ describe("a route", () => {
     expect(ownParent(body)?.["parentRef"]).toEqual({ group: "", kind: "Service", name: "catalog" });
   });
 
+  it("that is given to a Gateway instead loses what was said of its Service, and nothing else", async () => {
+    const foreign = { parentRef: { name: "edge" }, controllerName: "example.com/gateway", conditions: [] };
+    await shop.create(gateway, "httproutes", route("r", "catalog"));
+    await expect.poll(() => reasonOf("httproutes/r", "Accepted", gateway), patient).toBe("Accepted");
+    const { body } = await shop.read(gateway, "httproutes/r");
+    await shop.patch(gateway, "httproutes/r/status", { status: { parents: [foreign, ownParent(body)] } });
+    await shop.patch(gateway, "httproutes/r", { spec: { parentRefs: [{ name: "edge" }] } });
+    const parents = async (): Promise<unknown> =>
+      nested((await shop.read(gateway, "httproutes/r")).body, "status", "parents");
+    await expect.poll(parents, patient).toEqual([foreign]);
+  });
+
   it("whose backend is missing says so", async () => {
     await shop.create(gateway, "httproutes", route("r", "nowhere"));
     await expect.poll(() => reasonOf("httproutes/r", "ResolvedRefs", gateway), patient).toBe("BackendNotFound");
