@@ -17,13 +17,18 @@ export const networkPolicies: Check = {
   async run({ cluster, pods }) {
     const policies = await cluster.list("/apis/networking.k8s.io/v1/networkpolicies");
     const meshed = (await pods()).filter((pod) => hasSidecar(pod) && isAlive(pod));
-    const findings = policies.flatMap((policy) => missingIn(policy, policies, meshed));
-    if (findings.length > 0) return findings;
-    return policies.length === 0
-      ? [ok("there are none")]
-      : [ok(`${policies.length} admit the mesh link, or select no meshed pod`)];
+    return judgePolicies(policies, meshed);
   },
 };
+
+/** Of all policies, what they do to the meshed pods. Pure. */
+export function judgePolicies(policies: readonly Fields[], meshed: readonly Fields[]): readonly Finding[] {
+  const findings = policies.flatMap((policy) => missingIn(policy, policies, meshed));
+  if (findings.length > 0) return findings;
+  return policies.length === 0
+    ? [ok("there are none")]
+    : [ok(`${policies.length} admit the mesh link, or select no meshed pod`)];
+}
 
 interface Rule {
   readonly policy: Fields;
