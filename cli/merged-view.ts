@@ -18,6 +18,8 @@ export function mergeViews(views: readonly MeshView[]): MeshView {
     edges: mergeEdges(views.flatMap(({ edges }) => edges)),
     latencies: slowestOf(views.flatMap(({ latencies }) => latencies)),
     breakers: views.flatMap(({ breakers }) => breakers),
+    traces: views.flatMap(({ traces }) => traces),
+    lost: views.flatMap(({ lost }) => lost),
     sidecars: [...new Map(views.flatMap(({ sidecars }) => sidecars).map((sidecar) => [sidecar.pod, sidecar])).values()],
     problems: [...new Set(views.flatMap(({ problems }) => problems))],
   };

@@ -7,7 +7,7 @@ const edge = { from: "shop/web", service: "shop/orders", backend: "shop/orders" 
 const sidecar = (pod: string) => ({ pod, workload: "shop/web", identity: "", version: "0.1.0" });
 
 function view(more: Partial<MeshView>): MeshView {
-  return { ...empty, edges: [], latencies: [], breakers: [], sidecars: [], ...more };
+  return { ...empty, edges: [], latencies: [], breakers: [], sidecars: [], traces: [], lost: [], ...more };
 }
 
 it("leaves a view that is alone as it is", () => {
