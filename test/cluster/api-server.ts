@@ -7,7 +7,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { homedir, tmpdir } from "node:os";
@@ -63,7 +63,14 @@ export async function startApiServer({ controllers = false }: ApiServerOptions =
     child.on("exit", () => running.delete(child));
     return child;
   };
+  // Where this process is ended before it could stop them.
+  const onExit = (): void => {
+    for (const child of running) child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once("exit", onExit);
   const stop = async (): Promise<void> => {
+    process.off("exit", onExit);
     await Promise.all([...running].map((child) => end(child)));
     await rm(folder, { recursive: true, force: true });
   };
