@@ -35,8 +35,8 @@ export interface TrustBundleOptions {
 
 export class TrustBundleKeeper {
   readonly #options: TrustBundleOptions;
-  /** Namespaces that are there, and whether they ask for sidecars. */
-  readonly #namespaces = new Map<string, boolean>();
+  /** Namespaces that are there, whether they ask for sidecars, and whether they are on their way out. */
+  readonly #namespaces = new Map<string, { readonly asks: boolean; readonly ends: boolean }>();
   /** Pods with a sidecar, by key: their namespaces. */
   readonly #pods = new Map<ObjectKey, string>();
   /** How many of them a namespace has. */
@@ -89,9 +89,10 @@ export class TrustBundleKeeper {
       else this.#countPod(key, undefined);
     }
     for (const object of applied) {
-      const { name, namespace, labels, annotations } = object.metadata;
+      const { name, namespace, labels, annotations, deletionTimestamp } = object.metadata;
       if (isKind(object, "Namespace")) {
-        this.#namespaces.set(name, labels.get(injectLabel) === "enabled");
+        const asks = labels.get(injectLabel) === "enabled";
+        this.#namespaces.set(name, { asks, ends: deletionTimestamp !== undefined });
         this.#mark(name);
       } else if (isKind(object, "Pod")) {
         this.#countPod(objectKey(object), annotations.has(proxyVersion) ? namespace : undefined);
@@ -106,9 +107,11 @@ export class TrustBundleKeeper {
     this.#markAll();
   }
 
-  /** Namespaces of the mesh that don't have the bundle as it is now. */
+  /** Namespaces of the mesh that don't have the bundle as it is now. One that ends, for however long, is given nothing new. */
   get unwritten(): readonly string[] {
-    const namespaces = [...this.#namespaces.keys()].filter((namespace) => this.#isMember(namespace));
+    const owed = (namespace: string, ends: boolean) =>
+      this.#isMember(namespace) && (!ends || this.#written.has(namespace));
+    const namespaces = Array.from(this.#namespaces).flatMap(([name, { ends }]) => (owed(name, ends) ? [name] : []));
     return this.#listed ? namespaces.filter((namespace) => !this.#isRight(namespace)) : namespaces;
   }
 
@@ -134,7 +137,7 @@ export class TrustBundleKeeper {
   }
 
   #isMember(namespace: string): boolean {
-    return (this.#namespaces.get(namespace) ?? false) || (this.#podCounts.get(namespace) ?? 0) > 0;
+    return (this.#namespaces.get(namespace)?.asks ?? false) || (this.#podCounts.get(namespace) ?? 0) > 0;
   }
 
   #isRight(namespace: string): boolean {

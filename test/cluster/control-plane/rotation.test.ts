@@ -45,6 +45,8 @@ beforeAll(async () => {
   api = await openClusterApi(inject("kubeconfig"));
   await api.request({ method: "DELETE", path: caPath });
   folder = await mkdtemp(join(tmpdir(), "tulle-rotation-"));
+  // Nobody ends it here, as where a finalizer hangs: nothing can be written into it, and nobody waits for that.
+  await (await TestNamespace.create(api, "ending", { "tulle.dev/inject": "enabled" })).remove();
   for (const host of hosts) start(host);
   shop = await TestNamespace.create(api, "shop", { "tulle.dev/inject": "enabled" });
   await eventually(isUp, 60_000);
