@@ -107,16 +107,21 @@ async function sidecar(name: string): Promise<RenewableIdentity> {
   return identity;
 }
 
-/** Ends the one that writes, and starts it again under its address. */
-async function restartLeader(): Promise<void> {
+/** The address of the one that writes; undefined: none does yet. */
+async function leaderHost(): Promise<string | undefined> {
   const { body } = await api.request({
     path: "/apis/coordination.k8s.io/v1/namespaces/tulle-system/leases/tulle-status-writer",
   });
   const holder = nested(body, "spec", "holderIdentity");
   const leads = (replica: ControlPlaneProcess) => replica.said("leading").some(({ identity }) => identity === holder);
-  const [host, leader] = [...replicas].find(([, replica]) => leads(replica)) ?? [];
-  if (host === undefined || leader === undefined) throw new Error("nobody leads");
-  await leader.stop();
+  return [...replicas].find(([, replica]) => leads(replica))?.[0];
+}
+
+/** Ends the one that writes, and starts it again under its address. */
+async function restartLeader(): Promise<void> {
+  const host = await leaderHost();
+  if (host === undefined) throw new Error("nobody leads");
+  await replicas.get(host)?.stop();
   start(host);
   await eventually(isUp, 30_000);
 }
@@ -135,8 +140,11 @@ it("replaces the root over restarts of who leads, and waits for who has not foll
   const before = (await certificates()).signer.id;
   const formerPem = await bundle();
   const serials = identities.map((identity) => identity.current().serial);
+  // Where it stays connected when who leads is restarted: it does not come back by itself.
+  await eventually(async () => (await leaderHost()) !== undefined, 30_000);
+  const leader = await leaderHost();
   const leaving = await subscribe({
-    host: hosts[1],
+    host: hosts.find((host) => host !== leader) ?? hosts[1],
     ports: { discovery: 15_010, identity: 15_012 },
     trustBundlePem: formerPem,
     token: await workload("stubborn"),
