@@ -45,8 +45,10 @@ beforeAll(async () => {
   api = await openClusterApi(inject("kubeconfig"));
   await api.request({ method: "DELETE", path: caPath });
   folder = await mkdtemp(join(tmpdir(), "tulle-rotation-"));
-  // Nobody ends it here, as where a finalizer hangs: nothing can be written into it, and nobody waits for that.
-  await (await TestNamespace.create(api, "ending", { "tulle.dev/inject": "enabled" })).remove();
+  // It ends for as long as its pod does, for which there is no kubelet: nothing can be written into it meanwhile.
+  const ending = await TestNamespace.create(api, "ending", { "tulle.dev/inject": "enabled" });
+  await ending.pod("orders-1", "orders", { ip: "127.0.0.1" });
+  await ending.remove();
   for (const host of hosts) start(host);
   shop = await TestNamespace.create(api, "shop", { "tulle.dev/inject": "enabled" });
   await eventually(isUp, 60_000);
