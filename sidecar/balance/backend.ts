@@ -186,9 +186,10 @@ export class Backend extends Timer {
 
   /** Who has had the key, be it that it terminates; if it takes nothing more then, who has it now. */
   #ownerOf(keys: KeyOwners, key: string, tried: readonly string[] | undefined): LiveEndpoint | undefined {
-    const former = this.#formerOwners.of(key)?.endpoint;
-    const isLeaving = former?.state === "terminating" && tried?.includes(former.address) === true;
-    return (isLeaving ? undefined : this.#formerOwners.of(key)) ?? keys.ownerOf(key);
+    const former = this.#formerOwners.of(key);
+    if (former === undefined) return keys.ownerOf(key);
+    const { state, address } = former.endpoint;
+    return state === "terminating" && tried?.includes(address) ? keys.ownerOf(key) : former;
   }
 
   /** The endpoint that knows the client by its connection, if it is there still. */
