@@ -30,7 +30,9 @@ beforeAll(async () => {
   mesh = new DevMesh(folder);
   ({ podIP } = await mesh.next("ready"));
   url = `http://${podIP.replace(/\.\d+$/, ".1")}:8080`;
-  await eventually(async () => (await askThrough(podIP)).startsWith("200"), 20_000);
+  // A request before that may meet "no ready endpoint", and would be among the edges' failures.
+  await mesh.next("progress", ({ text }) => text.startsWith("everything is ready:"));
+  expect(await askThrough(podIP)).toMatch(/^200 /);
 }, 60_000);
 afterAll(async () => {
   await mesh[Symbol.asyncDispose]();
