@@ -6,6 +6,7 @@
 import { MeshError } from "../../model/errors.ts";
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
+import { declinedUpgrade } from "../net/upgrade.ts";
 import type { Closing } from "./closed-streams.ts";
 import { Deadline } from "./deadline.ts";
 import type { Field } from "./field.ts";
@@ -91,17 +92,17 @@ export class ClientStream extends Http2Stream implements RequestSink {
   }
 
   #receiveFinalHead(received: ReceivedResponse, endStream: boolean): void {
-    const { status, headers, contentLength } = received;
+    const { headers, contentLength } = received;
     const { method, upgrade } = this.#exchange;
-    const isSuccess = status < 300;
-    const isTunnel = isSuccess && (upgrade !== undefined || method === "CONNECT");
+    const isTunnel = received.status < 300 && (upgrade !== undefined || method === "CONNECT");
+    const status = upgrade === undefined ? received.status : statusToUpgrade(received);
     const neverHasBody = !isTunnel && (method === "HEAD" || status === 204 || status === 304);
     if (endStream && !neverHasBody && contentLength > 0) return this.refuse("less DATA than content-length");
     if (neverHasBody) this.announce(0);
     else if (contentLength >= 0 && !isTunnel) this.announce(contentLength);
     this.#answer = "begun";
     const bodyless = !isTunnel && (endStream || neverHasBody);
-    this.#response.head({ status: isTunnel && upgrade !== undefined ? 101 : status, headers, bodyless });
+    this.#response.head({ status, headers, bodyless });
     if (endStream && this.canReceive) this.receiveEnd(undefined);
   }
 
@@ -206,4 +207,14 @@ export class ClientStream extends Http2Stream implements RequestSink {
   resumeResponse(): void {
     this.resumeReceiving();
   }
+}
+
+/** What the layers above read: 101 for a switch, and the status that an answer without one had before it was HTTP/2. */
+function statusToUpgrade({ status, headers }: ReceivedResponse): number {
+  if (status < 300) return 101;
+  const own = headers.get(declinedUpgrade.field);
+  headers.remove(declinedUpgrade.field);
+  return String(status) === declinedUpgrade.status && own !== undefined && /^2[0-9][0-9]$/.test(own)
+    ? Number(own)
+    : status;
 }

@@ -6,6 +6,7 @@
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
 import { Exchange, type RequestSink, type ResponseHead, type ResponseSink, type Service } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
+import { declinedUpgrade } from "../net/upgrade.ts";
 import type { Field } from "./field.ts";
 import { type Http2ErrorName, nameOfError } from "./frames.ts";
 import { type ReceivedRequest, readTrailers } from "./headers.ts";
@@ -138,12 +139,14 @@ export class ServerStream extends Http2Stream implements ResponseSink {
     if (this.#answer !== "awaited" || this.state === "closed") return;
     const { upgrade, method } = this.#exchange;
     const switches = head.status === 101;
-    // Only 101 switches protocols; as an answer to extended CONNECT a 2xx would switch as well.
-    if (switches !== (upgrade !== undefined) && (switches || head.status < 300)) return this.#refuseAnswer(head.status);
+    if (switches && upgrade === undefined) return this.#refuseAnswer(head.status);
     this.#answer = "begun";
     this.#isTunnel = switches || (method === "CONNECT" && head.status < 300);
     const endStream = head.bodyless && !this.#isTunnel;
-    this.host.sendHeaders(this.id, [":status", switches ? "200" : String(head.status)], head.headers, endStream);
+    const declines = upgrade !== undefined && !switches && head.status < 300;
+    if (declines) head.headers.set(declinedUpgrade.field, String(head.status));
+    const status = switches ? "200" : declines ? declinedUpgrade.status : String(head.status);
+    this.host.sendHeaders(this.id, [":status", status], head.headers, endStream);
     if (endStream) this.#complete();
   }
 

@@ -11,3 +11,9 @@ export function upgradeProtocol(text: string): string | undefined {
   const protocol = text.toLowerCase();
   return protocolPattern.test(protocol) && !/^h2c(?:\/|$)/.test(protocol) ? protocol : undefined;
 }
+
+/**
+ * An answer of success that does not switch (RFC 9110 §7.8: a server may ignore `Upgrade`) can't be said to extended CONNECT,
+ * where each 2xx switches. HTTP/2 carries it as 501, RFC 9220's for a protocol that is not spoken, with its own status here.
+ */
+export const declinedUpgrade = { status: "501", field: "tulle-status" } as const;

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import net from "node:net";
+import { text } from "node:stream/consumers";
 import * as grpc from "@grpc/grpc-js";
 import { expect, it, onTestFinished } from "vitest";
 import { eventually } from "../support/eventually.ts";
@@ -165,6 +166,26 @@ it("switches protocols, carries raw bytes both ways, and half-closes", async () 
   const rest = readAll(socket);
   socket.end("and good-bye");
   expect(head.toString().split("\r\n\r\n")[1] + (await rest)).toBe("hello and good-bye");
+});
+
+it("answers as an application does that ignores Upgrade, and goes on with the connection", async () => {
+  await using mesh = await Mesh.open();
+  const { host, port, orders } = await openPair(mesh);
+  await mesh.application(orders.podIp, (request, response) => {
+    response.writeHead(request.url === "/nothing" ? 204 : 203, { "tulle-status": "101" });
+    response.end(request.url === "/nothing" ? undefined : `of ${request.url}`);
+  });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  const ask = async (path: string): Promise<unknown> => {
+    const headers = { host: "orders", connection: "upgrade", upgrade: "game/2" };
+    const request = http.get({ host, port, path, headers, agent });
+    const [response] = (await once(request, "response")) as [http.IncomingMessage];
+    return [response.statusCode, await text(response), response.headers["tulle-status"], request.reusedSocket];
+  };
+  expect(await ask("/a")).toEqual([203, "of /a", undefined, false]);
+  expect(await ask("/nothing")).toEqual([204, "", undefined, true]);
+  expect(await ask("/b")).toEqual([203, "of /b", undefined, true]);
 });
 
 it("lets server-sent events flow as they come, past the request timeout", async () => {
