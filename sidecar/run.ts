@@ -70,9 +70,10 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const inForce = () => started.sources?.inForce() ?? [];
   const identity = () => started.sources?.identity.spiffeId;
   const debug = debugPages({ taps, inForce, identity, state: () => started.sidecar?.state() });
-  const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness, probes: config.probes, debug });
-  const originalDestination = await openInterception(config);
   const wheel = new TimerWheel(clock);
+  const { probes } = config;
+  const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness, probes, wheel, debug });
+  const originalDestination = await openInterception(config);
   const [sources] = await Promise.all([openSources(wheel, stop), proveSharedReads(), proveDirectWrites()]);
   const sidecar = new Sidecar({
     ...config,

@@ -5,13 +5,14 @@
 
 import net from "node:net";
 import tls from "node:tls";
-import { Client, credentials } from "@grpc/grpc-js";
 import type { ApplicationProbe, ProbeAction } from "../../model/application-probe.ts";
 import { assertNever } from "../../model/result.ts";
+import { GrpcCall } from "../grpc/call.ts";
 import { Http1Client } from "../http1/client.ts";
 import { joinAddress } from "../net/address.ts";
 import { Exchange, type ResponseSink } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
 
 export interface ProbeVerdict {
   /** For kubelet: 2xx and 3xx pass. */
@@ -23,17 +24,19 @@ export interface ProbeVerdict {
 const passed = 200;
 const failed = 503;
 const healthCheck = "/grpc.health.v1.Health/Check";
+const maxHealthBytes = 4 * 1024;
 
 /** A lifecycle hook without a timeout may take as long as kubelet keeps its own connection. Never rejects. */
 export async function askApplication(
   { action, timeoutMs }: ApplicationProbe,
   podIp: string,
+  wheel: TimerWheel,
   stop: AbortSignal,
 ): Promise<ProbeVerdict> {
   const signal = timeoutMs === undefined ? stop : AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
   const address = joinAddress(podIp, action.port);
   try {
-    return await ask(action, podIp, signal);
+    return await ask(action, podIp, wheel, signal);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const late = signal.aborted && !stop.aborted;
@@ -41,14 +44,14 @@ export async function askApplication(
   }
 }
 
-function ask(action: ProbeAction, podIp: string, signal: AbortSignal): Promise<ProbeVerdict> {
+function ask(action: ProbeAction, podIp: string, wheel: TimerWheel, signal: AbortSignal): Promise<ProbeVerdict> {
   switch (action.kind) {
     case "http":
       return askHttp(action, podIp, signal);
     case "tcp":
       return askTcp(action.port, podIp, signal);
     case "grpc":
-      return askGrpc(action, podIp, signal);
+      return askGrpc(action, podIp, wheel, signal);
     default:
       return assertNever(action);
   }
@@ -95,18 +98,34 @@ function askTcp(port: number, host: string, signal: AbortSignal): Promise<ProbeV
 function askGrpc(
   { port, service }: Extract<ProbeAction, { kind: "grpc" }>,
   host: string,
+  wheel: TimerWheel,
   signal: AbortSignal,
 ): Promise<ProbeVerdict> {
   const address = joinAddress(host, port);
-  const client = new Client(address, credentials.createInsecure(), { "grpc.enable_http_proxy": 0 });
   return new Promise<ProbeVerdict>((resolve, reject) => {
-    const call = client.makeUnaryRequest(healthCheck, encodeRequest, isServing, service, (error, serving) => {
-      if (error !== null) reject(error);
-      else if (serving === true) resolve({ status: passed, says: `${address} serves` });
-      else resolve({ status: failed, says: `${address} does not serve ${service}` });
-    });
-    signal.addEventListener("abort", () => call.cancel(), { once: true });
-  }).finally(() => client.close());
+    signal.throwIfAborted();
+    let serves = false;
+    const call = new GrpcCall(
+      { address, serverName: address, path: healthCheck, clock: wheel, wheel, maxMessageBytes: maxHealthBytes },
+      {
+        message: (message) => {
+          serves = isServing(message);
+        },
+        closed: (error) => {
+          if (error !== undefined) reject(error);
+          else if (serves) resolve({ status: passed, says: `${address} serves` });
+          else resolve({ status: failed, says: `${address} does not serve ${service}` });
+        },
+      },
+    );
+    const giveUp = (): void => {
+      call.cancel();
+      reject(new Error("the probe was given up"));
+    };
+    signal.addEventListener("abort", giveUp, { once: true });
+    call.send(encodeRequest(service));
+    call.end();
+  });
 }
 
 /** HealthCheckRequest: `string service = 1`. */

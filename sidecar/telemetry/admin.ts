@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import type { ApplicationProbe } from "../../model/application-probe.ts";
 import { type AdminServer, openAdminServer, type Page, type PageMaker, plainPage } from "../../system/admin-server.ts";
 import { isLoopback } from "../net/address.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
 import { askApplication } from "../probe/ask-application.ts";
 import type { MetricRegistry } from "./registry.ts";
 
@@ -23,19 +24,21 @@ export interface AdminOptions {
   readonly readiness: Readiness;
   /** What kubelet asks the application through this port, by path. */
   readonly probes: ReadonlyMap<string, ApplicationProbe>;
+  /** For those probes. */
+  readonly wheel: TimerWheel;
   /** What only this machine, or this pod, may ask; default: nothing. */
   readonly debug?: ReadonlyMap<string, PageMaker>;
 }
 
 /** Listens. Rejects where it can't: the port is in use. */
 export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
-  const { host, port, registry, readiness, probes, debug = new Map<string, PageMaker>() } = options;
+  const { host, port, registry, readiness, probes, wheel, debug = new Map<string, PageMaker>() } = options;
   const pages = new Map<string, PageMaker>([
     ["/metrics", async ({ headers }) => ({ status: 200, ...(await registry.expose(formatFor(headers.accept ?? ""))) })],
     ["/ready", () => readinessPage(readiness())],
     ["/live", () => plainPage(200, "live")],
   ]);
-  for (const [path, probe] of probes) pages.set(path, ({ socket }) => probePage(probe, host, socket));
+  for (const [path, probe] of probes) pages.set(path, ({ socket }) => probePage(probe, host, wheel, socket));
   // Where pods are played on loopback, there is but one address for both.
   if (debug.size === 0 || isLoopback(host)) {
     return openAdminServer({ host, port, pages: new Map([...pages, ...debug]) });
@@ -56,11 +59,11 @@ function formatFor(accept: string): "openmetrics" | "text" {
   return /application\/openmetrics-text(?![^,]*;\s*q=0(?:\.0*)?(?:\s|,|$))/i.test(accept) ? "openmetrics" : "text";
 }
 
-async function probePage(probe: ApplicationProbe, podIp: string, kubelet: Socket): Promise<Page> {
+async function probePage(probe: ApplicationProbe, podIp: string, wheel: TimerWheel, kubelet: Socket): Promise<Page> {
   const gone = new AbortController();
   const leave = () => gone.abort();
   kubelet.once("close", leave);
-  const { status, says } = await askApplication(probe, podIp, gone.signal);
+  const { status, says } = await askApplication(probe, podIp, wheel, gone.signal);
   kubelet.removeListener("close", leave);
   return plainPage(status, says);
 }

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import http from "node:http";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import type { ApplicationProbe } from "../../../model/application-probe.ts";
 import {
   debugField,
   debugPages,
@@ -13,6 +14,7 @@ import {
 } from "../../../sidecar/debug/debug-pages.ts";
 import { mostTaps, RequestTaps, type TappedRequest } from "../../../sidecar/debug/request-taps.ts";
 import type { GoodResource } from "../../../sidecar/discovery/held-resource.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
 import type { AdminServer } from "../../../system/admin-server.ts";
@@ -48,7 +50,9 @@ beforeEach(async () => {
     state: () => undefined,
   });
   const registry = new MetricRegistry({ labels: {} });
-  admin = await openAdmin({ host: "127.0.0.1", port: 0, registry, readiness: () => [], probes: new Map(), debug });
+  const wheel = new TimerWheel(performance);
+  const probes = new Map<string, ApplicationProbe>();
+  admin = await openAdmin({ host: "127.0.0.1", port: 0, registry, readiness: () => [], probes, wheel, debug });
 });
 afterEach(() => admin.close());
 

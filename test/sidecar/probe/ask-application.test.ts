@@ -5,12 +5,14 @@ import net from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { afterEach, expect, it } from "vitest";
 import { parseApplicationProbes, probePath } from "../../../model/application-probe.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { askApplication } from "../../../sidecar/probe/ask-application.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
 import { altNames, dns, makeCertificate } from "../../support/certificates.ts";
 
 const host = "127.0.0.1";
+const wheel = new TimerWheel(performance);
 const never = new AbortController().signal;
 const closing: (() => void)[] = [];
 
@@ -41,11 +43,11 @@ it("asks over HTTP with the fields of the probe, and passes the status on", asyn
     ["X-Probe", "1"],
   ] as const;
   const good = { ...httpAction(port, "/healthz?deep=1"), headers };
-  expect(await askApplication({ action: good, timeoutMs: 1_000 }, host, never)).toMatchObject({ status: 204 });
+  expect(await askApplication({ action: good, timeoutMs: 1_000 }, host, wheel, never)).toMatchObject({ status: 204 });
   expect(seen[0]).toMatchObject({ method: "GET", url: "/healthz?deep=1" });
   expect(seen[0]?.headers).toMatchObject({ host: "web.example", "x-probe": "1", "user-agent": "kube-probe" });
   const bad = { action: httpAction(port, "/bad"), timeoutMs: 1_000 };
-  expect(await askApplication(bad, host, never)).toMatchObject({ status: 500 });
+  expect(await askApplication(bad, host, wheel, never)).toMatchObject({ status: 500 });
   expect(seen[1]?.headers.host).toBe(`${host}:${port}`);
 });
 
@@ -53,7 +55,7 @@ it("asks over TLS whatever the certificate", async () => {
   const { pem, keyPem } = makeCertificate({ extensions: [altNames(dns("elsewhere.example"))] });
   const port = await listen(https.createServer({ cert: pem, key: keyPem }, (_, response) => response.end("fine")));
   const probe = { action: httpAction(port, "/", true), timeoutMs: 1_000 };
-  expect(await askApplication(probe, host, never)).toMatchObject({ status: 200 });
+  expect(await askApplication(probe, host, wheel, never)).toMatchObject({ status: 200 });
 });
 
 it("fails where nobody listens, saying so", async () => {
@@ -62,7 +64,7 @@ it("fails where nobody listens, saying so", async () => {
   server.close();
   await once(server, "close");
   for (const action of [httpAction(port, "/"), { kind: "tcp", port }, { kind: "grpc", port, service: "" }] as const) {
-    const { status, says } = await askApplication({ action, timeoutMs: 1_000 }, host, never);
+    const { status, says } = await askApplication({ action, timeoutMs: 1_000 }, host, wheel, never);
     expect([status, says]).toEqual([503, expect.stringContaining("ECONNREFUSED")]);
   }
 });
@@ -71,19 +73,21 @@ it("fails when the answer takes too long", async () => {
   const sockets: net.Socket[] = [];
   const port = await listen(net.createServer((socket) => sockets.push(socket)));
   closing.push(() => sockets.forEach((socket) => socket.destroy()));
-  const { status, says } = await askApplication({ action: httpAction(port, "/"), timeoutMs: 50 }, host, never);
+  const { status, says } = await askApplication({ action: httpAction(port, "/"), timeoutMs: 50 }, host, wheel, never);
   expect([status, says]).toEqual([503, `${host}:${port}: no answer within 50 ms`]);
 });
 
 it("fails where something else than HTTP answers", async () => {
   const port = await listen(net.createServer((socket) => socket.on("data", () => socket.end("220 mail\r\n"))));
-  expect((await askApplication({ action: httpAction(port, "/"), timeoutMs: 1_000 }, host, never)).status).toBe(503);
+  expect((await askApplication({ action: httpAction(port, "/"), timeoutMs: 1_000 }, host, wheel, never)).status).toBe(
+    503,
+  );
 });
 
 it("finds a port that takes connections", async () => {
   const port = await listen(net.createServer((socket) => socket.destroy()));
   const probe = { action: { kind: "tcp", port }, timeoutMs: 1_000 } as const;
-  expect(await askApplication(probe, host, never)).toMatchObject({ status: 200 });
+  expect(await askApplication(probe, host, wheel, never)).toMatchObject({ status: 200 });
 });
 
 it("asks gRPC's health service by name", async () => {
@@ -114,8 +118,8 @@ it("asks gRPC's health service by name", async () => {
   });
   closing.push(() => server.forceShutdown());
   const grpc = (service: string) => ({ action: { kind: "grpc", port, service }, timeoutMs: 1_000 }) as const;
-  expect(await askApplication(grpc(""), host, never)).toMatchObject({ status: 200 });
-  expect(await askApplication(grpc("shop.Store"), host, never)).toMatchObject({ status: 503 });
+  expect(await askApplication(grpc(""), host, wheel, never)).toMatchObject({ status: 200 });
+  expect(await askApplication(grpc("shop.Store"), host, wheel, never)).toMatchObject({ status: 503 });
   expect(asked).toEqual(["", "\n\nshop.Store"]);
 });
 
@@ -127,7 +131,7 @@ it("stands in for the application on the admin port", async () => {
   );
   if (!probes.ok) throw new Error(probes.error);
   const registry = new MetricRegistry({ labels: {} });
-  const admin = await openAdmin({ host, port: 0, registry, readiness: () => [], probes: probes.value });
+  const admin = await openAdmin({ host, port: 0, registry, readiness: () => [], probes: probes.value, wheel });
   try {
     const answer = await fetch(`http://${host}:${admin.port}${path}`);
     expect([answer.status, await answer.text()]).toEqual([418, `${host}:${port} answers 418\n`]);

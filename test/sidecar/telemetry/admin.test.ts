@@ -1,4 +1,6 @@
 import { afterEach, expect, it } from "vitest";
+import type { ApplicationProbe } from "../../../model/application-probe.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { createSidecarMetrics, sidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
@@ -6,6 +8,8 @@ import type { AdminServer } from "../../../system/admin-server.ts";
 import { parseExposition } from "../../support/exposition.ts";
 
 const missing: string[] = [];
+const probes = new Map<string, ApplicationProbe>();
+const wheel = new TimerWheel(performance);
 const registry = new MetricRegistry({ labels: { namespace: "shop", workload: "web", pod: "web-1" } });
 createSidecarMetrics(registry);
 let admin: AdminServer | undefined;
@@ -17,7 +21,7 @@ afterEach(async () => {
 });
 
 async function ask(path: string, method = "GET"): Promise<{ status: number; type: string | null; text: string }> {
-  admin ??= await openAdmin({ host: "127.0.0.1", port: 0, registry, readiness: () => missing, probes: new Map() });
+  admin ??= await openAdmin({ host: "127.0.0.1", port: 0, registry, readiness: () => missing, probes, wheel });
   const response = await fetch(`http://127.0.0.1:${admin.port}${path}`, { method });
   return { status: response.status, type: response.headers.get("content-type"), text: await response.text() };
 }
@@ -33,7 +37,7 @@ it.each([
   ["application/openmetrics-text;q=0, text/plain", "text"],
   ["text/html", "text"],
 ])("answers a scrape that accepts %s in %s", async (accept, format) => {
-  admin = await openAdmin({ host: "127.0.0.1", port: 0, registry, readiness: () => missing, probes: new Map() });
+  admin = await openAdmin({ host: "127.0.0.1", port: 0, registry, readiness: () => missing, probes, wheel });
   const response = await fetch(`http://127.0.0.1:${admin.port}/metrics`, { headers: { accept } });
   expect(response.headers.get("content-type")).toContain(format === "text" ? "text/plain" : "openmetrics-text");
   expect((await response.text()).endsWith("# EOF\n")).toBe(format === "openmetrics");
@@ -57,7 +61,8 @@ it("answers a scrape that fails with 500 and goes on serving", async () => {
     port: 0,
     registry: broken,
     readiness: () => missing,
-    probes: new Map(),
+    probes,
+    wheel,
   });
   expect(await ask("/metrics")).toMatchObject({ status: 500, text: "no connections to count\n" });
   expect(await ask("/live")).toMatchObject({ status: 200 });
@@ -76,7 +81,8 @@ it("rejects when its port is taken", async () => {
     port: admin?.port ?? 0,
     registry,
     readiness: () => missing,
-    probes: new Map(),
+    probes,
+    wheel,
   });
   await expect(taken).rejects.toThrow("EADDRINUSE");
 });

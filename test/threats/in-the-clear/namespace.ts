@@ -8,6 +8,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { debugField, debugPages, snapshotPath, tapPath } from "../../../sidecar/debug/debug-pages.ts";
 import { openOriginalDestination } from "../../../sidecar/net/original-destination.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
 import { refusedChunks, refusedFraming, refusedHeads } from "../../sidecar/http1/hostile-requests.ts";
@@ -123,7 +124,9 @@ const upstreams = [{ host: "a", port: 80, listenHost: nextPodIp(), listenPort: 9
 const { metrics, taps } = await mesh.sidecar("web", { podIp: pod, originalDestination: opened.value, upstreams });
 const registry = new MetricRegistry({ labels: {} });
 const debug = debugPages({ taps, inForce: () => [], identity: () => undefined, state: () => undefined });
-const admin = await openAdmin({ host: pod, port: 15_020, registry, readiness: () => [], probes: new Map(), debug });
+const wheel = new TimerWheel(performance);
+const readiness = () => [];
+const admin = await openAdmin({ host: pod, port: 15_020, registry, readiness, probes: new Map(), wheel, debug });
 await startApplication();
 setRule(false);
 
