@@ -13,8 +13,8 @@ export interface InjectionConfig {
   readonly controlPlane: string;
   readonly trustDomain: string;
   readonly images: { readonly sidecar: string; readonly init: string; readonly pullPolicy: string };
-  /** OTLP over HTTP; empty: traces go nowhere. */
-  readonly otlpEndpoint: string;
+  /** Where sidecars send traces; an empty endpoint: nowhere. The protocol is one of OTEL_EXPORTER_OTLP_PROTOCOL that they know. */
+  readonly tracing: { readonly endpoint: string; readonly protocol: string };
   /** The `29` of 1.29. */
   readonly kubernetesMinor: number;
   readonly proxyVersion: string;
@@ -27,7 +27,7 @@ export const defaultInjectionConfig: InjectionConfig = {
   controlPlane: "tulle-control-plane.tulle-system.svc.cluster.local",
   trustDomain: "cluster.local",
   images: { sidecar: `tulle/sidecar:${version}`, init: `tulle/init:${version}`, pullPolicy: "IfNotPresent" },
-  otlpEndpoint: "",
+  tracing: { endpoint: "", protocol: "http/protobuf" },
   kubernetesMinor: 30,
   proxyVersion: version,
   defaults: defaultSettings,

@@ -132,7 +132,8 @@ function sidecarEnvironment(
     TULLE_DRAIN_SECONDS: String(settings.drainSeconds),
     TULLE_LOG_LEVEL: settings.logLevel,
     TULLE_ACCESS_LOG: settings.accessLog,
-    OTEL_EXPORTER_OTLP_ENDPOINT: config.otlpEndpoint,
+    OTEL_EXPORTER_OTLP_ENDPOINT: config.tracing.endpoint,
+    OTEL_EXPORTER_OTLP_PROTOCOL: config.tracing.endpoint === "" ? "" : config.tracing.protocol,
     [probesVariable]: Object.keys(probes).length === 0 ? "" : JSON.stringify(probes),
   }).filter(([, value]) => value !== "");
   return [

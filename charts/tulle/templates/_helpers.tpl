@@ -37,7 +37,7 @@ images:
   sidecar: {{ include "tulle.image" (list . .Values.images.sidecar) }}
   init: {{ include "tulle.image" (list . .Values.images.init) }}
   pullPolicy: {{ .Values.images.pullPolicy }}
-otlpEndpoint: {{ .Values.telemetry.otlpEndpoint | quote }}
+tracing: {{ toJson .Values.tracing }}
 kubernetesMinor: {{ regexFind "^[0-9]+" .Capabilities.KubeVersion.Minor }}
 defaults: {{ toJson .Values.injection.defaults }}
 {{- end }}

@@ -87,7 +87,8 @@ const everything = [
   "controlPlane.tolerations[0].operator=Exists",
   "images.registry=registry.example/team",
   "images.pullSecrets[0].name=registry",
-  "telemetry.otlpEndpoint=http://collector:4318",
+  "tracing.endpoint=http://collector:4317",
+  "tracing.protocol=grpc",
 ].flatMap((value) => ["--set", value]);
 
 describe.each([

@@ -86,6 +86,17 @@ describe("inject", () => {
     expect(injected(plain).metadata?.annotations).not.toHaveProperty(key);
   });
 
+  it("tells the sidecar where traces go and how, or nothing of it where they go nowhere", () => {
+    const tracing = { endpoint: "http://collector.observability:4317", protocol: "grpc" };
+    const told = ({ spec }: PodTemplate) =>
+      (spec.initContainers?.[1]?.env ?? []).filter(({ name }) => name.startsWith("OTEL_"));
+    expect(told(injected(plain, { ...defaultInjectionConfig, tracing }))).toEqual([
+      { name: "OTEL_EXPORTER_OTLP_ENDPOINT", value: "http://collector.observability:4317" },
+      { name: "OTEL_EXPORTER_OTLP_PROTOCOL", value: "grpc" },
+    ]);
+    expect(told(injected(plain))).toEqual([]);
+  });
+
   it("refuses on Kubernetes 1.28, which has no native sidecars", () => {
     const injection = inject(plain, target, { ...defaultInjectionConfig, kubernetesMinor: 28 });
     expect(injection).toMatchObject({ kind: "refused", errors: [{ path: "spec" }] });
