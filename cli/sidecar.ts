@@ -6,7 +6,7 @@ import type { Resource } from "../model/resources.ts";
 import { parseUpstreams, type SidecarConfig } from "../sidecar/config.ts";
 import { runSidecar } from "../sidecar/run.ts";
 import { fromFiles } from "../sidecar/sources.ts";
-import { parseAccessLogMode } from "../sidecar/telemetry/access-log.ts";
+import { parseAccessLog } from "../sidecar/telemetry/logged-requests.ts";
 import { parseOtlpReceiver } from "../sidecar/telemetry/otlp-receiver.ts";
 import { parseSampler } from "../sidecar/telemetry/sampling.ts";
 import { jsonLog, reasonOf } from "../system/log.ts";
@@ -59,7 +59,7 @@ async function run(flags: SidecarFlags): Promise<void> {
   if (!upstreams.ok) throw new UsageError(`--upstream: ${upstreams.error.message}`);
   const sampler = parseSampler(process.env);
   if (!sampler.ok) throw new UsageError(`${sampler.error.path}: ${sampler.error.message}`);
-  const accessLog = parseAccessLogMode(process.env["TULLE_ACCESS_LOG"]);
+  const accessLog = parseAccessLog(process.env["TULLE_ACCESS_LOG"]);
   if (!accessLog.ok) throw new UsageError(`${accessLog.error.path}: ${accessLog.error.message}`);
   const otlp = parseOtlpReceiver(process.env);
   if (!otlp.ok) throw new UsageError(`${otlp.error.path}: ${otlp.error.message}`);

@@ -225,9 +225,19 @@ export type FaultAbort =
   /** A status code of gRPC, 1 to 16. */
   | { readonly kind: "grpc"; readonly status: number };
 
+/** At least one of both. What is absent is as the sidecar is set. */
 export interface TelemetryPolicy {
   /** The share of traces that are recorded, 0 to 1, where no caller has decided already. */
-  readonly samplingRatio: number;
+  readonly samplingRatio?: number;
+  readonly accessLog?: AccessLog;
+}
+
+/** Which requests sidecars write a line about. */
+export interface AccessLog {
+  /** `errors`: what the mesh answered itself, what did not end well, and statuses from 500 on or their like in gRPC. */
+  readonly requests: "none" | "errors" | "all";
+  /** The share of them, 0 to 1. */
+  readonly ratio: number;
 }
 
 /** Requests that carry the same key are processed once; the answer is kept and given again. */

@@ -4,6 +4,7 @@
  */
 
 import type {
+  AccessLog,
   AnswerStore,
   CircuitBreakerPolicy,
   FaultPolicy,
@@ -51,6 +52,8 @@ export interface PortPolicies {
   readonly rateLimits?: readonly NamedRateLimits[];
   /** The one that holds here; absent: keys mean nothing. */
   readonly idempotency?: NamedIdempotencyRules;
+  /** Absent: as the sidecar is set. */
+  readonly accessLog?: AccessLog;
 }
 
 /** What a sidecar needs to send a request to one dialled address. */
@@ -65,6 +68,8 @@ export interface Destination {
   readonly consumers?: readonly ConsumerRoutes[];
   /** The share of traces that are recorded, 0 to 1, where no caller has decided; absent: as the sidecar is set. */
   readonly samplingRatio?: number;
+  /** Absent: as the sidecar is set. */
+  readonly accessLog?: AccessLog;
 }
 
 /** What callers in one namespace have made of a Service for themselves: it takes the place of `routes` whole (GEP-1426). */
@@ -89,6 +94,7 @@ export interface Route {
   readonly fault?: FaultPolicy;
   /** As the Destination's, for this route; absent: as there. */
   readonly samplingRatio?: number;
+  readonly accessLog?: AccessLog;
 }
 
 /** What happens to a request or its answer on the way (Gateway API's HTTPRouteFilter). */

@@ -1,6 +1,7 @@
 /** A pod's port and the policies that hold for it, as the model, checked. */
 
 import type {
+  AccessLog,
   AccessRule,
   CallerMatch,
   NamedAccessRules,
@@ -10,8 +11,17 @@ import type {
 } from "../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies } from "../model/resources.ts";
 import { decodePathMatch, decodeRouteMatch } from "./decode-match.ts";
-import { accessActions, accessModes, answerStores, protocols, rateLimitBys, storeFailures } from "./enums.ts";
+import {
+  accessActions,
+  accessModes,
+  answerStores,
+  loggedRequests,
+  protocols,
+  rateLimitBys,
+  storeFailures,
+} from "./enums.ts";
 import type { Faults } from "./faults.ts";
+import type { AccessLog__Output } from "./generated/tulle/v1/AccessLog.ts";
 import type { AccessRule__Output } from "./generated/tulle/v1/AccessRule.ts";
 import type { AccessRules__Output } from "./generated/tulle/v1/AccessRules.ts";
 import type { CallerMatch__Output } from "./generated/tulle/v1/CallerMatch.ts";
@@ -40,7 +50,7 @@ function decodePort(at: string, message: InboundPort__Output, faults: Faults): I
 }
 
 function decodePolicies(at: string, message: PortPolicies__Output, faults: Faults): PortPolicies {
-  const { access, strictMtls, rateLimits, idempotency } = message;
+  const { access, strictMtls, rateLimits, idempotency, accessLog } = message;
   return {
     ...(access.length > 0 && { access: access.map((rules, i) => decodeAccess(`${at}.access[${i}]`, rules, faults)) }),
     ...(strictMtls && { mtls: "strict" }),
@@ -48,7 +58,19 @@ function decodePolicies(at: string, message: PortPolicies__Output, faults: Fault
       rateLimits: rateLimits.map((limits, i) => decodeRateLimits(`${at}.rateLimits[${i}]`, limits, faults)),
     }),
     ...(idempotency && { idempotency: decodeIdempotency(`${at}.idempotency`, idempotency, faults) }),
+    ...decodeAccessLog(`${at}.accessLog`, accessLog, faults),
   };
+}
+
+/** As a field of the model; absent: none. */
+export function decodeAccessLog(
+  at: string,
+  message: AccessLog__Output | undefined,
+  faults: Faults,
+): { accessLog?: AccessLog } {
+  if (message === undefined) return {};
+  const requests = faults.word(`${at}.requests`, loggedRequests, message.requests);
+  return { accessLog: { requests, ratio: faults.number(`${at}.ratio`, message.ratio, 0, 1) } };
 }
 
 function decodeIdempotency(at: string, message: IdempotencyRules__Output, faults: Faults): NamedIdempotencyRules {

@@ -18,7 +18,7 @@ import type {
 import { err, type FieldError, ok, type Result } from "../model/result.ts";
 import { decodeFault } from "./decode-fault.ts";
 import { decodeFilter } from "./decode-filter.ts";
-import { decodeInbound } from "./decode-inbound.ts";
+import { decodeAccessLog, decodeInbound } from "./decode-inbound.ts";
 import { decodeRouteMatch } from "./decode-match.ts";
 import {
   answerStores,
@@ -83,7 +83,7 @@ function decodeBody(message: Resource__Output, name: string, faults: Faults): Re
       namespace: faults.filled(`consumers[${i}].namespace`, namespace),
       routes: decodeRoutes(`consumers[${i}].`, routes, faults),
     }));
-    const { samplingRatio } = destination;
+    const { samplingRatio, accessLog } = destination;
     const value = {
       name,
       service,
@@ -91,6 +91,7 @@ function decodeBody(message: Resource__Output, name: string, faults: Faults): Re
       routes,
       ...(consumers.length > 0 && { consumers }),
       ...(samplingRatio !== undefined && { samplingRatio: faults.number("samplingRatio", samplingRatio, 0, 1) }),
+      ...decodeAccessLog("accessLog", accessLog, faults),
     };
     return { kind: "destination", value };
   }
@@ -159,6 +160,7 @@ function decodeRoute(at: string, message: Route__Output, faults: Faults): Route 
     ...(message.samplingRatio !== undefined && {
       samplingRatio: faults.number(`${at}.samplingRatio`, message.samplingRatio, 0, 1),
     }),
+    ...decodeAccessLog(`${at}.accessLog`, message.accessLog, faults),
     ...(message.fault && { fault: decodeFault(`${at}.fault`, message.fault, faults) }),
     ...(message.sticky && {
       sticky: {

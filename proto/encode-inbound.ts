@@ -1,10 +1,26 @@
 /** A pod's port and the policies that hold for it, as messages. */
 
-import type { AccessRule, CallerMatch, NamedAccessRules, NamedIdempotencyRules, RateLimit } from "../model/policy.ts";
+import type {
+  AccessLog,
+  AccessRule,
+  CallerMatch,
+  NamedAccessRules,
+  NamedIdempotencyRules,
+  RateLimit,
+} from "../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies } from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";
 import { encodePathMatch, encodeRouteMatch } from "./encode-match.ts";
-import { accessActions, accessModes, answerStores, protocols, rateLimitBys, storeFailures } from "./enums.ts";
+import {
+  accessActions,
+  accessModes,
+  answerStores,
+  loggedRequests,
+  protocols,
+  rateLimitBys,
+  storeFailures,
+} from "./enums.ts";
+import type { AccessLog as AccessLogMessage } from "./generated/tulle/v1/AccessLog.ts";
 import type { AccessRule as AccessRuleMessage } from "./generated/tulle/v1/AccessRule.ts";
 import type { AccessRules as AccessRulesMessage } from "./generated/tulle/v1/AccessRules.ts";
 import type { CallerMatch as CallerMatchMessage } from "./generated/tulle/v1/CallerMatch.ts";
@@ -30,13 +46,21 @@ function encodePort({ port, protocol, ...policies }: InboundPort): InboundPortMe
   };
 }
 
-function encodePolicies({ access = [], mtls, rateLimits = [], idempotency }: PortPolicies): PortPoliciesMessage {
+function encodePolicies(policies: PortPolicies): PortPoliciesMessage {
+  const { access = [], mtls, rateLimits = [], idempotency, accessLog } = policies;
   return {
     access: access.map(encodeAccess),
     strictMtls: mtls === "strict",
     rateLimits: rateLimits.map(({ name, limits }) => ({ name, limits: limits.map(encodeRateLimit) })),
     ...(idempotency && { idempotency: encodeIdempotency(idempotency) }),
+    ...encodeAccessLog(accessLog),
   };
+}
+
+/** As a field of a message; absent: none. */
+export function encodeAccessLog(accessLog: AccessLog | undefined): { accessLog?: AccessLogMessage } {
+  if (accessLog === undefined) return {};
+  return { accessLog: { requests: loggedRequests[accessLog.requests], ratio: accessLog.ratio } };
 }
 
 function encodeIdempotency({

@@ -3,7 +3,7 @@
 import type { CircuitBreakerPolicy, FaultPolicy, RetryPolicy } from "../model/policy.ts";
 import type { Endpoint, HeaderEdits, Resource, ResourceKind, Route, RouteFilter } from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";
-import { encodeInbound } from "./encode-inbound.ts";
+import { encodeAccessLog, encodeInbound } from "./encode-inbound.ts";
 import { encodeRouteMatch } from "./encode-match.ts";
 import {
   answerStores,
@@ -43,7 +43,7 @@ export function encodeResource(resource: Resource, version: string): ResourceMes
     case "inbound":
       return { name, version, inbound: encodeInbound(resource.value) };
     case "destination": {
-      const { service, protocol, routes, consumers = [], samplingRatio } = resource.value;
+      const { service, protocol, routes, consumers = [], samplingRatio, accessLog } = resource.value;
       return {
         name,
         version,
@@ -53,6 +53,7 @@ export function encodeResource(resource: Resource, version: string): ResourceMes
           routes: routes.map(encodeRoute),
           consumers: consumers.map(({ namespace, routes }) => ({ namespace, routes: routes.map(encodeRoute) })),
           ...(samplingRatio !== undefined && { samplingRatio }),
+          ...encodeAccessLog(accessLog),
         },
       };
     }
@@ -99,6 +100,7 @@ function encodeRoute(route: Route): RouteMessage {
     mirrors: [...(route.mirrors ?? [])],
     ...(route.fault && { fault: encodeFault(route.fault) }),
     ...(route.samplingRatio !== undefined && { samplingRatio: route.samplingRatio }),
+    ...encodeAccessLog(route.accessLog),
     ...(route.sticky && { sticky: { by: stickyBys[route.sticky.by], name: route.sticky.name } }),
   };
 }

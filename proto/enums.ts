@@ -1,6 +1,7 @@
 /** The closed sets of the model, as the enums of `resources.proto` spell them: `"connect-failure"` is `RETRY_CONDITION_CONNECT_FAILURE`. */
 
 import type {
+  AccessLog,
   AccessRules,
   AnswerStore,
   FailureCount,
@@ -18,6 +19,7 @@ import type { BreakerScope } from "./generated/tulle/v1/BreakerScope.ts";
 import type { EndpointState } from "./generated/tulle/v1/EndpointState.ts";
 import type { FailureCount as FailureCountMessage } from "./generated/tulle/v1/FailureCount.ts";
 import type { FailureKind as FailureKindMessage } from "./generated/tulle/v1/FailureKind.ts";
+import type { LoggedRequests } from "./generated/tulle/v1/LoggedRequests.ts";
 import type { Protocol as ProtocolMessage } from "./generated/tulle/v1/Protocol.ts";
 import type { RateLimitBy } from "./generated/tulle/v1/RateLimitBy.ts";
 import type { ResourceKind as ResourceKindMessage } from "./generated/tulle/v1/ResourceKind.ts";
@@ -50,6 +52,12 @@ export const resourceKinds: Spelling<ResourceKind, Spelled<ResourceKindMessage>>
 export const endpointStates: Spelling<Endpoint["state"], Spelled<EndpointState>> = {
   ready: "ENDPOINT_STATE_READY",
   terminating: "ENDPOINT_STATE_TERMINATING",
+};
+
+export const loggedRequests: Spelling<AccessLog["requests"], Spelled<LoggedRequests>> = {
+  none: "LOGGED_REQUESTS_NONE",
+  errors: "LOGGED_REQUESTS_ERRORS",
+  all: "LOGGED_REQUESTS_ALL",
 };
 
 export const accessActions: Spelling<AccessRules["action"], Spelled<AccessAction>> = {

@@ -4,7 +4,7 @@
  * This file composes; each layer's reasons are in its own.
  */
 
-import type { InboundPort } from "../model/resources.ts";
+import type { Inbound } from "../model/resources.ts";
 import { showRequests } from "./debug/request-taps.ts";
 import { type KeyedRequests, processOnce } from "./idempotency/process-once.ts";
 import { takeTarget } from "./mesh-link/target.ts";
@@ -20,6 +20,7 @@ import { rescue } from "./policy/rescue.ts";
 import { logAccess } from "./telemetry/access-log.ts";
 import { countAccess } from "./telemetry/counts.ts";
 import { recordErrors } from "./telemetry/error-spans.ts";
+import { loggedByPort } from "./telemetry/logged-requests.ts";
 import { measure } from "./telemetry/measure.ts";
 import { traceRequest } from "./telemetry/trace.ts";
 
@@ -30,8 +31,8 @@ export interface InboundOptions extends Shared {
   readonly from: "peers" | "anybody";
   /** What a stream may be meant for: this pod's IP, and its declared ports. */
   readonly podIp: string;
-  /** Undefined: not known yet, and nothing is admitted. */
-  readonly ports: () => readonly InboundPort[] | undefined;
+  /** What holds for this workload now. Undefined: not known yet, and nothing is admitted. */
+  readonly inbound: () => Inbound | undefined;
   /** The mesh's own. */
   readonly trustDomain: string;
   readonly rateLimiters: RateLimiters;
@@ -43,12 +44,13 @@ export interface InboundOptions extends Shared {
 }
 
 export function inboundStack(options: InboundOptions): Service {
-  const { clock, metrics, tracer, accessLog, workload, from, podIp, ports, trustDomain, bound } = options;
+  const { clock, metrics, tracer, accessLog, workload, from, podIp, inbound, trustDomain, bound } = options;
+  const ports = () => inbound()?.ports;
   const recordError = recordErrors({ kind: "server", tracer, service: workload });
   return stack(
     [
       measure({ metrics, clock, direction: "inbound", service: workload, recordError }),
-      logAccess({ ...options, mode: accessLog, direction: "inbound", service: workload }),
+      logAccess({ ...options, logged: loggedByPort(accessLog, inbound), direction: "inbound", service: workload }),
       showRequests({ ...options, direction: "inbound", service: workload }),
       traceRequest({ kind: "server", tracer, service: workload }),
       // The one error that stays an error: the peer then knows that nothing was processed, and tries elsewhere.

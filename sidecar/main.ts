@@ -9,7 +9,7 @@ import { readConfig } from "./config.ts";
 import { askToDrain, takeDrainRequests } from "./drain-request.ts";
 import { runSidecar } from "./run.ts";
 import { fromControlPlane } from "./sources.ts";
-import { parseAccessLogMode } from "./telemetry/access-log.ts";
+import { parseAccessLog } from "./telemetry/logged-requests.ts";
 import { parseOtlpReceiver } from "./telemetry/otlp-receiver.ts";
 import { parseSampler } from "./telemetry/sampling.ts";
 
@@ -37,7 +37,7 @@ if (command !== undefined) fail(`the only argument that it takes is drain, got $
 const config = orExit(readConfig(process.env));
 const sampler = orExit(parseSampler(process.env));
 const otlp = orExit(parseOtlpReceiver(process.env));
-const accessLog = orExit(parseAccessLogMode(process.env["TULLE_ACCESS_LOG"]));
+const accessLog = orExit(parseAccessLog(process.env["TULLE_ACCESS_LOG"]));
 const log = jsonLog("sidecar", config.logLevel, (line) => process.stderr.write(line));
 const leave = new AbortController();
 const stop = new AbortController();

@@ -4,7 +4,7 @@
  */
 
 import type { Clock, Random } from "../model/clock.ts";
-import type { RetryBudgetPolicy } from "../model/policy.ts";
+import type { AccessLog, RetryBudgetPolicy } from "../model/policy.ts";
 import type { Destination, Route } from "../model/resources.ts";
 import type { RetryBudget } from "../model/retry-budget.ts";
 import type { Log } from "../system/log.ts";
@@ -21,10 +21,11 @@ import { filterRequests } from "./route/filters.ts";
 import { type MirrorLimit, mirror } from "./route/mirror.ts";
 import { matchRoutes, routeRequests } from "./route/route-requests.ts";
 import { split } from "./route/split.ts";
-import { type AccessLogMode, logAccess } from "./telemetry/access-log.ts";
+import { logAccess } from "./telemetry/access-log.ts";
 import { countTries } from "./telemetry/count-tries.ts";
 import { countLostCalls, countMirrors, countRetries, countSplit } from "./telemetry/counts.ts";
 import { recordErrors } from "./telemetry/error-spans.ts";
+import { loggedByRoute } from "./telemetry/logged-requests.ts";
 import { measure } from "./telemetry/measure.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
 import { type Tracer, traceRequest, traceTry } from "./telemetry/trace.ts";
@@ -38,7 +39,8 @@ export interface Shared {
   readonly unixNow: () => number;
   readonly metrics: SidecarMetrics;
   readonly tracer: Tracer;
-  readonly accessLog: AccessLogMode;
+  /** Where no policy says otherwise. */
+  readonly accessLog: AccessLog;
   /** Who looks on. */
   readonly taps: RequestTaps;
   readonly log: Log;
@@ -68,7 +70,7 @@ export function outboundStack(destination: Destination, options: OutboundOptions
     [
       // Outermost, so that what is counted, logged and traced is what the application gets.
       measure({ metrics, clock, direction: "outbound", service, recordError }),
-      logAccess({ ...options, mode: accessLog, direction: "outbound", service }),
+      logAccess({ ...options, logged: loggedByRoute(accessLog, destination), direction: "outbound", service }),
       showRequests({ ...options, direction: "outbound", service }),
       traceRequest({ kind: "client", tracer, service, ...(ratioOf && { ratioOf }) }),
       // Whatever fails below becomes an answer that says why.

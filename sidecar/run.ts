@@ -1,6 +1,7 @@
 /** Runs a sidecar from its admin port's first answer to the end of its drain. */
 
 import net from "node:net";
+import type { AccessLog } from "../model/policy.ts";
 import { TokenBucket } from "../model/token-bucket.ts";
 import { holdHeap } from "../system/hold-heap.ts";
 import { type Log, reasonOf } from "../system/log.ts";
@@ -15,7 +16,6 @@ import { TurnClock } from "./net/turn-clock.ts";
 import { adminPort } from "./ports.ts";
 import { type Follow, Sidecar } from "./sidecar.ts";
 import type { Sources } from "./sources.ts";
-import type { AccessLogMode } from "./telemetry/access-log.ts";
 import { openAdmin } from "./telemetry/admin.ts";
 import { errorSpanRate } from "./telemetry/error-spans.ts";
 import { exposeGauges } from "./telemetry/gauges.ts";
@@ -33,7 +33,7 @@ import { trimMemory } from "./trim-memory.ts";
 export interface RunOptions {
   readonly config: SidecarConfig;
   readonly sampler: Sampler;
-  readonly accessLog: AccessLogMode;
+  readonly accessLog: AccessLog;
   /** Where traces go; undefined: nowhere. */
   readonly otlp: OtlpReceiver | undefined;
   readonly log: Log;

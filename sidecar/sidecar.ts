@@ -333,7 +333,7 @@ export class Sidecar {
       ...this.#options,
       from,
       workload: `${namespace}/${workload}`,
-      ports: () => this.#inbound?.ports,
+      inbound: () => this.#inbound,
       rateLimiters: this.#rateLimiters,
       keyed: this.#keyed,
       calls: this.#calls,

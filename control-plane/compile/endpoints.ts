@@ -8,7 +8,7 @@ import type { Service, ServicePort } from "../index/service.ts";
 import { compareStrings } from "../source/problem.ts";
 import { type MeshNames, servicePortName } from "./names.ts";
 import { protocolOf } from "./protocol.ts";
-import { idempotencyPolicy } from "./server-policies.ts";
+import { serverPolicy } from "./server-policies.ts";
 import { targetPort } from "./target-port.ts";
 
 /** One per TCP port; none for an ExternalName, which is an alias in DNS and has no pods. */
@@ -43,7 +43,7 @@ export function compileEndpoints(view: IndexView, namespace: string, name: strin
 export function knownKeys(view: IndexView, pods: readonly Pod[], port: ServicePort): KnownKeys | undefined {
   const held = pods.map((pod) => {
     const target = targetPort(pod, port);
-    return pod.meshed && target !== undefined ? idempotencyPolicy(view, pod, target)?.spec : undefined;
+    return pod.meshed && target !== undefined ? serverPolicy(view, "IdempotencyPolicy", pod, target)?.spec : undefined;
   });
   const [first, ...others] = held;
   if (first === undefined) return undefined;

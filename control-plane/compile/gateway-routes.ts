@@ -59,7 +59,7 @@ function compilePolicies(
   { view, service, port }: Frontend,
   route: GatewayRoute,
   rule: RouteRule,
-): Pick<Route, "fault" | "retry" | "timeout" | "samplingRatio"> {
+): Pick<Route, "fault" | "retry" | "timeout" | "samplingRatio" | "accessLog"> {
   const retryPolicy =
     view.routePolicyFor("RetryPolicy", route, rule.name) ?? view.policyFor("RetryPolicy", service, port);
   const timeoutPolicy =

@@ -8,7 +8,7 @@ import type { Workload } from "../index/pod.ts";
 import { servicesSelecting } from "../index/selecting.ts";
 import { workloadName } from "./names.ts";
 import { readProtocol } from "./protocol.ts";
-import { idempotencyPolicy, namedPorts, type Server, serverPolicies } from "./server-policies.ts";
+import { namedPorts, type Server, serverPolicies, serverPolicy } from "./server-policies.ts";
 import { targetPort } from "./target-port.ts";
 
 /**
@@ -53,12 +53,14 @@ function policiesOf(view: IndexView, workload: Workload, port: number | undefine
   const rateLimits = serverPolicies(view, "RateLimit", workload, port).map(
     ({ namespace, name, spec }): NamedRateLimits => ({ name: `${namespace}/${name}`, limits: spec.limits }),
   );
-  const keys = idempotencyPolicy(view, workload, port);
+  const keys = serverPolicy(view, "IdempotencyPolicy", workload, port);
+  const accessLog = serverPolicy(view, "TelemetryPolicy", workload, port)?.spec.accessLog;
   return {
     ...(access.length > 0 && { access }),
     ...(mtls === "strict" && { mtls }),
     ...(rateLimits.length > 0 && { rateLimits }),
     ...(keys !== undefined && { idempotency: rulesOf(keys) }),
+    ...(accessLog !== undefined && { accessLog }),
   };
 }
 

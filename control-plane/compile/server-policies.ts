@@ -7,7 +7,7 @@ import type { ServerScope } from "../../model/policy.ts";
 import type { PolicyKind } from "../../model/policy-object.ts";
 import { type IndexView, meshNamespace, type PolicyOf } from "../index/facts.ts";
 import { selects, type Workload } from "../index/pod.ts";
-import { compareNames, isPort } from "../index/policy-table.ts";
+import { compareNames, isPort, scopeOf } from "../index/policy-table.ts";
 import { servicesSelecting } from "../index/selecting.ts";
 import type { Service, ServicePort } from "../index/service.ts";
 import { targetPort } from "./target-port.ts";
@@ -56,42 +56,47 @@ export function serverPolicies<K extends AddingKind>(
   return [...found].sort(compareNames) as PolicyOf<K>[];
 }
 
+/** The kinds of which one policy holds for a port. */
+export type SingleKind = "IdempotencyPolicy" | "TelemetryPolicy";
+
 /**
- * The IdempotencyPolicy that holds for a port: of a Service's port, else of a Service, else of the namespace, else of the
+ * The policy of a kind that holds for a port: that of a Service's port, else of a Service, else of the namespace, else of the
  * mesh; the first of several on one level, where a policy whose scope is elsewhere does not count.
  */
-export function idempotencyPolicy(
+export function serverPolicy<K extends SingleKind>(
   view: IndexView,
+  kind: K,
   server: Server,
   port: number | undefined,
-): PolicyOf<"IdempotencyPolicy"> | undefined {
+): PolicyOf<K> | undefined {
   const { namespace } = server;
-  const inScope = ({ spec }: PolicyOf<"IdempotencyPolicy">) => holdsFor(spec, server, port);
-  const targets = view.targetsIn("IdempotencyPolicy", namespace);
+  const inScope = (policy: PolicyOf<K>) => holdsFor(scopeOf(policy), server, port);
+  const targets = view.targetsIn(kind, namespace);
   const known = targets.flatMap((name) => view.service(namespace, name) ?? []);
   const selecting = known.filter(({ selector }) => selects(selector, server.labels));
   const services = leadingTo(port, server, selecting);
   for (const ofPort of [true, false]) {
     for (const { service, behind } of services) {
-      const attached = firstAt(view, namespace, service.name, (policy, section) => {
+      const attached = firstAt(view, kind, namespace, service.name, (policy, section) => {
         const isNamed = section !== undefined && behind.some((servicePort) => isPort(section, servicePort));
         return (ofPort ? isNamed : section === undefined) && inScope(policy);
       });
       if (attached !== undefined) return attached;
     }
   }
-  return firstAt(view, namespace, undefined, inScope) ?? firstAt(view, meshNamespace, undefined, inScope);
+  return firstAt(view, kind, namespace, undefined, inScope) ?? firstAt(view, kind, meshNamespace, undefined, inScope);
 }
 
 /** Asks for one only: the others are not in force, and are not to be taken for policies that are. */
-function firstAt(
+function firstAt<K extends SingleKind>(
   view: IndexView,
+  kind: K,
   namespace: string,
   service: string | undefined,
-  holds: (policy: PolicyOf<"IdempotencyPolicy">, section: string | undefined) => boolean,
-): PolicyOf<"IdempotencyPolicy"> | undefined {
+  holds: (policy: PolicyOf<K>, section: string | undefined) => boolean,
+): PolicyOf<K> | undefined {
   let found = false;
-  const first = view.policiesAt("IdempotencyPolicy", namespace, service, (policy, section) => {
+  const first = view.policiesAt(kind, namespace, service, (policy, section) => {
     if (found || !holds(policy, section)) return false;
     found = true;
     return true;

@@ -187,7 +187,8 @@ export function compareNames(a: ServiceRef, b: ServiceRef): number {
   return compareStrings(a.namespace, b.namespace) || compareStrings(a.name, b.name);
 }
 
-function scopeOf(policy: Policy): ServerScope {
+/** To which of the pods and ports behind its targets a policy is narrowed, of the kinds of which one holds. */
+export function scopeOf(policy: Policy): ServerScope {
   return policy.kind === "IdempotencyPolicy" ? policy.spec : {};
 }
 

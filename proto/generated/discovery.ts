@@ -1,6 +1,7 @@
 import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
+import type { AccessLog as _tulle_v1_AccessLog, AccessLog__Output as _tulle_v1_AccessLog__Output } from './tulle/v1/AccessLog.ts';
 import type { AccessRule as _tulle_v1_AccessRule, AccessRule__Output as _tulle_v1_AccessRule__Output } from './tulle/v1/AccessRule.ts';
 import type { AccessRules as _tulle_v1_AccessRules, AccessRules__Output as _tulle_v1_AccessRules__Output } from './tulle/v1/AccessRules.ts';
 import type { Ack as _tulle_v1_Ack, Ack__Output as _tulle_v1_Ack__Output } from './tulle/v1/Ack.ts';
@@ -64,6 +65,7 @@ export interface ProtoGrpcType {
   tulle: {
     v1: {
       AccessAction: EnumTypeDefinition
+      AccessLog: MessageTypeDefinition<_tulle_v1_AccessLog, _tulle_v1_AccessLog__Output>
       AccessMode: EnumTypeDefinition
       AccessRule: MessageTypeDefinition<_tulle_v1_AccessRule, _tulle_v1_AccessRule__Output>
       AccessRules: MessageTypeDefinition<_tulle_v1_AccessRules, _tulle_v1_AccessRules__Output>
@@ -92,6 +94,7 @@ export interface ProtoGrpcType {
       Inbound: MessageTypeDefinition<_tulle_v1_Inbound, _tulle_v1_Inbound__Output>
       InboundPort: MessageTypeDefinition<_tulle_v1_InboundPort, _tulle_v1_InboundPort__Output>
       KnownKeys: MessageTypeDefinition<_tulle_v1_KnownKeys, _tulle_v1_KnownKeys__Output>
+      LoggedRequests: EnumTypeDefinition
       Nack: MessageTypeDefinition<_tulle_v1_Nack, _tulle_v1_Nack__Output>
       NamespaceMatch: MessageTypeDefinition<_tulle_v1_NamespaceMatch, _tulle_v1_NamespaceMatch__Output>
       PathMatch: MessageTypeDefinition<_tulle_v1_PathMatch, _tulle_v1_PathMatch__Output>

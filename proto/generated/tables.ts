@@ -18,6 +18,12 @@ export const enums = {
     "PROTOCOL_OPAQUE": 5,
     "PROTOCOL_DETECT": 6
   },
+  "LoggedRequests": {
+    "LOGGED_REQUESTS_UNSPECIFIED": 0,
+    "LOGGED_REQUESTS_NONE": 1,
+    "LOGGED_REQUESTS_ERRORS": 2,
+    "LOGGED_REQUESTS_ALL": 3
+  },
   "AnswerStore": {
     "ANSWER_STORE_UNSPECIFIED": 0,
     "ANSWER_STORE_MEMORY": 1,
@@ -555,6 +561,26 @@ export const messages = {
       "kind": "message",
       "of": "IdempotencyRules",
       "oneof": "_idempotency"
+    },
+    {
+      "name": "accessLog",
+      "number": 5,
+      "kind": "message",
+      "of": "AccessLog",
+      "oneof": "_accessLog"
+    }
+  ],
+  "AccessLog": [
+    {
+      "name": "requests",
+      "number": 1,
+      "kind": "enum",
+      "of": "LoggedRequests"
+    },
+    {
+      "name": "ratio",
+      "number": 2,
+      "kind": "double"
     }
   ],
   "IdempotencyRules": [
@@ -755,6 +781,13 @@ export const messages = {
       "number": 5,
       "kind": "double",
       "oneof": "_samplingRatio"
+    },
+    {
+      "name": "accessLog",
+      "number": 6,
+      "kind": "message",
+      "of": "AccessLog",
+      "oneof": "_accessLog"
     }
   ],
   "ConsumerRoutes": [
@@ -837,6 +870,13 @@ export const messages = {
       "number": 10,
       "kind": "double",
       "oneof": "_samplingRatio"
+    },
+    {
+      "name": "accessLog",
+      "number": 11,
+      "kind": "message",
+      "of": "AccessLog",
+      "oneof": "_accessLog"
     }
   ],
   "FaultPolicy": [

@@ -1,35 +1,16 @@
-/** The layer that writes a line per request. Off by default, and then it is not in the stack at all. */
+/** The layer that writes a line per request, where it is asked for; where it is not, it costs a look at a number. */
 
 import type { Clock, Random } from "../../model/clock.ts";
 import type { MeshError } from "../../model/errors.ts";
-import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 import type { Log, LogFields } from "../../system/log.ts";
 import { grpcStatusName, isGrpcFailure } from "../grpc/status.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import { type LoggedRequests, shareOf } from "./logged-requests.ts";
 import type { Direction } from "./measure.ts";
 import { type Ending, Tap } from "./tap.ts";
 
-/** `errors`: what the mesh answered itself, what did not end well, and statuses from 500 on or their like in gRPC. A ratio applies to the rest as well. */
-export type AccessLogMode =
-  | { readonly kind: "off" }
-  | { readonly kind: "errors" }
-  | { readonly kind: "ratio"; readonly ratio: number };
-
-/** Reads `TULLE_ACCESS_LOG`: `off` (default), `errors`, `all`, or the share of requests to log, 0 to 1. */
-export function parseAccessLogMode(text: string | undefined): Result<AccessLogMode, FieldError> {
-  if (text === undefined || text === "" || text === "off") return ok({ kind: "off" });
-  if (text === "errors") return ok({ kind: "errors" });
-  if (text === "all") return ok({ kind: "ratio", ratio: 1 });
-  const ratio = Number(text);
-  if (ratio >= 0 && ratio <= 1) return ok({ kind: "ratio", ratio });
-  return err({
-    path: "TULLE_ACCESS_LOG",
-    message: `must be off, errors, all or a number from 0 to 1, got ${text}`,
-  });
-}
-
 export interface AccessLogOptions {
-  readonly mode: AccessLogMode;
+  readonly logged: LoggedRequests;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
@@ -39,25 +20,29 @@ export interface AccessLogOptions {
 }
 
 export function logAccess(options: AccessLogOptions): Layer {
-  const { mode } = options;
-  if (mode.kind === "off") return (next) => next;
+  const { logged, random } = options;
   return (next) => (exchange, response) => {
-    if (mode.kind === "ratio" && options.random() >= mode.ratio) return next(exchange, response);
-    return new LoggedExchange(exchange, response, options).through(next);
+    const most = logged.atMost();
+    if (most === 0) return next(exchange, response);
+    const lot = random();
+    return lot < most ? new LoggedExchange(exchange, response, options, lot).through(next) : next(exchange, response);
   };
 }
 
 class LoggedExchange extends Tap {
   readonly #options: AccessLogOptions;
+  /** 0 to 1: it is written where the share is larger. */
+  readonly #lot: number;
   readonly #startMs: number;
   readonly #method: string;
   readonly #path: string;
   #meshError: string | undefined;
   #responseBytes = 0;
 
-  constructor(exchange: Exchange, above: ResponseSink, options: AccessLogOptions) {
+  constructor(exchange: Exchange, above: ResponseSink, options: AccessLogOptions, lot: number) {
     super(exchange, above);
     this.#options = options;
+    this.#lot = lot;
     this.#startMs = options.clock.now();
     this.#method = exchange.method;
     const query = exchange.path.indexOf("?");
@@ -74,9 +59,11 @@ class LoggedExchange extends Tap {
   }
 
   protected override ended(ending: Ending, error: MeshError | undefined): void {
+    const accessLog = this.#options.logged.of(this.exchange);
+    if (this.#lot >= shareOf(accessLog)) return;
     const grpcFailed = this.grpcStatus !== undefined && isGrpcFailure(this.grpcStatus);
     const failed = ending !== "answered" || this.#meshError !== undefined || this.status >= 500 || grpcFailed;
-    if (this.#options.mode.kind === "errors" && !failed) return;
+    if (accessLog.requests === "errors" && !failed) return;
     this.#options.log("info", "request", this.#fields(ending, error));
   }
 

@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
+import type { AccessLog } from "../../model/policy.ts";
 import type { Route } from "../../model/resources.ts";
 import type { Span } from "../../sidecar/telemetry/span.ts";
+import { RecordedLog } from "../support/recorded-log.ts";
 import { askThrough, meshed, TestMesh } from "../support/sidecar-pair.ts";
 
 function setRatio(mesh: TestMesh, podIp: string, samplingRatio?: number): void {
@@ -51,4 +53,47 @@ it("records the share that a route's own policy asks for", async () => {
   expect(recorded).toEqual([]);
   await askThrough(web.podIp, "http://orders/checkout/1");
   expect(recorded).toHaveLength(2);
+});
+
+it("writes a line of the requests that policies ask for, at each end by its own, from one request to the next", async () => {
+  await using mesh = await TestMesh.open();
+  const [ofWeb, ofOrders] = [new RecordedLog(), new RecordedLog()];
+  const web = await mesh.sidecar("web", { log: ofWeb.write });
+  const orders = await mesh.sidecar("orders", { log: ofOrders.write });
+  await mesh.application(orders.podIp, (request, response) => {
+    response.statusCode = request.url === "/broken" ? 500 : 200;
+    response.end();
+  });
+  mesh.service("orders", [meshed(orders.podIp, "orders")]);
+  const ask = (path: string) => askThrough(web.podIp, `http://orders${path}`);
+  const inbound = (accessLog?: AccessLog) =>
+    mesh.resources.set({
+      kind: "inbound",
+      value: {
+        name: "shop/orders",
+        ports: [{ port: 8080, protocol: "detect", ...(accessLog !== undefined && { accessLog }) }],
+      },
+    });
+  await ask("/");
+  const name = "orders.shop.svc.cluster.local:80";
+  const destination = mesh.resources.get("destination", name);
+  if (destination?.kind !== "destination") throw new Error("no destination");
+  mesh.resources.set({
+    kind: "destination",
+    value: { ...destination.value, accessLog: { requests: "errors", ratio: 1 } },
+  });
+  inbound({ requests: "all", ratio: 1 });
+  await ask("/fine?token=t0p");
+  await ask("/broken");
+  inbound();
+  await ask("/broken");
+  const told = ({ lines }: RecordedLog) => lines.map(({ fields }) => [fields["direction"], fields["path"], fields["status"]]);
+  expect(told(ofWeb)).toEqual([
+    ["outbound", "/broken", 500],
+    ["outbound", "/broken", 500],
+  ]);
+  expect(told(ofOrders)).toEqual([
+    ["inbound", "/fine", 200],
+    ["inbound", "/broken", 500],
+  ]);
 });

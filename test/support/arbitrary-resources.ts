@@ -175,6 +175,8 @@ const fault = some<FaultPolicy, "untilUnixMs" | "matches">(
   ["untilUnixMs", "matches"],
 );
 
+const accessLog = fc.record({ requests: fc.constantFrom("none" as const, "errors" as const, "all" as const), ratio: share });
+
 const route = some<Route, "name" | "matches" | "backends" | "timeout">(
   {
     name: text,
@@ -186,6 +188,7 @@ const route = some<Route, "name" | "matches" | "backends" | "timeout">(
     mirrors: fc.array(mirror, { minLength: 1, maxLength: 2 }),
     fault,
     samplingRatio: share,
+    accessLog,
     sticky: fc.record({ by: fc.constantFrom("header" as const, "cookie" as const), name: text }),
   },
   ["name", "matches", "backends", "timeout"],
@@ -262,6 +265,7 @@ const portPolicies = {
   mtls: fc.constant("strict" as const),
   rateLimits: fc.array(rateLimits, { minLength: 1, maxLength: 2 }),
   idempotency,
+  accessLog,
 };
 
 const inboundPort = some<InboundPort, "port" | "protocol">({ port, protocol, ...portPolicies }, ["port", "protocol"]);
@@ -285,6 +289,7 @@ const destination = some<Destination, "name" | "service" | "protocol" | "routes"
     protocol,
     routes,
     samplingRatio: share,
+    accessLog,
     consumers: fc.array(fc.record({ namespace: text, routes }), { minLength: 1, maxLength: 2 }),
   },
   ["name", "service", "protocol", "routes"],

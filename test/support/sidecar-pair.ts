@@ -16,7 +16,7 @@ import { createSidecarMetrics, type SidecarMetrics } from "../../sidecar/telemet
 import { MetricRegistry } from "../../sidecar/telemetry/registry.ts";
 import type { SpanSink } from "../../sidecar/telemetry/span.ts";
 import { IdSource } from "../../sidecar/telemetry/trace-context.ts";
-import { jsonLog } from "../../system/log.ts";
+import { jsonLog, type Log } from "../../system/log.ts";
 import { HandIdentity, TestAuthority, trustDomain, workloadId } from "./authority.ts";
 
 /** What a control plane would push, set by hand. */
@@ -83,6 +83,8 @@ export interface SidecarChoices {
   readonly redisUrlFile?: string;
   /** Spans go there; absent: none is made. No trace is sampled but by a policy. */
   readonly spans?: SpanSink;
+  /** Absent: errors are written on stderr. */
+  readonly log?: Log;
   /** For what a test does not want to wait for: time goes by as it says. */
   readonly time?: { readonly clock: Clock; readonly wheel: TimerWheel };
 }
@@ -135,9 +137,9 @@ export class TestMesh implements AsyncDisposable {
         sink: options.spans,
         errors: undefined,
       },
-      accessLog: { kind: "off" },
+      accessLog: { requests: "none", ratio: 1 },
       taps,
-      log: jsonLog("sidecar", "error", (line) => process.stderr.write(line)),
+      log: options.log ?? jsonLog("sidecar", "error", (line) => process.stderr.write(line)),
       ...(originalDestination === undefined ? {} : { originalDestination }),
       ...(options.redisUrlFile !== undefined && { redisUrlFile: options.redisUrlFile }),
       ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),

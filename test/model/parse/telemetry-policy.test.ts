@@ -8,6 +8,20 @@ describe("a TelemetryPolicy", () => {
     expect(errorsOf(parseTelemetryPolicy({ samplingRatio: 10 }))).toEqual([
       "spec.samplingRatio: must be at most 1, got 10",
     ]);
-    expect(errorsOf(parseTelemetryPolicy({}))).toEqual(["spec.samplingRatio: is required"]);
+  });
+
+  it("says of which requests there is a line, all of them unless it says a share", () => {
+    expect(parseTelemetryPolicy({ accessLog: { requests: "errors" } })).toEqual({
+      ok: true,
+      value: { accessLog: { requests: "errors", ratio: 1 } },
+    });
+    expect(errorsOf(parseTelemetryPolicy({ accessLog: { requests: false, ratio: 2 } }))).toEqual([
+      "spec.accessLog.requests: must be one of none, errors, all, got false",
+      "spec.accessLog.ratio: must be at most 1, got 2",
+    ]);
+  });
+
+  it("says something", () => {
+    expect(errorsOf(parseTelemetryPolicy({}))).toEqual(["spec.samplingRatio: or accessLog must be given"]);
   });
 });

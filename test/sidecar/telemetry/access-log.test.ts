@@ -1,17 +1,27 @@
 import { expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
-import { type AccessLogMode, logAccess, parseAccessLogMode } from "../../../sidecar/telemetry/access-log.ts";
+import type { AccessLog } from "../../../model/policy.ts";
+import { logAccess } from "../../../sidecar/telemetry/access-log.ts";
+import { shareOf } from "../../../sidecar/telemetry/logged-requests.ts";
 import { jsonLog } from "../../../system/log.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 
-function logging(mode: AccessLogMode) {
+/** `most`: the share of some other route. */
+function logging(accessLog: AccessLog, most = shareOf(accessLog)) {
   const lines: string[] = [];
   const clock = new HandClock();
   const log = jsonLog("sidecar", "info", (line) => lines.push(line));
   const upstream = new RecordingUpstream();
-  const layer = logAccess({ mode, log, clock, random: seededRandom(3), direction: "inbound", service: "shop/web" });
+  const layer = logAccess({
+    logged: { atMost: () => most, of: () => accessLog },
+    log,
+    clock,
+    random: seededRandom(3),
+    direction: "inbound",
+    service: "shop/web",
+  });
   const service = layer(upstream.service);
   function serve(status: number, headers: Record<string, string> = {}): void {
     service(exchangeOf({ path: "/cart?token=t0p" }), new RecordingCaller());
@@ -20,16 +30,17 @@ function logging(mode: AccessLogMode) {
     upstream.response.writeResponse(Buffer.from("four"));
     upstream.response.endResponse();
   }
-  return { lines, upstream, layer, service, serve, read: () => lines.map((line): unknown => JSON.parse(line)) };
+  return { lines, upstream, service, serve, read: () => lines.map((line): unknown => JSON.parse(line)) };
 }
 
-it("is no layer at all when it is off", () => {
-  const { layer, upstream } = logging({ kind: "off" });
-  expect(layer(upstream.service)).toBe(upstream.service);
+it("writes nothing when it is off", () => {
+  const { serve, lines } = logging({ requests: "none", ratio: 1 });
+  serve(500);
+  expect(lines).toEqual([]);
 });
 
 it("writes one line per request, with neither query nor headers", () => {
-  const { serve, read, lines } = logging({ kind: "ratio", ratio: 1 });
+  const { serve, read, lines } = logging({ requests: "all", ratio: 1 });
   serve(200);
   expect(read()).toMatchObject([
     {
@@ -48,7 +59,7 @@ it("writes one line per request, with neither query nor headers", () => {
 });
 
 it("writes only what went wrong when it is asked for errors", () => {
-  const { serve, service, upstream, read } = logging({ kind: "errors" });
+  const { serve, service, upstream, read } = logging({ requests: "errors", ratio: 1 });
   serve(200);
   serve(404);
   serve(500);
@@ -64,22 +75,8 @@ it("writes only what went wrong when it is asked for errors", () => {
   ]);
 });
 
-it("writes the share that it is asked for", () => {
-  const { serve, lines } = logging({ kind: "ratio", ratio: 0.1 });
+it.each([0.1, 1])("writes the share that it is asked for, where another route has %d", (most) => {
+  const { serve, lines } = logging({ requests: "all", ratio: 0.1 }, most);
   for (let i = 0; i < 5_000; i++) serve(200);
   expect(Math.abs(lines.length - 500)).toBeLessThan(4.5 * Math.sqrt(450));
-});
-
-it.each([
-  [undefined, { kind: "off" }],
-  ["off", { kind: "off" }],
-  ["errors", { kind: "errors" }],
-  ["all", { kind: "ratio", ratio: 1 }],
-  ["0.05", { kind: "ratio", ratio: 0.05 }],
-])("reads TULLE_ACCESS_LOG=%s", (text, value) => {
-  expect(parseAccessLogMode(text)).toEqual({ ok: true, value });
-});
-
-it.each(["on", "2", "-1", "5%"])("refuses TULLE_ACCESS_LOG=%s", (text) => {
-  expect(parseAccessLogMode(text)).toMatchObject({ ok: false, error: { path: "TULLE_ACCESS_LOG" } });
 });

@@ -8,6 +8,7 @@ import type { RouteFilter as _tulle_v1_RouteFilter, RouteFilter__Output as _tull
 import type { RouteMirror as _tulle_v1_RouteMirror, RouteMirror__Output as _tulle_v1_RouteMirror__Output } from '../../tulle/v1/RouteMirror.ts';
 import type { Sticky as _tulle_v1_Sticky, Sticky__Output as _tulle_v1_Sticky__Output } from '../../tulle/v1/Sticky.ts';
 import type { FaultPolicy as _tulle_v1_FaultPolicy, FaultPolicy__Output as _tulle_v1_FaultPolicy__Output } from '../../tulle/v1/FaultPolicy.ts';
+import type { AccessLog as _tulle_v1_AccessLog, AccessLog__Output as _tulle_v1_AccessLog__Output } from '../../tulle/v1/AccessLog.ts';
 
 export interface Route {
   'name'?: (string);
@@ -20,10 +21,12 @@ export interface Route {
   'sticky'?: (_tulle_v1_Sticky | null);
   'fault'?: (_tulle_v1_FaultPolicy | null);
   'samplingRatio'?: (number | string);
+  'accessLog'?: (_tulle_v1_AccessLog | null);
   '_retry'?: "retry";
   '_sticky'?: "sticky";
   '_fault'?: "fault";
   '_samplingRatio'?: "samplingRatio";
+  '_accessLog'?: "accessLog";
 }
 
 export interface Route__Output {
@@ -37,8 +40,10 @@ export interface Route__Output {
   'sticky'?: (_tulle_v1_Sticky__Output | null);
   'fault'?: (_tulle_v1_FaultPolicy__Output | null);
   'samplingRatio'?: (number);
+  'accessLog'?: (_tulle_v1_AccessLog__Output | null);
   '_retry'?: "retry";
   '_sticky'?: "sticky";
   '_fault'?: "fault";
   '_samplingRatio'?: "samplingRatio";
+  '_accessLog'?: "accessLog";
 }

@@ -1,0 +1,66 @@
+/** Of which requests a stack writes a line: as TelemetryPolicies say, else as the sidecar is set. */
+
+import type { AccessLog } from "../../model/policy.ts";
+import type { Destination, Inbound } from "../../model/resources.ts";
+import { err, type FieldError, ok, type Result } from "../../model/result.ts";
+import type { Exchange } from "../net/exchange.ts";
+
+export interface LoggedRequests {
+  /** The largest share that holds for any request of the stack; 0: not a line is written. */
+  readonly atMost: () => number;
+  /** What holds for a request that is over: only then its route, or its port, is known for certain. */
+  readonly of: (exchange: Exchange) => AccessLog;
+}
+
+const all: AccessLog = { requests: "all", ratio: 1 };
+
+/** Reads `TULLE_ACCESS_LOG`: `off` (default), `errors`, `all`, or the share of requests to log, 0 to 1. */
+export function parseAccessLog(text: string | undefined): Result<AccessLog, FieldError> {
+  if (text === undefined || text === "" || text === "off") return ok({ requests: "none", ratio: 1 });
+  if (text === "errors") return ok({ requests: "errors", ratio: 1 });
+  if (text === "all") return ok(all);
+  const ratio = Number(text);
+  if (ratio >= 0 && ratio <= 1) return ok({ requests: "all", ratio });
+  return err({
+    path: "TULLE_ACCESS_LOG",
+    message: `must be off, errors, all or a number from 0 to 1, got ${text}`,
+  });
+}
+
+export function shareOf({ requests, ratio }: AccessLog): number {
+  return requests === "none" ? 0 : ratio;
+}
+
+/** A route's, else its destination's. */
+export function loggedByRoute(own: AccessLog, destination: Destination): LoggedRequests {
+  const { routes, accessLog = own } = destination;
+  const ofRoutes = new Map(routes.flatMap((route) => (route.accessLog ? [[route.name, route.accessLog]] : [])));
+  const most = largestShare([accessLog, ...ofRoutes.values()]);
+  return { atMost: () => most, of: ({ route }) => ofRoutes.get(route ?? "") ?? accessLog };
+}
+
+/** That of the port that was asked for. What was refused before that was known is logged as any other port. */
+export function loggedByPort(own: AccessLog, inbound: () => Inbound | undefined): LoggedRequests {
+  let known: Inbound | undefined;
+  let most = shareOf(own);
+  return {
+    atMost() {
+      const told = inbound();
+      if (told !== known) {
+        known = told;
+        most = largestShare(policiesIn(told).map(({ accessLog = own }) => accessLog));
+      }
+      return most;
+    },
+    of: ({ target }) => (target ?? inbound()?.elsewhere)?.accessLog ?? own,
+  };
+}
+
+function policiesIn(inbound: Inbound | undefined): readonly { readonly accessLog?: AccessLog }[] {
+  const { ports = [], unlisted = [], elsewhere = {} } = inbound ?? {};
+  return [...ports, ...unlisted, elsewhere];
+}
+
+function largestShare(accessLogs: readonly AccessLog[]): number {
+  return Math.max(...accessLogs.map(shareOf));
+}
