@@ -15,6 +15,7 @@ import { diffCommand } from "./diff.ts";
 import { edgesCommand } from "./edges/command.ts";
 import { explainCommand } from "./explain/command.ts";
 import { injectCommand } from "./inject.ts";
+import { logLevelCommand } from "./log-level.ts";
 import { testCommand } from "./policy-test/command.ts";
 import { sidecarCommand } from "./sidecar.ts";
 import { statusCommand } from "./status.ts";
@@ -48,6 +49,7 @@ export function tulleCommand(): Command {
     .addCommand(tapCommand())
     .addCommand(edgesCommand())
     .addCommand(checkCommand())
+    .addCommand(logLevelCommand())
     .addCommand(sidecarCommand())
     .addCommand(injectCommand())
     .addCommand(dashboardCommand())

@@ -4,7 +4,7 @@
  */
 
 import { once } from "node:events";
-import { get, type IncomingMessage } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
@@ -84,13 +84,14 @@ export async function controlPlanePods(cluster: Cluster): Promise<readonly [PodR
   );
 }
 
-/** One GET over a connection of its own. Throws where the answer is not 200. */
-export async function getOver(
+/** One request over a connection of its own. Throws where the answer is not 200. */
+export async function askOver(
   connection: Duplex,
   path: string,
   headers: Readonly<Record<string, string>> = {},
+  method: "GET" | "PUT" = "GET",
 ): Promise<IncomingMessage> {
-  const asking = get({ createConnection: () => connection, host: "127.0.0.1", path, headers });
+  const asking = request({ createConnection: () => connection, host: "127.0.0.1", path, headers, method }).end();
   const signal = AbortSignal.timeout(patienceMs);
   const [answer] = (await once(asking, "response", { signal })) as [IncomingMessage];
   if (answer.statusCode === 200) return answer;
@@ -114,7 +115,7 @@ async function readAnyReplica<T>(cluster: Cluster, path: string): Promise<T> {
 async function readReplica<T>(cluster: Cluster, pod: PodRef, path: string): Promise<T> {
   try {
     const connection = await cluster.connect(pod, dashboardPort);
-    return JSON.parse(await text(await getOver(connection, path))) as T;
+    return JSON.parse(await text(await askOver(connection, path))) as T;
   } catch (error) {
     throw new UsageError(`no answer from ${pod.namespace}/${pod.name}: ${reasonOf(error)}`, { cause: error });
   }

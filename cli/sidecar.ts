@@ -86,7 +86,8 @@ async function run(flags: SidecarFlags): Promise<void> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   const files = { snapshot: flags.snapshot, certificate: flags.cert, privateKey: flags.key, trustBundle: flags.ca };
-  const log = jsonLog("sidecar", "info", (line) => process.stderr.write(line));
+  const logThreshold = { level: config.logLevel };
+  const log = jsonLog("sidecar", logThreshold, (line) => process.stderr.write(line));
   try {
     const openSources = () => fromFiles(files);
     await runSidecar({
@@ -95,6 +96,7 @@ async function run(flags: SidecarFlags): Promise<void> {
       accessLog: accessLog.value,
       otlp: otlp.value,
       log,
+      logThreshold,
       stop: stop.signal,
       openSources,
     });

@@ -1,10 +1,13 @@
 /**
- * The pages of the control plane's admin port: `/metrics`, `/ready`, `/live` for everyone, `/status` on loopback only, since
- * it tells of every policy and workload of the mesh.
+ * The pages of the control plane's admin port: `/metrics`, `/ready`, `/live` for everyone; on loopback only `/status`, since
+ * it tells of every policy and workload of the mesh, and the level of the log.
  */
 
 import type { Registry } from "prom-client";
 import { type AdminServer, openAdminServer, type PageMaker, plainPage } from "../system/admin-server.ts";
+import type { Log, LogThreshold } from "../system/log.ts";
+import { changeLogLevel, logLevelPath, showLogLevel } from "../system/log-level-page.ts";
+import { isLoopback } from "../system/loopback-page.ts";
 
 export interface AdminOptions {
   readonly host: string;
@@ -14,10 +17,13 @@ export interface AdminOptions {
   readonly ready: () => boolean;
   /** Plain data. */
   readonly status: () => unknown;
+  readonly log: Log;
+  readonly logThreshold: LogThreshold;
 }
 
 /** Rejects in one plain line where the port can't be had. */
-export async function openAdmin({ host, port, registry, ready, status }: AdminOptions): Promise<AdminServer> {
+export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
+  const { host, port, registry, ready, status, log, logThreshold } = options;
   const pages = new Map<string, PageMaker>([
     ["/metrics", async () => ({ status: 200, type: registry.contentType, text: await registry.metrics() })],
     ["/ready", () => (ready() ? plainPage(200, "ready") : plainPage(503, "not ready"))],
@@ -29,14 +35,12 @@ export async function openAdmin({ host, port, registry, ready, status }: AdminOp
           ? { status: 200, type: "application/json", text: `${JSON.stringify(status())}\n` }
           : plainPage(403, "only on loopback"),
     ],
+    [logLevelPath, showLogLevel(logThreshold)],
   ]);
+  const changes = new Map([[logLevelPath, changeLogLevel(logThreshold, log)]]);
   try {
-    return await openAdminServer({ host, port, pages });
+    return await openAdminServer({ host, port, pages, changes });
   } catch (error) {
     throw new Error("can't listen", { cause: error });
   }
-}
-
-export function isLoopback(address: string): boolean {
-  return address === "::1" || /^(::ffff:)?127\./.test(address);
 }

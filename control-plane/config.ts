@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { formatDuration, parseDuration } from "../model/duration.ts";
 import { err, ok, type Result } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
+import { isLogLevel, type LogLevel, logLevels } from "../system/log.ts";
 
 /** Where it lives. */
 export type HomeConfig =
@@ -43,6 +44,7 @@ export interface ControlPlaneConfig {
   /** How long everyone must have had what a step of a root's rotation asks for before the next is taken. */
   readonly rotationPauseMs: number;
   readonly checkCallerAddress: boolean;
+  readonly logLevel: LogLevel;
 }
 
 export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --state DIR [options]
@@ -65,6 +67,7 @@ export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --sta
   --leaf-lifetime DURATION  of workloads' certificates; default 24h
   --rotation-pause DURATION  how long everyone must have had a step of a root's rotation before the next; default 30s
   --check-caller-address    refuse a token whose pod is known under another address than the caller's
+  --log-level LEVEL         debug, info, warn or error; default info
 `;
 
 const shortestLifetimeMs = 1_000;
@@ -101,6 +104,8 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
   if (!dashboard.ok) return dashboard;
   const webhooks = readPort("--webhook-port", values["webhook-port"]);
   if (!webhooks.ok) return webhooks;
+  const logLevel = values["log-level"];
+  if (!isLogLevel(logLevel)) return err(`--log-level must be ${logLevels.join(" or ")}, got ${logLevel}`);
   const injectionFile = values["injection-config"];
   return ok({
     home: home.value,
@@ -119,6 +124,7 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
     leafLifetimeMs: lifetime.value,
     rotationPauseMs: pause.value,
     checkCallerAddress: values["check-caller-address"],
+    logLevel,
   });
 }
 
@@ -143,6 +149,7 @@ function parse(args: readonly string[]) {
       "leaf-lifetime": { type: "string", default: "24h" },
       "rotation-pause": { type: "string", default: "30s" },
       "check-caller-address": { type: "boolean", default: false },
+      "log-level": { type: "string", default: "info" },
     },
   }).values;
 }

@@ -14,8 +14,9 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../model/clock.ts";
 import { assertNever } from "../model/result.ts";
-import type { Log } from "../system/log.ts";
-import { isLoopback, openAdmin } from "./admin.ts";
+import type { Log, LogThreshold } from "../system/log.ts";
+import { isLoopback } from "../system/loopback-page.ts";
+import { openAdmin } from "./admin.ts";
 import { type ClusterDuties, serveCluster } from "./cluster.ts";
 import type { ControlPlaneConfig } from "./config.ts";
 import { openDashboard } from "./dashboard/server.ts";
@@ -57,7 +58,12 @@ export interface ControlPlane {
 }
 
 /** Resolves once it serves. Rejects in one plain line where it can't: a folder, a file, a port, a cluster's configuration. */
-export async function startControlPlane(config: ControlPlaneConfig, clock: Clock, log: Log): Promise<ControlPlane> {
+export async function startControlPlane(
+  config: ControlPlaneConfig,
+  clock: Clock,
+  log: Log,
+  logThreshold: LogThreshold,
+): Promise<ControlPlane> {
   const stopping = new AbortController();
   const { signal } = stopping;
   // What is open, closed in the reverse order.
@@ -75,6 +81,8 @@ export async function startControlPlane(config: ControlPlaneConfig, clock: Clock
       registry: metrics.registry,
       ready: () => serving && !signal.aborted,
       status: () => status.read(),
+      log,
+      logThreshold,
     });
     open.defer(() => admin.close());
     const dashboard = await openDashboard({

@@ -26,7 +26,8 @@ if (args[0] === "uninstall") process.exit(await runUninstall(args.slice(1), (tex
 const config = readConfig(args);
 if (!config.ok) refuse(config.error);
 
-const log = jsonLog("control-plane", "info", (line) => process.stderr.write(line));
+const logThreshold = { level: config.value.logLevel };
+const log = jsonLog("control-plane", logThreshold, (line) => process.stderr.write(line));
 const stopped = new Promise<void>((resolve) => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
 });
@@ -35,7 +36,7 @@ try {
   const stopTracing = await startTracing(process.env);
   const clock = { now: () => performance.now() };
   // In a cluster that does not answer, starting takes until somebody ends it.
-  const controlPlane = await Promise.race([startControlPlane(config.value, clock, log), stopped]);
+  const controlPlane = await Promise.race([startControlPlane(config.value, clock, log, logThreshold), stopped]);
   await stopped;
   await controlPlane?.stop();
   await stopTracing();

@@ -65,10 +65,10 @@ function decodePolicies(at: string, message: PortPolicies__Output, faults: Fault
 /** As a field of the model; absent: none. */
 export function decodeAccessLog(
   at: string,
-  message: AccessLog__Output | undefined,
+  message: AccessLog__Output | null | undefined,
   faults: Faults,
 ): { accessLog?: AccessLog } {
-  if (message === undefined) return {};
+  if (!message) return {};
   const requests = faults.word(`${at}.requests`, loggedRequests, message.requests);
   return { accessLog: { requests, ratio: faults.number(`${at}.ratio`, message.ratio, 0, 1) } };
 }

@@ -6,7 +6,7 @@ import type { Place } from "../model/endpoint-choice.ts";
 import type { FieldError, Result } from "../model/result.ts";
 import { err, ok } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
-import type { LogLevel } from "../system/log.ts";
+import { isLogLevel, type LogLevel, logLevels } from "../system/log.ts";
 import { isLoopback, splitAddress } from "./net/address.ts";
 import type { Upstream } from "./sidecar.ts";
 
@@ -49,7 +49,6 @@ export interface ControlPlaneConfig {
 type Variables = Readonly<Record<string, string | undefined>>;
 
 const defaultDrainSeconds = "10";
-const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** All that is wrong, not only the first. */
 export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneConfig, FieldError[]> {
@@ -86,8 +85,8 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
   );
   const probes = parseApplicationProbes(env["TULLE_PROBES"] ?? "");
   if (!probes.ok) errors.push({ path: "TULLE_PROBES", message: probes.error });
-  const logLevel = logLevels.find((level) => level === (env["TULLE_LOG_LEVEL"] ?? "info"));
-  check("TULLE_LOG_LEVEL", logLevel !== undefined, `must be ${logLevels.join(" or ")}, got ${env["TULLE_LOG_LEVEL"]}`);
+  const logLevel = env["TULLE_LOG_LEVEL"] ?? "info";
+  check("TULLE_LOG_LEVEL", isLogLevel(logLevel), `must be ${logLevels.join(" or ")}, got ${logLevel}`);
   const recent = env["TULLE_RECENT_TRACES"] ?? "off";
   check("TULLE_RECENT_TRACES", recent === "on" || recent === "off", `must be on or off, got ${recent}`);
   const podIp = required("POD_IP");
@@ -122,7 +121,7 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     ...(redisUrlFile !== "" && { redisUrlFile }),
     interception: interception === "iptables" ? "iptables" : "off",
     probes: probes.ok ? probes.value : new Map(),
-    logLevel: logLevel ?? "info",
+    logLevel: isLogLevel(logLevel) ? logLevel : "info",
     recentTraces: recent === "on",
   };
   return errors.length > 0 ? err(errors) : ok(config);

@@ -38,7 +38,8 @@ const config = orExit(readConfig(process.env));
 const sampler = orExit(parseSampler(process.env));
 const otlp = orExit(parseOtlpReceiver(process.env));
 const accessLog = orExit(parseAccessLog(process.env["TULLE_ACCESS_LOG"]));
-const log = jsonLog("sidecar", config.logLevel, (line) => process.stderr.write(line));
+const logThreshold = { level: config.logLevel };
+const log = jsonLog("sidecar", logThreshold, (line) => process.stderr.write(line));
 const leave = new AbortController();
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
@@ -53,6 +54,7 @@ try {
     accessLog,
     otlp,
     log,
+    logThreshold,
     leave: leave.signal,
     stop: stop.signal,
     openSources: (wheel, signal) => fromControlPlane(config, log, wheel, signal),

@@ -4,7 +4,8 @@ import net from "node:net";
 import type { AccessLog } from "../model/policy.ts";
 import { TokenBucket } from "../model/token-bucket.ts";
 import { holdHeap } from "../system/hold-heap.ts";
-import { type Log, reasonOf } from "../system/log.ts";
+import { type Log, type LogThreshold, reasonOf } from "../system/log.ts";
+import { changeLogLevel, logLevelPath, showLogLevel } from "../system/log-level-page.ts";
 import type { SidecarConfig } from "./config.ts";
 import { debugPages } from "./debug/debug-pages.ts";
 import { RequestTaps } from "./debug/request-taps.ts";
@@ -37,6 +38,8 @@ export interface RunOptions {
   /** Where traces go; undefined: nowhere. */
   readonly otlp: OtlpReceiver | undefined;
   readonly log: Log;
+  /** Of that log. */
+  readonly logThreshold: LogThreshold;
   /** Aborted: the pod is about to end, and callers are to go elsewhere. `stop` comes when its application has ended. */
   readonly leave?: AbortSignal;
   /** Aborted: drain, and end. */
@@ -53,7 +56,7 @@ const graceAfterLeaveMs = 1_000;
 
 /** Resolves when it has ended. Rejects where it can't run: a port is in use, a file is missing. */
 export async function runSidecar(options: RunOptions): Promise<void> {
-  const { config, sampler, accessLog, otlp, log, leave, stop, openSources } = options;
+  const { config, sampler, accessLog, otlp, log, logThreshold, leave, stop, openSources } = options;
   const { namespace, workload, pod, podIp } = config;
   const clock = new TurnClock(performance);
   const registry = new MetricRegistry({ labels: { namespace, workload, pod } });
@@ -69,10 +72,20 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const taps = new RequestTaps(clock);
   const inForce = () => started.sources?.inForce() ?? [];
   const identity = () => started.sources?.identity.spiffeId;
-  const debug = debugPages({ taps, inForce, identity, state: () => started.sidecar?.state() });
   const wheel = new TimerWheel(clock);
-  const { probes } = config;
-  const admin = await openAdmin({ host: podIp, port: adminPort, registry, readiness, probes, wheel, debug });
+  const admin = await openAdmin({
+    host: podIp,
+    port: adminPort,
+    registry,
+    readiness,
+    probes: config.probes,
+    wheel,
+    debug: new Map([
+      ...debugPages({ taps, inForce, identity, state: () => started.sidecar?.state() }),
+      [logLevelPath, showLogLevel(logThreshold)],
+    ]),
+    changes: new Map([[logLevelPath, changeLogLevel(logThreshold, log)]]),
+  });
   const originalDestination = await openInterception(config);
   const [sources] = await Promise.all([openSources(wheel, stop), proveSharedReads(), proveDirectWrites()]);
   const sidecar = new Sidecar({

@@ -114,11 +114,9 @@ export class Sidecar {
   #tending: NodeJS.Timeout | undefined;
 
   constructor(options: SidecarOptions) {
-    const { namespace, workload, clock, wheel, random, identity, unixNow, metrics, podIp, outboundMtls } = options;
+    const { namespace, workload, clock, wheel, random, identity, unixNow, metrics, podIp, outboundMtls, log } = options;
     this.#options = options;
-    const onHandshake = (direction: string) => (outcome: string) =>
-      metrics.tlsHandshakes.increment(metrics.tlsHandshakes.slot({ direction, outcome }));
-    const connectTo = linkConnector({ identity, clock, wheel, unixNow, onHandshake: onHandshake("outbound") });
+    const connectTo = linkConnector({ identity, clock, wheel, unixNow, onHandshake: this.#onHandshake("outbound") });
     this.#peers = new Peers({ connectTo, clock, wheel, random });
     this.#plain = new PlainUpstreams({ clock, wheel, random });
     this.#dialler = new Dialler({ ...options, plain: this.#plain }, () => this.#destinations);
@@ -129,8 +127,10 @@ export class Sidecar {
       clock,
       wheel,
       random,
-      onBreakerTransition: (backend, endpoint, to) =>
-        metrics.breakerTransitions.increment(metrics.breakerTransitions.slot({ backend, endpoint, to })),
+      onBreakerTransition(backend, endpoint, to) {
+        metrics.breakerTransitions.increment(metrics.breakerTransitions.slot({ backend, endpoint, to }));
+        log("debug", "breaker moved", { backend, endpoint, to });
+      },
       onOverload: (backend, limit) => metrics.overloads.increment(metrics.overloads.slot({ backend, limit })),
     });
     const budgets = new RetryBudgets(clock);
@@ -181,7 +181,7 @@ export class Sidecar {
 
   /** Listens, and follows the workload's own resource. Rejects where it can't: a port is in use. */
   async start(): Promise<void> {
-    const { namespace, workload, podIp, identity, trustDomain, clock, wheel, metrics, upstreams } = this.#options;
+    const { namespace, workload, podIp, identity, trustDomain, clock, wheel, upstreams } = this.#options;
     this.#follow<Inbound>("inbound", `${namespace}/${workload}`, (inbound) => {
       this.#inbound = inbound;
       if (inbound !== undefined) this.#keyed.prepare([...inbound.ports, ...(inbound.unlisted ?? [])]);
@@ -197,8 +197,7 @@ export class Sidecar {
       limit: this.#limitOf("inbound"),
       clock,
       wheel,
-      onHandshake: (outcome) =>
-        metrics.tlsHandshakes.increment(metrics.tlsHandshakes.slot({ direction: "inbound", outcome })),
+      onHandshake: this.#onHandshake("inbound"),
     });
     this.#inboundListeners = [meshListener, ...(await this.#listenPlain())];
     this.#tending = setInterval(() => this.#tend(), tendEveryMs).unref();
@@ -242,6 +241,14 @@ export class Sidecar {
       failed: (operation) => failures.increment(failures.slot({ operation })),
     });
     return this.#sharedRecords;
+  }
+
+  #onHandshake(direction: "inbound" | "outbound"): (outcome: string) => void {
+    const { metrics, log } = this.#options;
+    return (outcome) => {
+      metrics.tlsHandshakes.increment(metrics.tlsHandshakes.slot({ direction, outcome }));
+      log("debug", "handshake ended", { direction, outcome });
+    };
   }
 
   #tend(): void {

@@ -1,5 +1,5 @@
 /**
- * The HTTP server of an admin port: it only reads, holds few connections, and has little patience. What its pages say, and to
+ * The HTTP server of an admin port: it changes nothing but what it is told may be changed, holds few connections, and has little patience. What its pages say, and to
  * whom, is its caller's business. It is off the data path, so it may use `node:http`.
  */
 
@@ -30,6 +30,8 @@ export interface AdminServerOptions {
   readonly port: number;
   /** By path, `/metrics`. */
   readonly pages: ReadonlyMap<string, PageMaker>;
+  /** What PUT does, by path; default: nothing can be changed. */
+  readonly changes?: ReadonlyMap<string, PageMaker>;
 }
 
 export interface AdminServer {
@@ -41,10 +43,10 @@ const requestTimeoutMs = 5_000;
 const mostConnections = 64;
 
 /** Rejects where it can't listen: the port is in use. */
-export async function openAdminServer({ host, port, pages }: AdminServerOptions): Promise<AdminServer> {
+export async function openAdminServer({ host, port, ...routes }: AdminServerOptions): Promise<AdminServer> {
   const limits = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs };
   const server = createServer(limits, (request, response) => {
-    answer(pages, request, response).catch((error: unknown) =>
+    answer(routes, request, response).catch((error: unknown) =>
       send(response, plainPage(500, error instanceof Error ? error.message : String(error))),
     );
   });
@@ -69,15 +71,18 @@ export function plainPage(status: number, line: string): Page {
 }
 
 async function answer(
-  pages: ReadonlyMap<string, PageMaker>,
+  { pages, changes = new Map<string, PageMaker>() }: Pick<AdminServerOptions, "pages" | "changes">,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (request.method !== "GET" && request.method !== "HEAD") {
-    response.setHeader("allow", "GET, HEAD");
-    return send(response, plainPage(405, "only GET and HEAD"));
+  const { method, url = "" } = request;
+  const path = url.split("?", 1)[0] ?? "";
+  const page = method === "PUT" ? changes.get(path) : pages.get(path);
+  const allowed = changes.has(path) ? "GET, HEAD, PUT" : "GET, HEAD";
+  if (method !== "GET" && method !== "HEAD" && (method !== "PUT" || page === undefined)) {
+    response.setHeader("allow", allowed);
+    return send(response, plainPage(405, `only ${allowed}`));
   }
-  const page = pages.get((request.url ?? "").split("?", 1)[0] ?? "");
   send(response, page === undefined ? plainPage(404, `here are ${[...pages.keys()].join(", ")}`) : await page(request));
 }
 

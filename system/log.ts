@@ -1,18 +1,24 @@
 /** Structured logs: one JSON object a line, a constant message, fields apart. Never a key, a token or a body. */
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
+/** From the least severe. */
+export const logLevels = ["debug", "info", "warn", "error"] as const;
+
+export type LogLevel = (typeof logLevels)[number];
+
+/** The least severe level that is written. It may be changed at any time. */
+export interface LogThreshold {
+  level: LogLevel;
+}
 
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 /** `log("warn", "certificate not renewed", { reason })`: the message never varies, so that it can be searched for. */
 export type Log = (level: LogLevel, message: string, fields?: LogFields) => void;
 
-const severity: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
-
-/** Writes lines of at least `least` to `write`. */
-export function jsonLog(component: string, least: LogLevel, write: (line: string) => void): Log {
+/** Writes lines of at least the threshold's level to `write`. */
+export function jsonLog(component: string, threshold: LogThreshold, write: (line: string) => void): Log {
   return (level, message, fields) => {
-    if (severity[level] < severity[least]) return;
+    if (logLevels.indexOf(level) < logLevels.indexOf(threshold.level)) return;
     write(`${JSON.stringify({ time: new Date().toISOString(), level, component, message, ...fields })}\n`);
   };
 }
@@ -21,4 +27,8 @@ export function jsonLog(component: string, least: LogLevel, write: (line: string
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
+}
+
+export function isLogLevel(text: string | undefined): text is LogLevel {
+  return logLevels.some((level) => level === text);
 }

@@ -5,12 +5,12 @@ import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { sidecarName } from "../../control-plane/injection/containers.ts";
-import { debugField } from "../../sidecar/debug/debug-pages.ts";
 import { reasonOf } from "../../system/log.ts";
+import { debugField } from "../../system/loopback-page.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { type Fields, listAt, readMeta } from "../cluster/fields.ts";
 import { sidecarPorts } from "../dev/addresses.ts";
-import { getOver, type Mesh } from "../mesh-client.ts";
+import { askOver, type Mesh } from "../mesh-client.ts";
 import { UsageError } from "../usage-error.ts";
 
 export interface SidecarRef {
@@ -39,13 +39,29 @@ export async function askSidecar(
   path: string,
   query: Readonly<Record<string, string>> = {},
 ): Promise<IncomingMessage> {
+  return await askAdmin({ name: `the sidecar of ${sidecar.pod}`, connect: () => sidecar.connect() }, path, query);
+}
+
+/** A process of the mesh, at its admin port on loopback. */
+export interface AdminPort {
+  /** As errors call it. */
+  readonly name: string;
+  connect(): Promise<Duplex>;
+}
+
+/** One of its debug pages. Throws a `UsageError` that names it where it does not answer with 200. */
+export async function askAdmin(
+  port: AdminPort,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+  method: "GET" | "PUT" = "GET",
+): Promise<IncomingMessage> {
   const search = new URLSearchParams(query).toString();
   try {
-    return await getOver(await sidecar.connect(), `${path}${search === "" ? "" : `?${search}`}`, {
-      [debugField]: "yes",
-    });
+    const connection = await port.connect();
+    return await askOver(connection, `${path}${search === "" ? "" : `?${search}`}`, { [debugField]: "yes" }, method);
   } catch (error) {
-    throw new UsageError(`no answer from the sidecar of ${sidecar.pod}: ${reasonOf(error)}`, { cause: error });
+    throw new UsageError(`no answer from ${port.name}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -53,12 +69,13 @@ export async function askSidecar(
 async function onThisMachine(mesh: Mesh): Promise<SidecarRef[]> {
   const { sidecars } = await mesh.read();
   return sidecars.flatMap(({ pod, workload, address }) =>
-    address === undefined ? [] : [{ pod, workload, connect: () => connectLocally(address) }],
+    address === undefined ? [] : [{ pod, workload, connect: () => connectLocally(address, sidecarPorts.admin) }],
   );
 }
 
-async function connectLocally(host: string): Promise<Duplex> {
-  const socket = connect({ host, port: sidecarPorts.admin });
+/** To an admin port that listens on an address of this machine. */
+export async function connectLocally(host: string, port: number): Promise<Duplex> {
+  const socket = connect({ host, port });
   await once(socket, "connect", { signal: AbortSignal.timeout(connectWithinMs) });
   return socket;
 }

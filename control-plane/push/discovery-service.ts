@@ -170,7 +170,10 @@ class SidecarStream {
     }
     if (report && this.#peer) this.#options.onReport(this.#peer, report);
     const acked = decodeName(ack?.resource ?? null);
-    if (acked && ack) hub.ack(subscriber, acked.kind, acked.name, ack.version);
+    if (acked && ack) {
+      hub.ack(subscriber, acked.kind, acked.name, ack.version);
+      this.#options.log("debug", "update acked", { ...acked, version: ack.version, identity: caller.identity });
+    }
     const nacked = decodeName(nack?.resource ?? null);
     if (nacked && nack) {
       const reason = nack.reason.slice(0, maxReasonCharacters);

@@ -1,20 +1,13 @@
-/**
- * What a person who debugs may ask this sidecar: its requests as they happen, and what it goes by. For loopback alone: in a
- * cluster, whoever may forward a port of this very pod (`pods/portforward`).
- *
- * Loopback is also where a browser on a developer's machine, and a tricked application of this pod, can send requests. So a
- * page asks for a field that neither sends by itself, and for a Host that is an address of loopback (DNS rebinding).
- */
+/** What a person who debugs may ask this sidecar: its requests as they happen, and what it goes by. For loopback alone. */
 
 import type { Writable } from "node:stream";
 import { type Page, type PageMaker, plainPage, type StreamedPage } from "../../system/admin-server.ts";
+import { forDebugging } from "../../system/loopback-page.ts";
 import type { GoodResource } from "../discovery/held-resource.ts";
-import { isLoopback, splitAddress } from "../net/address.ts";
 import type { SidecarState } from "../sidecar.ts";
 import { mostTaps, type RequestTaps } from "./request-taps.ts";
 import { parseTapFilter, type TapFilter } from "./tap-filter.ts";
 
-export const debugField = "tulle-debug";
 export const tapPath = "/debug/tap";
 export const snapshotPath = "/debug/snapshot";
 
@@ -71,17 +64,6 @@ export function debugPages({ taps, ...sources }: DebugOptions): ReadonlyMap<stri
       })),
     ],
   ]);
-}
-
-function forDebugging(page: (query: URLSearchParams) => Page | StreamedPage): PageMaker {
-  return ({ headers, socket, url = "" }) => {
-    const { localAddress = "", remoteAddress = "" } = socket;
-    if (!isLoopback(localAddress) || !isLoopback(remoteAddress)) return plainPage(403, "only on loopback");
-    const { host } = splitAddress(headers.host ?? "");
-    if (!isLoopback(host) && host !== "localhost") return plainPage(421, `reached as ${host}: by its address only`);
-    if (headers[debugField] === undefined) return plainPage(403, `it takes a field ${debugField}, with any value`);
-    return page(new URL(url, "http://localhost").searchParams);
-  };
 }
 
 function tapPage(taps: RequestTaps, query: URLSearchParams): Page | StreamedPage {

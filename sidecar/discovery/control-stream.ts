@@ -294,10 +294,13 @@ export class ControlStream {
 
   #answer(held: HeldResource, version: string, reason: string | undefined): void {
     const resource = encodeName(held.kind, held.name);
-    if (reason === undefined) this.#current?.send({ ack: { resource, version } });
-    else {
+    const { log } = this.#options;
+    if (reason === undefined) {
+      this.#current?.send({ ack: { resource, version } });
+      log("debug", "update applied", { kind: held.kind, name: held.name, version });
+    } else {
       this.#current?.send({ nack: { resource, version, reason } });
-      this.#options.log("warn", "update can't be applied", { kind: held.kind, name: held.name, version, reason });
+      log("warn", "update can't be applied", { kind: held.kind, name: held.name, version, reason });
     }
   }
 

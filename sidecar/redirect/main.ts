@@ -15,7 +15,7 @@ function fail(reason: string): never {
   return process.exit(environmentExitCode);
 }
 
-const log = jsonLog("init", "info", (line) => process.stderr.write(line));
+const log = jsonLog("init", { level: "info" }, (line) => process.stderr.write(line));
 const skipped = readSkipped(process.env);
 if (!skipped.ok) fail(skipped.error.map(({ path, message }) => `${path}: ${message}`).join("; "));
 const families = podFamilies();

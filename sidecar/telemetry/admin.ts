@@ -28,11 +28,13 @@ export interface AdminOptions {
   readonly wheel: TimerWheel;
   /** What only this machine, or this pod, may ask; default: nothing. */
   readonly debug?: ReadonlyMap<string, PageMaker>;
+  /** What PUT does there, by path; default: nothing can be changed. */
+  readonly changes?: ReadonlyMap<string, PageMaker>;
 }
 
 /** Listens. Rejects where it can't: the port is in use. */
 export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
-  const { host, port, registry, readiness, probes, wheel, debug = new Map<string, PageMaker>() } = options;
+  const { host, port, registry, readiness, probes, wheel, debug = new Map<string, PageMaker>(), changes } = options;
   const pages = new Map<string, PageMaker>([
     ["/metrics", async ({ headers }) => ({ status: 200, ...(await registry.expose(formatFor(headers.accept ?? ""))) })],
     ["/ready", () => readinessPage(readiness())],
@@ -41,11 +43,16 @@ export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
   for (const [path, probe] of probes) pages.set(path, ({ socket }) => probePage(probe, host, wheel, socket));
   // Where pods are played on loopback, there is but one address for both.
   if (debug.size === 0 || isLoopback(host)) {
-    return openAdminServer({ host, port, pages: new Map([...pages, ...debug]) });
+    return openAdminServer({ host, port, pages: new Map([...pages, ...debug]), ...(changes && { changes }) });
   }
   const open = await openAdminServer({ host, port, pages });
   try {
-    const local = await openAdminServer({ host: "127.0.0.1", port: open.port, pages: new Map([...pages, ...debug]) });
+    const local = await openAdminServer({
+      host: "127.0.0.1",
+      port: open.port,
+      pages: new Map([...pages, ...debug]),
+      ...(changes && { changes }),
+    });
     const close = async () => void (await Promise.all([open.close(), local.close()]));
     return { port: open.port, close };
   } catch (error) {

@@ -148,3 +148,18 @@ it("counts versions, and checks what there is to check without a cluster", async
     err: "tulle: --pre looks at a cluster: set KUBECONFIG, or give --kubeconfig\n",
   });
 });
+
+it("changes what a sidecar and the control plane log while they run", async () => {
+  const level = async (...args: string[]) => (await tulle("log-level", ...args)).out.trim();
+  expect(await level("default/web")).toBe("default/web-1  info");
+  expect(await level("default/web-1", "debug")).toBe("default/web-1  debug");
+  expect(await level("control-plane", "warn", "-o", "json")).toBe('{"control-plane":"warn"}');
+  expect(await level("control-plane")).toBe("control-plane  warn");
+  expect(await level("default/web", "info")).toBe("default/web-1  info");
+  const nobody = await tulle("log-level", "default/nobody");
+  expect(nobody).toMatchObject({
+    code: 2,
+    err: "tulle: no sidecar in pod or workload default/nobody; there are default/web-1\n",
+  });
+  expect(await tulle("log-level", "default/web", "loud")).toMatchObject({ code: 2 });
+});

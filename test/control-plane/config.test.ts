@@ -17,6 +17,7 @@ it("has a default for all but the folders", () => {
       leafLifetimeMs: 24 * 3_600_000,
       rotationPauseMs: 30_000,
       checkCallerAddress: false,
+      logLevel: "info",
     },
   });
 });
@@ -69,6 +70,7 @@ it.each([
   [[...needed, "--listen-address", "here"], /^--listen-address must be an IP address, got here$/],
   [[...needed, "--leaf-lifetime", "10 parsecs"], /^--leaf-lifetime .*10 parsecs/],
   [[...needed, "--leaf-lifetime", "10ms"], /^--leaf-lifetime must be at least 1s, got 10ms$/],
+  [[...needed, "--log-level", "loud"], /^--log-level must be debug or info or warn or error, got loud$/],
   [[...needed, "--trust-domain", "A/B"], /^--trust-domain must be like cluster.local, got A\/B$/],
 ])("refuses %j", (args, reason) => {
   const read = readConfig(args);
@@ -79,5 +81,5 @@ it("explains every option", () => {
   for (const option of ["folder", "state", "listen-address", "trust-domain", "cluster-domain", "leaf-lifetime"])
     expect(usage).toContain(`--${option}`);
   for (const port of ["discovery", "identity", "admin"]) expect(usage).toContain(`--${port}-port`);
-  expect(usage).toContain("--check-caller-address");
+  for (const option of ["check-caller-address", "log-level"]) expect(usage).toContain(`--${option}`);
 });

@@ -175,7 +175,10 @@ const fault = some<FaultPolicy, "untilUnixMs" | "matches">(
   ["untilUnixMs", "matches"],
 );
 
-const accessLog = fc.record({ requests: fc.constantFrom("none" as const, "errors" as const, "all" as const), ratio: share });
+const accessLog = fc.record({
+  requests: fc.constantFrom("none" as const, "errors" as const, "all" as const),
+  ratio: share,
+});
 
 const route = some<Route, "name" | "matches" | "backends" | "timeout">(
   {

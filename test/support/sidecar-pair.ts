@@ -139,7 +139,7 @@ export class TestMesh implements AsyncDisposable {
       },
       accessLog: { requests: "none", ratio: 1 },
       taps,
-      log: options.log ?? jsonLog("sidecar", "error", (line) => process.stderr.write(line)),
+      log: options.log ?? jsonLog("sidecar", { level: "error" }, (line) => process.stderr.write(line)),
       ...(originalDestination === undefined ? {} : { originalDestination }),
       ...(options.redisUrlFile !== undefined && { redisUrlFile: options.redisUrlFile }),
       ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),

@@ -25,7 +25,7 @@ describe("formatEvent", () => {
 
   it("puts the mesh's own log lines into words", () => {
     const lines: string[] = [];
-    jsonLog("sidecar", "info", (line) => lines.push(line.trimEnd()))("error", "can't listen", {
+    jsonLog("sidecar", { level: "info" }, (line) => lines.push(line.trimEnd()))("error", "can't listen", {
       port: 15008,
       code: "X",
     });

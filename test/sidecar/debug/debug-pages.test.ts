@@ -5,19 +5,14 @@ import http from "node:http";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { ApplicationProbe } from "../../../model/application-probe.ts";
-import {
-  debugField,
-  debugPages,
-  type LiveSnapshot,
-  snapshotPath,
-  tapPath,
-} from "../../../sidecar/debug/debug-pages.ts";
+import { debugPages, type LiveSnapshot, snapshotPath, tapPath } from "../../../sidecar/debug/debug-pages.ts";
 import { mostTaps, RequestTaps, type TappedRequest } from "../../../sidecar/debug/request-taps.ts";
 import type { GoodResource } from "../../../sidecar/discovery/held-resource.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
 import type { AdminServer } from "../../../system/admin-server.ts";
+import { debugField } from "../../../system/loopback-page.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const inForce: GoodResource[] = [

@@ -12,7 +12,7 @@ import { seededRandom } from "../../support/seeded-random.ts";
 function logging(accessLog: AccessLog, most = shareOf(accessLog)) {
   const lines: string[] = [];
   const clock = new HandClock();
-  const log = jsonLog("sidecar", "info", (line) => lines.push(line));
+  const log = jsonLog("sidecar", { level: "info" }, (line) => lines.push(line));
   const upstream = new RecordingUpstream();
   const layer = logAccess({
     logged: { atMost: () => most, of: () => accessLog },

@@ -6,11 +6,12 @@
 
 import { once } from "node:events";
 import net from "node:net";
-import { debugField, debugPages, snapshotPath, tapPath } from "../../../sidecar/debug/debug-pages.ts";
+import { debugPages, snapshotPath, tapPath } from "../../../sidecar/debug/debug-pages.ts";
 import { openOriginalDestination } from "../../../sidecar/net/original-destination.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
+import { debugField } from "../../../system/loopback-page.ts";
 import { refusedChunks, refusedFraming, refusedHeads } from "../../sidecar/http1/hostile-requests.ts";
 import { malformedRequests } from "../../sidecar/http2/hostile-requests.ts";
 import { frame, headers, preface, RawPeer, SETTINGS } from "../../sidecar/http2/raw-peer.ts";

@@ -1,0 +1,39 @@
+/**
+ * Pages for whoever debugs a process, on its own machine or in its own pod: in a cluster, whoever may forward a port of this
+ * very pod (`pods/portforward`).
+ *
+ * Loopback is also where a browser on a developer's machine, and a tricked application of this pod, can send requests. So a
+ * page asks for a field that neither sends by itself, and for a Host that is an address of loopback (DNS rebinding).
+ */
+
+import type { IncomingMessage } from "node:http";
+import { isIPv4 } from "node:net";
+import { type Page, type PageMaker, plainPage, type StreamedPage } from "./admin-server.ts";
+
+export const debugField = "tulle-debug";
+
+/** An IPv4 address may be written as an IPv6 one, as a socket of both families does. */
+export function isLoopback(address: string): boolean {
+  const host = address.replace(/^::ffff:/, "");
+  return host === "::1" || (isIPv4(host) && host.startsWith("127."));
+}
+
+export function forDebugging(
+  page: (query: URLSearchParams, request: IncomingMessage) => Page | StreamedPage,
+): PageMaker {
+  return (request) => {
+    const { headers, socket, url = "" } = request;
+    const { localAddress = "", remoteAddress = "" } = socket;
+    if (!isLoopback(localAddress) || !isLoopback(remoteAddress)) return plainPage(403, "only on loopback");
+    const host = hostOf(headers.host ?? "");
+    if (!isLoopback(host) && host !== "localhost") return plainPage(421, `reached as ${host}: by its address only`);
+    if (headers[debugField] === undefined) return plainPage(403, `it takes a field ${debugField}, with any value`);
+    return page(new URL(url, "http://localhost").searchParams, request);
+  };
+}
+
+/** Without its port, and an IPv6 address without its brackets. */
+function hostOf(authority: string): string {
+  const host = authority.replace(/:\d*$/, "");
+  return host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
+}
