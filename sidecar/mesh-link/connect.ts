@@ -57,6 +57,8 @@ class Handshake extends Timer {
   readonly #events: LinkEvents;
   #done: ((connection: Result<LinkConnection, MeshError>) => void) | undefined;
   #tcpConnected = false;
+  /** Of `TimerWheel.heldUpMs`, what the peer was given besides its time, or was none of it. */
+  #allowedMs: number;
 
   constructor(
     socket: tls.TLSSocket,
@@ -74,6 +76,7 @@ class Handshake extends Timer {
     this.#options = options;
     this.#events = events;
     this.#done = done;
+    this.#allowedMs = options.wheel.heldUpMs;
     socket.setNoDelay(true);
     socket.on("connect", this.#onConnect);
     socket.on("secureConnect", this.#onSecure);
@@ -83,6 +86,10 @@ class Handshake extends Timer {
   }
 
   override expire(): void {
+    const { wheel } = this.#options;
+    const heldUpMs = wheel.heldUpMs - this.#allowedMs;
+    this.#allowedMs += heldUpMs;
+    if (heldUpMs > 0) return wheel.arm(this, heldUpMs);
     // What drops the first packet is mostly a NetworkPolicy; what takes it and is silent is a peer in trouble.
     this.#fail(this.#tcpConnected ? "connect_timeout" : "mesh_port_unreachable", "no answer in time");
   }

@@ -163,10 +163,8 @@ class DialledEnd extends TunnelEnd implements RequestSink {
     socket.once("connect", () => this.#open());
     if (!Number.isFinite(exchange.connectTimeoutMs)) return;
     socket.setTimeout(exchange.connectTimeoutMs);
-    socket.once("timeout", () => {
-      this.#state = "late";
-      socket.destroy();
-    });
+    // After the sockets' turn: it may be connected, and nobody have looked yet.
+    socket.once("timeout", () => setImmediate(() => this.#giveUp()));
   }
 
   writeRequest(chunk: Buffer): boolean {
@@ -199,6 +197,12 @@ class DialledEnd extends TunnelEnd implements RequestSink {
     const { cause } = error;
     const why = cause instanceof Error ? cause.message : "no connection";
     this.#response.abortResponse(new MeshError(code, why, { cause, processed: "unprocessed" }));
+  }
+
+  #giveUp(): void {
+    if (this.#state !== "connecting") return;
+    this.#state = "late";
+    this.socket.destroy();
   }
 
   #open(): void {

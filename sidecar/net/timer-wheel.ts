@@ -1,6 +1,9 @@
 /**
  * One coarse timer for all deadlines: arming and clearing cost a few assignments, no allocation and no libuv timer.
  * Coarse means late by up to one tick, never early.
+ *
+ * Sockets go before timers. A process that got no processor for a while finds both due at once, and what others sent in time
+ * lies unread in its sockets: none of them is to be called late for that.
  */
 
 import type { Clock } from "../../model/clock.ts";
@@ -34,14 +37,22 @@ export interface TimerSlot {
 
 const tickMs = 10;
 const slots = 1024;
+/** Timers are looked at every tick. What goes beyond this between two looks is time in which the process did not run. */
+const lookWithinMs = 50;
 
 export class TimerWheel {
+  /**
+   * How long this process did not run, in all, while a timer was armed. For who judges others by what takes several steps of
+   * both: they had no chance to do theirs in that time.
+   */
+  heldUpMs = 0;
   readonly #clock: Clock;
   readonly #slots: TimerSlot[] = Array.from({ length: slots }, () => ({ first: undefined }));
   #armed = 0;
   /** The last tick whose slot was looked at. */
   #tick: number;
   #interval: NodeJS.Timeout | undefined;
+  #lookedAtMs = 0;
   readonly #drive: boolean;
 
   /** With `drive: false` nothing happens until `advance` is called: for tests with a hand clock. */
@@ -72,7 +83,9 @@ export class TimerWheel {
     slot.first = timer;
     this.#armed++;
     if (this.#drive && this.#interval === undefined) {
-      this.#interval = setInterval(() => this.advance(), tickMs).unref();
+      this.#lookedAtMs = now;
+      // Of a turn of the event loop, sockets come between the two.
+      this.#interval = setInterval(() => setImmediate(this.#look), tickMs).unref();
     }
   }
 
@@ -88,6 +101,13 @@ export class TimerWheel {
     clearInterval(this.#interval);
     this.#interval = undefined;
   }
+
+  readonly #look = (): void => {
+    const now = this.#clock.now();
+    this.heldUpMs += Math.max(0, now - this.#lookedAtMs - lookWithinMs);
+    this.#lookedAtMs = now;
+    this.advance();
+  };
 
   /** Expires what is due. A late call catches up; more than a full turn late, each slot is looked at once. */
   advance(): void {

@@ -5,6 +5,7 @@ import type { Clock } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
 import { err, ok } from "../../model/result.ts";
 import { Http2Client } from "../http2/client.ts";
+import { Deadline } from "../http2/deadline.ts";
 import type { ConnectLink } from "../mesh-link/link.ts";
 import { asLinkConnection } from "../mesh-link/link-connection.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
@@ -12,8 +13,10 @@ import type { TimerWheel } from "../net/timer-wheel.ts";
 export function plainHttp2(host: string, port: number, clock: Clock, wheel: TimerWheel): ConnectLink {
   return (timeoutMs, events, done) => {
     const socket = net.connect({ host, port, noDelay: true });
-    if (Number.isFinite(timeoutMs)) socket.setTimeout(timeoutMs, () => socket.destroy(new Error("no answer in time")));
+    const late = new Deadline(() => socket.destroy(new Error("no answer in time")));
+    if (Number.isFinite(timeoutMs)) wheel.arm(late, timeoutMs);
     const fail = (error: Error): void => {
+      wheel.clear(late);
       const where = `${host}:${port}: ${error.message}`;
       done(err(new MeshError("connect_failed", where, { cause: error, processed: "unprocessed" })));
     };
@@ -23,7 +26,8 @@ export function plainHttp2(host: string, port: number, clock: Clock, wheel: Time
       // It may speak something else: then it closes, or we do.
       client.onClosed = (error) => fail(new Error(`no HTTP/2 connection: ${error?.message ?? "closed"}`));
       client.onReady = () => {
-        socket.setTimeout(0).off("error", fail);
+        wheel.clear(late);
+        socket.off("error", fail);
         done(ok(asLinkConnection(client, events, () => Number.POSITIVE_INFINITY)));
       };
     });

@@ -1,6 +1,10 @@
+import type { Socket } from "node:net";
 import { expect, it } from "vitest";
+import { Deadline } from "../../../sidecar/http2/deadline.ts";
 import { Timer, TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { HandClock } from "../../support/hand-clock.ts";
+import { holdUp } from "../../support/hold-up.ts";
+import { listen, RawClient } from "../../support/sockets.ts";
 
 class Probe extends Timer {
   expiredAt: number[] = [];
@@ -80,4 +84,20 @@ it("catches up after the process was stopped for longer than a turn of the wheel
   clock.advance(100_000);
   wheel.advance();
   expect(probes.map((probe) => probe.expiredAt)).toEqual([[100_000], [100_000], [100_000]]);
+});
+
+it("reads what came in time before it calls it late, when the process did not run, and tells how long that was", async () => {
+  const wheel = new TimerWheel(performance);
+  const accepted = Promise.withResolvers<Socket>();
+  const server = await listen(accepted.resolve);
+  const client = new RawClient(server.port);
+  const peer = await accepted.promise;
+  const received = await new Promise<string>((resolve) => {
+    wheel.arm(new Deadline(() => resolve(client.received)), 20);
+    peer.write("in time");
+    holdUp(200);
+  });
+  await server.close();
+  expect(received).toBe("in time");
+  expect(wheel.heldUpMs).toBeGreaterThanOrEqual(140);
 });
