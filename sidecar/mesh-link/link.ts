@@ -9,15 +9,18 @@
  *    │   backoff is over      ▼                         ▼
  *    └─────────────────── backing off                draining: finishes its streams, gets no new ones
  * ```
+ * While it backs off, requests are refused at once, so that they are tried elsewhere. One that comes here again had nowhere
+ * else to go: it waits for the next connection, or that would be no other try.
  */
 
 import type { Clock, Random } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { Result } from "../../model/result.ts";
+import { Deadline } from "../http2/deadline.ts";
 import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
-import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
 
 /** One HTTP/2 connection to the peer, as a link sees it. */
 export interface LinkConnection {
@@ -76,7 +79,8 @@ export class Link {
   #connecting = false;
   /** Who came first is first. */
   #waiting: Waiting[] = [];
-  readonly #waitLimit: WaitLimit;
+  readonly #waitLimit = new Deadline(() => this.#refuseLate());
+  readonly #backoffEnd = new Deadline(() => this.#connectMore(this.#waiting[0]?.held.exchange.connectTimeoutMs));
   #failures = 0;
   #backoffUntilMs = 0;
   #renewNextMs = 0;
@@ -87,14 +91,13 @@ export class Link {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#usedAtMs = options.clock.now();
-    this.#waitLimit = new WaitLimit(this);
   }
 
   readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
     this.#usedAtMs = this.#options.clock.now();
     const connection = this.#waiting.length === 0 ? this.#withSlot() : undefined;
     if (connection !== undefined) return connection.request(exchange, response);
-    const refusal = this.#refusal();
+    const refusal = this.#refusal(exchange);
     if (refusal !== undefined) {
       response.abortResponse(refusal);
       return nowhere;
@@ -138,7 +141,7 @@ export class Link {
   }
 
   /** Nobody waits for longer than that. */
-  refuseLate(): void {
+  #refuseLate(): void {
     // Who makes a connection gives it a time of its own.
     if (this.#ready.length === 0) return this.#options.wheel.arm(this.#waitLimit, maxWaitMs);
     const now = this.#options.clock.now();
@@ -151,6 +154,7 @@ export class Link {
 
   #refuseWaiting(error: MeshError): void {
     this.#options.wheel.clear(this.#waitLimit);
+    this.#options.wheel.clear(this.#backoffEnd);
     for (const { held } of this.#waiting.splice(0)) held.refuse(error);
   }
 
@@ -158,11 +162,12 @@ export class Link {
     return this.#ready.find(({ canOpenStream }) => canOpenStream);
   }
 
-  #refusal(): MeshError | undefined {
+  #refusal({ tried, endpoint = "" }: Exchange): MeshError | undefined {
     if (this.#closedBy !== undefined) return this.#closedBy;
     if (this.#waiting.length >= maxWaiting) this.#waiting = this.#waiting.filter(({ held }) => !held.gone);
     if (this.#waiting.length >= maxWaiting) return saturated(`${maxWaiting} requests wait for one`);
-    return this.#ready.length === 0 && this.#backsOff ? this.#lastError : undefined;
+    if (this.#ready.length > 0 || !this.#backsOff) return undefined;
+    return tried?.includes(endpoint) === true ? undefined : this.#lastError;
   }
 
   get #backsOff(): boolean {
@@ -170,9 +175,11 @@ export class Link {
   }
 
   /** For those that wait: they may also get a stream of the connections there are. */
-  #connectMore(timeoutMs: number): void {
-    if (this.#connecting || this.#backsOff || this.#ready.length >= maxConnections) return;
-    this.#connect(timeoutMs);
+  #connectMore(timeoutMs = defaultConnectTimeoutMs): void {
+    if (this.#connecting || this.#ready.length >= maxConnections) return;
+    if (!this.#backsOff) return this.#connect(timeoutMs);
+    const restMs = this.#backoffUntilMs - this.#options.clock.now();
+    if (this.#waiting.length > 0) this.#options.wheel.arm(this.#backoffEnd, restMs);
   }
 
   #connect(timeoutMs: number): void {
@@ -219,7 +226,7 @@ export class Link {
       this.#waiting.shift()?.held.release(connection.request);
     }
     if (this.#waiting.length === 0) this.#options.wheel.clear(this.#waitLimit);
-    else this.#connectMore(defaultConnectTimeoutMs);
+    else this.#connectMore();
   }
 
   #backOff(error: MeshError): void {
@@ -228,20 +235,6 @@ export class Link {
     this.#lastError = error;
     if (this.#ready.length > 0) return; // those that wait get the next free stream
     this.#refuseWaiting(error);
-  }
-}
-
-/** Due when the one that waits longest has waited long enough. */
-class WaitLimit extends Timer {
-  readonly #link: Link;
-
-  constructor(link: Link) {
-    super();
-    this.#link = link;
-  }
-
-  expire(): void {
-    this.#link.refuseLate();
   }
 }
 

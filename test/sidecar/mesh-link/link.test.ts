@@ -24,9 +24,11 @@ function linked(maxStreams = 100) {
     });
   };
   const link = new Link({ connect, clock, wheel, random: () => 0.5 });
-  const ask = () => {
+  const ask = (tried?: string[]) => {
     const caller = new RecordingCaller();
     const exchange = exchangeOf();
+    exchange.endpoint = "10.0.0.1:8080";
+    exchange.tried = tried;
     const sink = link.service(exchange, caller);
     return { calls: caller.calls, exchange, sink };
   };
@@ -105,6 +107,31 @@ describe("a failed connection", () => {
     expect(ask().calls).toEqual([["abort", "mesh_port_unreachable"]]);
     clock.advance(1);
     expect(ask().calls).toEqual([]);
+    expect(dials).toHaveLength(2);
+  });
+
+  it("is followed by another for who comes here again and so has nowhere else to go, once the backoff is over", () => {
+    const { ask, dial, dials, pass } = linked();
+    ask();
+    dial(0).fail();
+    expect(ask(["10.0.0.2:8080"]).calls).toEqual([["abort", "mesh_port_unreachable"]]);
+    const again = ask(["10.0.0.2:8080", "10.0.0.1:8080"]);
+    pass(40);
+    expect([again.calls, dials.length]).toEqual([[], 1]);
+    pass(20);
+    expect([again.calls, dials.length]).toEqual([[], 2]);
+    expect(dial(1).succeed().requests).toEqual([again.exchange]);
+  });
+
+  it("refuses who came again too, if that one fails", () => {
+    const { ask, dial, dials, pass } = linked();
+    ask();
+    dial(0).fail();
+    const again = ask(["10.0.0.1:8080"]);
+    pass(60);
+    dial(1).fail();
+    expect(again.calls).toEqual([["abort", "mesh_port_unreachable"]]);
+    pass(1_000);
     expect(dials).toHaveLength(2);
   });
 
@@ -223,7 +250,7 @@ describe("a connection whose certificate ends", () => {
 describe("too many that wait", () => {
   it("are refused, those that have gone not counted", () => {
     const { ask } = linked();
-    const waiting = Array.from({ length: 1_024 }, ask);
+    const waiting = Array.from({ length: 1_024 }, () => ask());
     expect(ask().calls).toEqual([["abort", "link_saturated"]]);
     waiting[7]?.sink.abortRequest(gone);
     expect(ask().calls).toEqual([]);
