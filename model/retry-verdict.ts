@@ -1,6 +1,6 @@
 /**
  * Whether a try that ended is followed by another. The judge only: it neither waits, nor sends, nor counts, and the budget
- * is withdrawn by the layer that asks, as the last thing before it sends.
+ * is withdrawn by the layer that asks, as the last thing before it sends, unless `reachedNobody`.
  */
 
 import { backoffDelayMs } from "./backoff.ts";
@@ -116,6 +116,16 @@ function succeeded(outcome: TryOutcome): boolean {
 function isUnprocessed(outcome: TryOutcome): boolean {
   return outcome.kind === "failure" ? outcome.processed === "unprocessed" : outcome.status === 421;
 }
+
+/**
+ * No link to the pod could be made: nobody had the request, and who makes links backs off by itself. To try again is no load
+ * on anybody, and is not paid for. All requests that wait for a pod's first connection fail at once, if it is late.
+ */
+export function reachedNobody(outcome: TryOutcome): boolean {
+  return outcome.kind === "failure" && outcome.processed === "unprocessed" && linkFailures.has(outcome.code);
+}
+
+const linkFailures: ReadonlySet<ErrorCode> = new Set(["connect_timeout", "mesh_port_unreachable", "tls_failed"]);
 
 /** The mesh answered by itself (`circuit_open`, `no_endpoints` …): asked again, it would say the same. */
 function isOwnDecision(outcome: TryOutcome): boolean {

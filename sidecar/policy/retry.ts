@@ -16,7 +16,13 @@ import { MeshError } from "../../model/errors.ts";
 import type { RetryPolicy } from "../../model/policy.ts";
 import { parseRetryAfter } from "../../model/retry-after.ts";
 import type { RetryBudget } from "../../model/retry-budget.ts";
-import { isSettledForAll, type RetryRefusal, type RetryVerdict, retryVerdict } from "../../model/retry-verdict.ts";
+import {
+  isSettledForAll,
+  type RetryRefusal,
+  type RetryVerdict,
+  reachedNobody,
+  retryVerdict,
+} from "../../model/retry-verdict.ts";
 import type { TryOutcome } from "../../model/try-outcome.ts";
 import type { Exchange, Layer, RequestSink, ResponseHead, ResponseSink, Service } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
@@ -227,7 +233,7 @@ class Retrying extends Timer implements RequestSink {
       remainingMs: exchange.deadlineAtMs - clock.now(),
     };
     const verdict = retryVerdict(policy, request, exchange.attempt, outcome, random);
-    if (!verdict.retry || budget.tryWithdraw()) return verdict;
+    if (!verdict.retry || reachedNobody(outcome) || budget.tryWithdraw()) return verdict;
     return { retry: false, because: "retry_budget_exhausted" };
   }
 

@@ -1,5 +1,5 @@
 /**
- * Two sidecars as processes of their own, `bin/tulle sidecar`: `web`, whose application calls, and `orders`, which has one
+ * Two sidecars as processes of their own, `tulle sidecar`: `web`, whose application calls, and `orders`, which has one
  * application port. Their certificates are of a real authority; snapshots stand for the control plane.
  */
 
@@ -12,7 +12,7 @@ import { createInterface } from "node:readline";
 import type { Protocol, Resource } from "../../model/resources.ts";
 import { TestAuthority, workloadId } from "./authority.ts";
 
-const tulle = join(import.meta.dirname, "../../bin/tulle");
+const cli = join(import.meta.dirname, "../../cli/main.ts");
 const stopWithinMs = 15_000;
 
 export interface ProcessPair extends AsyncDisposable {
@@ -20,6 +20,7 @@ export interface ProcessPair extends AsyncDisposable {
   /** The pod IPs. */
   readonly web: string;
   readonly orders: string;
+  readonly processes: Readonly<Record<"web" | "orders", ChildProcess>>;
   /** What `web`'s application dials for `orders`. */
   readonly upstream: { readonly host: string; readonly port: number };
 }
@@ -50,17 +51,27 @@ export async function startSidecarProcesses(options: PairOptions): Promise<Proce
   try {
     const start = async (workload: string, podIp: string, resources: readonly Resource[], more: readonly string[]) => {
       const files = await writeFiles(join(folder, workload), workload, authority, resources);
-      processes.push(await startProcess([...files, "--pod-ip", podIp, ...more]));
+      const child = await startProcess([...files, "--pod-ip", podIp, ...more]);
+      processes.push(child);
+      return child;
     };
     const inbound = (name: string): Resource => ({ kind: "inbound", value: { name, ports: [{ port, protocol }] } });
-    await start("orders", orders, [inbound("shop/orders")], ordersArguments);
-    const upstream = ["--upstream", `orders:80=${web}:${upstreamPort}`];
-    await start("web", web, [inbound("shop/web"), ...destination(orders, port, protocol)], upstream);
+    const ofOrders = await start("orders", orders, [inbound("shop/orders")], ordersArguments);
+    const dialled = ["--upstream", `orders:80=${web}:${upstreamPort}`];
+    const ofWeb = await start("web", web, [inbound("shop/web"), ...destination(orders, port, protocol)], dialled);
+    const upstream = { host: web, port: upstreamPort };
+    return {
+      authority,
+      web,
+      orders,
+      processes: { web: ofWeb, orders: ofOrders },
+      upstream,
+      [Symbol.asyncDispose]: stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
-  return { authority, web, orders, upstream: { host: web, port: upstreamPort }, [Symbol.asyncDispose]: stop };
 }
 
 /** The Service `orders`, as compile makes it. */
@@ -100,7 +111,7 @@ async function writeFiles(
 
 /** Resolves when it says that it is up; what it says after that goes to this process's own stderr. */
 async function startProcess(args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(tulle, ["sidecar", ...args], { stdio: ["ignore", "inherit", "pipe"] });
+  const child = spawn(process.execPath, [cli, "sidecar", ...args], { stdio: ["ignore", "inherit", "pipe"] });
   const lines = createInterface({ input: child.stderr });
   const up = new Promise<void>((resolve, reject) => {
     lines.on("line", (line) => (line.includes("sidecar is up") ? resolve() : process.stderr.write(`${line}\n`)));

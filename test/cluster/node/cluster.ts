@@ -255,7 +255,7 @@ export function sidecarOf({ status }: Pod): ContainerStatus | undefined {
 /** What a client has sent, and what became of it. */
 export interface Account {
   readonly sent: number;
-  /** `200 v1` for an answer of that body, else the status or the error's code. */
+  /** `200 v1` for an answer of that body, else the status with the mesh's own code, or the error's. */
   readonly answers: Readonly<Record<string, number>>;
   /** In ms since 1970. */
   readonly firstSeen: Readonly<Record<string, number>>;

@@ -159,6 +159,27 @@ describe("a retry", () => {
   });
 });
 
+describe("a budget that is used up", () => {
+  const budget = { percent: 0, windowMs: 10_000, minRetriesPerSecond: 0 };
+
+  it.each(["connect_timeout", "mesh_port_unreachable", "tls_failed"] as const)(
+    "does not keep a request from being tried again that no link could be made for: %s",
+    (code) => {
+      const { fail, pass, tries, counted } = retrying({ budget, policy: undefined });
+      fail(code);
+      pass(0);
+      expect([tries.length, counted]).toEqual([2, ["retried unprocessed"]]);
+    },
+  );
+
+  it("keeps one that the peer has refused", () => {
+    const { fail, pass, tries, counted } = retrying({ budget, policy: undefined });
+    fail("refused_stream");
+    pass(0);
+    expect([tries.length, counted]).toEqual([1, ["retry_budget_exhausted"]]);
+  });
+});
+
 describe("refusals", () => {
   it.each<[string, Setup, (layer: ReturnType<typeof retrying>) => void]>([
     ["not_retryable", {}, ({ answer }) => answer(404)],

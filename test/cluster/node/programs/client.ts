@@ -14,17 +14,17 @@ const firstSeen = new Map<string, number>();
 let sent = 0;
 let lastFailure = "";
 
-function count(outcome: string): void {
+function count(outcome: string, says = ""): void {
   answers.set(outcome, (answers.get(outcome) ?? 0) + 1);
   if (!firstSeen.has(outcome)) firstSeen.set(outcome, Date.now());
-  if (!outcome.startsWith("200")) lastFailure = `${new Date().toISOString()} ${outcome}`;
+  if (!outcome.startsWith("200")) lastFailure = `${new Date().toISOString()} ${outcome} ${says}`.trim();
 }
 
 function send(): void {
   sent += 1;
   let isSettled = false;
-  const settle = (outcome: string): void => {
-    if (!isSettled) count(outcome);
+  const settle = (outcome: string, says?: string): void => {
+    if (!isSettled) count(outcome, says);
     isSettled = true;
   };
   const request = get(url, { agent, timeout: patienceMs }, (response) => {
@@ -33,7 +33,11 @@ function send(): void {
     response.on("data", (chunk: string) => {
       body += chunk;
     });
-    response.on("end", () => settle(response.statusCode === 200 ? `200 ${body.trim()}` : String(response.statusCode)));
+    response.on("end", () => {
+      const { statusCode, headers } = response;
+      if (statusCode === 200) settle(`200 ${body.trim()}`);
+      else settle([statusCode, headers["tulle-error"]].join(" ").trim(), body.trim());
+    });
     response.on("error", () => settle("cut"));
   });
   request.on("timeout", () => request.destroy(new Error("timeout")));
