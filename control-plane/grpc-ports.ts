@@ -4,9 +4,10 @@
  */
 
 import { setTimeout as wait } from "node:timers/promises";
-import { Identity, Replicas } from "../proto/load.ts";
+import { Identity } from "../proto/load.ts";
 import type { Log } from "../system/log.ts";
 import type { ControlPlaneConfig } from "./config.ts";
+import { StreamServer } from "./grpc/stream-server.ts";
 import { bindServer, closeServer, createGrpcServer } from "./grpc-server.ts";
 import { CertificateAuthority } from "./identity/authority.ts";
 import { identityService } from "./identity/identity-service.ts";
@@ -16,10 +17,10 @@ import { RotatingServerCredentials, type ServerCertificate } from "./identity/se
 import type { SidecarCertificates } from "./identity/sidecar-certificates.ts";
 import type { TokenReviewer } from "./identity/tokens.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
-import { type DiscoveryOptions, DiscoveryService, pushDefinition } from "./push/discovery-service.ts";
+import { type DiscoveryOptions, DiscoveryService, streamMethod } from "./push/discovery-service.ts";
 import type { PushHub } from "./push/push-hub.ts";
 import type { ReplicaHoldings } from "./replicas/certificate-table.ts";
-import { ReplicaService } from "./replicas/replica-service.ts";
+import { followMethod, ReplicaService } from "./replicas/replica-service.ts";
 import type { TraceStore } from "./traffic/trace-store.ts";
 import type { TrafficStore } from "./traffic/traffic-store.ts";
 
@@ -92,13 +93,6 @@ export async function serveGrpc({
   const { trustDomain, listenAddress: host, checkCallerAddress } = config;
   const wallClock = Date.now;
   const { authority } = own;
-  const discoveryTls = new RotatingServerCredentials("certificate-required", own.current());
-  const identityTls = new RotatingServerCredentials("anonymous", own.current());
-  own.onRotate((next) => {
-    discoveryTls.rotate(next);
-    identityTls.rotate(next);
-  });
-
   const onRefused = metrics.countRefusedStream;
   const onReport: DiscoveryOptions["onReport"] = (from, report) => {
     traffic.take(from, report);
@@ -107,21 +101,33 @@ export async function serveGrpc({
   const onJoined: DiscoveryOptions["onJoined"] = (sidecar) => certificates.add(sidecar);
   const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused, onReport, onJoined });
   const replicas = new ReplicaService({ replica, hub, certificates, holdings, trustDomain, wallClock, log });
-  const discoveryServer = createGrpcServer({ maxReceivedBytes: maxSubscribeBytes, maxStreamsPerConnection: 4 });
-  discoveryServer.addService(pushDefinition, discovery.handlers);
-  discoveryServer.addService(Replicas.service, replicas.handlers);
+  const streams = new StreamServer({
+    methods: new Map([
+      [streamMethod, discovery.answer],
+      [followMethod, replicas.answer],
+    ]),
+    certificate: own.current(),
+    maxMessageBytes: maxSubscribeBytes,
+    maxCallsPerConnection: 4,
+    clock: performance,
+  });
 
   const count = metrics.countCertificate;
   const identityServer = createGrpcServer({ maxReceivedBytes: maxRequestBytes, maxStreamsPerConnection: 100 });
   const issuing = { authority, tokens, trustDomain, checkCallerAddress, wallClock, log, count };
   identityServer.addService(Identity.service, identityService(issuing));
+  const identityTls = new RotatingServerCredentials("anonymous", own.current());
+  own.onRotate((next) => {
+    streams.rotate(next);
+    identityTls.rotate(next);
+  });
 
   const close = async (): Promise<void> => {
-    await Promise.all([closeServer(discoveryServer, closeGraceMs), closeServer(identityServer, closeGraceMs)]);
+    await Promise.all([streams.close(closeGraceMs), closeServer(identityServer, closeGraceMs)]);
   };
   try {
     const ports = {
-      discovery: await bindServer(discoveryServer, host, config.ports.discovery, discoveryTls),
+      discovery: await streams.listen(host, config.ports.discovery),
       identity: await bindServer(identityServer, host, config.ports.identity, identityTls),
     };
     const drainMs = (): number => Math.min(hub.subscriberCount * drainPauseMs, longestDrainMs);

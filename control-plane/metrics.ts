@@ -124,7 +124,20 @@ export class ControlPlaneMetrics {
 
 function pushMetrics(registry: Registry): PushEvents {
   const registers = [registry];
-  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+  // Counted for each subscriber of each push: prom-client's own counting is for what happens seldom.
+  const counter = (name: string, help: string): { total: number } => {
+    const count = { total: 0 };
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(count.total);
+      },
+    });
+    return count;
+  };
   const encoded = counter("tulle_push_encoded_total", "Resources encoded, each once for all of its subscribers.");
   const writes = counter("tulle_pushes_total", "Updates written to a subscriber.");
   const bytes = counter("tulle_push_bytes_total", "Bytes of updates written to subscribers.");
@@ -138,16 +151,16 @@ function pushMetrics(registry: Registry): PushEvents {
     registers,
   });
   return {
-    encoded: () => encoded.inc(),
+    encoded: () => void encoded.total++,
     written: (length) => {
-      writes.inc();
-      bytes.inc(length);
+      writes.total++;
+      bytes.total += length;
     },
     acked: (elapsed) => {
-      acks.inc();
+      acks.total++;
       seconds.observe(elapsed);
     },
-    nacked: () => nacks.inc(),
-    refused: () => refused.inc(),
+    nacked: () => void nacks.total++,
+    refused: () => void refused.total++,
   };
 }

@@ -32,7 +32,7 @@ export class RotatingServerCredentials extends ServerCredentials {
   }
 }
 
-function contextOptions({
+export function contextOptions({
   certificateChainPem,
   privateKeyPem,
   trustBundlePem,

@@ -1,7 +1,6 @@
 /** Who is at the other end of a stream, by its client certificate alone, and for how long. */
 
 import { X509Certificate } from "node:crypto";
-import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { readPeerIdentity } from "../../model/peer-identity.ts";
 import { err, ok, type Result } from "../../model/result.ts";
 import { parseSpiffeId } from "../../model/spiffe.ts";
@@ -17,20 +16,16 @@ export interface Caller {
 const longestTimerMs = 24 * 60 * 60 * 1000;
 
 /** The error is one line, without the names of the certificate. */
-export function identifyCaller(
-  call: Pick<ServerDuplexStream<unknown, unknown>, "getAuthContext">,
-  trustDomain: string,
-): Result<Caller, string> {
-  const raw = call.getAuthContext()?.sslPeerCertificate?.raw;
-  if (raw === undefined) return err("no client certificate");
-  const identity = readPeerIdentity(raw);
+export function identifyCaller(certificateDer: Buffer | undefined, trustDomain: string): Result<Caller, string> {
+  if (certificateDer === undefined) return err("no client certificate");
+  const identity = readPeerIdentity(certificateDer);
   if (!identity.ok) return identity;
   const id = parseSpiffeId(identity.value);
   if (!id.ok || id.value.trustDomain !== trustDomain) return err("of another trust domain");
   return ok({
     identity: identity.value,
-    certificateDer: raw,
-    notAfterMs: Date.parse(new X509Certificate(raw).validTo),
+    certificateDer,
+    notAfterMs: Date.parse(new X509Certificate(certificateDer).validTo),
   });
 }
 

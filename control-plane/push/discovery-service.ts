@@ -5,25 +5,22 @@
  * A stream's identity is its client certificate. It ends when that expires: a stream must not outlive its proof.
  */
 
-import { Metadata, type ServerDuplexStream, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { decodeName } from "../../proto/decode.ts";
 import { encodeUpdate } from "../../proto/encode.ts";
 import type { Hello__Output } from "../../proto/generated/tulle/v1/Hello.ts";
 import type { SidecarMessage__Output } from "../../proto/generated/tulle/v1/SidecarMessage.ts";
 import type { TrafficReport__Output } from "../../proto/generated/tulle/v1/TrafficReport.ts";
-import { Discovery } from "../../proto/load.ts";
-import type { Log } from "../../system/log.ts";
+import { framed } from "../../proto/message-reader.ts";
+import { type Log, reasonOf } from "../../system/log.ts";
+import type { ServerCall } from "../grpc/server-call.ts";
 import type { ConnectedSidecar } from "../identity/sidecar-certificates.ts";
 import { type Caller, endAtExpiry, identifyCaller } from "./caller.ts";
+import { MessageMemo } from "./message-memo.ts";
 import type { Peer, PushHub } from "./push-hub.ts";
 import type { Subscriber } from "./subscriber.ts";
 
-/** Updates come encoded, once for all. */
-export const pushDefinition = {
-  Stream: { ...Discovery.service.Stream, responseSerialize: (bytes: Buffer): Buffer => bytes },
-};
-
-type DiscoveryStream = ServerDuplexStream<SidecarMessage__Output, Buffer>;
+export const streamMethod = "/tulle.v1.Discovery/Stream";
 
 const usualStreamMs = 30 * 60 * 1000;
 
@@ -53,20 +50,19 @@ const rootIdForm = /^[0-9a-f]{64}$/;
 export class DiscoveryService {
   readonly #options: DiscoveryOptions;
   readonly #streams = new Set<SidecarStream>();
+  readonly #memo = new MessageMemo();
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
   }
 
-  get handlers(): UntypedServiceImplementation {
-    return {
-      Stream: (call: DiscoveryStream): void => {
-        const stream: SidecarStream = new SidecarStream(call, this.#options, () => this.#streams.delete(stream));
-        this.#streams.add(stream);
-        stream.start();
-      },
-    };
-  }
+  readonly answer = (call: ServerCall): void => {
+    const stream: SidecarStream = new SidecarStream(call, this.#options, this.#memo, () =>
+      this.#streams.delete(stream),
+    );
+    this.#streams.add(stream);
+    stream.start();
+  };
 
   get streamCount(): number {
     return this.#streams.size;
@@ -87,8 +83,9 @@ export class DiscoveryService {
 }
 
 class SidecarStream {
-  readonly #call: DiscoveryStream;
+  readonly #call: ServerCall;
   readonly #options: DiscoveryOptions;
+  readonly #memo: MessageMemo;
   readonly #onLeft: () => void;
   #subscriber: Subscriber | undefined;
   #peer: Peer | undefined;
@@ -97,24 +94,27 @@ class SidecarStream {
   #age: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(call: DiscoveryStream, options: DiscoveryOptions, onLeft: () => void) {
+  constructor(call: ServerCall, options: DiscoveryOptions, memo: MessageMemo, onLeft: () => void) {
     this.#call = call;
     this.#options = options;
+    this.#memo = memo;
     this.#onLeft = onLeft;
   }
 
   start(): void {
     const call = this.#call;
-    // A broken connection says so by `cancelled`, a refused write by `error`; `close` does not always come.
-    call.on("error", () => this.#leave());
-    call.on("cancelled", () => this.#leave());
-    call.on("close", () => this.#leave());
     const { trustDomain, wallClock } = this.#options;
-    const caller = identifyCaller(call, trustDomain);
+    const caller = identifyCaller(call.certificateDer, trustDomain);
     if (!caller.ok) {
       this.#refuse(caller.error);
       return;
     }
+    call.listen({
+      message: (bytes) => this.#read(bytes, caller.value),
+      drained: () => this.#subscriber?.resume(),
+      halfClosed: () => this.end(status.OK, ""),
+      closed: () => this.#leave(),
+    });
     this.#stopExpiry = endAtExpiry(caller.value, wallClock, () =>
       this.end(status.UNAUTHENTICATED, "the client certificate has expired"),
     );
@@ -122,18 +122,12 @@ class SidecarStream {
     // At different times, so that they come back in no herd.
     const endMs = streamLifetimeMs * (1 + Math.random() / 2);
     this.#age = setTimeout(() => this.end(status.UNAVAILABLE, "this stream is old, open another"), endMs).unref();
-    call.on("data", (message: SidecarMessage__Output) => this.#take(message, caller.value));
-    call.on("drain", () => this.#subscriber?.resume());
-    call.on("end", () => {
-      this.#leave();
-      call.end();
-    });
   }
 
   end(code: status, details: string): void {
     if (this.#ended) return;
     this.#leave();
-    this.#call.emit("error", { code, details });
+    this.#call.end(code, details);
   }
 
   #leave(): void {
@@ -149,12 +143,23 @@ class SidecarStream {
 
   #refuse(reason: string): void {
     this.#options.onRefused(reason);
-    this.#options.log("warn", "stream refused", { reason, caller: this.#call.getPeer() });
+    this.#options.log("warn", "stream refused", { reason, caller: this.#call.caller });
     this.end(status.PERMISSION_DENIED, reason);
   }
 
-  #take(message: SidecarMessage__Output, caller: Caller): void {
+  #read(bytes: Buffer, caller: Caller): void {
     if (this.#ended) return;
+    let message: SidecarMessage__Output;
+    try {
+      message = this.#memo.decode(bytes);
+    } catch (error) {
+      this.end(status.INVALID_ARGUMENT, `a message that can't be read: ${reasonOf(error)}`);
+      return;
+    }
+    this.#take(message, caller);
+  }
+
+  #take(message: SidecarMessage__Output, caller: Caller): void {
     if (message.hello) return this.#greet(message.hello, caller);
     const subscriber = this.#subscriber;
     if (subscriber === undefined) {
@@ -203,7 +208,7 @@ class SidecarStream {
     this.#peer = peer;
     this.#subscriber = this.#options.hub.join(peer, (bytes) => this.#call.write(bytes));
     // Says that the sidecar is in, before there is anything to tell.
-    this.#call.sendMetadata(new Metadata());
+    this.#call.open();
     this.#options.log("info", "sidecar connected", peer);
     const { namespace, workload, pod } = peer;
     this.#onJoinedLeft = this.#options.onJoined?.({
@@ -214,7 +219,7 @@ class SidecarStream {
       notAfterMs,
       certificateDer,
       trustedRoots: hello.trustedRoots.slice(0, maxTrustedRoots).filter((id) => rootIdForm.test(id)),
-      renew: (withinMs) => void this.#call.write(encodeUpdate({ renewWithinMs: withinMs })),
+      renew: (withinMs) => void this.#call.write(framed(encodeUpdate({ renewWithinMs: withinMs }))),
     });
   }
 

@@ -39,7 +39,7 @@ export type Answer =
   | { readonly kind: "absent" }
   | { readonly kind: "refused"; readonly reason: string };
 
-/** Where the bytes go: false asks to wait for `Subscriber.resume`. */
+/** Where the bytes go, one or more messages of gRPC: false asks to wait for `Subscriber.resume`. */
 export type Write = (bytes: Buffer) => boolean;
 
 export interface SubscriberOptions {

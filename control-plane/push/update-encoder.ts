@@ -1,7 +1,11 @@
-/** Encodes each resource once, however many subscribers it has. Encoded updates may be joined: see `Update`. */
+/**
+ * Encodes each resource once, however many subscribers it has, as a message of gRPC with its prefix: all write the same bytes.
+ * Messages may be joined: each is an update of its own.
+ */
 
 import type { ResourceKind } from "../../model/resources.ts";
 import { encodeName, encodeResource, encodeUpdate } from "../../proto/encode.ts";
+import { framed } from "../../proto/message-reader.ts";
 import type { PublishedResource } from "../snapshot.ts";
 
 export class UpdateEncoder {
@@ -17,16 +21,16 @@ export class UpdateEncoder {
     const known = this.#encoded.get(published);
     if (known !== undefined) return known;
     this.#onEncode();
-    const bytes = encodeUpdate({ resources: [encodeResource(published.resource, published.version)] });
+    const bytes = framed(encodeUpdate({ resources: [encodeResource(published.resource, published.version)] }));
     this.#encoded.set(published, bytes);
     return bytes;
   }
 
   absent(kind: ResourceKind, name: string): Buffer {
-    return encodeUpdate({ absent: [encodeName(kind, name)] });
+    return framed(encodeUpdate({ absent: [encodeName(kind, name)] }));
   }
 
   refused(kind: ResourceKind, name: string, reason: string): Buffer {
-    return encodeUpdate({ refused: [{ resource: encodeName(kind, name), reason }] });
+    return framed(encodeUpdate({ refused: [{ resource: encodeName(kind, name), reason }] }));
   }
 }

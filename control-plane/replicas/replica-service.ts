@@ -5,12 +5,14 @@
  * What is to be told is kept as names: a follower that is slow is told the newest figures once it reads again.
  */
 
-import { type ServerWritableStream, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import type { ResourceKind } from "../../model/resources.ts";
 import { encodeName } from "../../proto/encode.ts";
 import type { AckTable } from "../../proto/generated/tulle/v1/AckTable.ts";
-import type { FollowRequest__Output } from "../../proto/generated/tulle/v1/FollowRequest.ts";
+import { framed } from "../../proto/message-reader.ts";
+import { encodeMessage } from "../../proto/wire.ts";
 import type { Log } from "../../system/log.ts";
+import type { ServerCall } from "../grpc/server-call.ts";
 import { controlPlaneIdentity } from "../identity/own-certificate.ts";
 import type { SidecarCertificates } from "../identity/sidecar-certificates.ts";
 import { endAtExpiry, identifyCaller } from "../push/caller.ts";
@@ -19,7 +21,7 @@ import { type ResourceKey, resourceKey, splitKey } from "../push/resource-key.ts
 import { encodeAcks } from "./ack-table.ts";
 import { encodeHoldings, encodeSidecar, type ReplicaHoldings } from "./certificate-table.ts";
 
-type FollowStream = ServerWritableStream<FollowRequest__Output, AckTable>;
+export const followMethod = "/tulle.v1.Replicas/Follow";
 
 export interface ReplicaServiceOptions {
   /** Names this process among all replicas. */
@@ -49,21 +51,17 @@ export class ReplicaService {
     this.#options = options;
   }
 
-  get handlers(): UntypedServiceImplementation {
-    return { Follow: (call: FollowStream): void => this.#follow(call) };
-  }
-
   /** Ends all streams: who follows learns at once that this replica is no longer there. */
   close(): void {
     for (const follower of this.#followers) follower.end(status.UNAVAILABLE, "the control plane is stopping");
   }
 
-  #follow(call: FollowStream): void {
+  readonly answer = (call: ServerCall): void => {
     const { trustDomain, wallClock, log } = this.#options;
     const follower: Follower = new Follower(call, this.#options, () => this.#followers.delete(follower));
-    const caller = identifyCaller(call, trustDomain);
+    const caller = identifyCaller(call.certificateDer, trustDomain);
     if (!caller.ok || caller.value.identity !== controlPlaneIdentity(trustDomain)) {
-      log("warn", "follower refused", { caller: call.getPeer() });
+      log("warn", "follower refused", { caller: call.caller });
       follower.end(status.PERMISSION_DENIED, "only for replicas of the control plane");
       return;
     }
@@ -73,11 +71,11 @@ export class ReplicaService {
         follower.end(status.UNAUTHENTICATED, "the client certificate has expired"),
       ),
     );
-  }
+  };
 }
 
 class Follower {
-  readonly #call: FollowStream;
+  readonly #call: ServerCall;
   readonly #options: ReplicaServiceOptions;
   readonly #onLeft: () => void;
   readonly #due = new Set<ResourceKey>();
@@ -90,12 +88,18 @@ class Follower {
   #stopped = false;
   #ended = false;
 
-  constructor(call: FollowStream, options: ReplicaServiceOptions, onLeft: () => void) {
+  constructor(call: ServerCall, options: ReplicaServiceOptions, onLeft: () => void) {
     this.#call = call;
     this.#options = options;
     this.#onLeft = onLeft;
-    // A broken connection says so by `cancelled`, a refused write by `error`; `close` does not always come.
-    for (const event of ["error", "cancelled", "close"]) call.on(event, () => this.#leave(() => {}));
+    // What it asks for is in the method's name.
+    call.listen({
+      drained: () => {
+        this.#stopped = false;
+        this.#flush();
+      },
+      closed: () => this.#leave(),
+    });
   }
 
   /** `onEnd` is called when the stream has ended, whatever ended it. */
@@ -114,26 +118,22 @@ class Follower {
       onEnd();
     };
     if (this.#ended) return this.#stopWatching();
-    this.#call.on("drain", () => {
-      this.#stopped = false;
-      this.#flush();
-    });
     for (const { kind, name } of hub.acks()) this.#due.add(resourceKey(kind, name));
     for (const stream of certificates.all.keys()) this.#dueSidecars.add(stream);
     this.#flush();
   }
 
   end(code: status, details: string): void {
-    this.#leave(() => this.#call.emit("error", { code, details }));
+    this.#leave();
+    this.#call.end(code, details);
   }
 
-  #leave(say: () => void): void {
+  #leave(): void {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#stopWatching();
     this.#onLeft();
-    say();
   }
 
   #markDue(kind: ResourceKind, name: string): void {
@@ -155,7 +155,7 @@ class Follower {
       for (const key of keys) this.#due.delete(key);
       const acks = keys.map((key) => hub.acksOf(...splitKey(key)));
       const [dropped, told] = [acks.filter(isNobodys), acks.filter((one) => !isNobodys(one))];
-      this.#stopped = !this.#call.write({
+      this.#write({
         replica,
         resources: told.map(encodeAcks),
         dropped: dropped.map(({ kind, name }) => encodeName(kind, name)),
@@ -178,8 +178,12 @@ class Follower {
         else joined.push(encodeSidecar(stream, sidecar));
       }
       this.#toldHoldings = text;
-      this.#stopped = !this.#call.write({ replica, certificates: { ...held, joined, left } });
+      this.#write({ replica, certificates: { ...held, joined, left } });
     }
+  }
+
+  #write(table: AckTable): void {
+    this.#stopped = !this.#call.write(framed(encodeMessage("AckTable", table)));
   }
 }
 

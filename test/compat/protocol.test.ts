@@ -9,9 +9,10 @@ import { createSecureContext } from "node:tls";
 import { ChannelCredentials, type Server, type ServerDuplexStream } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { StreamServer } from "../../control-plane/grpc/stream-server.ts";
 import { bindServer, closeServer, createGrpcServer } from "../../control-plane/grpc-server.ts";
 import { RotatingServerCredentials } from "../../control-plane/identity/server-credentials.ts";
-import { DiscoveryService, pushDefinition } from "../../control-plane/push/discovery-service.ts";
+import { DiscoveryService, streamMethod } from "../../control-plane/push/discovery-service.ts";
 import { PushHub } from "../../control-plane/push/push-hub.ts";
 import { Snapshot } from "../../control-plane/snapshot.ts";
 import type { Resource } from "../../model/resources.ts";
@@ -164,7 +165,14 @@ async function oldSidecar({ protoFolder }: Release): Promise<{ acked: number; po
     onRefused: nothing,
     onReport: nothing,
   });
-  const address = await serve((server) => server.addService(pushDefinition, service.handlers));
+  const server = new StreamServer({
+    methods: new Map([[streamMethod, service.answer]]),
+    certificate: ca.serverCertificate,
+    maxMessageBytes: 4_000_000,
+    maxCallsPerConnection: 10,
+    clock,
+  });
+  const address = `127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
   const discovery = new Discovery(address, channel({ key, cert }), options);
   const stream = discovery.Stream();
   stream.on("error", nothing); // the test ends before it
@@ -180,6 +188,7 @@ async function oldSidecar({ protoFolder }: Release): Promise<{ acked: number; po
   const seen = { acked: hub.acksOf("endpoints", name).acked, pods: hub.peers().map(({ pod }) => pod) };
   discovery.close();
   hub.close();
+  await server.close(0);
   return seen;
 }
 

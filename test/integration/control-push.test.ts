@@ -4,11 +4,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
-import { ChannelCredentials, type ClientDuplexStream, type Server, status } from "@grpc/grpc-js";
+import { ChannelCredentials, type ClientDuplexStream, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { bindServer, closeServer, createGrpcServer } from "../../control-plane/grpc-server.ts";
-import { RotatingServerCredentials } from "../../control-plane/identity/server-credentials.ts";
-import { DiscoveryService, pushDefinition } from "../../control-plane/push/discovery-service.ts";
+import { StreamServer } from "../../control-plane/grpc/stream-server.ts";
+import { DiscoveryService, streamMethod } from "../../control-plane/push/discovery-service.ts";
 import { PushHub } from "../../control-plane/push/push-hub.ts";
 import { Snapshot } from "../../control-plane/snapshot.ts";
 import type { Resource } from "../../model/resources.ts";
@@ -35,7 +34,7 @@ class ControlPlane {
   port = 0;
   streamLifetimeMs = 60_000;
   hub!: PushHub;
-  #server: Server | undefined;
+  #server: StreamServer | undefined;
   #service!: DiscoveryService;
 
   constructor(ca: TestAuthority) {
@@ -71,17 +70,20 @@ class ControlPlane {
       onRefused: () => {},
       onReport: () => {},
     });
-    this.#server = createGrpcServer({ maxReceivedBytes: 4_000_000, maxStreamsPerConnection: 10 });
-    this.#server.addService(pushDefinition, this.#service.handlers);
-    const credentials = new RotatingServerCredentials("certificate-required", this.ca.serverCertificate);
-    this.port = await bindServer(this.#server, "127.0.0.1", this.port, credentials);
+    this.#server = new StreamServer({
+      methods: new Map([[streamMethod, this.#service.answer]]),
+      certificate: this.ca.serverCertificate,
+      maxMessageBytes: 4_000_000,
+      maxCallsPerConnection: 10,
+      clock: monotonic,
+    });
+    this.port = await this.#server.listen("127.0.0.1", this.port);
   }
 
   /** As when the process dies. */
   async kill(): Promise<void> {
     this.hub.close();
-    this.#server?.forceShutdown();
-    if (this.#server) await closeServer(this.#server, 0);
+    await this.#server?.close(0);
     this.#server = undefined;
   }
 

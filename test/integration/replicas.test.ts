@@ -2,15 +2,14 @@
 
 import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { ChannelCredentials, type Server, status } from "@grpc/grpc-js";
+import { ChannelCredentials, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { bindServer, closeServer, createGrpcServer } from "../../control-plane/grpc-server.ts";
-import { RotatingServerCredentials } from "../../control-plane/identity/server-credentials.ts";
+import { StreamServer } from "../../control-plane/grpc/stream-server.ts";
 import { SidecarCertificates } from "../../control-plane/identity/sidecar-certificates.ts";
 import { PushHub } from "../../control-plane/push/push-hub.ts";
 import type { Subscriber } from "../../control-plane/push/subscriber.ts";
 import { findReplicas } from "../../control-plane/replicas/find-replicas.ts";
-import { ReplicaService } from "../../control-plane/replicas/replica-service.ts";
+import { followMethod, ReplicaService } from "../../control-plane/replicas/replica-service.ts";
 import { OtherReplicas } from "../../control-plane/replicas/replicas.ts";
 import { Snapshot } from "../../control-plane/snapshot.ts";
 import { Replicas } from "../../proto/load.ts";
@@ -36,7 +35,7 @@ class Replica {
   readonly certificates = new SidecarCertificates(() => "");
   holdings = { trustedRoots: ["aa"], signerKeyId: "01", unwritten: [] as string[] };
   readonly #service: ReplicaService;
-  readonly #server: Server;
+  readonly #server: StreamServer;
   #others: OtherReplicas | undefined;
   address = "";
 
@@ -52,14 +51,18 @@ class Replica {
       wallClock: Date.now,
       log: log.write,
     });
-    this.#server = createGrpcServer({ maxReceivedBytes: 65_536, maxStreamsPerConnection: 4 });
-    this.#server.addService(Replicas.service, this.#service.handlers);
+    this.#server = new StreamServer({
+      methods: new Map([[followMethod, this.#service.answer]]),
+      certificate: ca.serverCertificate,
+      maxMessageBytes: 65_536,
+      maxCallsPerConnection: 4,
+      clock: performance,
+    });
     this.publish("http1");
   }
 
   async listen(): Promise<void> {
-    const credentials = new RotatingServerCredentials("certificate-required", ca.serverCertificate);
-    const port = await bindServer(this.#server, "127.0.0.1", 0, credentials);
+    const port = await this.#server.listen("127.0.0.1", 0);
     this.address = `127.0.0.1:${port}`;
   }
 
@@ -111,8 +114,7 @@ class Replica {
   /** As when the process dies. */
   async kill(): Promise<void> {
     this.#others?.stop();
-    this.#server.forceShutdown();
-    await closeServer(this.#server, 0);
+    await this.#server.close(0);
     this.hub.close();
   }
 }
@@ -288,19 +290,22 @@ it.each<[string, () => Credentials]>([
 it("hear nothing from whoever is not the control plane", async () => {
   const [one, two] = replicas;
   if (one === undefined || two === undefined) throw new Error("two replicas");
-  const impostor = createGrpcServer({ maxReceivedBytes: 65_536, maxStreamsPerConnection: 4 });
-  let asked = false;
-  impostor.addService(Replicas.service, { Follow: () => void (asked = true) });
   const { certificateChainPem, privateKeyPem, trustBundlePem } = ca.credentials(workloadId("web"));
-  const certificate = { certificateChainPem, privateKeyPem, trustBundlePem };
-  const credentials = new RotatingServerCredentials("certificate-required", certificate);
-  const port = await bindServer(impostor, "127.0.0.1", 0, credentials);
+  let asked = false;
+  const impostor = new StreamServer({
+    methods: new Map([[followMethod, () => void (asked = true)]]),
+    certificate: { certificateChainPem, privateKeyPem, trustBundlePem },
+    maxMessageBytes: 65_536,
+    maxCallsPerConnection: 4,
+    clock: performance,
+  });
+  const port = await impostor.listen("127.0.0.1", 0);
   try {
     one.follow(async () => [`127.0.0.1:${port}`, two.address]);
     await eventually(() => one.others.names.includes("two"));
     expect(one.others.names).toEqual(["two"]);
     expect(asked).toBe(false);
   } finally {
-    await closeServer(impostor, 0);
+    await impostor.close(0);
   }
 });

@@ -4,6 +4,7 @@ import type { Subscriber } from "../../../control-plane/push/subscriber.ts";
 import { Snapshot } from "../../../control-plane/snapshot.ts";
 import type { Resource } from "../../../model/resources.ts";
 import { decodeName, decodeUpdate } from "../../../proto/decode.ts";
+import { MessageReader } from "../../../proto/message-reader.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 
 const orders = "spiffe://cluster.local/ns/shop/sa/orders";
@@ -78,12 +79,15 @@ class Reader {
   constructor(setting: Setting, peer: Peer) {
     this.#setting = setting;
     this.subscriber = setting.hub.join(peer, (bytes) => {
-      const { resources, absent, refused } = decodeUpdate(bytes);
-      const words = [
-        ...resources.map(({ name, version }) => `${name} ${version}`),
-        ...absent.map((name) => `${decodeName(name)?.name} absent`),
-        ...refused.map(({ resource }) => `${decodeName(resource)?.name} refused`),
-      ];
+      const words: string[] = [];
+      const reader = new MessageReader(1_000_000, (message) => {
+        const { resources, absent, refused } = decodeUpdate(message);
+        for (const { name, version } of resources) words.push(`${name} ${version}`);
+        for (const name of absent) words.push(`${decodeName(name)?.name} absent`);
+        for (const { resource } of refused) words.push(`${decodeName(resource)?.name} refused`);
+      });
+      const wrong = reader.read(bytes);
+      if (wrong !== undefined) throw new Error(wrong);
       this.messages.push(words);
       this.heard.push(...words);
       return !this.stopped;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { framed, MessageReader } from "../../../sidecar/grpc/message-reader.ts";
+import { framed, MessageReader } from "../../proto/message-reader.ts";
 
 function reader(maxMessageBytes = 1_000) {
   const messages: string[] = [];

@@ -1,0 +1,234 @@
+/** The port of calls that stay open, over real mutual TLS: what it takes, how it ends them, and whom it takes for dead. */
+
+import { once } from "node:events";
+import http2, { type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
+import net from "node:net";
+import tls from "node:tls";
+import { status } from "@grpc/grpc-js";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ServerCall } from "../../../control-plane/grpc/server-call.ts";
+import { StreamServer, type StreamServerOptions } from "../../../control-plane/grpc/stream-server.ts";
+import { framed } from "../../../proto/message-reader.ts";
+import { TestAuthority, workloadId } from "../../support/authority.ts";
+import { eventually } from "../../support/eventually.ts";
+
+const path = "/test.Echo/Stream";
+
+let ca: TestAuthority;
+let server: StreamServer | undefined;
+let port: number;
+const sockets = new Set<net.Socket>();
+
+/** Answers each message with the same. */
+function echo(call: ServerCall): void {
+  call.open();
+  call.listen({ message: (bytes) => call.write(framed(bytes)), halfClosed: () => call.end(status.OK) });
+}
+
+async function serve(options: Partial<StreamServerOptions> = {}): Promise<void> {
+  server = new StreamServer({
+    methods: new Map([[path, echo]]),
+    certificate: ca.serverCertificate,
+    maxMessageBytes: 1_000,
+    maxCallsPerConnection: 4,
+    clock: performance,
+    ...options,
+  });
+  port = await server.listen("127.0.0.1", 0);
+}
+
+beforeEach(async () => {
+  ca = await TestAuthority.open();
+});
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  sockets.clear();
+  await server?.close(0);
+  await ca[Symbol.asyncDispose]();
+});
+
+async function dial(): Promise<tls.TLSSocket> {
+  const { certificateChainPem, privateKeyPem, trustBundlePem } = ca.credentials(workloadId("web"));
+  const socket = tls.connect({
+    host: "127.0.0.1",
+    port,
+    cert: certificateChainPem,
+    key: privateKeyPem,
+    ca: trustBundlePem,
+    ALPNProtocols: ["h2"],
+    checkServerIdentity: () => undefined,
+  });
+  sockets.add(socket);
+  socket.on("error", () => {});
+  await once(socket, "secureConnect");
+  return socket;
+}
+
+/** Answers PINGs, as whatever speaks HTTP/2 does. */
+async function connect(): Promise<ClientHttp2Session> {
+  const socket = await dial();
+  const session = http2.connect("https://tulle", { createConnection: () => socket });
+  session.on("error", () => {});
+  return session;
+}
+
+interface Spoken {
+  readonly stream: ClientHttp2Stream;
+  heard: Buffer;
+  /** `grpc-status` and `grpc-message`. */
+  readonly said: Promise<readonly [string, string | undefined]>;
+}
+
+function call(session: ClientHttp2Session, headers: http2.OutgoingHttpHeaders = {}): Spoken {
+  const stream = session.request({
+    ":method": "POST",
+    ":path": path,
+    "content-type": "application/grpc",
+    te: "trailers",
+    ...headers,
+  });
+  const { promise: said, resolve } = Promise.withResolvers<readonly [string, string | undefined]>();
+  const take = (fields: http2.IncomingHttpHeaders): void => {
+    if (fields["grpc-status"] === undefined) return;
+    resolve([String(fields["grpc-status"]), fields["grpc-message"]?.toString()]);
+  };
+  stream.on("response", take);
+  stream.on("trailers", take);
+  stream.on("error", () => {});
+  const spoken = { stream, heard: Buffer.alloc(0), said };
+  stream.on("data", (chunk: Buffer) => (spoken.heard = Buffer.concat([spoken.heard, chunk])));
+  return spoken;
+}
+
+describe("a call", () => {
+  it("goes both ways, message by message, and ends with its status", async () => {
+    await serve();
+    const spoken = call(await connect());
+    const messages = Buffer.concat([framed(Buffer.from("one")), framed(Buffer.from("two"))]);
+    spoken.stream.write(messages);
+    await eventually(() => spoken.heard.equals(messages));
+    spoken.stream.end();
+    expect(await spoken.said).toEqual(["0", undefined]);
+  });
+
+  it("says in plain words why it ends, and what is written after that is dropped", async () => {
+    const refuse = (one: ServerCall): void => {
+      one.listen({
+        message: () => {
+          one.end(status.PERMISSION_DENIED, "not you, 100 %");
+          one.end(status.OK);
+          expect(one.write(framed(Buffer.from("late")))).toBe(true);
+        },
+      });
+      one.open();
+    };
+    await serve({ methods: new Map([[path, refuse]]) });
+    const spoken = call(await connect());
+    spoken.stream.write(framed(Buffer.from("hello")));
+    expect(await spoken.said).toEqual(["7", encodeURIComponent("not you, 100 %")]);
+    await once(spoken.stream, "close");
+    expect(spoken.heard).toHaveLength(0);
+  });
+
+  it.each([
+    ["of another method", { ":path": "/test.Echo/Other" }],
+    ["that is no POST", { ":method": "GET" }],
+  ])("%s is not implemented", async (_, headers) => {
+    await serve();
+    const spoken = call(await connect(), headers);
+    expect((await spoken.said)[0]).toBe(String(status.UNIMPLEMENTED));
+  });
+
+  it("with a message that is too long is ended before that is read", async () => {
+    await serve();
+    const spoken = call(await connect());
+    spoken.stream.write(framed(Buffer.alloc(1_001)));
+    expect(await spoken.said).toEqual([
+      String(status.RESOURCE_EXHAUSTED),
+      encodeURIComponent("a message of 1001 bytes"),
+    ]);
+  });
+
+  it("knows the certificate of its client, and is told once when that is gone", async () => {
+    const seen: (Buffer | undefined)[] = [];
+    let closed = 0;
+    const watch = (one: ServerCall): void => {
+      seen.push(one.certificateDer);
+      one.listen({ closed: () => closed++ });
+    };
+    await serve({ methods: new Map([[path, watch]]) });
+    const session = await connect();
+    call(session);
+    await eventually(() => seen.length === 1);
+    expect(seen[0]?.includes(workloadId("web"))).toBe(true);
+    session.destroy();
+    await eventually(() => closed === 1);
+  });
+});
+
+describe("a connection", () => {
+  const timing = { lookMs: 10, askMs: 50, deadMs: 150 };
+
+  it("that answers to a PING stays, one that is silent is ended", async () => {
+    const ended: string[] = [];
+    const watch = (one: ServerCall): void => {
+      const port = one.caller;
+      one.open();
+      one.listen({ closed: () => ended.push(port) });
+    };
+    await serve({ methods: new Map([[path, watch]]), timing });
+    const [silent, alive] = [await dial(), await connect()];
+    const { localPort } = silent;
+    const { stream } = call(alive);
+    await once(stream, "response");
+    // A connection by its preface and SETTINGS, and a call on it; after that not a word.
+    silent.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    silent.write(Buffer.from("000000040000000000", "hex"));
+    const head = Buffer.from([0x83, 0x87, 0x44, path.length, ...Buffer.from(path), 0x41, 1, 0x78]);
+    silent.write(Buffer.concat([Buffer.from([0, 0, head.length, 1, 4, 0, 0, 0, 1]), head]));
+    await once(silent.resume(), "close");
+    expect(ended).toEqual([`127.0.0.1:${localPort}`]);
+    expect(stream.closed).toBe(false);
+  });
+
+  it("without a call is ended too", async () => {
+    await serve({ timing });
+    const session = await connect();
+    await once(session, "close");
+    expect(session.destroyed).toBe(true);
+  });
+
+  it("in the middle of its handshake does not hold the end up", async () => {
+    await serve();
+    const socket = net.connect(port, "127.0.0.1");
+    sockets.add(socket);
+    await once(socket, "connect");
+    const session = await connect();
+    const { stream } = call(session);
+    await once(stream, "response");
+    await server?.close(0);
+    await once(session, "close");
+    await eventually(() => socket.destroyed);
+    expect(stream.destroyed).toBe(true);
+  });
+
+  it("gets the certificate that is in force", async () => {
+    await serve();
+    const before = (await dial()).getPeerX509Certificate()?.serialNumber;
+    server?.rotate(ca.serverCertificate);
+    const after = (await dial()).getPeerX509Certificate()?.serialNumber;
+    expect(after).not.toBe(before);
+  });
+});
+
+it("says in one line that its port is taken", async () => {
+  await serve();
+  const second = new StreamServer({
+    methods: new Map(),
+    certificate: ca.serverCertificate,
+    maxMessageBytes: 1,
+    maxCallsPerConnection: 1,
+    clock: performance,
+  });
+  await expect(second.listen("127.0.0.1", port)).rejects.toThrow(/^can't listen: listen EADDRINUSE/);
+});
