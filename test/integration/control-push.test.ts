@@ -371,7 +371,7 @@ describe("a control plane that dies and comes back", () => {
     const sidecar = await new Sidecar("orders", { endpoints: ["127.0.0.1:1", plane.address] }).start();
     sidecar.subscribe("a");
     await sidecar.heard("a=1");
-    expect(sidecar.log.messages).toEqual(["control plane not reached", "connected to the control plane"]);
+    expect(sidecar.log.messages.slice(0, 2)).toEqual(["control plane not reached", "connected to the control plane"]);
   });
 
   it("says goodbye when it stops, and is found again", async () => {
