@@ -3,9 +3,11 @@
  * every kind was listed; after it, what changes is handed on at once, and what follows within 10 to 50 ms together.
  *
  * It does not believe an API server that suddenly knows nothing: where a whole kind vanishes between two lists, its objects
- * stay for a while. What a watch says is deleted is gone at once.
+ * stay for a while. What a watch says is deleted is gone at once. An object of which only the status was written is no news:
+ * it is the control plane that writes it, and neither its author's next change nor another round of statuses may wait for that.
  */
 
+import { createHash } from "node:crypto";
 import type { Random } from "../../../model/clock.ts";
 import type { Log } from "../../../system/log.ts";
 import type { ClusterApi } from "../../kubernetes/cluster-api.ts";
@@ -32,7 +34,6 @@ export interface ClusterTiming extends ReflectorTiming {
 }
 
 const usualGraceMs = 60_000;
-/** A status that we write comes back as a change, and must not hold up its author's next one for long. */
 const firstWindowMs = 10;
 /** While changes keep coming, each window is twice the one before. */
 const longestWindowMs = 50;
@@ -49,6 +50,8 @@ export function watchCluster(options: ClusterSourceOptions): Promise<void> {
 interface Followed {
   readonly kind: WatchedKind;
   readonly keys: Set<ObjectKey>;
+  /** Of kinds whose status is ours: a hash of what each object said last. */
+  readonly said: Map<ObjectKey, string>;
   /** While a list comes: those of the former state that it has not had yet. */
   unlisted: Set<ObjectKey>;
   /** Of the list that comes, or came last. */
@@ -77,6 +80,7 @@ class ClusterSource {
     this.#followed = watchedKinds.map((kind) => ({
       kind,
       keys: new Set(),
+      said: new Map(),
       unlisted: new Set(),
       listedCount: 0,
       missing: new Set(),
@@ -164,6 +168,11 @@ class ClusterSource {
     followed.malformed.delete(origin.file);
     followed.keys.add(key);
     followed.missing.delete(key);
+    if (followed.kind.ownStatus === true) {
+      const says = digest(fields);
+      if (followed.said.get(key) === says) return key;
+      followed.said.set(key, says);
+    }
     this.#pending.set(key, read.value);
     this.#news();
     return key;
@@ -177,6 +186,7 @@ class ClusterSource {
 
   #remove(followed: Followed, key: ObjectKey): void {
     followed.keys.delete(key);
+    followed.said.delete(key);
     followed.missing.delete(key);
     this.#pending.set(key, undefined);
     this.#news();
@@ -254,6 +264,13 @@ class ClusterSource {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }
+}
+
+/** The items of a list don't say of which version they are. */
+function digest(fields: Readonly<Record<string, unknown>>): string {
+  return createHash("sha1")
+    .update(JSON.stringify({ ...fields, apiVersion: undefined }))
+    .digest("base64");
 }
 
 /** An object in a cluster has a name, and no lines. */

@@ -16,6 +16,8 @@ export interface WatchedKind {
    * `uninstalled`: the same, and even the kind may be missing.
    */
   readonly empty: "never" | "unlikely" | "uninstalled";
+  /** The control plane writes their status, and hears of each by its own watch. */
+  readonly ownStatus?: true;
 }
 
 const gateway = { group: "gateway.networking.k8s.io", empty: "uninstalled" } as const;
@@ -38,10 +40,11 @@ export const watchedKinds: readonly WatchedKind[] = [
       kind,
       plural: pluralOf(kind),
       empty: "uninstalled",
+      ownStatus: true,
     }),
   ),
-  { ...gateway, versions: ["v1"], kind: "HTTPRoute", plural: "httproutes" },
-  { ...gateway, versions: ["v1"], kind: "GRPCRoute", plural: "grpcroutes" },
+  { ...gateway, versions: ["v1"], kind: "HTTPRoute", plural: "httproutes", ownStatus: true },
+  { ...gateway, versions: ["v1"], kind: "GRPCRoute", plural: "grpcroutes", ownStatus: true },
   { ...gateway, versions: ["v1", "v1beta1"], kind: "ReferenceGrant", plural: "referencegrants" },
 ];
 

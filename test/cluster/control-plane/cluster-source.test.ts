@@ -3,6 +3,7 @@ import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernet
 import { Pipeline } from "../../../control-plane/pipeline.ts";
 import { watchCluster } from "../../../control-plane/source/kubernetes/cluster-source.ts";
 import { formatProblem } from "../../../control-plane/source/problem.ts";
+import type { SourceChange } from "../../../control-plane/source/source.ts";
 import { RecordedLog } from "../../support/recorded-log.ts";
 import { applyGatewayDefinitions, deleteGatewayDefinitions } from "../definitions.ts";
 import { TestNamespace } from "./objects.ts";
@@ -16,14 +17,17 @@ afterAll(() => api.close());
 afterEach(() => stopping.abort());
 
 /** What the control plane makes of the cluster. */
-async function follow(): Promise<Pipeline> {
+async function follow(onChange: (change: SourceChange) => void = () => {}): Promise<Pipeline> {
   stopping = new AbortController();
   const pipeline = new Pipeline({ trustDomain: "cluster.local", clusterDomain: "cluster.local" });
   await watchCluster({
     api,
     signal: stopping.signal,
     log: new RecordedLog().write,
-    onChange: (change) => pipeline.apply(change),
+    onChange: (change) => {
+      onChange(change);
+      pipeline.apply(change);
+    },
     timing: { unservedMs: 200 },
   });
   return pipeline;
@@ -128,6 +132,34 @@ describe("a policy", () => {
     await expect.poll(() => destinationOf(pipeline, shop, "orders")?.routes[0]?.retry?.maxAttempts).toBe(7);
     await shop.delete("tulle.dev/v1alpha1", "retrypolicies/patient");
     await expect.poll(() => destinationOf(pipeline, shop, "orders")?.routes[0]?.retry).toBe(undefined);
+  });
+});
+
+describe("a status", () => {
+  it("that is written is no news: whoever changes the object next waits for nothing", async () => {
+    const changed: string[] = [];
+    const pipeline = await follow(({ applied }) => changed.push(...applied.map(({ key }) => key)));
+    const shop = await TestNamespace.create(api, "shop");
+    await shop.service("orders");
+    const targetRefs = [{ kind: "Service", name: "orders" }];
+    await shop.create("tulle.dev/v1alpha1", "retrypolicies", {
+      apiVersion: "tulle.dev/v1alpha1",
+      kind: "RetryPolicy",
+      metadata: { name: "orders" },
+      spec: { targetRefs, maxAttempts: 2 },
+    });
+    const isPolicy = (key: string) => key === `RetryPolicy.tulle.dev ${shop.name}/orders`;
+    const attempts = () => destinationOf(pipeline, shop, "orders")?.routes[0]?.retry?.maxAttempts;
+    await expect.poll(attempts).toBe(2);
+    const lastTransitionTime = "2026-01-01T00:00:00Z";
+    const condition = { type: "Accepted", status: "True", reason: "Accepted", message: "", lastTransitionTime };
+    await shop.patch("tulle.dev/v1alpha1", "retrypolicies/orders/status", { status: { conditions: [condition] } });
+    await shop.service("marker");
+    await expect.poll(() => destinationOf(pipeline, shop, "marker")).toBeDefined();
+    expect(changed.filter(isPolicy)).toHaveLength(1);
+    await shop.patch("tulle.dev/v1alpha1", "retrypolicies/orders", { spec: { maxAttempts: 4 } });
+    await expect.poll(attempts).toBe(4);
+    expect(changed.filter(isPolicy)).toHaveLength(2);
   });
 });
 
