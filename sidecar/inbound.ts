@@ -33,6 +33,8 @@ export interface InboundOptions extends Shared {
   readonly podIp: string;
   /** What holds for this workload now. Undefined: not known yet, and nothing is admitted. */
   readonly inbound: () => Inbound | undefined;
+  /** The version of that; undefined: nobody gave it one. */
+  readonly policyVersion: () => string | undefined;
   /** The mesh's own. */
   readonly trustDomain: string;
   readonly rateLimiters: RateLimiters;
@@ -46,13 +48,13 @@ export interface InboundOptions extends Shared {
 export function inboundStack(options: InboundOptions): Service {
   const { clock, metrics, tracer, accessLog, workload, from, podIp, inbound, trustDomain, bound } = options;
   const ports = () => inbound()?.ports;
-  const recordError = recordErrors({ kind: "server", tracer, service: workload });
+  const traced = { kind: "server", tracer, service: workload, policyVersion: options.policyVersion } as const;
   return stack(
     [
-      measure({ metrics, clock, direction: "inbound", service: workload, recordError }),
+      measure({ metrics, clock, direction: "inbound", service: workload, recordError: recordErrors(traced) }),
       logAccess({ ...options, logged: loggedByPort(accessLog, inbound), direction: "inbound", service: workload }),
       showRequests({ ...options, direction: "inbound", service: workload }),
-      traceRequest({ kind: "server", tracer, service: workload }),
+      traceRequest(traced),
       // The one error that stays an error: the peer then knows that nothing was processed, and tries elsewhere.
       rescue({ passOn: from === "peers" ? ["refused_stream"] : [] }),
       // For this pod, and for which port? An address may have been reused by another pod. And is it new, or a retry?

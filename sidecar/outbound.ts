@@ -58,21 +58,23 @@ export interface OutboundOptions extends Shared {
   readonly mirrorLimit: MirrorLimit;
   /** What the application of this pod is serving. */
   readonly calls: CallsInFlight;
+  /** Of the destination as it is in force; undefined: nobody gave it one. */
+  readonly policyVersion: string | undefined;
 }
 
 /** The stack of one destination. It is composed anew with each update; what must outlive updates lies below, in `backend`. */
 export function outboundStack(destination: Destination, options: OutboundOptions): Service {
-  const { clock, metrics, tracer, accessLog } = options;
+  const { clock, metrics, tracer, accessLog, policyVersion } = options;
   const ratioOf = ratioBy(destination);
   const service = `${destination.service.namespace}/${destination.service.name}`;
-  const recordError = recordErrors({ kind: "client", tracer, service });
+  const traced = { kind: "client", tracer, service, policyVersion: () => policyVersion } as const;
   return stack(
     [
       // Outermost, so that what is counted, logged and traced is what the application gets.
-      measure({ metrics, clock, direction: "outbound", service, recordError }),
+      measure({ metrics, clock, direction: "outbound", service, recordError: recordErrors(traced) }),
       logAccess({ ...options, logged: loggedByRoute(accessLog, destination), direction: "outbound", service }),
       showRequests({ ...options, direction: "outbound", service }),
-      traceRequest({ kind: "client", tracer, service, ...(ratioOf && { ratioOf }) }),
+      traceRequest({ ...traced, ...(ratioOf && { ratioOf }) }),
       // Whatever fails below becomes an answer that says why.
       rescue(),
       // Nothing that the application set may pass for the mesh's own word; its deadline may shorten ours.

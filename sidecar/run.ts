@@ -199,8 +199,8 @@ async function startExport(
 
 function counted(follow: Follow, { policyUpdates }: SidecarMetrics): Follow {
   return (kind, name, apply) =>
-    follow(kind, name, (resource) => {
-      const refused = apply(resource);
+    follow(kind, name, (resource, version) => {
+      const refused = apply(resource, version);
       policyUpdates.increment(policyUpdates.slot({ kind, outcome: refused === undefined ? "ack" : "nack" }));
       return refused;
     });

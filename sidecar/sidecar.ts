@@ -11,6 +11,7 @@ import { Application } from "./application.ts";
 import { Backends } from "./balance/backends.ts";
 import { Dialler } from "./dialler.ts";
 import { Destinations } from "./discovery/destinations.ts";
+import type { Apply } from "./discovery/held-resource.ts";
 import { KeyedRequests } from "./idempotency/process-once.ts";
 import { RedisConnection } from "./idempotency/redis-connection.ts";
 import { RedisRecords } from "./idempotency/redis-records.ts";
@@ -39,14 +40,10 @@ import { countIdempotency } from "./telemetry/counts.ts";
 import { PlainUpstreams } from "./upstream/plain-upstreams.ts";
 
 /**
- * Follows one resource: `apply` gets every value, `undefined` when there is none, and returns why it can't be applied, if so.
- * Returns what ends it.
+ * Follows one resource: `apply` gets every value and its version, `undefined` when there is none, and returns why it can't be
+ * applied, if so. Returns what ends it.
  */
-export type Follow = (
-  kind: ResourceKind,
-  name: string,
-  apply: (resource: Resource | undefined) => string | undefined,
-) => () => void;
+export type Follow = (kind: ResourceKind, name: string, apply: Apply) => () => void;
 
 /** A listener of the application's own choosing for one destination: `tulle.dev/upstreams: payments:80=127.0.0.1:9001`. */
 export interface Upstream {
@@ -108,6 +105,7 @@ export class Sidecar {
   #redis: RedisConnection | undefined;
   #sharedRecords: RedisRecords | undefined;
   #inbound: Inbound | undefined;
+  #inboundVersion: string | undefined;
   #listeners: Listener[] = [];
   /** What others dial: they come last, and are drained first. */
   #inboundListeners: readonly Listener[] = [];
@@ -145,8 +143,10 @@ export class Sidecar {
     };
     this.#destinations = new Destinations({
       follow: (name, apply) =>
-        this.#follow<Destination>("destination", name, (told) => apply(told && destinationFor(namespace, told))),
-      compose: (destination) => outboundStack(destination, outbound),
+        this.#follow<Destination>("destination", name, (told, version) =>
+          apply(told && destinationFor(namespace, told), version),
+        ),
+      compose: (destination, policyVersion) => outboundStack(destination, { ...outbound, policyVersion }),
       passThrough: (address, reason) => this.#dialler.passThrough(address, reason),
       outboundMtls,
       clock,
@@ -182,8 +182,9 @@ export class Sidecar {
   /** Listens, and follows the workload's own resource. Rejects where it can't: a port is in use. */
   async start(): Promise<void> {
     const { namespace, workload, podIp, identity, trustDomain, clock, wheel, upstreams } = this.#options;
-    this.#follow<Inbound>("inbound", `${namespace}/${workload}`, (inbound) => {
+    this.#follow<Inbound>("inbound", `${namespace}/${workload}`, (inbound, version) => {
       this.#inbound = inbound;
+      this.#inboundVersion = version;
       if (inbound !== undefined) this.#keyed.prepare([...inbound.ports, ...(inbound.unlisted ?? [])]);
     });
     this.#listeners.push(...(await this.#listenOutbound()));
@@ -263,11 +264,11 @@ export class Sidecar {
   #follow<T extends Resource["value"]>(
     kind: ResourceKind,
     name: string,
-    apply: (value: T | undefined) => void,
+    apply: (value: T | undefined, version: string | undefined) => void,
   ): () => void {
-    return this.#options.follow(kind, name, (resource) => {
+    return this.#options.follow(kind, name, (resource, version) => {
       try {
-        apply(resource?.value as T | undefined);
+        apply(resource?.value as T | undefined, version);
         return undefined;
       } catch (error) {
         return error instanceof Error ? error.message : String(error);
@@ -341,6 +342,7 @@ export class Sidecar {
       from,
       workload: `${namespace}/${workload}`,
       inbound: () => this.#inbound,
+      policyVersion: () => this.#inboundVersion,
       rateLimiters: this.#rateLimiters,
       keyed: this.#keyed,
       calls: this.#calls,

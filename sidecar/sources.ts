@@ -71,7 +71,7 @@ export async function fromControlPlane(
 }
 
 export interface SourceFiles {
-  /** What `tulle compile --for … -o json` prints. */
+  /** What `tulle compile --for … -o json` prints, or a sidecar's page `/debug/snapshot`. */
   readonly snapshot: string;
   readonly certificate: string;
   readonly privateKey: string;
@@ -81,16 +81,19 @@ export interface SourceFiles {
 /** For a sidecar without a control plane: what the files say never changes. */
 export async function fromFiles(files: SourceFiles): Promise<Sources> {
   const identity = await loadStaticIdentity(files);
-  const { resources } = JSON.parse(await readFile(files.snapshot, "utf8")) as { resources: readonly Resource[] };
+  const { resources } = JSON.parse(await readFile(files.snapshot, "utf8")) as {
+    resources: readonly (Resource & { readonly version?: string })[];
+  };
   const byKey = new Map(resources.map((resource) => [`${resource.kind} ${resource.value.name}`, resource]));
   return {
     identity,
     follow: (kind, name, apply) => {
-      apply(byKey.get(`${kind} ${name}`));
+      const resource = byKey.get(`${kind} ${name}`);
+      apply(resource, resource?.version);
       return () => {};
     },
     connected: () => false,
-    inForce: () => resources.map((resource) => ({ resource, version: "" })),
+    inForce: () => resources.map((resource) => ({ resource, version: resource.version ?? "" })),
     report: () => {},
     flush: () => Promise.resolve(),
   };

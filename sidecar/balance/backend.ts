@@ -257,9 +257,11 @@ export class Backend extends Timer {
     return undefined;
   }
 
-  #whyNobody(because: Exclude<Pick["kind"], "picked">, { onlyEndpoint }: Exchange): MeshError {
+  #whyNobody(because: Exclude<Pick["kind"], "picked">, exchange: Exchange): MeshError {
+    const { onlyEndpoint } = exchange;
     if (onlyEndpoint !== undefined) return new MeshError("ambiguous", `endpoint ${onlyEndpoint.address}`);
     if (because === "none") return new MeshError("no_endpoints", this.name, unprocessed);
+    exchange.breakerState = "open";
     return new MeshError("circuit_open", this.name, { ...unprocessed, retryAfterMs: this.#nextProbeInMs() });
   }
 

@@ -106,6 +106,7 @@ export class LiveEndpoint {
 
   send(exchange: Exchange, response: ResponseSink, permit: Permit, connects: boolean): RequestSink {
     exchange.endpoint = this.endpoint.address;
+    exchange.breakerState = this.#breaker?.state.kind;
     const failures = this.#breakers?.policy.failures;
     const judgement =
       failures === undefined || permit === unlimited ? undefined : new Judgement(permit, failures, isGrpc(exchange));

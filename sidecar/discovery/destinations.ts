@@ -16,12 +16,18 @@ import { nowhere } from "../net/pass-through.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import { rescue } from "../policy/rescue.ts";
 
-/** Follows one resource; `apply` is called with each value, `undefined` when there is no such resource. Returns what ends it. */
-export type FollowDestination = (name: string, apply: (destination: Destination | undefined) => void) => () => void;
+/**
+ * Follows one resource; `apply` is called with each value and its version, `undefined` when there is no such resource.
+ * Returns what ends it.
+ */
+export type FollowDestination = (
+  name: string,
+  apply: (destination: Destination | undefined, version: string | undefined) => void,
+) => () => void;
 
 export interface DestinationsOptions {
   readonly follow: FollowDestination;
-  readonly compose: (destination: Destination) => Service;
+  readonly compose: (destination: Destination, version: string | undefined) => Service;
   /** For addresses that are none of the mesh's, or not known to be: dials them as a client without a mesh would. */
   readonly passThrough: (address: string, reason: "outside" | "no_policy_yet") => Service;
   /** Whether a dial with nobody to ask is forwarded in the clear; else it is refused. */
@@ -125,7 +131,7 @@ class Entry extends Timer {
     this.#destinations = destinations;
     this.#options = options;
     options.wheel.arm(this, firstAnswerMs);
-    this.#unfollow = options.follow(dial.name, (destination) => this.#apply(destination));
+    this.#unfollow = options.follow(dial.name, (destination, version) => this.#apply(destination, version));
   }
 
   readonly seen = new SeenClients();
@@ -165,10 +171,11 @@ class Entry extends Timer {
   }
 
   /** What can't be composed throws, and changes nothing. */
-  #apply(destination: Destination | undefined): void {
+  #apply(destination: Destination | undefined, version: string | undefined): void {
     const { compose, passThrough, wheel } = this.#options;
     const { dialled, otherwise } = this.dial;
-    const service = destination === undefined ? (otherwise ?? passThrough(dialled, "outside")) : compose(destination);
+    const service =
+      destination === undefined ? (otherwise ?? passThrough(dialled, "outside")) : compose(destination, version);
     wheel.clear(this);
     this.destination = destination;
     this.#release(service);

@@ -12,8 +12,11 @@
 
 import type { Resource, ResourceKind } from "../../model/resources.ts";
 
-/** Takes what is in force from now on; undefined: there is no such resource. A text says why it can't be applied. */
-export type Apply = (resource: Resource | undefined) => string | undefined;
+/**
+ * Takes what is in force from now on, and its version; undefined: there is no such resource. A text says why it can't be
+ * applied.
+ */
+export type Apply = (resource: Resource | undefined, version: string | undefined) => string | undefined;
 
 export interface GoodResource {
   readonly resource: Resource;
@@ -55,7 +58,7 @@ export class HeldResource {
     const isFirst = this.#appliers.size === 0;
     this.#appliers.add(apply);
     if (this.#state.kind === "unknown") return undefined;
-    const reason = applySafely(apply, this.good?.resource);
+    const reason = applySafely(apply, this.good);
     // Then it is in force nowhere, and must be asked for anew.
     if (reason !== undefined && isFirst) this.#state = { kind: "unknown" };
     return reason;
@@ -70,9 +73,9 @@ export class HeldResource {
     if (this.good?.version === good.version) return undefined;
     const took: Apply[] = [];
     for (const apply of this.#appliers) {
-      const reason = applySafely(apply, good.resource);
+      const reason = applySafely(apply, good);
       if (reason !== undefined) {
-        if (this.#state.kind !== "unknown") for (const undo of took) applySafely(undo, this.good?.resource);
+        if (this.#state.kind !== "unknown") for (const undo of took) applySafely(undo, this.good);
         return reason;
       }
       took.push(apply);
@@ -89,9 +92,9 @@ export class HeldResource {
 }
 
 /** A bug in an applier must cost one resource, not the sidecar. */
-function applySafely(apply: Apply, resource: Resource | undefined): string | undefined {
+function applySafely(apply: Apply, good: GoodResource | undefined): string | undefined {
   try {
-    return apply(resource);
+    return apply(good?.resource, good?.version);
   } catch (error) {
     return error instanceof Error ? `internal error: ${error.message}` : "internal error";
   }

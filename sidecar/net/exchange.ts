@@ -19,6 +19,7 @@
  * 5. A layer that swaps an exchange for another (a retry) drops late calls of the former by identity.
  */
 
+import type { BreakerState } from "../../model/circuit-breaker.ts";
 import type { MeshError } from "../../model/errors.ts";
 import type { AnswerStore } from "../../model/policy.ts";
 import type { InboundPort } from "../../model/resources.ts";
@@ -136,6 +137,8 @@ export class Exchange implements RequestHead {
   route: string | undefined;
   backend: string | undefined;
   endpoint: string | undefined;
+  /** Of the endpoint's circuit breaker when it let the last try through, or `open` when none did; undefined: none has one. */
+  breakerState: BreakerState["kind"] | undefined;
   /** The recorded span of the whole request, the parent of its tries; undefined where the trace is not sampled. */
   span: Span | undefined;
   /** The trace begins with this request: its context names no caller. */

@@ -95,6 +95,7 @@ class Retrying extends Timer implements RequestSink {
     if (along > 1) exchange.headers.set("tulle-attempt", String(along));
     exchange.backend = undefined;
     exchange.endpoint = undefined;
+    exchange.breakerState = undefined;
     exchange.knownBy = undefined;
     const current = new Try(this, this.#options.wheel);
     this.#current = current;

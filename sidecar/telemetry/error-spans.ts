@@ -6,7 +6,7 @@
 
 import type { Exchange } from "../net/exchange.ts";
 import type { Span, SpanSink } from "./span.ts";
-import { complete, type Ended, requestAttributes, spanName } from "./span-attributes.ts";
+import { complete, type Ended, ownAttributes, requestAttributes, spanName } from "./span-attributes.ts";
 import type { TraceRequestOptions } from "./trace.ts";
 import { readTraceContext } from "./trace-context.ts";
 
@@ -24,7 +24,7 @@ export const errorSpanRate = { requests: 1, perMs: 1_000, burst: 10 };
 export type RecordError = (exchange: Exchange, ended: Ended, startMs: number) => void;
 
 /** For the layer that sees how a request ends. */
-export function recordErrors({ kind, tracer, service }: TraceRequestOptions): RecordError {
+export function recordErrors({ kind, tracer, service, policyVersion }: TraceRequestOptions): RecordError {
   return (exchange, ended, startMs) => {
     const { errors, ids, clock } = tracer;
     const context = readTraceContext(exchange.headers);
@@ -38,7 +38,11 @@ export function recordErrors({ kind, tracer, service }: TraceRequestOptions): Re
       context: { traceId, spanId: isRoot ? spanId : ids.spanId(), sampled: true, tracestate },
       parentSpanId: isRoot ? undefined : spanId,
       parentRemote: !isRoot,
-      attributes: { ...requestAttributes(exchange), "tulle.service": service, "tulle.recorded_for": "error" },
+      attributes: {
+        ...requestAttributes(exchange),
+        ...ownAttributes(service, policyVersion()),
+        "tulle.recorded_for": "error",
+      },
       startMs,
       endMs: clock.now(),
       failed: false,

@@ -35,6 +35,11 @@ export function requestAttributes(exchange: Exchange): SpanAttributes {
   return attributes;
 }
 
+/** What the sidecar that records it knows beforehand. */
+export function ownAttributes(service: string, policyVersion: string | undefined): SpanAttributes {
+  return { "tulle.service": service, ...(policyVersion !== undefined && { "tulle.policy_version": policyVersion }) };
+}
+
 /** How it ended. */
 export interface Ended {
   /** 0: there was no answer. */
@@ -51,6 +56,7 @@ export function complete(span: Span, exchange: Exchange, { status, grpcStatus, c
   const { attributes, kind } = span;
   if (exchange.route !== undefined) attributes["tulle.route"] = exchange.route;
   if (exchange.backend !== undefined) attributes["tulle.backend"] = exchange.backend;
+  if (exchange.breakerState !== undefined) attributes["tulle.breaker_state"] = exchange.breakerState;
   if (exchange.endpoint !== undefined) addAddress(attributes, "network.peer", exchange.endpoint);
   if (status !== 0) attributes["http.response.status_code"] = status;
   if (grpcStatus !== undefined) attributes["rpc.response.status_code"] = grpcStatusName(grpcStatus);

@@ -18,7 +18,7 @@ import type { ErrorSpans } from "./error-spans.ts";
 import { GraphqlReader, mayBeGraphql } from "./graphql-operation.ts";
 import { isSampled, type Sampler } from "./sampling.ts";
 import type { Span, SpanSink } from "./span.ts";
-import { complete, requestAttributes, spanName } from "./span-attributes.ts";
+import { complete, ownAttributes, requestAttributes, spanName } from "./span-attributes.ts";
 import { type Ending, Tap } from "./tap.ts";
 import { formatTraceparent, type IdSource, readTraceContext } from "./trace-context.ts";
 
@@ -42,17 +42,19 @@ export interface TraceRequestOptions {
   readonly tracer: Tracer;
   /** `namespace/name` of what was dialled (client) or of this workload (server). */
   readonly service: string;
+  /** Of the policy that is in force; undefined: nobody gave it one. Asked only for what is recorded. */
+  readonly policyVersion: () => string | undefined;
   /** The share of traces to record for a request, where that is not the sampler's own; absent: it always is. */
   readonly ratioOf?: (exchange: Exchange) => number | undefined;
 }
 
 /** Continues the caller's trace or begins one, and records the request if the trace is sampled. */
-export function traceRequest({ kind, tracer, service, ratioOf }: TraceRequestOptions): Layer {
+export function traceRequest({ kind, tracer, service, policyVersion, ratioOf }: TraceRequestOptions): Layer {
   return (next) => (exchange, response) => {
     const span = beginRequest(tracer, exchange, kind, ratioOf?.(exchange));
     if (span === undefined) return next(exchange, response);
     exchange.span = span;
-    span.attributes["tulle.service"] = service;
+    Object.assign(span.attributes, ownAttributes(service, policyVersion()));
     const Traced = mayBeGraphql(exchange) ? TracedGraphql : TracedExchange;
     return new Traced(exchange, response, span, tracer).through(next);
   };

@@ -7,6 +7,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { Place } from "../../model/endpoint-choice.ts";
 import type { Destination, Endpoints, Inbound, Protocol, Resource, ResourceKind } from "../../model/resources.ts";
 import { RequestTaps } from "../../sidecar/debug/request-taps.ts";
+import type { Apply, GoodResource } from "../../sidecar/discovery/held-resource.ts";
 import { proveDirectWrites } from "../../sidecar/net/direct-writes.ts";
 import type { ReadOriginalDestination } from "../../sidecar/net/original-destination.ts";
 import { proveSharedReads } from "../../sidecar/net/shared-reads.ts";
@@ -21,33 +22,37 @@ import { HandIdentity, TestAuthority, trustDomain, workloadId } from "./authorit
 
 /** What a control plane would push, set by hand. */
 export class HandResources {
-  readonly #values = new Map<string, Resource>();
-  readonly #followers = new Map<string, Set<(resource: Resource | undefined) => string | undefined>>();
+  readonly #values = new Map<string, GoodResource>();
+  readonly #followers = new Map<string, Set<Apply>>();
   readonly nacks: string[] = [];
+  #versions = 0;
 
+  /** As a version of its own: `v1`, `v2` … */
   set(resource: Resource): void {
     const key = `${resource.kind} ${resource.value.name}`;
-    this.#values.set(key, resource);
+    const version = `v${++this.#versions}`;
+    this.#values.set(key, { resource, version });
     for (const apply of this.#followers.get(key) ?? []) {
-      const refused = apply(resource);
+      const refused = apply(resource, version);
       if (refused !== undefined) this.nacks.push(refused);
     }
   }
 
   get(kind: ResourceKind, name: string): Resource | undefined {
-    return this.#values.get(`${kind} ${name}`);
+    return this.#values.get(`${kind} ${name}`)?.resource;
   }
 
   remove(kind: ResourceKind, name: string): void {
     this.#values.delete(`${kind} ${name}`);
-    for (const apply of this.#followers.get(`${kind} ${name}`) ?? []) apply(undefined);
+    for (const apply of this.#followers.get(`${kind} ${name}`) ?? []) apply(undefined, undefined);
   }
 
   readonly follow: Follow = (kind: ResourceKind, name, apply) => {
     const key = `${kind} ${name}`;
     const followers = this.#followers.get(key) ?? new Set();
     this.#followers.set(key, followers.add(apply));
-    apply(this.#values.get(key));
+    const known = this.#values.get(key);
+    apply(known?.resource, known?.version);
     return () => followers.delete(apply);
   };
 }

@@ -232,6 +232,23 @@ it("opens no more breakers than the policy allows", () => {
   expect(transitions).toHaveLength(1);
 });
 
+it("says in what state the breaker was that let a request through, or none did", () => {
+  const { one, ask, answer, clock } = backend();
+  one.apply(endpoints([a], { ...trippy, successThreshold: 1 }));
+  const states: (string | undefined)[] = [];
+  const askOnce = () => void states.push(ask().exchange.breakerState);
+  askOnce();
+  answer(a.address, 500);
+  askOnce();
+  clock.advance(30_000);
+  askOnce();
+  answer(a.address, 200);
+  askOnce();
+  one.apply(endpoints([a]));
+  askOnce();
+  expect(states).toEqual(["closed", "open", "half-open", "closed", undefined]);
+});
+
 it("opens for all endpoints together where the policy's scope is the service", () => {
   const { one, ask, answer, transitions } = backend();
   one.apply(endpoints([a, b], { ...trippy, scope: "service" }));

@@ -16,7 +16,7 @@ function destination(name: string, protocol: Destination["protocol"] = "http1"):
 function destinations(outboundMtls: "preferred" | "required" = "preferred") {
   const clock = new HandClock();
   const wheel = new TimerWheel(clock, { drive: false });
-  const following = new Map<string, (destination: Destination | undefined) => void>();
+  const following = new Map<string, (destination: Destination | undefined, version?: string) => void>();
   const asked: string[] = [];
   const naming = (name: string): Service => {
     const upstream = new RecordingUpstream();
@@ -32,7 +32,7 @@ function destinations(outboundMtls: "preferred" | "required" = "preferred") {
   const all = new Destinations({
     follow: (name, apply) => {
       asked.push(name);
-      following.set(name, apply);
+      following.set(name, (told, version) => apply(told, version));
       return () => following.delete(name);
     },
     compose: ({ name, protocol }) => {

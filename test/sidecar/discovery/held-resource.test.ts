@@ -39,6 +39,18 @@ describe("what is held of a name", () => {
     expect(applier.took).toEqual([1]);
   });
 
+  it("is told with its version", () => {
+    const versions: (string | undefined)[] = [];
+    const resource = held(good(1));
+    resource.add((_value, version) => {
+      versions.push(version);
+      return undefined;
+    });
+    resource.offer(good(2));
+    resource.believeGone();
+    expect(versions).toEqual(["v1", "v2", undefined]);
+  });
+
   it("is known to be absent: told to who comes later too", () => {
     const resource = held();
     resource.believeGone();

@@ -25,7 +25,7 @@ function tracing(ratio: number) {
   const errors = { sink, admit: () => bucket.tryTake() };
   const tracer: Tracer = { sampler: { ratio, parentBased: true }, ids: new IdSource(), clock, sink, errors };
   const upstream = new RecordingUpstream();
-  const options = { kind: "client", tracer, service: "shop/orders" } as const;
+  const options = { kind: "client", tracer, service: "shop/orders", policyVersion: () => "6f0c1d2e3a4b" } as const;
   const metrics = createSidecarMetrics(new MetricRegistry({ labels: {} }));
   const recordError = recordErrors(options);
   const service = stack(

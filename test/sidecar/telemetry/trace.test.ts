@@ -22,9 +22,13 @@ function tracing(ratio: number, kind: Span["kind"] = "client") {
     errors: undefined,
   };
   const upstream = new RecordingUpstream();
-  const request = traceRequest({ kind, tracer, service: "shop/orders" });
+  const request = traceRequest({ kind, tracer, service: "shop/orders", policyVersion });
   const service = stack([request, traceTry(tracer)], upstream.service);
   return { spans, clock, tracer, upstream, request, service };
+}
+
+function policyVersion(): string {
+  return "6f0c1d2e3a4b";
 }
 
 function exchangeWith(traceparent: string, head: Partial<RequestHead> = {}): Exchange {
@@ -56,7 +60,8 @@ it("passes an unsampled context on untouched, so that the caller's span stays th
 it("passes every context on untouched where spans would go nowhere, and begins one where there is none", () => {
   const { tracer } = tracing(1);
   const upstream = new RecordingUpstream();
-  const service = traceRequest({ kind: "client", tracer: { ...tracer, sink: undefined }, service: "shop/orders" })(
+  const nowhere = { ...tracer, sink: undefined };
+  const service = traceRequest({ kind: "client", tracer: nowhere, service: "shop/orders", policyVersion })(
     upstream.service,
   );
   const traceparent = `00-${traceId}-${callerSpan}-01`;
@@ -71,7 +76,8 @@ it("tells those below when it does not record what the caller did", () => {
   const { tracer } = tracing(0);
   const upstream = new RecordingUpstream();
   const sampler = { ratio: 0, parentBased: false };
-  const service = traceRequest({ kind: "client", tracer: { ...tracer, sampler }, service: "shop/orders" })(
+  const unmoved = { ...tracer, sampler };
+  const service = traceRequest({ kind: "client", tracer: unmoved, service: "shop/orders", policyVersion })(
     upstream.service,
   );
   service(exchangeWith(`00-${traceId}-${callerSpan}-01`), new RecordingCaller());
@@ -146,11 +152,30 @@ it("describes the request without its query", () => {
     "server.port": 8080,
     "tulle.backend": "shop/payments-v2",
     "tulle.peer": "spiffe://demo/ns/shop/sa/orders",
+    "tulle.policy_version": "6f0c1d2e3a4b",
     "tulle.route": "TrafficSplit shop/payments",
     "tulle.service": "shop/orders",
     "url.path": "/pay",
     "url.scheme": "http",
   });
+});
+
+it("says of each try how the endpoint's breaker stood, and asks for no version where nothing is recorded", () => {
+  const { upstream, spans, tracer } = tracing(0);
+  let asked = 0;
+  const counting = () => String(++asked);
+  const layers = [traceRequest({ kind: "client", tracer, service: "shop/orders", policyVersion: counting })];
+  const service = stack([...layers, traceTry(tracer)], (exchange, response) => {
+    exchange.breakerState = "half-open";
+    return upstream.service(exchange, response);
+  });
+  service(exchangeOf(), new RecordingCaller());
+  answer(upstream, 200);
+  expect([spans.length, asked]).toEqual([0, 0]);
+  service(exchangeWith(`00-${traceId}-${callerSpan}-01`), new RecordingCaller());
+  answer(upstream, 200);
+  expect(spans.map(({ attributes }) => attributes["tulle.breaker_state"])).toEqual(["half-open", "half-open"]);
+  expect(spans.map(({ attributes }) => attributes["tulle.policy_version"])).toEqual([undefined, "1"]);
 });
 
 it.each([
