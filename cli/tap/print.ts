@@ -8,7 +8,7 @@ const statusWidth = 3;
 const durationWidth = 8;
 
 export function printRequest(request: LiveRequest, paint: Paint): string {
-  const { atMs, from, to, backend, method, path, error, attempts, durationMs } = request;
+  const { atMs, from, to, backend, method, path, operation, error, attempts, durationMs } = request;
   const via = backend === undefined || backend === to ? "" : ` (${backend})`;
   const who = `${from === "" ? "in the clear" : from} → ${to}${via}`;
   const remarks = [...(error === undefined ? [] : [error]), ...(attempts > 1 ? [`${attempts} tries`] : [])];
@@ -17,7 +17,7 @@ export function printRequest(request: LiveRequest, paint: Paint): string {
     printStatus(request, paint),
     formatMs(durationMs).padStart(durationWidth),
     who,
-    printable(`${method} ${path}`),
+    printable(operation === undefined ? `${method} ${path}` : `${method} ${path} (${operation})`),
     ...(remarks.length === 0 ? [] : [paint(error === undefined ? "yellow" : "red", remarks.join(", "))]),
   ].join("  ");
 }

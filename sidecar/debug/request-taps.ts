@@ -2,7 +2,8 @@
  * Requests shown live to those who look on. The layer costs a look at one field where nobody does; for whoever does, it
  * tells of each request when it is over, at a bounded rate, and never waits for a slow reader.
  *
- * It tells neither header fields, nor the query, nor bodies: they are where credentials and people's data travel.
+ * It tells neither header fields, nor the query, nor bodies: they are where credentials and people's data travel. Of a
+ * GraphQL body it tells the operation's type and name.
  */
 
 import type { Clock } from "../../model/clock.ts";
@@ -10,6 +11,7 @@ import type { MeshError } from "../../model/errors.ts";
 import { parseSpiffeId } from "../../model/spiffe.ts";
 import { TokenBucket } from "../../model/token-bucket.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import { describeOperation, GraphqlReader, mayBeGraphql } from "../telemetry/graphql-operation.ts";
 import { type Ending, Tap } from "../telemetry/tap.ts";
 import { isWanted, type TapDirection, type TapFilter } from "./tap-filter.ts";
 
@@ -30,6 +32,8 @@ export interface TappedRequest {
   readonly authority: string;
   /** Without its query. */
   readonly path: string;
+  /** Of a GraphQL request: `mutation Pay`. */
+  readonly operation?: string;
   /** 0: there was no answer. */
   readonly status: number;
   /** Of docs/errors.md, where the mesh answered or the request broke off. */
@@ -127,6 +131,7 @@ class ShownExchange extends Tap {
   readonly #startMs: number;
   readonly #method: string;
   readonly #path: string;
+  readonly #graphql: GraphqlReader | undefined;
   #meshError: string | undefined;
   #requestBytes = 0;
   #responseBytes = 0;
@@ -139,9 +144,11 @@ class ShownExchange extends Tap {
     // As the caller wrote them: layers below may rewrite both.
     this.#method = exchange.method;
     this.#path = (exchange.path.split("?", 1)[0] ?? "").slice(0, longestPath);
+    if (mayBeGraphql(exchange)) this.#graphql = new GraphqlReader(exchange);
   }
 
   override writeRequest(chunk: Buffer): boolean {
+    this.#graphql?.read(chunk);
     this.#requestBytes += chunk.length;
     return super.writeRequest(chunk);
   }
@@ -160,6 +167,7 @@ class ShownExchange extends Tap {
     const { exchange } = this;
     const { peer, authority, backend, endpoint, route, attempt: attempts, span } = exchange;
     const error = failure?.code ?? this.#meshError;
+    const operation = describeOperation(this.#graphql?.operation(exchange));
     const trace = span?.context.traceId;
     taps.tell({
       atMs: this.#atMs,
@@ -171,6 +179,7 @@ class ShownExchange extends Tap {
       method: this.#method,
       authority,
       path: this.#path,
+      ...(operation !== undefined && { operation }),
       status: this.status,
       ...(error !== undefined && { error }),
       durationMs: Math.round((clock.now() - this.#startMs) * 1_000) / 1_000,

@@ -5,6 +5,7 @@ import type { MeshError } from "../../model/errors.ts";
 import type { Log, LogFields } from "../../system/log.ts";
 import { grpcStatusName, isGrpcFailure } from "../grpc/status.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import { describeOperation, GraphqlReader, mayBeGraphql } from "./graphql-operation.ts";
 import { type LoggedRequests, shareOf } from "./logged-requests.ts";
 import type { Direction } from "./measure.ts";
 import { type Ending, Tap } from "./tap.ts";
@@ -36,6 +37,7 @@ class LoggedExchange extends Tap {
   readonly #startMs: number;
   readonly #method: string;
   readonly #path: string;
+  readonly #graphql: GraphqlReader | undefined;
   #meshError: string | undefined;
   #responseBytes = 0;
 
@@ -47,6 +49,12 @@ class LoggedExchange extends Tap {
     this.#method = exchange.method;
     const query = exchange.path.indexOf("?");
     this.#path = query === -1 ? exchange.path : exchange.path.slice(0, query);
+    if (mayBeGraphql(exchange)) this.#graphql = new GraphqlReader(exchange);
+  }
+
+  override writeRequest(chunk: Buffer): boolean {
+    this.#graphql?.read(chunk);
+    return super.writeRequest(chunk);
   }
 
   override writeResponse(chunk: Buffer): boolean {
@@ -76,6 +84,7 @@ class LoggedExchange extends Tap {
       method: this.#method,
       authority: exchange.authority,
       path: this.#path,
+      operation: describeOperation(this.#graphql?.operation(exchange)),
       status: this.status === 0 ? undefined : this.status,
       grpc_status: this.grpcStatus === undefined ? undefined : grpcStatusName(this.grpcStatus),
       ending,

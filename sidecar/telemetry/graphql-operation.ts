@@ -11,6 +11,12 @@ export interface GraphqlOperation {
   readonly name: string | undefined;
 }
 
+/** `mutation Pay`, for people. */
+export function describeOperation(operation: GraphqlOperation | undefined): string | undefined {
+  if (operation === undefined) return undefined;
+  return operation.name === undefined ? operation.type : `${operation.type} ${operation.name}`;
+}
+
 /** Of a body; operations mostly stand at its beginning. */
 const mostBytes = 8 * 1024;
 const longestName = 128;

@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import { mostTaps, RequestTaps, showRequests, type TappedRequest } from "../../../sidecar/debug/request-taps.ts";
 import type { Service } from "../../../sidecar/net/exchange.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 
@@ -76,6 +77,16 @@ it("tells what became of a request, without its query, its fields and its body",
       attempts: 2,
     },
   ]);
+});
+
+it("names the operation of a GraphQL request", () => {
+  taps.open({}, 10, reader);
+  const headers = new HeaderFields(["content-type", "application/json"]);
+  const sink = service()(exchangeOf({ method: "POST", path: "/graphql", headers }), new RecordingCaller());
+  sink.writeRequest(Buffer.from(JSON.stringify({ query: "{ items { id } }" })));
+  sink.endRequest();
+  answer(200);
+  expect(seen).toMatchObject([{ path: "/graphql", operation: "query" }]);
 });
 
 it("calls a caller by its identity, and one in the clear by none", () => {

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import type { AccessLog } from "../../../model/policy.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { logAccess } from "../../../sidecar/telemetry/access-log.ts";
 import { shareOf } from "../../../sidecar/telemetry/logged-requests.ts";
 import { jsonLog } from "../../../system/log.ts";
@@ -56,6 +57,18 @@ it("writes one line per request, with neither query nor headers", () => {
     },
   ]);
   expect(lines.join("")).not.toContain("t0p");
+});
+
+it("names the operation of a GraphQL request, and nothing else of its body", () => {
+  const { service, upstream, read, lines } = logging({ requests: "all", ratio: 1 });
+  const headers = new HeaderFields(["content-type", "application/json"]);
+  const sink = service(exchangeOf({ method: "POST", path: "/graphql", headers }), new RecordingCaller());
+  sink.writeRequest(Buffer.from(JSON.stringify({ query: "mutation Pay { pay(card: 4111) { id } }" })));
+  sink.endRequest();
+  upstream.response.head(responseHead(200));
+  upstream.response.endResponse();
+  expect(read()).toMatchObject([{ path: "/graphql", operation: "mutation Pay" }]);
+  expect(lines.join("")).not.toContain("4111");
 });
 
 it("writes only what went wrong when it is asked for errors", () => {
