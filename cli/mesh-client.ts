@@ -19,7 +19,11 @@ import { UsageError } from "./usage-error.ts";
 export const defaultUrl = "http://127.0.0.1:8080";
 export const dashboardPort = 8_080;
 const patienceMs = 5_000;
-const controlPlaneLabels = "app.kubernetes.io/name=tulle,app.kubernetes.io/component=control-plane";
+/** Of the control plane's pods, as the chart sets them. */
+export const controlPlaneLabels = {
+  "app.kubernetes.io/name": "tulle",
+  "app.kubernetes.io/component": "control-plane",
+} as const;
 
 export interface MeshOptions extends ClusterOptions {
   /** Where a dashboard is. */
@@ -75,7 +79,10 @@ export async function readMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Pr
 /** Those that are ready. Throws a `UsageError` where there is none. */
 export async function controlPlanePods(cluster: Cluster): Promise<readonly [PodRef, ...PodRef[]]> {
   const { meshNamespace: namespace } = cluster;
-  const pods = await cluster.list(`/api/v1/namespaces/${namespace}/pods`, { labelSelector: controlPlaneLabels });
+  const labelSelector = Object.entries(controlPlaneLabels)
+    .map((label) => label.join("="))
+    .join(",");
+  const pods = await cluster.list(`/api/v1/namespaces/${namespace}/pods`, { labelSelector });
   const [first, ...others] = pods.filter(isReady).map((pod) => ({ namespace, name: readMeta(pod).name }));
   if (first !== undefined) return [first, ...others];
   const found = pods.length === 0 ? "no" : "no ready";

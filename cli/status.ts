@@ -1,7 +1,8 @@
-/** `tulle status`: what became of each policy, which breakers are not closed, and what is wrong. */
+/** `tulle status`: what became of each policy, which breakers are not closed, who loses traces, and what is wrong. */
 
 import { Command } from "commander";
 import type { ConditionView, MeshView, PolicyView } from "../control-plane/dashboard/mesh-view.ts";
+import { formatRate } from "../control-plane/dashboard/page/format.ts";
 import { addMeshOptions, howToReach, type MeshOptions, readMesh } from "./mesh-client.ts";
 import { formatTable } from "./table.ts";
 import { type Paint, paintFor } from "./terminal.ts";
@@ -12,7 +13,8 @@ interface StatusOptions extends MeshOptions {
 
 const help = `${howToReach}
 
-Exits with 1 if a policy is not in force, or anything else is to be put right.
+Exits with 1 if a policy is not in force, or anything else is to be put right. Traces that an application loses are named,
+and are no failure of the mesh.
 
 Examples:
   $ tulle status
@@ -38,7 +40,7 @@ async function run(options: StatusOptions): Promise<void> {
   if (view.problems.length > 0 || view.policies.some((policy) => faultOf(policy) !== undefined)) process.exitCode = 1;
 }
 
-export function printStatus({ policies, breakers, sidecars, problems }: MeshView, paint: Paint): string {
+export function printStatus({ policies, breakers, sidecars, lost, problems }: MeshView, paint: Paint): string {
   const rows = policies.map((policy) => [policy.kind, policy.name, verdictOf(policy)]);
   const [title = "", ...lines] = formatTable([{ title: "KIND" }, { title: "NAME" }, { title: "STATE" }], rows);
   const painted = lines.map((line, place) => (isWell(policies[place]) ? line : paint("red", line)));
@@ -48,6 +50,12 @@ export function printStatus({ policies, breakers, sidecars, problems }: MeshView
     `${sidecars.length} ${sidecars.length === 1 ? "sidecar" : "sidecars"} connected`,
     ...breakers.map(({ from, backend, endpoint, state }) =>
       paint("red", `breaker ${state}: ${from} to ${endpoint} of ${backend}`),
+    ),
+    ...lost.map(({ workload, requestsPerSecond }) =>
+      paint(
+        "yellow",
+        `${workload} makes ${formatRate(requestsPerSecond)} requests without the trace of what it serves: does it pass traceparent on?`,
+      ),
     ),
     ...problems.map((problem) => paint("red", problem)),
   ].join("\n")}\n`;

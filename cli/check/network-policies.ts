@@ -1,47 +1,63 @@
 /**
  * NetworkPolicies see the mesh link, not the application's ports: what admits only those cuts meshed pods off from each other.
  * Each rule that lets somebody in or out by ports has to admit 15008 for the same peers; the patch that does it is printed.
+ * And they hold sidecars on their way to the control plane.
  */
 
 import { isDeepStrictEqual } from "node:util";
-import { at, type Fields, listAt, nameOf, numberAt, readMeta, textAt, wordsAt } from "../cluster/fields.ts";
+import { at, type Fields, listAt, nameOf, readMeta } from "../cluster/fields.ts";
+import { controlPlaneLabels } from "../mesh-client.ts";
 import { hasSidecar } from "../sidecars/find-sidecars.ts";
-import { type Check, type Finding, fail, ok } from "./finding.ts";
-import { isSelected } from "./label-selector.ts";
+import { type ControlPlanePods, dialled, judgeEgress } from "./control-plane-egress.ts";
+import { type Asked, type Check, type Finding, fail, ok } from "./finding.ts";
+import { admitsPort, isHeld, type Rule, rulesOf } from "./network-policy-rules.ts";
 import { isAlive } from "./pods-without-sidecar.ts";
 
 const meshPort = 15_008;
+/** DNS, and the control plane's ports for sidecars: nothing that a mesh link would carry. */
+const besideTheMesh: readonly unknown[] = [53, "dns", "dns-tcp", ...dialled.flatMap(({ port, name }) => [port, name])];
 
 export const networkPolicies: Check = {
   name: "network policies",
-  async run({ cluster, pods }) {
-    const policies = await cluster.list("/apis/networking.k8s.io/v1/networkpolicies");
-    const meshed = (await pods()).filter((pod) => hasSidecar(pod) && isAlive(pod));
-    return judgePolicies(policies, meshed);
+  async run(asked) {
+    const policies = await asked.cluster.list("/apis/networking.k8s.io/v1/networkpolicies");
+    const meshed = (await asked.pods()).filter((pod) => hasSidecar(pod) && isAlive(pod));
+    return judgePolicies(policies, meshed, await controlPlaneOf(asked));
   },
 };
 
+async function controlPlaneOf({ cluster: { meshNamespace }, pods, namespaces }: Asked): Promise<ControlPlanePods> {
+  const isOfIt = (pod: Fields): boolean => {
+    const { namespace, labels } = readMeta(pod);
+    const wanted = Object.entries(controlPlaneLabels);
+    return namespace === meshNamespace && wanted.every(([label, value]) => labels[label] === value);
+  };
+  const namespace = (await namespaces()).find((one) => readMeta(one).name === meshNamespace);
+  return {
+    pods: (await pods()).filter((pod) => isOfIt(pod) && isAlive(pod)),
+    namespaceLabels: namespace === undefined ? {} : readMeta(namespace).labels,
+  };
+}
+
 /** Of all policies, what they do to the meshed pods. Pure. */
-export function judgePolicies(policies: readonly Fields[], meshed: readonly Fields[]): readonly Finding[] {
-  const findings = policies.flatMap((policy) => missingIn(policy, policies, meshed));
+export function judgePolicies(
+  policies: readonly Fields[],
+  meshed: readonly Fields[],
+  controlPlane: ControlPlanePods,
+): readonly Finding[] {
+  const links = policies.flatMap((policy) => missingIn(policy, policies, meshed));
+  const findings = [...links, ...judgeEgress(policies, meshed, controlPlane)];
   if (findings.length > 0) return findings;
   return policies.length === 0
     ? [ok("there are none")]
     : [ok(`${policies.length} admit the mesh link, or select no meshed pod`)];
 }
 
-interface Rule {
-  readonly policy: Fields;
-  readonly direction: "ingress" | "egress";
-  readonly place: number;
-  readonly rule: Fields;
-}
-
 function missingIn(policy: Fields, policies: readonly Fields[], meshed: readonly Fields[]): Finding[] {
   const selected = meshed.filter((pod) => isHeld(policy, pod));
   if (selected.length === 0) return [];
   return rulesOf(policy)
-    .filter((rule) => !admitsLink(rule.rule))
+    .filter((rule) => !admitsLink(rule) && !isBesideTheMesh(rule))
     .filter((rule) => !selected.every((pod) => isAdmittedElsewhere(rule, pod, policies)))
     .map((rule) => describe(rule, selected));
 }
@@ -65,35 +81,14 @@ function isAdmittedElsewhere({ rule, direction }: Rule, pod: Fields, policies: r
   return policies
     .filter((policy) => isHeld(policy, pod))
     .flatMap(rulesOf)
-    .filter((other) => other.direction === direction && admitsLink(other.rule))
+    .filter((other) => other.direction === direction && admitsLink(other))
     .some((other) => peersOf(other.rule).length === 0 || isDeepStrictEqual(peersOf(other.rule), peers));
 }
 
-function isHeld(policy: Fields, pod: Fields): boolean {
-  const { namespace, labels } = readMeta(pod);
-  return readMeta(policy).namespace === namespace && isSelected(at(policy, "spec", "podSelector"), labels);
+function isBesideTheMesh({ rule, direction }: Rule): boolean {
+  return direction === "egress" && listAt(rule, "ports").every((port) => besideTheMesh.includes(at(port, "port")));
 }
 
-/** A policy without types holds for ingress, and for egress where it has such rules. */
-function rulesOf(policy: Fields): Rule[] {
-  const types = wordsAt(policy, "spec", "policyTypes");
-  return (["ingress", "egress"] as const).flatMap((direction) => {
-    const holds = types.length === 0 || types.some((type) => type.toLowerCase() === direction);
-    const rules = holds ? listAt(policy, "spec", direction) : [];
-    return rules.map((rule, place) => ({ policy, direction, place, rule }));
-  });
-}
-
-/** A rule without ports admits all of them. */
-function admitsLink(rule: Fields): boolean {
-  const ports = listAt(rule, "ports");
-  return ports.length === 0 || ports.some(coversLink);
-}
-
-function coversLink(port: Fields): boolean {
-  if ((textAt(port, "protocol") ?? "TCP") !== "TCP") return false;
-  const first = numberAt(port, "port");
-  // A port by name is one of the application's; none at all means every port of the protocol.
-  if (first === undefined) return at(port, "port") === undefined;
-  return first <= meshPort && meshPort <= (numberAt(port, "endPort") ?? first);
+function admitsLink({ rule }: Rule): boolean {
+  return admitsPort(rule, { port: meshPort });
 }

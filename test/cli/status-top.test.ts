@@ -81,6 +81,12 @@ it("names what is refused and what is open, and exits with 1", async () => {
   );
 });
 
+it("names who loses the trace of what it serves, which is no failure", async () => {
+  view = { ...quiet, lost: [{ workload: "shop/orders", requestsPerSecond: 2.5 }] };
+  expect(await run("status")).toBeUndefined();
+  expect(stdout).toContain("\nshop/orders makes 2.5/s requests without the trace of what it serves: ");
+});
+
 it("shows the busiest edges first, once where the output is no terminal", async () => {
   const edge = { from: "shop/web", service: "shop/orders", backend: "shop/orders" };
   view = {

@@ -14,7 +14,9 @@ const policy = (name: string, spec: Fields): Fields => ({
 const web = [pod("web-1", { app: "web" })];
 
 const onPort = (port: unknown, more: Fields = {}) => ({ ingress: [{ ports: [{ port, ...more }] }] });
-const verdicts = (...policies: Fields[]) => judgePolicies(policies, web).map(({ verdict }) => verdict);
+/** A control plane that nobody can see: only the mesh link is judged. */
+const unseen = { pods: [], namespaceLabels: {} };
+const verdicts = (...policies: Fields[]) => judgePolicies(policies, web, unseen).map(({ verdict }) => verdict);
 
 describe("a NetworkPolicy", () => {
   it.each([
@@ -22,6 +24,7 @@ describe("a NetworkPolicy", () => {
     ["admits a range with it", onPort(15_000, { endPort: 16_000 })],
     ["admits all ports of TCP", { ingress: [{ ports: [{ protocol: "TCP" }] }] }],
     ["admits all ports", { ingress: [{ from: [{ podSelector: {} }] }] }],
+    ["lets nobody out but to DNS", { policyTypes: ["Egress"], egress: [{ ports: [{ port: 53, protocol: "UDP" }] }] }],
     ["lets nobody in, as is meant", { policyTypes: ["Ingress"] }],
     ["has rules for egress that do not hold", { policyTypes: ["Ingress"], egress: [{ ports: [{ port: 80 }] }] }],
   ])("is fine where it %s", (_case, spec) => {
@@ -42,6 +45,7 @@ describe("a NetworkPolicy", () => {
     const found = judgePolicies(
       [policy("a", { ingress: [{}, { ports }], egress: [{ ports, to: [{ podSelector: {} }] }] })],
       web,
+      unseen,
     );
     expect(found.map(({ says }) => says)).toEqual(["shop/a: egress rule 1 does not admit TCP 15008, for 1 meshed pod"]);
     expect(found[0]?.fix).toBe(
@@ -60,8 +64,60 @@ describe("a NetworkPolicy", () => {
 
   it("concerns meshed pods that it selects, and no other", () => {
     const spec = { podSelector: { matchLabels: { app: "web" } }, ...onPort(80) };
-    expect(judgePolicies([policy("a", spec)], [pod("db-1", { app: "db" })])[0]?.verdict).toBe("ok");
-    expect(judgePolicies([policy("a", spec)], [])[0]?.verdict).toBe("ok");
+    expect(judgePolicies([policy("a", spec)], [pod("db-1", { app: "db" })], unseen)[0]?.verdict).toBe("ok");
+    expect(judgePolicies([policy("a", spec)], [], unseen)[0]?.verdict).toBe("ok");
+  });
+});
+
+describe("the way to the control plane", () => {
+  const labels = { "app.kubernetes.io/name": "tulle", "app.kubernetes.io/component": "control-plane" };
+  const replica = { metadata: { namespace: "tulle-system", name: "cp-1", labels }, status: { podIP: "10.9.0.4" } };
+  const namespaceLabels = { "kubernetes.io/metadata.name": "tulle-system" };
+  const link = { ports: [{ port: 15_008 }] };
+  const judged = (...policies: Fields[]) => judgePolicies(policies, web, { pods: [replica], namespaceLabels });
+  const toPorts = (...ports: unknown[]) => ports.map((port) => ({ port, protocol: "TCP" }));
+
+  it.each([
+    ["all ports everywhere", [{}]],
+    ["both ports everywhere", [link, { ports: toPorts(15_010, 15_012) }]],
+    ["both ports by their names", [link, { ports: toPorts("discovery", "identity") }]],
+    ["each by a rule of its own", [{ ports: [{ port: 15_000, endPort: 15_010 }] }, { ports: toPorts(15_012) }]],
+    ["its namespace", [link, { to: [{ namespaceSelector: { matchLabels: namespaceLabels } }] }]],
+    ["its pods", [link, { to: [{ namespaceSelector: {}, podSelector: { matchLabels: labels } }] }]],
+    ["its addresses", [link, { to: [{ ipBlock: { cidr: "10.0.0.0/8", except: ["10.8.0.0/16"] } }] }]],
+  ])("is open where egress admits %s", (_case, egress) => {
+    expect(judged(policy("a", { policyTypes: ["Egress"], egress })).map(({ verdict }) => verdict)).toEqual(["ok"]);
+  });
+
+  it.each([
+    ["nothing", { policyTypes: ["Egress"] }, "15010 and 15012"],
+    ["one of the ports", { egress: [link, { ports: toPorts(15_012) }] }, "15010"],
+    ["its own namespace", { egress: [{ to: [{ podSelector: {} }] }] }, "15010 and 15012"],
+    [
+      "other addresses",
+      { egress: [{ to: [{ ipBlock: { cidr: "10.9.0.0/16", except: ["10.9.0.4/32"] } }] }] },
+      "15010 and",
+    ],
+    ["addresses of the other family", { egress: [{ to: [{ ipBlock: { cidr: "fd00::/8" } }] }] }, "15010 and 15012"],
+  ])("is cut off where egress admits only %s", (_case, spec, ports) => {
+    const found = judged(policy("a", spec));
+    expect(found.map(({ verdict }) => verdict)).toEqual(["fail"]);
+    expect(found[0]?.says).toContain(`shop/a: egress does not admit TCP ${ports}`);
+  });
+
+  it("is no business of policies for ingress, and may be opened by another policy", () => {
+    expect(judged(policy("a", { policyTypes: ["Ingress"] }))[0]?.verdict).toBe("ok");
+    const [none, all] = [policy("a", { policyTypes: ["Egress"] }), policy("b", { egress: [{}] })];
+    expect(judged(none, all)[0]?.verdict).toBe("ok");
+  });
+
+  it("is mended by the patch that is printed", () => {
+    const cutOff = policy("a", { policyTypes: ["Egress"], egress: [link] });
+    const [found] = judged(cutOff);
+    const [, patch = ""] = /-p '(.*)'$/.exec(found?.fix ?? "") ?? [];
+    const [{ path, value }] = JSON.parse(patch) as [{ path: string; value: unknown }];
+    expect(path).toBe("/spec/egress/-");
+    expect(judged(policy("a", { policyTypes: ["Egress"], egress: [link, value] }))[0]?.verdict).toBe("ok");
   });
 });
 
