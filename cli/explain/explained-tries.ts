@@ -4,6 +4,7 @@ import type { ErrorCode, Processed } from "../../model/errors.ts";
 import type { RetryPolicy } from "../../model/policy.ts";
 import { type RetryableRequest, type RetryVerdict, retryVerdict } from "../../model/retry-verdict.ts";
 import type { TryOutcome } from "../../model/try-outcome.ts";
+import { isGrpc } from "../../sidecar/policy/grpc.ts";
 import type { DescribedRequest } from "./described-request.ts";
 
 export interface ExplainedTry {
@@ -15,14 +16,21 @@ export interface ExplainedTry {
 /** The delay is the middle of its jitter. */
 const middle = (): number => 0.5;
 
-/** A budget is not asked: it depends on what else is sent. A body is taken to be short enough to be sent again. */
-export function explainTries(policy: RetryPolicy | undefined, request: DescribedRequest): ExplainedTry[] {
+/**
+ * A budget is not asked: it depends on what else is sent. A body is taken to be short enough to be sent again, and the first
+ * try to fail at once: `requestMs` is the time that is left then; undefined: there is no limit.
+ */
+export function explainTries(
+  policy: RetryPolicy | undefined,
+  requestMs: number | undefined,
+  request: DescribedRequest,
+): ExplainedTry[] {
   const retryable: RetryableRequest = {
     method: request.method,
-    grpc: request.headers.get("content-type")?.startsWith("application/grpc") ?? false,
+    grpc: isGrpc(request),
     idempotencyKey: false,
     bodyReplayable: true,
-    remainingMs: Number.POSITIVE_INFINITY,
+    remainingMs: requestMs ?? Number.POSITIVE_INFINITY,
   };
   return outcomes.map(([outcome, how]) => {
     return { outcome, verdict: retryVerdict(policy, retryable, 1, how, middle) };

@@ -78,7 +78,7 @@ export function explain(facts: MeshFacts, request: DescribedRequest): Explanatio
     ...(taken !== undefined && { route: taken }),
     matches,
     policies: taken === undefined ? {} : facts.policiesOf(destination, taken, request.port),
-    tries: taken === undefined ? [] : explainTries(taken.retry, request),
+    tries: taken === undefined ? [] : explainTries(taken.retry, taken.timeout.requestMs, request),
     backends: taken === undefined ? [] : backendsOf(about, taken),
   };
 }

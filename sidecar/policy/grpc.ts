@@ -5,8 +5,8 @@ import type { HeaderFields } from "../net/header-fields.ts";
 
 const grpcType = "application/grpc";
 
-export function isGrpc(request: RequestHead): boolean {
-  const type = request.headers.get("content-type");
+export function isGrpc({ headers }: Pick<RequestHead, "headers">): boolean {
+  const type = headers.get("content-type");
   if (type === undefined || !type.startsWith(grpcType)) return false;
   const next = type[grpcType.length];
   return next === undefined || next === "+" || next === ";";

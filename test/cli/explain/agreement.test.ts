@@ -6,13 +6,13 @@ import { describeRequest } from "../../../cli/explain/described-request.ts";
 import { explain } from "../../../cli/explain/explanation.ts";
 import { pipelineFacts } from "../../../cli/explain/pipeline-facts.ts";
 import { Pipeline } from "../../../control-plane/pipeline.ts";
-import { destinationFor } from "../../../model/consumer-routes.ts";
+import { MeshError } from "../../../model/errors.ts";
 import type { Destination } from "../../../model/resources.ts";
+import type { ResponseSink } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
-import { routeRequests } from "../../../sidecar/route/route-requests.ts";
-import { split } from "../../../sidecar/route/split.ts";
-import { exchangeOf, RecordingCaller, RecordingUpstream } from "../../support/exchange.ts";
+import { exchangeOf, responseHead } from "../../support/exchange.ts";
 import { changeOf, serviceYaml } from "../../support/manifests.ts";
+import { type LiveDecision, LiveStack } from "./live-stack.ts";
 
 const domains = { clusterDomain: "cluster.local", trustDomain: "cluster.local" };
 const meshes = 500;
@@ -96,11 +96,58 @@ function backendsOf(shares: readonly number[]) {
   return shares.map((weight, place) => ({ service: `v${place + 1}`, weight }));
 }
 
-const policies = fc.oneof(
+const resource = (kind: string, spec: object) => ({
+  apiVersion: "tulle.dev/v1alpha1",
+  kind,
+  metadata: { name: "catalog", namespace: "shop" },
+  spec: { targetRefs: [{ kind: "Service", name: "catalog" }], ...spec },
+});
+
+/** No time to wait is near what is left to wait in, whatever the dice make of it. */
+const retryPolicy = fc
+  .record(
+    {
+      maxAttempts: fc.integer({ min: 1, max: 3 }),
+      initialDelay: fc.constantFrom("0s", "25ms", "2s"),
+      retryOn: fc.uniqueArray(
+        fc.constantFrom("connect-failure", "refused-stream", "reset", "503", "429", "504", "5xx"),
+        {
+          minLength: 1,
+        },
+      ),
+      retryNonIdempotent: fc.boolean(),
+    },
+    { requiredKeys: [] },
+  )
+  .map((spec) => resource("RetryPolicy", spec));
+const timeoutPolicy = fc.constantFrom("1s", "30s", "0s").map((request) => resource("TimeoutPolicy", { request }));
+const ofCatalog = fc
+  .tuple(fc.option(retryPolicy), fc.option(timeoutPolicy))
+  .map((all) => all.filter((one) => one !== null));
+
+const routes = fc.oneof(
   fc.tuple(trafficSplit),
   fc.uniqueArray(httpRoute("shop"), { minLength: 1, maxLength: 2, selector: ({ metadata }) => metadata.name }),
   fc.tuple(httpRoute("client"), trafficSplit),
 );
+
+/** As explanations call them, and what a sidecar then sees. */
+const outcomes: Readonly<Record<string, (response: ResponseSink) => void>> = {
+  "connect-failure": (response) => response.abortResponse(new MeshError("connect_failed", "", unprocessed)),
+  "refused-stream": (response) => response.abortResponse(new MeshError("refused_stream", "", unprocessed)),
+  reset: (response) => response.abortResponse(new MeshError("upstream_reset", "")),
+  timeout: (response) => response.abortResponse(new MeshError("try_timeout", "")),
+  ...Object.fromEntries(
+    [429, 500, 502, 503, 504].map((status) => [
+      String(status),
+      (response: ResponseSink) => {
+        response.head(responseHead(status));
+        response.endResponse();
+      },
+    ]),
+  ),
+};
+const unprocessed = { processed: "unprocessed" } as const;
 
 const request = fc.record({
   method,
@@ -109,23 +156,29 @@ const request = fc.record({
   headers: fc.array(fc.tuple(fc.constantFrom("x-a", "x-b", "x-user"), value), { maxLength: 3 }),
   from: fc.constantFrom("shop", "client"),
   random: fc.double({ min: 0, max: 0.999, noNaN: true }),
+  isGrpc: fc.boolean(),
+  outcome: fc.constantFrom(...Object.keys(outcomes)),
 });
 
 type Sent = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
-it("explains 10,000 requests to random routes as the sidecar then takes them", () => {
+it("explains 10,000 requests under random policies as the sidecar then treats them", () => {
   let asked = 0;
   const taken = new Set<string>();
+  const again = new Set<string | undefined>();
   fc.assert(
     fc.property(
-      policies,
+      routes,
+      ofCatalog,
       fc.array(request, { minLength: requestsPerMesh, maxLength: requestsPerMesh }),
-      (objects, all) => {
-        const pipeline = meshOf(objects);
+      (objects, policies, all) => {
+        const pipeline = meshOf([...objects, ...policies]);
+        const live = new LiveStack(destinationOf(pipeline));
         for (const sent of all) {
           const told = toldOf(pipeline, sent);
-          expect(told).toEqual(doneWith(pipeline, sent));
+          expect(told).toEqual(doneWith(live, sent));
           taken.add(told.route);
+          again.add(told.again);
           asked++;
         }
       },
@@ -134,6 +187,7 @@ it("explains 10,000 requests to random routes as the sidecar then takes them", (
   );
   expect(asked).toBe(meshes * requestsPerMesh);
   expect(taken.size).toBeGreaterThan(10);
+  expect(again.size).toBeGreaterThan(7);
 }, 60_000);
 
 function meshOf(objects: readonly unknown[]): Pipeline {
@@ -150,11 +204,11 @@ spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: cli
   return pipeline;
 }
 
-/** The route and the backend that this throw of the dice leads to, by the explanation's shares. */
-function toldOf(pipeline: Pipeline, sent: Sent): { route: string; backend: string } {
-  const headers = sent.headers.map(([name, content]) => `${name}: ${content}`);
+/** The route and the backend that this throw of the dice leads to, by the explanation's shares; and what follows a failure. */
+function toldOf(pipeline: Pipeline, sent: Sent): LiveDecision {
+  const headers = fieldsOf(sent).map(([name, content]) => `${name}: ${content}`);
   const url = `http://catalog.shop${sent.path}${sent.query}`;
-  const { route, backends, matches } = explain(
+  const { route, backends, matches, tries } = explain(
     pipelineFacts(pipeline, domains),
     describeRequest({ method: sent.method, url, headers, from: sent.from }),
   );
@@ -164,30 +218,22 @@ function toldOf(pipeline: Pipeline, sent: Sent): { route: string; backend: strin
     upTo += percent;
     return sent.random * 100 < upTo;
   });
-  return { route: route?.name ?? "no_route", backend: backend?.service ?? "" };
+  const verdict = tries.find(({ outcome }) => outcome === sent.outcome)?.verdict;
+  const again = backend !== undefined && verdict?.retry ? { again: verdict.reason } : {};
+  return { route: route?.name ?? "no_route", backend: backend?.service ?? "", ...again };
 }
 
-function doneWith(pipeline: Pipeline, sent: Sent): { route: string; backend: string } {
-  const done = { route: "no_route", backend: "" };
-  const upstream = new RecordingUpstream();
-  const { routes } = destinationFor(sent.from, destinationOf(pipeline));
-  const service = routeRequests(routes, (route) =>
-    split(route, {
-      backend: () => upstream.service,
-      remembers: () => false,
-      random: () => sent.random,
-      count(_route, backend) {
-        done.backend = backend;
-      },
-    }),
-  );
+function doneWith(live: LiveStack, sent: Sent): LiveDecision {
   const exchange = exchangeOf({
     method: sent.method,
     path: `${sent.path}${sent.query}`,
-    headers: new HeaderFields(sent.headers.flat()),
+    headers: new HeaderFields(fieldsOf(sent).flat()),
   });
-  service(exchange, new RecordingCaller());
-  return { ...done, route: exchange.route ?? "no_route" };
+  return live.decide(exchange, sent.from, sent.random, outcomes[sent.outcome] as (response: ResponseSink) => void);
+}
+
+function fieldsOf({ headers, isGrpc }: Sent): readonly (readonly [string, string])[] {
+  return isGrpc ? [...headers, ["content-type", "application/grpc"]] : headers;
 }
 
 function destinationOf({ snapshot }: Pipeline): Destination {
