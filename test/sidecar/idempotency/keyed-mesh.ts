@@ -1,5 +1,6 @@
 /** The layer under test with a clock turned by hand, an application that answers as told, and callers that record. */
 
+import { MeshError } from "../../../model/errors.ts";
 import type { NamedIdempotencyRules } from "../../../model/policy.ts";
 import { KeyedRequests, processOnce } from "../../../sidecar/idempotency/process-once.ts";
 import type { RecordStore } from "../../../sidecar/idempotency/record-store.ts";
@@ -18,6 +19,15 @@ export const rules: NamedIdempotencyRules = {
   store: "memory",
   onStoreFailure: "reject",
 };
+
+export const gone = new MeshError("upstream_reset", "the caller is gone");
+
+/** What a caller gets of the usual answer. */
+export const paid = [
+  ["head", 201],
+  ["write", "paid"],
+  ["end", []],
+];
 
 /** One request as the application has it. */
 export interface Taken {
@@ -59,6 +69,13 @@ export class KeyedMesh {
       sharedRecords: () => shared ?? { claim: () => ({ kind: "unavailable" }) },
     });
     this.#service = processOnce(this.keyed)((exchange, response) => this.#take(exchange, response));
+  }
+
+  /** Throws where the application has fewer requests. */
+  takenAt(place: number): Taken {
+    const request = this.taken[place];
+    if (request === undefined) throw new Error(`the application has ${this.taken.length} requests`);
+    return request;
   }
 
   pass(ms: number): void {

@@ -1,0 +1,96 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Claim, Found, RecordStore } from "../../../sidecar/idempotency/record-store.ts";
+import { answer, gone, KeyedMesh, paid, rules } from "./keyed-mesh.ts";
+
+/** A store that says what a test tells it, when the test says so. */
+class HandStore implements RecordStore {
+  readonly asked: ((found: Found) => void)[] = [];
+  readonly claims: unknown[][] = [];
+  claim(_name: string, told: (found: Found) => void): undefined {
+    this.asked.push(told);
+  }
+  grant(): Found {
+    const claim: Claim = {
+      keep: (record) => this.claims.push(["keep", record.answer?.status]),
+      release: (failure) => this.claims.push(["release", failure?.answer?.status]),
+    };
+    return { kind: "claimed", claim };
+  }
+}
+
+describe("a store that takes time", () => {
+  const shared = { ...rules, store: "redis" } as const;
+  let mesh: KeyedMesh;
+  let store: HandStore;
+
+  beforeEach(() => {
+    store = new HandStore();
+    mesh = new KeyedMesh(store);
+  });
+
+  it("is waited for, and asked once for all that come meanwhile", () => {
+    const [first, second] = [mesh.ask({ rules: shared }), mesh.ask({ rules: shared })];
+    expect([mesh.taken.length, store.asked.length]).toEqual([0, 1]);
+    store.asked[0]?.(store.grant());
+    expect(mesh.takenAt(0).calls).toEqual([["write", "body"], ["end"]]);
+    answer(mesh.takenAt(0));
+    expect([first.caller.calls, second.caller.calls]).toEqual([paid, paid]);
+    expect(store.claims).toEqual([["keep", 201]]);
+  });
+
+  it("gets its claim back from a caller that has left, and so does who joined it", () => {
+    const [first, second] = [mesh.ask({ rules: shared }), mesh.ask({ rules: shared })];
+    first.sink.abortRequest(gone);
+    store.asked[0]?.(store.grant());
+    expect(store.claims).toEqual([["release", undefined]]);
+    expect(second.caller.calls).toEqual([["abort", "refused_stream"]]);
+    expect(mesh.taken).toEqual([]);
+  });
+
+  it("is told of failures, for those who wait elsewhere", () => {
+    mesh.ask({ rules: shared });
+    store.asked[0]?.(store.grant());
+    answer(mesh.takenAt(0), 500);
+    expect(store.claims).toEqual([["release", 500]]);
+  });
+
+  it("is looked at again and again while another sidecar has the request", () => {
+    const looks: Parameters<Extract<Found, { kind: "elsewhere" }>["look"]>[0][] = [];
+    const look = (told: (typeof looks)[number]) => {
+      looks.push(told);
+    };
+    const [first, second] = [mesh.ask({ rules: shared }), mesh.ask({ rules: shared })];
+    store.asked[0]?.({ kind: "elsewhere", look });
+    mesh.pass(30);
+    looks.pop()?.({ kind: "in-flight" });
+    mesh.pass(50);
+    looks.pop()?.({ kind: "unavailable" });
+    second.sink.abortRequest(gone);
+    mesh.pass(100);
+    looks.pop()?.({ kind: "nothing" });
+    expect(first.caller.calls).toEqual([["abort", "upstream_reset"]]);
+    mesh.pass(10_000);
+    expect(looks).toEqual([]);
+    expect(mesh.keyed.held.inFlight).toBe(0);
+  });
+
+  it("is not looked at when nobody waits any more", () => {
+    let looked = 0;
+    const first = mesh.ask({ rules: shared });
+    store.asked[0]?.({ kind: "elsewhere", look: () => looked++ });
+    first.sink.abortRequest(gone);
+    mesh.pass(10_000);
+    expect([looked, mesh.keyed.held.inFlight]).toEqual([0, 0]);
+  });
+
+  it("that can't be reached refuses what it might know, or lets it through, as the policy says", () => {
+    const first = mesh.ask({ rules: shared });
+    store.asked[0]?.({ kind: "unavailable" });
+    expect(first.caller.calls).toEqual([["abort", "idempotency_store_failed"]]);
+    const allowed = mesh.ask({ rules: { ...shared, onStoreFailure: "allow" } });
+    store.asked[1]?.({ kind: "unavailable" });
+    answer(mesh.takenAt(0));
+    expect(allowed.caller.calls).toEqual(paid);
+    expect(mesh.outcomes).toEqual(["store_failed", "unguarded", "kept"]);
+  });
+});
