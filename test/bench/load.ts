@@ -26,13 +26,25 @@ const grpcHeaders = ["content-type: application/grpc", "te: trailers"].flatMap((
 const path = "/api/v1/items";
 
 /** HTTP/1.1 as fast as it goes. One request in a hundred belongs to a trace that its caller records. */
-export const wrk: Load = async (ground, seconds, connections) => {
+export const wrk: Load = (ground, seconds, connections) => {
   const script = join(ground.folder, "traces.lua");
   writeFileSync(script, tracesScript);
-  const url = urlOf(ground, `${path}?id=42`);
-  const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "-s", script, ...headers, url];
-  return parseWrk(await run({ command: ground.tools.require("wrk"), args }, seconds + patienceSeconds));
+  return runWrk(ground, seconds, connections, ["-s", script]);
 };
+
+/** The same without a trace: the first sidecar begins one, and decides. */
+export const wrkWithoutTraces: Load = (ground, seconds, connections) => runWrk(ground, seconds, connections, []);
+
+async function runWrk(
+  ground: Ground,
+  seconds: number,
+  connections: number,
+  script: readonly string[],
+): Promise<LoadResult> {
+  const url = urlOf(ground, `${path}?id=42`);
+  const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", ...script, ...headers, url];
+  return parseWrk(await run({ command: ground.tools.require("wrk"), args }, seconds + patienceSeconds));
+}
 
 const tracesScript = `local requests, sent = {}, 0
 function init(args)

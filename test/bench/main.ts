@@ -9,7 +9,9 @@ import { compile } from "./benches/compile.ts";
 import { csr } from "./benches/csr.ts";
 import { growth } from "./benches/growth.ts";
 import { memory } from "./benches/memory.ts";
+import { names } from "./benches/names.ts";
 import { push } from "./benches/push.ts";
+import { sampling } from "./benches/sampling.ts";
 import { scale } from "./benches/scale.ts";
 import { startup } from "./benches/startup.ts";
 import { tcp } from "./benches/tcp.ts";
@@ -17,7 +19,20 @@ import { openGround } from "./ground.ts";
 import { toJson, toText } from "./report.ts";
 import { MissingTool, Tools } from "./tools.ts";
 
-const benches: readonly Bench[] = [chainH1, chainH2, tcp, memory, startup, growth, compile, csr, push, scale];
+const benches: readonly Bench[] = [
+  chainH1,
+  chainH2,
+  sampling,
+  tcp,
+  memory,
+  startup,
+  growth,
+  names,
+  compile,
+  csr,
+  push,
+  scale,
+];
 
 interface Flags {
   readonly json?: string;

@@ -20,15 +20,17 @@ import { type Command, until } from "./processes.ts";
 export interface TulleOptions {
   readonly name?: string;
   readonly scale?: Scale;
+  /** The share of traces that a sidecar records where none has decided. Default 0.01. */
+  readonly samplingRatio?: number;
   /** For Node itself, before the bundle: `--cpu-prof`. */
   readonly nodeArgs?: readonly string[];
 }
 
-export function tulle({ name = "tulle", scale = usualScale, nodeArgs = [] }: TulleOptions = {}): Chain {
+export function tulle({ name = "tulle", ...choices }: TulleOptions = {}): Chain {
   return {
     name,
     async prepare(ground, wire, processes) {
-      const { otlp, controlPlane, inbound, outbound } = await writeMesh(ground, wire, scale, nodeArgs);
+      const { otlp, controlPlane, inbound, outbound } = await writeMesh(ground, wire, choices);
       processes.start(otlp);
       processes.start(controlPlane);
       const ready = `http://${ground.controlPlane}:${controlPlaneAdminPort}/ready`;
@@ -51,10 +53,16 @@ interface MeshCommands {
   readonly outbound: Command;
 }
 
+const usualSamplingRatio = 0.01;
+
 let meshes = 0;
 
 /** Everything that the processes read, for a mesh that starts from nothing. */
-async function writeMesh(ground: Ground, wire: Wire, scale: Scale, nodeArgs: readonly string[]): Promise<MeshCommands> {
+async function writeMesh(
+  ground: Ground,
+  wire: Wire,
+  { scale = usualScale, nodeArgs = [], samplingRatio = usualSamplingRatio }: TulleOptions,
+): Promise<MeshCommands> {
   const bundles = await ensureBundles();
   const folder = join(ground.folder, `tulle-${++meshes}`);
   const manifests = join(folder, "manifests");
@@ -71,7 +79,7 @@ async function writeMesh(ground: Ground, wire: Wire, scale: Scale, nodeArgs: rea
       args: [...sidecarNodeFlags, ...nodeArgs, bundles.sidecar],
       folder: files.stateFolder,
       env: {
-        ...ownEnvironment(ground),
+        ...ownEnvironment(ground, samplingRatio),
         TULLE_NAMESPACE: identity.namespace,
         TULLE_WORKLOAD: workload,
         TULLE_POD: identity.pod,
@@ -102,12 +110,12 @@ async function writeMesh(ground: Ground, wire: Wire, scale: Scale, nodeArgs: rea
   };
 }
 
-function ownEnvironment({ controlPlane }: Ground): NodeJS.ProcessEnv {
+function ownEnvironment({ controlPlane }: Ground, samplingRatio: number): NodeJS.ProcessEnv {
   return {
     PATH: process.env["PATH"],
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://${controlPlane}:${otlpPort}`,
     OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
-    OTEL_TRACES_SAMPLER_ARG: "0.01",
+    OTEL_TRACES_SAMPLER_ARG: String(samplingRatio),
   };
 }
 

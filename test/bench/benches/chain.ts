@@ -2,7 +2,7 @@
 
 import { cpuNs, memoryOf } from "../accounting.ts";
 import { whenAnswering } from "../answers.ts";
-import { type Chain, pidsOf, startChain } from "../chain.ts";
+import { type Chain, pidsOf, type RunningChain, startChain } from "../chain.ts";
 import { chainsFor, ours } from "../chains.ts";
 import type { Ground, Wire } from "../ground.ts";
 import { fortio, h2load, h2loadAtRate, type Load, type LoadResult, wrk } from "../load.ts";
@@ -81,8 +81,19 @@ async function runChains(bench: string, work: Work, ground: Ground, options: Ben
 
 async function measureChain(chain: Chain, work: Work, ground: Ground, seconds: number): Promise<Metrics> {
   await using processes = new Processes();
-  const pids = pidsOf(await startChain(chain, ground, work.wire, processes));
+  const running = await startChain(chain, ground, work.wire, processes);
   await warmUp(work, ground);
+  return measureRunning(running, work, ground, seconds);
+}
+
+/** Both loads on a chain that is warm. */
+export async function measureRunning(
+  running: RunningChain,
+  work: Work,
+  ground: Ground,
+  seconds: number,
+): Promise<Metrics> {
+  const pids = pidsOf(running);
   const saturated = await accounted(pids, () => work.saturate(ground, seconds, work.connections));
   const atRate = await accounted(pids, () => work.atRate(ground, seconds, work.connections));
   return {
