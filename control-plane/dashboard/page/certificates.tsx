@@ -1,12 +1,15 @@
 import type { MeshView } from "../mesh-view.ts";
 import { formatLeft } from "./format.ts";
+import { useNarrowed } from "./narrowed.tsx";
 
 /** Every sidecar that is connected: who it is, and for how long yet. */
 export function Certificates({ sidecars }: Pick<MeshView, "sidecars">) {
+  const { shown, rest, filter } = useNarrowed(sidecars, "Filter sidecars", "shop/orders", wordsOf);
   return (
     <section id="certificates" aria-labelledby="certificates-title">
       <h2 id="certificates-title">Certificates</h2>
       {sidecars.length === 0 && <p class="empty">No sidecar is connected.</p>}
+      {filter}
       <div class="wide" tabIndex={0} role="region" aria-label="Table of sidecars">
         <table>
           <caption>Sidecars that are connected</caption>
@@ -21,7 +24,7 @@ export function Certificates({ sidecars }: Pick<MeshView, "sidecars">) {
             </tr>
           </thead>
           <tbody>
-            {sidecars.map(({ pod, identity, version, certificateEndsMs }) => (
+            {shown.map(({ pod, identity, version, certificateEndsMs }) => (
               <tr key={pod}>
                 <th scope="row">{pod}</th>
                 <td class="identity">{identity}</td>
@@ -34,6 +37,11 @@ export function Certificates({ sidecars }: Pick<MeshView, "sidecars">) {
           </tbody>
         </table>
       </div>
+      {rest}
     </section>
   );
+}
+
+function wordsOf({ pod, identity, version }: MeshView["sidecars"][number]): string {
+  return `${pod} ${identity} ${version}`;
 }

@@ -1,27 +1,22 @@
-import { useState } from "preact/hooks";
 import type { MeshView } from "../mesh-view.ts";
 import { formatMs, formatRate, formatShare, healthOf } from "./format.ts";
+import { cut, Filter } from "./narrowed.tsx";
 
-/** Beyond it nobody reads on, and drawing them anew every two seconds would cost the reader's machine. */
-const mostRows = 200;
+interface EdgesProps extends Pick<MeshView, "edges" | "latencies" | "breakers"> {
+  /** What is typed into the filter; the edges are those that it leaves. */
+  readonly wanted: string;
+  readonly onWanted: (wanted: string) => void;
+}
 
-/** Every edge with its figures; a filter, because there may be thousands. */
-export function Edges({ edges, latencies, breakers }: Pick<MeshView, "edges" | "latencies" | "breakers">) {
-  const [filter, setFilter] = useState("");
-  const shown = edges.filter(({ from, service, backend }) => `${from} ${service} ${backend}`.includes(filter.trim()));
+/** Edges with their figures, and the filter for them. */
+export function Edges({ edges, latencies, breakers, wanted, onWanted }: EdgesProps) {
+  const { shown, rest } = cut(edges);
+  const open = cut(breakers);
   const latencyOf = new Map(latencies.map((latency) => [latency.service, latency]));
   return (
     <section id="edges" aria-labelledby="edges-title">
       <h2 id="edges-title">Edges</h2>
-      <label class="filter">
-        Filter{" "}
-        <input
-          type="search"
-          value={filter}
-          placeholder="shop/orders"
-          onInput={({ currentTarget }) => setFilter(currentTarget.value)}
-        />
-      </label>
+      <Filter label="Filter" placeholder="shop/orders" value={wanted} onChange={onWanted} />
       <div class="wide" tabIndex={0} role="region" aria-label="Table of edges">
         <table>
           <caption>Requests of the last ten seconds, as the callers' sidecars counted them</caption>
@@ -45,7 +40,7 @@ export function Edges({ edges, latencies, breakers }: Pick<MeshView, "edges" | "
             </tr>
           </thead>
           <tbody>
-            {shown.slice(0, mostRows).map(({ from, service, backend, requestsPerSecond, successShare }) => (
+            {shown.map(({ from, service, backend, requestsPerSecond, successShare }) => (
               <tr key={`${from} ${service} ${backend}`}>
                 <th scope="row">
                   <a href={`#/service/${from}`}>{from}</a>
@@ -63,22 +58,19 @@ export function Edges({ edges, latencies, breakers }: Pick<MeshView, "edges" | "
           </tbody>
         </table>
       </div>
-      {shown.length > mostRows && (
-        <p class="empty">
-          {shown.length - mostRows} more of {shown.length}: the filter narrows them.
-        </p>
-      )}
-      {shown.length === 0 && <p class="empty">{edges.length === 0 ? "No requests." : "None of that name."}</p>}
+      {rest}
+      {shown.length === 0 && <p class="empty">{wanted === "" ? "No requests." : "None of that name."}</p>}
       {breakers.length > 0 && (
         <>
           <h3>Breakers that are not closed</h3>
           <ul>
-            {breakers.map(({ from, backend, endpoint, state }) => (
+            {open.shown.map(({ from, backend, endpoint, state }) => (
               <li key={`${from} ${endpoint}`}>
                 <strong class="bad">{state}</strong>: {from} to {endpoint} of {backend}
               </li>
             ))}
           </ul>
+          {open.rest}
         </>
       )}
     </section>

@@ -3,14 +3,13 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { MeshView } from "../mesh-view.ts";
+import { Calls } from "./calls.tsx";
 import { Certificates } from "./certificates.tsx";
-import { Edges } from "./edges.tsx";
 import { Policies } from "./policies.tsx";
 import { Policy } from "./policy.tsx";
 import { Service } from "./service.tsx";
 import { Splits } from "./splits.tsx";
 import { Summary } from "./summary.tsx";
-import { Topology } from "./topology.tsx";
 import { Trace } from "./trace.tsx";
 import { Traces } from "./traces.tsx";
 
@@ -91,8 +90,7 @@ function Mesh({ view, hash }: { readonly view: MeshView; readonly hash: string }
   return (
     <>
       <Summary view={view} />
-      <Topology edges={view.edges} breakers={view.breakers} />
-      <Edges edges={view.edges} latencies={view.latencies} breakers={view.breakers} />
+      <Calls edges={view.edges} latencies={view.latencies} breakers={view.breakers} />
       <Splits splits={view.splits} />
       <Policies policies={view.policies} problems={view.problems} />
       <Traces traces={view.traces} lost={view.lost} />

@@ -1,19 +1,24 @@
 import type { MeshView } from "../mesh-view.ts";
+import { cut, useNarrowed } from "./narrowed.tsx";
 
 /** Every policy and route with its conditions, those that are not well first; and what is wrong, line by line. */
 export function Policies({ policies, problems }: Pick<MeshView, "policies" | "problems">) {
   const sorted = policies.toSorted((a, b) => Number(isWell(a)) - Number(isWell(b)));
+  const { shown, rest, filter } = useNarrowed(sorted, "Filter policies", "RetryPolicy shop/orders", wordsOf);
+  const wrong = cut(problems);
   return (
     <section id="policies" aria-labelledby="policies-title">
       <h2 id="policies-title">Policies</h2>
       {problems.length > 0 && (
         <ul class="problems" aria-label="Problems">
-          {problems.map((problem) => (
+          {wrong.shown.map((problem) => (
             <li key={problem}>{problem}</li>
           ))}
         </ul>
       )}
+      {wrong.rest}
       {policies.length === 0 && <p class="empty">No policies.</p>}
+      {filter}
       <div class="wide" tabIndex={0} role="region" aria-label="Table of policies">
         <table>
           <caption>What became of each policy</caption>
@@ -25,7 +30,7 @@ export function Policies({ policies, problems }: Pick<MeshView, "policies" | "pr
             </tr>
           </thead>
           <tbody>
-            {sorted.map(({ kind, name, conditions }) => (
+            {shown.map(({ kind, name, conditions }) => (
               <tr key={`${kind} ${name}`}>
                 <td>{kind}</td>
                 <th scope="row">
@@ -44,8 +49,13 @@ export function Policies({ policies, problems }: Pick<MeshView, "policies" | "pr
           </tbody>
         </table>
       </div>
+      {rest}
     </section>
   );
+}
+
+function wordsOf({ kind, name }: MeshView["policies"][number]): string {
+  return `${kind} ${name}`;
 }
 
 function isWell({ conditions }: MeshView["policies"][number]): boolean {

@@ -1,6 +1,6 @@
 import type { MeshView } from "../mesh-view.ts";
+import { Calls } from "./calls.tsx";
 import { Certificates } from "./certificates.tsx";
-import { Edges } from "./edges.tsx";
 import { Policies } from "./policies.tsx";
 import { Splits } from "./splits.tsx";
 import { Traces } from "./traces.tsx";
@@ -20,7 +20,7 @@ export function Service({ view, name }: { readonly view: MeshView; readonly name
   return (
     <>
       <h2 class="subject">{name}</h2>
-      <Edges edges={edges} latencies={view.latencies} breakers={breakers} />
+      <Calls edges={edges} latencies={view.latencies} breakers={breakers} />
       <Splits splits={splits} />
       <Policies policies={policies} problems={[]} />
       <Traces traces={traces} lost={lost} />

@@ -1,13 +1,16 @@
 import type { MeshView } from "../mesh-view.ts";
 import { formatShare } from "./format.ts";
+import { useNarrowed } from "./narrowed.tsx";
 
 /** Each split as it is wanted, above as it was observed. */
 export function Splits({ splits }: Pick<MeshView, "splits">) {
+  const { shown, rest, filter } = useNarrowed(splits, "Filter splits", "shop/catalog", wordsOf);
   return (
     <section id="splits" aria-labelledby="splits-title">
       <h2 id="splits-title">Splits</h2>
       {splits.length === 0 && <p class="empty">Nothing is split.</p>}
-      {splits.map(({ service, route, backends }) => (
+      {filter}
+      {shown.map(({ service, route, backends }) => (
         <article key={`${service} ${route}`} class="split">
           <h3>
             {service} <small>{route}</small>
@@ -16,8 +19,13 @@ export function Splits({ splits }: Pick<MeshView, "splits">) {
           <Bar label="observed" shares={backends.map(({ service: name, observed }) => [name, observed])} />
         </article>
       ))}
+      {rest}
     </section>
   );
+}
+
+function wordsOf({ service, route, backends }: MeshView["splits"][number]): string {
+  return `${service} ${route} ${backends.map((backend) => backend.service).join(" ")}`;
 }
 
 interface BarProps {

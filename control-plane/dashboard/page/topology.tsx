@@ -7,7 +7,7 @@ const nodeHeight = 40;
 const columnGap = 150;
 const rowGap = 22;
 const margin = 12;
-/** More can't be drawn so that anyone could read it; the table below has them all. */
+/** More can't be drawn so that anyone could read it. */
 const mostNodes = 80;
 
 interface DrawnEdge extends Arrow {
@@ -15,28 +15,46 @@ interface DrawnEdge extends Arrow {
   readonly successShare: number;
 }
 
-/** Who calls whom, now. The table below says the same in words. */
+/** Who calls whom, now; where they are too many, by namespace. The table below says the same in words. */
 export function Topology({ edges, breakers }: Pick<MeshView, "edges" | "breakers">) {
-  const drawn = drawnEdges(edges);
-  const columns = layersOf(drawn);
-  const count = columns.reduce((sum, column) => sum + column.length, 0);
+  const workloads = nodesOf(edges, itself);
+  const nameOf = workloads <= mostNodes ? itself : namespaceOf;
+  const isTooMuch = nodesOf(edges, nameOf) > mostNodes;
+  const drawn = isTooMuch ? [] : drawnEdges(edges, nameOf);
   return (
     <section id="topology" aria-labelledby="topology-title">
       <h2 id="topology-title">Topology</h2>
-      {drawn.length === 0 && <p class="empty">No requests in the last ten seconds.</p>}
-      {count > mostNodes && <p class="empty">{count} workloads: too many to draw. The table has them all.</p>}
-      {drawn.length > 0 && count <= mostNodes && (
-        <Graph columns={columns} edges={drawn} broken={brokenBackends(breakers)} />
+      {edges.length === 0 && <p class="empty">No requests in the last ten seconds.</p>}
+      {workloads > mostNodes && (
+        <p class="empty">
+          {workloads} workloads:{" "}
+          {isTooMuch ? "too many to draw. The table has them all." : "drawn by namespace. The filter leaves fewer."}
+        </p>
       )}
+      {drawn.length > 0 && <Graph columns={layersOf(drawn)} edges={drawn} broken={brokenBackends(breakers, nameOf)} />}
     </section>
   );
 }
 
+type NameOf = (workload: string) => string;
+
+const itself: NameOf = (workload) => workload;
+const namespaceOf: NameOf = (workload) => workload.split("/", 1)[0] ?? "";
+
 /** An edge leads to the backend that answered; where nobody was reached, to the Service. */
-function drawnEdges(edges: MeshView["edges"]): DrawnEdge[] {
+function endOf({ service, backend }: MeshView["edges"][number]): string {
+  return backend === "" ? service : backend;
+}
+
+function nodesOf(edges: MeshView["edges"], nameOf: NameOf): number {
+  return new Set(edges.flatMap((edge) => [nameOf(edge.from), nameOf(endOf(edge))])).size;
+}
+
+function drawnEdges(edges: MeshView["edges"], nameOf: NameOf): DrawnEdge[] {
   const sums = new Map<string, { from: string; to: string; rate: number; good: number }>();
-  for (const { from, service, backend, requestsPerSecond, successShare } of edges) {
-    const to = backend === "" ? service : backend;
+  for (const edge of edges) {
+    const { requestsPerSecond, successShare } = edge;
+    const [from, to] = [nameOf(edge.from), nameOf(endOf(edge))];
     const sum = sums.get(`${from} ${to}`) ?? { from, to, rate: 0, good: 0 };
     sum.rate += requestsPerSecond;
     sum.good += requestsPerSecond * successShare;
@@ -50,12 +68,12 @@ function drawnEdges(edges: MeshView["edges"]): DrawnEdge[] {
   }));
 }
 
-/** `shop/catalog-v1` for each `catalog-v1.shop.svc.cluster.local:80`. */
-function brokenBackends(breakers: MeshView["breakers"]): ReadonlySet<string> {
+/** `shop/catalog-v1` for each `catalog-v1.shop.svc.cluster.local:80`, or what stands for it. */
+function brokenBackends(breakers: MeshView["breakers"], nameOf: NameOf): ReadonlySet<string> {
   return new Set(
     breakers.map(({ backend }) => {
       const [name = "", namespace = ""] = backend.split(".");
-      return `${namespace}/${name}`;
+      return nameOf(`${namespace}/${name}`);
     }),
   );
 }
@@ -77,7 +95,7 @@ function Graph({ columns, edges, broken }: GraphProps) {
       places.set(name, { x: margin + column * (nodeWidth + columnGap), y: top + row * (nodeHeight + rowGap) });
     }
   }
-  const label = `${places.size} workloads and ${edges.length} edges between them; the table of edges has the figures`;
+  const label = `${places.size} nodes and ${edges.length} edges between them; the table of edges has the figures`;
   return (
     <div class="graph" tabIndex={0} role="region" aria-label="Drawing of the topology">
       <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} role="img" aria-label={label}>
