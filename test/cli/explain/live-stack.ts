@@ -84,7 +84,7 @@ export class LiveStack {
       random: () => this.#random,
       unixNow: () => clock.now(),
       tracer: { sampler: { ratio: 0, parentBased: true }, ids, clock, sink: undefined, errors: undefined },
-      accessLog: { kind: "off" },
+      accessLog: { requests: "none", ratio: 1 },
       taps: new RequestTaps(clock),
       log: () => {},
       workload: `${namespace}/web`,
