@@ -75,7 +75,7 @@ it("tells for 10,000 requests who is admitted, as the called sidecar then does i
     "path_ambiguous",
     "plaintext",
   ]);
-});
+}, 60_000);
 
 const workload = (namespace: string, name: string) => `
 apiVersion: apps/v1
