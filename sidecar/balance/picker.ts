@@ -33,7 +33,9 @@ export class Picker {
     if (count === 0) return none;
     const first = this.#at(Math.floor(this.#random() * count));
     const second = count === 1 ? first : this.#anotherThan(first, count);
-    const [better, worse] = this.#prefers(first, second, avoid) ? [first, second] : [second, first];
+    const prefersFirst = first === second || this.#prefers(first, second, avoid);
+    const better = prefersFirst ? first : second;
+    const worse = prefersFirst ? second : first;
     if (!isAvoided(better, avoid)) {
       const picked = admitted(better, connects) ?? (isAvoided(worse, avoid) ? undefined : admitted(worse, connects));
       if (picked !== undefined) return picked;

@@ -15,7 +15,7 @@
 
 import { COLON, CR, HASH, HTAB, LF, SP, targetBytes, tokenBytes, valueBytes } from "./bytes.ts";
 import { hashNameByte, internName } from "./field-names.ts";
-import { badRequest, type Http1Limits, type Refusal } from "./limits.ts";
+import { badRequest, type Http1Limits, Refusal } from "./limits.ts";
 
 /** What comes before the fields. */
 export type HeadKind = "request" | "response" | "trailers";
@@ -98,7 +98,7 @@ export class HeadScanner {
       return from + this.headEnd - heldBefore;
     }
     if (end === refused) return refused;
-    if (limited >= this.#maxBytes) return this.#refuse({ code: "head_too_large", detail: "header section too long" });
+    if (limited >= this.#maxBytes) return this.#refuse(new Refusal("head_too_large", "header section too long"));
     if (!resumed) this.#hold(chunk, from);
     return needsMore;
   }
@@ -175,7 +175,7 @@ export class HeadScanner {
   /** `byte` undefined: the method may go on. */
   #endMethod(byte: number | undefined, end: number): boolean {
     if (end - this.headStart > longestMethodBytes) {
-      this.refusal = { code: "unsupported", detail: "method too long" };
+      this.refusal = new Refusal("unsupported", "method too long");
       return false;
     }
     if (byte === undefined) return true;
@@ -192,7 +192,7 @@ export class HeadScanner {
   #endTarget(byte: number | undefined, end: number): boolean {
     const length = end - this.methodEnd - 1;
     if (length > this.#limits.targetBytes) {
-      this.refusal = { code: "uri_too_long", detail: "request target too long" };
+      this.refusal = new Refusal("uri_too_long", "request target too long");
       return false;
     }
     if (byte === undefined) return true;
@@ -216,7 +216,7 @@ export class HeadScanner {
           }
           if (bytes[at] === SP || bytes[at] === HTAB) return this.#refuse(badRequest("folded header field"));
           if (this.fieldCount === this.#limits.fields)
-            return this.#refuse({ code: "head_too_large", detail: "too many header fields" });
+            return this.#refuse(new Refusal("head_too_large", "too many header fields"));
           this.#startField(at - base);
           at--; // the same byte again
           break;

@@ -8,7 +8,7 @@ import { HeaderFields } from "../net/header-fields.ts";
 import { isToken } from "./bytes.ts";
 import { fieldNames, mayBeConnectionOption, mayBeTrailer } from "./field-names.ts";
 import { fieldStride, type HeadScanner } from "./head-scanner.ts";
-import { badRequest, type Refusal } from "./limits.ts";
+import { badRequest, Refusal } from "./limits.ts";
 
 /** What the sections of requests and responses have in common. `undefined`: the field is not there. */
 export interface HeaderSection {
@@ -105,7 +105,7 @@ export function readHeaderSection(scanner: HeadScanner, text: string): HeaderSec
 }
 
 export function isRefusal(value: object): value is Refusal {
-  return "code" in value;
+  return value instanceof Refusal;
 }
 
 /** Canonical decimal only: `+1`, `0x1`, `1, 1` and `01` have been read in more than one way by others. */
@@ -126,7 +126,7 @@ function refuseTransferEncoding(value: string): Refusal | undefined {
   const coding = value.toLowerCase();
   if (coding === "chunked") return undefined;
   if (coding.split(",").every((part) => isToken(part.trim())) && !/chunked.*chunked/.test(coding))
-    return { code: "unsupported", detail: "transfer coding other than chunked" };
+    return new Refusal("unsupported", "transfer coding other than chunked");
   return badRequest("malformed Transfer-Encoding");
 }
 

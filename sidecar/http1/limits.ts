@@ -23,12 +23,18 @@ export const defaultLimits: Http1Limits = {
   trailerBytes: 8 * 1024,
 };
 
-/** Why a message was not taken. `detail` is for people, without bytes of the message. */
-export interface Refusal {
+/** Why a message was not taken. Known by its class: `in` would be a look-up for each head. */
+export class Refusal {
   readonly code: ErrorCode;
+  /** For people, without bytes of the message. */
   readonly detail: string;
+
+  constructor(code: ErrorCode, detail: string) {
+    this.code = code;
+    this.detail = detail;
+  }
 }
 
 export function badRequest(detail: string): Refusal {
-  return { code: "bad_request", detail };
+  return new Refusal("bad_request", detail);
 }

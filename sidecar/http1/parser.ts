@@ -13,7 +13,7 @@ import type { HeaderFields } from "../net/header-fields.ts";
 import { ChunkedDecoder } from "./chunked.ts";
 import { type HeadKind, HeadScanner, needsMore, refused } from "./head-scanner.ts";
 import { isRefusal } from "./header-section.ts";
-import type { Http1Limits, Refusal } from "./limits.ts";
+import { type Http1Limits, Refusal } from "./limits.ts";
 import { type BodyLength, type ReceivedRequest, readRequestHead } from "./request-head.ts";
 import { type AskedRequest, type ReceivedResponse, readResponseHead } from "./response-head.ts";
 
@@ -180,6 +180,6 @@ export class ResponseParser extends MessageParser<ReceivedResponse> {
   }
 
   protected override blame(refusal: Refusal): Refusal {
-    return { code: "bad_response", detail: refusal.detail };
+    return new Refusal("bad_response", refusal.detail);
   }
 }

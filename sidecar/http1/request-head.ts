@@ -5,7 +5,7 @@ import type { RequestHead } from "../net/exchange.ts";
 import { upgradeProtocol } from "../net/upgrade.ts";
 import type { HeadScanner } from "./head-scanner.ts";
 import { type HeaderSection, headText, isRefusal, readHeaderSection } from "./header-section.ts";
-import { badRequest, type Refusal } from "./limits.ts";
+import { badRequest, Refusal } from "./limits.ts";
 
 /** How long the body is: a number of bytes, or told by its own framing. */
 export type BodyLength = number | "chunked" | "until-close";
@@ -87,7 +87,7 @@ function readTarget(method: string, target: string): Target | Refusal {
 function readAbsoluteForm(method: string, target: string): Target | Refusal {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(target);
   if (scheme === null) return badRequest("malformed request target");
-  if (scheme[1]?.toLowerCase() !== "http") return { code: "unsupported", detail: "scheme other than http" };
+  if (scheme[1]?.toLowerCase() !== "http") return new Refusal("unsupported", "scheme other than http");
   const rest = target.slice(scheme[0].length);
   const end = rest.search(/[/?]/);
   const authority = end < 0 ? rest : rest.slice(0, end);

@@ -3,7 +3,7 @@
 import type { ResponseHead } from "../net/exchange.ts";
 import type { HeadScanner } from "./head-scanner.ts";
 import { type HeaderSection, headText, isRefusal, readHeaderSection } from "./header-section.ts";
-import type { Refusal } from "./limits.ts";
+import { Refusal } from "./limits.ts";
 import { type BodyLength, readVersion } from "./request-head.ts";
 
 /** What a response's framing depends on besides itself. */
@@ -65,7 +65,7 @@ function readStatus(text: string, { headStart, startLineEnd }: HeadScanner): num
 }
 
 function badResponse(detail: string): Refusal {
-  return { code: "bad_response", detail };
+  return new Refusal("bad_response", detail);
 }
 
 function bodyLengthOf(status: number, section: HeaderSection, asked: AskedRequest): BodyLength | Refusal {

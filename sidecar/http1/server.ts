@@ -21,7 +21,7 @@ import { HeaderFields } from "../net/header-fields.ts";
 import { Outbox } from "../net/outbox.ts";
 import { receiveFrom } from "../net/shared-reads.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
-import { defaultLimits, type Http1Limits, type Refusal } from "./limits.ts";
+import { defaultLimits, type Http1Limits, Refusal } from "./limits.ts";
 import { type MessageListener, RequestParser } from "./parser.ts";
 import type { ReceivedRequest } from "./request-head.ts";
 import { type ExchangeConnection, ServerExchange } from "./server-exchange.ts";
@@ -215,7 +215,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   receiveHead(head: ReceivedRequest): void {
     if (this.#options.scheme !== undefined) head.scheme = this.#options.scheme;
     if (head.method === "CONNECT" && this.#options.forwardProxy !== true)
-      return this.refuse({ code: "unsupported", detail: "CONNECT where no forward proxy is" });
+      return this.refuse(new Refusal("unsupported", "CONNECT where no forward proxy is"));
     if (head.proxied && this.#options.forwardProxy === true) head.headers.remove("proxy-authorization");
     this.requestCount++;
     if (head.method === "CONNECT" && this.#options.onTunnel !== undefined) {
@@ -369,7 +369,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
 
   expire(): void {
     if (this.#awaited === "request") return this.#linger();
-    if (this.#awaited === "head") return this.refuse({ code: "request_too_slow", detail: "head not complete in time" });
+    if (this.#awaited === "head") return this.refuse(new Refusal("request_too_slow", "head not complete in time"));
     const options = this.#options;
     const current = this.#current;
     if (current?.requestState === "tunnel") return;
@@ -384,7 +384,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     const received = this.#bytesRead - this.#bytesReadBefore;
     const stalled = received < (current?.bodyHasLength === true ? least : 1) && !this.#requestPaused;
     if (current?.requestState === "body" && stalled && !unsent)
-      return this.refuse({ code: "request_too_slow", detail: "body not sent in time" });
+      return this.refuse(new Refusal("request_too_slow", "body not sent in time"));
     this.#await("progress");
   }
 }

@@ -67,8 +67,6 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
   readonly #isServer: boolean;
   /** Armed while a field block is incomplete. */
   #blockDeadline: Deadline | undefined;
-  /** Reused for every header section. */
-  readonly #fields: Field[] = [];
   /** The stream of the DATA frame that is being read, if it wants it. */
   #dataStream: Http2Stream | undefined;
   /** What of that frame counts for its windows and was not passed on: padding, in the end. */
@@ -197,8 +195,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
   }
 
   #receiveBlock(streamId: number, endStream: boolean, block: Buffer): void {
-    const fields = this.#fields;
-    fields.length = 0;
+    const fields: Field[] = [];
     const decoded = this.#decoder.decode(block, fields, this.limits.maxHeadBytes);
     if (decoded === "invalid") return this.fail("COMPRESSION_ERROR", "a field block that is not HPACK");
     const stream = this.streams.get(streamId);

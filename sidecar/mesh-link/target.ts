@@ -82,13 +82,11 @@ export function takeTarget({ podIp, ports }: TargetOptions): Layer {
 }
 
 /** Without a target (a foreign client): the authority's port if the pod declares it, else the only port there is. */
-function targetPort(exchange: Exchange, podIp: string, { ports, byPort }: PortIndex): InboundPort | undefined {
+function targetPort(exchange: Exchange, podIp: string, known: PortIndex): InboundPort | undefined {
   const isTunnel = exchange.method === "CONNECT";
   const target = isTunnel ? exchange.authority : exchange.headers.get("tulle-target");
-  if (target !== undefined) {
-    const { host, port } = splitAddress(target);
-    return host === podIp ? byPort.get(port) : undefined;
-  }
+  if (target !== undefined) return known.at(target, podIp);
+  const { ports, byPort } = known;
   const { port } = splitAddress(exchange.authority);
   return byPort.get(port) ?? (ports.length === 1 ? ports[0] : undefined);
 }
@@ -97,9 +95,22 @@ function targetPort(exchange: Exchange, podIp: string, { ports, byPort }: PortIn
 class PortIndex {
   readonly ports: readonly InboundPort[];
   readonly byPort: ReadonlyMap<number | undefined, InboundPort>;
+  /** The target asked for last, and what it led to: the requests of a link mostly go to one port. */
+  #lastTarget = "";
+  #lastFound: InboundPort | undefined;
 
   constructor(ports: readonly InboundPort[]) {
     this.ports = ports;
     this.byPort = new Map(ports.map((port) => [port.port, port]));
+  }
+
+  /** Undefined: a target of another pod, or with a port that this one does not declare. */
+  at(target: string, podIp: string): InboundPort | undefined {
+    if (target === this.#lastTarget) return this.#lastFound;
+    const { host, port } = splitAddress(target);
+    const found = host === podIp ? this.byPort.get(port) : undefined;
+    this.#lastTarget = target;
+    this.#lastFound = found;
+    return found;
   }
 }

@@ -70,7 +70,7 @@ export class HeaderFields {
       }
       kept += 2;
     }
-    if (kept < flat.length) flat.length = kept;
+    while (flat.length > kept) flat.pop(); // setting `length` is a call into V8's runtime
   }
 
   copy(): HeaderFields {

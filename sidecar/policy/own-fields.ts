@@ -101,5 +101,12 @@ class Distrusted extends PassThrough {
 }
 
 function dropOwnFields(headers: HeaderFields): void {
-  headers.removeWhere((name) => name.startsWith("tulle-"));
+  headers.removeWhere(isOwn);
 }
+
+/** Of each field of each head: few begin with a `t`, and that is seen without a call. */
+function isOwn(name: string): boolean {
+  return name.charCodeAt(0) === letterT && name.startsWith("tulle-");
+}
+
+const letterT = 0x74;
