@@ -4,6 +4,7 @@
  * This file composes; each layer's reasons are in its own.
  */
 
+import type { ErrorCode } from "../model/errors.ts";
 import type { Inbound } from "../model/resources.ts";
 import { showRequests } from "./debug/request-taps.ts";
 import { type KeyedRequests, processOnce } from "./idempotency/process-once.ts";
@@ -16,12 +17,11 @@ import { type CallsInFlight, rememberCall } from "./policy/calls-in-flight.ts";
 import { limitRate, type RateLimiters } from "./policy/limit-rate.ts";
 import { refuseLate } from "./policy/limit-time.ts";
 import { distrustAnswers, identifyCaller, takeAttempt, takeOwnFields } from "./policy/own-fields.ts";
-import { rescue } from "./policy/rescue.ts";
 import { logAccess } from "./telemetry/access-log.ts";
 import { countAccess } from "./telemetry/counts.ts";
 import { recordErrors } from "./telemetry/error-spans.ts";
 import { loggedByPort } from "./telemetry/logged-requests.ts";
-import { measure } from "./telemetry/measure.ts";
+import { measureAndRescue } from "./telemetry/measure.ts";
 import { traceRequest } from "./telemetry/trace.ts";
 
 export interface InboundOptions extends Shared {
@@ -49,14 +49,15 @@ export function inboundStack(options: InboundOptions): Service {
   const { clock, metrics, tracer, accessLog, workload, from, podIp, inbound, trustDomain, bound } = options;
   const ports = () => inbound()?.ports;
   const traced = { kind: "server", tracer, service: workload, policyVersion: options.policyVersion } as const;
+  const recordError = recordErrors(traced);
+  const passOn: readonly ErrorCode[] = from === "peers" ? ["refused_stream"] : [];
   return stack(
     [
-      measure({ metrics, clock, direction: "inbound", service: workload, recordError: recordErrors(traced) }),
       logAccess({ ...options, logged: loggedByPort(accessLog, inbound), direction: "inbound", service: workload }),
       showRequests({ ...options, direction: "inbound", service: workload }),
       traceRequest(traced),
       // The one error that stays an error: the peer then knows that nothing was processed, and tries elsewhere.
-      rescue({ passOn: from === "peers" ? ["refused_stream"] : [] }),
+      measureAndRescue({ metrics, clock, direction: "inbound", service: workload, recordError, passOn }),
       // For this pod, and for which port? An address may have been reused by another pod. And is it new, or a retry?
       ...(from === "peers" ? [takeTarget({ podIp, ports }), takeAttempt()] : []),
       // Of a client that the application knows by its connection?

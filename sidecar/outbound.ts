@@ -15,18 +15,17 @@ import { type CallsInFlight, continueCall } from "./policy/calls-in-flight.ts";
 import { injectFaults } from "./policy/inject-faults.ts";
 import { limitTime, limitTry } from "./policy/limit-time.ts";
 import { takeOwnFields } from "./policy/own-fields.ts";
-import { rescue } from "./policy/rescue.ts";
 import { retry } from "./policy/retry.ts";
 import { filterRequests } from "./route/filters.ts";
 import { type MirrorLimit, mirror } from "./route/mirror.ts";
 import { matchRoutes, routeRequests } from "./route/route-requests.ts";
 import { split } from "./route/split.ts";
 import { logAccess } from "./telemetry/access-log.ts";
-import { countTries } from "./telemetry/count-tries.ts";
+import { CountedTries } from "./telemetry/count-tries.ts";
 import { countLostCalls, countMirrors, countRetries, countSplit } from "./telemetry/counts.ts";
 import { recordErrors } from "./telemetry/error-spans.ts";
 import { loggedByRoute } from "./telemetry/logged-requests.ts";
-import { measure } from "./telemetry/measure.ts";
+import { measureAndRescue } from "./telemetry/measure.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
 import { type Tracer, traceRequest, traceTry } from "./telemetry/trace.ts";
 
@@ -70,13 +69,12 @@ export function outboundStack(destination: Destination, options: OutboundOptions
   const traced = { kind: "client", tracer, service, policyVersion: () => policyVersion } as const;
   return stack(
     [
-      // Outermost, so that what is counted, logged and traced is what the application gets.
-      measure({ metrics, clock, direction: "outbound", service, recordError: recordErrors(traced) }),
+      // Outermost, so that what is logged, traced and counted is what the application gets.
       logAccess({ ...options, logged: loggedByRoute(accessLog, destination), direction: "outbound", service }),
       showRequests({ ...options, direction: "outbound", service }),
       traceRequest({ ...traced, ...(ratioOf && { ratioOf }) }),
       // Whatever fails below becomes an answer that says why.
-      rescue(),
+      measureAndRescue({ metrics, clock, direction: "outbound", service, recordError: recordErrors(traced) }),
       // Nothing that the application set may pass for the mesh's own word; its deadline may shorten ours.
       takeOwnFields(clock),
       // What holds for the request that the application is serving holds for this one, its part.
@@ -100,6 +98,8 @@ function routeStack(route: Route, destination: string, service: string, options:
   const { clock, wheel, random, unixNow, metrics, tracer, backend, remembers, retryBudget } = options;
   const budget = retryBudget(destination, route.retry?.budget);
   const limit = options.mirrorLimit;
+  const counts = countRetries(metrics, service);
+  const tries = new CountedTries(metrics, service);
   return stack(
     [
       // What the route makes of the request, once for all tries; a redirect ends here.
@@ -109,9 +109,8 @@ function routeStack(route: Route, destination: string, service: string, options:
       // Copies of what goes out in time, once for all tries too.
       mirror(route, { backend, random, wheel, limit, count: countMirrors(metrics, service) }),
       // Above the split and the balancer: the next try may land elsewhere.
-      retry({ policy: route.retry, budget, wheel, clock, random, unixNow, counts: countRetries(metrics, service) }),
+      retry({ policy: route.retry, budget, wheel, clock, random, unixNow, counts, tries }),
       traceTry(tracer),
-      countTries(metrics, service),
       // One try, its connection included.
       limitTry(route.timeout.perTryMs ?? route.retry?.perTryTimeoutMs, wheel),
       // In each try, so that retries and timeouts meet a fault made on purpose as they meet any other.

@@ -9,9 +9,11 @@ import type { MeshError } from "../../model/errors.ts";
 import type { Endpoint } from "../../model/resources.ts";
 import type { Breakers } from "../breaker/breakers.ts";
 import { Judgement } from "../breaker/judgement.ts";
+import { wrongPodIn } from "../mesh-link/target.ts";
 import type { Exchange, RequestSink, ResponseHead, ResponseSink, Service } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { PassThrough } from "../net/pass-through.ts";
+import { keepBinding } from "../policy/bound-connections.ts";
 import { isGrpc } from "../policy/grpc.ts";
 import { PeakEwma } from "./peak-ewma.ts";
 
@@ -110,7 +112,7 @@ export class LiveEndpoint {
     const failures = this.#breakers?.policy.failures;
     const judgement =
       failures === undefined || permit === unlimited ? undefined : new Judgement(permit, failures, isGrpc(exchange));
-    const dispatch = new Dispatch(response, this, judgement, connects);
+    const dispatch = new Dispatch(exchange, response, this, judgement, connects);
     dispatch.attach(this.service(exchange, dispatch));
     return dispatch;
   }
@@ -129,8 +131,12 @@ export class LiveEndpoint {
   }
 }
 
-/** One try at one endpoint: tells the load and the breaker how it went, exactly once each. */
+/**
+ * One try at one endpoint: tells the load and the breaker how it went, exactly once each, and understands what a peer's
+ * sidecar says of itself.
+ */
 class Dispatch extends PassThrough {
+  readonly #exchange: Exchange;
   readonly #endpoint: LiveEndpoint;
   readonly #judgement: Judgement | undefined;
   readonly #connects: boolean;
@@ -138,8 +144,15 @@ class Dispatch extends PassThrough {
   #observed = false;
   #over = false;
 
-  constructor(above: ResponseSink, endpoint: LiveEndpoint, judgement: Judgement | undefined, connects: boolean) {
+  constructor(
+    exchange: Exchange,
+    above: ResponseSink,
+    endpoint: LiveEndpoint,
+    judgement: Judgement | undefined,
+    connects: boolean,
+  ) {
     super(above);
+    this.#exchange = exchange;
     this.#endpoint = endpoint;
     this.#judgement = judgement;
     this.#connects = connects;
@@ -148,6 +161,12 @@ class Dispatch extends PassThrough {
   }
 
   override head(head: ResponseHead): void {
+    const { address, identity } = this.#endpoint.endpoint;
+    if (identity !== undefined) {
+      const error = wrongPodIn(head);
+      if (error !== undefined) return this.#breakOff(error);
+      keepBinding(this.#exchange, address, head);
+    }
     this.#observe(head.status >= 500);
     this.#judgement?.head(head);
     this.above.head(head);
@@ -165,9 +184,7 @@ class Dispatch extends PassThrough {
   }
 
   override abortResponse(error: MeshError): void {
-    this.#observe(true);
-    this.#judgement?.fail(error);
-    this.#end();
+    this.#settle(error);
     super.abortResponse(error);
   }
 
@@ -177,6 +194,20 @@ class Dispatch extends PassThrough {
     this.#judgement?.abandon(error);
     this.#end();
     super.abortRequest(error);
+  }
+
+  #breakOff(error: MeshError): void {
+    const { above, below } = this;
+    this.leave();
+    below?.abortRequest(error);
+    this.#settle(error);
+    above.abortResponse(error);
+  }
+
+  #settle(error: MeshError): void {
+    this.#observe(true);
+    this.#judgement?.fail(error);
+    this.#end();
   }
 
   #tookMs(): number {

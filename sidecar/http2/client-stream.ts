@@ -4,11 +4,11 @@
  */
 
 import { MeshError } from "../../model/errors.ts";
+import { Deadline } from "../net/deadline.ts";
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { declinedUpgrade } from "../net/upgrade.ts";
 import type { Closing } from "./closed-streams.ts";
-import { Deadline } from "./deadline.ts";
 import type { Field } from "./field.ts";
 import { errorCode, nameOfError } from "./frames.ts";
 import { type ReceivedResponse, readResponse, readTrailers, requestPseudo } from "./headers.ts";

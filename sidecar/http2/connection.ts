@@ -11,8 +11,8 @@
 
 import type { Socket } from "node:net";
 import { MeshError } from "../../model/errors.ts";
+import { Deadline } from "../net/deadline.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
-import { Deadline } from "./deadline.ts";
 import type { Field } from "./field.ts";
 import { ConnectionWindow, type StreamWindowLimits, type WindowBudget } from "./flow-control.ts";
 import { FrameReader, type FrameReceiver } from "./frame-reader.ts";

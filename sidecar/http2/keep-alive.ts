@@ -3,8 +3,8 @@
  * at all comes after that, the end. Any frame is a sign of life.
  */
 
+import { Deadline } from "../net/deadline.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
-import { Deadline } from "./deadline.ts";
 
 export interface KeepAliveOptions {
   /** Silence after which a PING is sent; seen up to a quarter late. */

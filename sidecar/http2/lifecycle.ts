@@ -8,11 +8,11 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../../model/clock.ts";
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
+import { Deadline } from "../net/deadline.ts";
 import { Outbox } from "../net/outbox.ts";
 import { receiveFrom } from "../net/shared-reads.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { ClosedStreams, type Closing } from "./closed-streams.ts";
-import { Deadline } from "./deadline.ts";
 import { FloodGuard } from "./flood-guard.ts";
 import { errorCode, type Http2ErrorName, writeGoaway, writePing } from "./frames.ts";
 import { KeepAlive } from "./keep-alive.ts";

@@ -5,10 +5,10 @@
 
 import type { Socket } from "node:net";
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
+import { Deadline } from "../net/deadline.ts";
 import type { Service } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
 import { Http2Connection } from "./connection.ts";
-import { Deadline } from "./deadline.ts";
 import type { Field } from "./field.ts";
 import { largestStreamId, setting, writeGoaway } from "./frames.ts";
 import { readRequest } from "./headers.ts";

@@ -16,7 +16,7 @@
 import type { Clock, Random } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { Result } from "../../model/result.ts";
-import { Deadline } from "../http2/deadline.ts";
+import { Deadline } from "../net/deadline.ts";
 import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";

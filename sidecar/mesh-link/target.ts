@@ -3,9 +3,9 @@
 import { MeshError } from "../../model/errors.ts";
 import type { InboundPort } from "../../model/resources.ts";
 import { splitAddress } from "../net/address.ts";
-import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
-import { nowhere, PassThrough } from "../net/pass-through.ts";
-import { keepBinding, rejoin } from "../policy/bound-connections.ts";
+import type { Exchange, Layer, ResponseHead } from "../net/exchange.ts";
+import { nowhere } from "../net/pass-through.ts";
+import { rejoin } from "../policy/bound-connections.ts";
 
 /** `address` is `podIP:containerPort`. A tunnel has it as its `:authority`, all else as `tulle-target`. */
 export function aimAt(address: string): Layer {
@@ -14,34 +14,14 @@ export function aimAt(address: string): Layer {
     else exchange.headers.set("tulle-target", address);
     if (exchange.overHttp2) exchange.headers.set("tulle-protocol", "http2");
     rejoin(exchange, address);
-    const aimed = new Aimed(response, exchange, address);
-    aimed.attach(next(exchange, aimed));
-    return aimed;
+    return next(exchange, response);
   };
 }
 
-/** Understands when it came to the wrong pod, so that it can be tried elsewhere. */
-class Aimed extends PassThrough {
-  readonly #exchange: Exchange;
-  readonly #address: string;
-
-  constructor(above: ResponseSink, exchange: Exchange, address: string) {
-    super(above);
-    this.#exchange = exchange;
-    this.#address = address;
-  }
-
-  override head(head: ResponseHead): void {
-    if (head.status !== 421 || head.headers.get("tulle-error") !== "wrong_pod") {
-      keepBinding(this.#exchange, this.#address, head);
-      return this.above.head(head);
-    }
-    const error = new MeshError("wrong_pod", "its address belongs to another pod now", { processed: "unprocessed" });
-    const { above, below } = this;
-    this.leave();
-    below?.abortRequest(error);
-    above.abortResponse(error);
-  }
+/** What a pod that was not meant says of itself, so that the request can be tried elsewhere; undefined: another answer. */
+export function wrongPodIn({ status, headers }: ResponseHead): MeshError | undefined {
+  if (status !== 421 || headers.get("tulle-error") !== "wrong_pod") return undefined;
+  return new MeshError("wrong_pod", "its address belongs to another pod now", { processed: "unprocessed" });
 }
 
 export interface TargetOptions {

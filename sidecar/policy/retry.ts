@@ -9,10 +9,12 @@
  *      └───────────────────┘ verdict: retry, and the budget allows
  * ```
  * A try that was given up is known by not being the current one: what still comes of it is swallowed.
+ *
+ * Hot: nearly every request has one try, so the request's object is that try too.
  */
 
 import type { Clock, Random } from "../../model/clock.ts";
-import { MeshError } from "../../model/errors.ts";
+import { type ErrorCode, MeshError } from "../../model/errors.ts";
 import type { RetryPolicy } from "../../model/policy.ts";
 import { parseRetryAfter } from "../../model/retry-after.ts";
 import type { RetryBudget } from "../../model/retry-budget.ts";
@@ -24,11 +26,12 @@ import {
   retryVerdict,
 } from "../../model/retry-verdict.ts";
 import type { TryOutcome } from "../../model/try-outcome.ts";
+import { Deadline } from "../net/deadline.ts";
 import type { Exchange, Layer, RequestSink, ResponseHead, ResponseSink, Service } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { nowhere } from "../net/pass-through.ts";
-import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
-import { grpcStatusOf, isGrpc } from "./grpc.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
+import { grpcStatusIn, grpcStatusOf, isGrpc } from "./grpc.ts";
 
 /** A request's body is kept up to this size while it streams; past it, the request is sent once only. */
 const keptBodyBytes = 64 * 1024;
@@ -44,6 +47,14 @@ export interface RetryCounts {
   notRetried(reason: RetryRefusal): void;
 }
 
+/** How tries end, each once: first ones and retries. */
+export interface TryCounts {
+  answered(status: number, grpcStatus: number | undefined): void;
+  failed(code: ErrorCode): void;
+  /** Given up by the caller, or for another try. */
+  abandoned(): void;
+}
+
 export interface RetryOptions {
   /** Undefined: only what was surely not processed is tried once more. */
   readonly policy: RetryPolicy | undefined;
@@ -54,6 +65,7 @@ export interface RetryOptions {
   /** The date, for `Retry-After` as a date. Milliseconds since 1970. */
   readonly unixNow: () => number;
   readonly counts: RetryCounts;
+  readonly tries: TryCounts;
 }
 
 export function retry(options: RetryOptions): Layer {
@@ -66,25 +78,117 @@ export function retry(options: RetryOptions): Layer {
   };
 }
 
-class Retrying extends Timer implements RequestSink {
+/**
+ * One try: passes its answer up as long as it is the current one. Given up with its request complete, the rest of its
+ * answer is read for a while, so that its connection stays usable; else, or past that, it is aborted.
+ */
+abstract class Try implements ResponseSink {
+  protected abstract readonly request: Retrying;
+  /** Undefined: its service has not returned yet, or nothing is wanted of it any more. */
+  sentTo: RequestSink | undefined;
+  #status = 0;
+  #grpcStatus: number | undefined;
+  #counted = false;
+  #aborted = false;
+  #swallowed = 0;
+  /** Armed while the rest of an answer is read that nobody waits for. */
+  #swallowing: Deadline | undefined;
+
+  giveUp(): void {
+    const { sentTo } = this;
+    this.#forget();
+    if (sentTo === undefined || this.#aborted) return;
+    this.countAbandoned();
+    sentTo.abortRequest(givenUp);
+  }
+
+  countAbandoned(): void {
+    if (!this.#counted) this.request.options.tries.abandoned();
+    this.#counted = true;
+  }
+
+  informational(head: ResponseHead): void {
+    if (this.request.isCurrent(this)) this.request.above.informational(head);
+  }
+
+  head(head: ResponseHead): void {
+    const { request } = this;
+    this.#status = head.status;
+    if (head.bodyless) this.#grpcStatus = grpcStatusOf(head);
+    if (!request.isCurrent(this)) return;
+    const surelyFine = head.status < 400 && !head.headers.has("grpc-status");
+    if (!surelyFine && request.triesAgainAfter(request.outcomeOf(head))) return this.#swallow();
+    request.settle();
+    if (request.exchange.attempt > 1) head.headers.set("tulle-retried", String(request.exchange.attempt - 1));
+    request.above.head(head);
+  }
+
+  writeResponse(chunk: Buffer): boolean {
+    if (this.request.isCurrent(this)) return this.request.above.writeResponse(chunk);
+    this.#swallowed += chunk.length;
+    if (this.#swallowed > swallowedBytes) this.giveUp();
+    return true;
+  }
+
+  endResponse(trailers?: HeaderFields): void {
+    const { tries } = this.request.options;
+    if (!this.#counted) tries.answered(this.#status, grpcStatusIn(trailers) ?? this.#grpcStatus);
+    this.#counted = true;
+    if (this.request.isCurrent(this)) this.request.above.endResponse(trailers);
+    else this.#forget();
+  }
+
+  abortResponse(error: MeshError): void {
+    const { request } = this;
+    if (!this.#counted) request.options.tries.failed(error.code);
+    this.#counted = true;
+    this.#aborted = true;
+    if (!request.isCurrent(this)) return this.#forget();
+    const outcome: TryOutcome = { kind: "failure", code: error.code, processed: error.processed };
+    if (request.isSettled) request.cut(error);
+    else if (!request.triesAgainAfter(outcome)) request.fail(error);
+  }
+
+  resumeRequest(): void {
+    if (this.request.isCurrent(this)) this.request.above.resumeRequest();
+  }
+
+  #swallow(): void {
+    if (this.sentTo === undefined) return;
+    this.#swallowing = new Deadline(() => this.giveUp());
+    this.request.options.wheel.arm(this.#swallowing, swallowMs);
+  }
+
+  #forget(): void {
+    if (this.#swallowing !== undefined) this.request.options.wheel.clear(this.#swallowing);
+    this.sentTo = undefined;
+  }
+}
+
+/** A request, and its first try. */
+class Retrying extends Try implements RequestSink {
+  protected readonly request: Retrying = this;
   readonly exchange: Exchange;
   readonly above: ResponseSink;
+  readonly options: RetryOptions;
   readonly #service: Service;
-  readonly #options: RetryOptions;
   #current: Try | undefined;
   #below: RequestSink | undefined;
-  #kept: Buffer[] = [];
+  #kept: Buffer[] | undefined;
   #keptBytes = 0;
   #keeping = true;
+  #settled = false;
   #ended = false;
   #trailers: HeaderFields | undefined;
+  /** Armed between two tries. */
+  #wait: Deadline | undefined;
 
   constructor(exchange: Exchange, above: ResponseSink, service: Service, options: RetryOptions) {
     super();
     this.exchange = exchange;
     this.above = above;
     this.#service = service;
-    this.#options = options;
+    this.options = options;
     exchange.attempt = 0;
   }
 
@@ -97,11 +201,11 @@ class Retrying extends Timer implements RequestSink {
     exchange.endpoint = undefined;
     exchange.breakerState = undefined;
     exchange.knownBy = undefined;
-    const current = new Try(this, this.#options.wheel);
+    const current = attempt === 1 ? this : new LaterTry(this);
     this.#current = current;
     const below = this.#service(exchange, current);
-    current.below = below;
-    const kept = this.#kept;
+    current.sentTo = below;
+    const kept = this.#kept ?? nothing;
     let takesMore = true;
     for (let i = 0; i < kept.length && this.#current === current; i++) {
       takesMore = below.writeRequest(kept[i] as Buffer); // what comes meanwhile is kept behind it, and has its turn
@@ -112,11 +216,6 @@ class Retrying extends Timer implements RequestSink {
     if (!this.#keeping || !this.#mayKeep(0)) this.#stopKeeping();
     if (this.#ended) below.endRequest(this.#trailers);
     else if (takesMore && kept.length > 0) this.above.resumeRequest();
-  }
-
-  /** The wait before the next try is over. */
-  expire(): void {
-    this.#retry();
   }
 
   isCurrent(aTry: Try): boolean {
@@ -137,30 +236,38 @@ class Retrying extends Timer implements RequestSink {
     this.#current = undefined;
     this.#below = undefined;
     if (!this.#ended) former?.giveUp();
-    if (verdict.delayMs > 0) this.#options.wheel.arm(this, verdict.delayMs);
-    else this.#retry();
+    if (verdict.delayMs <= 0) this.#retry();
+    else {
+      this.#wait ??= new Deadline(() => this.#retry());
+      this.options.wheel.arm(this.#wait, verdict.delayMs);
+    }
     return true;
   }
 
   #retry(): void {
-    this.#options.counts.retried(this.exchange.retryReason ?? "");
+    this.options.counts.retried(this.exchange.retryReason ?? "");
     this.send();
   }
 
   #refuseRetry(because: RetryRefusal, outcome: TryOutcome): void {
     const { attempt, origin } = this.exchange;
-    this.#options.counts.notRetried(because);
+    this.options.counts.notRetried(because);
     if (isSettledForAll(because, attempt, outcome)) origin?.retriedBelow(attempt - 1);
   }
 
   /** The current try's answer stands: from here on nothing is kept and nothing judged. */
   settle(): void {
+    this.#settled = true;
     this.#stopKeeping();
+  }
+
+  get isSettled(): boolean {
+    return this.#settled;
   }
 
   /** The current try failed when its answer had begun to go to the caller. */
   cut(error: MeshError): void {
-    this.#options.counts.notRetried("answer_begun");
+    this.options.counts.notRetried("answer_begun");
     this.fail(error);
   }
 
@@ -178,7 +285,7 @@ class Retrying extends Timer implements RequestSink {
     const below = this.#below;
     if (below !== undefined && !this.#mayKeep(chunk.length)) this.#stopKeeping();
     if (below === undefined || this.#keeping) {
-      this.#kept.push(Buffer.from(chunk));
+      (this.#kept ??= []).push(Buffer.from(chunk));
       this.#count(chunk.length);
     }
     return below?.writeRequest(chunk) ?? false;
@@ -191,13 +298,16 @@ class Retrying extends Timer implements RequestSink {
   }
 
   abortRequest(error: MeshError): void {
-    if (this.#current === undefined && this.#below === undefined) this.#options.counts.notRetried("abandoned");
-    this.#options.wheel.clear(this);
+    if (this.#current === undefined && this.#below === undefined) this.options.counts.notRetried("abandoned");
+    if (this.#wait !== undefined) this.options.wheel.clear(this.#wait);
+    const current = this.#current;
     const below = this.#below;
     this.#current = undefined;
     this.#below = nowhere;
     this.#stopKeeping();
-    below?.abortRequest(error);
+    if (below === undefined) return; // whoever is sending it gives it up
+    current?.countAbandoned();
+    below.abortRequest(error);
   }
 
   resumeResponse(): void {
@@ -208,7 +318,7 @@ class Retrying extends Timer implements RequestSink {
   #stopKeeping(): void {
     this.#keeping = false;
     if (this.#below === undefined) return;
-    this.#kept = [];
+    this.#kept = undefined;
     this.#count(-this.#keptBytes);
   }
 
@@ -225,7 +335,7 @@ class Retrying extends Timer implements RequestSink {
 
   #judge(outcome: TryOutcome): RetryVerdict {
     const { exchange } = this;
-    const { policy, budget, random, clock } = this.#options;
+    const { policy, budget, random, clock } = this.options;
     const request = {
       method: exchange.upgrade === undefined ? exchange.method : "CONNECT",
       grpc: isGrpc(exchange),
@@ -241,7 +351,7 @@ class Retrying extends Timer implements RequestSink {
   outcomeOf(head: ResponseHead): TryOutcome {
     const grpcStatus = grpcStatusOf(head);
     const retryAfter = head.headers.get("retry-after");
-    const retryAfterMs = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, this.#options.unixNow());
+    const retryAfterMs = retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, this.options.unixNow());
     return {
       kind: "answer",
       status: head.status,
@@ -252,6 +362,16 @@ class Retrying extends Timer implements RequestSink {
   }
 }
 
+/** Any try but the first. */
+class LaterTry extends Try {
+  protected readonly request: Retrying;
+
+  constructor(request: Retrying) {
+    super();
+    this.request = request;
+  }
+}
+
 /** Where each pod remembers by itself, only the one that had the last try can tell whether it was processed. */
 function stayWhereItIsKnown(exchange: Exchange): void {
   const { knownBy, endpoint } = exchange;
@@ -259,82 +379,5 @@ function stayWhereItIsKnown(exchange: Exchange): void {
   exchange.onlyEndpoint = { backend: knownBy.backend, address: endpoint };
 }
 
-/**
- * One try: passes its answer up as long as it is the current one. Given up with its request complete, the rest of its
- * answer is read for a while, so that its connection stays usable; else, or past that, it is aborted.
- */
-class Try extends Timer implements ResponseSink {
-  readonly #owner: Retrying;
-  readonly #wheel: TimerWheel;
-  below: RequestSink | undefined;
-  #swallowed = 0;
-  #settled = false;
-  #aborted = false;
-
-  constructor(owner: Retrying, wheel: TimerWheel) {
-    super();
-    this.#owner = owner;
-    this.#wheel = wheel;
-  }
-
-  giveUp(): void {
-    const { below } = this;
-    this.#forget();
-    if (!this.#aborted) below?.abortRequest(givenUp);
-  }
-
-  /** The rest of the answer takes too long. */
-  override expire(): void {
-    this.giveUp();
-  }
-
-  informational(head: ResponseHead): void {
-    if (this.#owner.isCurrent(this)) this.#owner.above.informational(head);
-  }
-
-  head(head: ResponseHead): void {
-    const owner = this.#owner;
-    if (!owner.isCurrent(this)) return;
-    const surelyFine = head.status < 400 && !head.headers.has("grpc-status");
-    if (!surelyFine && owner.triesAgainAfter(owner.outcomeOf(head))) {
-      if (this.below !== undefined) this.#wheel.arm(this, swallowMs);
-      return;
-    }
-    this.#settled = true;
-    owner.settle();
-    if (owner.exchange.attempt > 1) head.headers.set("tulle-retried", String(owner.exchange.attempt - 1));
-    owner.above.head(head);
-  }
-
-  writeResponse(chunk: Buffer): boolean {
-    if (this.#owner.isCurrent(this)) return this.#owner.above.writeResponse(chunk);
-    this.#swallowed += chunk.length;
-    if (this.#swallowed > swallowedBytes) this.giveUp();
-    return true;
-  }
-
-  endResponse(trailers?: HeaderFields): void {
-    if (this.#owner.isCurrent(this)) this.#owner.above.endResponse(trailers);
-    else this.#forget();
-  }
-
-  abortResponse(error: MeshError): void {
-    const owner = this.#owner;
-    this.#aborted = true;
-    if (!owner.isCurrent(this)) return this.#forget();
-    const outcome: TryOutcome = { kind: "failure", code: error.code, processed: error.processed };
-    if (this.#settled) owner.cut(error);
-    else if (!owner.triesAgainAfter(outcome)) owner.fail(error);
-  }
-
-  resumeRequest(): void {
-    if (this.#owner.isCurrent(this)) this.#owner.above.resumeRequest();
-  }
-
-  #forget(): void {
-    this.#wheel.clear(this);
-    this.below = undefined;
-  }
-}
-
+const nothing: readonly Buffer[] = [];
 const givenUp = new MeshError("upstream_reset", "the try was given up for another");

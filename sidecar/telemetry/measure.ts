@@ -1,8 +1,8 @@
 /**
- * The layer that counts each exchange and its duration, once, when it ends.
+ * The layer that counts each exchange and its duration, once, when it ends. Errors from below end here too: they become the
+ * answer that is counted (`policy/rescue.ts` makes it). Two layers would be two objects for each request.
  *
- * It stands above `rescue`, so that it sees the answer the caller gets; an answer made by the mesh is known by its
- * `tulle-error`. Below `rescue` it counts what the answer will be.
+ * An answer that a mesh made, here or farther on, is known by its `tulle-error`.
  *
  * A gRPC call that fails is a 200 whose trailers say so: its status is counted beside.
  */
@@ -12,6 +12,8 @@ import { type ErrorCode, errorCodes, type MeshError } from "../../model/errors.t
 import { parseSpiffeId } from "../../model/spiffe.ts";
 import { grpcStatusName, isGrpcFailure } from "../grpc/status.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import { nowhere } from "../net/pass-through.ts";
+import { answerError, type RescueOptions } from "../policy/rescue.ts";
 import type { RecordError } from "./error-spans.ts";
 import { otherValue } from "./label-sets.ts";
 import type { SidecarMetrics } from "./metrics.ts";
@@ -30,7 +32,7 @@ const unknownError = codes.length + 1;
 /** Distinct peers per layer, at most; the others share one row. */
 const peerLimit = 500;
 
-export interface MeasureOptions {
+export interface MeasureOptions extends RescueOptions {
   readonly metrics: SidecarMetrics;
   readonly clock: Clock;
   readonly direction: Direction;
@@ -40,7 +42,7 @@ export interface MeasureOptions {
   readonly recordError?: RecordError;
 }
 
-export function measure(options: MeasureOptions): Layer {
+export function measureAndRescue(options: MeasureOptions): Layer {
   const tally = new Tally(options);
   return (next) => (exchange, response) => new Measured(exchange, response, tally).through(next);
 }
@@ -76,6 +78,7 @@ function resultOf({ status, grpcStatus, cut }: Outcome): "success" | "failure" |
 class Tally {
   readonly clock: Clock;
   readonly recordError: RecordError | undefined;
+  readonly passOn: ReadonlySet<ErrorCode>;
   readonly #metrics: SidecarMetrics;
   readonly #direction: Direction;
   readonly #service: string;
@@ -84,9 +87,10 @@ class Tally {
   #requestsEpoch = 0;
   #durationsEpoch = 0;
 
-  constructor({ metrics, clock, direction, service, recordError }: MeasureOptions) {
+  constructor({ metrics, clock, direction, service, recordError, passOn }: MeasureOptions) {
     this.clock = clock;
     this.recordError = recordError;
+    this.passOn = new Set(passOn);
     this.#metrics = metrics;
     this.#direction = direction;
     this.#service = service;
@@ -156,6 +160,14 @@ class Measured extends Tap implements Outcome {
     super(exchange, response);
     this.#tally = tally;
     this.#startMs = tally.clock.now();
+  }
+
+  /** After the head an error can't be told any more. */
+  override abortResponse(error: MeshError): void {
+    if (this.status !== 0 || this.#tally.passOn.has(error.code)) return super.abortResponse(error);
+    this.below = nowhere;
+    answerError(this.exchange, this, error);
+    this.leave();
   }
 
   protected override answered(head: ResponseHead): void {

@@ -5,9 +5,9 @@ import type { Clock } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
 import { err, ok } from "../../model/result.ts";
 import { Http2Client } from "../http2/client.ts";
-import { Deadline } from "../http2/deadline.ts";
 import type { ConnectLink } from "../mesh-link/link.ts";
 import { asLinkConnection } from "../mesh-link/link-connection.ts";
+import { Deadline } from "../net/deadline.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 
 export function plainHttp2(host: string, port: number, clock: Clock, wheel: TimerWheel): ConnectLink {

@@ -138,6 +138,7 @@ describe("without an endpoint that could be asked", () => {
           random,
           unixNow: () => 0,
           counts: { retried: (reason) => counted.push(`retried ${reason}`), notRetried: (why) => counted.push(why) },
+          tries: { answered() {}, failed() {}, abandoned() {} },
         }),
       ],
       one.service,

@@ -71,6 +71,7 @@ function calling(setup: Setup = {}) {
     random,
     unixNow: () => 0,
     counts: { retried() {}, notRetried() {} },
+    tries: { answered() {}, failed() {}, abandoned() {} },
   });
   const backendOf = (name: string) => (backends.get(name) as Backend).service;
   const remembers = (name: string, key: string) => (backends.get(name) as Backend).remembers(key);

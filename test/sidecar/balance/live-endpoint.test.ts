@@ -94,6 +94,41 @@ describe("a try", () => {
   });
 });
 
+describe("a try at a peer", () => {
+  const peer = "spiffe://demo/ns/shop/sa/orders";
+  const wrongPod = { "tulle-error": "wrong_pod" };
+
+  function dialled(identity?: string) {
+    const one = dispatched();
+    if (identity !== undefined) one.live.endpoint = endpointAt("10.0.0.1:80", { identity });
+    return one;
+  }
+
+  it("takes the word of a pod that was not meant for what it is: a failure, and not processed", () => {
+    const { response, caller, upstream, live, settled, sink } = dialled(peer);
+    const processed: string[] = [];
+    caller.abortResponse = (told) => processed.push(`${told.code} ${told.processed}`);
+    response.head(responseHead(421, wrongPod));
+    response.writeResponse(Buffer.from("The request was meant for another pod."));
+    response.endResponse();
+    sink.endRequest();
+    expect(processed).toEqual(["wrong_pod unprocessed"]);
+    expect(upstream.calls).toEqual([["abort", "wrong_pod"]]);
+    expect(caller.calls).toEqual([]);
+    expect([live.load.pending, settled]).toEqual([0, ["failed"]]);
+  });
+
+  it.each([
+    ["an application's own 421", peer, 421, {}],
+    ["another error of the mesh", peer, 503, { "tulle-error": "connect_failed" }],
+    ["what is said outside the mesh", undefined, 421, wrongPod],
+  ])("passes on %s", (_what, identity, status, headers) => {
+    const { response, caller } = dialled(identity);
+    response.head(responseHead(status, headers));
+    expect(caller.calls).toEqual([["head", status]]);
+  });
+});
+
 describe("the permit", () => {
   it.each([
     [200, "succeeded"],

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { aimAt, takeTarget } from "../../../sidecar/mesh-link/target.ts";
 import type { RequestHead } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
-import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+import { exchangeOf, RecordingCaller, RecordingUpstream } from "../../support/exchange.ts";
 
 describe("aiming at an endpoint", () => {
   it("says so in a field, replacing what was there, and in the authority of a tunnel", () => {
@@ -14,32 +14,6 @@ describe("aiming at an endpoint", () => {
     service(exchangeOf({ method: "CONNECT" }), new RecordingCaller());
     expect(upstream.exchange.authority).toBe("10.0.0.7:8080");
     expect(upstream.exchange.headers.flat).toEqual([]);
-  });
-
-  it("takes the word of a pod that was not meant for what it is: not processed", () => {
-    const upstream = new RecordingUpstream();
-    const caller = new RecordingCaller();
-    const processed: string[] = [];
-    caller.abortResponse = (error) => processed.push(`${error.code} ${error.processed}`);
-    const sink = aimAt("10.0.0.7:8080")(upstream.service)(exchangeOf(), caller);
-    upstream.response.head(responseHead(421, { "tulle-error": "wrong_pod" }));
-    upstream.response.writeResponse(Buffer.from("The request was meant for another pod."));
-    upstream.response.endResponse();
-    sink.endRequest();
-    expect(processed).toEqual(["wrong_pod unprocessed"]);
-    expect(upstream.calls).toEqual([["abort", "wrong_pod"]]);
-    expect(caller.calls).toEqual([]);
-  });
-
-  it.each([
-    ["an application's own 421", 421, {}],
-    ["another error of the mesh", 503, { "tulle-error": "connect_failed" }],
-  ])("passes on %s", (_what, status, headers) => {
-    const upstream = new RecordingUpstream();
-    const caller = new RecordingCaller();
-    aimAt("10.0.0.7:8080")(upstream.service)(exchangeOf(), caller);
-    upstream.response.head(responseHead(status, headers));
-    expect(caller.calls).toEqual([["head", status]]);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { expect, it } from "vitest";
-import { Deadline } from "../../../sidecar/http2/deadline.ts";
+import { Deadline } from "../../../sidecar/net/deadline.ts";
 import { Timer, TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { holdUp } from "../../support/hold-up.ts";

@@ -1,11 +1,8 @@
 import { expect, it } from "vitest";
-import { MeshError } from "../../../model/errors.ts";
-import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
-import { countTries } from "../../../sidecar/telemetry/count-tries.ts";
+import { CountedTries } from "../../../sidecar/telemetry/count-tries.ts";
 import { countRetries, countSplit } from "../../../sidecar/telemetry/counts.ts";
 import { createSidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
-import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { parseExposition } from "../../support/exposition.ts";
 
 function counting() {
@@ -20,21 +17,11 @@ function counting() {
 
 it("counts each try by how it ended", async () => {
   const { metrics, counted } = counting();
-  const upstream = new RecordingUpstream();
-  const service = countTries(metrics, "shop/catalog")(upstream.service);
-  for (const status of [503, 204, 200]) {
-    service(exchangeOf(), new RecordingCaller());
-    upstream.response.head(responseHead(status));
-    upstream.response.endResponse();
-  }
-  for (const grpcStatus of ["0", "14"]) {
-    service(exchangeOf(), new RecordingCaller());
-    upstream.response.head(responseHead(200));
-    upstream.response.endResponse(new HeaderFields(["grpc-status", grpcStatus]));
-  }
-  service(exchangeOf(), new RecordingCaller());
-  upstream.response.abortResponse(new MeshError("connect_failed", "10.0.0.1:80"));
-  service(exchangeOf(), new RecordingCaller()).abortRequest(new MeshError("upstream_closed", "the caller"));
+  const tries = new CountedTries(metrics, "shop/catalog");
+  for (const status of [503, 204, 200]) tries.answered(status, undefined);
+  for (const grpcStatus of [0, 14]) tries.answered(200, grpcStatus);
+  tries.failed("connect_failed");
+  tries.abandoned();
   expect(await counted("tulle_attempts_total", "service", "outcome")).toEqual([
     ["shop/catalog", "5xx", 1],
     ["shop/catalog", "2xx", 3],

@@ -3,9 +3,8 @@ import { MeshError } from "../../../model/errors.ts";
 import { TokenBucket } from "../../../model/token-bucket.ts";
 import { stack } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
-import { rescue } from "../../../sidecar/policy/rescue.ts";
 import { errorSpanRate, recordErrors } from "../../../sidecar/telemetry/error-spans.ts";
-import { measure } from "../../../sidecar/telemetry/measure.ts";
+import { measureAndRescue } from "../../../sidecar/telemetry/measure.ts";
 import { createSidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
 import type { Span } from "../../../sidecar/telemetry/span.ts";
@@ -30,9 +29,8 @@ function tracing(ratio: number) {
   const recordError = recordErrors(options);
   const service = stack(
     [
-      measure({ metrics, clock, direction: "outbound", service: "shop/orders", recordError }),
       traceRequest(options),
-      rescue(),
+      measureAndRescue({ metrics, clock, direction: "outbound", service: "shop/orders", recordError }),
     ],
     upstream.service,
   );

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { exposedBoundsMs } from "../../../sidecar/telemetry/histogram.ts";
-import { type Direction, measure } from "../../../sidecar/telemetry/measure.ts";
+import { type Direction, measureAndRescue } from "../../../sidecar/telemetry/measure.ts";
 import { createSidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
 import type { Span } from "../../../sidecar/telemetry/span.ts";
@@ -15,7 +15,7 @@ function measured(direction: Direction) {
   const metrics = createSidecarMetrics(registry);
   const clock = new HandClock(5_000);
   const upstream = new RecordingUpstream();
-  const service = measure({ metrics, clock, direction, service: "shop/orders" })(upstream.service);
+  const service = measureAndRescue({ metrics, clock, direction, service: "shop/orders" })(upstream.service);
   async function counted(): Promise<unknown[]> {
     const samples = parseExposition((await registry.expose()).text).get("tulle_requests_total") ?? [];
     return samples.map(({ labels, value }) => [labels["peer"], labels["code"], labels["error"], value]);

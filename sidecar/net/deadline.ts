@@ -1,6 +1,6 @@
-import { Timer } from "../net/timer-wheel.ts";
+import { Timer } from "./timer-wheel.ts";
 
-/** A timer of a connection. One closure each: made once per connection, never per request. */
+/** A timer with a closure: for what is made once per connection, or in what is rare, and not for each request. */
 export class Deadline extends Timer {
   readonly #onExpired: () => void;
 
