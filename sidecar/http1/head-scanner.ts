@@ -1,8 +1,9 @@
 /**
  * Finds start line, fields and end of one head (or trailer section) in bytes that arrive cut anywhere.
  *
- * It notes offsets and checks every byte, and makes no strings: those come from the whole head at once, in `start-line.ts`
- * and `header-section.ts`. A head that lies in one read is never copied.
+ * It notes offsets and checks every byte, but those of lines that it knows from the head before (`remembered-lines.ts`). It makes
+ * no strings: those come from the whole head at once, in `request-head.ts`, `response-head.ts` and `header-section.ts`. A head
+ * that lies in one read is never copied.
  *
  * ```
  *   start ─▶ method ─▶ target ─▶ rest ─▶ start-lf ─▶ line ─▶ name ─▶ before-value ─▶ value ─▶ value-lf ─┐
@@ -16,6 +17,7 @@
 import { COLON, CR, HASH, HTAB, LF, SP, targetBytes, tokenBytes, valueBytes } from "./bytes.ts";
 import { hashNameByte, internName } from "./field-names.ts";
 import { badRequest, type Http1Limits, Refusal } from "./limits.ts";
+import { mostPlaces, RememberedLines } from "./remembered-lines.ts";
 
 /** What comes before the fields. */
 export type HeadKind = "request" | "response" | "trailers";
@@ -33,6 +35,7 @@ export const fieldStride = 5;
 const longestMethodBytes = 32;
 const httpVersion = Buffer.from("HTTP/1.");
 const noBytes = Buffer.alloc(0);
+const emptyLineBytes = 2;
 
 export class HeadScanner {
   readonly #kind: HeadKind;
@@ -57,12 +60,17 @@ export class HeadScanner {
   headEnd = 0;
   fieldCount = 0;
   table: Uint32Array = new Uint32Array(24 * fieldStride);
+  /** Those of the last head; undefined for trailers. */
+  readonly lines: RememberedLines | undefined;
+  /** Bit i: the field at place i is on the remembered line at that place. */
+  remembered = 0;
   refusal: Refusal | undefined;
 
   constructor(kind: HeadKind, limits: Http1Limits) {
     this.#kind = kind;
     this.#limits = limits;
     this.#maxBytes = kind === "trailers" ? limits.trailerBytes : limits.headBytes;
+    if (kind !== "trailers") this.lines = new RememberedLines();
     this.reset();
   }
 
@@ -80,6 +88,7 @@ export class HeadScanner {
     this.#heldBytes = 0;
     this.bytes = noBytes;
     this.fieldCount = 0;
+    this.remembered = 0;
     this.refusal = undefined;
   }
 
@@ -217,8 +226,7 @@ export class HeadScanner {
           if (bytes[at] === SP || bytes[at] === HTAB) return this.#refuse(badRequest("folded header field"));
           if (this.fieldCount === this.#limits.fields)
             return this.#refuse(new Refusal("head_too_large", "too many header fields"));
-          this.#startField(at - base);
-          at--; // the same byte again
+          at = this.#passRemembered(bytes, base, at, to) - 1; // the same byte again, or the next line's first
           break;
         case "name": {
           let hash = this.#nameHash;
@@ -252,6 +260,42 @@ export class HeadScanner {
       }
     }
     return needsMore;
+  }
+
+  /** Returns the offset behind a line that is known, or else begins a field and returns `at`. */
+  #passRemembered(bytes: Buffer, base: number, at: number, to: number): number {
+    const line = this.lines?.find(this.fieldCount, bytes, at, to);
+    const offset = at - base;
+    if (line === undefined) {
+      this.#startField(offset);
+      return at;
+    }
+    const { table } = this;
+    const entry = this.fieldCount * fieldStride; // there are fewer such places than the table has at first
+    table[entry] = offset;
+    table[entry + 1] = offset + line.nameEnd;
+    table[entry + 2] = offset + line.valueStart;
+    table[entry + 3] = offset + line.valueEnd;
+    table[entry + 4] = line.nameIndex;
+    this.remembered |= 1 << this.fieldCount++;
+    return at + line.length;
+  }
+
+  /** Remembers the lines of a scanned head that were not known. */
+  keepLines(): void {
+    const { lines, table, fieldCount, bytes, base } = this;
+    for (let place = 0; place < fieldCount && place < mostPlaces; place++) {
+      if ((this.remembered & (1 << place)) !== 0) continue;
+      const entry = place * fieldStride;
+      const start = table[entry] as number;
+      const end = place + 1 < fieldCount ? (table[entry + fieldStride] as number) : this.headEnd - emptyLineBytes;
+      lines?.keep(place, bytes, base + start, end - start, {
+        nameEnd: (table[entry + 1] as number) - start,
+        valueStart: (table[entry + 2] as number) - start,
+        valueEnd: (table[entry + 3] as number) - start,
+        nameIndex: table[entry + 4] as number,
+      });
+    }
   }
 
   /** Told at the first line's end, so that nobody waits for more of what is no HTTP/1. */

@@ -9,6 +9,7 @@ import { isToken } from "./bytes.ts";
 import { fieldNames, mayBeConnectionOption, mayBeTrailer } from "./field-names.ts";
 import { fieldStride, type HeadScanner } from "./head-scanner.ts";
 import { badRequest, Refusal } from "./limits.ts";
+import { mostPlaces } from "./remembered-lines.ts";
 
 /** What the sections of requests and responses have in common. `undefined`: the field is not there. */
 export interface HeaderSection {
@@ -44,14 +45,15 @@ export function readHeaderSection(scanner: HeadScanner, text: string): HeaderSec
     keepAliveParameters: undefined,
     expect: undefined,
   };
-  const { table, fieldCount } = scanner;
+  const { table, fieldCount, lines, remembered } = scanner;
   let named: string[] | undefined;
   for (let i = 0; i < fieldCount; i++) {
     const entry = i * fieldStride;
     const known = fieldNames[table[entry + 4] as number];
-    const value = text.slice(table[entry + 2], table[entry + 3]);
+    const isRemembered = lines !== undefined && i < mostPlaces && (remembered & (1 << i)) !== 0;
+    const value = isRemembered ? lines.valueAt(i) : text.slice(table[entry + 2], table[entry + 3]);
     if (known === undefined) {
-      flat.push(text.slice(table[entry], table[entry + 1]).toLowerCase(), value);
+      flat.push(isRemembered ? lines.nameAt(i) : text.slice(table[entry], table[entry + 1]).toLowerCase(), value);
       continue;
     }
     switch (known.role) {
@@ -95,6 +97,7 @@ export function readHeaderSection(scanner: HeadScanner, text: string): HeaderSec
         break;
     }
   }
+  scanner.keepLines();
   if (section.chunked && section.contentLength !== undefined)
     return badRequest("both Content-Length and Transfer-Encoding");
   if (named !== undefined) {

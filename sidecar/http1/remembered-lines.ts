@@ -1,0 +1,92 @@
+/**
+ * The field lines of the last head of a connection, by their place. A program sends mostly the same ones with each message:
+ * a line that is octet for octet the one that stood there before is neither scanned nor made into strings again.
+ *
+ * It decides nothing: it repeats what was found in the same octets. Lines that differ cost their comparison and a copy.
+ * What it holds for a connection: up to 16 lines of up to 128 octets, and the strings of those that came twice.
+ */
+
+export const mostPlaces = 16;
+const longestLine = 128;
+/** Room is made for so many lines at a time. */
+const placesPerStep = 4;
+const noBytes = Buffer.alloc(0);
+
+/** Where the parts of a field line lie, from its first octet. */
+export interface LineParts {
+  readonly nameEnd: number;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+  /** In `fieldNames`; 0: not among them. */
+  readonly nameIndex: number;
+}
+
+class Line implements LineParts {
+  /** With its CRLF; 0: there is none. */
+  length = 0;
+  nameEnd = 0;
+  valueStart = 0;
+  valueEnd = 0;
+  nameIndex = 0;
+  /** As strings, once it came twice. */
+  name: string | undefined;
+  value: string | undefined;
+}
+
+export class RememberedLines {
+  /** Each line has `longestLine` octets. */
+  #bytes: Buffer = noBytes;
+  readonly #lines: Line[] = [];
+
+  /** The line at `place` if it is what `bytes[at, to)` begins with. */
+  find(place: number, bytes: Buffer, at: number, to: number): Line | undefined {
+    const line = this.#lines[place];
+    if (line === undefined || line.length === 0 || at + line.length > to) return undefined;
+    const remembered = this.#bytes;
+    const from = place * longestLine;
+    for (let i = 0; i < line.length; i++) if (remembered[from + i] !== bytes[at + i]) return undefined;
+    return line;
+  }
+
+  /** Lower case. For a line that was found. */
+  nameAt(place: number): string {
+    const line = this.#lines[place] as Line;
+    line.name ??= this.#text(place, 0, line.nameEnd).toLowerCase();
+    return line.name;
+  }
+
+  /** For a line that was found. */
+  valueAt(place: number): string {
+    const line = this.#lines[place] as Line;
+    line.value ??= this.#text(place, line.valueStart, line.valueEnd);
+    return line.value;
+  }
+
+  /** `bytes[at, at + length)` is a line that was found valid, its CRLF included. */
+  keep(place: number, bytes: Buffer, at: number, length: number, parts: LineParts): void {
+    if (place >= mostPlaces) return;
+    while (this.#lines.length <= place) this.#lines.push(new Line());
+    const line = this.#lines[place] as Line;
+    line.length = length > longestLine ? 0 : length;
+    line.name = line.value = undefined;
+    if (line.length === 0) return;
+    line.nameEnd = parts.nameEnd;
+    line.valueStart = parts.valueStart;
+    line.valueEnd = parts.valueEnd;
+    line.nameIndex = parts.nameIndex;
+    this.#makeRoom(place);
+    bytes.copy(this.#bytes, place * longestLine, at, at + length);
+  }
+
+  #makeRoom(place: number): void {
+    if ((place + 1) * longestLine <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow((place + placesPerStep) * longestLine);
+    this.#bytes.copy(grown);
+    this.#bytes = grown;
+  }
+
+  /** A string of its own, not a part of a whole head. */
+  #text(place: number, from: number, to: number): string {
+    return this.#bytes.toString("latin1", place * longestLine + from, place * longestLine + to);
+  }
+}
