@@ -4,14 +4,34 @@ import { loadMallocTrim, trimMemory } from "../../sidecar/trim-memory.ts";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** What was trimmed while a process used this much CPU in each period. */
-function trimsWith(cpuMsPerPeriod: readonly number[]): boolean[] {
+const MB = 1024 * 1024;
+
+interface Period {
+  readonly cpuMs: number;
+  readonly grownMB?: number;
+}
+
+/** In which periods a process that did this was trimmed; a trim gives all growth back. */
+function trimsIn(periods: readonly Period[]): boolean[] {
   let spentMs = 0;
+  let resident = 60 * MB;
   let trims = 0;
-  const stop = trimMemory({ everyMs: 1_000, minCpuMs: 500, cpuMs: () => spentMs, trim: () => trims++ });
-  const trimmed = cpuMsPerPeriod.map((cpuMs) => {
+  const stop = trimMemory({
+    everyMs: 1_000,
+    minCpuMs: 500,
+    minGrowthBytes: 4 * MB,
+    mostLooks: 3,
+    cpuMs: () => spentMs,
+    residentBytes: () => resident,
+    trim: () => {
+      trims++;
+      resident = 60 * MB;
+    },
+  });
+  const trimmed = periods.map(({ cpuMs, grownMB = 0 }) => {
     const before = trims;
     spentMs += cpuMs;
+    resident += grownMB * MB;
     vi.advanceTimersByTime(1_000);
     return trims > before;
   });
@@ -19,12 +39,27 @@ function trimsWith(cpuMsPerPeriod: readonly number[]): boolean[] {
   return trimmed;
 }
 
-it("gives memory back after work, and leaves an idle process alone", () => {
-  expect(trimsWith([600, 0, 10, 500])).toEqual([true, false, false, true]);
+it("gives memory back as soon as a process at work has grown", () => {
+  const working = { cpuMs: 1_000 };
+  const growing = { cpuMs: 1_000, grownMB: 2 };
+  expect(trimsIn([working, growing, growing, working, working, growing])).toEqual([
+    true, // whatever a start has left behind
+    false,
+    true,
+    false,
+    false,
+    true,
+  ]);
 });
 
-it("adds up what a little work leaves", () => {
-  expect(trimsWith([200, 200, 200, 200])).toEqual([false, false, true, false]);
+it("leaves an idle process alone, also if it has grown", () => {
+  const idle = { cpuMs: 5, grownMB: 8 };
+  expect(trimsIn([{ cpuMs: 600 }, idle, idle, idle, idle])).toEqual([true, false, false, false, false]);
+});
+
+it("adds up what a little work leaves, and then needs no growth", () => {
+  const little = { cpuMs: 200 };
+  expect(trimsIn([little, little, little, little, little, little])).toEqual([false, false, true, false, false, true]);
 });
 
 it("finds the function of glibc, or does without", () => {
