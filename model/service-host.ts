@@ -1,13 +1,17 @@
-/** From the name that an application dials to the Service that it means, as a pod's resolver would search for it. */
+/** From the name that an application dials to the Service or pod that it means, as a pod's resolver would search for it. */
 
 const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+/** As a StatefulSet calls its pods. */
+const ordinalName = /-\d+$/;
 const ipv4 = /^\d+\.\d+\.\d+\.\d+$/;
 
 /**
- * The full name of the destination, `orders.shop.svc.cluster.local:80`; undefined: nothing of the cluster's (an IP address,
- * a foreign or malformed name). `namespace` is that of the pod that dials.
+ * The full name of the destination, `orders.shop.svc.cluster.local:80`, of one pod behind a headless Service
+ * `db-0.db.shop.svc.cluster.local:5432`; undefined: nothing of the cluster's (an IP address, a foreign or malformed name).
+ * `namespace` is that of the pod that dials.
  *
- * A name of two labels is taken as `service.namespace`, `example.com` too: only the control plane knows which exist.
+ * A name of two labels is taken as `service.namespace`, `example.com` too: only the control plane knows which exist. One of
+ * three is a pod's where it begins as a StatefulSet's pods do, so that `www.example.com` is asked of nobody.
  * A trailing dot turns the search off (RFC 1034, section 3.1): only a full name may have it.
  */
 export function destinationName(
@@ -22,9 +26,20 @@ export function destinationName(
   const full = name.endsWith(suffix);
   if ((absolute && !full) || name === "localhost" || ipv4.test(name)) return undefined;
   const short = full ? name.slice(0, -suffix.length) : name;
-  const labels = short.split(".");
-  if (!labels.every((label) => dnsLabel.test(label))) return undefined;
-  const [service, itsNamespace = namespace, svc] = labels;
-  if (full ? labels.length !== 2 : labels.length > 3 || (labels.length === 3 && svc !== "svc")) return undefined;
-  return `${service}.${itsNamespace}${suffix}:${port}`;
+  const said = short.split(".");
+  if (!said.every((label) => dnsLabel.test(label))) return undefined;
+  const hasSvc = !full && said.length > 2 && said.at(-1) === "svc";
+  const labels = hasSvc ? said.slice(0, -1) : said;
+  const qualified = full || hasSvc;
+  const [first = "", itsNamespace = namespace] = labels;
+  switch (labels.length) {
+    case 1:
+      return qualified ? undefined : `${first}.${namespace}${suffix}:${port}`;
+    case 2:
+      return `${first}.${itsNamespace}${suffix}:${port}`;
+    case 3:
+      return qualified || ordinalName.test(first) ? `${labels.join(".")}${suffix}:${port}` : undefined;
+    default:
+      return undefined;
+  }
 }

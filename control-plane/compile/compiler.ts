@@ -1,8 +1,8 @@
 /**
  * Keeps the snapshot equal to what the index says, at the least cost: each unit (all Destinations of one Service, all
  * Endpoints of one Service, one Inbound, one dialled address) remembers the facts it was compiled from and is compiled
- * again, whole, only when one of them has changed. What is dialled by IP address is compiled while somebody wants it:
- * few do, and every pod has one.
+ * again, whole, only when one of them has changed. What is dialled by IP address, or by a pod's own name, is compiled while
+ * somebody wants it: few do, and every pod has one.
  */
 
 import type { Resource, ResourceKind } from "../../model/resources.ts";
@@ -10,7 +10,7 @@ import { assertNever } from "../../model/result.ts";
 import { type Fact, type IndexView, TrackedView } from "../index/facts.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { compileDestinations } from "./destination.ts";
-import { compileDialledAddress, type DialledAddress, parseDialledAddress } from "./dialled-address.ts";
+import { compileDialled, type DialledAddress, type DialledPod, parseDialled } from "./dialled-address.ts";
 import { compileEndpoints, identityOf } from "./endpoints.ts";
 import { compileInbound } from "./inbound.ts";
 import type { MeshNames } from "./names.ts";
@@ -21,7 +21,7 @@ interface Unit {
   /** Of the Service, or of the workload. */
   readonly name: string;
   /** What the unit is then, and not a Service or workload. */
-  readonly address?: DialledAddress;
+  readonly address?: DialledAddress | DialledPod;
 }
 
 /** A fact, and the units that read it. One object for all of them: a large cluster has a hundred thousand of these. */
@@ -78,9 +78,9 @@ export class Compiler {
     this.#compileAll(units);
   }
 
-  /** Whether anybody wants what is dialled by this name. Names of DNS are compiled without being asked for. */
+  /** Whether anybody wants what is dialled by this name. Services' names are compiled without being asked for. */
   setWanted(kind: ResourceKind, name: string, wanted: boolean): void {
-    const address = parseDialledAddress(name);
+    const address = parseDialled(name, this.#options);
     if (address === undefined || kind === "inbound") return;
     const unit: Unit = { kind, namespace: "", name, address };
     if (wanted) return this.#compileAll(new Map([[keyOf(unit), unit]]));
@@ -114,7 +114,7 @@ export class Compiler {
     const { kind, namespace, name } = unit;
     this.#options.onCompile?.(kind, namespace, name);
     if (unit.address !== undefined) {
-      const resource = compileDialledAddress(view, kind, unit.address, this.#options);
+      const resource = compileDialled(view, kind, unit.address, this.#options);
       return resource === undefined ? [] : [resource];
     }
     switch (kind) {

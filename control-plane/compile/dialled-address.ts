@@ -1,11 +1,12 @@
 /**
  * Compiles what is dialled by IP address and port, as connections are that iptables redirects: a Service's address gives
- * what its name gives; a pod's own gives that pod alone, with its identity and its Service's breaker, and no routes.
+ * what its name gives; a pod's own gives that pod alone, with its identity and its Service's breaker, and no routes. So does
+ * the name that a pod has below a headless Service, as those of a StatefulSet have: DNS knows it as the pod's address.
  */
 
 import net from "node:net";
 import { withoutTimeoutPolicy } from "../../model/defaults.ts";
-import type { Destination, Endpoints, Resource, ResourceKind } from "../../model/resources.ts";
+import type { Destination, Endpoints, Resource, ResourceKind, ServiceRef } from "../../model/resources.ts";
 import type { IndexView } from "../index/facts.ts";
 import { type Pod, selects } from "../index/pod.ts";
 import type { Service, ServicePort } from "../index/service.ts";
@@ -22,6 +23,29 @@ export interface DialledAddress {
   readonly port: number;
 }
 
+/** `db-0.db.shop.svc.cluster.local:5432` */
+export interface DialledPod {
+  readonly name: string;
+  readonly hostname: string;
+  /** The headless one. */
+  readonly service: ServiceRef;
+  readonly port: number;
+}
+
+/** Undefined: the name of a Service's port, or not a name at all. */
+export function parseDialled(name: string, names: MeshNames): DialledAddress | DialledPod | undefined {
+  return parseDialledAddress(name) ?? parseDialledPod(name, names);
+}
+
+function parseDialledPod(name: string, { clusterDomain }: MeshNames): DialledPod | undefined {
+  const [, host = "", digits] = /^([^:]+):(\d{1,5})$/.exec(name) ?? [];
+  const suffix = `.svc.${clusterDomain}`;
+  if (!host.endsWith(suffix)) return undefined;
+  const [hostname = "", service, namespace, ...others] = host.slice(0, -suffix.length).split(".");
+  if (service === undefined || namespace === undefined || others.length > 0) return undefined;
+  return { name, hostname, service: { namespace, name: service }, port: Number(digits) };
+}
+
 /** Undefined: a name of DNS, or not a name at all. */
 export function parseDialledAddress(name: string): DialledAddress | undefined {
   const [, ipv6, ipv4, digits] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(name) ?? [];
@@ -30,13 +54,14 @@ export function parseDialledAddress(name: string): DialledAddress | undefined {
 }
 
 /** Undefined: nothing of the mesh's, and to be passed on as it is. */
-export function compileDialledAddress(
+export function compileDialled(
   view: IndexView,
   kind: ResourceKind,
-  dialled: DialledAddress,
+  dialled: DialledAddress | DialledPod,
   names: MeshNames,
 ): Resource | undefined {
-  const owner = view.addressOwner(dialled.ip);
+  const ip = "ip" in dialled ? dialled.ip : ipOf(view, dialled);
+  const owner = ip === undefined ? undefined : view.addressOwner(ip);
   if (kind === "inbound" || owner === undefined) return undefined;
   if (owner.kind === "service") {
     const value = kind === "destination" ? compileServiceAddress(view, owner.service, dialled, names) : undefined;
@@ -48,11 +73,17 @@ export function compileDialledAddress(
   return { kind, value: podEndpoints(view, served, names) };
 }
 
+/** DNS has no such name where the Service has an address of its own. */
+function ipOf(view: IndexView, { hostname, service: { namespace, name } }: DialledPod): string | undefined {
+  if (view.service(namespace, name)?.clusterIps.length !== 0) return undefined;
+  return view.podsOf(namespace, name).find((pod) => pod.hostname === hostname)?.ip;
+}
+
 /** Where neither selector nor EndpointSlices say who is behind it, whoever set it up made it lead somewhere. */
 function compileServiceAddress(
   view: IndexView,
   service: Service,
-  { name, port }: DialledAddress,
+  { name, port }: DialledAddress | DialledPod,
   names: MeshNames,
 ): Destination | undefined {
   const dialled = service.ports.find((servicePort) => servicePort.port === port);
@@ -61,7 +92,7 @@ function compileServiceAddress(
   return { ...compileDestination(view, service, dialled, names), name };
 }
 
-/** A port of a pod that was dialled by the pod's address. */
+/** A port of a pod that was dialled by the pod's address or name. */
 interface ServedPort {
   readonly name: string;
   readonly pod: Pod;
@@ -73,7 +104,7 @@ interface ServedPort {
 }
 
 /** Undefined: its sidecar does not take it from peers. */
-function servedPort(view: IndexView, pod: Pod, { name, port }: DialledAddress): ServedPort | undefined {
+function servedPort(view: IndexView, pod: Pod, { name, port }: DialledAddress | DialledPod): ServedPort | undefined {
   const protocol = pod.meshed ? protocolsOf(view, pod).get(port) : undefined;
   if (protocol === undefined) return undefined;
   const { namespace } = pod;

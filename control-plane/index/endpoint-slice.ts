@@ -32,6 +32,8 @@ export interface SliceEndpoint {
   readonly zone?: string;
   readonly forZones?: readonly string[];
   readonly forNodes?: readonly string[];
+  /** Its own name below the Service's. */
+  readonly hostname?: string;
 }
 
 const serviceLabel = "kubernetes.io/service-name";
@@ -66,6 +68,7 @@ function readEndpoint(fields: Fields): SliceEndpoint[] {
   const terminating = conditions.boolean("terminating") ?? false;
   const serving = conditions.boolean("serving") ?? ready;
   const pod = readPodReference(fields.child("targetRef"));
+  const hostname = fields.string("hostname");
   const node = fields.string("nodeName");
   const zone = fields.string("zone");
   const hints = fields.child("hints");
@@ -81,6 +84,7 @@ function readEndpoint(fields: Fields): SliceEndpoint[] {
       ...(zone === undefined ? {} : { zone }),
       ...(forZones.length > 0 && { forZones }),
       ...(forNodes.length > 0 && { forNodes }),
+      ...(hostname === undefined ? {} : { hostname }),
     },
   ];
 }

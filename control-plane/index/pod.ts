@@ -33,6 +33,8 @@ export interface Pod {
   /** The zones and nodes whose callers are to prefer it: an EndpointSlice's hints. Never empty. */
   readonly forZones?: readonly string[];
   readonly forNodes?: readonly string[];
+  /** By which it is known below the name of the Service that was asked for its pods, a headless one. */
+  readonly hostname?: string;
   /** As an EndpointSlice has resolved them: its ports by the names of the Service's. Absent: `ports` tell. */
   readonly servicePorts?: ReadonlyMap<string, number>;
 }

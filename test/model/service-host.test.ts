@@ -9,6 +9,10 @@ it.each([
   ["orders.shop.svc.cluster.local.", "orders.shop.svc.cluster.local:80"],
   ["Orders.SHOP.svc.Cluster.Local", "orders.shop.svc.cluster.local:80"],
   ["example.com", "example.com.svc.cluster.local:80"],
+  ["db-0.db.shop", "db-0.db.shop.svc.cluster.local:80"],
+  ["db-0.db.shop.svc", "db-0.db.shop.svc.cluster.local:80"],
+  ["db-0.db.shop.svc.cluster.local", "db-0.db.shop.svc.cluster.local:80"],
+  ["primary.db.shop.svc.cluster.local.", "primary.db.shop.svc.cluster.local:80"],
 ])("takes %s for %s", (host, name) => {
   expect(destinationName(host, 80, "web")).toBe(name);
 });
@@ -20,7 +24,9 @@ it.each([
   "fd00::10",
   "www.example.com",
   "a.b.c.d.e",
-  "pod-0.db.shop.svc.cluster.local",
+  "db-0.db.shop.",
+  "x.db-0.db.shop.svc.cluster.local",
+  "x.db-0.db.shop.svc",
   "shop.svc.cluster.local",
   "orders.",
   "orders.shop.",

@@ -111,7 +111,7 @@ function stripCondition({ type, status }: Fields): Fields {
 }
 
 function stripEndpoints(value: unknown): Fields[] {
-  return list(value).map(({ addresses, conditions, hints, nodeName, targetRef, zone }) => {
+  return list(value).map(({ addresses, conditions, hints, hostname, nodeName, targetRef, zone }) => {
     const { kind, name, uid } = record(targetRef);
     return {
       addresses,
@@ -119,6 +119,7 @@ function stripEndpoints(value: unknown): Fields[] {
       hints,
       nodeName,
       zone,
+      ...(hostname !== undefined && { hostname }),
       ...(targetRef !== undefined && { targetRef: { kind, name, uid } }),
     };
   });

@@ -142,6 +142,50 @@ describe("a pod's address", () => {
   });
 });
 
+describe("a pod's own name below a headless Service", () => {
+  const name = "db-0.db.shop.svc.cluster.local:8080";
+  const podNamed = (pod: string, ip: string) =>
+    podYaml(pod, "db", ip) +
+    `
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4, ports: [{port: 8080}],
+  metadata: {namespace: shop, name: s-${pod}, labels: {kubernetes.io/service-name: db}},
+  endpoints: [{addresses: [${ip}], hostname: ${pod}, targetRef: {kind: Pod, name: ${pod}}}]}\n---`;
+  const pods = podNamed("db-0", "10.1.0.8") + podNamed("db-1", "10.1.0.9");
+
+  it("gives what that pod's address gives", () => {
+    const dialler = new Dialler(headless("db") + pods).dial(name).dial("10.1.0.8:8080");
+    const byAddress = dialler.told("endpoints", "10.1.0.8:8080") as object;
+    expect(byAddress).toMatchObject({
+      endpoints: [{ pod: "db-0", identity: "spiffe://cluster.local/ns/shop/sa/db", state: "ready" }],
+    });
+    expect(dialler.told("endpoints", name)).toEqual({ ...byAddress, name });
+    expect(dialler.told("destination", name)).toMatchObject({ name, routes: [{ backends: [{ endpoints: name }] }] });
+  });
+
+  it("follows the pod as it comes, is made anew with another address, and goes", () => {
+    const dialler = new Dialler(headless("db")).dial(name);
+    const address = () =>
+      (dialler.told("endpoints", name) as { endpoints: { address: string }[] } | undefined)?.endpoints[0]?.address;
+    expect(address()).toBeUndefined();
+    dialler.apply(pods);
+    expect(address()).toBe("10.1.0.8:8080");
+    dialler.apply(podNamed("db-0", "10.1.0.18"));
+    expect(address()).toBe("10.1.0.18:8080");
+    dialler.apply("", "Pod shop/db-0", "EndpointSlice.discovery.k8s.io shop/s-db-0");
+    expect(address()).toBeUndefined();
+  });
+
+  it.each([
+    ["of a Service that has an address", headless("db").replace("None", "10.96.0.9"), name],
+    ["of a pod that is not there", headless("db"), "db-2.db.shop.svc.cluster.local:8080"],
+    ["of a port that it does not declare", headless("db"), "db-0.db.shop.svc.cluster.local:9999"],
+    ["of more parts", headless("db"), "x.db-0.db.shop.svc.cluster.local:8080"],
+    ["of another cluster", headless("db"), "db-0.db.shop.svc.example.com:8080"],
+  ])("%s is nothing of the mesh's", (_, service, dialled) => {
+    expect(new Dialler(service + pods).dial(dialled).told("destination", dialled)).toBeUndefined();
+  });
+});
+
 it("is compiled while somebody wants it, and no longer", () => {
   const dialler = new Dialler(orders + podYaml("orders-1", "orders", "10.1.0.7"));
   const { snapshot } = dialler.pipeline;
