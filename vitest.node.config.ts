@@ -2,7 +2,9 @@ import { configDefaults, defineConfig } from "vitest/config";
 
 const every = "test/cluster/node/**/*.test.ts";
 /** They stop, upgrade or remove the mesh that all others need, or keep the node so busy that others would wait for it. */
-const alone = ["rollouts", "control-plane", "install"].map((name) => `test/cluster/node/${name}.test.ts`);
+const alone = ["getting-started", "rollouts", "control-plane", "install"].map(
+  (name) => `test/cluster/node/${name}.test.ts`,
+);
 
 /**
  * `npm run test:cluster:node`: the data plane on a real node, see test/cluster/node/setup.ts. The scenarios of a namespace of

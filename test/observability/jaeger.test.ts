@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { catalogs, Shop } from "../../deploy/demo/tour/shop.ts";
 import { eventually } from "../support/eventually.ts";
-import { Jaeger, type JaegerSpan } from "./jaeger.ts";
+import { Jaeger } from "./jaeger.ts";
+import { isPaymentsServer, type JaegerSpan, orderUpwards, orphansIn, wayUp } from "./jaeger-query.ts";
 
 const undo = new AsyncDisposableStack();
 let jaeger: Jaeger;
@@ -44,24 +45,6 @@ async function traced(from: string, url: string, isWhole: (spans: readonly Jaege
   return { status, spans, clientSpanId };
 }
 
-function orphansIn(spans: readonly JaegerSpan[], root: string): readonly JaegerSpan[] {
-  const known = new Set([root, ...spans.map(({ spanId }) => spanId)]);
-  return spans.filter(({ parentSpanId }) => parentSpanId === undefined || !known.has(parentSpanId));
-}
-
-/** From a span up to its root, `service operation kind` each. */
-function wayUp(spans: readonly JaegerSpan[], from: JaegerSpan | undefined): string[] {
-  const byId = new Map(spans.map((span) => [span.spanId, span]));
-  const way: string[] = [];
-  for (let span = from; span !== undefined; span = byId.get(span.parentSpanId ?? "")) {
-    way.push(`${span.service} ${span.operation} ${String(span.tags.get("span.kind"))}`);
-  }
-  return way;
-}
-
-const isPaymentsServer = ({ service, operation }: JaegerSpan) =>
-  service === "payments" && operation === "POST /payments";
-
 it("has one trace over four services, every span below the one that caused it", async () => {
   const { status, spans } = await traced(
     "load",
@@ -72,23 +55,7 @@ it("has one trace over four services, every span below the one that caused it", 
   expect([...new Set(spans.map(({ service }) => service))].sort()).toEqual(
     expect.arrayContaining(["load", "orders", "payments", "web"]),
   );
-  // Program, sidecar, try; sidecar, program: so at each of the three hops.
-  expect(wayUp(spans, spans.find(isPaymentsServer))).toEqual([
-    "payments POST /payments server",
-    "payments POST server",
-    "orders POST client",
-    "orders POST client",
-    "orders POST payments client",
-    expect.stringMatching(/^orders GET .*server$/),
-    "orders GET server",
-    "web GET client",
-    "web GET client",
-    expect.stringMatching(/^web GET .*client$/),
-    expect.stringMatching(/^web GET .*server$/),
-    "web GET server",
-    "load GET client",
-    "load GET client",
-  ]);
+  expect(wayUp(spans, spans.find(isPaymentsServer))).toEqual(orderUpwards);
   expect(spans.filter(({ tags }) => tags.get("error") === true)).toEqual([]);
 });
 

@@ -1,38 +1,18 @@
-/** A real Jaeger with its store in memory, and what its API says of a trace. */
+/** A real Jaeger with its store in memory. */
 
 import { clusterProgram } from "../cluster/api-server.ts";
+import { JaegerQuery } from "./jaeger-query.ts";
 import { freePorts, StartedProgram } from "./started-program.ts";
 
-export interface JaegerSpan {
-  readonly spanId: string;
-  readonly parentSpanId: string | undefined;
-  readonly service: string;
-  readonly operation: string;
-  readonly tags: ReadonlyMap<string, unknown>;
-}
-
-/** As Jaeger's query API writes it. */
-interface JaegerTrace {
-  readonly spans: readonly {
-    readonly spanID: string;
-    readonly operationName: string;
-    readonly processID: string;
-    readonly references: readonly { readonly refType: string; readonly spanID: string }[];
-    readonly tags: readonly { readonly key: string; readonly value: unknown }[];
-  }[];
-  readonly processes: Readonly<Record<string, { readonly serviceName: string }>>;
-}
-
-export class Jaeger implements AsyncDisposable {
+export class Jaeger extends JaegerQuery implements AsyncDisposable {
   /** What to set OTEL_EXPORTER_OTLP_ENDPOINT to. */
   readonly endpoint: string;
-  readonly #query: string;
   readonly #program: StartedProgram;
 
   private constructor(program: StartedProgram, otlpPort: number, queryPort: number) {
+    super(`http://127.0.0.1:${queryPort}`);
     this.#program = program;
     this.endpoint = `http://127.0.0.1:${otlpPort}`;
-    this.#query = `http://127.0.0.1:${queryPort}`;
   }
 
   static async start(): Promise<Jaeger> {
@@ -63,27 +43,6 @@ export class Jaeger implements AsyncDisposable {
       install: "run test/cluster/tools jaeger once",
     });
     return new Jaeger(program, otlpPort, queryPort);
-  }
-
-  /** Empty: it knows none of that id (yet). */
-  async trace(traceId: string): Promise<JaegerSpan[]> {
-    const response = await fetch(`${this.#query}/api/traces/${traceId}`);
-    if (response.status === 404) return [];
-    const { data } = (await response.json()) as { data: readonly JaegerTrace[] };
-    return data.flatMap(({ spans, processes }) =>
-      spans.map(({ spanID, operationName, processID, references, tags }) => ({
-        spanId: spanID,
-        parentSpanId: references.find(({ refType }) => refType === "CHILD_OF")?.spanID,
-        service: processes[processID]?.serviceName ?? "",
-        operation: operationName,
-        tags: new Map(tags.map(({ key, value }) => [key, value])),
-      })),
-    );
-  }
-
-  async services(): Promise<string[]> {
-    const { data } = (await (await fetch(`${this.#query}/api/services`)).json()) as { data: string[] | null };
-    return data ?? [];
   }
 
   [Symbol.asyncDispose](): Promise<void> {

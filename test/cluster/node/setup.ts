@@ -61,7 +61,8 @@ async function buildScenarios(): Promise<void> {
 export async function install(...flags: readonly string[]): Promise<void> {
   await helm("upgrade", "--install", "tulle-crds", join(root, "charts/tulle-crds"), "--wait");
   const where = ["--namespace", "tulle-system", "--create-namespace", "--wait", "--timeout", "90s"];
-  await helm("upgrade", "--install", "tulle", join(root, "charts/tulle"), ...where, ...flags);
+  // Without it Helm goes on with the values of before.
+  await helm("upgrade", "--install", "tulle", join(root, "charts/tulle"), ...where, "--reset-values", ...flags);
   // A new image under an old name is no change to Helm.
   await kubectl("-n", "tulle-system", "rollout", "restart", "deployment/tulle-control-plane");
   await kubectl("-n", "tulle-system", "rollout", "status", "deployment/tulle-control-plane", "--timeout=90s");

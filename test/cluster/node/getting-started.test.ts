@@ -1,0 +1,83 @@
+/** docs/getting-started.md, typed as it stands there; and what Jaeger then has of it, in more detail than a reader looks. */
+
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import {
+  isPaymentsServer,
+  JaegerQuery,
+  type JaegerSpan,
+  orderUpwards,
+  orphansIn,
+  spansUp,
+  wayUp,
+} from "../../observability/jaeger-query.ts";
+import { eventually, kubectl, podOf, run } from "./cluster.ts";
+import { readSteps, Terminal } from "./document.ts";
+import { install } from "./setup.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const steps = readSteps(join(root, "docs/getting-started.md"));
+const undo = new DisposableStack();
+let terminal: Terminal;
+
+beforeAll(async () => {
+  await run(join(root, "test/cluster/image"), ["jaeger"]);
+  // Another scenario has the same shop.
+  await kubectl("delete", "namespace", "shop", "observability", "--ignore-not-found");
+  terminal = undo.use(new Terminal(root, ". test/cluster/env.sh"));
+});
+
+afterAll(async () => {
+  undo.dispose();
+  await kubectl("delete", "namespace", "shop", "observability", "--wait=false");
+  await install();
+});
+
+it.each(steps.map((step, index) => [index + 1, step.heading, step] as const))("step %d: %s", async (_, __, step) => {
+  expect(await terminal.take(step)).toBeUndefined();
+});
+
+/** The first of Jaeger's that holds, once all of its spans have come. */
+async function traceThat(
+  service: string,
+  tags: Readonly<Record<string, string>>,
+  holds: (spans: readonly JaegerSpan[]) => boolean,
+): Promise<readonly JaegerSpan[]> {
+  const { status } = await podOf("observability", "app=jaeger");
+  const jaeger = new JaegerQuery(`http://${status.podIP}:16686`);
+  return await eventually(`a whole trace of ${service} with ${JSON.stringify(tags)}`, async () => {
+    const traces = await jaeger.traces(service, tags);
+    return traces.find((spans) => orphansIn(spans).length === 1 && holds(spans));
+  });
+}
+
+const isError = ({ tags }: JaegerSpan) => tags.get("error") === true;
+
+it("has left a trace over four services, every span below the one that caused it", async () => {
+  const spans = await traceThat(
+    "payments",
+    {},
+    (all) => wayUp(all, all.find(isPaymentsServer)).length === orderUpwards.length && !all.some(isError),
+  );
+  expect(wayUp(spans, spans.find(isPaymentsServer))).toEqual(orderUpwards);
+  expect(new Set(spans.map(({ service }) => service)).size).toBeGreaterThanOrEqual(4);
+});
+
+it("has left a trace with a retry: tries side by side, the first one failed, below a request that did not", async () => {
+  const spans = await traceThat("orders", { "tulle.attempt": "2", "tulle.retry_reason": "503" }, () => true);
+  const again = spans.find(({ tags }) => tags.get("tulle.attempt") === 2 && tags.has("tulle.retry_reason"));
+  const tries = spans.filter(({ parentSpanId }) => parentSpanId === again?.parentSpanId);
+  const first = tries.find(({ tags }) => tags.get("tulle.attempt") === 1);
+  expect(first && isError(first)).toBe(true);
+  expect(first?.tags.get("http.response.status_code")).toBe(503);
+  const request = spans.find(({ spanId }) => spanId === again?.parentSpanId);
+  expect([request?.service, request && isError(request)]).toEqual(["orders", false]);
+});
+
+it("has left a trace that is an error all the way from the mesh's own answer up to the visit", async () => {
+  const isRefused = ({ tags }: JaegerSpan) => tags.get("error.type") === "no_endpoints";
+  const spans = await traceThat("orders", { "error.type": "no_endpoints" }, (all) => all.some(isRefused));
+  const way = spansUp(spans, spans.find(isRefused));
+  expect([...new Set(way.map(({ service }) => service))]).toEqual(["orders", "web", "load"]);
+  expect(way.filter((span) => !isError(span))).toEqual([]);
+});
