@@ -1,6 +1,8 @@
 /** Figures as people read them. */
 
 export function formatRate(perSecond: number): string {
+  if (perSecond >= 1e6) return `${(perSecond / 1e6).toFixed(1)}M/s`;
+  if (perSecond >= 1e4) return `${Math.round(perSecond / 1e3)}k/s`;
   if (perSecond >= 100) return `${Math.round(perSecond)}/s`;
   return `${perSecond >= 10 ? perSecond.toFixed(0) : perSecond.toFixed(1)}/s`;
 }

@@ -39,7 +39,7 @@ function useHash(): string {
   }, []);
   // The browser looked for the part before it was drawn.
   useEffect(() => {
-    if (hash.startsWith("#/")) scrollTo(0, 0);
+    if (hash.startsWith("#/")) scrollTo({ top: 0, behavior: "instant" });
     else if (hash !== "") document.getElementById(hash.slice(1))?.scrollIntoView();
   }, [hash]);
   return hash;

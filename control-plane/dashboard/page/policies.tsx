@@ -24,17 +24,15 @@ export function Policies({ policies, problems }: Pick<MeshView, "policies" | "pr
           <caption>What became of each policy</caption>
           <thead>
             <tr>
-              <th scope="col">Kind</th>
-              <th scope="col">Name</th>
+              <th scope="col">Policy</th>
               <th scope="col">Conditions</th>
             </tr>
           </thead>
           <tbody>
             {shown.map(({ kind, name, conditions }) => (
               <tr key={`${kind} ${name}`}>
-                <td>{kind}</td>
                 <th scope="row">
-                  <a href={`#/policy/${kind}/${name}`}>{name}</a>
+                  {kind} <a href={`#/policy/${kind}/${name}`}>{name}</a>
                 </th>
                 <td>
                   {conditions.map(({ type, status, message, good }) => (

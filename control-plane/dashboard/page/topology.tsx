@@ -1,12 +1,14 @@
 import type { MeshView } from "../mesh-view.ts";
+import { curveBetween, type Point } from "./curve.ts";
 import { formatRate, formatShare, healthOf } from "./format.ts";
 import { type Arrow, layersOf } from "./layers.ts";
 
 const nodeWidth = 168;
 const nodeHeight = 40;
 const columnGap = 150;
-const rowGap = 22;
-const margin = 12;
+/** Room for a node's calls of itself. */
+const rowGap = 26;
+const margin = 20;
 /** More can't be drawn so that anyone could read it. */
 const mostNodes = 80;
 
@@ -88,7 +90,7 @@ function Graph({ columns, edges, broken }: GraphProps) {
   const tallest = Math.max(...columns.map(({ length }) => length));
   const width = columns.length * (nodeWidth + columnGap) - columnGap + 2 * margin;
   const height = tallest * (nodeHeight + rowGap) - rowGap + 2 * margin;
-  const places = new Map<string, { x: number; y: number }>();
+  const places = new Map<string, Point>();
   for (const [column, names] of columns.entries()) {
     const top = margin + ((tallest - names.length) * (nodeHeight + rowGap)) / 2;
     for (const [row, name] of names.entries()) {
@@ -116,25 +118,29 @@ function Graph({ columns, edges, broken }: GraphProps) {
   );
 }
 
-function Line({
-  edge,
-  places,
-}: {
-  readonly edge: DrawnEdge;
-  readonly places: ReadonlyMap<string, { x: number; y: number }>;
-}) {
+function Line({ edge, places }: { readonly edge: DrawnEdge; readonly places: ReadonlyMap<string, Point> }) {
   const from = places.get(edge.from);
   const to = places.get(edge.to);
   if (from === undefined || to === undefined) return null;
-  const [x1, y1] = [from.x + nodeWidth, from.y + nodeHeight / 2];
-  const [x2, y2] = [to.x, to.y + nodeHeight / 2];
-  const bend = Math.max((x2 - x1) / 2, 40);
-  const path = `M ${x1} ${y1} C ${x1 + bend} ${y1}, ${x2 - bend} ${y2}, ${x2} ${y2}`;
   const figures = `${formatRate(edge.requestsPerSecond)} ${formatShare(edge.successShare)}`;
+  const health = healthOf(edge.successShare);
+  if (edge.from === edge.to) {
+    return (
+      <g class={`edge ${health}`}>
+        <text x={from.x + nodeWidth / 2} y={from.y + nodeHeight + 10}>
+          itself: {figures}
+        </text>
+      </g>
+    );
+  }
+  const { path, label } = curveBetween(
+    { x: from.x + nodeWidth, y: from.y + nodeHeight / 2 },
+    { x: to.x, y: to.y + nodeHeight / 2 },
+  );
   return (
-    <g class={`edge ${healthOf(edge.successShare)}`}>
+    <g class={`edge ${health}`}>
       <path d={path} stroke-width={1 + Math.min(Math.log10(1 + edge.requestsPerSecond), 4)} />
-      <text x={x2 - 56} y={y2 - 10}>
+      <text x={label.x} y={label.y}>
         {figures}
       </text>
       <title>{`${edge.from} to ${edge.to}: ${figures}`}</title>

@@ -5,6 +5,8 @@ it.each([
   [0.94, "0.9/s"],
   [12.4, "12/s"],
   [1234.5, "1235/s"],
+  [54_769, "55k/s"],
+  [1_936_160, "1.9M/s"],
 ])("writes %s requests a second as %s", (rate, text) => expect(formatRate(rate)).toBe(text));
 
 it.each([

@@ -1,0 +1,48 @@
+/** The line of a call from one node to another, and where its figures stand. Pure. */
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Curve {
+  /** For `d` of an SVG path. */
+  readonly path: string;
+  readonly label: Point;
+}
+
+/** How far to the left of its end the middle of a label stands: it fits between two columns. */
+const labelBeforeEnd = 58;
+const labelAbove = 8;
+const leastBend = 40;
+const bisections = 12;
+
+/**
+ * It leaves and arrives level. The figures stand on the line, not beside its end: there they would cover those of the other
+ * lines that end there.
+ */
+export function curveBetween(from: Point, to: Point): Curve {
+  const bend = Math.max((to.x - from.x) / 2, leastBend);
+  const [leaves, arrives] = [from.x + bend, to.x - bend];
+  const path = `M ${from.x} ${from.y} C ${leaves} ${from.y}, ${arrives} ${to.y}, ${to.x} ${to.y}`;
+  const x = to.x - labelBeforeEnd;
+  const goesOn = to.x - from.x >= 2 * leastBend;
+  const y = goesOn ? heightAt(x, from, to, leaves, arrives) : to.y;
+  return { path, label: { x, y: y - labelAbove } };
+}
+
+/** Of the line at `x`, which it passes once. */
+function heightAt(x: number, from: Point, to: Point, leaves: number, arrives: number): number {
+  let [low, high] = [0, 1];
+  for (let step = 0; step < bisections; step++) {
+    const middle = (low + high) / 2;
+    if (bezier(middle, from.x, leaves, arrives, to.x) < x) low = middle;
+    else high = middle;
+  }
+  return bezier(low, from.y, from.y, to.y, to.y);
+}
+
+function bezier(t: number, a: number, b: number, c: number, d: number): number {
+  const s = 1 - t;
+  return s ** 3 * a + 3 * s * s * t * b + 3 * s * t * t * c + t ** 3 * d;
+}
