@@ -11,8 +11,7 @@ import {
 } from "../control-plane/injection/config.ts";
 import { injectManifest } from "../control-plane/injection/manifest.ts";
 import type { FieldError } from "../model/result.ts";
-import { reasonOf } from "../system/log.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError, unreadable } from "./usage-error.ts";
 
 interface InjectOptions {
   readonly file: string;
@@ -43,7 +42,7 @@ async function run({ file, config }: InjectOptions): Promise<void> {
     config === undefined ? defaultInjectionConfig : await readConfig(config),
   );
   if (!injected.ok) {
-    report(injected.error);
+    report(file, injected.error);
     process.exitCode = 1;
     return;
   }
@@ -61,12 +60,14 @@ async function read(path: string): Promise<string> {
   try {
     return path === "-" ? await text(process.stdin) : await readFile(path, "utf8");
   } catch (error) {
-    throw new UsageError(`${path}: ${reasonOf(error)}`);
+    throw unreadable(path, error);
   }
 }
 
-function report(errors: readonly FieldError[]): void {
-  for (const error of errors) process.stderr.write(`${lineOf(error)}\n`);
+/** One line each: YAML's own words go on with a picture of the place. */
+function report(file: string, errors: readonly FieldError[]): void {
+  const name = file === "-" ? "standard input" : file;
+  for (const error of errors) process.stderr.write(`${name}: ${lineOf(error).split("\n", 1)[0]?.replace(/:$/, "")}\n`);
 }
 
 function lineOf({ path, message }: FieldError): string {

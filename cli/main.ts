@@ -22,7 +22,7 @@ import { statusCommand } from "./status.ts";
 import { tapCommand } from "./tap/command.ts";
 import { paintFor } from "./terminal.ts";
 import { topCommand } from "./top.ts";
-import { UsageError } from "./usage-error.ts";
+import { systemErrorCode, UsageError } from "./usage-error.ts";
 import { versionCommand } from "./version.ts";
 
 const usageExitCode = 2;
@@ -62,20 +62,61 @@ function allOf(command: Command): Command[] {
 }
 
 async function main(): Promise<void> {
+  endWhenNobodyReads();
   const program = tulleCommand();
-  for (const command of allOf(program)) command.exitOverride();
+  for (const command of allOf(program)) {
+    const outputError = (text: string, write: (line: string) => void) => write(lineOf(text, command));
+    command.exitOverride().configureOutput({ outputError });
+  }
   try {
+    const [first, about] = process.argv.slice(2);
+    if (first === "help" && about !== undefined) expectCommand(program, about);
     await program.parseAsync();
   } catch (error) {
     process.exitCode = exitCodeOf(error);
   }
 }
 
+/** `tulle … | head`: who has read enough is no error. */
+function endWhenNobodyReads(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error) => {
+      if (systemErrorCode(error) !== "EPIPE") throw error;
+      process.exit();
+    });
+  }
+}
+
+/** The argument parser's words as one line of ours, and where to read on. */
+function lineOf(text: string, command: Command): string {
+  const said = text
+    .replace(/^error: /, "")
+    .trim()
+    .replace(/\n\(Did/g, " (did")
+    .replace(/\.$/, "");
+  return `${mark()} ${said}; see ${fullName(command)} --help\n`;
+}
+
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
+}
+
+/** The argument parser shows the whole help instead. Throws a `UsageError`. */
+function expectCommand(program: Command, name: string): void {
+  const names = program.commands.map((command) => command.name());
+  if (name !== "help" && !name.startsWith("-") && !names.includes(name))
+    throw new UsageError(`no command ${name}; there are ${names.join(", ")}`);
+}
+
+function mark(): string {
+  return paintFor(process.stderr, process.env)("red", "tulle:");
+}
+
 function exitCodeOf(error: unknown): number {
   // Commander has printed its own line, help and version are no errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
   if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${paintFor(process.stderr, process.env)("red", "tulle:")} ${error.message}\n`);
+  process.stderr.write(`${mark()} ${error.message}\n`);
   return usageExitCode;
 }
 

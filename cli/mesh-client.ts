@@ -58,10 +58,10 @@ export async function openMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Pr
     const readCertificates = () => readAnyReplica<CertificatesView>(cluster, "/api/certs");
     return { cluster, read: () => readReplicas(cluster), readCertificates, close: () => cluster.close() };
   }
-  const base = url ?? defaultUrl;
+  const place = url === undefined ? unsaid : { base: url, hint: "; --url says where it is" };
   return {
-    read: () => fetchFrom<MeshView>(base, "/api/mesh"),
-    readCertificates: () => fetchFrom<CertificatesView>(base, "/api/certs"),
+    read: () => fetchFrom<MeshView>(place, "/api/mesh"),
+    readCertificates: () => fetchFrom<CertificatesView>(place, "/api/certs"),
     close() {},
   };
 }
@@ -128,15 +128,24 @@ async function readReplica<T>(cluster: Cluster, pod: PodRef, path: string): Prom
   }
 }
 
-async function fetchFrom<T>(base: string, path: string): Promise<T> {
+interface Place {
+  readonly base: string;
+  /** What to do where nobody answers. */
+  readonly hint: string;
+}
+
+const unsaid: Place = {
+  base: defaultUrl,
+  hint: ", and no cluster in a kubeconfig; --kubeconfig or --url says where the mesh is",
+};
+
+async function fetchFrom<T>({ base, hint }: Place, path: string): Promise<T> {
   try {
     const answer = await fetch(new URL(path, base), { signal: AbortSignal.timeout(patienceMs) });
     if (!answer.ok) throw new Error(`it answers ${answer.status}: ${(await answer.text()).trim()}`);
     return (await answer.json()) as T;
   } catch (error) {
-    throw new UsageError(`no control plane at ${base} (${fetchFault(error)}); --url says where it is`, {
-      cause: error,
-    });
+    throw new UsageError(`no control plane at ${base} (${fetchFault(error)})${hint}`, { cause: error });
   }
 }
 

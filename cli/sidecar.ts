@@ -10,7 +10,7 @@ import { parseAccessLog } from "../sidecar/telemetry/logged-requests.ts";
 import { parseOtlpReceiver } from "../sidecar/telemetry/otlp-receiver.ts";
 import { parseSampler } from "../sidecar/telemetry/sampling.ts";
 import { jsonLog, reasonOf } from "../system/log.ts";
-import { UsageError } from "./usage-error.ts";
+import { systemErrorCode, UsageError, unreadable } from "./usage-error.ts";
 
 interface SidecarFlags {
   readonly snapshot: string;
@@ -111,7 +111,9 @@ async function workloadOf(file: string): Promise<[namespace: string, workload: s
   try {
     ({ resources } = JSON.parse(await readFile(file, "utf8")) as { resources: readonly Resource[] });
   } catch (error) {
-    throw new UsageError(`--snapshot ${file}: ${reasonOf(error)}`);
+    throw systemErrorCode(error) === undefined
+      ? new UsageError(`--snapshot ${file}: ${reasonOf(error)}`, { cause: error })
+      : unreadable(file, error);
   }
   const inbound = resources.find(({ kind }) => kind === "inbound");
   const [namespace, workload] = inbound?.value.name.split("/") ?? [];

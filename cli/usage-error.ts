@@ -1,3 +1,5 @@
+import { reasonOf } from "../control-plane/source/folder-listing.ts";
+
 /**
  * What the user, or the machine, has to put right before a command can run: a folder that can't be read, a port in use.
  * `cli/main.ts` prints its message as one line and exits with 2; no stack trace, for it is not a bug.
@@ -7,6 +9,11 @@ export class UsageError extends Error {
     super(message, options);
     this.name = "UsageError";
   }
+}
+
+/** For a file of the user's that can't be read, in the words of all commands. */
+export function unreadable(path: string, error: unknown): UsageError {
+  return new UsageError(`${path}: cannot be read: ${reasonOf(error)}`, { cause: error });
 }
 
 /** The code of a failed system call (`ENOENT`, `EADDRINUSE`), or undefined for any other failure. */

@@ -57,7 +57,8 @@ export async function findCluster(options: ClusterOptions): Promise<Cluster | un
     if (config === undefined) return undefined;
     return new KubeconfigCluster(options.meshNamespace, config, new ClusterApi(credentialsOf(config)));
   } catch (error) {
-    throw new UsageError(reasonOf(error), { cause: error });
+    // YAML's own words go on with a picture of the place.
+    throw new UsageError(reasonOf(error).split("\n", 1)[0] ?? "", { cause: error });
   }
 }
 

@@ -11,7 +11,7 @@ import { explain } from "../explain/explanation.ts";
 import { pipelineFacts } from "../explain/pipeline-facts.ts";
 import { type MeshDomains, readPipeline, warnOfProblems } from "../folder-pipeline.ts";
 import { type Paint, paintFor } from "../terminal.ts";
-import { systemErrorCode, UsageError } from "../usage-error.ts";
+import { UsageError, unreadable } from "../usage-error.ts";
 import { unmetExpectations } from "./judge.ts";
 import { type PolicyCase, policyTestSpec } from "./policy-test.ts";
 
@@ -93,7 +93,7 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw new UsageError(`${file}: can't be read (${systemErrorCode(error) ?? "unknown"})`, { cause: error });
+    throw unreadable(file, error);
   }
 }
 

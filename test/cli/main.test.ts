@@ -9,7 +9,8 @@ function tulle(...args: readonly string[]) {
   return spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
 }
 
-describe("tulle", () => {
+// Each starts a process, and the machine may be busy.
+describe("tulle", { timeout: 60_000 }, () => {
   it("prints its version", () => {
     const { status, stdout } = tulle("version", "--client");
     expect([status, stdout]).toEqual([0, `${version}\n`]);
@@ -24,8 +25,9 @@ describe("tulle", () => {
   });
 
   it.each([
-    ["an unknown command", ["bogus"], "error: unknown command 'bogus'\n"],
-    ["a missing option", ["dev"], "error: required option '-f, --folder <dir>' not specified\n"],
+    ["an unknown command", ["stauts"], "tulle: unknown command 'stauts' (did you mean status?); see tulle --help\n"],
+    ["an unknown option", ["top", "--bogus"], "tulle: unknown option '--bogus'; see tulle top --help\n"],
+    ["a missing option", ["dev"], "tulle: required option '-f, --folder <dir>' not specified; see tulle dev --help\n"],
     [
       "a folder that is not there",
       ["dev", "-f", "/nowhere"],
@@ -34,6 +36,31 @@ describe("tulle", () => {
   ])("ends with 2 and one plain line on %s", (_case, args, line) => {
     const { status, stderr } = tulle(...args);
     expect([status, stderr]).toEqual([2, line]);
+  });
+
+  it("names the commands there are where help is asked for another", () => {
+    const { status, stderr } = tulle("help", "bogus");
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^tulle: no command bogus; there are dev, compile, .*\n$/),
+    ]);
+  });
+
+  it("is content with a reader that has read enough", () => {
+    const main = join(import.meta.dirname, "../../cli/main.ts");
+    const script = `"$0" "$1" help | head -n 1; echo "\${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, main], { encoding: "utf8" });
+    expect([stdout, stderr]).toEqual(["Usage: tulle [options] [command]\n0\n", ""]);
+  });
+
+  it("says in one line where it looked for a mesh", () => {
+    const env = { PATH: process.env["PATH"], HOME: "/nowhere" };
+    const main = join(import.meta.dirname, "../../cli/main.ts");
+    const { status, stderr } = spawnSync(process.execPath, [main, "status"], { encoding: "utf8", env });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^tulle: no control plane at http:\/\/127\.0\.0\.1:8080 \([^)]*\), and no cluster in a kubeconfig; [^\n]*\n$/,
+    );
   });
 
   it("ends with 2 and the reason where the only Deployment can't run here", () => {
