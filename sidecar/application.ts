@@ -1,11 +1,9 @@
 /** The application behind this sidecar: its ports at the pod's IP, never at loopback, where it may keep things private. */
 
 import type { Clock, Random } from "../model/clock.ts";
-import { MeshError } from "../model/errors.ts";
 import type { InboundPort } from "../model/resources.ts";
 import { joinAddress } from "./net/address.ts";
 import type { Service } from "./net/exchange.ts";
-import { PassThrough } from "./net/pass-through.ts";
 import type { TimerWheel } from "./net/timer-wheel.ts";
 import { PlainUpstreams } from "./upstream/plain-upstreams.ts";
 
@@ -32,9 +30,7 @@ export class Application {
   readonly service: Service = (exchange, response) => {
     const { target } = exchange;
     if (target === undefined) throw new Error("a request reached the application without a target");
-    const reached = new Reached(response);
-    reached.attach(this.#port(target)(exchange, reached));
-    return reached;
+    return this.#port(target)(exchange, response);
   };
 
   close(): void {
@@ -50,15 +46,5 @@ export class Application {
     this.#ports.set(key, service);
     this.#found.set(target, service);
     return service;
-  }
-}
-
-/** An application that takes no connection has processed nothing: the peer is told so, and tries elsewhere. */
-class Reached extends PassThrough {
-  override abortResponse(error: MeshError): void {
-    const refused = error.code === "connect_failed" || error.code === "connect_timeout";
-    super.abortResponse(
-      refused ? new MeshError("refused_stream", error.message, { cause: error, processed: "unprocessed" }) : error,
-    );
   }
 }

@@ -13,10 +13,10 @@ import { type Service, stack } from "./net/exchange.ts";
 import type { Shared } from "./outbound.ts";
 import { authorize } from "./policy/authorize.ts";
 import type { BoundConnections } from "./policy/bound-connections.ts";
-import { type CallsInFlight, rememberCall } from "./policy/calls-in-flight.ts";
+import { type CallsInFlight, serveCall } from "./policy/calls-in-flight.ts";
 import { limitRate, type RateLimiters } from "./policy/limit-rate.ts";
 import { refuseLate } from "./policy/limit-time.ts";
-import { distrustAnswers, identifyCaller, takeAttempt, takeOwnFields } from "./policy/own-fields.ts";
+import { identifyCaller, takeAttempt, takeOwnFields } from "./policy/own-fields.ts";
 import { logAccess } from "./telemetry/access-log.ts";
 import { countAccess } from "./telemetry/counts.ts";
 import { recordErrors } from "./telemetry/error-spans.ts";
@@ -72,12 +72,10 @@ export function inboundStack(options: InboundOptions): Service {
       limitRate(options.rateLimiters),
       // What is late already does not reach the application.
       refuseLate(options),
-      // What the application asks of others meanwhile belongs to this request.
-      rememberCall(options.calls),
       // Once for each key. Below all that may refuse: what was refused was not processed, and may come again.
       processOnce(options.keyed),
-      // What the application answers under the mesh's names is not the mesh's word.
-      distrustAnswers(from === "peers" ? bound.announce : undefined),
+      // What the application asks of others meanwhile belongs to this request; what it answers is not the mesh's word.
+      serveCall(options.calls, from === "peers" ? bound.announce : undefined),
     ],
     options.application,
   );

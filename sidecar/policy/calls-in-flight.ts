@@ -4,11 +4,12 @@
  * for its own sake, the deadline, the attempt and the word that something was retried already go across it.
  */
 
-import type { MeshError } from "../../model/errors.ts";
+import { MeshError } from "../../model/errors.ts";
 import type { Exchange, Layer, Origin, ResponseHead, ResponseSink } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { PassThrough } from "../net/pass-through.ts";
 import { isOpenEnded } from "./limit-time.ts";
+import { dropOwnFields } from "./own-fields.ts";
 
 /** Calls that are remembered at a time, in all and of one trace; beyond, what they lead to stands for itself. */
 const maxCalls = 10_000;
@@ -27,14 +28,13 @@ export class CallsInFlight {
     return this.#traces.get(traceId);
   }
 
-  /** False: there are too many. */
-  add(call: Call): boolean {
+  /** Where there are too many, it is not remembered. */
+  add(call: Call): void {
     const trace = this.#traces.get(call.traceId) ?? new Trace();
-    if (this.#count >= maxCalls || trace.calls.length >= maxCallsOfTrace) return false;
+    if (this.#count >= maxCalls || trace.calls.length >= maxCallsOfTrace) return;
     this.#traces.set(call.traceId, trace);
     trace.calls.push(call);
     this.#count++;
-    return true;
   }
 
   remove(call: Call): void {
@@ -68,12 +68,18 @@ class Trace implements Origin {
   }
 }
 
-/** Inbound: remembers a request for as long as the application works on it. It stands below all that may refuse. */
-export function rememberCall(calls: CallsInFlight): Layer {
+/** Adds what is the mesh's word to the head of an answer. */
+export type Vouch = (exchange: Exchange, head: ResponseHead) => void;
+
+/**
+ * Inbound, and the last layer before the application: remembers a request for as long as the application works on it, and takes
+ * nothing that it answers for the mesh's word, but what `vouch` adds. An application that takes no connection has processed
+ * nothing: the peer is told so, and tries elsewhere.
+ */
+export function serveCall(calls: CallsInFlight, vouch?: Vouch): Layer {
   return (next) => (exchange, response) => {
-    const traceId = traceIdOf(exchange);
-    const call = new Call(exchange, response, traceId, calls);
-    if (!calls.add(call)) return next(exchange, response);
+    const call = new Call(exchange, response, calls, vouch);
+    calls.add(call);
     call.attach(next(exchange, call));
     return call;
   };
@@ -109,15 +115,24 @@ class Call extends PassThrough {
   /** How often a request that it led to was retried in vain, if one was. */
   retriesBelow: number | undefined;
   readonly #calls: CallsInFlight;
+  readonly #vouch: Vouch | undefined;
 
-  constructor(exchange: Exchange, above: ResponseSink, traceId: string, calls: CallsInFlight) {
+  constructor(exchange: Exchange, above: ResponseSink, calls: CallsInFlight, vouch: Vouch | undefined) {
     super(above);
     this.exchange = exchange;
-    this.traceId = traceId;
+    this.traceId = traceIdOf(exchange);
     this.#calls = calls;
+    this.#vouch = vouch;
+  }
+
+  override informational(head: ResponseHead): void {
+    dropOwnFields(head.headers);
+    this.above.informational(head);
   }
 
   override head(head: ResponseHead): void {
+    dropOwnFields(head.headers);
+    this.#vouch?.(this.exchange, head);
     if (isOpenEnded(this.exchange, head)) this.exchange.deadlineAtMs = Number.POSITIVE_INFINITY;
     if (this.retriesBelow !== undefined) head.headers.set("tulle-retried", String(this.retriesBelow));
     this.above.head(head);
@@ -130,7 +145,10 @@ class Call extends PassThrough {
 
   override abortResponse(error: MeshError): void {
     this.#calls.remove(this);
-    super.abortResponse(error);
+    const refused = error.code === "connect_failed" || error.code === "connect_timeout";
+    super.abortResponse(
+      refused ? new MeshError("refused_stream", error.message, { cause: error, processed: "unprocessed" }) : error,
+    );
   }
 
   override abortRequest(error: MeshError): void {

@@ -52,7 +52,7 @@ function limitRequest(limits: RequestTimes, graceMs: number, { clock, wheel }: T
     const delayMs = exchange.deadlineAtMs - now;
     if (delayMs === never && idleMs === never) return next(exchange, response);
     const code = policyAtMs < callerAtMs ? "request_timeout" : "deadline_exceeded";
-    const limit = new RequestLimit(exchange, response, wheel, { code, delayMs, graceMs, idleMs });
+    const limit = new TimeLimit(exchange, response, wheel, { code, delayMs, graceMs, idleMs });
     limit.attach(next(exchange, limit));
     return limit;
   };
@@ -61,68 +61,12 @@ function limitRequest(limits: RequestTimes, graceMs: number, { clock, wheel }: T
 /** Ends a try after `perTryMs`, its connection included; a retry may follow. */
 export function limitTry(perTryMs: number | undefined, wheel: TimerWheel): Layer {
   if (perTryMs === undefined) return (next) => next;
+  const limits: Limits = { code: "try_timeout", delayMs: perTryMs, graceMs: 0, idleMs: never };
   return (next) => (exchange, response) => {
-    const limit = new TryLimit(exchange, response, wheel, perTryMs);
-    wheel.arm(limit, perTryMs);
+    const limit = new TimeLimit(exchange, response, wheel, limits);
     limit.attach(next(exchange, limit));
     return limit;
   };
-}
-
-/** Cuts an exchange, both ways, when its time is over. Armed by who makes it. */
-abstract class TimeLimit extends PassThrough implements TimerEntry {
-  slot: TimerSlot | undefined;
-  previous: TimerEntry | undefined;
-  next: TimerEntry | undefined;
-  dueTick = 0;
-  protected readonly wheel: TimerWheel;
-  protected readonly exchange: Exchange;
-
-  constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel) {
-    super(above);
-    this.wheel = wheel;
-    this.exchange = exchange;
-  }
-
-  /** Says what was too slow. */
-  protected abstract error(): MeshError;
-
-  expire(): void {
-    const { above, below } = this;
-    const error = this.error();
-    this.leave();
-    below?.abortRequest(error);
-    above.abortResponse(error);
-  }
-
-  override head(head: ResponseHead): void {
-    if (isOpenEnded(this.exchange, head)) this.wheel.clear(this);
-    this.above.head(head);
-  }
-
-  override endResponse(trailers?: HeaderFields): void {
-    this.wheel.clear(this);
-    this.above.endResponse(trailers);
-  }
-
-  protected override leave(): void {
-    this.wheel.clear(this);
-    super.leave();
-  }
-}
-
-class TryLimit extends TimeLimit {
-  readonly #perTryMs: number;
-
-  constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel, perTryMs: number) {
-    super(exchange, above, wheel);
-    this.#perTryMs = perTryMs;
-  }
-
-  protected override error(): MeshError {
-    const { endpoint = "no endpoint yet" } = this.exchange;
-    return new MeshError("try_timeout", `limit ${this.#perTryMs} ms, ${endpoint}`);
-  }
 }
 
 /** In ms; `Infinity`: none. */
@@ -136,11 +80,17 @@ interface Limits {
 }
 
 /**
- * One timer for two limits, armed for the one that comes first. A byte that moves only leaves its time: the timer looks at
- * it when it expires, and is armed for the rest. Silence is looked for until both directions have ended: half of a tunnel
- * that goes on may fall silent too.
+ * Cuts an exchange, both ways, when its time is over. One timer for two limits, armed for the one that comes first. A byte that
+ * moves only leaves its time: the timer looks at it when it expires, and is armed for the rest. Silence is looked for until
+ * both directions have ended: half of a tunnel that goes on may fall silent too.
  */
-class RequestLimit extends TimeLimit {
+class TimeLimit extends PassThrough implements TimerEntry {
+  slot: TimerSlot | undefined;
+  previous: TimerEntry | undefined;
+  next: TimerEntry | undefined;
+  dueTick = 0;
+  readonly #exchange: Exchange;
+  readonly #wheel: TimerWheel;
   readonly #code: ErrorCode;
   readonly #delayMs: number;
   readonly #idleMs: number;
@@ -152,7 +102,9 @@ class RequestLimit extends TimeLimit {
   #over = false;
 
   constructor(exchange: Exchange, above: ResponseSink, wheel: TimerWheel, { code, delayMs, graceMs, idleMs }: Limits) {
-    super(exchange, above, wheel);
+    super(above);
+    this.#exchange = exchange;
+    this.#wheel = wheel;
     this.#code = code;
     this.#delayMs = delayMs;
     this.#idleMs = idleMs;
@@ -162,26 +114,37 @@ class RequestLimit extends TimeLimit {
     wheel.arm(this, Math.min(delayMs + graceMs, idleMs));
   }
 
-  protected override error(): MeshError {
-    if (this.wheel.now() < this.#dueAtMs) return new MeshError("idle_timeout", `limit ${this.#idleMs} ms`);
-    return new MeshError(this.#code, `limit ${Math.round(this.#delayMs)} ms`);
+  expire(): void {
+    const restMs = Math.min(this.#dueAtMs, this.#movedAtMs + this.#idleMs) - this.#wheel.now();
+    if (restMs <= 0) this.#cut();
+    else if (restMs < never) this.#wheel.arm(this, restMs);
   }
 
-  override expire(): void {
-    const restMs = Math.min(this.#dueAtMs, this.#movedAtMs + this.#idleMs) - this.wheel.now();
-    if (restMs <= 0) super.expire();
-    else if (restMs < never) this.wheel.arm(this, restMs);
+  #cut(): void {
+    const { above, below } = this;
+    const error = this.#error();
+    this.leave();
+    below?.abortRequest(error);
+    above.abortResponse(error);
+  }
+
+  /** Says what was too slow. */
+  #error(): MeshError {
+    if (this.#wheel.now() < this.#dueAtMs) return new MeshError("idle_timeout", `limit ${this.#idleMs} ms`);
+    const limit = `limit ${Math.round(this.#delayMs)} ms`;
+    if (this.#code !== "try_timeout") return new MeshError(this.#code, limit);
+    return new MeshError(this.#code, `${limit}, ${this.#exchange.endpoint ?? "no endpoint yet"}`);
   }
 
   override writeRequest(chunk: Buffer): boolean {
     this.#moved();
-    return super.writeRequest(chunk);
+    return this.below?.writeRequest(chunk) ?? true;
   }
 
   override endRequest(trailers?: HeaderFields): void {
     this.#requestEnded = true;
     this.#moved();
-    super.endRequest(trailers);
+    this.below?.endRequest(trailers);
   }
 
   override informational(head: ResponseHead): void {
@@ -190,14 +153,14 @@ class RequestLimit extends TimeLimit {
   }
 
   override head(head: ResponseHead): void {
-    if (isOpenEnded(this.exchange, head)) this.#dueAtMs = never;
+    if (isOpenEnded(this.#exchange, head)) this.#dueAtMs = never;
     this.#moved();
     this.above.head(head);
   }
 
   override writeResponse(chunk: Buffer): boolean {
     this.#moved();
-    return super.writeResponse(chunk);
+    return this.above.writeResponse(chunk);
   }
 
   override endResponse(trailers?: HeaderFields): void {
@@ -209,13 +172,14 @@ class RequestLimit extends TimeLimit {
 
   protected override leave(): void {
     this.#over = true;
+    this.#wheel.clear(this);
     super.leave();
   }
 
   #moved(): void {
     if (this.#over) return;
-    if (this.#responseEnded && (this.#requestEnded || this.#idleMs === never)) this.wheel.clear(this);
-    else this.#movedAtMs = this.wheel.now();
+    if (this.#responseEnded && (this.#requestEnded || this.#idleMs === never)) this.#wheel.clear(this);
+    else this.#movedAtMs = this.#wheel.now();
   }
 }
 

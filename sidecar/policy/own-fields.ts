@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../model/clock.ts";
 import { formatRemaining, parseRemaining } from "../../model/deadline.ts";
-import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import type { Layer, ResponseHead } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { PassThrough } from "../net/pass-through.ts";
 import { isGrpc } from "./grpc.ts";
@@ -52,42 +52,15 @@ export function identifyCaller(): Layer {
 
 /** For who is outside the mesh: they get none of the mesh's own fields, and what they answer is not taken for its word. */
 export function withholdOwnFields(): Layer {
-  const trustNone = distrustAnswers();
-  return (next) => {
-    const distrusting = trustNone(next);
-    return (exchange, response) => {
-      dropOwnFields(exchange.headers);
-      return distrusting(exchange, response);
-    };
-  };
-}
-
-/**
- * For applications: a `tulle-error` or `tulle-retried` in their answers is none of the mesh's. What is, `vouch` adds to an
- * answer's head.
- */
-export function distrustAnswers(vouch?: (exchange: Exchange, head: ResponseHead) => void): Layer {
   return (next) => (exchange, response) => {
-    const distrusted = new Distrusted(response, exchange, vouch);
+    dropOwnFields(exchange.headers);
+    const distrusted = new Distrusted(response);
     distrusted.attach(next(exchange, distrusted));
     return distrusted;
   };
 }
 
 class Distrusted extends PassThrough {
-  readonly #exchange: Exchange;
-  readonly #vouch: ((exchange: Exchange, head: ResponseHead) => void) | undefined;
-
-  constructor(
-    above: ResponseSink,
-    exchange: Exchange,
-    vouch: ((exchange: Exchange, head: ResponseHead) => void) | undefined,
-  ) {
-    super(above);
-    this.#exchange = exchange;
-    this.#vouch = vouch;
-  }
-
   override informational(head: ResponseHead): void {
     dropOwnFields(head.headers);
     super.informational(head);
@@ -95,12 +68,12 @@ class Distrusted extends PassThrough {
 
   override head(head: ResponseHead): void {
     dropOwnFields(head.headers);
-    this.#vouch?.(this.#exchange, head);
     super.head(head);
   }
 }
 
-function dropOwnFields(headers: HeaderFields): void {
+/** Of an answer: a `tulle-error` or `tulle-retried` that an application sets is none of the mesh's. */
+export function dropOwnFields(headers: HeaderFields): void {
   headers.removeWhere(isOwn);
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import type { RequestHead } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
-import { CallsInFlight, continueCall, rememberCall } from "../../../sidecar/policy/calls-in-flight.ts";
+import { CallsInFlight, continueCall, serveCall, type Vouch } from "../../../sidecar/policy/calls-in-flight.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 
 const traceOf = (digit: string): Partial<RequestHead> => ({
@@ -19,7 +19,7 @@ function pod() {
     const retried: (string | undefined)[] = [];
     caller.head = ({ headers }) => retried.push(headers.get("tulle-retried"));
     const exchange = Object.assign(exchangeOf(traceOf(trace)), prepare);
-    const sink = rememberCall(calls)(application.service)(exchange, caller);
+    const sink = serveCall(calls)(application.service)(exchange, caller);
     return { exchange, sink, application, response: application.response, retried };
   };
   const ask = (trace: string, deadlineAtMs = Number.POSITIVE_INFINITY) => {
@@ -138,5 +138,44 @@ describe("what is remembered", () => {
     expect(lost()).toBe(1);
     response.head(responseHead(200));
     expect(retried).toEqual([undefined]);
+  });
+});
+
+describe("an application", () => {
+  function serving(vouch?: Vouch) {
+    const application = new RecordingUpstream();
+    const caller = new RecordingCaller();
+    const heads: string[][] = [];
+    caller.head = caller.informational = ({ headers }) => heads.push(headers.flat);
+    serveCall(new CallsInFlight(), vouch)(application.service)(exchangeOf(), caller);
+    return { response: application.response, caller, heads };
+  }
+
+  it("answers nothing that passes for the mesh's word, before the answer or with it", () => {
+    const { response, heads } = serving();
+    response.informational(responseHead(103, { link: "a", "tulle-error": "forbidden" }));
+    response.head(responseHead(503, { "tulle-error": "circuit_open", server: "b", "tulle-retried": "2" }));
+    expect(heads).toEqual([
+      ["link", "a"],
+      ["server", "b"],
+    ]);
+  });
+
+  it("has said what the mesh vouches for", () => {
+    const { response, heads } = serving(({ method }, { headers }) => headers.set("tulle-connection", method));
+    response.head(responseHead(200, { "tulle-connection": "mine" }));
+    expect(heads).toEqual([["tulle-connection", "GET"]]);
+  });
+
+  it.each([
+    ["connect_failed", "refused_stream unprocessed"],
+    ["connect_timeout", "refused_stream unprocessed"],
+    ["upstream_reset", "upstream_reset maybe"],
+  ] as const)("has processed nothing where it took no connection: %s", (code, told) => {
+    const { response, caller } = serving();
+    const errors: string[] = [];
+    caller.abortResponse = (error) => errors.push(`${error.code} ${error.processed}`);
+    response.abortResponse(new MeshError(code, ""));
+    expect(errors).toEqual([told]);
   });
 });
