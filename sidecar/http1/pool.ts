@@ -55,11 +55,17 @@ const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DE
 /** Node reads into it and calls back at once, one socket after the other, so one is enough for all. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** A connection and its one timer: the connect timeout first, the idle limit later. */
+/**
+ * A connection and its one timer: the connect timeout first, the idle limit later. That one stays armed while the connection is
+ * in use, and looks when it expires: most are idle for a moment only.
+ */
 class PooledConnection extends Timer {
   readonly client: Http1Client;
   connected = false;
   idleSinceMs = 0;
+  /** When it has been idle too long, and for when the timer is armed: then, or sooner. */
+  idleUntilMs = 0;
+  armedForMs = Number.POSITIVE_INFINITY;
   /** It was taken late in its idle time: if that goes well, the limit was short enough. */
   takenLate = false;
   /** The client whose own it is. */
@@ -149,9 +155,7 @@ export class Http1Pool {
   #takeOwn({ client }: Exchange): PooledConnection | undefined {
     if (client === undefined || this.#own.size === 0) return undefined;
     const connection = this.#own.get(client);
-    if (connection?.client.idle !== true) return undefined;
-    this.#options.timers.clear(connection);
-    return connection;
+    return connection?.client.idle === true ? connection : undefined;
   }
 
   /** Over HTTP/2 all requests share a connection, and a copy has no client: nothing can be bound to these. */
@@ -181,7 +185,6 @@ export class Http1Pool {
     if (connection.client.requestCount > 0 && idleMs >= (repeatable ? limitMs : Math.min(limitMs, freshMs)))
       return undefined;
     this.#idle.pop();
-    this.#options.timers.clear(connection);
     connection.takenLate = idleMs > limitMs / 2;
     return connection;
   }
@@ -235,17 +238,30 @@ export class Http1Pool {
     if (this.#closed) return client.destroy();
     if (connection.takenLate) this.#idleShare = Math.min(1, this.#idleShare * idleShareGrowth);
     connection.takenLate = false;
-    if (connection.owner !== undefined) return this.#options.timers.arm(connection, ownIdleMs);
+    if (connection.owner !== undefined) return this.#limitIdle(connection, ownIdleMs);
     const next = this.#waiting.shift();
     if (next !== undefined) return client.send(next);
     connection.idleSinceMs = this.#options.clock.now();
     this.#idle.push(connection);
-    this.#options.timers.arm(connection, this.#idleLimitMs(connection));
+    this.#limitIdle(connection, this.#idleLimitMs(connection));
   };
 
+  #limitIdle(connection: PooledConnection, limitMs: number): void {
+    const { clock, timers } = this.#options;
+    connection.idleUntilMs = clock.now() + limitMs;
+    if (connection.armedForMs <= connection.idleUntilMs) return;
+    connection.armedForMs = connection.idleUntilMs;
+    timers.arm(connection, limitMs);
+  }
+
   readonly #expired = (connection: PooledConnection): void => {
-    if (connection.connected) return connection.client.destroy();
-    connection.client.destroy(this.#unsent("connect_timeout", "no connection in time"));
+    const { client, connected, idleUntilMs } = connection;
+    if (!connected) return client.destroy(this.#unsent("connect_timeout", "no connection in time"));
+    connection.armedForMs = Number.POSITIVE_INFINITY;
+    if (!client.idle) return;
+    const restMs = idleUntilMs - this.#options.clock.now();
+    if (restMs > 0) this.#limitIdle(connection, restMs);
+    else client.destroy();
   };
 
   readonly #gone = (client: Http1Client, cause: Error | undefined): void => {

@@ -123,6 +123,9 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   /** The next request waits until the client has taken the answers before it. */
   #nextWaits = false;
   #awaited: "nothing" | "request" | "head" | "progress" = "nothing";
+  /** When that has taken too long. The timer is armed for then, or sooner: each request awaits several things. */
+  #dueAtMs = Number.POSITIVE_INFINITY;
+  #armedAtMs = Number.POSITIVE_INFINITY;
   /** Bytes read from the socket, and what they were when progress was last awaited. */
   #bytesRead = 0;
   #bytesReadBefore = 0;
@@ -350,13 +353,20 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   #await(what: "request" | "head" | "progress"): void {
     if (this.#timer === undefined || (what === "head" && this.#awaited === "head")) return;
     this.#awaited = what;
-    const timeoutMs = this.#timeoutMs(what);
-    if (Number.isFinite(timeoutMs)) this.#options.timers?.arm(this.#timer, timeoutMs);
-    else this.#options.timers?.clear(this.#timer);
+    this.#arm(this.#timeoutMs(what));
     if (what !== "progress") return;
     this.#bytesReadBefore = this.#bytesRead;
     this.#bytesTakenBefore = this.outbox.takenBytes;
     this.#unsentBefore = this.outbox.unsentBytes > 0;
+  }
+
+  #arm(timeoutMs: number): void {
+    const { timers } = this.#options;
+    if (timers === undefined || this.#timer === undefined) return;
+    this.#dueAtMs = timers.now() + timeoutMs;
+    if (this.#armedAtMs <= this.#dueAtMs) return;
+    this.#armedAtMs = this.#dueAtMs;
+    timers.arm(this.#timer, timeoutMs);
   }
 
   #timeoutMs(what: "request" | "head" | "progress"): number {
@@ -368,6 +378,9 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   }
 
   expire(): void {
+    this.#armedAtMs = Number.POSITIVE_INFINITY;
+    const restMs = this.#dueAtMs - (this.#options.timers?.now() ?? 0);
+    if (restMs > 0) return this.#arm(restMs);
     if (this.#awaited === "request") return this.#linger();
     if (this.#awaited === "head") return this.refuse(new Refusal("request_too_slow", "head not complete in time"));
     const options = this.#options;
