@@ -20,5 +20,13 @@ LABEL org.opencontainers.image.title="tulle/sidecar" \
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /dist/sidecar.mjs /dist/redis-client.mjs /dist/koffi.node /dist/sidecar.cdx.json /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
+# What V8 makes of the bundle, once for all starts. It holds for this Node, these flags and this user, who may only read it then.
+# Outside of a pod the command just ends.
+ENV NODE_COMPILE_CACHE=/tulle/compile-cache
+RUN install -d -o 1337 "$NODE_COMPILE_CACHE" \
+ && (setpriv --reuid 1337 --regid 1337 --clear-groups \
+      /usr/local/bin/node --max-semi-space-size=2 /tulle/sidecar.mjs drain 2>/dev/null || true) \
+ && chown -R root:root "$NODE_COMPILE_CACHE" && chmod -R a+rX "$NODE_COMPILE_CACHE" \
+ && ls "$NODE_COMPILE_CACHE"/*/*
 USER 1337:1337
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "/tulle/sidecar.mjs"]

@@ -1,6 +1,5 @@
 /** Runs a sidecar from its admin port's first answer to the end of its drain. */
 
-import net from "node:net";
 import type { AccessLog } from "../model/policy.ts";
 import { TokenBucket } from "../model/token-bucket.ts";
 import { holdHeap } from "../system/hold-heap.ts";
@@ -9,6 +8,7 @@ import { changeLogLevel, logLevelPath, showLogLevel } from "../system/log-level-
 import type { SidecarConfig } from "./config.ts";
 import { debugPages } from "./debug/debug-pages.ts";
 import { RequestTaps } from "./debug/request-taps.ts";
+import { isIpv6 } from "./net/address.ts";
 import { proveDirectWrites } from "./net/direct-writes.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { proveSharedReads } from "./net/shared-reads.ts";
@@ -164,7 +164,7 @@ function reportTraffic(reporter: TrafficReporter, { connected, report }: Sources
 async function openInterception({ interception, podIp }: SidecarConfig): Promise<ReadOriginalDestination | undefined> {
   if (interception === "off") return undefined;
   const { openOriginalDestination } = await import("./net/original-destination.ts");
-  const opened = await openOriginalDestination(net.isIPv6(podIp) ? "::1" : "127.0.0.1");
+  const opened = await openOriginalDestination(isIpv6(podIp) ? "::1" : "127.0.0.1");
   if (!opened.ok) throw new Error(opened.error);
   return opened.value;
 }

@@ -77,6 +77,7 @@ export class MeshProcesses {
   }
 
   #sidecar(identity: PodIdentity, deployment: DevDeployment, files: PodFiles): ProcessOptions {
+    const { compileCache } = this.#ground.bundles;
     return {
       command: process.execPath,
       args: [...sidecarNodeFlags, this.#ground.bundles.sidecar],
@@ -84,6 +85,7 @@ export class MeshProcesses {
       env: {
         ...recordingAll(this.#ground.env),
         ...this.#ownEnvironment(),
+        ...(compileCache !== undefined && { NODE_COMPILE_CACHE: compileCache }),
         TULLE_RECENT_TRACES: "on",
         TULLE_NAMESPACE: identity.namespace,
         TULLE_WORKLOAD: identity.workload,

@@ -27,7 +27,7 @@ import { GrpcError, grpcCodes } from "./status.ts";
 export interface GrpcCallOptions {
   /** `host:port` */
   readonly address: string;
-  /** For TLS's server name, and for `:authority`. */
+  /** For `:authority`, and for TLS's server name where the certificate has to be one for it. */
   readonly serverName: string;
   /** `/package.Service/Method` */
   readonly path: string;
@@ -125,8 +125,8 @@ export class GrpcCall {
     const socket = tls.connect({
       host,
       port,
-      // It can't be an address (RFC 6066 §3); the certificate is checked for it all the same.
-      servername: net.isIP(serverName) === 0 ? serverName : "",
+      // It can't be an address (RFC 6066 §3), and it means nothing to who is known by another name.
+      servername: wrongServer === undefined && net.isIP(serverName) === 0 ? serverName : "",
       secureContext,
       ALPNProtocols: ["h2"],
       checkServerIdentity: (_host, certificate) =>

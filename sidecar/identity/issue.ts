@@ -14,7 +14,7 @@ import type { TimerWheel } from "../net/timer-wheel.ts";
 const timeoutMs = 10_000;
 const maxMessageBytes = 4 * 1024 * 1024;
 
-/** For calls to the control plane, and to nobody else. The name is for TLS's server name, which must not be an IP address. */
+/** For calls to the control plane, and to nobody else. The name is for `:authority` alone. */
 export function controlPlaneServer(
   identity: string,
   context: SecureContextOptions,

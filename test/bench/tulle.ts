@@ -79,6 +79,7 @@ async function writeMesh(
       args: [...sidecarNodeFlags, ...nodeArgs, bundles.sidecar],
       folder: files.stateFolder,
       env: {
+        NODE_COMPILE_CACHE: bundles.compileCache,
         ...ownEnvironment(ground, samplingRatio),
         TULLE_NAMESPACE: identity.namespace,
         TULLE_WORKLOAD: workload,
