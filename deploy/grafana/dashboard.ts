@@ -4,7 +4,7 @@
  */
 
 /** As Grafana calls them (https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts). */
-export type Unit = "reqps" | "percentunit" | "s" | "short" | "bytes" | "ops" | "none";
+export type Unit = "reqps" | "percentunit" | "s" | "short" | "bytes" | "Bps" | "ops" | "none";
 
 export interface Query {
   readonly expr: string;

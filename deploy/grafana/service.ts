@@ -103,5 +103,17 @@ export const service: Dashboard = {
         ],
       },
     ],
+    [
+      {
+        title: "Bytes",
+        says: "Of bodies, and of what goes through tunnels and opaque connections, as its callers' sidecars see it.",
+        kind: "timeseries",
+        unit: "Bps",
+        queries: (["request", "response"] as const).map((way) => ({
+          expr: `sum(rate(tulle_${way}_bytes_total{direction="outbound", ${ofService}}${range}))`,
+          legend: way,
+        })),
+      },
+    ],
   ],
 };

@@ -1,5 +1,5 @@
 /**
- * The layer that counts each exchange and its duration, once, when it ends. Errors from below end here too: they become the
+ * The layer that counts each exchange and its duration, once, when it ends, and bytes as they pass. Errors from below end here too: they become the
  * answer that is counted (`policy/rescue.ts` makes it). Two layers would be two objects for each request.
  *
  * An answer that a mesh made, here or farther on, is known by its `tulle-error`.
@@ -15,6 +15,7 @@ import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchang
 import { nowhere } from "../net/pass-through.ts";
 import { answerError, type RescueOptions } from "../policy/rescue.ts";
 import type { RecordError } from "./error-spans.ts";
+import { KnownSlot } from "./known-slot.ts";
 import { otherValue } from "./label-sets.ts";
 import type { SidecarMetrics } from "./metrics.ts";
 import { type Ending, Tap } from "./tap.ts";
@@ -83,9 +84,10 @@ class Tally {
   readonly #direction: Direction;
   readonly #service: string;
   readonly #rows = new Map<string, Map<number, number>>();
-  #durations: number;
-  #requestsEpoch = 0;
-  #durationsEpoch = 0;
+  readonly #durations: KnownSlot<"direction" | "service">;
+  readonly #requestBytes: KnownSlot<"direction" | "service">;
+  readonly #responseBytes: KnownSlot<"direction" | "service">;
+  #requestsEpoch: number;
 
   constructor({ metrics, clock, direction, service, recordError, passOn }: MeasureOptions) {
     this.clock = clock;
@@ -94,9 +96,18 @@ class Tally {
     this.#metrics = metrics;
     this.#direction = direction;
     this.#service = service;
-    this.#durations = metrics.requestDuration.slot({ direction, service });
+    this.#durations = new KnownSlot(metrics.requestDuration, { direction, service });
+    this.#requestBytes = new KnownSlot(metrics.requestBytes, { direction, service });
+    this.#responseBytes = new KnownSlot(metrics.responseBytes, { direction, service });
     this.#requestsEpoch = metrics.requests.labelSets.epoch;
-    this.#durationsEpoch = metrics.requestDuration.labelSets.epoch;
+  }
+
+  countRequestBytes(bytes: number): void {
+    this.#metrics.requestBytes.add(this.#requestBytes.now, bytes);
+  }
+
+  countResponseBytes(bytes: number): void {
+    this.#metrics.responseBytes.add(this.#responseBytes.now, bytes);
   }
 
   count(exchange: Exchange, outcome: Outcome, durationMs: number): void {
@@ -105,19 +116,16 @@ class Tally {
       this.#rows.clear();
       this.#requestsEpoch = requests.labelSets.epoch;
     }
-    if (requestDuration.labelSets.epoch !== this.#durationsEpoch) {
-      this.#durations = requestDuration.slot({ direction: this.#direction, service: this.#service });
-      this.#durationsEpoch = requestDuration.labelSets.epoch;
-    }
     const peer = (this.#direction === "inbound" ? exchange.peer : exchange.backend) ?? "";
     const row = this.#rows.get(peer) ?? this.#newRow(peer);
     const key = keyOf(outcome);
     const slot = row.get(key) ?? this.#newOutcome(row, peer, key, outcome);
     requests.increment(slot);
-    requestDuration.record(this.#durations, durationMs);
+    const durations = this.#durations.now;
+    requestDuration.record(durations, durationMs);
     if (exchange.span === undefined) return;
     const { traceId } = exchange.span.context;
-    requestDuration.illustrate(this.#durations, { traceId, valueMs: durationMs, atMs: this.clock.now() });
+    requestDuration.illustrate(durations, { traceId, valueMs: durationMs, atMs: this.clock.now() });
   }
 
   #newRow(peer: string): Map<number, number> {
@@ -160,6 +168,16 @@ class Measured extends Tap implements Outcome {
     super(exchange, response);
     this.#tally = tally;
     this.#startMs = tally.clock.now();
+  }
+
+  override writeRequest(chunk: Buffer): boolean {
+    this.#tally.countRequestBytes(chunk.length);
+    return super.writeRequest(chunk);
+  }
+
+  override writeResponse(chunk: Buffer): boolean {
+    this.#tally.countResponseBytes(chunk.length);
+    return super.writeResponse(chunk);
   }
 
   /** After the head an error can't be told any more. */

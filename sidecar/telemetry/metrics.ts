@@ -43,6 +43,20 @@ export const sidecarMetrics = {
     ["direction", "service"],
     ["service"],
   ),
+  requestBytes: define(
+    "counter",
+    "tulle_request_bytes_total",
+    "Bytes of request bodies, and those that callers sent through tunnels and opaque connections.",
+    ["direction", "service"],
+    ["service"],
+  ),
+  responseBytes: define(
+    "counter",
+    "tulle_response_bytes_total",
+    "Bytes of answers' bodies, and those that came back through tunnels and opaque connections.",
+    ["direction", "service"],
+    ["service"],
+  ),
   attempts: define(
     "counter",
     "tulle_attempts_total",
@@ -215,6 +229,8 @@ type Defined = typeof sidecarMetrics;
 export interface SidecarMetrics {
   readonly requests: Counter<Labels<Defined["requests"]>>;
   readonly requestDuration: Histogram<Labels<Defined["requestDuration"]>>;
+  readonly requestBytes: Counter<Labels<Defined["requestBytes"]>>;
+  readonly responseBytes: Counter<Labels<Defined["responseBytes"]>>;
   readonly attempts: Counter<Labels<Defined["attempts"]>>;
   readonly retries: Counter<Labels<Defined["retries"]>>;
   readonly retriesSkipped: Counter<Labels<Defined["retriesSkipped"]>>;
@@ -239,6 +255,8 @@ export function createSidecarMetrics(registry: MetricRegistry): SidecarMetrics {
   return {
     requests: registry.counter(sidecarMetrics.requests),
     requestDuration: registry.histogram(sidecarMetrics.requestDuration),
+    requestBytes: registry.counter(sidecarMetrics.requestBytes),
+    responseBytes: registry.counter(sidecarMetrics.responseBytes),
     attempts: registry.counter(sidecarMetrics.attempts),
     retries: registry.counter(sidecarMetrics.retries),
     retriesSkipped: registry.counter(sidecarMetrics.retriesSkipped),

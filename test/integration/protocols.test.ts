@@ -220,6 +220,8 @@ it("carries opaque TCP whose client speaks first, half-close included", async ()
   socket.write("\u0001binary");
   socket.end("x".repeat(300_000));
   expect(await readAll(socket)).toBe("got 300007");
+  const { requestBytes } = orders.metrics;
+  expect(requestBytes.value(requestBytes.slot({ direction: "inbound", service: "shop/orders" }))).toBe(300_007);
 });
 
 it("lets a connection become HTTP that was silent for longer than a server would have waited", async () => {

@@ -150,6 +150,23 @@ it("counts on where idle series were let go", async () => {
   expect(metrics.requestDuration.count(0)).toBe(1);
 });
 
+it("counts bytes as they pass, both ways, and on where idle series were let go", () => {
+  const { service, upstream, registry, metrics } = measured("inbound");
+  const request = service(exchangeOf(), new RecordingCaller());
+  request.writeRequest(Buffer.from("seven b"));
+  upstream.response.head(responseHead(200));
+  upstream.response.writeResponse(Buffer.from("four"));
+  upstream.response.writeResponse(Buffer.from("four"));
+  const labels = { direction: "inbound", service: "shop/orders" } as const;
+  const bytes = () =>
+    [metrics.requestBytes, metrics.responseBytes].map((counter) => counter.value(counter.slot(labels)));
+  expect(bytes()).toEqual([7, 8]);
+  registry.releaseIdle(0);
+  registry.releaseIdle(3_600_000);
+  upstream.response.writeResponse(Buffer.from("four"));
+  expect(bytes()).toEqual([0, 4]);
+});
+
 it("stays bounded under 100,000 distinct peers", async () => {
   const { service, upstream, counted, registry } = measured("inbound");
   for (let i = 0; i < 100_000; i++) {
