@@ -11,13 +11,14 @@ COPY . .
 RUN node deploy/build.ts && mv dist /dist
 
 FROM debian:bookworm-slim
+# First, so that all images share it.
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="tulle/control-plane" \
       org.opencontainers.image.description="Policy, certificates and injection of Tulle, a service mesh for Kubernetes" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim" \
       org.opencontainers.image.version="${VERSION}"
-COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /dist/control-plane.mjs /dist/control-plane.cdx.json /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
 COPY --from=build /dist/dashboard/ /tulle/dashboard/

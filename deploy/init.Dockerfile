@@ -12,6 +12,8 @@ COPY . .
 RUN node deploy/build.ts && mv dist /dist
 
 FROM debian:bookworm-slim
+# First, so that all images share it.
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="tulle/init" \
       org.opencontainers.image.description="Redirects a pod's connections to its sidecar, for Tulle, a service mesh for Kubernetes" \
@@ -21,6 +23,5 @@ LABEL org.opencontainers.image.title="tulle/init" \
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends iptables \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
-COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /dist/init.mjs /dist/koffi.node /dist/init.cdx.json /tulle/
 ENTRYPOINT ["/usr/local/bin/node", "/tulle/init.mjs"]

@@ -11,13 +11,14 @@ COPY . .
 RUN node deploy/build.ts && mv dist /dist
 
 FROM debian:bookworm-slim
+# First, so that all images share it.
+COPY --from=node /usr/local/bin/node /usr/local/bin/node
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="tulle/sidecar" \
       org.opencontainers.image.description="The proxy beside each workload of Tulle, a service mesh for Kubernetes" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim" \
       org.opencontainers.image.version="${VERSION}"
-COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /dist/sidecar.mjs /dist/redis-client.mjs /dist/koffi.node /dist/sidecar.cdx.json /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
 # What V8 makes of the bundle, once for all starts. It holds for this Node, these flags and this user, who may only read it then.

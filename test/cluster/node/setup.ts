@@ -25,7 +25,16 @@ const images = [
 export async function setup(): Promise<() => Promise<void>> {
   if (process.env["TULLE_NODE_AS_IS"] !== undefined) return async () => {};
   const ran = await isUp();
-  if (!ran) await run(join(scripts, "up"), [], "", patienceMs);
+  // Neither needs the other; but for two cores that is enough at a time.
+  await Promise.all([ran ? undefined : run(join(scripts, "up"), [], "", patienceMs), buildImages()]);
+  await run(join(scripts, "image"), ["load", ...images.map(([tag]) => tag), scenariosImage], "", patienceMs);
+  await install();
+  return async () => {
+    if (!ran && process.env["TULLE_KEEP_NODE"] === undefined) await run(join(scripts, "down"), []);
+  };
+}
+
+async function buildImages(): Promise<void> {
   await ensureBundles();
   await run(process.execPath, [join(root, "deploy/demo/build.ts")]);
   await run(join(scripts, "image"), ["base"], "", patienceMs);
@@ -37,11 +46,6 @@ export async function setup(): Promise<() => Promise<void>> {
       patienceMs,
     );
   await buildScenarios();
-  await run(join(scripts, "image"), ["load", ...images.map(([tag]) => tag), scenariosImage], "", patienceMs);
-  await install();
-  return async () => {
-    if (!ran && process.env["TULLE_KEEP_NODE"] === undefined) await run(join(scripts, "down"), []);
-  };
 }
 
 async function buildScenarios(): Promise<void> {
@@ -61,8 +65,11 @@ async function buildScenarios(): Promise<void> {
 export async function install(...flags: readonly string[]): Promise<void> {
   await helm("upgrade", "--install", "tulle-crds", join(root, "charts/tulle-crds"), "--wait");
   const where = ["--namespace", "tulle-system", "--create-namespace", "--wait", "--timeout", "90s"];
-  // Without it Helm goes on with the values of before.
-  await helm("upgrade", "--install", "tulle", join(root, "charts/tulle"), ...where, "--reset-values", ...flags);
+  // Else the steps of a root's rotation would be most of the time of its drill.
+  const quick = ["--set", "controlPlane.rotationPause=5s"];
+  // Without --reset-values Helm goes on with the values of before.
+  const values = ["--reset-values", ...quick, ...flags];
+  await helm("upgrade", "--install", "tulle", join(root, "charts/tulle"), ...where, ...values);
   // A new image under an old name is no change to Helm.
   await kubectl("-n", "tulle-system", "rollout", "restart", "deployment/tulle-control-plane");
   await kubectl("-n", "tulle-system", "rollout", "status", "deployment/tulle-control-plane", "--timeout=90s");
