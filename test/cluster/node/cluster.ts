@@ -223,6 +223,8 @@ export interface ContainerStatus {
     readonly running?: { readonly startedAt: string };
     readonly terminated?: { readonly finishedAt: string };
   };
+  /** Of the container that was here before it. */
+  readonly lastState: { readonly terminated?: { readonly reason: string } };
 }
 
 /** The first that carries the label. */

@@ -6,8 +6,7 @@ import { type Account, deployment, eventually, failuresOf, type KubernetesObject
 
 export const ratePerSecond = Number(process.env["TULLE_NODE_RATE"] ?? 200);
 const leastSeconds = Number(process.env["TULLE_NODE_SECONDS"] ?? 60);
-/** A timer's pace is a little behind the one that it was given. */
-export const leastSent = leastSeconds * ratePerSecond * 0.95;
+export const leastSent = leastSeconds * ratePerSecond;
 const patienceMs = 2_000 * leastSeconds + 60_000;
 
 /** Sends to `url` at the drills' rate. */
@@ -52,12 +51,12 @@ export class FollowedClient implements Disposable {
     return await this.until(`${requests} requests more`, (now) => now.sent >= sent + requests);
   }
 
-  /** What failed from just before `act` on, until it is over and `leastSeconds` at least. Empty: nothing. */
-  async failuresDuring(act: () => Promise<unknown>): Promise<object> {
+  /** What failed from just before `act` on, until it is over, and `least` requests have been sent. Empty: nothing. */
+  async failuresDuring(act: () => Promise<unknown>, least = leastSent): Promise<object> {
     const before = this.account;
     await act();
     await this.sendsMore(ratePerSecond); // what was sent during the last of it has its answer
-    const after = await this.until("enough requests", ({ sent }) => sent >= before.sent + leastSent);
+    const after = await this.until("enough requests", ({ sent }) => sent >= before.sent + least);
     return newFailures(before, after);
   }
 
