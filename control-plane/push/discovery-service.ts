@@ -209,6 +209,7 @@ class SidecarStream {
     this.#subscriber = this.#options.hub.join(peer, (bytes) => this.#call.write(bytes));
     // Says that the sidecar is in, before there is anything to tell.
     this.#call.open();
+    if (hello.takesSubscriptions) this.#options.hub.subscribeLikeSibling(this.#subscriber);
     this.#options.log("info", "sidecar connected", peer);
     const { namespace, workload, pod } = peer;
     this.#onJoinedLeft = this.#options.onJoined?.({

@@ -30,6 +30,8 @@ export type AckListener = (kind: ResourceKind, name: string) => void;
 
 const firstWindowMs = 10;
 const longestWindowMs = 50;
+/** Subscriptions that a new sidecar is given unasked: of a workload that dials more, the first. */
+const mostForSibling = 400;
 
 /** Who is at the other end of a stream. */
 export interface Peer {
@@ -56,6 +58,8 @@ export class PushHub {
   readonly #options: HubOptions;
   readonly #encoder: UpdateEncoder;
   readonly #subscribers = new Map<Subscriber, Peer>();
+  /** Those of one workload under one identity, the longest connected first. */
+  readonly #siblings = new Map<string, Set<Subscriber>>();
   readonly #byResource = new Map<ResourceKey, Set<Subscriber>>();
   readonly #changed = new Map<ResourceKey, number>();
   readonly #ackListeners = new Set<AckListener>();
@@ -98,11 +102,34 @@ export class PushHub {
       },
     });
     this.#subscribers.set(subscriber, peer);
+    const siblings = this.#siblings.get(familyOf(peer));
+    if (siblings === undefined) this.#siblings.set(familyOf(peer), new Set([subscriber]));
+    else siblings.add(subscriber);
     return subscriber;
   }
 
+  /**
+   * Subscribes a sidecar that has just come to what the one of its workload uses that is connected longest, and tells it:
+   * what its application will dial first is there before it does. What a workload's own Inbound is, it asks for itself.
+   */
+  subscribeLikeSibling(subscriber: Subscriber): void {
+    const peer = this.#subscribers.get(subscriber);
+    if (peer === undefined) return;
+    const [sibling] = this.#siblings.get(familyOf(peer)) ?? [];
+    if (sibling === undefined || sibling === subscriber) return;
+    const used = [...sibling.subscriptions.values()]
+      .filter(({ kind, told }) => kind !== "inbound" && told.kind === "version")
+      .slice(0, mostForSibling);
+    if (used.length === 0) return;
+    subscriber.announce(used);
+    for (const { kind, name } of used) this.subscribe(subscriber, kind, name, "");
+    subscriber.flush();
+  }
+
   leave(subscriber: Subscriber): void {
+    const peer = this.#subscribers.get(subscriber);
     this.#subscribers.delete(subscriber);
+    if (peer !== undefined) this.#leaveSiblings(subscriber, familyOf(peer));
     for (const key of subscriber.subscriptions.keys()) this.#forget(key, subscriber);
   }
 
@@ -170,6 +197,12 @@ export class PushHub {
     return [...this.#byResource.keys()].sort().map((key) => this.acksOf(...splitKey(key)));
   }
 
+  #leaveSiblings(subscriber: Subscriber, family: string): void {
+    const siblings = this.#siblings.get(family);
+    siblings?.delete(subscriber);
+    if (siblings?.size === 0) this.#siblings.delete(family);
+  }
+
   #answer(peer: Peer, kind: ResourceKind, name: string): Answer {
     const { snapshot, events } = this.#options;
     const published = snapshot.get(kind, name);
@@ -235,6 +268,11 @@ export class PushHub {
     after(this.#windowMs, () => this.#push());
     this.#windowMs = Math.min(2 * this.#windowMs, longestWindowMs);
   }
+}
+
+/** The workload is what a sidecar says it is; its identity is not. */
+function familyOf({ identity, namespace, workload }: Peer): string {
+  return `${identity} ${namespace}/${workload}`;
 }
 
 function afterTimeout(delayMs: number, call: () => void): void {

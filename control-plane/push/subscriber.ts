@@ -96,6 +96,11 @@ export class Subscriber {
     this.#due.add(subscription);
   }
 
+  /** Says what was subscribed for it, before anything of that is told. */
+  announce(names: readonly { readonly kind: ResourceKind; readonly name: string }[]): void {
+    if (!this.#options.write(this.#options.encoder.subscribed(names))) this.#stopped = true;
+  }
+
   /** Tells what is due, as far as the reader takes it. */
   flush(): void {
     while (this.#due.size > 0 && !this.#stopped) {

@@ -30,6 +30,10 @@ export class UpdateEncoder {
     return framed(encodeUpdate({ absent: [encodeName(kind, name)] }));
   }
 
+  subscribed(names: readonly { readonly kind: ResourceKind; readonly name: string }[]): Buffer {
+    return framed(encodeUpdate({ subscribed: names.map(({ kind, name }) => encodeName(kind, name)) }));
+  }
+
   refused(kind: ResourceKind, name: string, reason: string): Buffer {
     return framed(encodeUpdate({ refused: [{ resource: encodeName(kind, name), reason }] }));
   }

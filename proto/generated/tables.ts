@@ -173,6 +173,11 @@ export const messages = {
       "number": 5,
       "kind": "string",
       "repeated": true
+    },
+    {
+      "name": "takesSubscriptions",
+      "number": 6,
+      "kind": "bool"
     }
   ],
   "Subscribe": [
@@ -434,6 +439,13 @@ export const messages = {
       "name": "renewWithinMs",
       "number": 4,
       "kind": "uint32"
+    },
+    {
+      "name": "subscribed",
+      "number": 5,
+      "kind": "message",
+      "of": "ResourceName",
+      "repeated": true
     }
   ],
   "Resource": [

@@ -52,6 +52,8 @@ export interface ControlStreamOptions {
   readonly log: Log;
   /** How long a connection must have stood before it is believed that a resource is gone. Default 30 s. */
   readonly absenceGraceMs?: number;
+  /** How long what was subscribed for this sidecar stays if nothing asks for it. Default 10 min. */
+  readonly unaskedMs?: number;
   /** Before dialling again. Default 250 ms, doubled each time up to 5 s, ± 50 %. */
   readonly retry?: { readonly initialDelayMs: number; readonly maxDelayMs: number };
 }
@@ -66,6 +68,8 @@ const keptUnaskedMs = 10 * 60 * 1000;
 export class ControlStream {
   readonly #options: ControlStreamOptions;
   readonly #held = new Map<string, HeldResource>();
+  /** Those of them that the control plane has subscribed to for this sidecar, and that nothing here has asked for yet. */
+  readonly #unasked = new Set<HeldResource>();
   /** From before the restart, until it is asked for. */
   readonly #kept = new Map<string, GoodResource>();
   readonly #snapshot: KeptSnapshot | undefined;
@@ -76,9 +80,10 @@ export class ControlStream {
   #next: ControlConnection | undefined;
   #redial: NodeJS.Timeout | undefined;
   #grace: NodeJS.Timeout | undefined;
+  #forgetting: NodeJS.Timeout | undefined;
   #attempts = 0;
   #failures = 0;
-  #openedAtMs = 0;
+  #openedAtMs: number | undefined;
   /** The connection has stood for long enough to believe what it says is gone. */
   #trusted = false;
   #startedAtMs = 0;
@@ -128,7 +133,8 @@ export class ControlStream {
     const known = this.#held.get(key);
     const held = known ?? new HeldResource(kind, name, this.#kept.get(key));
     const reason = held.add(apply);
-    if (known === undefined) {
+    // What was subscribed for it is asked for all the same: it may be that it can't be applied.
+    if (known === undefined || this.#unasked.delete(known)) {
       this.#kept.delete(key);
       this.#held.set(key, held);
       this.#sendBoth({ subscribe: { subscriptions: [subscriptionOf(held)] } });
@@ -165,6 +171,7 @@ export class ControlStream {
   #stop(): void {
     this.#running = false;
     clearTimeout(this.#redial);
+    clearTimeout(this.#forgetting);
     this.#next?.close();
     this.#current?.close();
     this.#next = undefined;
@@ -184,7 +191,8 @@ export class ControlStream {
       closed: (reason) => this.#onClosed(connection, reason),
     });
     this.#next = connection;
-    connection.send({ hello: { ...node, trustedRoots: rootIds(credentials.trustBundlePem) } });
+    const takesSubscriptions = this.#openedAtMs === undefined;
+    connection.send({ hello: { ...node, trustedRoots: rootIds(credentials.trustBundlePem), takesSubscriptions } });
     const subscriptions = Array.from(this.#held.values(), subscriptionOf);
     if (subscriptions.length > 0) connection.send({ subscribe: { subscriptions } });
   }
@@ -206,7 +214,7 @@ export class ControlStream {
     if (!this.#running) return;
     const { address } = connection;
     this.#options.log("warn", wasCurrent ? "control plane lost" : "control plane not reached", { address, reason });
-    const stoodMs = wasCurrent ? this.#options.clock.now() - this.#openedAtMs : 0;
+    const stoodMs = wasCurrent ? this.#options.clock.now() - (this.#openedAtMs ?? 0) : 0;
     this.#failures = stoodMs >= steadyMs ? 1 : this.#failures + 1;
     if (this.#next === undefined) this.#dialLater();
   }
@@ -233,6 +241,7 @@ export class ControlStream {
 
   #take(update: Update__Output): void {
     if (update.renewWithinMs > 0) this.#options.onRenew?.(update.renewWithinMs);
+    if (update.subscribed.length > 0) this.#takeSubscriptions(update.subscribed);
     for (const message of update.resources) this.#takeResource(message);
     for (const name of update.absent) this.#takeAbsent(name);
     for (const { resource, reason } of update.refused) {
@@ -241,6 +250,33 @@ export class ControlStream {
       this.#options.log("warn", "subscription refused", { kind: held.kind, name: held.name, reason });
       if (held.state.kind === "unknown") held.believeGone();
     }
+  }
+
+  /** What this pod's siblings use: it is here before it is dialled, and goes again if it is not. */
+  #takeSubscriptions(names: readonly ResourceName__Output[]): void {
+    for (const message of names) {
+      const name = decodeName(message);
+      if (name === undefined) continue;
+      const key = keyOf(name.kind, name.name);
+      if (this.#held.has(key)) continue;
+      const held = new HeldResource(name.kind, name.name, this.#kept.get(key));
+      this.#kept.delete(key);
+      this.#held.set(key, held);
+      this.#unasked.add(held);
+    }
+    clearTimeout(this.#forgetting);
+    this.#forgetting = setTimeout(() => this.#forgetUnasked(), this.#options.unaskedMs ?? keptUnaskedMs).unref();
+  }
+
+  #forgetUnasked(): void {
+    for (const held of this.#unasked) {
+      this.#held.delete(keyOf(held.kind, held.name));
+      this.#doubted.delete(held);
+    }
+    const resources = Array.from(this.#unasked, ({ kind, name }) => encodeName(kind, name));
+    this.#unasked.clear();
+    if (resources.length > 0) this.#sendBoth({ unsubscribe: { resources } });
+    this.#keepSoon();
   }
 
   #takeResource(message: Resource__Output): void {

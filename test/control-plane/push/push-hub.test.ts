@@ -81,7 +81,8 @@ class Reader {
     this.subscriber = setting.hub.join(peer, (bytes) => {
       const words: string[] = [];
       const reader = new MessageReader(1_000_000, (message) => {
-        const { resources, absent, refused } = decodeUpdate(message);
+        const { resources, absent, refused, subscribed } = decodeUpdate(message);
+        for (const name of subscribed) words.push(`${decodeName(name)?.name} subscribed`);
         for (const { name, version } of resources) words.push(`${name} ${version}`);
         for (const name of absent) words.push(`${decodeName(name)?.name} absent`);
         for (const { resource } of refused) words.push(`${decodeName(resource)?.name} refused`);
@@ -102,6 +103,42 @@ class Reader {
 }
 
 const versionOf = ({ snapshot }: Setting, name: string) => snapshot.get("endpoints", name)?.version ?? "none";
+
+describe("a sidecar that comes", () => {
+  it("is subscribed to what the sibling that is there longest has, Inbound and absent things excepted", async () => {
+    const setting = new Setting();
+    await setting.publish(endpoints("a", 1), endpoints("b", 1));
+    setting.join("p1").subscribe("a").subscribe("gone");
+    setting.join("p2").subscribe("b");
+    const late = setting.join("p3");
+    setting.hub.subscribeLikeSibling(late.subscriber);
+    expect(late.heard).toEqual(["a subscribed", `a ${versionOf(setting, "a")}`]);
+    expect(setting.hub.acksOf("endpoints", "a").subscribers).toBe(2);
+  });
+
+  it("is subscribed to nothing where it is the first, or of another identity", async () => {
+    const setting = new Setting();
+    await setting.publish(endpoints("a", 1));
+    const [first, other] = [
+      setting.join("p1").subscribe("a"),
+      setting.join("p2", "spiffe://cluster.local/ns/shop/sa/web"),
+    ];
+    for (const { subscriber } of [first, other]) setting.hub.subscribeLikeSibling(subscriber);
+    expect(first.heard).toHaveLength(1);
+    expect(other.heard).toEqual([]);
+  });
+
+  it("is subscribed to so much and no more", async () => {
+    const setting = new Setting();
+    const names = Array.from({ length: 500 }, (_, index) => `e${index}`);
+    await setting.publish(...names.map((name) => endpoints(name, 1)));
+    const first = setting.join("p1");
+    for (const name of names) first.subscribe(name);
+    const late = setting.join("p2");
+    setting.hub.subscribeLikeSibling(late.subscriber);
+    expect(late.subscriber.subscriptions.size).toBe(400);
+  });
+});
 
 describe("a subscription", () => {
   it("is answered by what there is, or by absence", async () => {

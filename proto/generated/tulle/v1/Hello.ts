@@ -7,6 +7,7 @@ export interface Hello {
   'pod'?: (string);
   'proxyVersion'?: (string);
   'trustedRoots'?: (string)[];
+  'takesSubscriptions'?: (boolean);
 }
 
 export interface Hello__Output {
@@ -15,4 +16,5 @@ export interface Hello__Output {
   'pod': (string);
   'proxyVersion': (string);
   'trustedRoots': (string)[];
+  'takesSubscriptions': (boolean);
 }

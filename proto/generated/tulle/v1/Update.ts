@@ -9,6 +9,7 @@ export interface Update {
   'absent'?: (_tulle_v1_ResourceName)[];
   'refused'?: (_tulle_v1_Refusal)[];
   'renewWithinMs'?: (number);
+  'subscribed'?: (_tulle_v1_ResourceName)[];
 }
 
 export interface Update__Output {
@@ -16,4 +17,5 @@ export interface Update__Output {
   'absent': (_tulle_v1_ResourceName__Output)[];
   'refused': (_tulle_v1_Refusal__Output)[];
   'renewWithinMs': (number);
+  'subscribed': (_tulle_v1_ResourceName__Output)[];
 }
