@@ -6,7 +6,7 @@
 import { AccessTable } from "../../model/access.ts";
 import { destinationFor } from "../../model/consumer-routes.ts";
 import { type ExplainedMatch, explainRoute } from "../../model/explain-route.ts";
-import type { CircuitBreakerPolicy, NamedRateLimits } from "../../model/policy.ts";
+import type { CircuitBreakerPolicy, NamedRateLimits, TelemetryPolicy } from "../../model/policy.ts";
 import type { Destination, Endpoints, Protocol, Route, WeightedBackend } from "../../model/resources.ts";
 import { destinationName } from "../../model/service-host.ts";
 import { stickyKey } from "../../model/sticky.ts";
@@ -25,8 +25,10 @@ export interface Explanation {
   /** Absent: none matches, and the caller gets 404 `no_route`. */
   readonly route?: Route;
   readonly matches: readonly ExplainedMatch[];
-  /** Where the route's retry, timeout and faults come from; a kind that is absent has no policy. */
+  /** Where the route's retry, timeout, faults and telemetry come from; a kind that is absent has no policy. */
   readonly policies: PolicyNames;
+  /** What the caller's sidecar records; what is absent is as that sidecar is set. */
+  readonly telemetry: TelemetryPolicy;
   readonly tries: readonly ExplainedTry[];
   readonly backends: readonly ExplainedBackend[];
 }
@@ -78,9 +80,16 @@ export function explain(facts: MeshFacts, request: DescribedRequest): Explanatio
     ...(taken !== undefined && { route: taken }),
     matches,
     policies: taken === undefined ? {} : facts.policiesOf(destination, taken, request.port),
+    telemetry: telemetryOf(destination, taken),
     tries: taken === undefined ? [] : explainTries(taken.retry, taken.timeout.requestMs, request),
     backends: taken === undefined ? [] : backendsOf(about, taken),
   };
+}
+
+function telemetryOf(destination: Destination, route: Route | undefined): TelemetryPolicy {
+  const samplingRatio = route?.samplingRatio ?? destination.samplingRatio;
+  const accessLog = route?.accessLog ?? destination.accessLog;
+  return { ...(samplingRatio !== undefined && { samplingRatio }), ...(accessLog && { accessLog }) };
 }
 
 interface About {

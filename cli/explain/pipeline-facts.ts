@@ -45,12 +45,17 @@ function policiesOf({ index }: Pipeline, { service: dialled }: Destination, rout
     .find(
       ({ gateway: { kind, namespace, name }, shown }) => route.name === `${kind} ${namespace}/${name} rule ${shown}`,
     );
-  const nameOf = (kind: "RetryPolicy" | "TimeoutPolicy" | "FaultInjection") => {
+  const nameOf = (kind: "RetryPolicy" | "TimeoutPolicy" | "FaultInjection" | "TelemetryPolicy") => {
     const ofRule = rule && index.routePolicyFor(kind, rule.gateway, rule.name);
     const policy = ofRule ?? index.policyFor(kind, service, port);
     return policy === undefined ? {} : { [kind]: `${policy.namespace}/${policy.name}` };
   };
-  return { ...nameOf("RetryPolicy"), ...nameOf("TimeoutPolicy"), ...nameOf("FaultInjection") };
+  return {
+    ...nameOf("RetryPolicy"),
+    ...nameOf("TimeoutPolicy"),
+    ...nameOf("FaultInjection"),
+    ...nameOf("TelemetryPolicy"),
+  };
 }
 
 function serversOf({ index, snapshot }: Pipeline, backend: WeightedBackend): KnownServer[] {

@@ -1,7 +1,7 @@
 /** An explanation in words, for a terminal. */
 
 import { formatDuration } from "../../model/duration.ts";
-import type { CircuitBreakerPolicy } from "../../model/policy.ts";
+import type { CircuitBreakerPolicy, TelemetryPolicy } from "../../model/policy.ts";
 import type { Route, RouteFilter } from "../../model/resources.ts";
 import { assertNever } from "../../model/result.ts";
 import type { Paint } from "../terminal.ts";
@@ -50,7 +50,7 @@ function routeLines({ matches, route }: Explanation, paint: Paint): string[] {
   return [...lines, row(lines.length === 0 ? "route" : "", paint("red", "none: the caller gets 404 no_route"))];
 }
 
-function policyLines({ policies, tries }: Explanation, route: Route): string[] {
+function policyLines({ policies, telemetry, tries }: Explanation, route: Route): string[] {
   const { filters = [], mirrors = [] } = route;
   return [
     ...filters.map((filter, place) => row(place === 0 ? "filters" : "", describeFilter(filter))),
@@ -68,7 +68,26 @@ function policyLines({ policies, tries }: Explanation, route: Route): string[] {
           ),
         ]),
     ...mirrors.map(({ service, percent }) => row("mirror", `${percent} % to ${service.namespace}/${service.name}`)),
+    ...(Object.keys(telemetry).length === 0
+      ? []
+      : [
+          row(
+            "recorded",
+            `${describeTelemetry(telemetry)}${by(policies.TelemetryPolicy && `TelemetryPolicy ${policies.TelemetryPolicy}`)}`,
+          ),
+        ]),
   ];
+}
+
+function describeTelemetry({ samplingRatio, accessLog }: TelemetryPolicy): string {
+  const percent = (ratio: number) => `${Number((ratio * 100).toPrecision(3))} %`;
+  const parts = samplingRatio === undefined ? [] : [`${percent(samplingRatio)} of traces`];
+  if (accessLog?.requests === "none") parts.push("no line in the log");
+  else if (accessLog !== undefined) {
+    const which = accessLog.requests === "all" ? "requests" : "failed requests";
+    parts.push(`a line of ${percent(accessLog.ratio)} of ${which}`);
+  }
+  return parts.join(", ");
 }
 
 function by(source: string | undefined): string {

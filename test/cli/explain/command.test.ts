@@ -37,6 +37,11 @@ spec:
   mtls: strict
   rules: [{ from: [{ identity: "spiffe://cluster.local/ns/shop/sa/web" }], methods: [GET] }]
 ---
+apiVersion: tulle.dev/v1alpha1
+kind: TelemetryPolicy
+metadata: { namespace: shop, name: web }
+spec: { targetRefs: [{ kind: Service, name: web }], samplingRatio: 0.25, accessLog: { requests: errors } }
+---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: { namespace: shop, name: web }
@@ -101,6 +106,12 @@ backend      shop/catalog-v1 75 %, 2 ready
 backend      shop/catalog-v2 25 %, 2 ready
              shop/catalog-v2:8080 admits it
 `,
+  );
+});
+
+it("tells what the caller's sidecar records, and by whose word", async () => {
+  expect(await run("GET", "http://web/admin", "--from", "shop/load")).toContain(
+    "\nrecorded     25 % of traces, a line of 100 % of failed requests, by TelemetryPolicy shop/web\n",
   );
 });
 

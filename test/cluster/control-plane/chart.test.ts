@@ -83,6 +83,7 @@ const everything = [
   "serviceMonitor.labels.release=prometheus",
   "uninstall.force=true",
   "controlPlane.checkCallerAddress=true",
+  "controlPlane.logLevel=debug",
   "controlPlane.nodeSelector.disk=fast",
   "controlPlane.tolerations[0].operator=Exists",
   "images.registry=registry.example/team",

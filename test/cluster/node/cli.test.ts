@@ -71,6 +71,15 @@ it("explains by what a running sidecar goes", async () => {
   expect(told.backends).toMatchObject([{ service: `${name}/server`, endpoints: { ready: 1, outsideMesh: 0 } }]);
 });
 
+it("changes what a sidecar and each replica of the control plane log", async () => {
+  const levelsOf = async (...args: readonly string[]) =>
+    Object.entries(JSON.parse(await tulle("log-level", ...args, "-o", "json")) as Record<string, string>);
+  expect(await levelsOf(`${name}/client`, "debug")).toEqual([
+    [expect.stringMatching(new RegExp(`^${name}/client-`)), "debug"],
+  ]);
+  expect(await levelsOf("control-plane")).toEqual([[expect.stringMatching(/^tulle-system\//), "info"]]);
+});
+
 it("brings the dashboard to this machine for as long as it runs", async () => {
   const child = spawn("bash", [
     "-c",
