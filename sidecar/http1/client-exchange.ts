@@ -9,6 +9,7 @@
  */
 
 import { MeshError } from "../../model/errors.ts";
+import { readDecimal } from "../net/decimal.ts";
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import type { Outbox } from "../net/outbox.ts";
@@ -151,7 +152,7 @@ export class ClientExchange implements RequestSink {
     if (exchange.upgrade !== undefined || exchange.method === "CONNECT") this.#framing = "none";
     else if (length !== undefined) {
       this.#framing = "length";
-      this.#remaining = Number(length);
+      this.#remaining = readDecimal(length);
     } else if (!exchange.bodyless) this.#framing = "chunked";
     else this.#framing = expectsLength.has(exchange.method) ? "empty" : "none";
   }

@@ -11,6 +11,7 @@
 
 import { MeshError } from "../../model/errors.ts";
 import type { ClientConnection } from "../net/client-connection.ts";
+import { readDecimal } from "../net/decimal.ts";
 import { Exchange, type RequestSink, type ResponseHead, type ResponseSink, type Service } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import type { Outbox } from "../net/outbox.ts";
@@ -192,7 +193,7 @@ export class ServerExchange implements ResponseSink {
     if (this.#request.method === "HEAD" || head.status === 204 || head.status === 304) this.#framing = "none";
     else if (length !== undefined) {
       this.#framing = "length";
-      this.#remaining = Number(length);
+      this.#remaining = readDecimal(length);
     } else if (head.bodyless) this.#framing = "empty";
     else this.#framing = this.#request.minorVersion === 1 ? "chunked" : "close";
   }

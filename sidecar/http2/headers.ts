@@ -5,6 +5,7 @@
  * judged when they were decoded (`field.ts`); here is what only a whole section can tell.
  */
 
+import { readDecimal } from "../net/decimal.ts";
 import type { RequestHead } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
 import type { Field } from "./field.ts";
@@ -52,7 +53,7 @@ class Section {
         return false;
       case "content-length":
         if (this.contentLength >= 0) return false;
-        this.contentLength = Number(value);
+        this.contentLength = readDecimal(value);
         this.flat.push(name, value);
         return true;
       case "cookie":
