@@ -177,8 +177,9 @@ function writeSboms(folder: string, metafile: Metafile, ofPage: Metafile): void 
   }
 }
 
+/** Files of this checkout: not those of packages, and not what stands for Node's own modules. */
 function inputsOf(metafile: Metafile): readonly string[] {
-  return Object.keys(metafile.inputs).filter((path) => !path.startsWith("node_modules/"));
+  return Object.keys(metafile.inputs).filter((path) => !/^(?:node_modules\/|\w+:)/.test(path));
 }
 
 function isFresh(): boolean {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ensureBundles } from "../../deploy/build.ts";
@@ -16,6 +16,13 @@ interface Bom {
 beforeAll(async () => {
   await ensureBundles();
 }, 60_000);
+
+it("is not built anew while no source has changed", async () => {
+  const builtAtMs = () => statSync(join(root, "dist/inputs.json")).mtimeMs;
+  const before = builtAtMs();
+  await ensureBundles();
+  expect(builtAtMs()).toBe(before);
+});
 
 function sbomIn(image: string): Bom {
   return JSON.parse(readFileSync(join(root, `dist/${image}.cdx.json`), "utf8")) as Bom;
