@@ -75,7 +75,7 @@ export const settingAnnotations: Readonly<Record<string, AnySetting>> = {
   "tulle.dev/route-by": { field: "routeBy", read: oneOf("address", "host") },
   "tulle.dev/outside": { field: "outside", read: oneOf("allow", "deny") },
   "tulle.dev/log-level": { field: "logLevel", read: oneOf("debug", "info", "warn", "error") },
-  "tulle.dev/access-log": { field: "accessLog", read: ok },
+  "tulle.dev/access-log": { field: "accessLog", read: readAccessLog },
   "tulle.dev/drain-seconds": { field: "drainSeconds", read: readSeconds },
   "tulle.dev/pre-stop-seconds": { field: "preStopSeconds", read: readSeconds },
   [opaquePortsAnnotation]: { field: "opaquePorts", read: listOf(readPort) },
@@ -148,6 +148,14 @@ function readSecretName(text: string): Result<string, string> {
 
 function readSeconds(text: string): Result<number, string> {
   return /^[0-9]{1,4}$/.test(text) ? ok(Number(text)) : err("must be a whole number of seconds, at least 0");
+}
+
+/** As the sidecar reads `TULLE_ACCESS_LOG`. */
+function readAccessLog(text: string): Result<string, string> {
+  const isShare = /^(0|1|0?\.[0-9]+)$/.test(text);
+  return isShare || ["off", "errors", "all"].includes(text)
+    ? ok(text)
+    : err("must be off, errors, all or a number from 0 to 1");
 }
 
 function readQuantity(text: string): Result<string, string> {

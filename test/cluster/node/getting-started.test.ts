@@ -11,9 +11,8 @@ import {
   spansUp,
   wayUp,
 } from "../../observability/jaeger-query.ts";
-import { eventually, kubectl, podOf, run } from "./cluster.ts";
+import { eventually, helm, kubectl, podOf, run } from "./cluster.ts";
 import { readSteps, Terminal } from "./document.ts";
-import { install } from "./setup.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const steps = readSteps(join(root, "docs/getting-started.md"));
@@ -30,7 +29,8 @@ beforeAll(async () => {
 afterAll(async () => {
   undo.dispose();
   await kubectl("delete", "namespace", "shop", "observability", "--wait=false");
-  await install();
+  // As the scenarios after this one expect it.
+  await helm("upgrade", "tulle", join(root, "charts/tulle"), "--namespace", "tulle-system", "--reset-values", "--wait");
 });
 
 it.each(steps.map((step, index) => [index + 1, step.heading, step] as const))("step %d: %s", async (_, __, step) => {
