@@ -1,6 +1,6 @@
 /** Completion for bash, 3.2 and later (macOS), without the package bash-completion. */
 
-import { type CommandWords, flagsOf, type OptionWords } from "./command-tree.ts";
+import { type CommandWords, flagsOf, type OptionWords, optionsWithin } from "./command-tree.ts";
 
 /** `eval "$(tulle completion bash)"` takes it. Words are only letters, digits and dashes: nothing in it needs quotes. */
 export function bashCompletion({ name, options, commands }: CommandWords): string {
@@ -25,9 +25,10 @@ complete -o default -F _${name} ${name}
 }
 
 /** Nested commands (\`completion bash\`) are offered like flags: there is one level of them. */
-function commandCase({ name, options, commands }: CommandWords): string {
-  const words = [...commands.map((nested) => nested.name), ...options.flatMap(flagsOf)];
-  return `    ${name})
+function commandCase(command: CommandWords): string {
+  const options = optionsWithin(command);
+  const words = [...command.commands.map((nested) => nested.name), ...options.flatMap(flagsOf)];
+  return `    ${command.name})
       case $previous in
 ${options.flatMap(valueCase).join("\n")}
         *) COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$current")) ;;

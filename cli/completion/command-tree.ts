@@ -48,6 +48,12 @@ function optionWords({ short, long, description, flags, argChoices, required, op
   return { ...(short && { short }), long: long ?? "", description, value: value() };
 }
 
+/** A command's options and those of its nested commands: which of these is meant, no shell is told. */
+export function optionsWithin({ options, commands }: CommandWords): readonly OptionWords[] {
+  const all = [...options, ...commands.flatMap((nested) => nested.options)];
+  return [...new Map(all.map((option) => [option.long, option])).values()];
+}
+
 /** What can be typed for an option: `-o` and `--output`. */
 export function flagsOf({ short, long }: OptionWords): readonly string[] {
   return short === undefined ? [long] : [short, long];

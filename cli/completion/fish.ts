@@ -1,6 +1,6 @@
 /** Completion for fish: one `complete` for each word. */
 
-import type { CommandWords, OptionWords } from "./command-tree.ts";
+import { type CommandWords, type OptionWords, optionsWithin } from "./command-tree.ts";
 
 /** A file in `~/.config/fish/completions`, or `tulle completion fish | source`. */
 export function fishCompletion({ name, options, commands }: CommandWords): string {
@@ -12,7 +12,7 @@ export function fishCompletion({ name, options, commands }: CommandWords): strin
   const rest = commands.flatMap((command) => {
     const seen = `-n '__fish_seen_subcommand_from ${command.name}'`;
     const nested = command.commands.map((each) => offer(`${seen} -f -a ${each.name} -d ${quote(each.description)}`));
-    return [...nested, ...command.options.map((option) => offer(`${seen} ${flags(option)}`))];
+    return [...nested, ...optionsWithin(command).map((option) => offer(`${seen} ${flags(option)}`))];
   });
   const help = offer(`-n __fish_use_subcommand -f -a help -d 'one command in detail'`);
   return `${[`# fish completion for ${name}`, ...first, help, ...own, ...rest].join("\n")}\n`;

@@ -1,6 +1,6 @@
 /** Completion for zsh, by its own `_arguments`. */
 
-import { type CommandWords, flagsOf, type OptionWords } from "./command-tree.ts";
+import { type CommandWords, flagsOf, type OptionWords, optionsWithin } from "./command-tree.ts";
 
 /** A file `_tulle` in `$fpath`, or `source <(tulle completion zsh)` after `compinit`. */
 export function zshCompletion({ name, options, commands }: CommandWords): string {
@@ -25,10 +25,11 @@ if [[ $funcstack[1] == _${name} ]]; then _${name} "$@"; else compdef _${name} ${
 `;
 }
 
-function commandCase({ name, options, commands }: CommandWords): string {
+function commandCase(command: CommandWords): string {
+  const { name, commands } = command;
   const operands =
     commands.length === 0 ? `'*:file:_files'` : `'1:command:(${commands.map((each) => each.name).join(" ")})'`;
-  return `        ${name}) _arguments ${options.map(argument).join(" ")} ${operands} ;;`;
+  return `        ${name}) _arguments ${optionsWithin(command).map(argument).join(" ")} ${operands} ;;`;
 }
 
 function argument(option: OptionWords): string {

@@ -1,4 +1,7 @@
-/** What traffic names without end (hosts, paths, methods, fields): series and memory stay bounded. */
+/**
+ * What traffic names without end (hosts, paths, methods, fields): series and memory stay bounded. A million of each, through
+ * sidecars in processes of their own, are `npm run bench -- names`.
+ */
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

@@ -87,6 +87,7 @@ describe.each(shells.filter(([shell]) => isInstalled(shell)))("in %s", { timeout
 
   it("knows a command's options, and what may follow one", () => {
     expect(complete("tulle", "compile", "--clu")).toEqual(["--cluster-domain"]);
+    expect(complete("tulle", "certs", "rotate-root", "--wa")).toEqual(["--wait"]);
     expect(complete("tulle", "status", "-o", "")).toEqual(["json", "text"]);
     expect(complete("tulle", "completion", "")).toEqual(expect.arrayContaining(["bash", "fish", "zsh"]));
   });
