@@ -27,7 +27,7 @@ ENV NODE_COMPILE_CACHE=/tulle/compile-cache
 RUN install -d -o 1337 "$NODE_COMPILE_CACHE" \
  && (setpriv --reuid 1337 --regid 1337 --clear-groups \
       /usr/local/bin/node --max-semi-space-size=2 /tulle/sidecar.mjs drain 2>/dev/null || true) \
- && chown -R root:root "$NODE_COMPILE_CACHE" && chmod -R a+rX "$NODE_COMPILE_CACHE" \
+ && chown -R 0:0 "$NODE_COMPILE_CACHE" && chmod -R a+rX "$NODE_COMPILE_CACHE" \
  && ls "$NODE_COMPILE_CACHE"/*/*
 USER 1337:1337
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "/tulle/sidecar.mjs"]
