@@ -26,7 +26,7 @@ export function Topology({ edges, breakers }: Pick<MeshView, "edges" | "breakers
   return (
     <section id="topology" aria-labelledby="topology-title">
       <h2 id="topology-title">Topology</h2>
-      {edges.length === 0 && <p class="empty">No requests in the last ten seconds.</p>}
+      {edges.length === 0 && <p class="empty">Nothing to draw.</p>}
       {workloads > mostNodes && (
         <p class="empty">
           {workloads} workloads:{" "}
