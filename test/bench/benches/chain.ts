@@ -83,7 +83,7 @@ async function measureChain(chain: Chain, work: Work, ground: Ground, seconds: n
   await using processes = new Processes();
   const running = await startChain(chain, ground, work.wire, processes);
   await warmUp(work, ground);
-  return measureRunning(running, work, ground, seconds);
+  return await measureRunning(running, work, ground, seconds); // before the processes are ended
 }
 
 /** Both loads on a chain that is warm. */
