@@ -36,7 +36,7 @@ export interface SilenceTiming {
   readonly lookMs: number;
   /** After so long without a byte a connection is asked for a sign of life. */
   readonly askMs: number;
-  /** After so long without a byte, or without a call, it is ended. */
+  /** After so long without a byte, the last of it asked, or without a call, it is ended. */
   readonly deadMs: number;
 }
 
@@ -47,7 +47,8 @@ const handshakeMs = 10_000;
 interface Connection {
   bytesRead: number;
   heardAtMs: number;
-  asked: boolean;
+  /** For a sign of life, that has not come yet; undefined: it was not. */
+  askedAtMs: number | undefined;
   calls: number;
   /** Since when it has had no call. */
   idleSinceMs: number;
@@ -90,7 +91,8 @@ export class StreamServer {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.#server.once("error", (error: Error) => reject(new Error(`can't listen: ${error.message}`)));
     this.#server.listen(port, host, () => {
-      this.#looking = setInterval(() => this.#look(), this.#timing.lookMs).unref();
+      // After the sockets' turn: what came while this process got no processor is no silence.
+      this.#looking = setInterval(() => setImmediate(() => this.#look()), this.#timing.lookMs).unref();
       resolve((this.#server.address() as AddressInfo).port);
     });
     return promise;
@@ -111,7 +113,13 @@ export class StreamServer {
 
   #take(session: ServerHttp2Session): void {
     const nowMs = this.#options.clock.now();
-    this.#connections.set(session, { bytesRead: 0, heardAtMs: nowMs, asked: false, calls: 0, idleSinceMs: nowMs });
+    this.#connections.set(session, {
+      bytesRead: 0,
+      heardAtMs: nowMs,
+      askedAtMs: undefined,
+      calls: 0,
+      idleSinceMs: nowMs,
+    });
     session.once("close", () => this.#connections.delete(session));
   }
 
@@ -141,12 +149,16 @@ export class StreamServer {
       if (bytesRead !== connection.bytesRead) {
         connection.bytesRead = bytesRead;
         connection.heardAtMs = nowMs;
-        connection.asked = false;
+        connection.askedAtMs = undefined;
       }
-      const silentMs = nowMs - connection.heardAtMs;
+      const { askedAtMs } = connection;
       const isIdle = connection.calls === 0 && nowMs - connection.idleSinceMs >= deadMs;
-      if (silentMs >= deadMs || isIdle) session.destroy();
-      else if (silentMs >= askMs && !connection.asked) connection.asked = session.ping(() => {});
+      const isDead = askedAtMs !== undefined && nowMs - askedAtMs >= deadMs - askMs;
+      if (isIdle || isDead) session.destroy();
+      else if (askedAtMs === undefined && nowMs - connection.heardAtMs >= askMs) {
+        connection.askedAtMs = nowMs;
+        session.ping(() => {});
+      }
     }
   }
 }

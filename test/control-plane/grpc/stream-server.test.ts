@@ -167,7 +167,7 @@ describe("a call", () => {
 });
 
 describe("a connection", () => {
-  const timing = { lookMs: 10, askMs: 50, deadMs: 150 };
+  const timing = { lookMs: 10, askMs: 50, deadMs: 1_000 };
 
   it("that answers to a PING stays, one that is silent is ended", async () => {
     const ended: string[] = [];
