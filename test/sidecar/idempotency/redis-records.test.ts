@@ -112,7 +112,7 @@ describe("a key", () => {
     expect(found.answer?.headers.flat).toEqual(headers.flat);
     expect(found.answer?.headers.sensitive).toEqual(["set-cookie"]);
     expect(found.answer?.trailers?.flat).toEqual(trailers.flat);
-    expect(Number(await redis("PTTL", stored()))).toBeGreaterThan(4_000);
+    expect(Number(await redis("PTTL", stored()))).toBeGreaterThan(0);
     expect(Number(await redis("PTTL", stored()))).toBeLessThanOrEqual(5_000);
   });
 
