@@ -16,6 +16,7 @@ import {
   type PodList,
   readObject,
   rolledOut,
+  run,
   service,
   sidecarOf,
   start,
@@ -101,6 +102,13 @@ it("shows no byte of a request between two meshed pods on the wire, and plaintex
   expect(capture.includes(secret)).toBe(false);
 });
 
+it("speaks TLS 1.3 on the mesh port, and nothing older", async () => {
+  const [pod] = await serverPods();
+  const podIP = pod?.status.podIP ?? "";
+  expect(await greetMeshPort(podIP, "TLSv1.3")).toBe("TLSv1.3");
+  expect(await greetMeshPort(podIP, "TLSv1.2")).toBe("ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION");
+});
+
 it("refuses plaintext where a policy says strict, while probes and the mesh's own callers pass", async () => {
   const strict: KubernetesObject = {
     apiVersion: "tulle.dev/v1alpha1",
@@ -135,6 +143,20 @@ it("refuses pods that can't have a sidecar, saying why", async () => {
   };
   await expect(apply([pod])).rejects.toThrow("spec.hostNetwork: must be false: redirects would be the whole node's");
 });
+
+/** From the node, without a certificate: the version that was agreed on, or why there is none. */
+async function greetMeshPort(podIP: string, newest: string): Promise<string> {
+  const greet = `
+    const options = { host: process.argv[1], port: 15_008, maxVersion: process.argv[2], rejectUnauthorized: false };
+    const socket = require("node:tls").connect(options, () => {
+      console.log(socket.getProtocol());
+      process.exit();
+    });
+    socket.on("error", ({ code }) => console.log(code));
+  `;
+  const fromTheNode = 'exec nsenter --net="/run/netns/$CLUSTER_NETNS" "$0" -e "$@"';
+  return (await run("bash", ["-c", fromTheNode, process.execPath, greet, podIP, newest])).trim();
+}
 
 /** What crosses the node's bridge, as bytes, until `last` was among it; for as long as a test may take. */
 async function captureUntil(last: string, act: () => Promise<unknown>): Promise<Buffer> {
