@@ -46,7 +46,7 @@ export type RetryVerdict =
   | { readonly retry: false; readonly because: RetryRefusal };
 
 /** Without a policy, a request that an endpoint surely did not process is tried this often in all. */
-const triesWithoutPolicy = 2;
+export const triesWithoutPolicy = 2;
 
 /**
  * Judges the try that is number `attempt` (1 is the first).

@@ -4,6 +4,7 @@ import { formatDuration } from "../../model/duration.ts";
 import type { CircuitBreakerPolicy, TelemetryPolicy } from "../../model/policy.ts";
 import type { Route, RouteFilter } from "../../model/resources.ts";
 import { assertNever } from "../../model/result.ts";
+import { triesWithoutPolicy } from "../../model/retry-verdict.ts";
 import type { Paint } from "../terminal.ts";
 import type { DescribedRequest } from "./described-request.ts";
 import type { ExplainedTry } from "./explained-tries.ts";
@@ -113,7 +114,7 @@ function retryLines({ retry }: Route, tries: readonly ExplainedTry[], policy: st
   for (const { outcome, verdict } of tries) {
     if (!verdict.retry) not.set(verdict.because, [...(not.get(verdict.because) ?? []), outcome]);
   }
-  const maxTries = retry === undefined ? "2 tries, no policy" : `${retry.maxAttempts} tries`;
+  const maxTries = retry === undefined ? `${triesWithoutPolicy} tries, no policy` : `${retry.maxAttempts} tries`;
   return [
     row("retry", `${maxTries}${by(policy && `RetryPolicy ${policy}`)}`),
     ...(again.length > 0 ? [row("", `again: ${again.join(", ")}`)] : []),

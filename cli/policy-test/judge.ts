@@ -1,6 +1,8 @@
 /** Holds an explanation against what a case expects of it. */
 
 import { formatDuration } from "../../model/duration.ts";
+import type { Route } from "../../model/resources.ts";
+import { triesWithoutPolicy } from "../../model/retry-verdict.ts";
 import type { Explanation } from "../explain/explanation.ts";
 import type { Expectation } from "./policy-test.ts";
 
@@ -10,11 +12,15 @@ export function unmetExpectations(expected: Expectation, told: Explanation, name
     ...differs("route", expected.route, told.route?.name ?? "none"),
     ...unmetShares(expected.backends, told, namespace),
     ...differs("timeout", shown(expected.timeout), shown(told.route?.timeout.requestMs ?? 0)),
-    ...differs("maxAttempts", expected.maxAttempts, told.route?.retry?.maxAttempts ?? 1),
+    ...differs("maxAttempts", expected.maxAttempts, triesOn(told.route)),
     ...unmetTries("retried", expected.retried, told),
     ...unmetTries("notRetried", expected.notRetried, told),
     ...unmetAccess(expected.access, told),
   ];
+}
+
+function triesOn(route: Route | undefined): number {
+  return route === undefined ? 0 : (route.retry?.maxAttempts ?? triesWithoutPolicy);
 }
 
 function differs<T extends string | number | undefined>(what: string, expected: T | undefined, got: T): string[] {

@@ -68,9 +68,10 @@ it("passes what holds, whatever is not named", async () => {
     `${get}, expect: {}`,
     `${get}, expect: {route: TrafficSplit shop/catalog, backends: {catalog-v1: 66.67, shop/catalog-v2: 33.33}}`,
     `${get}, expect: {timeout: 0s, maxAttempts: 4, retried: ["503"], notRetried: ["500"], access: admitted}`,
+    "when: {url: http://catalog-v1/}, expect: {maxAttempts: 2, retried: [connect-failure]}",
   ];
   expect(await run(cases(...held))).toBeUndefined();
-  expect(stdout).toMatch(/\n\n3 passed, 0 failed\n$/);
+  expect(stdout).toMatch(/\n\n4 passed, 0 failed\n$/);
 });
 
 it.each([
