@@ -87,14 +87,16 @@ export function serveCall(calls: CallsInFlight, vouch?: Vouch): Layer {
 
 /**
  * Outbound: what holds for the call in whose course the application asks holds for this request too. `lost`: there are
- * calls in flight, and it belongs to none of them that can be found.
+ * calls in flight, and the application gave it no context by which it could be told of which it is a part. One that came
+ * with a context of another trace is work of its own.
  */
 export function continueCall(calls: CallsInFlight, lost: () => void): Layer {
   return (next) => (exchange, response) => {
     if (calls.isEmpty) return next(exchange, response);
     const trace = calls.of(traceIdOf(exchange));
-    if (trace === undefined) lost();
-    else {
+    if (trace === undefined) {
+      if (exchange.beginsTrace) lost();
+    } else {
       exchange.origin = trace;
       exchange.deadlineAtMs = Math.min(exchange.deadlineAtMs, trace.deadlineAtMs);
       exchange.callerAttempt = trace.attempt;

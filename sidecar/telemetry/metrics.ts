@@ -81,7 +81,7 @@ export const sidecarMetrics = {
   lostCalls: define(
     "counter",
     "tulle_lost_calls_total",
-    "Requests made while others were being served, whose trace belongs to none of those: no deadline goes on with them.",
+    "Requests made without a trace context while others were being served: no deadline goes on with them.",
     ["service"],
     ["service"],
   ),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
-import type { RequestHead } from "../../../sidecar/net/exchange.ts";
+import type { Exchange, RequestHead } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { CallsInFlight, continueCall, serveCall, type Vouch } from "../../../sidecar/policy/calls-in-flight.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
@@ -22,12 +22,15 @@ function pod() {
     const sink = serveCall(calls)(application.service)(exchange, caller);
     return { exchange, sink, application, response: application.response, retried };
   };
-  const ask = (trace: string, deadlineAtMs = Number.POSITIVE_INFINITY) => {
-    const exchange = Object.assign(exchangeOf(traceOf(trace)), { deadlineAtMs });
+  const send = (exchange: Exchange) => {
     continueCall(calls, () => lost++)(new RecordingUpstream().service)(exchange, new RecordingCaller());
     return exchange;
   };
-  return { calls, serve, ask, lost: () => lost };
+  const ask = (trace: string, deadlineAtMs = Number.POSITIVE_INFINITY) =>
+    send(Object.assign(exchangeOf(traceOf(trace)), { deadlineAtMs }));
+  /** Without a context: this sidecar has begun the trace. */
+  const askAnew = (trace: string) => send(Object.assign(exchangeOf(traceOf(trace)), { beginsTrace: true }));
+  return { calls, serve, ask, askAnew, lost: () => lost };
 }
 
 describe("a request of the application", () => {
@@ -46,15 +49,21 @@ describe("a request of the application", () => {
     expect([ask("a", 300).deadlineAtMs, ask("a", 700).deadlineAtMs]).toEqual([300, 500]);
   });
 
-  it("stands for itself, and is counted, when its trace is nobody's that is being served", () => {
-    const { serve, ask, lost } = pod();
-    ask("a");
+  it("stands for itself, and is counted, when it came without a context while any is being served", () => {
+    const { serve, askAnew, lost } = pod();
+    askAnew("a");
     expect(lost()).toBe(0);
     const served = serve("b", { deadlineAtMs: 500 });
-    expect([ask("a").deadlineAtMs, ask("a").origin, lost()]).toEqual([Number.POSITIVE_INFINITY, undefined, 2]);
+    expect([askAnew("a").deadlineAtMs, askAnew("c").origin, lost()]).toEqual([Number.POSITIVE_INFINITY, undefined, 2]);
     served.response.endResponse();
-    ask("b");
+    askAnew("d");
     expect(lost()).toBe(2);
+  });
+
+  it("stands for itself, and has lost nothing, when it came with the context of another trace", () => {
+    const { serve, ask, lost } = pod();
+    serve("b", { deadlineAtMs: 500 });
+    expect([ask("a").deadlineAtMs, ask("a").origin, lost()]).toEqual([Number.POSITIVE_INFINITY, undefined, 0]);
   });
 
   it("has no deadline once the answer that it is for goes on without end", () => {
@@ -131,11 +140,10 @@ describe("what is remembered", () => {
   });
 
   it("is bounded: beyond, requests are served all the same", () => {
-    const { serve, ask, lost } = pod();
+    const { serve, ask } = pod();
     for (let i = 0; i < 10_000; i++) serve(i.toString(16).padStart(32, "0"));
     const { response, retried } = serve("b");
-    ask("b");
-    expect(lost()).toBe(1);
+    expect(ask("b").origin).toBeUndefined();
     response.head(responseHead(200));
     expect(retried).toEqual([undefined]);
   });
