@@ -129,9 +129,9 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 /** Everyone who looks on. The mesh is read once for all of them, and not at all while nobody does. */
 class Watchers {
   readonly #view: () => MeshView;
-  readonly #responses = new Set<ServerResponse>();
+  /** Each with the picture that was written to it last. */
+  readonly #responses = new Map<ServerResponse, string>();
   #timer: NodeJS.Timeout | undefined;
-  #last = "";
 
   constructor(view: () => MeshView) {
     this.#view = view;
@@ -140,16 +140,14 @@ class Watchers {
   add(response: ServerResponse): void {
     if (this.#responses.size >= mostWatchers) return plain(response, 503, `${mostWatchers} are looking on already`);
     response.writeHead(200, { ...securityHeaders, "content-type": "text/event-stream" });
-    this.#responses.add(response);
     response.on("close", () => this.#remove(response));
     this.#timer ??= setInterval(() => this.#tell(), tickMs).unref();
-    this.#last = JSON.stringify(this.#view());
-    response.write(`data: ${this.#last}\n\n`);
+    this.#write(response, JSON.stringify(this.#view()));
   }
 
   close(): void {
     clearInterval(this.#timer);
-    for (const response of this.#responses) response.end();
+    for (const response of this.#responses.keys()) response.end();
   }
 
   #remove(response: ServerResponse): void {
@@ -159,11 +157,18 @@ class Watchers {
     this.#timer = undefined;
   }
 
-  /** A slow reader misses pictures, and nothing is kept for it. A comment shows who is still there. */
+  /** A slow reader misses pictures but never the last one, and nothing is kept for it. A comment shows who is still there. */
   #tell(): void {
     const now = JSON.stringify(this.#view());
-    const event = now === this.#last ? ":\n\n" : `data: ${now}\n\n`;
-    this.#last = now;
-    for (const response of this.#responses) if (!response.writableNeedDrain) response.write(event);
+    for (const [response, last] of this.#responses) {
+      if (response.writableNeedDrain) continue;
+      if (now === last) response.write(":\n\n");
+      else this.#write(response, now);
+    }
+  }
+
+  #write(response: ServerResponse, picture: string): void {
+    this.#responses.set(response, picture);
+    response.write(`data: ${picture}\n\n`);
   }
 }

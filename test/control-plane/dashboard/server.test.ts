@@ -1,8 +1,11 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { createInterface } from "node:readline";
+import { setImmediate } from "node:timers/promises";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { MeshView } from "../../../control-plane/dashboard/mesh-view.ts";
 import { type Dashboard, openDashboard } from "../../../control-plane/dashboard/server.ts";
 import type { CertificatesView } from "../../../control-plane/identity/certificates-view.ts";
@@ -53,6 +56,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.useRealTimers();
   await dashboard.close();
   rmSync(assets, { recursive: true });
 });
@@ -118,6 +122,49 @@ it("tells at once, and again when something has changed", async () => {
   }
   expect(seen.join("")).toMatch(/^data: \{.*"problems":\["one"\]\}\n\n/);
   stop.abort();
+});
+
+/** The events of a watcher that reads one only when it is asked for. */
+async function watch(): Promise<() => Promise<string>> {
+  const headers = { host: `localhost:${dashboard.port}` };
+  const outgoing = request({ host: "127.0.0.1", port: dashboard.port, path: "/api/events", headers }).end();
+  const [answer] = (await once(outgoing, "response")) as [IncomingMessage];
+  answer.on("error", () => {});
+  const lines = createInterface({ input: answer })[Symbol.asyncIterator]();
+  return async () => {
+    const event = String((await lines.next()).value);
+    await lines.next();
+    return event;
+  };
+}
+
+it("tells one who looks on already of a change that a newcomer was shown first", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const early = await watch();
+  expect(await early()).toContain('"one"');
+  problems = ["two"];
+  const late = await watch();
+  expect(await late()).toContain('"two"');
+  vi.advanceTimersByTime(2_000);
+  expect(await early()).toContain('"two"');
+  expect(await late()).toBe(":");
+});
+
+it("shows the last picture to a reader that was too slow for it", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  problems = ["x".repeat(16 * 1024 * 1024)];
+  const slow = await watch();
+  problems = ["one"];
+  const quick = await watch();
+  expect(await quick()).toContain('"one"');
+  problems = ["two"];
+  vi.advanceTimersByTime(2_000);
+  expect(await quick()).toContain('"two"');
+  expect((await slow()).length).toBeGreaterThan(16 * 1024 * 1024);
+  let next = "";
+  void slow().then((event) => (next = event));
+  for (; next === ""; await setImmediate()) vi.advanceTimersByTime(2_000);
+  expect(next).toContain('"two"');
 });
 
 it("gives one trace, and the sidecars that have a policy", async () => {
