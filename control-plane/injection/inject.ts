@@ -47,6 +47,8 @@ export interface InjectionTarget {
 const oldestMinor = 29;
 /** The first in which kubelet knows `preStop.sleep`. */
 const sleepMinor = 30;
+/** What the API server writes into a pod that doesn't say it. */
+const defaultGraceSeconds = 30;
 export const clusterNamespaces: readonly string[] = ["kube-system", "kube-public", "kube-node-lease"];
 /** Pods that a node's own files describe; they know no ConfigMaps and no tokens. */
 export const mirrorAnnotation = "kubernetes.io/config.mirror";
@@ -115,7 +117,8 @@ function injected(pod: PodTemplate, workload: string, settings: ProxySettings, c
     Object.assign(probes, rewritten.probes);
     return rewritten.container;
   };
-  const containers = spec.containers.map((container) => delayed(rewrite(container), settings, config));
+  const pauseSeconds = pauseOf(spec, settings, config);
+  const containers = spec.containers.map((container) => delayed(rewrite(container), pauseSeconds));
   const ownInit = initContainers.filter((container) => !isOwn(container)).map(rewrite);
   const sidecar = known.get(sidecarName);
   const first = [
@@ -138,15 +141,21 @@ function isOwn({ name }: Container): boolean {
   return name === initName || name === sidecarName;
 }
 
-/** Callers learn that the pod leaves before its application stops taking connections. */
-function delayed(
-  container: Container,
+/** Kubernetes takes no pod that would sleep for longer than it is given to end. */
+function pauseOf(
+  { terminationGracePeriodSeconds }: PodSpec,
   { preStopSeconds }: ProxySettings,
   { kubernetesMinor }: InjectionConfig,
-): Container {
+): number {
+  const graceSeconds = terminationGracePeriodSeconds ?? defaultGraceSeconds;
+  return kubernetesMinor < sleepMinor ? 0 : Math.min(preStopSeconds, graceSeconds);
+}
+
+/** Callers learn that the pod leaves before its application stops taking connections. */
+function delayed(container: Container, pauseSeconds: number): Container {
   const { lifecycle } = container;
-  if (preStopSeconds === 0 || kubernetesMinor < sleepMinor || lifecycle?.preStop !== undefined) return container;
-  return { ...container, lifecycle: { ...lifecycle, preStop: { sleep: { seconds: preStopSeconds } } } };
+  if (pauseSeconds <= 0 || lifecycle?.preStop !== undefined) return container;
+  return { ...container, lifecycle: { ...lifecycle, preStop: { sleep: { seconds: pauseSeconds } } } };
 }
 
 function stamped(

@@ -31,6 +31,8 @@ export interface PodSpec {
   readonly initContainers?: readonly Container[];
   readonly volumes?: readonly NamedObject[];
   readonly hostNetwork?: boolean;
+  /** Of a manifest it may be null, which is as good as none. */
+  readonly terminationGracePeriodSeconds?: number | null;
   readonly securityContext?: SecurityContext;
   readonly os?: { readonly name?: string };
 }
@@ -101,6 +103,8 @@ function checkSpec(spec: Json, errors: FieldError[]): void {
   eachObject(spec["volumes"], "spec.volumes", errors, (volume, path) => checkName(volume, path, errors));
   optionalObject(spec, "securityContext", "spec", errors);
   optionalObject(spec, "os", "spec", errors);
+  const graceSeconds = spec["terminationGracePeriodSeconds"] ?? 0;
+  check(Number.isInteger(graceSeconds), "spec.terminationGracePeriodSeconds", "must be a whole number", errors);
 }
 
 function checkContainer(container: Json, path: string, errors: FieldError[]): void {
