@@ -39,7 +39,7 @@ export function recordErrors({ kind, tracer, service, policyVersion }: TraceRequ
       parentSpanId: isRoot ? undefined : spanId,
       parentRemote: !isRoot,
       attributes: {
-        ...requestAttributes(exchange),
+        ...requestAttributes(exchange, kind),
         ...ownAttributes(service, policyVersion()),
         "tulle.recorded_for": "error",
       },

@@ -17,12 +17,12 @@ export function spanName(exchange: Exchange): string {
 }
 
 /** What is known when it comes. */
-export function requestAttributes(exchange: Exchange): SpanAttributes {
-  const { method, path, authority } = exchange;
+export function requestAttributes(exchange: Exchange, kind: Span["kind"]): SpanAttributes {
+  const { method, path, authority, scheme } = exchange;
   const known = knownMethods.has(method);
   const attributes: SpanAttributes = {
     "http.request.method": known ? method : "_OTHER",
-    "url.scheme": exchange.scheme,
+    "url.scheme": scheme,
   };
   if (!known) attributes["http.request.method_original"] = bounded(method);
   if (path !== "") attributes["url.path"] = bounded(withoutQuery(path));
@@ -31,6 +31,12 @@ export function requestAttributes(exchange: Exchange): SpanAttributes {
     attributes["rpc.method"] = grpcMethod(exchange);
   }
   addAddress(attributes, "server", authority);
+  if (attributes["server.address"] !== undefined) {
+    attributes["server.port"] ??= defaultPorts[scheme];
+    if (kind === "client" && path.startsWith("/")) {
+      attributes["url.full"] = bounded(`${scheme}://${authority}${withoutQuery(path)}`);
+    }
+  }
   if (exchange.peer !== undefined) attributes["tulle.peer"] = exchange.peer;
   return attributes;
 }
@@ -85,7 +91,10 @@ function withoutQuery(path: string): string {
   return query === -1 ? path : path.slice(0, query);
 }
 
-const hostAndPort = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/;
+const defaultPorts = { http: 80, https: 443 } as const;
+
+/** Without a user and a password: who sends those has no address here. */
+const hostAndPort = /^(\[[^\]]*\]|[^:@]*)(?::(\d{1,5}))?$/;
 
 function addAddress(attributes: SpanAttributes, prefix: "server" | "network.peer", address: string): void {
   const match = hostAndPort.exec(address);

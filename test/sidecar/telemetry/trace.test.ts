@@ -160,6 +160,27 @@ it("describes the request without its query", () => {
   });
 });
 
+it.each([
+  ["http", "payments", "/pay?card=4111", 80, "http://payments/pay"],
+  ["https", "payments", "/", 443, "https://payments/"],
+  ["http", "[fd00::2]:8080", "/pay", 8080, "http://[fd00::2]:8080/pay"],
+  ["http", "payments", "*", 80, undefined],
+  ["http", "ann:secret@payments", "/pay", undefined, undefined],
+  ["http", "ann@payments", "/pay", undefined, undefined],
+] as const)(
+  "says where a client's request to %s, %s, %s goes, without query and user",
+  (scheme, authority, path, port, url) => {
+    const { service, upstream, spans } = tracing(1);
+    service(exchangeOf({ scheme, authority, path }), new RecordingCaller());
+    answer(upstream, 200);
+    const said = spans.map(({ attributes }) => [attributes["server.port"], attributes["url.full"]]);
+    expect(said).toEqual([
+      [port, url],
+      [port, url],
+    ]);
+  },
+);
+
 it("says of each try how the endpoint's breaker stood, and asks for no version where nothing is recorded", () => {
   const { upstream, spans, tracer } = tracing(0);
   let asked = 0;
