@@ -41,6 +41,7 @@ interface Flags {
   readonly only?: readonly string[];
 }
 
+const failedExitCode = 1;
 const usageExitCode = 2;
 
 const examples = `
@@ -67,6 +68,10 @@ async function bench(name: string, flags: Flags): Promise<void> {
   if (report.rows.length === 0) throw new UsageError(`--only ${only?.join(",") ?? ""}: there is nothing of that name`);
   process.stdout.write(`\n${toText(report)}`);
   if (json !== undefined) writeFileSync(json, toJson(report));
+  for (const failure of report.failures ?? []) {
+    process.stderr.write(`bench: ${name}: ${failure}\n`);
+    process.exitCode = failedExitCode;
+  }
 }
 
 function wholeNumber(text: string): number {

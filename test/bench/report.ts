@@ -23,6 +23,8 @@ export interface Report {
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
   readonly notes: readonly string[];
+  /** What must not be, and is: a line each. */
+  readonly failures?: readonly string[];
 }
 
 export type Ratios = Readonly<Record<string, Metrics>>;

@@ -1,6 +1,6 @@
 /**
  * `names`: a million requests, each with a host, a path, a method and a field name of its own, through two sidecars. What
- * traffic names without end must leave nothing behind: series and memory are read at each tenth.
+ * traffic names without end must leave nothing behind: series and memory are read at each tenth, and it fails if they grow.
  */
 
 import { once } from "node:events";
@@ -9,6 +9,7 @@ import { memoryOf } from "../accounting.ts";
 import { whenAnswering } from "../answers.ts";
 import { pidsOf, startChain } from "../chain.ts";
 import type { Ground } from "../ground.ts";
+import { leftBehind } from "../left-behind.ts";
 import { nginxApplication } from "../peers/nginx.ts";
 import { type Endpoint, Processes, whenListening } from "../processes.ts";
 import type { Column, Row } from "../report.ts";
@@ -58,7 +59,7 @@ export const names: Bench = {
       rows.push({ chain: `${(step + 1) * (100 / steps)} %`, round: 0, metrics });
       progress(JSON.stringify(metrics));
     }
-    return { bench: "names", ours: () => undefined, columns, rows, notes: [] };
+    return { bench: "names", ours: () => undefined, columns, rows, notes: [], failures: leftBehind(rows) };
   },
 };
 
