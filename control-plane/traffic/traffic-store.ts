@@ -18,7 +18,7 @@ export interface EdgeTraffic {
   /** `namespace/name`; empty: nobody was reached. */
   readonly backend: string;
   readonly requestsPerSecond: number;
-  /** 0 to 1. */
+  /** 0 to 1: those that did not fail and were not given up by their caller. */
   readonly successShare: number;
 }
 
@@ -29,11 +29,23 @@ export interface ServiceLatency {
   readonly p99Ms: number | undefined;
 }
 
+/** A breaker that is not closed in at least one pod of a workload. */
 export interface BreakerTraffic {
   readonly from: string;
   readonly backend: string;
   readonly endpoint: string;
+  /** The worst of those pods. */
   readonly state: "open" | "half-open";
+}
+
+/** One of each caller, backend and endpoint: pods of a workload have a breaker each, and the one that is open counts. */
+export function worstOf(breakers: Iterable<BreakerTraffic>): BreakerTraffic[] {
+  const worst = new Map<string, BreakerTraffic>();
+  for (const breaker of breakers) {
+    const key = `${breaker.from}\u0000${breaker.backend}\u0000${breaker.endpoint}`;
+    if (!worst.has(key) || breaker.state === "open") worst.set(key, breaker);
+  }
+  return [...worst.values()];
 }
 
 export interface LostCalls {
@@ -139,7 +151,7 @@ export class TrafficStore {
         p50Ms: quantileMs(counts, 0.5),
         p99Ms: quantileMs(counts, 0.99),
       })),
-      breakers,
+      breakers: worstOf(breakers),
       lost: [...lost].sort(byKey).map(([workload, calls]) => ({
         workload,
         requestsPerSecond: calls / (windowMs / 1_000),

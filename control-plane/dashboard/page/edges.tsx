@@ -65,7 +65,7 @@ export function Edges({ edges, latencies, breakers, wanted, onWanted }: EdgesPro
           <h3>Breakers that are not closed</h3>
           <ul>
             {open.shown.map(({ from, backend, endpoint, state }) => (
-              <li key={`${from} ${endpoint}`}>
+              <li key={`${from} ${backend} ${endpoint}`}>
                 <strong class="bad">{state}</strong>: {from} to {endpoint} of {backend}
               </li>
             ))}

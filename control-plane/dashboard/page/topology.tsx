@@ -70,20 +70,23 @@ function drawnEdges(edges: MeshView["edges"], nameOf: NameOf): DrawnEdge[] {
   }));
 }
 
-/** `shop/catalog-v1` for each `catalog-v1.shop.svc.cluster.local:80`, or what stands for it. */
-function brokenBackends(breakers: MeshView["breakers"], nameOf: NameOf): ReadonlySet<string> {
-  return new Set(
-    breakers.map(({ backend }) => {
-      const [name = "", namespace = ""] = backend.split(".");
-      return nameOf(`${namespace}/${name}`);
-    }),
-  );
+type BreakerState = MeshView["breakers"][number]["state"];
+
+/** The worst state by `shop/catalog-v1` for each `catalog-v1.shop.svc.cluster.local:80`, or by what stands for it. */
+function brokenBackends(breakers: MeshView["breakers"], nameOf: NameOf): ReadonlyMap<string, BreakerState> {
+  const broken = new Map<string, BreakerState>();
+  for (const { backend, state } of breakers) {
+    const [service = "", namespace = ""] = backend.split(".");
+    const name = nameOf(`${namespace}/${service}`);
+    if (!broken.has(name) || state === "open") broken.set(name, state);
+  }
+  return broken;
 }
 
 interface GraphProps {
   readonly columns: readonly (readonly string[])[];
   readonly edges: readonly DrawnEdge[];
-  readonly broken: ReadonlySet<string>;
+  readonly broken: ReadonlyMap<string, BreakerState>;
 }
 
 function Graph({ columns, edges, broken }: GraphProps) {
@@ -110,7 +113,7 @@ function Graph({ columns, edges, broken }: GraphProps) {
             <text x={nodeWidth / 2} y={nodeHeight / 2}>
               {broken.has(name) ? `${short(name)} ⚡` : short(name)}
             </text>
-            <title>{broken.has(name) ? `${name}: a circuit breaker is open` : name}</title>
+            <title>{broken.has(name) ? `${name}: a circuit breaker is ${broken.get(name)}` : name}</title>
           </g>
         ))}
       </svg>

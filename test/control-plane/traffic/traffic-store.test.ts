@@ -69,6 +69,22 @@ it("shows the breakers of each pod's last report, and for how long its certifica
   expect(store.read().certificates.size).toBe(0);
 });
 
+it("shows a breaker of several pods once, open where one of them is", () => {
+  const store = new TrafficStore(new HandClock());
+  const endpoint = "10.0.0.1:80";
+  store.take(web, report({ breakers: [{ backend: "b", endpoint, open: false }] }));
+  store.take({ ...web, pod: "web-2" }, report({ breakers: [{ backend: "b", endpoint, open: true }] }));
+  const last = [
+    { backend: "b", endpoint, open: false },
+    { backend: "c", endpoint, open: false },
+  ];
+  store.take({ ...web, pod: "web-3" }, report({ breakers: last }));
+  expect(store.read().breakers).toEqual([
+    { from: "shop/web", backend: "b", endpoint, state: "open" },
+    { from: "shop/web", backend: "c", endpoint, state: "half-open" },
+  ]);
+});
+
 it.each([
   ["more failures than requests", report({ edges: [{ ...edge, failures: 21 }] })],
   ["more edges than a sidecar sends", report({ edges: Array.from({ length: 501 }, () => edge) })],
