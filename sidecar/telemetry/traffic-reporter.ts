@@ -81,7 +81,7 @@ export class TrafficReporter {
       const key = `${service}\u0000${peer}`;
       const edge = edges.get(key) ?? { service, backend: peer, requests: 0, failures: 0 };
       edge.requests += fresh;
-      if (result === "failure") edge.failures += fresh;
+      if (result !== "success") edge.failures += fresh;
       edges.set(key, edge);
     }
     return [...edges.values()].slice(0, mostEntries);

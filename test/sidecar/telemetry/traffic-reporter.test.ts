@@ -6,6 +6,11 @@ import { RecentSpans } from "../../../sidecar/telemetry/recent-spans.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
 import { TrafficReporter } from "../../../sidecar/telemetry/traffic-reporter.ts";
 
+function resultOf(code: string): string {
+  if (code === "499") return "abandoned";
+  return code < "500" ? "success" : "failure";
+}
+
 function reporter() {
   const registry = new MetricRegistry({ labels: {} });
   const metrics = createSidecarMetrics(registry);
@@ -15,7 +20,7 @@ function reporter() {
   const request = (code: string, options: { direction?: "inbound" | "outbound"; ms?: number } = {}) => {
     const { direction = "outbound", ms = 3 } = options;
     const service = "shop/orders";
-    const outcome = { code, grpc: "", result: code < "500" ? "success" : "failure", error: "" };
+    const outcome = { code, grpc: "", result: resultOf(code), error: "" };
     metrics.requests.increment(metrics.requests.slot({ direction, service, peer: "shop/v1", ...outcome }));
     metrics.requestDuration.record(metrics.requestDuration.slot({ direction, service }), ms);
   };
@@ -48,6 +53,12 @@ it("tells of what the application asked of others since the last report, and of 
   expect(reports.take(2_000)?.edges).toEqual([
     { service: "shop/orders", backend: "shop/v1", requests: 1, failures: 0 },
   ]);
+});
+
+it("counts no request as good that its caller gave up", () => {
+  const { reporter: reports, request } = reporter();
+  for (const code of ["200", "499", "404"]) request(code);
+  expect(reports.take(2_000)?.edges).toMatchObject([{ requests: 3, failures: 1 }]);
 });
 
 it("takes a series that comes after one was let go for a new one", () => {
