@@ -1,25 +1,32 @@
 /**
- * What the replicas of a control plane see, as one picture. Each knows the traffic of the sidecars that are connected to it;
- * policies, splits and problems are the same everywhere. Pure.
+ * What the replicas of a control plane see, as one picture. Each knows the traffic, breakers and spans that the sidecars told
+ * it that are connected to it: these are merged by what they are of. Policies and the wanted shares of splits are the same
+ * everywhere; the observed ones are of the merged edges. Pure.
  */
 
-import type { MeshView } from "../control-plane/dashboard/mesh-view.ts";
+import { type MeshView, observe } from "../control-plane/dashboard/mesh-view.ts";
+import { worstOf } from "../control-plane/traffic/traffic-store.ts";
 
 type Edge = MeshView["edges"][number];
 type Latency = MeshView["latencies"][number];
+type Split = MeshView["splits"][number];
+type Lost = MeshView["lost"][number];
+type Trace = MeshView["traces"][number];
 
 /** At least one. */
 export function mergeViews(views: readonly MeshView[]): MeshView {
   const [first, ...others] = views;
   if (first === undefined) throw new Error("no view to merge");
   if (others.length === 0) return first;
+  const edges = mergeEdges(views.flatMap((view) => view.edges));
   return {
     ...first,
-    edges: mergeEdges(views.flatMap(({ edges }) => edges)),
+    edges,
     latencies: slowestOf(views.flatMap(({ latencies }) => latencies)),
-    breakers: views.flatMap(({ breakers }) => breakers),
-    traces: views.flatMap(({ traces }) => traces),
-    lost: views.flatMap(({ lost }) => lost),
+    breakers: worstOf(views.flatMap(({ breakers }) => breakers)),
+    splits: mergeSplits(views.flatMap(({ splits }) => splits)).map((split) => observe(split, edges)),
+    traces: mergeTraces(views.flatMap(({ traces }) => traces)),
+    lost: mergeLost(views.flatMap(({ lost }) => lost)),
     sidecars: [...new Map(views.flatMap(({ sidecars }) => sidecars).map((sidecar) => [sidecar.pod, sidecar])).values()],
     problems: [...new Set(views.flatMap(({ problems }) => problems))],
   };
@@ -40,6 +47,45 @@ function sum(a: Edge, b: Edge): Edge {
   const requestsPerSecond = a.requestsPerSecond + b.requestsPerSecond;
   const successes = a.requestsPerSecond * a.successShare + b.requestsPerSecond * b.successShare;
   return { ...a, requestsPerSecond, successShare: requestsPerSecond === 0 ? 1 : successes / requestsPerSecond };
+}
+
+/** A route that a replica does not know yet is there all the same. */
+function mergeSplits(splits: readonly Split[]): Split[] {
+  const merged = new Map<string, Split>();
+  for (const split of splits) {
+    const key = `${split.service} ${split.route}`;
+    if (!merged.has(key)) merged.set(key, split);
+  }
+  return [...merged.values()];
+}
+
+function mergeLost(lost: readonly Lost[]): Lost[] {
+  const rates = new Map<string, number>();
+  for (const { workload, requestsPerSecond } of lost) {
+    rates.set(workload, (rates.get(workload) ?? 0) + requestsPerSecond);
+  }
+  return [...rates].map(([workload, requestsPerSecond]) => ({ workload, requestsPerSecond }));
+}
+
+/** The newest first. Spans of one trace may have come to several replicas, each to one. */
+function mergeTraces(traces: readonly Trace[]): Trace[] {
+  const merged = new Map<string, Trace>();
+  for (const trace of traces) {
+    const known = merged.get(trace.id);
+    merged.set(trace.id, known === undefined ? trace : join(known, trace));
+  }
+  return [...merged.values()].sort((a, b) => b.startMs - a.startMs || (a.id < b.id ? -1 : 1));
+}
+
+function join(a: Trace, b: Trace): Trace {
+  const first = b.startMs < a.startMs ? b : a;
+  return {
+    ...first,
+    durationMs: Math.max(a.startMs + a.durationMs, b.startMs + b.durationMs) - first.startMs,
+    spans: a.spans + b.spans,
+    failed: a.failed || b.failed,
+    workloads: [...new Set([...a.workloads, ...b.workloads])].sort(),
+  };
 }
 
 /** Quantiles can't be added up: the slowest replica's, so that none looks better than it is. Undefined is slower than all. */

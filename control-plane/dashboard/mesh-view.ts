@@ -148,21 +148,29 @@ function splitsOf({ snapshot }: Pipeline, edges: readonly EdgeTraffic[]): SplitV
     for (const { name, backends } of resource.value.routes) {
       const total = backends.reduce((sum, { weight }) => sum + weight, 0);
       if (backends.length < 2 || total === 0) continue;
-      const names = backends.map((backend) => `${backend.service.namespace}/${backend.service.name}`);
-      const seen = names.map((backend) => requestsTo(edges, service, backend));
-      const all = seen.reduce((sum, rate) => sum + rate, 0);
-      splits.set(`${service} ${name}`, {
-        service,
-        route: name,
-        backends: backends.map(({ weight }, place) => ({
-          service: names[place] ?? "",
-          wanted: weight / total,
-          ...(all > 0 && { observed: (seen[place] ?? 0) / all }),
-        })),
-      });
+      const wanted = backends.map((backend) => ({
+        service: `${backend.service.namespace}/${backend.service.name}`,
+        wanted: backend.weight / total,
+      }));
+      splits.set(`${service} ${name}`, observe({ service, route: name, backends: wanted }, edges));
     }
   }
   return [...splits.values()];
+}
+
+/** The split with the shares that are seen in these edges, and with no others. */
+export function observe({ service, route, backends }: SplitView, edges: readonly EdgeTraffic[]): SplitView {
+  const seen = backends.map((backend) => requestsTo(edges, service, backend.service));
+  const all = seen.reduce((sum, rate) => sum + rate, 0);
+  return {
+    service,
+    route,
+    backends: backends.map(({ service: name, wanted }, place) => ({
+      service: name,
+      wanted,
+      ...(all > 0 && { observed: (seen[place] ?? 0) / all }),
+    })),
+  };
 }
 
 function requestsTo(edges: readonly EdgeTraffic[], service: string, backend: string): number {

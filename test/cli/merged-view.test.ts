@@ -38,6 +38,47 @@ it("shows the slowest replica's latency, so that none looks better than it is", 
   ]);
 });
 
+it("observes a split in the edges of all replicas", () => {
+  const split = (observed?: number): MeshView["splits"][number] => ({
+    service: "shop/orders",
+    route: "TrafficSplit shop/orders",
+    backends: [
+      { service: "shop/v1", wanted: 0.9, ...(observed !== undefined && { observed }) },
+      { service: "shop/v2", wanted: 0.1, ...(observed !== undefined && { observed: 1 - observed }) },
+    ],
+  });
+  const to = (backend: string, requestsPerSecond: number) => ({ ...edge, backend, requestsPerSecond, successShare: 1 });
+  const idle = view({ splits: [split()] });
+  const one = view({ splits: [split(1)], edges: [to("shop/v1", 5)] });
+  const other = view({ splits: [split(0.5)], edges: [to("shop/v1", 1), to("shop/v2", 2)] });
+  expect(mergeViews([idle, one, other]).splits).toEqual([split(0.75)]);
+  expect(mergeViews([view({}), idle]).splits).toEqual([split()]);
+});
+
+it("names a workload that loses traces once, with what all its pods lose", () => {
+  const lost = (requestsPerSecond: number) => view({ lost: [{ workload: "shop/web", requestsPerSecond }] });
+  expect(mergeViews([lost(1), lost(2)]).lost).toEqual([{ workload: "shop/web", requestsPerSecond: 3 }]);
+});
+
+it("puts a trace together of which each replica has spans, and lists the newest first", () => {
+  const trace = { id: "aa", workload: "shop/web", name: "GET", startMs: 100, durationMs: 50, spans: 2, failed: false };
+  const late = { ...trace, workload: "shop/orders", startMs: 120, durationMs: 40, failed: true };
+  const newest = { ...trace, id: "bb", startMs: 200, workloads: ["shop/web"] };
+  const merged = mergeViews([
+    view({ traces: [{ ...late, workloads: ["shop/orders"] }] }),
+    view({ traces: [newest, { ...trace, workloads: ["shop/web"] }] }),
+  ]);
+  const whole = { ...trace, durationMs: 60, spans: 4, failed: true, workloads: ["shop/orders", "shop/web"] };
+  expect(merged.traces).toEqual([newest, whole]);
+});
+
+it("shows a breaker once, open where one replica has it open", () => {
+  const breaker = { from: "shop/web", backend: "b", endpoint: "10.0.0.1:80" };
+  const halfOpen = view({ breakers: [{ ...breaker, state: "half-open" }] });
+  const open = view({ breakers: [{ ...breaker, state: "open" }] });
+  expect(mergeViews([halfOpen, open, halfOpen]).breakers).toEqual(open.breakers);
+});
+
 it("counts a sidecar once that has just moved from one replica to another", () => {
   const both = [view({ sidecars: [sidecar("shop/web-1")] }), view({ sidecars: [sidecar("shop/web-1")] })];
   expect(mergeViews(both).sidecars).toHaveLength(1);
