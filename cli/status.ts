@@ -13,8 +13,8 @@ interface StatusOptions extends MeshOptions {
 
 const help = `${howToReach}
 
-Exits with 1 if a policy is not in force, or anything else is to be put right. Traces that an application loses are named,
-and are no failure of the mesh.
+Exits with 1 if a policy is not in force, or there is a problem with what is configured. A breaker that is not closed is what
+the mesh is there for, and traces that an application loses are no failure of the mesh: both are named, and neither counts.
 
 Examples:
   $ tulle status

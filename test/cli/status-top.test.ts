@@ -59,6 +59,13 @@ async function run(...words: string[]): Promise<typeof process.exitCode> {
   return process.exitCode;
 }
 
+function statusHelp(): string {
+  let text = "";
+  const command = statusCommand().configureOutput({ writeOut: (more) => (text += more) });
+  command.outputHelp();
+  return text;
+}
+
 it("says of each policy whether sidecars have it", async () => {
   view = { ...quiet, policies: [{ kind: "RetryPolicy", name: "shop/orders", conditions: well, subjects: [] }] };
   expect(await run("status")).toBeUndefined();
@@ -79,6 +86,14 @@ it("names what is refused and what is open, and exits with 1", async () => {
   expect(stdout).toContain(
     "breaker open: shop/web to 10.0.0.1:80 of orders:80\na.yaml:3 spec.maxAttemps: unknown field\n",
   );
+});
+
+it("names a breaker that is open, which is no fault of what is configured", async () => {
+  const breakers = [{ from: "shop/web", backend: "orders:80", endpoint: "10.0.0.1:80", state: "open" }] as const;
+  view = { ...quiet, breakers };
+  expect(await run("status")).toBeUndefined();
+  expect(stdout).toContain("\nbreaker open: shop/web to 10.0.0.1:80 of orders:80\n");
+  expect(statusHelp()).toMatch(/A breaker that is not closed .* neither counts\.$/ms);
 });
 
 it("names who loses the trace of what it serves, which is no failure", async () => {
