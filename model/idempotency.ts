@@ -6,6 +6,7 @@
 
 import type { IdempotencyRules } from "./policy.ts";
 import { rendezvousScore } from "./rendezvous.ts";
+import type { KnownKeys } from "./resources.ts";
 import { grpcStatus } from "./try-outcome.ts";
 
 const idempotencyKeyField = "idempotency-key";
@@ -38,6 +39,15 @@ const maxKeyLength = 255;
 export function keyIn(headers: { all(name: string): readonly string[] }): string | undefined {
   const [value, ...more] = headers.all(idempotencyKeyField);
   return value === undefined || more.length > 0 ? undefined : parseKey(value);
+}
+
+/** The key by which a target knows a request; undefined: it does not. */
+export function knownKeyIn(
+  { methods }: Pick<KnownKeys, "methods">,
+  method: string,
+  headers: { all(name: string): readonly string[] },
+): string | undefined {
+  return methods.includes(method) ? keyIn(headers) : undefined;
 }
 
 /** The draft has it in quotes (a structured string, RFC 9651); most clients send it bare. Both name the same key. */

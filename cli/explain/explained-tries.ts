@@ -19,16 +19,18 @@ const middle = (): number => 0.5;
 /**
  * A budget is not asked: it depends on what else is sent. A body is taken to be short enough to be sent again, and the first
  * try to fail at once: `requestMs` is the time that is left then; undefined: there is no limit.
+ * `idempotencyKey`: its target knows it by one.
  */
 export function explainTries(
   policy: RetryPolicy | undefined,
   requestMs: number | undefined,
   request: DescribedRequest,
+  idempotencyKey: boolean,
 ): ExplainedTry[] {
   const retryable: RetryableRequest = {
     method: request.method,
     grpc: isGrpc(request),
-    idempotencyKey: false,
+    idempotencyKey,
     bodyReplayable: true,
     remainingMs: requestMs ?? Number.POSITIVE_INFINITY,
   };

@@ -6,6 +6,7 @@
 import { AccessTable } from "../../model/access.ts";
 import { destinationFor } from "../../model/consumer-routes.ts";
 import { type ExplainedMatch, explainRoute } from "../../model/explain-route.ts";
+import { keyIn, knownKeyIn } from "../../model/idempotency.ts";
 import type { CircuitBreakerPolicy, NamedRateLimits, TelemetryPolicy } from "../../model/policy.ts";
 import type { Destination, Endpoints, Protocol, Route, WeightedBackend } from "../../model/resources.ts";
 import { destinationName } from "../../model/service-host.ts";
@@ -38,7 +39,7 @@ export interface ExplainedBackend {
   readonly service: string;
   /** The share of such requests that it gets, 0 to 100. */
   readonly percent: number;
-  /** The key in the request that decided, where the route is sticky. */
+  /** The key in the request that decided: that of a sticky route, else its `Idempotency-Key`. */
   readonly stickyTo?: string;
   /** Why requests that fall here are answered with 500. */
   readonly invalid?: string;
@@ -73,6 +74,7 @@ export function explain(facts: MeshFacts, request: DescribedRequest): Explanatio
   const destination = destinationOf(facts, request);
   const { taken, matches } = explainRoute(destination.routes, request);
   const about = { facts, request, callerIdentity };
+  const backends = taken === undefined ? [] : backendsOf(about, taken);
   return {
     destination: destination.name,
     protocol: destination.protocol,
@@ -81,9 +83,18 @@ export function explain(facts: MeshFacts, request: DescribedRequest): Explanatio
     matches,
     policies: taken === undefined ? {} : facts.policiesOf(destination, taken, request.port),
     telemetry: telemetryOf(destination, taken),
-    tries: taken === undefined ? [] : explainTries(taken.retry, taken.timeout.requestMs, request),
-    backends: taken === undefined ? [] : backendsOf(about, taken),
+    tries: taken === undefined ? [] : triesOf(about, taken, backends),
+    backends,
   };
+}
+
+/** What has a key all goes to one backend, so it is for that one to know it. */
+function triesOf({ facts, request }: About, route: Route, told: readonly ExplainedBackend[]): ExplainedTry[] {
+  const isKnown = route.backends.some(({ endpoints }, place) => {
+    const keys = (told[place]?.percent ?? 0) > 0 ? facts.endpoints(endpoints)?.idempotency : undefined;
+    return keys !== undefined && knownKeyIn(keys, request.method, request.headers) !== undefined;
+  });
+  return explainTries(route.retry, route.timeout.requestMs, request, isKnown);
 }
 
 function telemetryOf(destination: Destination, route: Route | undefined): TelemetryPolicy {
@@ -109,8 +120,9 @@ function destinationOf(facts: MeshFacts, { host, port, from }: DescribedRequest)
 
 function backendsOf(about: About, route: Route): ExplainedBackend[] {
   const { backends, sticky } = route;
+  const { headers } = about.request;
   const total = backends.reduce((sum, { weight }) => sum + weight, 0);
-  const key = sticky && stickyKey(sticky, about.request.headers);
+  const key = (sticky && stickyKey(sticky, headers)) ?? (backends.length > 1 ? keyIn(headers) : undefined);
   const chosen = key === undefined ? undefined : stickyPlace(backends, key);
   return backends.map((backend, place) => {
     const shareOfAll = total === 0 ? 0 : (backend.weight / total) * 100;

@@ -146,7 +146,7 @@ function describeFilter(filter: RouteFilter): string {
 
 function backendLines(backend: ExplainedBackend, paint: Paint): string[] {
   const { service, percent, stickyTo, invalid, endpoints, breaker, tripped, server } = backend;
-  const share = stickyTo === undefined ? `${Number(percent.toFixed(2))} %` : `this client stays here (${stickyTo})`;
+  const share = stickyTo === undefined ? `${Number(percent.toFixed(2))} %` : `gets all with the key ${stickyTo}`;
   if (invalid !== undefined)
     return [row("backend", `${service} ${share}, ${paint("red", `500 invalid_route: ${invalid}`)}`)];
   if (percent === 0) return [row("backend", paint("dim", `${service} 0 %`))];

@@ -6,7 +6,7 @@
  * last ones: what is asked for again after a scale-up goes where it went before.
  */
 
-import { keyIn, ownerOfKey } from "../../model/idempotency.ts";
+import { knownKeyIn, ownerOfKey } from "../../model/idempotency.ts";
 import type { KnownKeys } from "../../model/resources.ts";
 import type { Exchange } from "../net/exchange.ts";
 import type { LiveEndpoint } from "./live-endpoint.ts";
@@ -17,15 +17,15 @@ const rememberedKeys = 10_000;
 /** A snapshot: other endpoints are others' keys. */
 export class KeyOwners {
   readonly store: KnownKeys["store"];
-  readonly #methods: readonly string[];
+  readonly #keys: KnownKeys;
   readonly #caller: string;
   readonly #endpoints: readonly LiveEndpoint[];
   readonly #pods: readonly string[];
 
   /** `caller`: this workload's SPIFFE id. */
-  constructor({ methods, store }: KnownKeys, caller: string, endpoints: readonly LiveEndpoint[]) {
-    this.store = store;
-    this.#methods = methods;
+  constructor(keys: KnownKeys, caller: string, endpoints: readonly LiveEndpoint[]) {
+    this.store = keys.store;
+    this.#keys = keys;
     this.#caller = caller;
     this.#endpoints = endpoints;
     this.#pods = endpoints.map(({ endpoint }) => endpoint.pod);
@@ -33,8 +33,7 @@ export class KeyOwners {
 
   /** Undefined: the target does not know the request by a key. */
   keyOf({ method, headers, upgrade }: Exchange): string | undefined {
-    if (upgrade !== undefined || !this.#methods.includes(method)) return undefined;
-    return keyIn(headers);
+    return upgrade === undefined ? knownKeyIn(this.#keys, method, headers) : undefined;
   }
 
   /** Undefined: there are no endpoints. */

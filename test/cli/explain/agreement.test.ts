@@ -7,11 +7,11 @@ import { explain } from "../../../cli/explain/explanation.ts";
 import { pipelineFacts } from "../../../cli/explain/pipeline-facts.ts";
 import { Pipeline } from "../../../control-plane/pipeline.ts";
 import { MeshError } from "../../../model/errors.ts";
-import type { Destination } from "../../../model/resources.ts";
+import type { Destination, Endpoints } from "../../../model/resources.ts";
 import type { ResponseSink } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { exchangeOf, responseHead } from "../../support/exchange.ts";
-import { changeOf, serviceYaml } from "../../support/manifests.ts";
+import { changeOf, podYaml, serviceYaml } from "../../support/manifests.ts";
 import { type LiveDecision, LiveStack } from "./live-stack.ts";
 
 const domains = { clusterDomain: "cluster.local", trustDomain: "cluster.local" };
@@ -121,8 +121,14 @@ const retryPolicy = fc
   )
   .map((spec) => resource("RetryPolicy", spec));
 const timeoutPolicy = fc.constantFrom("1s", "30s", "0s").map((request) => resource("TimeoutPolicy", { request }));
+/** Of one backend or both, so that who is chosen matters. */
+const idempotencyPolicy = fc
+  .record({ methods: fc.constantFrom(["POST"], ["PUT", "PATCH"]), names: fc.subarray(["v1", "v2"], { minLength: 1 }) })
+  .map(({ methods, names }) =>
+    resource("IdempotencyPolicy", { methods, targetRefs: names.map((name) => ({ kind: "Service", name })) }),
+  );
 const ofCatalog = fc
-  .tuple(fc.option(retryPolicy), fc.option(timeoutPolicy))
+  .tuple(fc.option(retryPolicy), fc.option(timeoutPolicy), fc.option(idempotencyPolicy))
   .map((all) => all.filter((one) => one !== null));
 
 const routes = fc.oneof(
@@ -153,7 +159,7 @@ const request = fc.record({
   method,
   path,
   query: fc.constantFrom("", "?q=a", "?q=b&q=a", "?r=a"),
-  headers: fc.array(fc.tuple(fc.constantFrom("x-a", "x-b", "x-user"), value), { maxLength: 3 }),
+  headers: fc.array(fc.tuple(fc.constantFrom("x-a", "x-b", "x-user", "idempotency-key"), value), { maxLength: 3 }),
   from: fc.constantFrom("shop", "client"),
   random: fc.double({ min: 0, max: 0.999, noNaN: true }),
   isGrpc: fc.boolean(),
@@ -173,7 +179,7 @@ it("explains 10,000 requests under random policies as the sidecar then treats th
       fc.array(request, { minLength: requestsPerMesh, maxLength: requestsPerMesh }),
       (objects, policies, all) => {
         const pipeline = meshOf([...objects, ...policies]);
-        const live = new LiveStack(destinationOf(pipeline));
+        const live = new LiveStack(destinationOf(pipeline), endpointsOf(pipeline));
         for (const sent of all) {
           const told = toldOf(pipeline, sent);
           expect(told).toEqual(doneWith(live, sent));
@@ -192,7 +198,9 @@ it("explains 10,000 requests under random policies as the sidecar then treats th
 
 function meshOf(objects: readonly unknown[]): Pipeline {
   const pipeline = new Pipeline(domains);
-  const services = ["catalog", "v1", "v2"].map((name) => serviceYaml(name)).join("");
+  const services = ["catalog", "v1", "v2"]
+    .map((name, place) => serviceYaml(name) + podYaml(`${name}-1`, name, `10.0.0.${place + 1}`))
+    .join("");
   const grant = `
 apiVersion: gateway.networking.k8s.io/v1beta1
 kind: ReferenceGrant
@@ -234,6 +242,10 @@ function doneWith(live: LiveStack, sent: Sent): LiveDecision {
 
 function fieldsOf({ headers, isGrpc }: Sent): readonly (readonly [string, string])[] {
   return isGrpc ? [...headers, ["content-type", "application/grpc"]] : headers;
+}
+
+function endpointsOf({ snapshot }: Pipeline): Endpoints[] {
+  return snapshot.list("endpoints").flatMap(({ resource: { kind, value } }) => (kind === "endpoints" ? [value] : []));
 }
 
 function destinationOf({ snapshot }: Pipeline): Destination {

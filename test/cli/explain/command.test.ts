@@ -53,6 +53,13 @@ spec:
       filters: [{ type: RequestRedirect, requestRedirect: { statusCode: 301, hostname: intranet } }]
 `;
 
+const keys = `
+apiVersion: tulle.dev/v1alpha1
+kind: IdempotencyPolicy
+metadata: { namespace: shop, name: catalog }
+spec: { targetRefs: [{ kind: Service, name: catalog-v1 }, { kind: Service, name: catalog-v2 }] }
+`;
+
 let folder: string;
 let stdout: string;
 let stderr: string;
@@ -128,6 +135,17 @@ it("does not promise a retry of a POST that may have been processed", async () =
   const { tries } = await explained("POST", "http://catalog/", "--from", "shop/web");
   expect(tries.find(({ outcome }) => outcome === "503")?.verdict).toEqual({ retry: false, because: "not_idempotent" });
   expect(tries.find(({ outcome }) => outcome === "connect-failure")?.verdict).toMatchObject({ retry: true });
+});
+
+it("promises one where the request has a key by which its target knows it, and says where all of that key go", async () => {
+  writeFileSync(join(folder, "keys.yaml"), keys);
+  const post = ["POST", "http://catalog/", "--from", "shop/web", "-H"];
+  const { tries, backends } = await explained(...post, "Idempotency-Key: order-7");
+  expect(tries.find(({ outcome }) => outcome === "503")?.verdict).toMatchObject({ retry: true, reason: "503" });
+  expect(backends.filter(({ percent }) => percent > 0)).toMatchObject([{ percent: 100, stickyTo: "order-7" }]);
+  stdout = "";
+  const other = await explained(...post, "Idempotency-Key:");
+  expect(other.tries.find(({ outcome }) => outcome === "503")?.verdict).toMatchObject({ because: "not_idempotent" });
 });
 
 it.each([

@@ -5,10 +5,11 @@
 
 import { destinationFor } from "../../../model/consumer-routes.ts";
 import { defaultRetryBudget } from "../../../model/defaults.ts";
-import type { Destination, Resource } from "../../../model/resources.ts";
+import type { Destination, Endpoints, Resource } from "../../../model/resources.ts";
 import { RetryBudget } from "../../../model/retry-budget.ts";
 import { decodeResource, decodeUpdate } from "../../../proto/decode.ts";
 import { encodeResource, encodeUpdate } from "../../../proto/encode.ts";
+import { Backend } from "../../../sidecar/balance/backend.ts";
 import { RequestTaps } from "../../../sidecar/debug/request-taps.ts";
 import type { Exchange, ResponseSink, Service } from "../../../sidecar/net/exchange.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
@@ -39,14 +40,16 @@ export class LiveStack {
   readonly #wheel = new TimerWheel(this.#clock, { drive: false });
   readonly #services = new Map<string, Service>();
   readonly #pushed: Destination;
+  readonly #balancers: ReadonlyMap<string, Backend>;
   #backends: string[] = [];
   #random = 0;
   #upstream = new RecordingUpstream();
 
-  constructor(pushed: Destination) {
+  constructor(pushed: Destination, endpoints: readonly Endpoints[]) {
     const resource = overTheWire({ kind: "destination", value: pushed });
     if (resource.kind !== "destination") throw new Error("another kind came back");
     this.#pushed = resource.value;
+    this.#balancers = new Map(endpoints.map((value) => [value.name, this.#balance(value)]));
   }
 
   /** `first` is what becomes of the first try. */
@@ -74,6 +77,24 @@ export class LiveStack {
     return known;
   }
 
+  /** Over endpoints that all lead to whoever is the upstream then. */
+  #balance(pushed: Endpoints): Backend {
+    const resource = overTheWire({ kind: "endpoints", value: pushed });
+    if (resource.kind !== "endpoints") throw new Error("another kind came back");
+    const balancer = new Backend(pushed.name, {
+      caller: "spiffe://cluster.local/ns/shop/sa/web",
+      place: {},
+      dial: () => (exchange, response) => this.#upstream.service(exchange, response),
+      clock: this.#clock,
+      wheel: this.#wheel,
+      random: () => this.#random,
+      onBreakerTransition: () => {},
+      onOverload: () => {},
+    });
+    balancer.apply(resource.value);
+    return balancer;
+  }
+
   #compose(namespace: string): Service {
     const clock = this.#clock;
     const wheel = this.#wheel;
@@ -88,9 +109,9 @@ export class LiveStack {
       taps: new RequestTaps(clock),
       log: () => {},
       workload: `${namespace}/web`,
-      backend: () => (exchange, response) => {
+      backend: (name) => (exchange, response) => {
         this.#backends.push(exchange.backend ?? "");
-        return this.#upstream.service(exchange, response);
+        return (this.#balancers.get(name) as Backend).service(exchange, response);
       },
       remembers: () => false,
       // Of its own for each composition, and never spent: explanations don't tell of budgets.
