@@ -181,7 +181,7 @@ export class Sidecar {
 
   /** Listens, and follows the workload's own resource. Rejects where it can't: a port is in use. */
   async start(): Promise<void> {
-    const { namespace, workload, podIp, identity, trustDomain, clock, wheel, upstreams } = this.#options;
+    const { namespace, workload, podIp, identity, trustDomain, upstreams } = this.#options;
     this.#follow<Inbound>("inbound", `${namespace}/${workload}`, (inbound, version) => {
       this.#inbound = inbound;
       this.#inboundVersion = version;
@@ -196,8 +196,7 @@ export class Sidecar {
       trustDomain,
       service: this.#inboundStack("peers"),
       limit: this.#limitOf("inbound"),
-      clock,
-      wheel,
+      ...this.#serveOptions("inbound"),
       onHandshake: this.#onHandshake("inbound"),
     });
     this.#inboundListeners = [meshListener, ...(await this.#listenPlain())];

@@ -16,7 +16,10 @@ import type { Decoded } from "./hpack/decoder.ts";
 import type { Http2Options } from "./options.ts";
 import { ServerStream, type ServerStreamHost } from "./server-stream.ts";
 
-export interface Http2ServerOptions extends Http2Options {}
+export interface Http2ServerOptions extends Http2Options {
+  /** A request was refused by the codec itself. */
+  readonly onRefused?: (code: ErrorCode) => void;
+}
 
 /** For the PING between the two GOAWAY of a drain. */
 const drainPing = Buffer.from("tulle go", "latin1");
@@ -48,6 +51,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
   protected readonly codeOfLoss: ErrorCode = "upstream_closed";
   readonly maxHeaderFields: number;
   readonly #service: Service;
+  readonly #onRefused: Http2ServerOptions["onRefused"];
   #lastStreamId = 0;
   #drain: Drain = "none";
   #drainDeadline: Deadline | undefined;
@@ -57,6 +61,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
   constructor(socket: Socket, service: Service, options: Http2ServerOptions, received: Buffer | undefined) {
     super(socket, options, true);
     this.#service = service;
+    this.#onRefused = options.onRefused;
     this.maxHeaderFields = this.limits.maxHeaderFields;
     this.sendSettings([
       [setting.maxConcurrentStreams, this.limits.maxConcurrentStreams],
@@ -70,7 +75,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
   #judgePace(): void {
     for (const stream of this.streams.values()) {
       if (stream.keepsPace(Math.max(1, looksAfterStalls * this.leastBytesPerStall))) continue;
-      this.counters.refused++;
+      this.#noteRefused("request_too_slow");
       stream.reset("CANCEL");
       stream.lose(new MeshError("request_too_slow", "body not sent in time"));
     }
@@ -101,7 +106,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     const received = readRequest(fields, endStream, this.maxHeaderFields);
     if (received === "too-many-fields") return this.#refuseHead(streamId, endStream);
     if (received === "malformed") {
-      this.counters.refused++;
+      this.#noteRefused("bad_request");
       return this.refuseStream(streamId, "PROTOCOL_ERROR", "a malformed request");
     }
     const stream = new ServerStream(this, streamId, this.peer.initialWindowBytes, received);
@@ -119,12 +124,17 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
 
   /** The table of the decoder is in step, only this request is lost. */
   #refuseHead(streamId: number, endStream: boolean): void {
-    this.counters.refused++;
+    this.#noteRefused("head_too_large");
     const headers = new HeaderFields(["tulle-error", "head_too_large" satisfies ErrorCode]);
     this.sendHeaders(streamId, [":status", "431"], headers, true);
     if (!endStream) this.sendReset(streamId, "NO_ERROR");
     else this.closedStreams.note(streamId, "ended");
     if (!this.guard.admitEmptyFrame()) this.calm("heads beyond the limit");
+  }
+
+  #noteRefused(code: ErrorCode): void {
+    this.counters.refused++;
+    this.#onRefused?.(code);
   }
 
   /** Beyond our limit: no service saw it, so it costs us no more than a frame. */

@@ -115,13 +115,16 @@ class DialledConnection {
 
   #serve(protocol: Detected, bytes: Buffer, service = this.#dialled.service): void {
     const socket = this.#socket;
-    const { clock, wheel, onRefused } = this.#options;
+    const { clock, wheel: timers, onRefused } = this.#options;
     socket.resume(); // from the next tick on, when the codec listens; it may pause it again
     switch (protocol) {
       case "http1":
-        return this.#connections.serve(socket, serveHttp1(socket, service, { timers: wheel, onRefused }, bytes));
+        return this.#connections.serve(socket, serveHttp1(socket, service, { timers, onRefused }, bytes));
       case "http2":
-        return this.#connections.serve(socket, serveHttp2(socket, overHttp2(service), { clock, timers: wheel }, bytes));
+        return this.#connections.serve(
+          socket,
+          serveHttp2(socket, overHttp2(service), { clock, timers, onRefused }, bytes),
+        );
       case "tls":
       case "opaque":
         return this.#connections.serve(socket, serveTcp(socket, this.#authority, service, bytes));

@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import tls from "node:tls";
 import type { Clock } from "../../model/clock.ts";
+import type { ErrorCode } from "../../model/errors.ts";
 import { serveHttp2 } from "../http2/server.ts";
 import type { Identity } from "../identity/credentials.ts";
 import { checkPeer, meshContextOptions, meshServerOptions } from "../identity/tls-options.ts";
@@ -32,6 +33,8 @@ export interface AcceptOptions {
   readonly limit?: Partial<ConnectionLimit>;
   /** `ok`, or why it failed. */
   readonly onHandshake: (outcome: string) => void;
+  /** A request was refused by the codec itself. */
+  readonly onRefused?: (code: ErrorCode) => void;
 }
 
 /** Rejects where it can't listen. A new certificate serves new links; those there are stay while their roots are trusted. */
@@ -62,7 +65,7 @@ function serveLink(
   trusted: Map<ServedConnection, LastingTrust>,
   options: AcceptOptions,
 ): void {
-  const { identity, service, trustDomain, clock, wheel, onHandshake } = options;
+  const { identity, service, trustDomain, clock, wheel, onHandshake, onRefused } = options;
   const peer = checkPeer(socket, { trustDomain });
   if (!peer.ok) {
     onHandshake("identity_refused");
@@ -76,7 +79,12 @@ function serveLink(
     exchange.peer = peer.value;
     return service(exchange, response);
   };
-  const connection = serveHttp2(socket, identified, { clock, timers: wheel, maxConcurrentStreams });
+  const connection = serveHttp2(socket, identified, {
+    clock,
+    timers: wheel,
+    maxConcurrentStreams,
+    ...(onRefused && { onRefused }),
+  });
   connections.serve(socket, connection);
   trusted.set(connection, new LastingTrust(socket, identity));
   socket.on("close", () => trusted.delete(connection));

@@ -47,6 +47,8 @@ let peer: RawPeer;
 let server: Http2ServerConnection;
 let service: (exchange: Exchange, response: ResponseSink) => RequestSink;
 let exchanges: Exchange[];
+/** What the codec refused by itself. */
+let refused: string[];
 const clock = new HandClock(1000);
 const timers = new TimerWheel(clock, { drive: false });
 
@@ -56,7 +58,7 @@ async function start(more: Partial<Http2Options> = {}, settings?: Buffer): Promi
       exchanges.push(exchange);
       return service(exchange, response);
     };
-    server = serveHttp2(socket, observed, { clock, timers, ...more });
+    server = serveHttp2(socket, observed, { clock, timers, onRefused: (code) => void refused.push(code), ...more });
   });
   peer = await RawPeer.connect(listening.port, settings);
   await peer.receiveType(SETTINGS);
@@ -86,6 +88,7 @@ async function expectCalmed(): Promise<void> {
 beforeEach(() => {
   service = echo;
   exchanges = [];
+  refused = [];
 });
 
 afterEach(async () => {
@@ -98,7 +101,7 @@ describe("threat 6: what would become another message behind us", () => {
     await start();
     peer.send(headers(1, fields));
     expect(await peer.resetOf(1)).toBe(PROTOCOL_ERROR);
-    expect(exchanges).toEqual([]);
+    expect([exchanges, refused]).toEqual([[], ["bad_request"]]);
     await expectServing(3);
   });
 
@@ -424,7 +427,7 @@ describe("threat 11: heads beyond the limit get 431, and the connection goes on"
     }
     const head = await peer.receiveType(HEADERS, 1);
     expect(status(head?.payload ?? Buffer.alloc(0))).toContain("431");
-    expect(exchanges).toEqual([]);
+    expect([exchanges, refused]).toEqual([[], ["head_too_large"]]);
     await expectServing(3);
   });
 

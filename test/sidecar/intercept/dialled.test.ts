@@ -11,6 +11,7 @@ import { eventually } from "../../support/eventually.ts";
 import { RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { type Listening, listen } from "../../support/sockets.ts";
+import { frame, get as getFields, headers, preface, SETTINGS } from "../http2/raw-peer.ts";
 
 const cleaning: (() => Promise<void> | void)[] = [];
 
@@ -29,6 +30,7 @@ class Setting {
   readonly seen = new SeenClients();
   readonly upstreams: RecordingUpstream[] = [];
   readonly accepted: net.Socket[] = [];
+  readonly refused: string[] = [];
   /** What the far side does as soon as it is dialled. */
   onUpstream: (upstream: RecordingUpstream) => void = () => {};
   readonly #listening: Listening;
@@ -55,7 +57,11 @@ class Setting {
     connections.add(socket);
     const { clock, wheel, seen } = this;
     const dialled = { service, protocol, seen, ...known };
-    serveDialled(socket, connections, dialled, "10.0.0.1:80", { clock, wheel, onRefused: () => {} });
+    serveDialled(socket, connections, dialled, "10.0.0.1:80", {
+      clock,
+      wheel,
+      onRefused: (code) => void this.refused.push(code),
+    });
     this.accepted.push(socket);
   }
 
@@ -254,5 +260,19 @@ describe("a declared protocol", () => {
     await eventually(() => setting.accepted[0]?.destroyed === true);
     for (const call of calls) call();
     expect(setting.asked()).toEqual(["CONNECT 10.0.0.1:80"]);
+  });
+});
+
+describe("what a codec refuses by itself", () => {
+  it("is told of HTTP/1.1 and of HTTP/2", async () => {
+    const setting = await Setting.open();
+    (await setting.connect()).write("GET /a HTTP/1.1\r\n\r\n");
+    await eventually(() => setting.refused.length === 1);
+    const tooMany = Array.from({ length: 101 }, (_, i) => [`x-${i}`, "1"] as const);
+    (await setting.connect()).write(
+      Buffer.concat([preface, frame(SETTINGS, 0, 0), headers(1, [...getFields, ...tooMany])]),
+    );
+    await eventually(() => setting.refused.length === 2);
+    expect([setting.refused, setting.asked()]).toEqual([["bad_request", "head_too_large"], []]);
   });
 });

@@ -6,6 +6,7 @@ import type { Result } from "../../../model/result.ts";
 import { acceptLinks } from "../../../sidecar/mesh-link/accept.ts";
 import { linkConnector, meshPort } from "../../../sidecar/mesh-link/connect.ts";
 import type { LinkConnection } from "../../../sidecar/mesh-link/link.ts";
+import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import type { Listener } from "../../../sidecar/net/listener.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { HandIdentity, TestAuthority, trustDomain, workloadId } from "../../support/authority.ts";
@@ -33,8 +34,9 @@ const web = workloadId("web");
 async function peer(
   podIp: string,
   issuer = authority,
-): Promise<{ upstream: RecordingUpstream; listener: Listener; identity: HandIdentity }> {
+): Promise<{ upstream: RecordingUpstream; listener: Listener; identity: HandIdentity; refused: string[] }> {
   const upstream = new RecordingUpstream();
+  const refused: string[] = [];
   const identity = new HandIdentity(orders, issuer.credentials(orders));
   const listener = await acceptLinks({
     host: podIp,
@@ -45,9 +47,10 @@ async function peer(
     clock: performance,
     wheel: new TimerWheel(performance),
     onHandshake: () => {},
+    onRefused: (code) => void refused.push(code),
   });
   closing.push(() => listener.close());
-  return { upstream, listener, identity };
+  return { upstream, listener, identity, refused };
 }
 
 function dialling(podIp: string, expected = orders, credentials = authority.credentials(web)) {
@@ -95,6 +98,18 @@ describe("a connection to a peer", () => {
     expect(connection.activeStreams).toBe(0);
     listener.close();
     await eventually(() => dialled.events.includes("unusable"));
+  });
+
+  it("tells of a request that the far end's codec refuses", async () => {
+    const podIp = nextPodIp();
+    const { upstream, refused } = await peer(podIp);
+    const result = await dialling(podIp).connected;
+    if (!result.ok) throw result.error;
+    const caller = new RecordingCaller();
+    const headers = new HeaderFields(Array.from({ length: 101 }, (_, i) => [`x-${i}`, "1"]).flat());
+    result.value.request(exchangeOf({ headers }), caller).endRequest();
+    await eventually(() => caller.calls.length > 0);
+    expect([refused, upstream.calls]).toEqual([["head_too_large"], []]);
   });
 
   it("is due for another before the first of the two certificates ends", async () => {
