@@ -3,7 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import type { Resource } from "../model/resources.ts";
-import { parseUpstreams, type SidecarConfig } from "../sidecar/config.ts";
+import { parseUpstreams } from "../model/upstream.ts";
+import type { SidecarConfig } from "../sidecar/config.ts";
 import { runSidecar } from "../sidecar/run.ts";
 import { fromFiles } from "../sidecar/sources.ts";
 import { parseAccessLog } from "../sidecar/telemetry/logged-requests.ts";
@@ -56,7 +57,7 @@ export function sidecarCommand(): Command {
 
 async function run(flags: SidecarFlags): Promise<void> {
   const upstreams = parseUpstreams(flags.upstream.join(","));
-  if (!upstreams.ok) throw new UsageError(`--upstream: ${upstreams.error.message}`);
+  if (!upstreams.ok) throw new UsageError(`--upstream: ${upstreams.error}`);
   const sampler = parseSampler(process.env);
   if (!sampler.ok) throw new UsageError(`${sampler.error.path}: ${sampler.error.message}`);
   const accessLog = parseAccessLog(process.env["TULLE_ACCESS_LOG"]);

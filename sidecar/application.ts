@@ -1,8 +1,8 @@
 /** The application behind this sidecar: its ports at the pod's IP, never at loopback, where it may keep things private. */
 
+import { joinAddress } from "../model/address.ts";
 import type { Clock, Random } from "../model/clock.ts";
 import type { InboundPort } from "../model/resources.ts";
-import { joinAddress } from "./net/address.ts";
 import type { Service } from "./net/exchange.ts";
 import type { TimerWheel } from "./net/timer-wheel.ts";
 import { PlainUpstreams } from "./upstream/plain-upstreams.ts";

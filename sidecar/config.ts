@@ -6,9 +6,8 @@ import type { Place } from "../model/endpoint-choice.ts";
 import type { FieldError, Result } from "../model/result.ts";
 import { err, ok } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
+import { parseUpstreams, type Upstream } from "../model/upstream.ts";
 import { isLogLevel, type LogLevel, logLevels } from "../system/log.ts";
-import { isLoopback, splitAddress } from "./net/address.ts";
-import type { Upstream } from "./sidecar.ts";
 
 export interface SidecarConfig {
   readonly namespace: string;
@@ -62,7 +61,7 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     if (!holds) errors.push({ path, message });
   };
   const upstreams = parseUpstreams(env["TULLE_UPSTREAMS"] ?? "");
-  if (!upstreams.ok) errors.push(upstreams.error);
+  if (!upstreams.ok) errors.push({ path: "TULLE_UPSTREAMS", message: upstreams.error });
   const mtls = env["TULLE_OUTBOUND_MTLS"] ?? "preferred";
   check(
     "TULLE_OUTBOUND_MTLS",
@@ -130,25 +129,4 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
 /** An empty variable is as good as none: that is what a missing label becomes. */
 function named(key: keyof Place, value: string | undefined): Place {
   return value === undefined || value === "" ? {} : { [key]: value };
-}
-
-/**
- * `payments:80=127.0.0.1:9001,orders:80=127.0.0.1:9002`, as the annotation `tulle.dev/upstreams` has it.
- * A listener that others could dial would be a proxy with this pod's identity.
- */
-export function parseUpstreams(text: string): Result<Upstream[], FieldError> {
-  const upstreams: Upstream[] = [];
-  for (const entry of text.split(",").map((part) => part.trim())) {
-    if (entry === "") continue;
-    const [destination = "", listener = "", ...rest] = entry.split("=");
-    const to = splitAddress(destination);
-    const at = splitAddress(listener);
-    const isComplete = to.host !== "" && to.port !== undefined && at.port !== undefined && rest.length === 0;
-    if (!isComplete || !isLoopback(at.host)) {
-      const message = `must be DESTINATION:PORT=LOOPBACK_ADDRESS:PORT, separated by commas, got ${entry}`;
-      return err({ path: "TULLE_UPSTREAMS", message });
-    }
-    upstreams.push({ host: to.host, port: to.port, listenHost: at.host, listenPort: at.port });
-  }
-  return ok(upstreams);
 }

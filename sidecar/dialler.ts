@@ -1,12 +1,12 @@
 /** What an address leads to that the application dials: a Service of the mesh, a pod, or something outside. */
 
+import { isLoopback, joinAddress, splitAddress } from "../model/address.ts";
 import { undeclaredProtocol } from "../model/defaults.ts";
 import { MeshError } from "../model/errors.ts";
 import { canonicalIp } from "../model/ip-address.ts";
 import { destinationName } from "../model/service-host.ts";
 import type { Destinations } from "./discovery/destinations.ts";
 import type { Dialled } from "./intercept/dialled.ts";
-import { isLoopback, joinAddress, splitAddress } from "./net/address.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import { nowhere } from "./net/pass-through.ts";
 import { rescue } from "./policy/rescue.ts";

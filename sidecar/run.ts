@@ -1,5 +1,6 @@
 /** Runs a sidecar from its admin port's first answer to the end of its drain. */
 
+import { isIpv6 } from "../model/address.ts";
 import type { AccessLog } from "../model/policy.ts";
 import { TokenBucket } from "../model/token-bucket.ts";
 import { holdHeap } from "../system/hold-heap.ts";
@@ -8,7 +9,6 @@ import { changeLogLevel, logLevelPath, showLogLevel } from "../system/log-level-
 import type { SidecarConfig } from "./config.ts";
 import { debugPages } from "./debug/debug-pages.ts";
 import { RequestTaps } from "./debug/request-taps.ts";
-import { isIpv6 } from "./net/address.ts";
 import { proveDirectWrites } from "./net/direct-writes.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { proveSharedReads } from "./net/shared-reads.ts";

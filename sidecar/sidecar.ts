@@ -4,9 +4,11 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { isLoopback, joinAddress } from "../model/address.ts";
 import { destinationFor } from "../model/consumer-routes.ts";
 import type { Place } from "../model/endpoint-choice.ts";
 import type { Destination, Endpoint, Inbound, Protocol, Resource, ResourceKind, Route } from "../model/resources.ts";
+import type { Upstream } from "../model/upstream.ts";
 import { Application } from "./application.ts";
 import { Backends } from "./balance/backends.ts";
 import { Dialler } from "./dialler.ts";
@@ -23,7 +25,6 @@ import { servePlain, serveRedirected } from "./intercept/redirected.ts";
 import { acceptLinks } from "./mesh-link/accept.ts";
 import { linkConnector, meshPort } from "./mesh-link/connect.ts";
 import { Peers } from "./mesh-link/peers.ts";
-import { isLoopback, joinAddress } from "./net/address.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import { type Accept, type ConnectionLimit, type Listener, listen, listenOnEach } from "./net/listener.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
@@ -44,14 +45,6 @@ import { PlainUpstreams } from "./upstream/plain-upstreams.ts";
  * applied, if so. Returns what ends it.
  */
 export type Follow = (kind: ResourceKind, name: string, apply: Apply) => () => void;
-
-/** A listener of the application's own choosing for one destination: `tulle.dev/upstreams: payments:80=127.0.0.1:9001`. */
-export interface Upstream {
-  readonly host: string;
-  readonly port: number;
-  readonly listenHost: string;
-  readonly listenPort: number;
-}
 
 export interface SidecarOptions extends Shared {
   readonly namespace: string;

@@ -5,7 +5,7 @@
 
 import { describe, fieldPath, isRecord, type KubeObject } from "../../control-plane/source/kube-object.ts";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
-import { parseUpstreams } from "../../sidecar/config.ts";
+import { parseUpstreams } from "../../model/upstream.ts";
 
 export const annotations = {
   /** A shell command line that does on this machine what the container's image does in a cluster. */
@@ -94,7 +94,7 @@ function readTemplate(template: Fields, errors: FieldError[]): PodTemplate {
   if (!upstreams.ok)
     errors.push({
       path: fieldPath("spec.template.metadata.annotations", annotations.upstreams),
-      message: upstreams.error.message,
+      message: upstreams.error,
     });
   const containers = list(spec["containers"]).map(fields);
   const ports = containers.flatMap((container, index) => readPorts(container, index, errors));

@@ -2,6 +2,7 @@
 
 import { isIP } from "node:net";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
+import { parseUpstreams } from "../../model/upstream.ts";
 
 /** On a namespace or a pod, as a label: `enabled` or `disabled`. */
 export const injectLabel = "tulle.dev/inject";
@@ -82,7 +83,7 @@ export const settingAnnotations: Readonly<Record<string, AnySetting>> = {
   "tulle.dev/skip-inbound-ports": { field: "skipInboundPorts", read: listOf(readPort) },
   "tulle.dev/skip-outbound-ports": { field: "skipOutboundPorts", read: listOf(readPort) },
   "tulle.dev/skip-outbound-ranges": { field: "skipOutboundRanges", read: listOf(readRange) },
-  "tulle.dev/upstreams": { field: "upstreams", read: ok },
+  "tulle.dev/upstreams": { field: "upstreams", read: readUpstreams },
   "tulle.dev/redis-secret": { field: "redisSecret", read: readSecretName },
   "tulle.dev/proxy-cpu-request": { field: "cpuRequest", read: readQuantity },
   "tulle.dev/proxy-cpu-limit": { field: "cpuLimit", read: readQuantity },
@@ -140,6 +141,12 @@ export function readRange(text: string): Result<string, string> {
   const most = family === 4 ? 32 : 128;
   const bitsAreRight = bits === undefined || (/^[0-9]{1,3}$/.test(bits) && Number(bits) <= most);
   return family !== 0 && bitsAreRight && rest.length === 0 ? ok(text) : err("must be IP ranges such as 10.0.0.0/8");
+}
+
+/** The sidecar parses it again. What it would not take must not become a pod that never starts. */
+function readUpstreams(text: string): Result<string, string> {
+  const upstreams = parseUpstreams(text);
+  return upstreams.ok ? ok(text) : upstreams;
 }
 
 function readSecretName(text: string): Result<string, string> {

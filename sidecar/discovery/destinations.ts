@@ -3,12 +3,12 @@
  * anew with each update, forgotten ten minutes after the last dial or request. So memory grows with a pod's neighbours only.
  */
 
+import { splitAddress } from "../../model/address.ts";
 import type { Clock } from "../../model/clock.ts";
 import { undeclaredProtocol } from "../../model/defaults.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { Destination, Protocol } from "../../model/resources.ts";
 import type { Dialled } from "../intercept/dialled.ts";
-import { splitAddress } from "../net/address.ts";
 import { SeenClients } from "../net/detect.ts";
 import { type Exchange, type RequestSink, type ResponseSink, type Service, stack } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";

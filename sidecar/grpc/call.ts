@@ -13,12 +13,12 @@
 
 import net from "node:net";
 import tls from "node:tls";
+import { splitAddress } from "../../model/address.ts";
 import type { Clock } from "../../model/clock.ts";
 import type { MeshError } from "../../model/errors.ts";
 import { framed, MessageReader } from "../../proto/message-reader.ts";
 import { Http2Client } from "../http2/client.ts";
 import type { KeepAliveOptions } from "../http2/keep-alive.ts";
-import { splitAddress } from "../net/address.ts";
 import { Exchange, type RequestSink, type ResponseHead, type ResponseSink } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";

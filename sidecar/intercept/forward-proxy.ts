@@ -4,9 +4,9 @@
  */
 
 import type net from "node:net";
+import { splitAddress } from "../../model/address.ts";
 import { MeshError } from "../../model/errors.ts";
 import { serveHttp1 } from "../http1/server.ts";
-import { splitAddress } from "../net/address.ts";
 import type { Service } from "../net/exchange.ts";
 import type { Connections } from "../net/listener.ts";
 import { nowhere } from "../net/pass-through.ts";

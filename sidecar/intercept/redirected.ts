@@ -4,8 +4,8 @@
  */
 
 import type net from "node:net";
+import { joinAddress } from "../../model/address.ts";
 import type { InboundPort } from "../../model/resources.ts";
-import { joinAddress } from "../net/address.ts";
 import type { SeenClients } from "../net/detect.ts";
 import type { Service } from "../net/exchange.ts";
 import type { Connections } from "../net/listener.ts";

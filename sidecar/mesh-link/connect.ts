@@ -1,13 +1,13 @@
 /** Makes one connection of a link: TCP, mutual TLS 1.3 with the peer's identity checked, then HTTP/2. */
 
 import tls from "node:tls";
+import { joinAddress } from "../../model/address.ts";
 import type { Clock } from "../../model/clock.ts";
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
 import { err, ok, type Result } from "../../model/result.ts";
 import { Http2Client } from "../http2/client.ts";
 import type { Credentials, Identity } from "../identity/credentials.ts";
 import { checkPeer, meshClientContext, meshClientOptions } from "../identity/tls-options.ts";
-import { joinAddress } from "../net/address.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import { LastingTrust } from "./lasting-trust.ts";
 import type { ConnectLink, LinkConnection, LinkEvents } from "./link.ts";

@@ -1,9 +1,9 @@
 /** The links of this sidecar, one per peer pod and identity: all requests of a pod pair share one. */
 
+import { splitAddress } from "../../model/address.ts";
 import type { Clock, Random } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { Endpoint } from "../../model/resources.ts";
-import { splitAddress } from "../net/address.ts";
 import { type Service, stack } from "../net/exchange.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { carryDeadline } from "../policy/own-fields.ts";

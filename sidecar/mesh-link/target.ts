@@ -1,8 +1,8 @@
 /** For which pod and port a stream on a link is meant: said at one end, understood at the other. */
 
+import { splitAddress } from "../../model/address.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { InboundPort } from "../../model/resources.ts";
-import { splitAddress } from "../net/address.ts";
 import type { Exchange, Layer, ResponseHead } from "../net/exchange.ts";
 import { nowhere } from "../net/pass-through.ts";
 import { rejoin } from "../policy/bound-connections.ts";

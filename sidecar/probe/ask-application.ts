@@ -5,11 +5,11 @@
 
 import net from "node:net";
 import tls from "node:tls";
+import { joinAddress } from "../../model/address.ts";
 import type { ApplicationProbe, ProbeAction } from "../../model/application-probe.ts";
 import { assertNever } from "../../model/result.ts";
 import { GrpcCall } from "../grpc/call.ts";
 import { Http1Client } from "../http1/client.ts";
-import { joinAddress } from "../net/address.ts";
 import { Exchange, type ResponseSink } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";

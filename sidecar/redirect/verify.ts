@@ -5,7 +5,7 @@
 
 import { once } from "node:events";
 import net from "node:net";
-import { joinAddress } from "../net/address.ts";
+import { joinAddress } from "../../model/address.ts";
 import { openOriginalDestination } from "../net/original-destination.ts";
 import { type Family, redirectPorts, type Skipped } from "./rules.ts";
 

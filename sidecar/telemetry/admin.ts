@@ -5,9 +5,9 @@
  */
 
 import type { Socket } from "node:net";
+import { isLoopback } from "../../model/address.ts";
 import type { ApplicationProbe } from "../../model/application-probe.ts";
 import { type AdminServer, openAdminServer, type Page, type PageMaker, plainPage } from "../../system/admin-server.ts";
-import { isLoopback } from "../net/address.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { askApplication } from "../probe/ask-application.ts";
 import type { MetricRegistry } from "./registry.ts";

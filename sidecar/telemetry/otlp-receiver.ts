@@ -3,8 +3,8 @@
  * traces alone come before those for everything. Over HTTP, headers, compression and certificates are read by the exporter itself.
  */
 
+import { joinAddress } from "../../model/address.ts";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
-import { joinAddress } from "../net/address.ts";
 
 /** One export, its repetitions included, may take as long as `timeoutMs`. */
 export type OtlpReceiver =

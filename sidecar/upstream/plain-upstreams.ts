@@ -1,11 +1,11 @@
 /** Connections in the clear: to the application of this pod, to pods without a sidecar, and out of the mesh. */
 
 import net from "node:net";
+import { splitAddress } from "../../model/address.ts";
 import type { Clock, Random } from "../../model/clock.ts";
 import type { Protocol } from "../../model/resources.ts";
 import { Http1Pool } from "../http1/pool.ts";
 import { Link } from "../mesh-link/link.ts";
-import { splitAddress } from "../net/address.ts";
 import { type Exchange, type Service, stack } from "../net/exchange.ts";
 import { dialTcp } from "../net/tcp.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";

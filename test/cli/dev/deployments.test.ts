@@ -80,7 +80,7 @@ describe("readDeployment", () => {
       /annotations: \{/,
       "annotations: { tulle.dev/upstreams: payments, ",
       'spec.template.metadata.annotations["tulle.dev/upstreams"]',
-      "got payments",
+      ": payments is not",
     ],
     [
       "an environment from a Secret",

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { joinAddress, splitAddress } from "../../../sidecar/net/address.ts";
+import { joinAddress, splitAddress } from "../../model/address.ts";
 
 it.each([
   ["orders.shop:80", "orders.shop", 80],

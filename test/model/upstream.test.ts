@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { parseUpstreams } from "../../model/upstream.ts";
+
+describe("upstreams", () => {
+  it("are a list, with room for spaces and IPv6", () => {
+    expect(parseUpstreams(" payments.shop:80=127.0.0.1:9001 , db:5432=[::1]:5432, ")).toEqual({
+      ok: true,
+      value: [
+        { host: "payments.shop", port: 80, listenHost: "127.0.0.1", listenPort: 9001 },
+        { host: "db", port: 5432, listenHost: "::1", listenPort: 5432 },
+      ],
+    });
+  });
+
+  it.each([
+    "payments:80",
+    "payments=127.0.0.1:9001",
+    "payments:80=127.0.0.1",
+    "payments:80=0.0.0.0:9001",
+    "payments:80=10.0.0.7:9001",
+    "payments:80=127.0.0.999:9001",
+    "payments:80=localhost:9001",
+    "payments:80=127.0.0.1:9001=x",
+    ":80=127.0.0.1:9001",
+    "payments:0=127.0.0.1:9001",
+    "payments:80=127.0.0.1:99999",
+  ])("that would be open to others, or make no sense, are refused: %s", (text) => {
+    const parsed = parseUpstreams(`orders:80=127.0.0.1:9000,${text}`);
+    const message = `must be DESTINATION:PORT=LOOPBACK_ADDRESS:PORT, separated by commas: ${text} is not`;
+    expect(parsed).toEqual({ ok: false, error: message });
+  });
+});
