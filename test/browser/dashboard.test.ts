@@ -232,11 +232,17 @@ it("can be read and walked by keyboard: one heading, named parts, every control 
 
 it("says so when the control plane goes, and shows the mesh again when it is back", async () => {
   const page = await open();
+  const wanted = () => page.locator("#splits p").first().innerText();
   await shop.mesh.controlPlane.lose();
   await page.locator(".connection.lost").waitFor({ timeout: 10_000 });
+  // What it showed before stays on the page: only a new value tells that it was read again.
+  const undoEdit = shop.editPolicies(/(?<=catalog-v1, weight: )90/, "40");
   shop.mesh.controlPlane.restore();
   await page.locator(".connection.live").waitFor({ timeout: 30_000 });
+  await expect.poll(wanted, { timeout: 30_000 }).toBe("wanted: shop/catalog-v1 80 %, shop/catalog-v2 20 %");
   await page.locator("#edges tbody tr", { hasText: "shop/payments" }).waitFor({ timeout: 30_000 });
+  undoEdit();
+  await expect.poll(wanted, { timeout: 10_000 }).toBe("wanted: shop/catalog-v1 90 %, shop/catalog-v2 10 %");
   // The browser says in its console that it could not connect, as it must.
   expect(complaints.splice(0).filter((line) => !line.includes("net::ERR_"))).toEqual([]);
 });
