@@ -7,12 +7,15 @@ import { freePorts, StartedProgram } from "./started-program.ts";
 export class Jaeger extends JaegerQuery implements AsyncDisposable {
   /** What to set OTEL_EXPORTER_OTLP_ENDPOINT to. */
   readonly endpoint: string;
+  /** The same, with OTEL_EXPORTER_OTLP_PROTOCOL=grpc. */
+  readonly grpcEndpoint: string;
   readonly #program: StartedProgram;
 
-  private constructor(program: StartedProgram, otlpPort: number, queryPort: number) {
+  private constructor(program: StartedProgram, otlpPort: number, queryPort: number, grpcPort: number) {
     super(`http://127.0.0.1:${queryPort}`);
     this.#program = program;
     this.endpoint = `http://127.0.0.1:${otlpPort}`;
+    this.grpcEndpoint = `http://127.0.0.1:${grpcPort}`;
   }
 
   static async start(): Promise<Jaeger> {
@@ -30,7 +33,7 @@ export class Jaeger extends JaegerQuery implements AsyncDisposable {
       "processor.zipkin-compact.server",
     ];
     const ports = await freePorts(flags.length);
-    const [otlpPort = 0, queryPort = 0] = ports;
+    const [otlpPort = 0, queryPort = 0, grpcPort = 0] = ports;
     const program = await StartedProgram.start({
       command: clusterProgram("jaeger-all-in-one"),
       args: () => [
@@ -42,7 +45,7 @@ export class Jaeger extends JaegerQuery implements AsyncDisposable {
       readyUrl: `http://127.0.0.1:${queryPort}/api/services`,
       install: "run test/cluster/tools jaeger once",
     });
-    return new Jaeger(program, otlpPort, queryPort);
+    return new Jaeger(program, otlpPort, queryPort, grpcPort);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
