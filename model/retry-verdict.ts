@@ -204,7 +204,7 @@ function httpConditionsOf(status: number): RetryCondition[] {
 }
 
 /** The gRPC statuses that `retryOn` may name. */
-const grpcConditions: Readonly<Record<GrpcCondition, number>> = {
+export const grpcConditions: Readonly<Record<GrpcCondition, number>> = {
   cancelled: grpcStatus.cancelled,
   unknown: grpcStatus.unknown,
   "deadline-exceeded": grpcStatus.deadlineExceeded,

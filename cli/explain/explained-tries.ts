@@ -2,13 +2,13 @@
 
 import type { ErrorCode, Processed } from "../../model/errors.ts";
 import type { RetryPolicy } from "../../model/policy.ts";
-import { type RetryableRequest, type RetryVerdict, retryVerdict } from "../../model/retry-verdict.ts";
+import { grpcConditions, type RetryableRequest, type RetryVerdict, retryVerdict } from "../../model/retry-verdict.ts";
 import type { TryOutcome } from "../../model/try-outcome.ts";
 import { isGrpc } from "../../sidecar/policy/grpc.ts";
 import type { DescribedRequest } from "./described-request.ts";
 
 export interface ExplainedTry {
-  /** `connect-failure`, `reset`, `503` … */
+  /** `connect-failure`, `reset`, `503` …; on gRPC also `unavailable` … */
   readonly outcome: string;
   readonly verdict: RetryVerdict;
 }
@@ -34,13 +34,16 @@ export function explainTries(
     bodyReplayable: true,
     remainingMs: requestMs ?? Number.POSITIVE_INFINITY,
   };
-  return outcomes.map(([outcome, how]) => {
+  return (retryable.grpc ? [...outcomes, ...grpcOutcomes] : outcomes).map(([outcome, how]) => {
     return { outcome, verdict: retryVerdict(policy, retryable, 1, how, middle) };
   });
 }
 
-const outcomes: readonly (readonly [name: string, TryOutcome])[] = [
+type NamedOutcome = readonly [name: string, TryOutcome];
+
+const outcomes: readonly NamedOutcome[] = [
   ["connect-failure", failure("connect_failed", "unprocessed")],
+  ["connect-timeout", failure("connect_timeout", "unprocessed")],
   ["refused-stream", failure("refused_stream", "unprocessed")],
   ["reset", failure("upstream_reset", "maybe")],
   ["timeout", failure("try_timeout", "maybe")],
@@ -50,6 +53,11 @@ const outcomes: readonly (readonly [name: string, TryOutcome])[] = [
   ["503", answer(503)],
   ["504", answer(504)],
 ];
+
+/** Answers that are nothing but a status: one that comes after messages is no longer judged. */
+const grpcOutcomes = Object.entries(grpcConditions).map(
+  ([name, grpcStatus]): NamedOutcome => [name, { kind: "answer", status: 200, grpcStatus, retriedBelow: false }],
+);
 
 function failure(code: ErrorCode, processed: Processed): TryOutcome {
   return { kind: "failure", code, processed };

@@ -8,6 +8,7 @@ import { pipelineFacts } from "../../../cli/explain/pipeline-facts.ts";
 import { Pipeline } from "../../../control-plane/pipeline.ts";
 import { MeshError } from "../../../model/errors.ts";
 import type { Destination, Endpoints } from "../../../model/resources.ts";
+import { grpcConditions } from "../../../model/retry-verdict.ts";
 import type { ResponseSink } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { exchangeOf, responseHead } from "../../support/exchange.ts";
@@ -103,18 +104,17 @@ const resource = (kind: string, spec: object) => ({
   spec: { targetRefs: [{ kind: "Service", name: "catalog" }], ...spec },
 });
 
+const httpReasons = ["connect-failure", "connect-timeout", "refused-stream", "reset", "503", "429", "504", "5xx"];
+
 /** No time to wait is near what is left to wait in, whatever the dice make of it. */
 const retryPolicy = fc
   .record(
     {
       maxAttempts: fc.integer({ min: 1, max: 3 }),
       initialDelay: fc.constantFrom("0s", "25ms", "2s"),
-      retryOn: fc.uniqueArray(
-        fc.constantFrom("connect-failure", "refused-stream", "reset", "503", "429", "504", "5xx"),
-        {
-          minLength: 1,
-        },
-      ),
+      retryOn: fc.uniqueArray(fc.constantFrom(...httpReasons, ...Object.keys(grpcConditions)), {
+        minLength: 1,
+      }),
       retryNonIdempotent: fc.boolean(),
     },
     { requiredKeys: [] },
@@ -140,6 +140,7 @@ const routes = fc.oneof(
 /** As explanations call them, and what a sidecar then sees. */
 const outcomes: Readonly<Record<string, (response: ResponseSink) => void>> = {
   "connect-failure": (response) => response.abortResponse(new MeshError("connect_failed", "", unprocessed)),
+  "connect-timeout": (response) => response.abortResponse(new MeshError("connect_timeout", "", unprocessed)),
   "refused-stream": (response) => response.abortResponse(new MeshError("refused_stream", "", unprocessed)),
   reset: (response) => response.abortResponse(new MeshError("upstream_reset", "")),
   timeout: (response) => response.abortResponse(new MeshError("try_timeout", "")),
@@ -148,6 +149,15 @@ const outcomes: Readonly<Record<string, (response: ResponseSink) => void>> = {
       String(status),
       (response: ResponseSink) => {
         response.head(responseHead(status));
+        response.endResponse();
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(grpcConditions).map(([name, status]) => [
+      name,
+      (response: ResponseSink) => {
+        response.head(responseHead(200, { "grpc-status": String(status) }));
         response.endResponse();
       },
     ]),
@@ -193,7 +203,7 @@ it("explains 10,000 requests under random policies as the sidecar then treats th
   );
   expect(asked).toBe(meshes * requestsPerMesh);
   expect(taken.size).toBeGreaterThan(10);
-  expect(again.size).toBeGreaterThan(7);
+  expect(again).toEqual(new Set([undefined, "unprocessed", ...httpReasons, ...Object.keys(grpcConditions)]));
 }, 60_000);
 
 function meshOf(objects: readonly unknown[]): Pipeline {

@@ -106,7 +106,7 @@ route        ✗ TrafficSplit shop/catalog match 0: header x-canary is absent, i
              ✓ TrafficSplit shop/catalog: any request
 timeout      request 2s, idle 5m, connect 1s, by TimeoutPolicy shop/default
 retry        4 tries, by RetryPolicy shop/catalog
-             again: connect-failure after 100ms, refused-stream after 100ms, 429 after 100ms, 503 after 100ms
+             again: connect-failure after 100ms, connect-timeout after 100ms, refused-stream after 100ms, 429 after 100ms, 503 after 100ms
              not again (not_retryable): reset, timeout, 500, 502, 504
 backend      shop/catalog-v1 75 %, 2 ready
              shop/catalog-v1:8080 admits it
@@ -146,6 +146,27 @@ it("promises one where the request has a key by which its target knows it, and s
   stdout = "";
   const other = await explained(...post, "Idempotency-Key:");
   expect(other.tries.find(({ outcome }) => outcome === "503")?.verdict).toMatchObject({ because: "not_idempotent" });
+});
+
+it("tells of a gRPC request the statuses after which it is sent again", async () => {
+  const policy = "spec: { targetRefs: [{ kind: Service, name: catalog }], retryOn: [unavailable, connect-timeout] }";
+  const file = policies.replace(
+    "spec: { targetRefs: [{ kind: Service, name: catalog }], maxAttempts: 4, jitter: 0 }",
+    policy,
+  );
+  writeFileSync(join(folder, "policies.yaml"), file);
+  const asked = ["POST", "http://catalog/shop.Catalog/Get", "--from", "shop/web"];
+  const grpc = await explained(...asked, "-H", "content-type: application/grpc");
+  expect(grpc.tries.filter(({ verdict }) => verdict.retry).map(({ outcome }) => outcome)).toEqual([
+    "connect-failure",
+    "connect-timeout",
+    "refused-stream",
+    "reset",
+    "unavailable",
+  ]);
+  stdout = "";
+  const { tries } = await explained(...asked);
+  expect(tries.map(({ outcome }) => outcome)).not.toContain("unavailable");
 });
 
 it.each([
