@@ -1,4 +1,4 @@
-/** What the control plane's two gRPC ports have in common: limits, keepalive, how they open and how they close. */
+/** The port of Identity, by grpc-js: limits, keepalive, how it opens and how it closes. */
 
 import { isIPv6 } from "node:net";
 import { Server, type ServerCredentials } from "@grpc/grpc-js";

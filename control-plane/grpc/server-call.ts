@@ -71,16 +71,21 @@ export class ServerCall {
     });
   }
 
+  /** A stream that its client has reset is closed, and may be read to its end before it is destroyed. */
+  get #gone(): boolean {
+    return this.#stream.closed || this.#stream.destroyed;
+  }
+
   /** Says that the call is taken, before there is anything to tell. */
   open(): void {
     const stream = this.#stream;
-    if (this.#ended || stream.headersSent || stream.destroyed) return;
+    if (this.#ended || stream.headersSent || this.#gone) return;
     stream.respond({ ":status": 200, "content-type": contentType }, { waitForTrailers: true });
   }
 
   /** Messages with their prefixes. False asks to wait for `drained`. After the end, they are dropped. */
   write(framed: Buffer): boolean {
-    if (this.#ended || this.#stream.destroyed) return true;
+    if (this.#ended || this.#gone) return true;
     this.open();
     return this.#stream.write(framed);
   }
@@ -88,11 +93,13 @@ export class ServerCall {
   /** Nothing comes after it. */
   end(code: status, details = ""): void {
     const stream = this.#stream;
-    if (this.#ended || stream.destroyed) return;
+    if (this.#ended || this.#gone) return;
     this.#ended = true;
     const said = { "grpc-status": code, ...(details !== "" && { "grpc-message": encodeURIComponent(details) }) };
     if (stream.headersSent) {
-      stream.once("wantTrailers", () => stream.sendTrailers(said));
+      stream.once("wantTrailers", () => {
+        if (!this.#gone) stream.sendTrailers(said);
+      });
       stream.end();
     } else {
       stream.respond({ ":status": 200, "content-type": contentType, ...said }, { endStream: true });

@@ -1,5 +1,5 @@
 /**
- * A port for gRPC calls that stay open, each on a connection of its own, over TLS with a certificate on both sides:
+ * A port for gRPC calls that stay open, mostly one for a connection, over TLS with a certificate on both sides:
  * node:http2 with nothing between. For a thousand sidecars that each get a message and answer it, the library that serves
  * Identity costs about as much again as node:http2 itself.
  *

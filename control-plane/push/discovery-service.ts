@@ -28,6 +28,8 @@ export interface DiscoveryOptions {
   readonly hub: PushHub;
   /** After this long, or up to half as much again, a stream ends, so that sidecars spread over replicas that came later. Default 30 min. */
   readonly streamLifetimeMs?: number;
+  /** For a sidecar to say who it is. Default 10 s. */
+  readonly helloWithinMs?: number;
   readonly trustDomain: string;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
@@ -42,21 +44,28 @@ export interface DiscoveryOptions {
 
 const maxSubscriptions = 10_000;
 const maxNameCharacters = 512;
+/** Ours are short: longer ones are nobody's. */
+const maxVersionCharacters = 128;
+const usualHelloMs = 10_000;
 const maxReasonCharacters = 1_000;
 const maxHelloCharacters = 253;
 const maxTrustedRoots = 32;
 const rootIdForm = /^[0-9a-f]{64}$/;
 
+const stopping = "the control plane is stopping";
+
 export class DiscoveryService {
   readonly #options: DiscoveryOptions;
   readonly #streams = new Set<SidecarStream>();
   readonly #memo = new MessageMemo();
+  #draining = false;
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
   }
 
   readonly answer = (call: ServerCall): void => {
+    if (this.#draining) return call.end(status.UNAVAILABLE, stopping);
     const stream: SidecarStream = new SidecarStream(call, this.#options, this.#memo, () =>
       this.#streams.delete(stream),
     );
@@ -72,8 +81,10 @@ export class DiscoveryService {
   async drain(overMs: number, wait: (ms: number) => Promise<void>): Promise<void> {
     const pauseMs = overMs / Math.max(this.#streams.size, 1);
     let owedMs = 0;
+    // Those that come meanwhile are refused.
+    this.#draining = true;
     for (const stream of this.#streams) {
-      stream.end(status.UNAVAILABLE, "the control plane is stopping");
+      stream.end(status.UNAVAILABLE, stopping);
       owedMs += pauseMs;
       if (owedMs < 10) continue;
       await wait(owedMs);
@@ -92,6 +103,7 @@ class SidecarStream {
   #stopExpiry: () => void = () => {};
   #onJoinedLeft: (() => void) | undefined;
   #age: NodeJS.Timeout | undefined;
+  #helloLimit: NodeJS.Timeout | undefined;
   #ended = false;
 
   constructor(call: ServerCall, options: DiscoveryOptions, memo: MessageMemo, onLeft: () => void) {
@@ -122,6 +134,9 @@ class SidecarStream {
     // At different times, so that they come back in no herd.
     const endMs = streamLifetimeMs * (1 + Math.random() / 2);
     this.#age = setTimeout(() => this.end(status.UNAVAILABLE, "this stream is old, open another"), endMs).unref();
+    const { helloWithinMs = usualHelloMs } = this.#options;
+    const late = (): void => this.end(status.DEADLINE_EXCEEDED, `no hello within ${helloWithinMs} ms`);
+    this.#helloLimit = setTimeout(late, helloWithinMs).unref();
   }
 
   end(code: status, details: string): void {
@@ -134,6 +149,7 @@ class SidecarStream {
     this.#ended = true;
     this.#stopExpiry();
     clearTimeout(this.#age);
+    clearTimeout(this.#helloLimit);
     this.#onLeft();
     this.#onJoinedLeft?.();
     this.#onJoinedLeft = undefined;
@@ -182,13 +198,9 @@ class SidecarStream {
     const nacked = decodeName(nack?.resource ?? null);
     if (nacked && nack) {
       const reason = nack.reason.slice(0, maxReasonCharacters);
-      hub.nack(subscriber, nacked.kind, nacked.name, nack.version, reason);
-      this.#options.log("warn", "update nacked", {
-        ...nacked,
-        version: nack.version,
-        reason,
-        identity: caller.identity,
-      });
+      const isNews = hub.nack(subscriber, nacked.kind, nacked.name, nack.version, reason);
+      const { identity } = caller;
+      if (isNews) this.#options.log("warn", "update nacked", { ...nacked, version: nack.version, reason, identity });
     }
   }
 
@@ -205,6 +217,7 @@ class SidecarStream {
       pod: said(hello.pod),
       proxyVersion: said(hello.proxyVersion),
     };
+    clearTimeout(this.#helloLimit);
     this.#peer = peer;
     this.#subscriber = this.#options.hub.join(peer, (bytes) => this.#call.write(bytes));
     // Says that the sidecar is in, before there is anything to tell.
@@ -233,6 +246,10 @@ class SidecarStream {
       }
       if (subscriber.subscriptions.size >= maxSubscriptions) {
         this.end(status.RESOURCE_EXHAUSTED, `at most ${maxSubscriptions} subscriptions`);
+        return;
+      }
+      if (knownVersion.length > maxVersionCharacters) {
+        this.end(status.INVALID_ARGUMENT, `a known version of more than ${maxVersionCharacters} characters`);
         return;
       }
       this.#options.hub.subscribe(subscriber, name.kind, name.name, knownVersion);

@@ -160,12 +160,14 @@ export class PushHub {
     this.#options.events.acked((this.#options.clock.now() - subscription.changedAtMs) / 1000);
   }
 
-  nack(subscriber: Subscriber, kind: ResourceKind, name: string, version: string, reason: string): void {
+  /** False: it was told nothing of the kind, or has said so before. */
+  nack(subscriber: Subscriber, kind: ResourceKind, name: string, version: string, reason: string): boolean {
     const subscription = this.#told(subscriber, kind, name, version);
-    if (subscription === undefined) return;
+    if (subscription === undefined || subscription.nack?.version === version) return false;
     subscription.nack = { version, reason };
     this.#tellAcks(kind, name);
     this.#options.events.nacked();
+    return true;
   }
 
   /** Of one resource; 0 subscribers where nobody asked for it. */

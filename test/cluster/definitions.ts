@@ -22,9 +22,12 @@ export async function applyGatewayDefinitions(api: ClusterApi): Promise<void> {
   for (const definition of gatewayDefinitions()) await define(api, definition);
 }
 
+/** Resolves once they are gone: until then they can't be defined anew. */
 export async function deleteGatewayDefinitions(api: ClusterApi): Promise<void> {
-  for (const { metadata } of gatewayDefinitions())
-    await api.request({ method: "DELETE", path: `${path}/${metadata.name}` });
+  const paths = gatewayDefinitions().map(({ metadata }) => `${path}/${metadata.name}`);
+  for (const one of paths) await api.request({ method: "DELETE", path: one });
+  const isGone = async (one: string): Promise<boolean> => (await api.request({ path: one })).status === 404;
+  await eventually(async () => (await Promise.all(paths.map(isGone))).every(Boolean), 20_000);
 }
 
 function gatewayDefinitions() {

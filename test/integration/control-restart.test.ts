@@ -98,6 +98,12 @@ describe("a control plane that dies and comes back", () => {
     await eventually(() => sidecar.log.messages.includes("control plane lost"));
     const lost = sidecar.log.lines.find(({ message }) => message === "control plane lost");
     expect(lost?.fields["reason"]).toContain("the control plane is stopping");
+    // Nobody is taken in again by one that stops, however soon it asks.
+    const refused = sidecar.log.lines.length;
+    await eventually(() => sidecar.log.lines.length > refused);
+    expect(sidecar.stream.connected).toBe(false);
+    await ground.plane.kill();
+    await ground.plane.start();
     await eventually(() => sidecar.stream.connected);
   });
 

@@ -118,6 +118,15 @@ describe("a stream is refused", () => {
     expect(ground.plane.hub.subscriberCount).toBe(0);
   });
 
+  it("that does not say who it is in time", async () => {
+    await ground.plane.kill();
+    ground.plane.helloWithinMs = 100;
+    await ground.plane.start();
+    const stream = rawStream(ground.ca.credentials(workloadId("orders")));
+    expect((await endOf(stream)).code).toBe(status.DEADLINE_EXCEEDED);
+    expect(ground.plane.streamCount).toBe(0);
+  });
+
   it("that does not start with hello", async () => {
     const stream = rawStream(ground.ca.credentials(workloadId("orders")));
     stream.write({ subscribe: { subscriptions: [] } });
@@ -138,6 +147,14 @@ describe("a stream is refused", () => {
     stream.write(hello);
     const resource = { kind: "RESOURCE_KIND_ENDPOINTS", name: "x".repeat(600) } as const;
     stream.write({ subscribe: { subscriptions: [{ resource }] } });
+    expect((await endOf(stream)).code).toBe(status.INVALID_ARGUMENT);
+  });
+
+  it("with a known version that is too long to be one", async () => {
+    const stream = rawStream(ground.ca.credentials(workloadId("orders")));
+    stream.write(hello);
+    const resource = { kind: "RESOURCE_KIND_ENDPOINTS", name: "orders" } as const;
+    stream.write({ subscribe: { subscriptions: [{ resource, knownVersion: "x".repeat(200) }] } });
     expect((await endOf(stream)).code).toBe(status.INVALID_ARGUMENT);
   });
 

@@ -25,6 +25,7 @@ export class ControlPlane {
   resourcesWritten = 0;
   port = 0;
   streamLifetimeMs = 60_000;
+  helloWithinMs = 10_000;
   hub!: PushHub;
   #server: StreamServer | undefined;
   #service!: DiscoveryService;
@@ -56,6 +57,7 @@ export class ControlPlane {
     this.#service = new DiscoveryService({
       hub: this.hub,
       streamLifetimeMs: this.streamLifetimeMs,
+      helloWithinMs: this.helloWithinMs,
       trustDomain,
       wallClock: Date.now,
       log: this.log.write,

@@ -56,8 +56,8 @@ interface Followed {
   unlisted: Set<ObjectKey>;
   /** Of the list that comes, or came last. */
   listedCount: number;
-  /** Those that a list did not have any more, and that are not believed to be gone yet. */
-  readonly missing: Set<ObjectKey>;
+  /** Those that a list did not have any more and that are not believed to be gone yet, with what ends their grace. */
+  readonly missing: Map<ObjectKey, NodeJS.Timeout>;
   /** What is wrong with objects that can't be read, by their names. */
   readonly malformed: Map<string, readonly Problem[]>;
   listed: boolean;
@@ -83,7 +83,7 @@ class ClusterSource {
       said: new Map(),
       unlisted: new Set(),
       listedCount: 0,
-      missing: new Set(),
+      missing: new Map(),
       malformed: new Map(),
       listed: false,
       trouble: undefined,
@@ -142,14 +142,16 @@ class ClusterSource {
 
   /** All of a kind at once: believed if it is still so after the grace. */
   #doubt(followed: Followed, gone: readonly ObjectKey[]): void {
-    for (const key of gone) followed.missing.add(key);
     const { graceMs = usualGraceMs } = this.#options.timing ?? {};
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      for (const key of gone) if (followed.missing.has(key)) this.#remove(followed, key);
+      for (const [key, graceEnd] of followed.missing) if (graceEnd === timer) this.#remove(followed, key);
       this.#news();
     }, graceMs).unref();
     this.#timers.add(timer);
+    // Of those that are missing already the grace goes on.
+    for (const key of gone) if (!followed.missing.has(key)) followed.missing.set(key, timer);
+    this.#options.log("warn", "none left at once: kept for a while", { plural: followed.kind.plural, graceMs });
   }
 
   #put(followed: Followed, fields: Readonly<Record<string, unknown>>): ObjectKey | undefined {
@@ -165,12 +167,15 @@ class ClusterSource {
       return undefined;
     }
     const { key } = read.value;
-    followed.malformed.delete(origin.file);
+    const wasMalformed = followed.malformed.delete(origin.file);
     followed.keys.add(key);
     followed.missing.delete(key);
     if (followed.kind.ownStatus === true) {
       const says = digest(fields);
-      if (followed.said.get(key) === says) return key;
+      if (followed.said.get(key) === says) {
+        if (wasMalformed) this.#news();
+        return key;
+      }
       followed.said.set(key, says);
     }
     this.#pending.set(key, read.value);

@@ -139,6 +139,38 @@ describe("a call", () => {
     expect((await spoken.said)[0]).toBe(String(status.UNIMPLEMENTED));
   });
 
+  it("that its client resets before anything was said ends, and harms no other", async () => {
+    let taken = 0;
+    let closed = 0;
+    const silent = (one: ServerCall): void => {
+      taken++;
+      one.listen({ halfClosed: () => one.end(status.OK), closed: () => closed++ });
+    };
+    await serve({
+      methods: new Map([
+        [path, echo],
+        ["/test.Silent/Stream", silent],
+      ]),
+    });
+    const raw = await dial();
+    raw.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    raw.write(Buffer.from("000000040000000000", "hex"));
+    const silentPath = "/test.Silent/Stream";
+    const head = Buffer.from([0x83, 0x87, 0x44, silentPath.length, ...Buffer.from(silentPath), 0x41, 1, 0x78]);
+    for (const [streamId, code] of [
+      [1, http2.constants.NGHTTP2_NO_ERROR],
+      [3, http2.constants.NGHTTP2_CANCEL],
+    ] as const) {
+      raw.write(Buffer.concat([Buffer.from([0, 0, head.length, 1, 4, 0, 0, 0, streamId]), head]));
+      await eventually(() => taken === (streamId + 1) / 2);
+      raw.write(Buffer.from([0, 0, 4, 3, 0, 0, 0, 0, streamId, 0, 0, 0, code]));
+    }
+    await eventually(() => closed === 2);
+    const spoken = call(await connect());
+    spoken.stream.end();
+    expect(await spoken.said).toEqual(["0", undefined]);
+  });
+
   it("with a message that is too long is ended before that is read", async () => {
     await serve();
     const spoken = call(await connect());

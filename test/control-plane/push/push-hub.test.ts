@@ -321,6 +321,17 @@ describe("the ack table", () => {
     expect(setting.hub.acksOf("endpoints", "a")).toMatchObject({ acked: 0, nacks: [], laggards: ["p1"] });
   });
 
+  it("counts once that a version can't be applied, however often a sidecar says so", async () => {
+    const setting = new Setting();
+    await setting.publish(endpoints("a", 1));
+    const version = versionOf(setting, "a");
+    const { subscriber } = setting.join("p1").subscribe("a");
+    expect(setting.hub.nack(subscriber, "endpoints", "a", version, "no such zone")).toBe(true);
+    expect(setting.hub.nack(subscriber, "endpoints", "a", version, "no such zone")).toBe(false);
+    expect(setting.hub.nack(subscriber, "endpoints", "b", version, "never asked for")).toBe(false);
+    expect(setting.seen.nacked).toBe(1);
+  });
+
   it("names ten laggards at most", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1));
