@@ -37,7 +37,7 @@ import { withholdOwnFields } from "./policy/own-fields.ts";
 import { RetryBudgets } from "./policy/retry-budgets.ts";
 import { outboundPort, plainPort } from "./ports.ts";
 import { MirrorLimit } from "./route/mirror.ts";
-import { countIdempotency } from "./telemetry/counts.ts";
+import { countAccess, countIdempotency } from "./telemetry/counts.ts";
 import { PlainUpstreams } from "./upstream/plain-upstreams.ts";
 
 /**
@@ -293,12 +293,14 @@ export class Sidecar {
   async #listenPlain(): Promise<Listener[]> {
     const { originalDestination } = this.#options;
     if (originalDestination === undefined) return [];
+    const access = countAccess(this.#options.metrics);
     const options = {
       ...this.#serveOptions("inbound"),
       originalDestination,
       portOf: (port: number) => this.#plainPorts.of(port),
       seen: (port: number) => this.#plainPorts.seenAt(port),
       service: this.#inboundStack("anybody"),
+      onPlaintextRefused: () => access.refused("mtls"),
     };
     const accept: Accept = (socket, connections) => servePlain(socket, connections, options);
     return listenOnEach(["0.0.0.0", "::"], plainPort, accept, this.#limitOf("inbound"));

@@ -10,6 +10,7 @@ import type { SeenClients } from "../net/detect.ts";
 import type { Service } from "../net/exchange.ts";
 import type { Connections } from "../net/listener.ts";
 import type { OriginalDestination, ReadOriginalDestination } from "../net/original-destination.ts";
+import { nowhere } from "../net/pass-through.ts";
 import { type Dialled, type ServeOptions, serveDialled } from "./dialled.ts";
 import { type ForwardProxyOptions, serveForwardProxy } from "./forward-proxy.ts";
 
@@ -39,22 +40,43 @@ export interface PlainInboundOptions extends ServeOptions {
   readonly seen: (port: number) => SeenClients;
   /** Gets every request with `exchange.target` set. */
   readonly service: Service;
+  /** A connection was reset because its port takes mutual TLS alone. */
+  readonly onPlaintextRefused: () => void;
 }
 
-/** Connections of those without a sidecar. Nobody knows who they are, so `exchange.peer` stays undefined. */
+/**
+ * Connections of those without a sidecar. Nobody knows who they are, so `exchange.peer` stays undefined. Where a port takes
+ * mutual TLS alone, they get no byte: a new one is reset unread, one from before that was so at its next request.
+ */
 export function servePlain(socket: net.Socket, connections: Connections, options: PlainInboundOptions): void {
   const destination = options.originalDestination(socket);
   const target =
     destination === undefined || isOwnAddress(socket, destination) ? undefined : options.portOf(destination.port);
   if (destination === undefined || target === undefined) return refuseLoop(socket, options);
+  let isRefused = false;
+  const refuse = (): void => {
+    if (isRefused) return; // a read may bring several requests
+    isRefused = true;
+    options.onPlaintextRefused();
+    reset(socket);
+  };
+  if (target.mtls === "strict") return refuse();
+  // Asked anew for each request: policies may have changed since the connection was made.
+  const targetNow = (): InboundPort => options.portOf(destination.port) ?? target;
   const targeted: Service = (exchange, response) => {
-    // Asked anew for each request: policies may have changed since the connection was made.
-    exchange.target = options.portOf(destination.port) ?? target;
-    return options.service(exchange, response);
+    exchange.target = targetNow();
+    if (exchange.target.mtls !== "strict") return options.service(exchange, response);
+    refuse();
+    return nowhere;
+  };
+  // What the codec refuses meets no service, and its answer would be one too.
+  const onRefused = (code: string): void => {
+    options.onRefused(code);
+    if (targetNow().mtls === "strict") refuse();
   };
   const { port, protocol } = target;
   const dialled = { service: targeted, protocol, seen: options.seen(port) };
-  serveDialled(socket, connections, dialled, joinAddress(destination.host, port), options);
+  serveDialled(socket, connections, dialled, joinAddress(destination.host, port), { ...options, onRefused });
 }
 
 function isOwnAddress(socket: net.Socket, { host, port }: OriginalDestination): boolean {
@@ -63,6 +85,10 @@ function isOwnAddress(socket: net.Socket, { host, port }: OriginalDestination): 
 
 function refuseLoop(socket: net.Socket, { onRefused }: ServeOptions): void {
   onRefused("loop_detected");
+  reset(socket);
+}
+
+function reset(socket: net.Socket): void {
   socket.on("error", () => {}); // nothing to do for it: it is being closed
   socket.resetAndDestroy();
 }

@@ -36,6 +36,7 @@ export function authorize({ trustDomain, counts }: AuthorizeOptions): Layer {
   return (next) => (exchange, response) => {
     const { target } = exchange;
     if (target === undefined) throw new Error("a request was to be authorized without a target");
+    // Who serves plaintext has reset its connection before; what came in by any other way goes no further.
     if (target.mtls === "strict" && exchange.peer === undefined) {
       counts.refused("mtls");
       response.abortResponse(new MeshError("forbidden", "It came in plaintext.", { processed: "unprocessed" }));

@@ -168,7 +168,7 @@ export const sidecarMetrics = {
   accessRefused: define(
     "counter",
     "tulle_access_refused_total",
-    "Requests that access policies refused, or would have in audit mode, by policy.",
+    "Requests and connections that access policies refused, or would have in audit mode, by policy.",
     ["policy", "mode"],
     ["policy"],
   ),

@@ -77,10 +77,10 @@ it("takes plaintext to the port that was dialled, declared or not, from nobody k
 it("holds plaintext to the policies of the port that was dialled, as they are now", () => {
   const refused = "An access policy does not admit this caller.";
   expect(seen["plainUnderPolicies"]).toEqual({
-    connections: 1,
+    connections: 2, // the reset took the first
     seen: [
       "web:8080, undefined",
-      `${refused} It came in plaintext.`,
+      "ECONNRESET",
       "web:8999, undefined",
       "web:8080, undefined",
       `${refused} It has no identity.`,
@@ -88,6 +88,11 @@ it("holds plaintext to the policies of the port that was dialled, as they are no
       `${refused} It has no identity.`,
     ],
   });
+});
+
+it("gives plaintext no byte where mTLS is strict: a new connection is reset, and a kept one at its next request", () => {
+  const nothing = { bytes: "", ended: "reset" };
+  expect(seen["plainWhereStrict"]).toEqual({ fresh: nothing, silent: nothing, kept: nothing, counted: 3 });
 });
 
 it("takes what another machine sends to the pod, and opens none of its own doors to it", () => {

@@ -18,6 +18,7 @@ import { openOriginalDestination, type ReadOriginalDestination } from "../../../
 import { changeOf, podYaml, serviceYaml } from "../../support/manifests.ts";
 import { addRule, redirect, redirectIncoming, run, setUpLoopback } from "../../support/namespace.ts";
 import { TestMesh as Mesh, type TestMesh, type TestSidecar } from "../../support/sidecar-pair.ts";
+import { RawClient } from "../../support/sockets.ts";
 
 const pod = { ipv4: "10.1.0.9", ipv6: "fd00:1::9" };
 /** One of loopback: two pods of one machine would both listen on 127.0.0.1:15001. */
@@ -189,6 +190,30 @@ async function plainUnderPolicies(mesh: TestMesh): Promise<unknown> {
   return { seen: seen.map((body) => body.trim()), connections: agent.opened };
 }
 
+/** What comes back, and how each connection ends, once the port takes mutual TLS alone. */
+async function plainWhereStrict({ resources }: TestMesh, { metrics }: TestSidecar): Promise<unknown> {
+  const request = "GET / HTTP/1.1\r\nHost: web\r\n\r\n";
+  const refused = () => metrics.accessRefused.value(metrics.accessRefused.slot({ policy: "mtls", mode: "enforce" }));
+  const open = () => new RawClient(8_080, pod.ipv4, { localAddress: stranger });
+  const setInbound = (policies: PortPolicies) => {
+    const ports = [{ port: 8_080, protocol: "detect" as const, ...policies }];
+    resources.set({ kind: "inbound", value: { name: "shop/web", ports } });
+  };
+  const rest = async (client: RawClient, before = "") => {
+    const ended = await client.closed;
+    return { bytes: client.received.slice(before.length), ended };
+  };
+  setInbound({});
+  const keptOne = open().send(request);
+  const answer = await keptOne.receive("web:8080, undefined");
+  const refusedBefore = refused();
+  setInbound({ mtls: "strict" });
+  const fresh = await rest(open().send(request));
+  const silent = await rest(open());
+  const kept = await rest(keptOne.send(request), answer);
+  return { fresh, silent, kept, counted: refused() - refusedBefore };
+}
+
 setUpLoopback([
   ...Object.values(pod),
   stranger,
@@ -229,6 +254,7 @@ const seen = {
   otherMachine: await askFromOtherMachine([8_080, 8_999, 15_006, 15_001]),
   outboundFromElsewhere: await get(stranger, pod.ipv4, 15_001),
   plainUnderPolicies: await plainUnderPolicies(mesh),
+  plainWhereStrict: await plainWhereStrict(mesh, web),
   routedByHost: await routedByHost(mesh, web, opened.value),
 };
 await mesh[Symbol.asyncDispose]();
