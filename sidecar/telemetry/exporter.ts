@@ -21,11 +21,13 @@ import type { TraceContext } from "./trace-context.ts";
 
 /** Connects the queue to the receiver, whether anyone listens there or not. */
 export function openExporter(queue: SpanQueue, options: ExportOptions): SpanExport {
-  const exporter = new CountingExporter(otlpExporter(queue, options), queue);
+  const batchSpans = Math.min(maxBatchSpans, queue.capacity);
+  const maxHeld = queue.capacity + batchSpans;
+  const exporter = new CountingExporter(otlpExporter(queue, options), queue, maxHeld);
   const processor = new BatchSpanProcessor({
     exporter,
-    maxQueueSize: queue.capacity,
-    maxExportBatchSize: Math.min(512, queue.capacity),
+    maxQueueSize: maxHeld,
+    maxExportBatchSize: batchSpans,
     scheduledDelayMillis: options.batchDelayMs ?? 5_000,
   });
   const resource = resourceFromAttributes(options.resource);
@@ -57,29 +59,36 @@ function otlpExporter(queue: SpanQueue, { receiver, clock, wheel }: ExportOption
   }
 }
 
+const maxBatchSpans = 512;
+
 /** `ExportResultCode.SUCCESS` of @opentelemetry/core, which is not a dependency of its own. */
 const exportSucceeded = 0;
 
-/** Knows how many spans the batch processor holds, which it does not tell, and counts those that could not be sent. */
+/**
+ * Knows how many spans wait in the batch processor or are under way, and counts those that could not be sent. Those under
+ * way must be bounded here: after a failure the processor sends several batches at a time.
+ */
 class CountingExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
   readonly #queue: SpanQueue;
+  readonly #maxHeld: number;
   #held = 0;
 
-  constructor(exporter: SpanExporter, queue: SpanQueue) {
+  constructor(exporter: SpanExporter, queue: SpanQueue, maxHeld: number) {
     this.#exporter = exporter;
     this.#queue = queue;
+    this.#maxHeld = maxHeld;
   }
 
   admit(): boolean {
-    if (this.#held >= this.#queue.capacity) return false;
+    if (this.#held >= this.#maxHeld) return false;
     this.#held++;
     return true;
   }
 
   export(spans: ReadableSpan[], done: Parameters<SpanExporter["export"]>[1]): void {
-    this.#held -= spans.length;
     this.#exporter.export(spans, (result) => {
+      this.#held -= spans.length;
       if (result.code !== exportSucceeded) this.#queue.drop(spans.length);
       done(result);
     });

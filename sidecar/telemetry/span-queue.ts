@@ -14,7 +14,7 @@ import type { TimerWheel } from "../net/timer-wheel.ts";
 import type { OtlpReceiver } from "./otlp-receiver.ts";
 import type { Span, SpanSink } from "./span.ts";
 
-/** How many spans wait, at most, in the ring and then in the batch processor: about 1 KiB each. */
+/** How many spans wait, at most, in the ring, and then in the batch processor beside a batch under way: about 1 KiB each. */
 const defaultCapacity = 2_048;
 
 /** Holds spans until there is an exporter, and counts those that it could not keep. */

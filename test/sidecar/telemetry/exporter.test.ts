@@ -5,6 +5,7 @@ import { afterEach, expect, it } from "vitest";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import type { Span } from "../../../sidecar/telemetry/span.ts";
 import { exportSpans, type SpanExport, SpanQueue } from "../../../sidecar/telemetry/span-queue.ts";
+import { eventually } from "../../support/eventually.ts";
 import { OtlpReceiver } from "../../support/otlp-receiver.ts";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -43,6 +44,15 @@ async function receiver(): Promise<{ receiver: OtlpReceiver; url: string }> {
   const otlp = new OtlpReceiver();
   closing.push(() => otlp.close());
   return { receiver: otlp, url: `${await otlp.listen()}/v1/traces` };
+}
+
+/** Takes connections, and never answers. */
+async function silence(): Promise<{ url: string }> {
+  const silent = createServer((socket) => closing.push(async () => void socket.destroy()));
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  closing.push(async () => void silent.close());
+  return { url: `http://127.0.0.1:${(silent.address() as AddressInfo).port}/v1/traces` };
 }
 
 function connect(queue: SpanQueue, url: string): Promise<SpanExport> {
@@ -116,17 +126,27 @@ it("counts spans while nobody listens, holds no more than its capacity, and clos
   expect(dropped()).toBe(10_000);
 });
 
+it("holds no more when one export has failed for want of an answer than before", async () => {
+  const { url } = await silence();
+  const { queue, dropped } = queueOf(10);
+  const exported = await exportSpans(queue, { receiver: { kind: "http", url, timeoutMs: 300 }, ...options });
+  let pushed = 0;
+  const push = (count: number) => {
+    for (let i = 0; i < count; i++) queue.push(spanOf(++pushed));
+    // As many as may wait, and a batch of as many under way.
+    expect(pushed - dropped()).toBeLessThanOrEqual(20);
+  };
+  push(30);
+  await eventually(() => dropped() >= 20);
+  push(30);
+  await exported.close(5_000);
+  expect(dropped()).toBe(pushed);
+});
+
 it("does not wait for a receiver that never answers longer than it was told", async () => {
-  const silent = createServer((socket) => closing.push(async () => void socket.destroy()));
-  silent.listen(0, "127.0.0.1");
-  await once(silent, "listening");
-  closing.push(async () => void silent.close());
-  const { port } = silent.address() as AddressInfo;
+  const { url } = await silence();
   const { queue } = queueOf();
-  const exported = await exportSpans(queue, {
-    receiver: { kind: "http", url: `http://127.0.0.1:${port}/v1/traces`, timeoutMs: 10_000 },
-    ...options,
-  });
+  const exported = await exportSpans(queue, { receiver: { kind: "http", url, timeoutMs: 10_000 }, ...options });
   queue.push(spanOf(1));
   const start = performance.now();
   await exported.close(100);
