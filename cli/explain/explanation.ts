@@ -6,9 +6,16 @@
 import { AccessTable } from "../../model/access.ts";
 import { destinationFor } from "../../model/consumer-routes.ts";
 import { type ExplainedMatch, explainRoute } from "../../model/explain-route.ts";
-import { keyIn, knownKeyIn } from "../../model/idempotency.ts";
-import type { CircuitBreakerPolicy, NamedRateLimits, TelemetryPolicy } from "../../model/policy.ts";
+import { judgeKey, type KeyVerdict, keyIn, knownKeyIn } from "../../model/idempotency.ts";
+import type {
+  CircuitBreakerPolicy,
+  FaultPolicy,
+  NamedIdempotencyRules,
+  NamedRateLimits,
+  TelemetryPolicy,
+} from "../../model/policy.ts";
 import type { Destination, Endpoints, Protocol, Route, WeightedBackend } from "../../model/resources.ts";
+import { compileMatches } from "../../model/route-match.ts";
 import { destinationName } from "../../model/service-host.ts";
 import { stickyKey } from "../../model/sticky.ts";
 import { WeightedChoice } from "../../model/weighted-choice.ts";
@@ -31,7 +38,16 @@ export interface Explanation {
   /** What the caller's sidecar records; what is absent is as that sidecar is set. */
   readonly telemetry: TelemetryPolicy;
   readonly tries: readonly ExplainedTry[];
+  /** Absent: the route has none. */
+  readonly fault?: ExplainedFault;
   readonly backends: readonly ExplainedBackend[];
+}
+
+/** Faults that are made on purpose, until their time is over. */
+export interface ExplainedFault {
+  readonly policy: FaultPolicy;
+  /** Whether such a request is among those that may get them. */
+  readonly touches: boolean;
 }
 
 export interface ExplainedBackend {
@@ -65,6 +81,14 @@ export interface ExplainedServer {
   /** The policy that refused, or that would have if it were enforced. */
   readonly by?: string;
   readonly rateLimits: readonly NamedRateLimits[];
+  /** Absent: keys mean nothing there. */
+  readonly idempotency?: ExplainedIdempotency;
+}
+
+export interface ExplainedIdempotency {
+  readonly rules: NamedIdempotencyRules;
+  /** `pass`: it has nothing to do with such a request. */
+  readonly verdict: KeyVerdict["kind"];
 }
 
 /** Throws a `UsageError` where nothing of that name is known. */
@@ -84,6 +108,7 @@ export function explain(facts: MeshFacts, request: DescribedRequest): Explanatio
     policies: taken === undefined ? {} : facts.policiesOf(destination, taken, request.port),
     telemetry: telemetryOf(destination, taken),
     tries: taken === undefined ? [] : triesOf(about, taken, backends),
+    ...(taken?.fault !== undefined && { fault: faultOn(request, taken.fault) }),
     backends,
   };
 }
@@ -95,6 +120,10 @@ function triesOf({ facts, request }: About, route: Route, told: readonly Explain
     return keys !== undefined && knownKeyIn(keys, request.method, request.headers) !== undefined;
   });
   return explainTries(route.retry, route.timeout.requestMs, request, isKnown);
+}
+
+function faultOn(request: DescribedRequest, policy: FaultPolicy): ExplainedFault {
+  return { policy, touches: compileMatches(policy.matches)(request) };
 }
 
 function telemetryOf(destination: Destination, route: Route | undefined): TelemetryPolicy {
@@ -169,8 +198,9 @@ function countEndpoints(resource: Endpoints | undefined): ExplainedBackend["endp
 
 function serverOf({ facts, request, callerIdentity: peer }: About, server: KnownServer): ExplainedServer {
   const { workload, port, policies } = server;
-  const { rateLimits = [] } = policies;
-  const asked = { workload, port, rateLimits };
+  const { rateLimits = [], idempotency: rules } = policies;
+  const idempotency = rules && { rules, verdict: judgeKey(rules, request.method, request.headers).kind };
+  const asked = { workload, port, rateLimits, ...(idempotency && { idempotency }) };
   if (peer === undefined && policies.mtls === "strict") return { ...asked, access: "plaintext" };
   const http = { method: request.method, path: request.path };
   const verdict = new AccessTable(policies.access ?? [], facts.trustDomain).decide({ peer, http });

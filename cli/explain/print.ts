@@ -1,14 +1,20 @@
 /** An explanation in words, for a terminal. */
 
 import { formatDuration } from "../../model/duration.ts";
-import type { CircuitBreakerPolicy, TelemetryPolicy } from "../../model/policy.ts";
+import type { CircuitBreakerPolicy, FaultAbort, TelemetryPolicy } from "../../model/policy.ts";
 import type { Route, RouteFilter } from "../../model/resources.ts";
 import { assertNever } from "../../model/result.ts";
 import { triesWithoutPolicy } from "../../model/retry-verdict.ts";
 import type { Paint } from "../terminal.ts";
 import type { DescribedRequest } from "./described-request.ts";
 import type { ExplainedTry } from "./explained-tries.ts";
-import type { ExplainedBackend, ExplainedServer, Explanation } from "./explanation.ts";
+import type {
+  ExplainedBackend,
+  ExplainedFault,
+  ExplainedIdempotency,
+  ExplainedServer,
+  Explanation,
+} from "./explanation.ts";
 
 const labelWidth = 12;
 
@@ -51,7 +57,7 @@ function routeLines({ matches, route }: Explanation, paint: Paint): string[] {
   return [...lines, row(lines.length === 0 ? "route" : "", paint("red", "none: the caller gets 404 no_route"))];
 }
 
-function policyLines({ policies, telemetry, tries }: Explanation, route: Route): string[] {
+function policyLines({ policies, telemetry, tries, fault }: Explanation, route: Route): string[] {
   const { filters = [], mirrors = [] } = route;
   return [
     ...filters.map((filter, place) => row(place === 0 ? "filters" : "", describeFilter(filter))),
@@ -60,12 +66,12 @@ function policyLines({ policies, telemetry, tries }: Explanation, route: Route):
       `${describeTimeout(route)}${by(policies.TimeoutPolicy && `TimeoutPolicy ${policies.TimeoutPolicy}`)}`,
     ),
     ...retryLines(route, tries, policies.RetryPolicy),
-    ...(route.fault === undefined
+    ...(fault === undefined
       ? []
       : [
           row(
             "fault",
-            `until ${new Date(route.fault.untilUnixMs).toISOString()}${by(policies.FaultInjection && `FaultInjection ${policies.FaultInjection}`)}`,
+            `${describeFault(fault)}${by(policies.FaultInjection && `FaultInjection ${policies.FaultInjection}`)}`,
           ),
         ]),
     ...mirrors.map(({ service, percent }) => row("mirror", `${percent} % to ${service.namespace}/${service.name}`)),
@@ -78,6 +84,18 @@ function policyLines({ policies, telemetry, tries }: Explanation, route: Route):
           ),
         ]),
   ];
+}
+
+/** Delay and abort are drawn apart: one request may get both. */
+function describeFault({ policy: { delay, abort, untilUnixMs }, touches }: ExplainedFault): string {
+  if (!touches) return "none for such a request";
+  const parts = delay === undefined ? [] : [`${delay.percent} % wait ${formatDuration(delay.delayMs)}`];
+  if (abort !== undefined) parts.push(`${abort.percent} % get ${describeAbort(abort)}`);
+  return `${parts.join(", ")}, until ${new Date(untilUnixMs).toISOString()}`;
+}
+
+function describeAbort({ kind, status }: FaultAbort): string {
+  return kind === "http" ? `${status} fault_injected` : `gRPC status ${status} fault_injected`;
 }
 
 function describeTelemetry({ samplingRatio, accessLog }: TelemetryPolicy): string {
@@ -171,10 +189,27 @@ function describeBreaker({ scope, failureThreshold, openDurationMs, count }: Cir
   return `breaker of each ${scope}: opens after ${failures}, for ${formatDuration(openDurationMs)}`;
 }
 
-function describeServer({ workload, port, access, by: policy, rateLimits }: ExplainedServer, paint: Paint): string {
+function describeServer(server: ExplainedServer, paint: Paint): string {
+  const { workload, port, access, by: policy, rateLimits, idempotency } = server;
   const limits =
     rateLimits.length === 0 ? "" : `, limited by RateLimit ${rateLimits.map(({ name }) => name).join(", ")}`;
-  return `${workload}:${port} ${accessWords(access, policy, paint)}${limits}`;
+  const once = idempotency === undefined || access !== "admitted" ? "" : `, ${keyWords(idempotency, paint)}`;
+  return `${workload}:${port} ${accessWords(access, policy, paint)}${limits}${once}`;
+}
+
+function keyWords({ rules: { name, ttlMs }, verdict }: ExplainedIdempotency, paint: Paint): string {
+  switch (verdict) {
+    case "keyed":
+      return `processes it once for its key within ${formatDuration(ttlMs)}, by IdempotencyPolicy ${name}`;
+    case "pass":
+      return `not held to IdempotencyPolicy ${name}`;
+    case "key-missing":
+      return paint("red", `answers 400 idempotency_key_missing, by IdempotencyPolicy ${name}`);
+    case "key-invalid":
+      return paint("red", `answers 400 idempotency_key_invalid, by IdempotencyPolicy ${name}`);
+    default:
+      return assertNever(verdict);
+  }
 }
 
 function accessWords(access: ExplainedServer["access"], policy: string | undefined, paint: Paint): string {

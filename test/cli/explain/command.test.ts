@@ -60,6 +60,18 @@ metadata: { namespace: shop, name: catalog }
 spec: { targetRefs: [{ kind: Service, name: catalog-v1 }, { kind: Service, name: catalog-v2 }] }
 `;
 
+const drill = `
+apiVersion: tulle.dev/v1alpha1
+kind: FaultInjection
+metadata: { namespace: shop, name: drill }
+spec:
+  targetRefs: [{ kind: Service, name: catalog }]
+  until: "2127-01-31T18:00:00Z"
+  match: [{ path: { value: /items } }]
+  delay: { duration: 2s, percent: 10 }
+  abort: { status: 503, percent: 1 }
+`;
+
 let folder: string;
 let stdout: string;
 let stderr: string;
@@ -167,6 +179,29 @@ it("tells of a gRPC request the statuses after which it is sent again", async ()
   stdout = "";
   const { tries } = await explained(...asked);
   expect(tries.map(({ outcome }) => outcome)).not.toContain("unavailable");
+});
+
+it("tells which faults are made on purpose, of what share of which requests, and until when", async () => {
+  writeFileSync(join(folder, "drill.yaml"), drill);
+  expect(await run("GET", "http://catalog/items/1", "--from", "shop/web")).toContain(
+    "\nfault        10 % wait 2s, 1 % get 503 fault_injected, until 2127-01-31T18:00:00.000Z, by FaultInjection shop/drill\n",
+  );
+  stdout = "";
+  expect(await run("GET", "http://catalog/", "--from", "shop/web")).toContain(
+    "\nfault        none for such a request, by FaultInjection shop/drill\n",
+  );
+});
+
+it.each([
+  [["POST", "-H", "Idempotency-Key: order-7"], "processes it once for its key within 24h, by"],
+  [["POST", "-H", "Idempotency-Key:"], "answers 400 idempotency_key_invalid, by"],
+  [["POST"], "answers 400 idempotency_key_missing, by"],
+  [["GET"], "not held to"],
+])("tells what an IdempotencyPolicy makes of %j", async ([method = "", ...more], says) => {
+  writeFileSync(join(folder, "keys.yaml"), keys.replace("name: catalog-v2 }]", "name: catalog-v2 }], required: true"));
+  expect(await run(method, "http://catalog-v2/", "--from", "shop/web", ...more)).toContain(
+    `shop/catalog-v2:8080 admits it, ${says} IdempotencyPolicy shop/catalog\n`,
+  );
 });
 
 it.each([
