@@ -197,12 +197,14 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
   const certificates = new MeshCertificates(parts);
   const podsWithoutSidecar = new PodsWithoutSidecar(meshNamespace);
   const status = new StatusPage({ pipeline, hub, others, podsWithoutSidecar, log });
+  listeners.push(status.markChanged);
   const traffic = new TrafficStore(clock);
   const traces = new TraceStore();
   metrics.watch({
     subscribers: () => hub.subscriberCount,
     replicas: () => others.names.length + 1,
     problems: () => status.countProblems(),
+    notProgrammed: () => status.countNotProgrammed(),
     rootExpiryMs: () => authority.notAfterMs,
     rotationPhase: () => certificates.phase,
   });

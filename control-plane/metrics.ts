@@ -4,6 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { ResourceKind } from "../model/resources.ts";
 import type { IssueFault } from "./identity/identity-service.ts";
 import type { PushEvents } from "./push/push-hub.ts";
+import type { NotProgrammed } from "./status/programmed.ts";
 
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -13,6 +14,8 @@ export interface MetricSources {
   /** Of this control plane, this one included. */
   readonly replicas: () => number;
   readonly problems: () => { readonly error: number; readonly warning: number };
+  /** Policies and routes. */
+  readonly notProgrammed: () => NotProgrammed;
   readonly rootExpiryMs: () => number;
   readonly rotationPhase: () => "settled" | "spreading" | "reissuing";
 }
@@ -101,6 +104,17 @@ export class ControlPlaneMetrics {
         const { error, warning } = sources.problems();
         this.set({ severity: "error" }, error);
         this.set({ severity: "warning" }, warning);
+      },
+    });
+    new Gauge({
+      name: "tulle_policies_not_programmed",
+      help: "Policies and routes that are not in force at every sidecar that holds them, by the reason of their condition.",
+      labelNames: ["reason"],
+      registers,
+      collect() {
+        const { Refused, Pending } = sources.notProgrammed();
+        this.set({ reason: "Refused" }, Refused);
+        this.set({ reason: "Pending" }, Pending);
       },
     });
     new Gauge({

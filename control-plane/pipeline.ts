@@ -8,6 +8,7 @@ import { Snapshot } from "./snapshot.ts";
 import { compareProblems, type Problem } from "./source/problem.ts";
 import type { SourceChange } from "./source/source.ts";
 import { type Acknowledgements, type PolicyStatus, policyStatuses } from "./status/policy-status.ts";
+import { countNotProgrammed, type NotProgrammed } from "./status/programmed.ts";
 import { type RouteStatus, routeStatuses } from "./status/route-status.ts";
 
 export class Pipeline {
@@ -45,6 +46,11 @@ export class Pipeline {
   /** What becomes of each HTTPRoute and GRPCRoute of a Service. */
   routeStatuses(acknowledgements: Acknowledgements): RouteStatus[] {
     return routeStatuses(this.index, this.#compiler.resourcesWith, acknowledgements);
+  }
+
+  /** Of the policies and routes that are in force somewhere. */
+  countNotProgrammed(acknowledgements: Acknowledgements): NotProgrammed {
+    return countNotProgrammed(this.#compiler.inForce, this.#compiler.resourcesWith, acknowledgements);
   }
 }
 

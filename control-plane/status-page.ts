@@ -9,6 +9,7 @@ import type { Peer, PushHub } from "./push/push-hub.ts";
 import type { OtherReplicas } from "./replicas/replicas.ts";
 import { formatProblem, type Problem } from "./source/problem.ts";
 import type { Acknowledgements, PolicyStatus } from "./status/policy-status.ts";
+import type { NotProgrammed } from "./status/programmed.ts";
 import type { RouteStatus } from "./status/route-status.ts";
 import { policyTarget, routeTarget, type StatusTarget } from "./status/status-target.ts";
 import type { TraceView } from "./traffic/trace-store.ts";
@@ -53,6 +54,8 @@ export class StatusPage {
   #soon = false;
   /** As of the last change of the source: they depend on nothing else, and are asked for at every scrape. */
   #problems: readonly Problem[] | undefined;
+  /** As of the last change of anything. */
+  #notProgrammed: NotProgrammed | undefined;
   #gatherMs = 0;
 
   constructor({ pipeline, hub, others, podsWithoutSidecar, log }: StatusSources) {
@@ -120,6 +123,16 @@ export class StatusPage {
     for (const { severity } of this.#findProblems()) counts[severity]++;
     return counts;
   }
+
+  countNotProgrammed(): NotProgrammed {
+    this.#notProgrammed ??= this.#pipeline.countNotProgrammed(this.#acknowledgements);
+    return this.#notProgrammed;
+  }
+
+  /** Something has changed that a status may depend on: who has what is counted anew when it is asked for next. */
+  readonly markChanged = (): void => {
+    this.#notProgrammed = undefined;
+  };
 
   /** Something has changed: problems that appeared or went are logged soon, once each. */
   logSoon(): void {

@@ -110,6 +110,11 @@ export class Compiler {
       compiled === undefined ? [] : compiled.gave.map((name) => ({ kind: compiled.unit.kind, name })),
     );
 
+  /** The names of the policies and routes that are in force somewhere. */
+  get inForce(): Iterable<string> {
+    return this.#carriers.keys();
+  }
+
   #compile(unit: Unit, view: IndexView, identities: Map<string, string>): Resource[] {
     const { kind, namespace, name } = unit;
     this.#options.onCompile?.(kind, namespace, name);

@@ -1,5 +1,6 @@
 /** Sums up what sidecars say about the resources that a policy is part of. */
 
+import type { ResourceName, ResourcesWith } from "../compile/compiler.ts";
 import type { Condition } from "./condition.ts";
 
 /** Of the newest version of one resource; push counts it. */
@@ -19,16 +20,59 @@ export function describeProgrammed(acks: readonly ResourceAck[]): Condition {
   const type = "Programmed";
   const subscribers = sum(acks.map((ack) => ack.subscribers));
   const acked = sum(acks.map((ack) => ack.acked));
-  const nacks = acks.flatMap((ack) => ack.nacks.map(({ pod, reason }) => `${pod}: ${reason}`));
-  const laggards = [...new Set(acks.flatMap((ack) => ack.laggards))];
   const count = `${acked}/${subscribers}`;
   if (subscribers === 0) return { type, status: "True", reason: "NoSubscribers", message: count };
-  if (nacks.length > 0) return { type, status: "False", reason: "Refused", message: `${count}; ${listed(nacks)}` };
-  if (acked < subscribers) {
-    const waiting = laggards.length === 0 ? "" : `; waiting for ${listed(laggards)}`;
-    return { type, status: "False", reason: "Pending", message: `${count}${waiting}` };
+  const reason = worst(acks.map(standingOf));
+  switch (reason) {
+    case "Refused": {
+      const nacks = acks.flatMap((ack) => ack.nacks.map(({ pod, reason: why }) => `${pod}: ${why}`));
+      return { type, status: "False", reason, message: `${count}; ${listed(nacks)}` };
+    }
+    case "Pending": {
+      const laggards = [...new Set(acks.flatMap((ack) => ack.laggards))];
+      const waiting = laggards.length === 0 ? "" : `; waiting for ${listed(laggards)}`;
+      return { type, status: "False", reason, message: `${count}${waiting}` };
+    }
+    case "Programmed":
+      return { type, status: "True", reason, message: count };
   }
-  return { type, status: "True", reason: "Programmed", message: count };
+}
+
+/** How many are not in force at every sidecar that holds them, by the reason of their conditions. */
+export interface NotProgrammed {
+  readonly Refused: number;
+  readonly Pending: number;
+}
+
+/** The same of many policies and routes, counted. Each resource is asked about once, however many it carries. */
+export function countNotProgrammed(
+  policies: Iterable<string>,
+  resourcesWith: ResourcesWith,
+  acknowledgements: (resource: ResourceName) => ResourceAck | undefined,
+): NotProgrammed {
+  const known = new Map<string, Standing>();
+  const standing = (resource: ResourceName): Standing => {
+    const key = `${resource.kind} ${resource.name}`;
+    const stands = known.get(key) ?? standingOf(acknowledgements(resource));
+    known.set(key, stands);
+    return stands;
+  };
+  const counts = { Refused: 0, Pending: 0, Programmed: 0 };
+  for (const policy of policies) counts[worst(resourcesWith(policy).map(standing))]++;
+  return { Refused: counts.Refused, Pending: counts.Pending };
+}
+
+type Standing = "Refused" | "Pending" | "Programmed";
+
+function standingOf(ack: ResourceAck | undefined): Standing {
+  if (ack === undefined) return "Programmed";
+  if (ack.nacks.length > 0) return "Refused";
+  return ack.acked < ack.subscribers ? "Pending" : "Programmed";
+}
+
+function worst(standings: readonly Standing[]): Standing {
+  if (standings.includes("Refused")) return "Refused";
+  return standings.includes("Pending") ? "Pending" : "Programmed";
 }
 
 function listed(items: readonly string[]): string {

@@ -182,6 +182,22 @@ describe("a control plane", () => {
     expect(metrics).toMatch(/^tulle_compile_seconds_count [2-9]$/m);
   });
 
+  it("counts a policy that a sidecar refuses until it is one that it takes", async () => {
+    const { ports } = await start();
+    const { stream } = await sidecar(ports);
+    stream.subscribe("destination", "catalog.shop.svc.cluster.local:80", (resource) =>
+      weightOf(resource) === 50 ? undefined : "cursed",
+    );
+    const refused = async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${ports.admin}/metrics`)).text();
+      return /^tulle_policies_not_programmed\{reason="Refused"\} (\d+)$/m.exec(metrics)?.[1];
+    };
+    await eventually(async () => (await refused()) === "1");
+    await writeFile(join(folder, "yaml", "shop.yaml"), shop(50));
+    await eventually(async () => (await refused()) !== "1");
+    expect(await refused()).toBe("0");
+  });
+
   it("that was killed comes back with the same root, and sidecars find it with nothing lost", async () => {
     const first = await start();
     const { stream } = await sidecar(first.ports);

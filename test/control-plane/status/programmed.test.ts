@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { describeProgrammed } from "../../../control-plane/status/programmed.ts";
+import { countNotProgrammed, describeProgrammed, type ResourceAck } from "../../../control-plane/status/programmed.ts";
 
 const done = { subscribers: 2, acked: 2, nacks: [], laggards: [] };
 
@@ -28,4 +28,31 @@ it("names who refused and why, ten at most", () => {
   const condition = describeProgrammed([{ ...done, subscribers: 12, acked: 0, nacks }]);
   expect(condition).toMatchObject({ status: "False", reason: "Refused" });
   expect(condition.message).toMatch(/^0\/12; web-0: no, .*web-9: no and 2 more$/);
+});
+
+it("counts the policies that are not in force everywhere by the worst of their resources, and asks about each once", () => {
+  const nacks = [{ pod: "web-1", reason: "no" }];
+  const acks: Record<string, ResourceAck> = {
+    done,
+    slow: { ...done, acked: 1 },
+    bad: { ...done, acked: 0, nacks },
+  };
+  const carriers: Record<string, string[]> = {
+    fine: ["done"],
+    unused: ["nobody"],
+    late: ["done", "slow"],
+    later: ["slow"],
+    refused: ["slow", "bad"],
+  };
+  const asked: string[] = [];
+  const counted = countNotProgrammed(
+    Object.keys(carriers),
+    (policy) => (carriers[policy] ?? []).map((name) => ({ kind: "endpoints", name })),
+    ({ name }) => {
+      asked.push(name);
+      return acks[name];
+    },
+  );
+  expect(counted).toEqual({ Refused: 1, Pending: 2 });
+  expect(asked.sort()).toEqual(["bad", "done", "nobody", "slow"]);
 });
