@@ -5,6 +5,7 @@
  */
 
 import { type MeshView, observe } from "../control-plane/dashboard/mesh-view.ts";
+import { jointShare } from "../control-plane/dashboard/page/format.ts";
 import { worstOf } from "../control-plane/traffic/traffic-store.ts";
 
 type Edge = MeshView["edges"][number];
@@ -46,7 +47,12 @@ function mergeEdges(edges: readonly Edge[]): Edge[] {
 function sum(a: Edge, b: Edge): Edge {
   const requestsPerSecond = a.requestsPerSecond + b.requestsPerSecond;
   const successes = a.requestsPerSecond * a.successShare + b.requestsPerSecond * b.successShare;
-  return { ...a, requestsPerSecond, successShare: requestsPerSecond === 0 ? 1 : successes / requestsPerSecond };
+  const mutualTlsShare = jointShare(
+    { rate: a.requestsPerSecond, share: a.mutualTlsShare },
+    { rate: b.requestsPerSecond, share: b.mutualTlsShare },
+  );
+  const successShare = requestsPerSecond === 0 ? 1 : successes / requestsPerSecond;
+  return { ...a, requestsPerSecond, successShare, ...(mutualTlsShare !== undefined && { mutualTlsShare }) };
 }
 
 /** A route that a replica does not know yet is there all the same. */

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { MeshView } from "../control-plane/dashboard/mesh-view.ts";
-import { formatMs, formatRate, formatShare } from "../control-plane/dashboard/page/format.ts";
+import { formatMs, formatMutualTls, formatRate, formatShare } from "../control-plane/dashboard/page/format.ts";
 import { addMeshOptions, howToReach, type MeshOptions, openMesh } from "./mesh-client.ts";
 import { formatTable } from "./table.ts";
 
@@ -19,6 +19,8 @@ const clear = "\u001b[2J\u001b[H";
 const help = `${howToReach}
 
 Figures are of the last ten seconds, as the callers' sidecars counted them; p50 and p99 are of all callers of the service.
+MTLS says whether they went over mutual TLS: yes, no, the share that did, or unknown where nobody was reached or the caller's
+sidecar is one that does not tell yet.
 
 Examples:
   $ tulle top
@@ -61,6 +63,7 @@ const columns = [
   { title: "SUCCESS", align: "right" },
   { title: "P50", align: "right" },
   { title: "P99", align: "right" },
+  { title: "MTLS" },
 ] as const;
 
 export function drawTop({ edges, latencies, breakers }: Pick<MeshView, "edges" | "latencies" | "breakers">): string {
@@ -68,11 +71,11 @@ export function drawTop({ edges, latencies, breakers }: Pick<MeshView, "edges" |
   const latencyOf = new Map(latencies.map((latency) => [latency.service, latency]));
   const rows = edges
     .toSorted((a, b) => b.requestsPerSecond - a.requestsPerSecond)
-    .map(({ from, service, backend, requestsPerSecond, successShare }) => {
+    .map(({ from, service, backend, requestsPerSecond, successShare, mutualTlsShare }) => {
       const latency = latencyOf.get(service);
       const figures = [formatRate(requestsPerSecond), formatShare(successShare)];
       const times = latency === undefined ? ["-", "-"] : [formatMs(latency.p50Ms), formatMs(latency.p99Ms)];
-      return [from, service, backend === "" ? "-" : backend, ...figures, ...times];
+      return [from, service, backend === "" ? "-" : backend, ...figures, ...times, formatMutualTls(mutualTlsShare)];
     });
   const open = breakers.map(
     ({ from, endpoint, backend, state }) => `breaker ${state}: ${from} to ${endpoint} of ${backend}`,

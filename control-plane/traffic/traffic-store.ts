@@ -20,6 +20,8 @@ export interface EdgeTraffic {
   readonly requestsPerSecond: number;
   /** 0 to 1: those that did not fail and were not given up by their caller. */
   readonly successShare: number;
+  /** 0 to 1: those over mutual TLS, of all of which it is known. Absent: of none, as nobody was reached, or sidecars are older. */
+  readonly mutualTlsShare?: number;
 }
 
 /** How long requests to a Service took. Undefined: longer than 30 s. */
@@ -115,10 +117,7 @@ export class TrafficStore {
 
   read(): Traffic {
     const nowMs = this.#clock.now();
-    const edges = new Map<
-      string,
-      { from: string; service: string; backend: string; requests: number; failures: number }
-    >();
+    const edges = new Map<string, EdgeSum>();
     const cumulative = new Map<string, number[]>();
     const breakers: BreakerTraffic[] = [];
     const lost = new Map<string, number>();
@@ -141,11 +140,7 @@ export class TrafficStore {
     }
     return {
       windowMs,
-      edges: [...edges].sort(byKey).map(([, { requests, failures, ...edge }]) => ({
-        ...edge,
-        requestsPerSecond: requests / (windowMs / 1_000),
-        successShare: 1 - failures / requests,
-      })),
+      edges: [...edges].sort(byKey).map(([, edge]) => edgeTraffic(edge)),
       latencies: [...cumulative].sort(byKey).map(([service, counts]) => ({
         service,
         p50Ms: quantileMs(counts, 0.5),
@@ -166,24 +161,47 @@ function isSound({ edges, latencies, breakers }: TrafficReport__Output): boolean
   return (
     Math.max(edges.length, latencies.length, breakers.length) <= mostEntries &&
     edges.every(
-      ({ service, backend, requests, failures }) => short(service) && short(backend) && failures <= requests,
+      ({ service, backend, requests, failures, mutualTls, plaintext }) =>
+        short(service) && short(backend) && failures <= requests && mutualTls + plaintext <= requests,
     ) &&
     latencies.every(({ service, cumulative }) => short(service) && cumulative.length <= 64) &&
     breakers.every(({ backend, endpoint }) => short(backend) && short(endpoint))
   );
 }
 
-type EdgeSum = { from: string; service: string; backend: string; requests: number; failures: number };
+interface EdgeSum {
+  readonly from: string;
+  readonly service: string;
+  readonly backend: string;
+  requests: number;
+  failures: number;
+  mutualTls: number;
+  plaintext: number;
+}
+
+function edgeTraffic({ from, service, backend, requests, failures, mutualTls, plaintext }: EdgeSum): EdgeTraffic {
+  const known = mutualTls + plaintext;
+  return {
+    from,
+    service,
+    backend,
+    requestsPerSecond: requests / (windowMs / 1_000),
+    successShare: 1 - failures / requests,
+    ...(known > 0 && { mutualTlsShare: mutualTls / known }),
+  };
+}
 
 function addEdge(
   sums: Map<string, EdgeSum>,
   from: string,
-  { service, backend, requests, failures }: TrafficReport__Output["edges"][number],
+  { service, backend, requests, failures, mutualTls, plaintext }: TrafficReport__Output["edges"][number],
 ): void {
   const key = `${from}\u0000${service}\u0000${backend}`;
-  const sum = sums.get(key) ?? { from, service, backend, requests: 0, failures: 0 };
+  const sum = sums.get(key) ?? { from, service, backend, requests: 0, failures: 0, mutualTls: 0, plaintext: 0 };
   sum.requests += requests;
   sum.failures += failures;
+  sum.mutualTls += mutualTls;
+  sum.plaintext += plaintext;
   sums.set(key, sum);
 }
 

@@ -368,6 +368,16 @@ export const messages = {
       "name": "failures",
       "number": 4,
       "kind": "uint32"
+    },
+    {
+      "name": "mutualTls",
+      "number": 5,
+      "kind": "uint32"
+    },
+    {
+      "name": "plaintext",
+      "number": 6,
+      "kind": "uint32"
     }
   ],
   "ServiceLatency": [

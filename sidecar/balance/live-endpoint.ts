@@ -108,6 +108,7 @@ export class LiveEndpoint {
 
   send(exchange: Exchange, response: ResponseSink, permit: Permit, connects: boolean): RequestSink {
     exchange.endpoint = this.endpoint.address;
+    exchange.overMutualTls = this.endpoint.identity !== undefined;
     exchange.breakerState = this.#breaker?.state.kind;
     const failures = this.#breakers?.policy.failures;
     const judgement =

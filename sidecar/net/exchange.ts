@@ -137,6 +137,8 @@ export class Exchange implements RequestHead {
   route: string | undefined;
   backend: string | undefined;
   endpoint: string | undefined;
+  /** The last try's endpoint is reached over mutual TLS, or not at all; undefined: none was picked. Outbound only. */
+  overMutualTls: boolean | undefined;
   /** Of the endpoint's circuit breaker when it let the last try through, or `open` when none did; undefined: none has one. */
   breakerState: BreakerState["kind"] | undefined;
   /** The recorded span of the whole request, the parent of its tries; undefined where the trace is not sampled. */

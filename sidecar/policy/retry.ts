@@ -199,6 +199,7 @@ class Retrying extends Try implements RequestSink {
     if (along > 1) exchange.headers.set("tulle-attempt", String(along));
     exchange.backend = undefined;
     exchange.endpoint = undefined;
+    exchange.overMutualTls = undefined;
     exchange.breakerState = undefined;
     exchange.knownBy = undefined;
     const current = attempt === 1 ? this : new LaterTry(this);

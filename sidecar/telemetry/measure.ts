@@ -59,6 +59,9 @@ interface Outcome {
   readonly cut: boolean;
 }
 
+/** Of the connection to the peer, as it is counted; the first: to nobody. */
+const tlsKinds = ["", "mutual", "none"] as const;
+
 const grpcStatuses = 32;
 const errorNumbers = 256;
 
@@ -118,14 +121,22 @@ class Tally {
     }
     const peer = (this.#direction === "inbound" ? exchange.peer : exchange.backend) ?? "";
     const row = this.#rows.get(peer) ?? this.#newRow(peer);
-    const key = keyOf(outcome);
-    const slot = row.get(key) ?? this.#newOutcome(row, peer, key, outcome);
+    const tls = this.#tlsTo(exchange);
+    const key = keyOf(outcome) * tlsKinds.length + tls;
+    const slot = row.get(key) ?? this.#newOutcome(row, peer, key, outcome, tlsKinds[tls]);
     requests.increment(slot);
     const durations = this.#durations.now;
     requestDuration.record(durations, durationMs);
     if (exchange.span === undefined) return;
     const { traceId } = exchange.span.context;
     requestDuration.illustrate(durations, { traceId, valueMs: durationMs, atMs: this.clock.now() });
+  }
+
+  /** Its place in `tlsKinds`. */
+  #tlsTo({ peer, overMutualTls }: Exchange): 0 | 1 | 2 {
+    if (this.#direction === "inbound") return peer === undefined ? 2 : 1;
+    if (overMutualTls === undefined) return 0;
+    return overMutualTls ? 1 : 2;
   }
 
   #newRow(peer: string): Map<number, number> {
@@ -135,12 +146,13 @@ class Tally {
     return row;
   }
 
-  #newOutcome(row: Map<number, number>, peer: string, key: number, outcome: Outcome): number {
+  #newOutcome(row: Map<number, number>, peer: string, key: number, outcome: Outcome, tls: string): number {
     const { status, grpcStatus, error } = outcome;
     const slot = this.#metrics.requests.slot({
       direction: this.#direction,
       service: this.#service,
       peer: this.#rows.has(peer) ? shortName(peer) : otherValue,
+      tls,
       code: String(status),
       grpc: grpcStatus === undefined ? "" : grpcStatusName(grpcStatus),
       result: resultOf(outcome),

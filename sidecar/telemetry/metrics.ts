@@ -33,7 +33,7 @@ export const sidecarMetrics = {
     "counter",
     "tulle_requests_total",
     "Requests that ended, by the status the caller got.",
-    ["direction", "service", "peer", "code", "grpc", "result", "error"],
+    ["direction", "service", "peer", "tls", "code", "grpc", "result", "error"],
     ["service", "peer"],
   ),
   requestDuration: define(

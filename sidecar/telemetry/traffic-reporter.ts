@@ -3,6 +3,7 @@
  * nothing on the way of a request, and sends nothing itself.
  */
 
+import type { EdgeTraffic } from "../../proto/generated/tulle/v1/EdgeTraffic.ts";
 import type { TrafficReport } from "../../proto/generated/tulle/v1/TrafficReport.ts";
 import type { Identity } from "../identity/credentials.ts";
 import type { SidecarState } from "../sidecar.ts";
@@ -71,16 +72,18 @@ export class TrafficReporter {
 
   #edges(): NonNullable<TrafficReport["edges"]> {
     const { requests } = this.#sources.metrics;
-    const edges = new Map<string, { service: string; backend: string; requests: number; failures: number }>();
+    const edges = new Map<string, Required<EdgeTraffic>>();
     for (const [slot, labels] of requests.labelSets.entries) {
-      const { direction, service, peer, result } = labels;
+      const { direction, service, peer, tls, result } = labels;
       const total = requests.value(slot);
       const fresh = total - (this.#requestsTold.get(labels) ?? 0);
       this.#requestsTold.set(labels, total);
       if (direction !== "outbound" || fresh === 0) continue;
       const key = `${service}\u0000${peer}`;
-      const edge = edges.get(key) ?? { service, backend: peer, requests: 0, failures: 0 };
+      const edge = edges.get(key) ?? { service, backend: peer, requests: 0, failures: 0, mutualTls: 0, plaintext: 0 };
       edge.requests += fresh;
+      if (tls === "mutual") edge.mutualTls += fresh;
+      if (tls === "none") edge.plaintext += fresh;
       if (result !== "success") edge.failures += fresh;
       edges.set(key, edge);
     }

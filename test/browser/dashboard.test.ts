@@ -62,10 +62,12 @@ it("shows the live edges with their figures, in the drawing and in the table", a
   expect(cells[3]).toMatch(/^\d+(\.\d)?\/s$/);
   expect(cells[4]).toBe("100 %");
   expect(cells[6]).toMatch(/ms$/);
+  expect(cells[7]).toBe("yes");
   // Sidecars report in turn, so some edges are there before others.
   await expect
     .poll(() => page.locator("svg .node text").allTextContents(), { timeout: 10_000 })
     .toEqual(expect.arrayContaining(["shop/load", "shop/web", "shop/orders", "shop/payments"]));
+  expect((await page.locator("svg .edge text").allTextContents()).join()).toMatch(/\d\/s .* 🔒/);
 });
 
 it("shows wanted and observed split, policies with their sidecars, and certificates", async () => {

@@ -25,6 +25,17 @@ it("adds up what each replica's own sidecars have counted", () => {
   expect(merged.problems).toEqual(["one"]);
 });
 
+it("merges shares of mutual TLS by how many requests they are of, and leaves out what is not known", () => {
+  const of = (requestsPerSecond: number, mutualTlsShare?: number) =>
+    view({
+      edges: [{ ...edge, requestsPerSecond, successShare: 1, ...(mutualTlsShare !== undefined && { mutualTlsShare }) }],
+    });
+  const merged = (...views: MeshView[]) => mergeViews(views).edges[0]?.mutualTlsShare;
+  expect(merged(of(30, 1), of(10, 0))).toBe(0.75);
+  expect(merged(of(30), of(10, 1))).toBe(1);
+  expect(mergeViews([of(30), of(10)]).edges[0]).not.toHaveProperty("mutualTlsShare");
+});
+
 it("shows the slowest replica's latency, so that none looks better than it is", () => {
   const latency = { service: "shop/orders", p50Ms: 1, p99Ms: 9 };
   const merged = mergeViews([

@@ -107,16 +107,16 @@ it("shows the busiest edges first, once where the output is no terminal", async 
   view = {
     ...quiet,
     edges: [
-      { ...edge, requestsPerSecond: 1.25, successShare: 1 },
+      { ...edge, requestsPerSecond: 1.25, successShare: 1, mutualTlsShare: 1 },
       { ...edge, backend: "", requestsPerSecond: 20, successShare: 0.99999 },
     ],
     latencies: [{ service: "shop/orders", p50Ms: 3.14, p99Ms: undefined }],
   };
   await run("top");
   expect(stdout).toBe(
-    `FROM      SERVICE      BACKEND      REQUESTS  SUCCESS     P50        P99
-shop/web  shop/orders  -                20/s  99.99 %  3.1 ms  over 30 s
-shop/web  shop/orders  shop/orders     1.3/s    100 %  3.1 ms  over 30 s
+    `FROM      SERVICE      BACKEND      REQUESTS  SUCCESS     P50        P99  MTLS
+shop/web  shop/orders  -                20/s  99.99 %  3.1 ms  over 30 s  unknown
+shop/web  shop/orders  shop/orders     1.3/s    100 %  3.1 ms  over 30 s  yes
 `,
   );
 });

@@ -61,7 +61,7 @@ it("tells callers apart by their certificates, says why, and counts it", async (
   const { accessRefused, requests } = orders.metrics;
   expect(accessRefused.value(accessRefused.slot({ policy: "", mode: "enforce" }))).toBe(1);
   const labels = { direction: "inbound", service: "shop/orders", peer: "shop/other", code: "403", error: "forbidden" };
-  expect(requests.value(requests.slot({ ...labels, grpc: "", result: "success" }))).toBe(1);
+  expect(requests.value(requests.slot({ ...labels, tls: "mutual", grpc: "", result: "success" }))).toBe(1);
 });
 
 it("follows an update at once, the stricter and the milder", async () => {

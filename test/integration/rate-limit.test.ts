@@ -36,7 +36,9 @@ it("takes from each caller, and from all together, what the limits admit", async
   expect(served).toBe(2);
   const { requests } = orders.metrics;
   const labels = { direction: "inbound", service: "shop/orders", code: "429", error: "rate_limited" };
-  expect(requests.value(requests.slot({ ...labels, peer: "shop/web", grpc: "", result: "success" }))).toBe(1);
+  expect(
+    requests.value(requests.slot({ ...labels, peer: "shop/web", tls: "mutual", grpc: "", result: "success" })),
+  ).toBe(1);
 });
 
 it("follows an update", async () => {

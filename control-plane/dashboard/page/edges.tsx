@@ -1,5 +1,5 @@
 import type { MeshView } from "../mesh-view.ts";
-import { formatMs, formatRate, formatShare, healthOf } from "./format.ts";
+import { formatMs, formatMutualTls, formatRate, formatShare, healthOf } from "./format.ts";
 import { cut, Filter } from "./narrowed.tsx";
 
 interface EdgesProps extends Pick<MeshView, "edges" | "latencies" | "breakers"> {
@@ -37,10 +37,11 @@ export function Edges({ edges, latencies, breakers, wanted, onWanted }: EdgesPro
               <th scope="col" class="figure">
                 p99
               </th>
+              <th scope="col">mTLS</th>
             </tr>
           </thead>
           <tbody>
-            {shown.map(({ from, service, backend, requestsPerSecond, successShare }) => (
+            {shown.map(({ from, service, backend, requestsPerSecond, successShare, mutualTlsShare }) => (
               <tr key={`${from} ${service} ${backend}`}>
                 <th scope="row">
                   <a href={`#/service/${from}`}>{from}</a>
@@ -53,6 +54,9 @@ export function Edges({ edges, latencies, breakers, wanted, onWanted }: EdgesPro
                 <td class={`figure ${healthOf(successShare)}`}>{formatShare(successShare)}</td>
                 <td class="figure">{latencyOf.has(service) ? formatMs(latencyOf.get(service)?.p50Ms) : "–"}</td>
                 <td class="figure">{latencyOf.has(service) ? formatMs(latencyOf.get(service)?.p99Ms) : "–"}</td>
+                <td class={mutualTlsShare !== undefined && mutualTlsShare < 1 ? "poor" : ""}>
+                  {formatMutualTls(mutualTlsShare)}
+                </td>
               </tr>
             ))}
           </tbody>

@@ -14,6 +14,23 @@ export function formatShare(share: number): string {
   return `${percent >= 99 ? percent.toFixed(2) : percent.toFixed(percent < 10 ? 1 : 0)} %`;
 }
 
+/** Whether an edge is mutual TLS, by the share of its requests that are. */
+export function formatMutualTls(share: number | undefined): string {
+  if (share === undefined) return "unknown";
+  if (share === 0) return "no";
+  return share === 1 ? "yes" : formatShare(share);
+}
+
+/** The share over two sets of requests, by how many each has; a set of which nothing is known does not count. */
+export function jointShare(
+  a: { readonly rate: number; readonly share: number | undefined },
+  b: { readonly rate: number; readonly share: number | undefined },
+): number | undefined {
+  if (a.share === undefined || b.share === undefined) return a.share ?? b.share;
+  if (a.share === b.share) return a.share;
+  return (a.rate * a.share + b.rate * b.share) / (a.rate + b.rate);
+}
+
 export function formatMs(ms: number | undefined): string {
   if (ms === undefined) return "over 30 s";
   if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;

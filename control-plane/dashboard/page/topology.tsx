@@ -1,6 +1,6 @@
 import type { MeshView } from "../mesh-view.ts";
 import { curveBetween, type Point } from "./curve.ts";
-import { formatRate, formatShare, healthOf } from "./format.ts";
+import { formatMutualTls, formatRate, formatShare, healthOf, jointShare } from "./format.ts";
 import { type Arrow, layersOf } from "./layers.ts";
 
 const nodeWidth = 168;
@@ -15,6 +15,7 @@ const mostNodes = 80;
 interface DrawnEdge extends Arrow {
   readonly requestsPerSecond: number;
   readonly successShare: number;
+  readonly mutualTlsShare: number | undefined;
 }
 
 /** Who calls whom, now; where they are too many, by namespace. The table below says the same in words. */
@@ -53,20 +54,22 @@ function nodesOf(edges: MeshView["edges"], nameOf: NameOf): number {
 }
 
 function drawnEdges(edges: MeshView["edges"], nameOf: NameOf): DrawnEdge[] {
-  const sums = new Map<string, { from: string; to: string; rate: number; good: number }>();
+  const sums = new Map<string, { from: string; to: string; rate: number; good: number; share: number | undefined }>();
   for (const edge of edges) {
-    const { requestsPerSecond, successShare } = edge;
+    const { requestsPerSecond, successShare, mutualTlsShare } = edge;
     const [from, to] = [nameOf(edge.from), nameOf(endOf(edge))];
-    const sum = sums.get(`${from} ${to}`) ?? { from, to, rate: 0, good: 0 };
+    const sum = sums.get(`${from} ${to}`) ?? { from, to, rate: 0, good: 0, share: undefined };
+    sum.share = jointShare(sum, { rate: requestsPerSecond, share: mutualTlsShare });
     sum.rate += requestsPerSecond;
     sum.good += requestsPerSecond * successShare;
     sums.set(`${from} ${to}`, sum);
   }
-  return [...sums.values()].map(({ from, to, rate, good }) => ({
+  return [...sums.values()].map(({ from, to, rate, good, share }) => ({
     from,
     to,
     requestsPerSecond: rate,
     successShare: rate === 0 ? 1 : good / rate,
+    mutualTlsShare: share,
   }));
 }
 
@@ -125,7 +128,8 @@ function Line({ edge, places }: { readonly edge: DrawnEdge; readonly places: Rea
   const from = places.get(edge.from);
   const to = places.get(edge.to);
   if (from === undefined || to === undefined) return null;
-  const figures = `${formatRate(edge.requestsPerSecond)} ${formatShare(edge.successShare)}`;
+  const lock = lockOf(edge.mutualTlsShare);
+  const figures = `${formatRate(edge.requestsPerSecond)} ${formatShare(edge.successShare)}${lock && ` ${lock}`}`;
   const health = healthOf(edge.successShare);
   if (edge.from === edge.to) {
     return (
@@ -146,9 +150,15 @@ function Line({ edge, places }: { readonly edge: DrawnEdge; readonly places: Rea
       <text x={label.x} y={label.y}>
         {figures}
       </text>
-      <title>{`${edge.from} to ${edge.to}: ${figures}`}</title>
+      <title>{`${edge.from} to ${edge.to}: ${figures}, mTLS: ${formatMutualTls(edge.mutualTlsShare)}`}</title>
     </g>
   );
+}
+
+/** Closed where all is mutual TLS, open where anything is in the clear; empty: it is not known. */
+function lockOf(mutualTlsShare: number | undefined): string {
+  if (mutualTlsShare === undefined) return "";
+  return mutualTlsShare === 1 ? "🔒" : "🔓";
 }
 
 function short(name: string): string {

@@ -4,7 +4,7 @@ import type { TrafficReport__Output } from "../../../proto/generated/tulle/v1/Tr
 import { HandClock } from "../../support/hand-clock.ts";
 
 const web = { namespace: "shop", workload: "web", pod: "web-1" };
-const edge = { service: "shop/orders", backend: "shop/orders", requests: 20, failures: 5 };
+const edge = { service: "shop/orders", backend: "shop/orders", requests: 20, failures: 5, mutualTls: 0, plaintext: 0 };
 
 function report(parts: Partial<TrafficReport__Output> = {}): TrafficReport__Output {
   return {
@@ -37,6 +37,14 @@ it("adds up what the pods of a workload have reported in the last ten seconds", 
   expect(store.read().edges[0]?.requestsPerSecond).toBe(2);
   clock.advance(6_000);
   expect(store.read().edges).toEqual([]);
+});
+
+it("says which share went over mutual TLS, and nothing where no sidecar has told", () => {
+  const store = new TrafficStore(new HandClock());
+  store.take(web, report({ edges: [edge] }));
+  expect(store.read().edges[0]).not.toHaveProperty("mutualTlsShare");
+  store.take(web, report({ edges: [{ ...edge, mutualTls: 15, plaintext: 5 }] }));
+  expect(store.read().edges[0]?.mutualTlsShare).toBe(0.75);
 });
 
 it("merges the latencies of all callers of a Service", () => {
@@ -87,6 +95,7 @@ it("shows a breaker of several pods once, open where one of them is", () => {
 
 it.each([
   ["more failures than requests", report({ edges: [{ ...edge, failures: 21 }] })],
+  ["more connections than requests", report({ edges: [{ ...edge, mutualTls: 20, plaintext: 1 }] })],
   ["more edges than a sidecar sends", report({ edges: Array.from({ length: 501 }, () => edge) })],
   ["a name without end", report({ edges: [{ ...edge, service: "s".repeat(513) }] })],
   ["a histogram without end", report({ latencies: [{ service: "s", cumulative: Array<number>(65).fill(1) }] })],

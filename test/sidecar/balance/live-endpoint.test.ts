@@ -31,6 +31,20 @@ function dispatched(head: Partial<RequestHead> = {}) {
 
 const error = (code: ErrorCode) => new MeshError(code, "");
 
+it("says of each try whether its endpoint is reached over mutual TLS", () => {
+  const overTls = (more: { readonly identity?: string }) => {
+    const endpoint = endpointAt("10.0.0.1:80", more);
+    const upstream = new RecordingUpstream();
+    const clock = new HandClock();
+    const live = new LiveEndpoint(endpoint, upstream.service, { clock, isNew: false, onRoom() {} });
+    const exchange = exchangeOf();
+    live.send(exchange, new RecordingCaller(), live.admit(false) as Permit, false);
+    return exchange.overMutualTls;
+  };
+  expect(overTls({ identity: "spiffe://demo/ns/shop/sa/orders" })).toBe(true);
+  expect(overTls({})).toBe(false);
+});
+
 describe("a try", () => {
   it("counts as under way until it ends, however it ends, and is over once", () => {
     const endings: ((one: ReturnType<typeof dispatched>) => void)[] = [

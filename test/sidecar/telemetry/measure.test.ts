@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
+import type { Exchange } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { exposedBoundsMs } from "../../../sidecar/telemetry/histogram.ts";
 import { type Direction, measureAndRescue } from "../../../sidecar/telemetry/measure.ts";
@@ -114,6 +115,23 @@ it("names the backend that an outbound request went to", async () => {
   expect(await counted()).toEqual([["shop/orders-v2", "404", "", 1]]);
 });
 
+it("says whether the connection to the peer is mutual TLS", async () => {
+  const tlsOf = async (direction: Direction, found: Pick<Exchange, "peer" | "overMutualTls">) => {
+    const { service, upstream, registry } = measured(direction);
+    service(Object.assign(exchangeOf(), found), new RecordingCaller());
+    upstream.response.head(responseHead(200));
+    upstream.response.endResponse();
+    const samples = parseExposition((await registry.expose()).text).get("tulle_requests_total") ?? [];
+    return samples.map(({ labels }) => labels["tls"]);
+  };
+  const peer = "spiffe://demo/ns/shop/sa/web";
+  expect(await tlsOf("outbound", { peer: undefined, overMutualTls: true })).toEqual(["mutual"]);
+  expect(await tlsOf("outbound", { peer: undefined, overMutualTls: false })).toEqual(["none"]);
+  expect(await tlsOf("outbound", { peer: undefined, overMutualTls: undefined })).toEqual([""]);
+  expect(await tlsOf("inbound", { peer, overMutualTls: undefined })).toEqual(["mutual"]);
+  expect(await tlsOf("inbound", { peer: undefined, overMutualTls: undefined })).toEqual(["none"]);
+});
+
 it("names a recorded trace beside the duration, and no other", () => {
   const { service, upstream, clock, metrics } = measured("outbound");
   const exchange = exchangeOf();
@@ -141,7 +159,8 @@ it("counts on where idle series were let go", async () => {
   ask();
   registry.releaseIdle(0);
   registry.releaseIdle(3_600_000);
-  metrics.requests.slot({ direction: "inbound", service: "", peer: "", code: "", grpc: "", result: "", error: "" });
+  const none = { service: "", peer: "", tls: "", code: "", grpc: "", result: "", error: "" };
+  metrics.requests.slot({ direction: "inbound", ...none });
   ask();
   expect(await counted()).toEqual([
     ["", "", "", 0],

@@ -17,10 +17,13 @@ function reporter() {
   const breakers: { breakerState: "closed" | "open" | "half-open"; endpoint: { address: string } }[] = [];
   const state = () => ({ backends: { all: [{ name: "b:80", liveEndpoints: breakers }] } }) as unknown as SidecarState;
   const identity = { current: () => ({ notAfterMs: 5_000 }) } as unknown as Identity;
-  const request = (code: string, options: { direction?: "inbound" | "outbound"; ms?: number } = {}) => {
-    const { direction = "outbound", ms = 3 } = options;
+  const request = (
+    code: string,
+    options: { direction?: "inbound" | "outbound"; ms?: number; tls?: "mutual" | "none" | "" } = {},
+  ) => {
+    const { direction = "outbound", ms = 3, tls = "mutual" } = options;
     const service = "shop/orders";
-    const outcome = { code, grpc: "", result: resultOf(code), error: "" };
+    const outcome = { tls, code, grpc: "", result: resultOf(code), error: "" };
     metrics.requests.increment(metrics.requests.slot({ direction, service, peer: "shop/v1", ...outcome }));
     metrics.requestDuration.record(metrics.requestDuration.slot({ direction, service }), ms);
   };
@@ -42,7 +45,7 @@ it("tells of what the application asked of others since the last report, and of 
   request("200", { direction: "inbound" });
   expect(reports.take(2_000)).toEqual({
     windowMs: 2_000,
-    edges: [{ service: "shop/orders", backend: "shop/v1", requests: 2, failures: 1 }],
+    edges: [{ service: "shop/orders", backend: "shop/v1", requests: 2, failures: 1, mutualTls: 2, plaintext: 0 }],
     latencies: [{ service: "shop/orders", cumulative: [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2] }],
     breakers: [],
     certificateExpiryUnixSeconds: 5,
@@ -51,7 +54,7 @@ it("tells of what the application asked of others since the last report, and of 
   });
   request("200");
   expect(reports.take(2_000)?.edges).toEqual([
-    { service: "shop/orders", backend: "shop/v1", requests: 1, failures: 0 },
+    { service: "shop/orders", backend: "shop/v1", requests: 1, failures: 0, mutualTls: 1, plaintext: 0 },
   ]);
 });
 
@@ -59,6 +62,12 @@ it("counts no request as good that its caller gave up", () => {
   const { reporter: reports, request } = reporter();
   for (const code of ["200", "499", "404"]) request(code);
   expect(reports.take(2_000)?.edges).toMatchObject([{ requests: 3, failures: 1 }]);
+});
+
+it("tells how many went over mutual TLS, how many in the clear, and of the others neither", () => {
+  const { reporter: reports, request } = reporter();
+  for (const tls of ["mutual", "mutual", "none", ""] as const) request("200", { tls });
+  expect(reports.take(2_000)?.edges).toMatchObject([{ requests: 4, mutualTls: 2, plaintext: 1 }]);
 });
 
 it("takes a series that comes after one was let go for a new one", () => {
@@ -69,7 +78,7 @@ it("takes a series that comes after one was let go for a new one", () => {
   registry.releaseIdle(3_600_000);
   for (let i = 0; i < 7; i++) request("503", { ms: 700 });
   const report = reports.take(2_000);
-  expect(report?.edges).toEqual([{ service: "shop/orders", backend: "shop/v1", requests: 7, failures: 7 }]);
+  expect(report?.edges).toMatchObject([{ service: "shop/orders", backend: "shop/v1", requests: 7, failures: 7 }]);
   expect(report?.latencies?.[0]?.cumulative?.at(-1)).toBe(7);
 });
 

@@ -6,6 +6,8 @@ export interface EdgeTraffic {
   'backend'?: (string);
   'requests'?: (number);
   'failures'?: (number);
+  'mutualTls'?: (number);
+  'plaintext'?: (number);
 }
 
 export interface EdgeTraffic__Output {
@@ -13,4 +15,6 @@ export interface EdgeTraffic__Output {
   'backend': (string);
   'requests': (number);
   'failures': (number);
+  'mutualTls': (number);
+  'plaintext': (number);
 }
