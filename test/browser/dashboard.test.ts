@@ -53,6 +53,48 @@ function overflowOf(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
+/** What is written in too little contrast, with how much it has. */
+function poorWordsOf(page: Page): Promise<readonly string[]> {
+  return page.evaluate(() => {
+    const luminance = (color: string) => {
+      const [red = 0, green = 0, blue = 0] = (color.match(/[\d.]+/g) ?? []).map(Number).map((channel) => {
+        const share = channel / 255;
+        return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+      });
+      return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const groundOf = (element: Element | null): string => {
+      // Words in the drawing stand in their node, those of an edge on what the whole drawing stands on.
+      const node = element?.closest("g")?.querySelector(":scope > rect");
+      if (node instanceof Element) return getComputedStyle(node).fill;
+      for (let at = element; at !== null; at = at.parentElement) {
+        const { backgroundColor } = getComputedStyle(at);
+        if (!/, 0\)$|transparent/.test(backgroundColor)) return backgroundColor;
+      }
+      return "rgb(255, 255, 255)";
+    };
+    const written =
+      "h1, h2, h3, a, p, li, dt, dd, th, td, caption, label, small, strong, code, span, button, input, svg text";
+    return [...document.querySelectorAll(written)].flatMap((element) => {
+      const words = element instanceof HTMLInputElement ? "what is typed" : (element.textContent ?? "").trim();
+      if (words === "") return [];
+      const { color, fill } = getComputedStyle(element);
+      const ink = element instanceof SVGElement ? fill : color;
+      const [light = 0, dark = 0] = [luminance(ink), luminance(groundOf(element))].sort((a, b) => b - a);
+      const contrast = (light + 0.05) / (dark + 0.05);
+      return contrast < 4.5 ? [`${element.tagName} ${words}: ${contrast.toFixed(2)}`] : [];
+    });
+  });
+}
+
+/** Has a request recorded, and its waterfall opened. */
+async function openTrace(page: Page): Promise<void> {
+  const traceId = randomBytes(16).toString("hex");
+  const traceparent = `00-${traceId}-${randomBytes(8).toString("hex")}-01`;
+  await shop.ask("load", { url: "http://web/", headers: { traceparent } });
+  await page.locator(`#traces a[href="#/trace/${traceId}"]`).click();
+}
+
 it("shows the live edges with their figures, in the drawing and in the table", async () => {
   const page = await open();
   const row = page.locator("#edges tbody tr", { hasText: "shop/payments" });
@@ -83,11 +125,8 @@ it("shows wanted and observed split, policies with their sidecars, and certifica
 });
 
 it("shows a recorded trace as a waterfall, with what each span says", async () => {
-  const traceId = randomBytes(16).toString("hex");
-  const traceparent = `00-${traceId}-${randomBytes(8).toString("hex")}-01`;
   const page = await open();
-  await shop.ask("load", { url: "http://web/", headers: { traceparent } });
-  await page.locator(`#traces a[href="#/trace/${traceId}"]`).click();
+  await openTrace(page);
   const rows = page.locator(".waterfall li");
   await expect
     .poll(async () => (await page.locator(".span-name").allInnerTexts()).slice(0, 4), { timeout: 20_000 })
@@ -169,33 +208,12 @@ it.each(["light", "dark"] as const)(
   "has words that stand out from their ground by 4.5 to 1 (%s)",
   async (colorScheme) => {
     const page = await open({ colorScheme });
-    const poor = await page.evaluate(() => {
-      const luminance = (color: string) => {
-        const [red = 0, green = 0, blue = 0] = (color.match(/[\d.]+/g) ?? []).map(Number).map((channel) => {
-          const share = channel / 255;
-          return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-        });
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-      };
-      const groundOf = (element: Element | null): string => {
-        for (let at = element; at !== null; at = at.parentElement) {
-          const { backgroundColor } = getComputedStyle(at);
-          if (!/, 0\)$|transparent/.test(backgroundColor)) return backgroundColor;
-        }
-        return "rgb(255, 255, 255)";
-      };
-      return [...document.querySelectorAll("h1, h2, h3, a, p, dt, dd, th, td, caption, label, small, span")].flatMap(
-        (element) => {
-          if ((element.textContent ?? "").trim() === "") return [];
-          const [light = 0, dark = 0] = [luminance(getComputedStyle(element).color), luminance(groundOf(element))].sort(
-            (a, b) => b - a,
-          );
-          const contrast = (light + 0.05) / (dark + 0.05);
-          return contrast < 4.5 ? [`${element.tagName} ${element.textContent}: ${contrast.toFixed(2)}`] : [];
-        },
-      );
-    });
-    expect(poor).toEqual([]);
+    await page.locator("svg .node text").first().waitFor();
+    expect(await poorWordsOf(page)).toEqual([]);
+    await openTrace(page);
+    await page.locator(".waterfall button").first().click();
+    await page.locator(".attributes").first().waitFor();
+    expect(await poorWordsOf(page)).toEqual([]);
   },
 );
 
