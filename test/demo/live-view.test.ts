@@ -17,7 +17,8 @@ function exposition(requests: number, weight = 90): string {
 # HELP tulle_requests_total Requests that ended.
 # TYPE tulle_requests_total counter
 tulle_requests_total{${catalog},peer="",code="200",result="success",error="",${pod}} ${requests * 0.99}
-tulle_requests_total{${catalog},peer="",code="504",result="failure",error="request_timeout",${pod}} ${requests * 0.01}
+tulle_requests_total{${catalog},peer="",code="504",result="failure",error="request_timeout",${pod}} ${requests * 0.005}
+tulle_requests_total{${catalog},peer="",code="499",result="abandoned",error="",${pod}} ${requests * 0.005}
 tulle_requests_total{direction="inbound",service="shop/orders",peer="shop/web",code="200",error="",${pod}} ${requests}
 tulle_request_duration_seconds_bucket{le="0.001",${catalog},${pod}} 0
 tulle_request_duration_seconds_bucket{le="0.002",${catalog},${pod}} ${requests * 0.5}

@@ -112,7 +112,7 @@ function drawEdges(growth: Growth, seconds: number): readonly Edge[] {
     .map(([edge, samples]) => {
       const [from = "", to = ""] = edge.split(" ");
       const total = sum(samples);
-      const failed = sum(samples.filter(({ labels }) => labels.get("result") === "failure"));
+      const failed = sum(samples.filter(({ labels }) => labels.get("result") !== "success"));
       const durations = buckets.get(edge) ?? [];
       const p50 = quantile(durations, 0.5);
       const p99 = quantile(durations, 0.99);
