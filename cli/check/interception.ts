@@ -74,8 +74,8 @@ async function strictWorkloads(reading: Asked["reading"]): Promise<ReadonlySet<s
   const { snapshot } = (await reading()).pipeline;
   const strict = snapshot.list("inbound").filter(({ resource }) => {
     if (resource.kind !== "inbound") return false;
-    const { ports, elsewhere } = resource.value;
-    return elsewhere?.mtls === "strict" || ports.some(({ mtls }) => mtls === "strict");
+    const { ports, unlisted = [], elsewhere } = resource.value;
+    return [...ports, ...unlisted, elsewhere].some((policies) => policies?.mtls === "strict");
   });
   return new Set(strict.map(({ name }) => name));
 }

@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { Asked, Finding } from "../../../cli/check/finding.ts";
+import { interception } from "../../../cli/check/interception.ts";
+import { readFolderObjects } from "../../../cli/folder-pipeline.ts";
+
+const deployment = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { namespace: shop, name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: web, image: "example/web:1", ports: [{ containerPort: 8080 }] }] }
+`;
+
+const pod = {
+  metadata: { namespace: "shop", name: "web-1", annotations: { "tulle.dev/workload": "web" } },
+  spec: { initContainers: [{ name: "tulle-sidecar" }], containers: [{ name: "web" }] },
+};
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tulle-check-"));
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** Of a pod that is not redirected, with such a policy over it. */
+async function check(policy: string): Promise<readonly Finding[]> {
+  const strict = `---\napiVersion: tulle.dev/v1alpha1\nkind: AccessPolicy\nmetadata: { namespace: shop, name: strict }\nspec: ${policy}\n`;
+  writeFileSync(join(folder, "shop.yaml"), deployment + strict);
+  const asked: Pick<Asked, "pods" | "reading"> = {
+    pods: () => Promise.resolve([pod]),
+    reading: () => readFolderObjects([folder], { clusterDomain: "cluster.local", trustDomain: "cluster.local" }),
+  };
+  return interception.run(asked as Asked);
+}
+
+it.each([
+  ["every port", "{ mtls: strict }"],
+  ["a port that is declared", "{ ports: [8080], mtls: strict }"],
+  ["a port that only the policy names", "{ ports: [9090], mtls: strict }"],
+])("fails where %s is to be strict and nothing is redirected", async (_case, policy) => {
+  const found = await check(policy);
+  expect(found.map(({ verdict, says }) => [verdict, says])).toEqual([
+    ["fail", "strict does not hold for shop/web-1: nothing is redirected"],
+  ]);
+});
+
+it("only warns where nothing is to be strict", async () => {
+  const found = await check("{ ports: [9090], mtls: permissive }");
+  expect(found.map(({ verdict }) => verdict)).toEqual(["warn"]);
+});
