@@ -96,7 +96,7 @@ helm install tulle-crds charts/tulle-crds
 helm install tulle charts/tulle --namespace tulle-system --create-namespace
 \`\`\`
 
-For production add \`-f charts/tulle/values-ha.yaml\`: two replicas on different nodes, a disruption budget, a priority class, a network policy.
+For production add \`-f charts/tulle/values-ha.yaml\`: two replicas, on different nodes if there are any free, a disruption budget, a priority class, a network policy.
 
 ## Values
 
