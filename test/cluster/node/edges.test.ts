@@ -190,7 +190,7 @@ interface Section {
 /** By `tulle check`. */
 async function wallsFound(): Promise<Section["findings"]> {
   const sections = JSON.parse(await tulle("check", "-o", "json")) as readonly Section[];
-  return sections.flatMap(({ findings }) => findings).filter(({ says }) => says.includes(`${shop}/walled`));
+  return sections.flatMap(({ findings }) => findings).filter(({ says }) => says.startsWith(`${shop}/walled: `));
 }
 
 /** What a network plugin makes of that policy, by hand: the node's knows none. */
