@@ -7,6 +7,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Span } from "@opentelemetry/api";
+import { BadLuck } from "./bad-luck.ts";
 import type { Answer } from "./call.ts";
 import { endSpan, flushSpans, serverSpan } from "./tracing.ts";
 
@@ -25,6 +26,7 @@ const trouble = {
   failPercent: Number(process.env["FAIL_PERCENT"] ?? 0),
   delayMs: Number(process.env["DELAY_MS"] ?? 0),
 };
+let luck = new BadLuck();
 
 /** Serves until SIGTERM, then answers what it has begun. */
 export async function serve(name: string, answer: (received: Received) => Promise<Reply>): Promise<void> {
@@ -54,8 +56,7 @@ async function respond(
   if (path === "/admin") return writeJson(response, changeTrouble(method, body));
   const span = serverSpan(`${method} ${path}`, request.headers);
   if (trouble.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, trouble.delayMs));
-  const unlucky = Math.random() * 100 < trouble.failPercent;
-  const reply = unlucky
+  const reply = luck.strikes(trouble.failPercent)
     ? { status: 503, json: { error: "busy" } }
     : await answer({ method, path, headers: request.headers, body, span });
   endSpan(span, reply.status);
@@ -66,7 +67,10 @@ function changeTrouble(method: string, body: string): Reply {
   if (method !== "POST") return { status: 200, json: trouble };
   const wanted: unknown = JSON.parse(body);
   if (typeof wanted !== "object" || wanted === null) return { status: 400, json: { error: "an object is needed" } };
-  if ("failPercent" in wanted) trouble.failPercent = Number(wanted.failPercent);
+  if ("failPercent" in wanted) {
+    trouble.failPercent = Number(wanted.failPercent);
+    luck = new BadLuck();
+  }
   if ("delayMs" in wanted) trouble.delayMs = Number(wanted.delayMs);
   return { status: 200, json: trouble };
 }
