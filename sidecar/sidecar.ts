@@ -196,9 +196,15 @@ export class Sidecar {
     this.#tending = setInterval(() => this.#tend(), tendEveryMs).unref();
   }
 
-  /** Asks callers to go elsewhere, as the pod is about to end. Who comes all the same is served, and outbound is untouched. */
+  /**
+   * Asks callers to go elsewhere, as the pod is about to end. Who comes all the same is served, and outbound is untouched.
+   * Callers in plaintext stay wherever a connection has led them, so each answer says it to them. Peers are told by the
+   * control plane where else to go: a link that they make meanwhile is kept, since one for each request would cost them more.
+   */
   sendCallersAway(): void {
-    for (const listener of this.#inboundListeners) listener.drainConnected();
+    const [mesh, ...plain] = this.#inboundListeners;
+    mesh?.drainConnected();
+    for (const listener of plain) listener.leave();
   }
 
   /** Takes nothing new from peers and lets what runs finish, for `graceMs` at most. Outbound works until `close`. */

@@ -18,12 +18,14 @@ import type { Outbox } from "../net/outbox.ts";
 import type { ReceivedRequest } from "./request-head.ts";
 import { type Framing, writeChunk, writeLastChunk, writeResponseHead } from "./writer.ts";
 
+/** Whether a connection is to end: with the next answer that has not begun, or with the one that runs. */
+export type Departure = "none" | "leaving" | "draining";
+
 /** What an exchange asks of its connection. */
 export interface ExchangeConnection {
   readonly outbox: Outbox;
   readonly client: ClientConnection;
-  /** No request after this one: it is the last that this connection serves. */
-  readonly draining: boolean;
+  readonly departure: Departure;
   /** Stops or starts the reading of request bytes. */
   pauseRequest(paused: boolean): void;
   /** A tunnel is open: bytes held back may go. Called at most once. */
@@ -207,7 +209,8 @@ export class ServerExchange implements ResponseSink {
     const refusesBody = unread && (status >= 300 || unasked);
     // Bytes sent ahead of a switch that is refused now are no request.
     const strayBytes = this.#asksSwitch() && this.#connection.earlyBytes > 0;
-    this.#close = !keepAlive || this.#connection.draining || this.#framing === "close" || refusesBody || strayBytes;
+    const departs = this.#connection.departure !== "none";
+    this.#close = !keepAlive || departs || this.#framing === "close" || refusesBody || strayBytes;
     if (this.#close) return "close";
     return minorVersion === 0 ? "keep-alive" : undefined;
   }
@@ -262,7 +265,7 @@ export class ServerExchange implements ResponseSink {
   #settle(): void {
     if (this.#over || this.requestState !== "ended" || this.#responseState !== "ended") return;
     this.#over = true;
-    this.#connection.finish(this.#close || this.#connection.draining);
+    this.#connection.finish(this.#close || this.#connection.departure === "draining");
   }
 
   #breakOff(why: string): void {

@@ -24,7 +24,7 @@ import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import { defaultLimits, type Http1Limits, Refusal } from "./limits.ts";
 import { type MessageListener, RequestParser } from "./parser.ts";
 import type { ReceivedRequest } from "./request-head.ts";
-import { type ExchangeConnection, ServerExchange } from "./server-exchange.ts";
+import { type Departure, type ExchangeConnection, ServerExchange } from "./server-exchange.ts";
 import { writeResponseHead } from "./writer.ts";
 
 export interface Http1ServerOptions {
@@ -60,6 +60,9 @@ export interface Http1ServerOptions {
   readonly onTunnel?: (authority: string, received: Buffer) => void;
 }
 
+/** How long a connection that is to end waits for a request that may be on its way. */
+const restBeforeLeavingMs = 1_000;
+
 /** Bytes of later requests, or ahead of a switch, that are read before we stop reading. */
 const maxHeldBytes = 64 * 1024;
 
@@ -91,7 +94,7 @@ class ConnectionTimer extends Timer {
 export class Http1ServerConnection implements MessageListener<ReceivedRequest>, ExchangeConnection {
   readonly outbox: Outbox;
   readonly client = new ClientConnection();
-  draining = false;
+  departure: Departure = "none";
   /** Requests presented to the service. */
   requestCount = 0;
   /** Requests refused by the codec itself. */
@@ -155,8 +158,17 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
 
   /** Finishes the exchange that runs, telling the client that it is the last, and closes. A tunnel ends by itself. */
   drain(): void {
-    this.draining = true;
-    if (this.#phase === "open" && this.#current === undefined && !this.insideHead) this.#linger();
+    this.departure = "draining";
+    if (this.isAtRest) this.#linger();
+  }
+
+  /**
+   * Says with the next answer that it is the last, and closes behind that. Behind an answer that has begun without the word,
+   * as where nothing runs, another request may be on its way: closing waits for that, for a second.
+   */
+  leave(): void {
+    if (this.departure === "none") this.departure = "leaving";
+    if (this.isAtRest && !this.#nextWaits) this.#await("request");
   }
 
   get isAtRest(): boolean {
@@ -312,7 +324,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
       return;
     }
     this.#nextWaits = false;
-    if (this.#phase === "open") this.finish(this.draining);
+    if (this.#phase === "open") this.finish(this.departure === "draining");
   }
 
   #receiveFin(): void {
@@ -371,7 +383,10 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
 
   #timeoutMs(what: "request" | "head" | "progress"): number {
     const options = this.#options;
-    if (what === "request") return options.idleTimeoutMs ?? 600_000;
+    if (what === "request") {
+      const idleMs = options.idleTimeoutMs ?? 600_000;
+      return this.departure === "none" ? idleMs : Math.min(idleMs, restBeforeLeavingMs);
+    }
     if (what === "head") return options.headTimeoutMs ?? 10_000;
     const lingering = this.#phase === "lingering" && this.outbox.unsentBytes === 0;
     return lingering ? (options.lingerTimeoutMs ?? 2_000) : (options.stallTimeoutMs ?? 60_000);

@@ -25,6 +25,8 @@ export interface Http2ServerOptions extends Http2Options {
 const drainPing = Buffer.from("tulle go", "latin1");
 /** A peer that does not answer that PING is told the last stream all the same. */
 const drainPingTimeoutMs = 2000;
+/** How long a connection that is to end waits for the request that it was made for. */
+const restBeforeLeavingMs = 1000;
 /** Bodies are looked at this rarely: over a mesh link, the sidecar at the client's own connection is to be the first to act. */
 const looksAfterStalls = 4;
 
@@ -43,9 +45,10 @@ export function serveHttp2(
  * (RFC 9113 §6.8).
  * ```
  *   none ──drain──▶ announced ──PING back, or no answer──▶ final
+ *     └──leave──▶ due ──a stream, or a second without──▶ announced
  * ```
  */
-type Drain = "none" | "announced" | "final";
+type Drain = "none" | "due" | "announced" | "final";
 
 export class Http2ServerConnection extends Http2Connection implements ServerStreamHost {
   protected readonly codeOfLoss: ErrorCode = "upstream_closed";
@@ -111,6 +114,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     }
     const stream = new ServerStream(this, streamId, this.peer.initialWindowBytes, received);
     this.admit(stream);
+    if (this.#drain === "due") this.drain();
     stream.start(this.#service);
   }
 
@@ -154,9 +158,19 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     if (this.#drain === "announced" && opaque.equals(drainPing)) this.#announceLast();
   }
 
+  /** A drain; of a new connection not before its first request, or its client would make one after the other in vain. */
+  leave(): void {
+    if (this.openedStreams > 0) return this.drain();
+    if (this.#drain !== "none" || this.isFailed) return;
+    this.#drain = "due";
+    this.#drainDeadline = new Deadline(() => this.drain());
+    this.timers.arm(this.#drainDeadline, restBeforeLeavingMs);
+  }
+
   /** No new requests after a round trip; running ones finish, and then the connection ends. */
   drain(): void {
-    if (this.#drain !== "none" || this.isFailed) return;
+    if (this.#drain === "announced" || this.#drain === "final" || this.isFailed) return;
+    if (this.#drainDeadline !== undefined) this.timers.clear(this.#drainDeadline);
     this.#drain = "announced";
     if (this.streams.size === 0 && this.state !== "open") return this.#announceLast();
     writeGoaway(this.outbox, largestStreamId, 0, "");

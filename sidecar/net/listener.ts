@@ -7,6 +7,11 @@ import net from "node:net";
 export interface ServedConnection {
   /** Finishes what runs, takes nothing new. */
   drain(): void;
+  /**
+   * Sends its client elsewhere without losing one of its requests: what it asks next is still answered, with the word that
+   * it is the last, and it closes by itself where nothing is asked. Absent: its bytes leave no room for a word.
+   */
+  leave?(): void;
   /** Nothing runs on it. Absent: something does, until it ends. */
   readonly isAtRest?: boolean;
 }
@@ -15,6 +20,8 @@ export interface Listener {
   readonly port: number;
   /** Drains the connections there are; new ones are served as ever. */
   drainConnected(): void;
+  /** Sends the clients of all connections elsewhere, also of those to come: each of them is served before. */
+  leave(): void;
   /** Passes no new connection on, and drains those there are. Resolves when all are gone. */
   drain(): Promise<void>;
   /** Ends everything now. */
@@ -39,7 +46,8 @@ export type Accept = (socket: net.Socket, connections: Connections) => void;
 export class Connections {
   readonly #drains = new Map<net.Socket, ServedConnection | undefined>();
   readonly #limit: ConnectionLimit;
-  #draining = false;
+  /** `open ──▶ leaving ──▶ draining`, or straight to the last. */
+  #phase: "open" | "leaving" | "draining" = "open";
   readonly #onEmpty: (() => void)[] = [];
 
   constructor(limit: Partial<ConnectionLimit> = {}) {
@@ -88,7 +96,8 @@ export class Connections {
   serve(socket: net.Socket, connection: ServedConnection): void {
     if (!this.#drains.has(socket)) return;
     this.#drains.set(socket, connection);
-    if (this.#draining) connection.drain();
+    if (this.#phase === "draining") connection.drain();
+    else if (this.#phase === "leaving") connection.leave?.();
   }
 
   /** Those of which is not known yet what they speak have nothing to finish, and are left to begin. */
@@ -96,8 +105,13 @@ export class Connections {
     for (const connection of this.#drains.values()) connection?.drain();
   }
 
+  leave(): void {
+    if (this.#phase === "open") this.#phase = "leaving";
+    for (const connection of this.#drains.values()) connection?.leave?.();
+  }
+
   drain(): Promise<void> {
-    this.#draining = true;
+    this.#phase = "draining";
     for (const [socket, connection] of this.#drains) {
       if (connection !== undefined) connection.drain();
       else socket.destroy();
@@ -164,6 +178,9 @@ export function asListener(server: net.Server, connections: Connections): Listen
     },
     drainConnected() {
       connections.drainConnected();
+    },
+    leave() {
+      connections.leave();
     },
     drain() {
       server.close();

@@ -95,6 +95,10 @@ it("gives plaintext no byte where mTLS is strict: a new connection is reset, and
   expect(seen["plainWhereStrict"]).toEqual({ fresh: nothing, silent: nothing, kept: nothing, counted: 3 });
 });
 
+it("sends plain callers away when the pod is about to end, each connection with the answer that it was made for", () => {
+  expect(seen["plainWhereLeaving"]).toEqual({ seen: ["web:8080, undefined"], connections: 10 });
+});
+
 it("takes what another machine sends to the pod, and opens none of its own doors to it", () => {
   const [declared, undeclared, plainPort, wayOut] = seen["otherMachine"] as string[];
   expect([declared, undeclared]).toEqual(["web:8080, undefined", "web:8999, undefined"]);

@@ -214,6 +214,19 @@ async function plainWhereStrict({ resources }: TestMesh, { metrics }: TestSideca
   return { fresh, silent, kept, counted: refused() - refusedBefore };
 }
 
+/** A client that keeps its connection, while its callee is about to end: every answer, and how many connections they took. */
+async function plainWhereLeaving({ resources }: TestMesh, { sidecar }: TestSidecar): Promise<unknown> {
+  const ports = [{ port: 8_080, protocol: "detect" as const }];
+  resources.set({ kind: "inbound", value: { name: "shop/web", ports } });
+  const agent = new CountingAgent({ keepAlive: true, maxSockets: 1 });
+  const kept = () => get(stranger, pod.ipv4, 8_080, { agent, headers: {} });
+  const seen = new Set([await kept(), await kept()]);
+  sidecar.sendCallersAway();
+  for (let i = 0; i < 10; i++) seen.add(await kept());
+  agent.destroy();
+  return { seen: [...seen], connections: agent.opened };
+}
+
 setUpLoopback([
   ...Object.values(pod),
   stranger,
@@ -255,6 +268,7 @@ const seen = {
   outboundFromElsewhere: await get(stranger, pod.ipv4, 15_001),
   plainUnderPolicies: await plainUnderPolicies(mesh),
   plainWhereStrict: await plainWhereStrict(mesh, web),
+  plainWhereLeaving: await plainWhereLeaving(mesh, web),
   routedByHost: await routedByHost(mesh, web, opened.value),
 };
 await mesh[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../support/eventually.ts";
-import type { Proxy } from "./proxy.ts";
+import type { Proxy, UpstreamConnection } from "./proxy.ts";
 import { exchange, get, ok, proxy, start } from "./serving.ts";
 
 describe("flow control", () => {
@@ -152,5 +152,45 @@ describe("drain", () => {
     upstream.send("k");
     expect(await client.closed).toBe("ended");
     expect(client.received).toBe(ok);
+  });
+
+  const last = ok.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+  const answering = {
+    upstream: (connection: UpstreamConnection) => connection.socket.on("data", () => connection.send(ok)),
+  };
+
+  it("that leaves answers the next request of a connection at rest, as the last", async () => {
+    const { client, connections } = await start(answering);
+    const kept = client().send(get);
+    await kept.receive(ok);
+    only(connections).leave();
+    kept.send(get);
+    expect(await kept.closed).toBe("ended");
+    expect(kept.received).toBe(ok + last);
+  });
+
+  it("that leaves waits behind an answer that had begun for the request that may be on its way", async () => {
+    const { client, upstream, connections } = await exchange(get);
+    upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
+    await client.receive("\r\n\r\no");
+    only(connections).leave();
+    upstream.send("k");
+    await client.receive("ok");
+    client.send(get);
+    await eventually(() => upstream.received.endsWith("\r\n\r\n") && upstream.received.split("GET ").length === 3);
+    upstream.send(ok);
+    expect(await client.closed).toBe("ended");
+    expect(client.received).toBe(ok + last);
+  });
+
+  it("that leaves closes what nobody asks anything any more, after a second", async () => {
+    const { client, connections, advance } = await start(answering);
+    const kept = client().send(get);
+    await kept.receive(ok);
+    only(connections).leave();
+    advance(900);
+    expect(kept.socket.readyState).toBe("open");
+    advance(200);
+    expect(await kept.closed).toBe("ended");
   });
 });
