@@ -112,9 +112,10 @@ export class ControlPlaneMetrics {
       labelNames: ["reason"],
       registers,
       collect() {
-        const { Refused, Pending } = sources.notProgrammed();
+        const { Refused, Pending, NotRedirected } = sources.notProgrammed();
         this.set({ reason: "Refused" }, Refused);
         this.set({ reason: "Pending" }, Pending);
+        this.set({ reason: "NotRedirected" }, NotRedirected);
       },
     });
     new Gauge({

@@ -7,6 +7,7 @@ import type { Fact } from "./index/facts.ts";
 import { Snapshot } from "./snapshot.ts";
 import { compareProblems, type Problem } from "./source/problem.ts";
 import type { SourceChange } from "./source/source.ts";
+import { findExposedPods } from "./status/exposed-pods.ts";
 import { type Acknowledgements, type PolicyStatus, policyStatuses } from "./status/policy-status.ts";
 import { countNotProgrammed, type NotProgrammed } from "./status/programmed.ts";
 import { type RouteStatus, routeStatuses } from "./status/route-status.ts";
@@ -50,7 +51,8 @@ export class Pipeline {
 
   /** Of the policies and routes that are in force somewhere. */
   countNotProgrammed(acknowledgements: Acknowledgements): NotProgrammed {
-    return countNotProgrammed(this.#compiler.inForce, this.#compiler.resourcesWith, acknowledgements);
+    const { inForce, resourcesWith } = this.#compiler;
+    return countNotProgrammed(inForce, resourcesWith, acknowledgements, findExposedPods(this.index));
   }
 }
 

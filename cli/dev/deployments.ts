@@ -13,6 +13,7 @@ export const annotations = {
   /** `service:port=127.0.0.1:port, …`: listeners of the sidecar for programs that know no proxy. */
   upstreams: "tulle.dev/upstreams",
   proxyVersion: "tulle.dev/proxy-version",
+  intercept: "tulle.dev/intercept",
 } as const;
 
 export interface DevDeployment {

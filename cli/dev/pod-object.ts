@@ -37,7 +37,8 @@ export function podObject(
       name: identity.pod,
       namespace: identity.namespace,
       labels: template.labels,
-      annotations: { ...template.annotations, [annotations.proxyVersion]: version },
+      // Nothing on this machine forces a program to go through its sidecar.
+      annotations: { ...template.annotations, [annotations.proxyVersion]: version, [annotations.intercept]: "off" },
       ownerReferences: [{ apiVersion: "apps/v1", kind: "Deployment", name: deployment.name, controller: true }],
       ...(status.deletionTimestamp === undefined ? {} : { deletionTimestamp: status.deletionTimestamp }),
     },

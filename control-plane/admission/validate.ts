@@ -12,7 +12,6 @@ import { policyWarnings } from "../../model/parse/warnings.ts";
 import { leadsToService } from "../index/gateway-routes.ts";
 import { isRecord } from "../source/kube-object.ts";
 import { oneLine } from "../status/condition.ts";
-import { findUnapplied } from "../status/unapplied.ts";
 import type { AdmissionAnswer, AdmissionRequest } from "./review.ts";
 import type { AdmissionHandler } from "./server.ts";
 
@@ -42,9 +41,7 @@ function specOf(object: unknown): unknown {
 function validatePolicy(request: AdmissionRequest): AdmissionAnswer {
   const policy = parsePolicy(named(request));
   if (!policy.ok) return { verdict: "refuse", causes: policy.error };
-  const unapplied = findUnapplied(policy.value);
-  const found = [...(unapplied === undefined ? [] : [unapplied]), ...policyWarnings(policy.value)];
-  return { verdict: "admit", warnings: found.map(oneLine) };
+  return { verdict: "admit", warnings: policyWarnings(policy.value).map(oneLine) };
 }
 
 function reviewRoute(request: AdmissionRequest): AdmissionAnswer {

@@ -1,7 +1,7 @@
 /** Compiles the Inbound of a workload: the ports at which its pods are served, how each is read, and the policies that hold there. */
 
 import { effectiveMtls, mtlsLevelOf } from "../../model/access.ts";
-import type { NamedAccessRules, NamedIdempotencyRules, NamedRateLimits } from "../../model/policy.ts";
+import type { MtlsMode, NamedAccessRules, NamedIdempotencyRules, NamedRateLimits } from "../../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies, Protocol } from "../../model/resources.ts";
 import { type IndexView, meshNamespace, type PolicyOf } from "../index/facts.ts";
 import type { Workload } from "../index/pod.ts";
@@ -44,12 +44,7 @@ function policiesOf(view: IndexView, workload: Workload, port: number | undefine
   const access = policies.flatMap(({ namespace, name, spec }): NamedAccessRules[] =>
     spec.access === undefined ? [] : [{ name: `${namespace}/${name}`, ...spec.access }],
   );
-  const mtls = effectiveMtls(
-    policies.flatMap(({ namespace, targets, spec }) => {
-      const level = mtlsLevelOf(spec, targets.length > 0, namespace === meshNamespace);
-      return spec.mtls === undefined ? [] : [{ level, mtls: spec.mtls }];
-    }),
-  );
+  const mtls = mtlsOf(policies);
   const rateLimits = serverPolicies(view, "RateLimit", workload, port).map(
     ({ namespace, name, spec }): NamedRateLimits => ({ name: `${namespace}/${name}`, limits: spec.limits }),
   );
@@ -62,6 +57,26 @@ function policiesOf(view: IndexView, workload: Workload, port: number | undefine
     ...(keys !== undefined && { idempotency: rulesOf(keys) }),
     ...(accessLog !== undefined && { accessLog }),
   };
+}
+
+function mtlsOf(policies: readonly PolicyOf<"AccessPolicy">[]): MtlsMode {
+  return effectiveMtls(
+    policies.flatMap(({ namespace, targets, spec }) => {
+      const level = mtlsLevelOf(spec, targets.length > 0, namespace === meshNamespace);
+      return spec.mtls === undefined ? [] : [{ level, mtls: spec.mtls }];
+    }),
+  );
+}
+
+/** The policies by which plaintext is to be refused at one of a server's ports at least. */
+export function strictPolicies(view: IndexView, server: Server): ReadonlySet<PolicyOf<"AccessPolicy">> {
+  const found = new Set<PolicyOf<"AccessPolicy">>();
+  for (const port of new Set([...protocolsOf(view, server).keys(), ...namedPorts(view, server), undefined])) {
+    const policies = serverPolicies(view, "AccessPolicy", server, port);
+    if (mtlsOf(policies) !== "strict") continue;
+    for (const policy of policies) if (policy.spec.mtls === "strict") found.add(policy);
+  }
+  return found;
 }
 
 function rulesOf({ namespace, name, spec }: PolicyOf<"IdempotencyPolicy">): NamedIdempotencyRules {

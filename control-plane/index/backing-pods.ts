@@ -24,6 +24,8 @@ export class BackingPods {
   readonly #pods = new Table<Pod>();
   /** Those of them with an opaque port. */
   readonly #opaquePods = new Table<Pod>();
+  /** Those with a sidecar and an address, and without a redirect to it. */
+  readonly #podsWithoutRedirect = new Table<Pod>();
   readonly #servicesByLabel = new Selecting<Service>();
   readonly #podsByLabel = new Labelled<Pod>();
   readonly #workloadsByLabel = new Selecting<Workload>();
@@ -55,6 +57,10 @@ export class BackingPods {
 
   opaquePodsIn(namespace: string): readonly Pod[] {
     return this.#opaquePods.in(namespace);
+  }
+
+  podsWithoutRedirect(): readonly Pod[] {
+    return this.#podsWithoutRedirect.all();
   }
 
   pod(namespace: string, name: string): Pod | undefined {
@@ -117,6 +123,7 @@ export class BackingPods {
       this.#opaquePods.toggle(pod, present);
       touched.add(facts.opaquePodsIn(pod.namespace));
     }
+    if (pod.meshed && !pod.redirected && pod.ip !== undefined) this.#podsWithoutRedirect.toggle(pod, present);
     if (!this.#isOwned(pod)) touched.add(facts.workload(pod.namespace, pod.workload));
     for (const service of this.#slices.servicesOf(pod)) touched.add(facts.podsOf(pod.namespace, service));
     for (const service of this.#servicesByLabel.of(pod.namespace, pod.labels))

@@ -152,6 +152,11 @@ export class ClusterIndex implements IndexView {
     return this.#pods.opaquePodsIn(namespace);
   }
 
+  /** With a sidecar all the same; sorted by namespace and name. */
+  podsWithoutRedirect(): readonly Pod[] {
+    return this.#pods.podsWithoutRedirect();
+  }
+
   pod(namespace: string, name: string): Pod | undefined {
     return this.#pods.pod(namespace, name);
   }

@@ -140,6 +140,7 @@ const stranger = {
   labels: new Map<string, string>(),
   serviceAccount: "default",
   meshed: false,
+  redirected: false,
   ports: [],
   createdAt: "",
 };

@@ -18,6 +18,8 @@ export interface Pod {
   readonly serviceAccount: string;
   /** It has a sidecar. */
   readonly meshed: boolean;
+  /** Its connections are led through the sidecar, whatever its program wants. */
+  readonly redirected: boolean;
   /** Absent until the pod has an address, and once all its containers have ended. */
   readonly ip?: string;
   readonly ready: boolean;
@@ -64,6 +66,10 @@ const proxyVersionAnnotation = "tulle.dev/proxy-version";
 /** Written at injection: the name of what owns the pod. */
 const workloadAnnotation = "tulle.dev/workload";
 const opaquePortsAnnotation = "tulle.dev/opaque-ports";
+const interceptAnnotation = "tulle.dev/intercept";
+/** The init container that sets the redirect, and the sidecar. */
+const initName = "tulle-init";
+const sidecarName = "tulle-sidecar";
 /** On pods where the cluster copies it from their node. */
 const zoneLabel = "topology.kubernetes.io/zone";
 /** An ended pod keeps its address in its status, and another may have it already. */
@@ -89,6 +95,7 @@ export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
     ...readPodSpec(new Fields(object.spec, "spec", errors)),
     ...readOpaquePorts(annotations),
     meshed: annotations.has(proxyVersionAnnotation),
+    redirected: isRedirected(new Fields(object.spec, "spec", errors), annotations),
     ...(ip === undefined || ip === "" ? {} : { ip: canonicalIp(ip) ?? ip }),
     ready,
     terminating: deletionTimestamp !== undefined,
@@ -131,6 +138,14 @@ function readPodSpec(spec: Fields): Pick<Pod, "serviceAccount" | "ports"> {
   const containers = [...spec.children("containers"), ...spec.children("initContainers").filter(staysOn)];
   const ports = containers.flatMap((container) => container.children("ports").flatMap(readPort));
   return { serviceAccount, ports: ports.length === 0 ? noPorts : ports };
+}
+
+/** Its containers tell, and where it has yet to get the mesh's own, in a folder, what it asks for. */
+function isRedirected(spec: Fields, annotations: ReadonlyMap<string, string>): boolean {
+  const names = [...spec.children("initContainers"), ...spec.children("containers")].map((container) =>
+    container.string("name"),
+  );
+  return names.includes(sidecarName) ? names.includes(initName) : annotations.get(interceptAnnotation) !== "off";
 }
 
 /** Injection has refused what is no port; of a pod that came another way it is passed over. */

@@ -77,7 +77,7 @@ export function faultEvent(
 function faultsOf(conditions: readonly Condition[]): readonly Condition[] {
   const faults = conditions.filter(({ type, status, reason }) => {
     if (type === "PartiallyInvalid") return status === "True";
-    return status === "False" && (type !== "Programmed" || reason === "Refused");
+    return status === "False" && (type !== "Programmed" || reason === "Refused" || reason === "NotRedirected");
   });
   return [...new Map(faults.map((fault) => [`${fault.type} ${fault.reason}`, fault])).values()];
 }

@@ -4,7 +4,7 @@
  *
  *   Accepted      its content is valid, its targets exist, and no older policy is attached to the same thing
  *   ResolvedRefs  the Services that it leads to exist and may be used
- *   Programmed    the sidecars that hold a resource it is part of have confirmed it
+ *   Programmed    the sidecars that hold a resource it is part of have confirmed it, and can carry it out
  */
 
 import { policyWarnings } from "../../model/parse/warnings.ts";
@@ -15,10 +15,10 @@ import { type ClusterIndex, fieldProblem, type HeldPolicy } from "../index/clust
 import { policyName } from "../index/facts.ts";
 import type { Problem } from "../source/problem.ts";
 import { type Condition, oneLine, refused, resolvedRefs } from "./condition.ts";
+import { findExposedPods } from "./exposed-pods.ts";
 import { type ObjectStatus, objectStatus } from "./object-status.ts";
 import { describeProgrammed, type ResourceAck } from "./programmed.ts";
 import { findTargetFaults, findUnresolved, type TargetFault } from "./references.ts";
-import { findUnapplied } from "./unapplied.ts";
 
 export interface PolicyStatus extends ObjectStatus {
   readonly conditions: readonly Condition[];
@@ -33,15 +33,20 @@ export function policyStatuses(
   resourcesWith: ResourcesWith,
   acknowledgements: Acknowledgements,
 ): PolicyStatus[] {
+  const exposed = findExposedPods(index);
   return index.policies().map((held) => {
     const { kind, metadata } = held.object;
-    const carriers = resourcesWith(policyName({ kind, ...metadata }));
+    const name = policyName({ kind, ...metadata });
+    const carriers = resourcesWith(name);
     const { conditions, problems } = judge(index, held, carriers);
     const acks = carriers.flatMap((carrier) => acknowledgements(carrier) ?? []);
     const inForce = carriers.length > 0 || conditions.every(({ status }) => status === "True");
     return {
       ...objectStatus(held.object, problems),
-      conditions: [...conditions, inForce ? describeProgrammed(acks) : refused("Programmed", "NotInForce", "")],
+      conditions: [
+        ...conditions,
+        inForce ? describeProgrammed(acks, exposed.get(name)) : refused("Programmed", "NotInForce", ""),
+      ],
     };
   });
 }
@@ -62,22 +67,19 @@ function judge(index: ClusterIndex, held: HeldPolicy, carriers: readonly Resourc
     return { conditions: [refused("Accepted", "Invalid", message)], problems: errors.map(problem) };
   }
   if (policy === undefined) return { conditions: [], problems: [] };
-  const unapplied = findUnapplied(policy);
   const targets = findTargetFaults(index, policy);
   const unresolved = findUnresolved(index, policy);
-  const warnings = [...(unapplied === undefined ? [] : [unapplied]), ...policyWarnings(policy)].map(
-    (warning): Problem => ({ ...problem(warning), severity: "warning" }),
-  );
+  const warnings = policyWarnings(policy).map((warning): Problem => ({ ...problem(warning), severity: "warning" }));
   return {
-    conditions: [accepted(policy, targets, unapplied), resolvedRefs(unresolved)],
+    conditions: [accepted(policy, targets), resolvedRefs(unresolved)],
     problems: [...[...targets, ...unresolved].map(problem), ...warnings],
   };
 }
 
 /** A policy is in force where it can be, and says where it is not. */
-function accepted(policy: Policy, faults: readonly TargetFault[], unapplied: FieldError | undefined): Condition {
+function accepted(policy: Policy, faults: readonly TargetFault[]): Condition {
   const targets = policy.kind === "TrafficSplit" ? 1 : Math.max(1, policy.targets.length);
-  const message = [...faults, ...(unapplied === undefined ? [] : [unapplied])].map(oneLine).join("; ");
+  const message = faults.map(oneLine).join("; ");
   const lost = faults.filter(({ extent }) => extent === "target");
   const [first] = lost;
   if (first !== undefined && lost.length >= targets) return refused("Accepted", first.reason, message);

@@ -16,13 +16,18 @@ export interface ResourceAck {
 /** No more are named: the rest is counted. */
 const maxNamed = 10;
 
-export function describeProgrammed(acks: readonly ResourceAck[]): Condition {
+/** `exposed`: pods that can't do what it asks, whatever their sidecars confirm. */
+export function describeProgrammed(acks: readonly ResourceAck[], exposed: readonly string[] = []): Condition {
   const type = "Programmed";
   const subscribers = sum(acks.map((ack) => ack.subscribers));
   const acked = sum(acks.map((ack) => ack.acked));
   const count = `${acked}/${subscribers}`;
-  if (subscribers === 0) return { type, status: "True", reason: "NoSubscribers", message: count };
   const reason = worst(acks.map(standingOf));
+  if (exposed.length > 0 && reason !== "Refused") {
+    const message = `${count}; plaintext still reaches ${listed(exposed)}: nothing is redirected to their sidecars`;
+    return { type, status: "False", reason: "NotRedirected", message };
+  }
+  if (subscribers === 0) return { type, status: "True", reason: "NoSubscribers", message: count };
   switch (reason) {
     case "Refused": {
       const nacks = acks.flatMap((ack) => ack.nacks.map(({ pod, reason: why }) => `${pod}: ${why}`));
@@ -42,6 +47,7 @@ export function describeProgrammed(acks: readonly ResourceAck[]): Condition {
 export interface NotProgrammed {
   readonly Refused: number;
   readonly Pending: number;
+  readonly NotRedirected: number;
 }
 
 /** The same of many policies and routes, counted. Each resource is asked about once, however many it carries. */
@@ -49,6 +55,7 @@ export function countNotProgrammed(
   policies: Iterable<string>,
   resourcesWith: ResourcesWith,
   acknowledgements: (resource: ResourceName) => ResourceAck | undefined,
+  exposed: ReadonlyMap<string, readonly string[]>,
 ): NotProgrammed {
   const known = new Map<string, Standing>();
   const standing = (resource: ResourceName): Standing => {
@@ -57,9 +64,13 @@ export function countNotProgrammed(
     known.set(key, stands);
     return stands;
   };
-  const counts = { Refused: 0, Pending: 0, Programmed: 0 };
-  for (const policy of policies) counts[worst(resourcesWith(policy).map(standing))]++;
-  return { Refused: counts.Refused, Pending: counts.Pending };
+  const counts = { Refused: 0, Pending: 0, NotRedirected: 0, Programmed: 0 };
+  for (const policy of policies) {
+    const stands = worst(resourcesWith(policy).map(standing));
+    counts[stands !== "Refused" && exposed.has(policy) ? "NotRedirected" : stands]++;
+  }
+  const { Refused, Pending, NotRedirected } = counts;
+  return { Refused, Pending, NotRedirected };
 }
 
 type Standing = "Refused" | "Pending" | "Programmed";

@@ -10,6 +10,7 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Stamped by injection. That and a sidecar in its spec is what makes a pod one of the mesh. */
 const proxyVersion = "tulle.dev/proxy-version";
 const sidecarName = "tulle-sidecar";
+const initName = "tulle-init";
 const injectLabel = "tulle.dev/inject";
 /** On pods that their node makes from a file. */
 const mirrorAnnotation = "kubernetes.io/config.mirror";
@@ -63,9 +64,7 @@ function stripPod(meta: Fields, spec: Fields, status: Fields): Fields {
       serviceAccountName,
       nodeName,
       containers: list(containers).map(stripContainer),
-      initContainers: list(initContainers)
-        .filter((container) => container["restartPolicy"] === "Always" && container["name"] !== sidecarName)
-        .map(stripContainer),
+      initContainers: list(initContainers).filter(isRead).map(stripContainer),
     },
     status: {
       phase,
@@ -102,8 +101,13 @@ function hasSidecar(meta: Fields, spec: Fields): boolean {
   );
 }
 
+/** Another native sidecar has ports like any container; of the mesh's own it is read that they are there. */
+function isRead({ name, restartPolicy }: Fields): boolean {
+  return restartPolicy === "Always" || name === initName;
+}
+
 function stripContainer({ name, restartPolicy, ports }: Fields): Fields {
-  return { name, restartPolicy, ports };
+  return name === initName || name === sidecarName ? { name } : { name, restartPolicy, ports };
 }
 
 function stripCondition({ type, status }: Fields): Fields {

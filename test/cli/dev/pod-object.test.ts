@@ -49,7 +49,7 @@ describe("podObject", () => {
       metadata: {
         name: "web-1",
         labels: { app: "web" },
-        annotations: { note: "kept", "tulle.dev/proxy-version": "1.2.3" },
+        annotations: { note: "kept", "tulle.dev/proxy-version": "1.2.3", "tulle.dev/intercept": "off" },
       },
       spec: { serviceAccountName: "web", containers: [{ ports: [{ name: "http", containerPort: 8080 }] }] },
       status: { podIP: "127.70.1.2", conditions: [{ type: "Ready", status: "True" }] },

@@ -76,17 +76,22 @@ export class TestNamespace {
     return this.create("v1", "serviceaccounts", { metadata: { name } });
   }
 
-  /** One that nobody runs. */
-  async pod(name: string, app: string, { meshed = true, ip }: { meshed?: boolean; ip?: string } = {}): Promise<Fields> {
+  /** One that nobody runs; meshed, and its connections redirected, as injection leaves it. */
+  async pod(
+    name: string,
+    app: string,
+    { meshed = true, redirected = true, ip }: { meshed?: boolean; redirected?: boolean; ip?: string } = {},
+  ): Promise<Fields> {
     const annotations = { "tulle.dev/proxy-version": "0.1.0", "tulle.dev/workload": app };
     const sidecar = { name: "tulle-sidecar", image: "none", restartPolicy: "Always" };
+    const initContainers = [...(redirected ? [{ name: "tulle-init", image: "none" }] : []), sidecar];
     const made = await this.create("v1", "pods", {
       metadata: { name, labels: { app }, ...(meshed && { annotations }) },
       spec: {
         nodeName: testNode,
         serviceAccountName: app,
         containers: [{ name: "app", image: "none", ports: [{ name: "http", containerPort: 8080 }] }],
-        ...(meshed && { initContainers: [sidecar] }),
+        ...(meshed && { initContainers }),
       },
     });
     return ip === undefined ? made : this.podStatus(name, ip, true);

@@ -122,6 +122,26 @@ describe("a policy", () => {
     expect((await kubectl("get top t -o wide")).out).toMatch(/t\s+catalog\s+True\s+True\s+Accepted\s+0\/0/);
   });
 
+  it("that asks for mutual TLS alone names a pod that can't refuse anything, from when it is there until it is gone", async () => {
+    await shop.serviceAccount("web");
+    await shop.pod("web-1", "web", { ip: "10.7.2.1" });
+    await shop.create(tulle, "accesspolicies", {
+      apiVersion: tulle,
+      kind: "AccessPolicy",
+      metadata: { name: "strict" },
+      spec: { mtls: "strict" },
+    });
+    const programmed = () => reasonOf("accesspolicies/strict", "Programmed");
+    await expect.poll(programmed, patient).toBe("NoSubscribers");
+    await shop.pod("web-2", "web", { ip: "10.7.2.2", redirected: false });
+    await expect.poll(programmed, patient).toBe("NotRedirected");
+    expect(await messageOf("accesspolicies/strict", "Programmed")).toContain(`reaches ${shop.name}/web-2:`);
+    expect(await reasonOf("accesspolicies/strict", "Accepted")).toBe("Accepted");
+    expect(await eventReasons()).toEqual(["NotRedirected"]);
+    await shop.delete("v1", "pods/web-2");
+    await expect.poll(programmed, patient).toBe("NoSubscribers");
+  });
+
   it("says of which generation it speaks, and when a condition last changed", async () => {
     await shop.create(tulle, "timeoutpolicies", timeout("t"));
     await expect.poll(() => reasonOf("timeoutpolicies/t", "Programmed"), patient).toBe("NoSubscribers");

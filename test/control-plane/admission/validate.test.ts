@@ -52,11 +52,6 @@ describe("a policy", () => {
       { kind: "TimeoutPolicy", metadata: named, spec: { request: "1s", perTry: "2s" } },
       "spec.perTry: 2s is never reached",
     ],
-    [
-      "a field without effect",
-      { kind: "AccessPolicy", metadata: named, spec: { mtls: "strict" } },
-      "spec.mtls: refuses plaintext only",
-    ],
   ])("is admitted with a warning about %s", (_, object, warning) => {
     const answer = ask(object);
     expect(answer).toEqual({ verdict: "admit", warnings: [expect.stringContaining(warning)] });

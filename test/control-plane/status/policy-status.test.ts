@@ -1,8 +1,8 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { allProblems, Pipeline } from "../../../control-plane/pipeline.ts";
 import { formatProblem } from "../../../control-plane/source/problem.ts";
 import type { PolicyStatus } from "../../../control-plane/status/policy-status.ts";
-import { changeOf, serviceYaml } from "../../support/manifests.ts";
+import { changeOf, podYaml, serviceYaml } from "../../support/manifests.ts";
 
 function pipelineWith(...documents: string[]): Pipeline {
   const pipeline = new Pipeline({ clusterDomain: "cluster.local", trustDomain: "cluster.local" });
@@ -38,12 +38,52 @@ it("names the kinds there are when one is misspelt", () => {
   expect(reasons(pipeline)).toEqual({ t: ["Invalid", "NotInForce"] });
 });
 
-it("says of a field that it has no effect everywhere, and carries out the rest", () => {
-  const strict = timeout("t", "{mtls: strict}").replace("TimeoutPolicy", "AccessPolicy");
-  const pipeline = pipelineWith(serviceYaml("a"), strict);
-  expect(reasons(pipeline)["t"]?.[0]).toBe("PartiallyAccepted");
-  const statuses = pipeline.policyStatuses(() => undefined);
-  expect(allProblems(pipeline.index, statuses)).toMatchObject([{ path: "spec.mtls", severity: "warning" }]);
+describe("of a policy that asks for mutual TLS alone", () => {
+  const access = (name: string, spec: string) => timeout(name, spec).replace("TimeoutPolicy", "AccessPolicy");
+  const podWith = (name: string, containers: string) =>
+    podYaml(name, "a", "10.0.0.1").replace("spec: {", `spec: {initContainers: [${containers}], `);
+  const redirected = podWith("a-1", "{name: tulle-init}, {name: tulle-sidecar, restartPolicy: Always}");
+  const exposed = podWith("a-2", "{name: tulle-sidecar, restartPolicy: Always}").replace("10.0.0.1", "10.0.0.2");
+  const programmed = (pipeline: Pipeline, name: string) =>
+    pipeline
+      .policyStatuses(() => ({ subscribers: 2, acked: 2, nacks: [], laggards: [] }))
+      .find((status) => status.name === name)
+      ?.conditions.at(-1);
+
+  it("says that it holds where every pod's connections are redirected", () => {
+    const pipeline = pipelineWith(redirected, access("strict", "{mtls: strict}"));
+    expect(reasons(pipeline)["strict"]).toEqual(["Accepted", "ResolvedRefs", "NoSubscribers"]);
+    expect(programmed(pipeline, "strict")).toMatchObject({ status: "True", reason: "Programmed" });
+  });
+
+  it("names the pods that plaintext still reaches, as long as there are any", () => {
+    const pipeline = pipelineWith(redirected, exposed, access("strict", "{mtls: strict}"));
+    expect(programmed(pipeline, "strict")).toEqual({
+      type: "Programmed",
+      status: "False",
+      reason: "NotRedirected",
+      message: "4/4; plaintext still reaches shop/a-2: nothing is redirected to their sidecars",
+    });
+    expect(pipeline.countNotProgrammed(() => undefined)).toEqual({ Refused: 0, Pending: 0, NotRedirected: 1 });
+    pipeline.apply(changeOf("", ["Pod shop/a-2"]));
+    expect(programmed(pipeline, "strict")).toMatchObject({ reason: "Programmed" });
+  });
+
+  it("leaves out the pods of which it does not ask it", () => {
+    const elsewhere = access("strict", "{selector: {matchLabels: {app: b}}, mtls: strict}");
+    expect(programmed(pipelineWith(exposed, elsewhere), "strict")).toMatchObject({ status: "True" });
+    const exempt = access("exempt", "{selector: {matchLabels: {app: a}}, mtls: permissive}");
+    const both = pipelineWith(exposed, access("strict", "{mtls: strict}"), exempt);
+    expect([programmed(both, "strict"), programmed(both, "exempt")]).toMatchObject([
+      { status: "True" },
+      { status: "True" },
+    ]);
+  });
+
+  it("takes the word of a pod that has no sidecar yet, in a folder", () => {
+    const off = podYaml("a-1", "a", "10.0.0.1").replace("annotations: {", 'annotations: {tulle.dev/intercept: "off", ');
+    expect(programmed(pipelineWith(off, access("strict", "{mtls: strict}")), "strict")?.reason).toBe("NotRedirected");
+  });
 });
 
 it("keeps in force what a policy last said validly, and says so", () => {

@@ -43,6 +43,7 @@ it("counts the policies that are not in force everywhere by the worst of their r
     late: ["done", "slow"],
     later: ["slow"],
     refused: ["slow", "bad"],
+    open: ["slow"],
   };
   const asked: string[] = [];
   const counted = countNotProgrammed(
@@ -52,7 +53,11 @@ it("counts the policies that are not in force everywhere by the worst of their r
       asked.push(name);
       return acks[name];
     },
+    new Map([
+      ["open", ["shop/a"]],
+      ["refused", ["shop/a"]],
+    ]),
   );
-  expect(counted).toEqual({ Refused: 1, Pending: 2 });
+  expect(counted).toEqual({ Refused: 1, Pending: 2, NotRedirected: 1 });
   expect(asked.sort()).toEqual(["bad", "done", "nobody", "slow"]);
 });

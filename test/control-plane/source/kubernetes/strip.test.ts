@@ -11,12 +11,13 @@ const meta = {
   annotations: { "tulle.dev/proxy-version": "0.1.0", "tulle.dev/workload": "orders", "example.com/note": "long" },
 };
 const sidecar = { name: "tulle-sidecar", restartPolicy: "Always", ports: [{ containerPort: 15_008 }] };
+const redirect = { name: "tulle-init", image: "tulle/init:0.1.0" };
 const app = { name: "app", image: "app:1", env: [{ name: "A" }], ports: [{ name: "http", containerPort: 8080 }] };
 const spec = {
   serviceAccountName: "orders",
   nodeName: "n1",
   containers: [app],
-  initContainers: [sidecar],
+  initContainers: [redirect, sidecar, { name: "migrate", image: "app:1" }],
   volumes: [{}],
 };
 const status = {
@@ -30,7 +31,7 @@ const status = {
 };
 
 describe("of a pod with a sidecar", () => {
-  it("stays what is read, and its own containers' ports", () => {
+  it("stays what is read, its own containers' ports, and which of the mesh's it has", () => {
     expect(strip("Pod", { metadata: meta, spec, status })).toEqual({
       kind: "Pod",
       metadata: {
@@ -44,7 +45,7 @@ describe("of a pod with a sidecar", () => {
         serviceAccountName: "orders",
         nodeName: "n1",
         containers: [{ name: "app", ports: [{ name: "http", containerPort: 8080 }] }],
-        initContainers: [],
+        initContainers: [{ name: "tulle-init" }, { name: "tulle-sidecar" }],
       },
       status: { phase: "Running", podIP: "10.0.0.1", conditions: [{ type: "Ready", status: "True" }] },
     });
