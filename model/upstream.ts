@@ -25,6 +25,8 @@ export function parseUpstreams(text: string): Result<Upstream[], string> {
     const isComplete = to.host !== "" && to.port !== undefined && at.port !== undefined && rest.length === 0;
     if (!isComplete || !isLoopback(at.host))
       return err(`must be DESTINATION:PORT=LOOPBACK_ADDRESS:PORT, separated by commas: ${entry} is not`);
+    if (upstreams.some(({ listenHost, listenPort }) => listenHost === at.host && listenPort === at.port))
+      return err(`must have a listener of its own for each destination: ${entry} has another's`);
     upstreams.push({ host: to.host, port: to.port, listenHost: at.host, listenPort: at.port });
   }
   return ok(upstreams);

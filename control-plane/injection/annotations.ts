@@ -109,6 +109,17 @@ export function readSettings(
   return errors.length === 0 ? ok({ ...defaults, ...said }) : err(errors);
 }
 
+/** What no annotation may say can't be the default of all pods either. Paths are the fields' names. */
+export function checkSettings(settings: ProxySettings): FieldError[] {
+  return Object.values(settingAnnotations).flatMap(({ field, read }): FieldError[] => {
+    const value = settings[field];
+    // As an annotation would say it: lists by commas. What is not set by default reads as nothing.
+    const text = String(value);
+    const taken = text === String(defaultSettings[field]) ? ok(value) : read(text);
+    return taken.ok ? [] : [{ path: field, message: `${taken.error}, got ${JSON.stringify(value)}` }];
+  });
+}
+
 function oneOf<const T extends string>(...allowed: readonly T[]): Read<T> {
   return (text) => {
     const found = allowed.find((value) => value === text);

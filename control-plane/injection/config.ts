@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 import { version } from "../../system/version.ts";
-import { defaultSettings, type ProxySettings } from "./annotations.ts";
+import { checkSettings, defaultSettings, type ProxySettings } from "./annotations.ts";
 
 export interface InjectionConfig {
   /** Of the control plane; its own pods get no sidecar. */
@@ -43,11 +43,14 @@ export async function readInjectionFile(path: string | undefined): Promise<Injec
   throw new Error(config.error.map((error) => `${path} ${error.path}: ${error.message}`).join("; "));
 }
 
-/** Every field may be left out. An unknown one, or one of another type than its default, is an error that names it. */
+/** Every field may be left out. An unknown one, one of another type than its default, or a setting that no pod could have, is an error that names it. */
 export function readInjectionConfig(value: unknown): Result<InjectionConfig, FieldError[]> {
   const errors: FieldError[] = [];
   const config = merge(defaultInjectionConfig as unknown as Json, value ?? {}, "", errors);
-  return errors.length === 0 ? ok(config as unknown as InjectionConfig) : err(errors);
+  if (errors.length > 0) return err(errors);
+  const read = config as unknown as InjectionConfig;
+  const wrong = checkSettings(read.defaults);
+  return wrong.length === 0 ? ok(read) : err(wrong.map((error) => ({ ...error, path: `defaults.${error.path}` })));
 }
 
 function merge(base: Json, over: unknown, path: string, errors: FieldError[]): Json {

@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { generatedFiles } from "../../charts/generate-chart.ts";
 import { sidecarNodeFlags } from "../../cli/dev/mesh-processes.ts";
 import { defaultSettings } from "../../control-plane/injection/annotations.ts";
+import { readInjectionConfig } from "../../control-plane/injection/config.ts";
 import { version } from "../../system/version.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -14,13 +15,52 @@ it.each([...generatedFiles()])("has the %s that `npm run charts` makes", (path, 
   expect(read(`charts/tulle/${path}`)).toBe(text);
 });
 
+const schema = JSON.parse(read("charts/tulle/values.schema.json")) as {
+  properties: { injection: { properties: { defaults: { properties: Record<string, object> } } } };
+};
+const settings = schema.properties.injection.properties.defaults.properties;
+
 it("lets the chart say of all pods what a pod's annotations can say of itself", () => {
-  const schema = JSON.parse(read("charts/tulle/values.schema.json")) as {
-    properties: { injection: { properties: { defaults: { properties: object } } } };
-  };
-  const { properties } = schema.properties.injection.properties.defaults;
-  expect(Object.keys(properties).sort()).toEqual(Object.keys(defaultSettings).sort());
+  expect(Object.keys(settings).sort()).toEqual(Object.keys(defaultSettings).sort());
 });
+
+interface Schema {
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly items?: Schema;
+}
+
+/** As far as the chart's schema goes; types aside, which the reader of the code's own side checks. */
+function takes({ enum: allowed, pattern, minimum, maximum, items }: Schema, value: unknown): boolean {
+  if (Array.isArray(value)) return value.every((item) => takes(items ?? {}, item));
+  if (allowed !== undefined) return allowed.includes(value);
+  if (typeof value === "number") return value >= (minimum ?? value) && value <= (maximum ?? value);
+  return pattern === undefined || new RegExp(pattern).test(String(value));
+}
+
+it.each([
+  ["upstreams", ["", "payments:80=127.0.0.1:9001, [fd00::1]:80=[::1]:9002,"], ["payments:80", "a:80=0.0.0.0:1", "a"]],
+  ["redisSecret", ["", "redis.url"], ["Redis", "-a"]],
+  ["skipOutboundRanges", [[], ["10.0.0.0/8", "fd00::/8", "1.2.3.4"]], [["10.0.0.0/"], ["intern"]]],
+  ["skipInboundPorts", [[], [9090]], [[0], [65_536]]],
+  ["accessLog", ["off", "errors", "all", "0.01", "1"], ["some", "2"]],
+  ["interception", ["iptables", "off"], ["ebpf"]],
+  ["drainSeconds", [0, 9_999], [-1, 10_000]],
+  ["memoryLimit", ["", "64Mi", "1.5Gi"], ["64 MB", "lots"]],
+] as const)(
+  "takes at install for the default %s what the control plane takes, and refuses what it refuses",
+  (field, good, bad) => {
+    const schema = settings[field] as Schema;
+    const read = (value: unknown) => readInjectionConfig({ defaults: { [field]: value } });
+    for (const value of good) expect([value, takes(schema, value), read(value).ok]).toEqual([value, true, true]);
+    for (const value of bad) {
+      expect([value, takes(schema, value)]).toEqual([value, false]);
+      expect(read(value)).toMatchObject({ ok: false, error: [{ path: `defaults.${field}` }] });
+    }
+  },
+);
 
 it.each(["tulle", "tulle-crds"])("gives the chart %s the version of the code", (chart) => {
   expect(parse(read(`charts/${chart}/Chart.yaml`))).toMatchObject({ version, appVersion: version });

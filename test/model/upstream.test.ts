@@ -29,4 +29,12 @@ describe("upstreams", () => {
     const message = `must be DESTINATION:PORT=LOOPBACK_ADDRESS:PORT, separated by commas: ${text} is not`;
     expect(parsed).toEqual({ ok: false, error: message });
   });
+
+  it("that share a listener are refused: the second could never listen", () => {
+    expect(parseUpstreams("a:80=127.0.0.1:9000,b:80=127.0.0.1:9001").ok).toBe(true);
+    expect(parseUpstreams("a:80=127.0.0.1:9000,b:80=127.0.0.1:9000")).toEqual({
+      ok: false,
+      error: "must have a listener of its own for each destination: b:80=127.0.0.1:9000 has another's",
+    });
+  });
 });

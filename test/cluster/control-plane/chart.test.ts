@@ -119,6 +119,7 @@ it.each([
   ["an unknown value", "controlPlane.replica=2", "replica"],
   ["no replica", "controlPlane.replicas=0", "replicas"],
   ["an unknown default of injection", "injection.defaults.drain=3", "drain"],
+  ["a default that no pod could have", "injection.defaults.upstreams=payments:80", "upstreams"],
   ["a trust domain that is none", "trustDomain=a/b", "trustDomain"],
 ])("refuses %s, naming it", async (_, value, named) => {
   const { code, err } = await template("--set", value);

@@ -199,6 +199,12 @@ describe("readInjectionConfig", () => {
     [{ images: { sidecar: 1 } }, "images.sidecar", "must be a string, got 1"],
     [{ defaults: [] }, "defaults", "must be a mapping"],
     [{ kubernetesMinor: "29" }, "kubernetesMinor", 'must be a number, got "29"'],
+    [
+      { defaults: { upstreams: "payments:80" } },
+      "defaults.upstreams",
+      'must be DESTINATION:PORT=LOOPBACK_ADDRESS:PORT, separated by commas: payments:80 is not, got "payments:80"',
+    ],
+    [{ defaults: { routeBy: "luck" } }, "defaults.routeBy", 'must be address or host, got "luck"'],
   ])("refuses %j", (value, path, message) => {
     expect(readInjectionConfig(value)).toEqual({ ok: false, error: [{ path, message }] });
   });
