@@ -17,6 +17,7 @@ const templatePaths: Readonly<Record<string, readonly string[]>> = {
   Pod: [],
   Deployment: ["spec", "template"],
   ReplicaSet: ["spec", "template"],
+  ReplicationController: ["spec", "template"],
   StatefulSet: ["spec", "template"],
   DaemonSet: ["spec", "template"],
   Job: ["spec", "template"],
@@ -95,8 +96,11 @@ function quoted<T extends Node>(node: T): T {
   return node;
 }
 
-function workloadIn(kind: string, value: unknown, template: PodTemplate): string {
-  return kind === "Pod" ? workloadOf(template.metadata ?? {}) : (textIn(value, "name") ?? "");
+/** As the webhook will read it of the pods that are made of this. */
+function workloadIn(kind: string, value: unknown, { metadata = {} }: PodTemplate): string {
+  if (kind === "Pod") return workloadOf(metadata);
+  const name = textIn(value, "name") ?? (textIn(value, "generateName") ?? "").replace(/-$/, "");
+  return workloadOf({ ...metadata, ownerReferences: [{ kind, name, controller: true }] });
 }
 
 function refuse(named: string, path: readonly string[], found: readonly FieldError[], errors: FieldError[]): void {

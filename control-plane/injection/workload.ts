@@ -4,8 +4,8 @@ import type { PodMeta } from "./pod-spec.ts";
 
 /** ReplicaSets are named after their Deployment and this label. */
 const templateHashLabel = "pod-template-hash";
-/** CronJobs name their Jobs by the minute. */
-const cronSuffix = /-[0-9]{8,}$/;
+/** CronJobs name their Jobs by the minute since 1970: from 2017 to 2065, which is no day as in `import-20240101`. */
+const cronSuffix = /-(2[5-9]|[34][0-9])[0-9]{6}$/;
 
 export function workloadOf({ ownerReferences = [], labels = {}, name, generateName }: PodMeta): string {
   const owner = ownerReferences.find(({ controller }) => controller === true) ?? ownerReferences[0];

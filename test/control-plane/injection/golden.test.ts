@@ -46,13 +46,41 @@ function templateOf({ kind, metadata, spec }: Workload): Template {
     : (spec.template ?? spec.jobTemplate?.spec.template ?? { spec: undefined });
 }
 
+const templateHash = "7d9f8b6c5";
+
+/** What makes the pods of a workload: of a Deployment and a CronJob it is an object that they have made themselves. */
+function ownerOf({ kind, metadata: { name } }: Workload): { readonly kind: string; readonly name: string } {
+  switch (kind) {
+    case "Deployment":
+      return { kind: "ReplicaSet", name: `${name}-${templateHash}` };
+    case "CronJob":
+      return { kind: "Job", name: `${name}-29384710` };
+    default:
+      return { kind, name };
+  }
+}
+
 /** As the API server would show it, made by its controller. */
 function podOf(workload: Workload): Template {
-  const { kind, metadata } = workload;
+  const { kind } = workload;
   const template = templateOf(workload);
   if (kind === "Pod") return template;
-  const owner = { kind, name: metadata.name, controller: true };
-  return { ...template, metadata: { ...template.metadata, ownerReferences: [owner] } };
+  const { metadata } = template;
+  const ownerReferences = [{ ...ownerOf(workload), controller: true }];
+  const hash = kind === "Deployment" && { "pod-template-hash": templateHash };
+  return { ...template, metadata: { ...metadata, labels: { ...labelsOf(template), ...hash }, ownerReferences } };
+}
+
+function labelsOf({ metadata = {} }: Template): Readonly<Record<string, string>> {
+  return (metadata["labels"] ?? {}) as Readonly<Record<string, string>>;
+}
+
+/** Without what its controller has put there. */
+function asTemplate(pod: Template): Template {
+  const { metadata = {}, spec } = pod;
+  const { ownerReferences: _, labels: __, ...told } = metadata;
+  const { "pod-template-hash": ___, ...own } = labelsOf(pod);
+  return { metadata: { ...told, ...(Object.keys(own).length > 0 && { labels: own }) }, spec };
 }
 
 function askWebhook(object: unknown, namespace: string): AdmissionAnswer {
@@ -87,9 +115,7 @@ it.each(names.filter((name) => name !== "refused"))("patches the pods of %s as i
     const pod = podOf(workload);
     const answer = askWebhook(pod, workload.metadata.namespace);
     if (answer.verdict === "refuse") return answer.causes;
-    const { metadata, spec } = applyPatch(pod, answer.patch ?? []) as Template;
-    const { ownerReferences: _, ...told } = metadata ?? {};
-    return { metadata: told, spec };
+    return asTemplate(applyPatch(pod, answer.patch ?? []) as Template);
   });
   expect(patched).toEqual(injected);
 });

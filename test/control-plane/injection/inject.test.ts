@@ -180,6 +180,8 @@ describe("workloadOf", () => {
     [{ ownerReferences: [{ kind: "StatefulSet", name: "store" }], name: "store-0" }, "store"],
     [{ ownerReferences: [{ kind: "Job", name: "report-29384710" }] }, "report"],
     [{ ownerReferences: [{ kind: "Job", name: "once-7" }] }, "once-7"],
+    [{ ownerReferences: [{ kind: "Job", name: "import-20240101" }] }, "import-20240101"],
+    [{ ownerReferences: [{ kind: "ReplicationController", name: "legacy" }], name: "legacy-x7k2p" }, "legacy"],
     [{ name: "alone" }, "alone"],
     [{ generateName: "alone-" }, "alone"],
   ])("reads %j as %s", (meta, workload) => {
