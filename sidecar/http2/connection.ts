@@ -13,7 +13,7 @@ import type { Socket } from "node:net";
 import { MeshError } from "../../model/errors.ts";
 import { Deadline } from "../net/deadline.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
-import type { Field } from "./field.ts";
+import { Field } from "./field.ts";
 import { ConnectionWindow, type StreamWindowLimits, type WindowBudget } from "./flow-control.ts";
 import { FrameReader, type FrameReceiver } from "./frame-reader.ts";
 import {
@@ -43,6 +43,9 @@ import { ConnectionLifecycle } from "./lifecycle.ts";
 import type { Http2Options } from "./options.ts";
 import { PeerSettings } from "./settings.ts";
 import type { Http2Stream, StreamHost } from "./stream.ts";
+
+/** Makes a section malformed. */
+const malformedField = new Field("", "");
 
 /** What a connection did since it began. */
 export interface Http2Counters {
@@ -172,13 +175,12 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     if (from > to) return this.fail("PROTOCOL_ERROR", "padding longer than its frame");
     const endStream = (flags & flag.endStream) !== 0;
     const block = to - from === payload.length ? payload : payload.subarray(from, to);
-    if ((flags & flag.endHeaders) !== 0) this.#receiveBlock(streamId, endStream, block);
-    else this.#beginAssembly(streamId, endStream, block);
-    if (dependsOnItself) this.#refuseStream(streamId, "PROTOCOL_ERROR");
+    if ((flags & flag.endHeaders) !== 0) this.#receiveBlock(streamId, endStream, block, dependsOnItself);
+    else this.#beginAssembly(streamId, endStream, block, dependsOnItself);
   }
 
-  #beginAssembly(streamId: number, endStream: boolean, block: Buffer): void {
-    this.#assembly.begin(streamId, endStream, block);
+  #beginAssembly(streamId: number, endStream: boolean, block: Buffer, isMalformed: boolean): void {
+    this.#assembly.begin(streamId, endStream, block, isMalformed);
     this.#blockDeadline ??= new Deadline(() => this.calm("a field block that takes too long"));
     this.timers.arm(this.#blockDeadline, this.limits.headTimeoutMs);
   }
@@ -188,16 +190,18 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     if (streamId !== assembly.streamId) return this.fail("PROTOCOL_ERROR", "CONTINUATION of another stream");
     if (!assembly.add(payload)) return this.calm("a field block without end");
     if ((flags & flag.endHeaders) === 0) return;
-    const { endStream } = assembly;
+    const { endStream, isMalformed } = assembly;
     const block = assembly.take();
     if (this.#blockDeadline !== undefined) this.timers.clear(this.#blockDeadline);
-    this.#receiveBlock(streamId, endStream, block);
+    this.#receiveBlock(streamId, endStream, block, isMalformed);
   }
 
-  #receiveBlock(streamId: number, endStream: boolean, block: Buffer): void {
+  /** `isMalformed`: by the frame around it. The block is decoded all the same, for the table's sake. */
+  #receiveBlock(streamId: number, endStream: boolean, block: Buffer, isMalformed: boolean): void {
     const fields: Field[] = [];
     const decoded = this.#decoder.decode(block, fields, this.limits.maxHeadBytes);
     if (decoded === "invalid") return this.fail("COMPRESSION_ERROR", "a field block that is not HPACK");
+    if (isMalformed) fields.push(malformedField);
     const stream = this.streams.get(streamId);
     if (stream === undefined) return this.receiveNewHeaders(streamId, fields, decoded, endStream);
     if (!stream.canReceive) return this.#refuseStream(streamId, "STREAM_CLOSED");

@@ -127,7 +127,7 @@ function isStatus(value: string): boolean {
   return /^[1-5][0-9][0-9]$/.test(value);
 }
 
-/** Digits only, and exact as a number. */
+/** Digits only, exact as a number, and none before it that some would read as octal. */
 function isLength(value: string): boolean {
-  return /^[0-9]{1,15}$/.test(value);
+  return /^(?:0|[1-9][0-9]{0,14})$/.test(value);
 }

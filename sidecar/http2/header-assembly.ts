@@ -12,6 +12,7 @@ export class HeaderAssembly {
   #bytes = 0;
   streamId = 0;
   endStream = false;
+  isMalformed = false;
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
@@ -22,9 +23,10 @@ export class HeaderAssembly {
     return this.streamId !== 0;
   }
 
-  begin(streamId: number, endStream: boolean, part: Buffer): void {
+  begin(streamId: number, endStream: boolean, part: Buffer, isMalformed: boolean): void {
     this.streamId = streamId;
     this.endStream = endStream;
+    this.isMalformed = isMalformed;
     this.#parts = [Buffer.from(part)];
     this.#bytes = part.length;
   }

@@ -5,6 +5,7 @@
  * judged when they were decoded (`field.ts`); here is what only a whole section can tell.
  */
 
+import { sameAuthority } from "../net/authority.ts";
 import { readDecimal } from "../net/decimal.ts";
 import type { RequestHead } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
@@ -129,7 +130,8 @@ export function readRequest(
   const { contentLength, host, method, protocol, path, scheme } = section;
   const authority = section.authority ?? host ?? "";
   if (method === undefined || section.status !== undefined) return "malformed";
-  if (host !== undefined && host !== authority) return "malformed";
+  if (host !== undefined && host !== authority && !sameAuthority(host, authority, scheme === "https" ? 443 : 80))
+    return "malformed";
   if (endStream && contentLength > 0) return "malformed";
   const headers = section.takeHeaders();
   const bodyless = endStream;
