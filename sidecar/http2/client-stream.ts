@@ -137,10 +137,9 @@ export class ClientStream extends Http2Stream implements RequestSink {
     this.#fail(new MeshError("bad_response", reason));
   }
 
-  giveUp(): void {
-    if (this.host.scheduler.isCongested) return this.host.destroyStalled();
-    this.reset("CANCEL");
-    this.#fail(new MeshError("idle_timeout", "the upstream takes no request bytes"));
+  /** An application may take its time with a body: for how long is policy's to say. */
+  giveUp(): boolean {
+    return false;
   }
 
   receiveReset(code: number): void {

@@ -34,11 +34,12 @@ export interface Http2Options {
   readonly headTimeoutMs?: number;
   /** Without any stream; then GOAWAY. Default 10 min. */
   readonly idleTimeoutMs?: number;
-  /** How long body octets wait for a peer that takes none. Default 30 s. */
+  /** How long body octets wait for a peer that takes none. Default 60 s. */
   readonly stallTimeoutMs?: number;
   /**
-   * The least that the peer sends of a body whose length it gave, or takes of octets that wait for it, on average over
-   * `stallTimeoutMs` (four times that for a body it sends); else the stream is reset. A body without a length may be a conversation. 0: off. Default 100.
+   * The least that the client sends of a body whose length it gave, or takes of an answer that waits for it, on average over
+   * `stallTimeoutMs`; else the stream is reset. A body without a length may be a conversation, and a tunnel is one. 0: off.
+   * Default 100.
    */
   readonly minBytesPerSecond?: number;
   /** Default: none. */
@@ -67,7 +68,7 @@ export function resolveLimits(options: Http2Options): Http2Limits {
     handshakeTimeoutMs: 10_000,
     headTimeoutMs: 10_000,
     idleTimeoutMs: 600_000,
-    stallTimeoutMs: 30_000,
+    stallTimeoutMs: 60_000,
     minBytesPerSecond: 100,
     floods: {},
     ...options,

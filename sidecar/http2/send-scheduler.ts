@@ -43,6 +43,11 @@ export class SendScheduler {
     return this.#outbox.congested;
   }
 
+  /** Octets of the connection that the kernel has taken since it began. */
+  get sentBytes(): number {
+    return this.#outbox.takenBytes;
+  }
+
   /** The peer credits the connection. False: more than 2^31-1. */
   credit(bytes: number): boolean {
     this.#windowBytes += bytes;

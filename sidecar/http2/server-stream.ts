@@ -104,10 +104,12 @@ export class ServerStream extends Http2Stream implements ResponseSink {
     this.#host.refuseStream(this.id, "PROTOCOL_ERROR", reason);
   }
 
-  giveUp(): void {
-    if (this.host.scheduler.isCongested) return this.host.destroyStalled();
+  /** Who has a tunnel may let it rest: what it is for is not known here. */
+  giveUp(): boolean {
+    if (this.#isTunnel) return false;
     this.reset("CANCEL");
     this.lose(new MeshError("answer_not_taken", "the caller takes no response bytes"));
+    return true;
   }
 
   receiveReset(code: number): void {
@@ -177,17 +179,19 @@ export class ServerStream extends Http2Stream implements ResponseSink {
     if (this.#answer === "dropped" || this.#answer === "complete") return;
     const untouched = this.#answer === "awaited" && error.processed === "unprocessed";
     this.#answer = "dropped";
-    this.reset(untouched ? "REFUSED_STREAM" : resetCodeOf(error));
+    this.reset(untouched ? "REFUSED_STREAM" : this.#resetCodeOf(error));
   }
 
   resumeRequest(): void {
     this.resumeReceiving();
   }
+
+  #resetCodeOf(error: MeshError): Http2ErrorName {
+    if (timeouts.has(error.code)) return "CANCEL";
+    // A TCP connection that broke (RFC 9113 §8.5).
+    return this.#isTunnel && this.#exchange.method === "CONNECT" ? "CONNECT_ERROR" : "INTERNAL_ERROR";
+  }
 }
 
 /** gRPC reads CANCEL as CANCELLED and INTERNAL_ERROR as INTERNAL: a time-out is no fault of the application. */
 const timeouts = new Set<ErrorCode>(["deadline_exceeded", "idle_timeout", "request_timeout", "try_timeout"]);
-
-function resetCodeOf(error: MeshError): Http2ErrorName {
-  return timeouts.has(error.code) ? "CANCEL" : "INTERNAL_ERROR";
-}

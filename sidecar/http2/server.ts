@@ -27,8 +27,6 @@ const drainPing = Buffer.from("tulle go", "latin1");
 const drainPingTimeoutMs = 2000;
 /** How long a connection that is to end waits for the request that it was made for. */
 const restBeforeLeavingMs = 1000;
-/** Bodies are looked at this rarely: over a mesh link, the sidecar at the client's own connection is to be the first to act. */
-const looksAfterStalls = 4;
 
 /** Serves a connection on which the client's preface is next, or in `received`. */
 export function serveHttp2(
@@ -70,19 +68,19 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
       [setting.maxConcurrentStreams, this.limits.maxConcurrentStreams],
       [setting.enableConnectProtocol, 1],
     ]);
-    this.timers.arm(this.#pace, looksAfterStalls * this.stallTimeoutMs);
+    this.timers.arm(this.#pace, this.stallTimeoutMs);
     if (received !== undefined) this.receive(received);
   }
 
   /** Bodies of announced length that come too slowly are given up. */
   #judgePace(): void {
     for (const stream of this.streams.values()) {
-      if (stream.keepsPace(Math.max(1, looksAfterStalls * this.leastBytesPerStall))) continue;
+      if (stream.keepsPace(Math.max(1, this.leastBytesPerStall))) continue;
       this.#noteRefused("request_too_slow");
       stream.reset("CANCEL");
       stream.lose(new MeshError("request_too_slow", "body not sent in time"));
     }
-    if (!this.isFailed) this.timers.arm(this.#pace, looksAfterStalls * this.stallTimeoutMs);
+    if (!this.isFailed) this.timers.arm(this.#pace, this.stallTimeoutMs);
   }
 
   protected override stopTimers(): void {

@@ -69,8 +69,9 @@ export abstract class Http2Stream implements Sender {
   #pendingEnd: PendingEnd | undefined;
   #writerWaits = false;
   #stall: StallTimer | undefined;
-  /** Octets that waited and were sent since the stall timer was armed. */
+  /** Octets that waited and were sent since the stall timer was armed, and what the whole connection had sent until then. */
   #takenBytes = 0;
+  #sentBefore = 0;
 
   constructor(host: StreamHost, id: number, sendWindowBytes: number) {
     this.host = host;
@@ -91,8 +92,8 @@ export abstract class Http2Stream implements Sender {
   abstract lose(error: MeshError): void;
   /** The peer sent what is not HTTP. */
   protected abstract refuse(reason: string): void;
-  /** The peer takes nothing. */
-  abstract giveUp(): void;
+  /** The peer takes next to nothing of what waits for it. False: it may take its time. */
+  abstract giveUp(): boolean;
   abstract receiveReset(code: number): void;
   /** Opened so recently that a reset now looks like an attack. */
   abstract readonly isYoung: boolean;
@@ -227,15 +228,18 @@ export abstract class Http2Stream implements Sender {
 
   #awaitPeer(stall: StallTimer): void {
     this.#takenBytes = 0;
+    this.#sentBefore = this.host.scheduler.sentBytes;
     this.host.timers.arm(stall, this.host.stallTimeoutMs);
   }
 
-  /** Octets wait since then. A connection that others fill may have had no turn for them. */
+  /** Octets wait since then. That a connection is full of those of others is not this stream's fault, nor the other way round. */
   judgeStall(stall: StallTimer): void {
     const { leastBytesPerStall, scheduler } = this.host;
-    const least = scheduler.isCongested ? 1 : Math.max(1, leastBytesPerStall);
-    if (this.#takenBytes < least) this.giveUp();
-    else this.#awaitPeer(stall);
+    const { isCongested, sentBytes } = scheduler;
+    if (isCongested && sentBytes === this.#sentBefore) return this.host.destroyStalled();
+    const hasNoTurn = isCongested && this.sendWindowBytes > 0;
+    const isTooSlow = !hasNoTurn && this.#takenBytes < Math.max(1, leastBytesPerStall);
+    if (!isTooSlow || !this.giveUp()) this.#awaitPeer(stall);
   }
 
   takeTurn(): boolean {

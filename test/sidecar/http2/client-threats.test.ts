@@ -29,6 +29,7 @@ import {
   RST_STREAM,
   SETTINGS,
   uint32,
+  WINDOW_UPDATE,
 } from "./raw-peer.ts";
 
 const clock = new HandClock(1000);
@@ -268,6 +269,21 @@ describe("SETTINGS", () => {
     const blocks = peer.frames.filter(({ type }) => type === HEADERS).map(({ payload }) => payload);
     expect(blocks[0]?.[0]).toBe(0x20);
     expect(blocks[2]?.includes("blue")).toBe(true);
+  });
+});
+
+describe("a server that takes its time", () => {
+  it("with a body is waited for, as long as policy says nothing else", async () => {
+    await start(Buffer.concat([Buffer.of(0, 4), uint32(10)]));
+    const answer = await ask({ method: "POST", bodyless: false }, Buffer.alloc(1_000));
+    for (let second = 0; second < 200; second++) {
+      await peer.roundTrip();
+      pass(1_000);
+    }
+    peer.send(frame(WINDOW_UPDATE, 0, 1, uint32(1_000)));
+    await peer.receive(({ type, flags }) => type === DATA && (flags & END_STREAM) !== 0);
+    peer.send(headers(1, ok));
+    expect(await answer.ended).toBeUndefined();
   });
 });
 

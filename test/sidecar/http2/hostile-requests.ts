@@ -63,5 +63,7 @@ export const malformedRequests: Record<string, Pairs> = {
   "a signed content-length": [...get, ["content-length", "+1"]],
   "a list as content-length": [...get, ["content-length", "0, 0"]],
   "two content-lengths": [...get, ["content-length", "0"], ["content-length", "0"]],
+  "a content-length that some read as octal": [...get, ["content-length", "010"]],
+  "host with a port that is not that of :scheme": [...get, ["host", "a.test:443"]],
   "content-length without DATA": [...get, ["content-length", "1"]],
 };

@@ -24,6 +24,8 @@ export const CONTINUATION = 9;
 export const END_STREAM = 1;
 export const ACK = 1;
 export const END_HEADERS = 4;
+/** Of a frame's payload. */
+const mostBytes = 16_384;
 export const PADDED = 8;
 
 export function frame(type: number, flags: number, streamId: number, payload: Buffer = Buffer.alloc(0)): Buffer {
@@ -106,17 +108,25 @@ export class RawPeer {
     });
   }
 
-  /** Connects and says what a client says first. */
-  static async connect(port: number, settings: Buffer = Buffer.alloc(0)): Promise<RawPeer> {
+  /** Connects and says what a client says first, unless it is told not to. */
+  static async connect(port: number, settings: Buffer = Buffer.alloc(0), greets = true): Promise<RawPeer> {
     const socket = net.connect(port, "127.0.0.1");
     await once(socket, "connect");
     const peer = new RawPeer(socket);
-    peer.send(preface, frame(SETTINGS, 0, 0, settings));
+    if (greets) peer.send(preface, frame(SETTINGS, 0, 0, settings));
     return peer;
   }
 
   send(...bytes: Buffer[]): void {
     if (this.socket.writable) this.socket.write(Buffer.concat(bytes));
+  }
+
+  /** A whole request, in as many frames as its field block takes. */
+  sendHead(streamId: number, fields: Buffer): void {
+    const flagsAt = (end: number): number => (end >= fields.length ? END_HEADERS : 0);
+    this.send(frame(HEADERS, END_STREAM | flagsAt(mostBytes), streamId, fields.subarray(0, mostBytes)));
+    for (let at = mostBytes; at < fields.length; at += mostBytes)
+      this.send(frame(CONTINUATION, flagsAt(at + mostBytes), streamId, fields.subarray(at, at + mostBytes)));
   }
 
   /** The first frame that fits, among those received and to be received; undefined if the connection closes before. */
