@@ -17,9 +17,15 @@ import {
 } from "../net/listener.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { LastingTrust } from "./lasting-trust.ts";
+import { linkHeadLimits } from "./limits.ts";
 
 /** A WebSocket holds one for as long as it lives, and all of a pod pair share a link. */
 const maxConcurrentStreams = 1_000;
+/**
+ * Who is too slow is for the sidecar at the client's own connection to judge. What its client takes evenly is credited here in
+ * leaps, of half a window behind a full outbox: 768 KiB, ten minutes of 1.3 KiB/s.
+ */
+const stallTimeoutMs = 600_000;
 
 export interface AcceptOptions {
   readonly host: string;
@@ -83,6 +89,8 @@ function serveLink(
     clock,
     timers: wheel,
     maxConcurrentStreams,
+    stallTimeoutMs,
+    ...linkHeadLimits,
     ...(onRefused && { onRefused }),
   });
   connections.serve(socket, connection);

@@ -10,6 +10,7 @@ import type { Credentials, Identity } from "../identity/credentials.ts";
 import { checkPeer, meshClientContext, meshClientOptions } from "../identity/tls-options.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import { LastingTrust } from "./lasting-trust.ts";
+import { linkHeadLimits } from "./limits.ts";
 import type { ConnectLink, LinkConnection, LinkEvents } from "./link.ts";
 import { asLinkConnection } from "./link-connection.ts";
 
@@ -110,7 +111,7 @@ class Handshake extends Timer {
     if (!peer.ok) return this.#fail("identity_mismatch", peer.error);
     this.#socket.off("close", this.#onClose); // from here on the client tells
     const { clock, wheel } = this.#options;
-    const client = new Http2Client(this.#socket, { clock, timers: wheel, keepAlive });
+    const client = new Http2Client(this.#socket, { clock, timers: wheel, keepAlive, ...linkHeadLimits });
     // Its SETTINGS say how many streams it takes, and whether upgrades: half a round trip, once per link.
     client.onClosed = (error) => this.#fail("tls_failed", `no HTTP/2 connection: ${error?.message ?? "closed"}`);
     const trust = new LastingTrust(this.#socket, this.#options.identity);

@@ -5,7 +5,6 @@ import { ok } from "../sidecar/http1/hostile-answers.ts";
 import { malformedRequests, without } from "../sidecar/http2/hostile-requests.ts";
 import {
   block,
-  CONTINUATION,
   DATA,
   END_HEADERS,
   END_STREAM,
@@ -37,17 +36,6 @@ async function expectServing(peer: RawPeer, streamId: number): Promise<void> {
   peer.send(headers(streamId, forA(get)));
   const answer = await peer.receiveType(DATA, streamId);
   expect(answer?.payload.toString()).toBe("ok");
-}
-
-/** As many frames as it takes. */
-function sendHead(peer: RawPeer, streamId: number, fields: Buffer): void {
-  const most = 16_384;
-  peer.send(frame(HEADERS, END_STREAM | (fields.length <= most ? END_HEADERS : 0), streamId, fields.subarray(0, most)));
-  for (let at = most; at < fields.length; at += most) {
-    peer.send(
-      frame(CONTINUATION, at + most >= fields.length ? END_HEADERS : 0, streamId, fields.subarray(at, at + most)),
-    );
-  }
 }
 
 describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
@@ -97,14 +85,14 @@ describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
   });
 
   it.each<[string, Buffer]>([
-    ["field number 101", block(Array.from({ length: 101 }, (_, i) => [`x-${i}`, "1"] as const))],
+    ["field number 129", block(Array.from({ length: 129 }, (_, i) => [`x-${i}`, "1"] as const))],
     ["field number 1,001", block(Array.from({ length: 1001 }, () => ["x", "1"] as const))],
-    ["one huge field", block([["x", "y".repeat(40_000)]])],
-    ["cookie crumbs", block(Array.from({ length: 900 }, () => ["cookie", "a=1"] as const))],
+    ["one huge field", block([["x", "y".repeat(41_000)]])],
+    ["cookie crumbs", block(Array.from({ length: 1100 }, () => ["cookie", "a=1"] as const))],
     ["an HPACK bomb", Buffer.concat([indexedLiteral("x", "y".repeat(4000)), Buffer.alloc(12_000, 0x80 | 62)])],
   ])("answers 431 to %s, and serves on", async (_name, fields) => {
     const peer = await enter(mesh);
-    sendHead(peer, 1, Buffer.concat([block(forA(get)), fields]));
+    peer.sendHead(1, Buffer.concat([block(forA(get)), fields]));
     const head = await peer.receiveType(HEADERS, 1);
     expect(head?.payload.toString("latin1")).toContain("431");
     expect(await mesh.witness()).toBe("");

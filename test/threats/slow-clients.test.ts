@@ -17,6 +17,7 @@ import {
   uint32,
 } from "../sidecar/http2/raw-peer.ts";
 import { HandClock } from "../support/hand-clock.ts";
+import { meshed } from "../support/sidecar-pair.ts";
 import { AttackedMesh, http1Ways, http2Ways } from "./attacked-mesh.ts";
 
 const ENHANCE_YOUR_CALM = 11;
@@ -84,7 +85,6 @@ describe.each(Object.entries(http1Ways))("%s closes a body", (_way, enter) => {
 describe.each(Object.entries(http1Ways))("%s bounds", (_way, enter) => {
   it("requests that are sent without end, and none of their answers read", async () => {
     const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-    // An answer fits into the window of its stream between the sidecars: else the far one may lose patience first.
     const body = "x".repeat(50_000);
     mesh.application.onData = (socket, text) => {
       if (text.includes("/witness")) return answerOnlyWitness(socket, text);
@@ -112,6 +112,49 @@ describe.each(Object.entries(http1Ways))("%s bounds", (_way, enter) => {
 function refusedFor(code: string): number {
   return mesh.web.metrics.refused.slot({ listener: "outbound", code });
 }
+
+describe("a tunnel through the mesh", () => {
+  const most = "x".repeat(8_000_000);
+  const twentyMinutesMs = 20 * 60_000;
+
+  async function rest(): Promise<void> {
+    const untilMs = clock.now() + twentyMinutesMs;
+    await passUntil(() => clock.now() >= untilMs, 10_000);
+  }
+
+  beforeEach(() => {
+    const ports = [{ port: 8080, protocol: "opaque" }] as const;
+    mesh.mesh.resources.set({ kind: "inbound", value: { name: "shop/a", ports } });
+    mesh.mesh.service("a", [meshed(mesh.target.podIp, "a")], {}, "opaque");
+  });
+
+  it("waits for a client that reads nothing for twenty minutes", async () => {
+    mesh.application.onData = (socket, text) =>
+      text.includes("/witness") ? answerOnlyWitness(socket, text) : void socket.write(most);
+    const client = mesh.upstream().send("all of it");
+    await client.receive("x");
+    client.socket.pause();
+    await rest();
+    client.socket.resume();
+    expect(await client.receive(({ length }) => length >= most.length)).toBe(most);
+  });
+
+  it("waits for an application that reads nothing for twenty minutes", async () => {
+    const reader = Promise.withResolvers<net.Socket>();
+    let received = 0;
+    mesh.application.onData = (socket, text) => {
+      if (text.includes("/witness")) return answerOnlyWitness(socket, text);
+      received += text.length;
+      if (received === 1) reader.resolve(socket.pause());
+    };
+    const client = mesh.upstream().send("x");
+    const socket = await reader.promise;
+    client.send(most);
+    await rest();
+    socket.resume();
+    await expect.poll(() => received, { timeout: 10_000 }).toBe(1 + most.length);
+  });
+});
 
 it("closes the one at rest for longest when too many connections are kept, and counts it", async () => {
   await using small = await AttackedMesh.open("http1", { maxConnections: 3 });
@@ -156,6 +199,7 @@ describe.each(Object.entries(http2Ways))("time ends, by %s,", (_way, enter) => {
     expect((await peer.receiveType(DATA, 1))?.payload).toHaveLength(10);
     await passUntil(
       () => peer.isClosed || peer.frames.some(({ type, streamId }) => type === RST_STREAM && streamId === 1),
+      5_000,
     );
     await mesh.witness();
   });

@@ -106,7 +106,7 @@ describe("a connection to a peer", () => {
     const result = await dialling(podIp).connected;
     if (!result.ok) throw result.error;
     const caller = new RecordingCaller();
-    const headers = new HeaderFields(Array.from({ length: 101 }, (_, i) => [`x-${i}`, "1"]).flat());
+    const headers = new HeaderFields(Array.from({ length: 129 }, (_, i) => [`x-${i}`, "1"]).flat());
     result.value.request(exchangeOf({ headers }), caller).endRequest();
     await eventually(() => caller.calls.length > 0);
     expect([refused, upstream.calls]).toEqual([["head_too_large"], []]);
