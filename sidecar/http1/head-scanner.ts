@@ -74,9 +74,9 @@ export class HeadScanner {
     this.reset();
   }
 
-  /** Whether a part of a head has been read. */
+  /** Whether a part of a head has been read. An empty line before it is none: some clients send one behind a body. */
   get started(): boolean {
-    return this.#heldBytes > 0;
+    return this.#heldBytes > 0 && this.#startLine !== "start" && this.#startLine !== "leading-lf";
   }
 
   /** Ready for the next head; lets go of all bytes. */

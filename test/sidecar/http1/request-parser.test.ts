@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Http1Limits } from "../../../sidecar/http1/limits.ts";
+import { defaultLimits, type Http1Limits } from "../../../sidecar/http1/limits.ts";
+import { RequestParser } from "../../../sidecar/http1/parser.ts";
 import { refusedChunks, refusedFraming, refusedHeads } from "./hostile-requests.ts";
 import { bytewise, cuts, readRequests } from "./messages.ts";
 
@@ -53,6 +54,17 @@ describe("what is taken", () => {
       }),
     );
   });
+});
+
+it("takes an empty line for no beginning of a head: a client that sends one behind a body owes nothing more", () => {
+  const listener = { receiveHead: () => {}, receiveBody: () => {}, receiveEnd: () => {}, refuse: () => {} };
+  const parser = new RequestParser(defaultLimits, listener);
+  for (const text of ["\r", "\n"]) {
+    parser.read(Buffer.from(text), 0);
+    expect(parser.insideHead).toBe(false);
+  }
+  parser.read(Buffer.from("G"), 0);
+  expect(parser.insideHead).toBe(true);
 });
 
 describe("what is refused", () => {
