@@ -25,6 +25,14 @@ export class SeenClients {
 const http2Preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 /** The longest method that we know how to tell from other protocols' greetings, and the space behind it. */
 const longestMethod = 24;
+const longestLineBytes = 8 * 1024;
+/** RFC 9110 §9, RFC 5789, and those of WebDAV, UPnP and caches that are in use. */
+const knownMethods = new Set(
+  (
+    "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT " +
+    "SEARCH ACL BIND REBIND UNBIND LINK UNLINK CHECKOUT MERGE MKACTIVITY MKCALENDAR M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE"
+  ).split(" "),
+);
 const tlsHandshake = 0x16;
 
 /**
@@ -129,13 +137,21 @@ export function protocolOf(received: Buffer): Detected | undefined {
   return looksLikeHttp1(received);
 }
 
-/** A token in capitals and a space: no other protocol that clients begin greets so. */
+/** A method and a space. */
 function looksLikeHttp1(received: Buffer): "http1" | "opaque" | undefined {
   for (let i = 0; i < received.length && i <= longestMethod; i++) {
     const byte = received[i] as number;
-    if (byte === 0x20) return i > 0 ? "http1" : "opaque";
+    if (byte === 0x20) return i > 0 ? judgeMethod(received, i) : "opaque";
     const isMethodByte = (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d || byte === 0x5f;
     if (!isMethodByte) return "opaque";
   }
   return received.length > longestMethod ? "opaque" : undefined;
+}
+
+/** Others greet in capitals too (`PROXY TCP4 …`, `NICK …`): with a method that nobody knows it takes the whole request line. */
+function judgeMethod(received: Buffer, end: number): "http1" | "opaque" | undefined {
+  if (knownMethods.has(received.toString("latin1", 0, end))) return "http1";
+  const lineEnd = received.indexOf("\n", end);
+  if (lineEnd < 0) return received.length > longestLineBytes ? "opaque" : undefined;
+  return received.subarray(end, lineEnd).includes(" HTTP/") ? "http1" : "opaque";
 }

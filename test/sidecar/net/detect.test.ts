@@ -13,6 +13,13 @@ const greetings: readonly (readonly [what: string, bytes: Buffer, protocol: Dete
   ["CONNECT", Buffer.from("CONNECT orders:80 HTTP/1.1\r\n"), "http1"],
   ["HTTP/2", Buffer.from(preface), "http2"],
   ["a version that is neither", Buffer.from("PRI * HTTP/3.0\r\n"), "http1"],
+  ["a method of somebody's own", Buffer.from("FROB /a HTTP/1.1\r\n"), "http1"],
+  ["a method of somebody's own, and a bare line feed", Buffer.from("FROB /a HTTP/1.1\n"), "http1"],
+  ["HTTP/0.9", Buffer.from("GET /\r\n"), "http1"],
+  ["the PROXY protocol", Buffer.from("PROXY TCP4 10.0.0.1 10.0.0.2 4000 80\r\nGET / HTTP/1.1\r\n"), "opaque"],
+  ["IRC", Buffer.from("NICK tulle\r\nUSER tulle 0 * :Tulle\r\n"), "opaque"],
+  ["Redis by hand", Buffer.from("SET a b\r\n"), "opaque"],
+  ["a word in capitals without a line's end", Buffer.from(`AUTH ${"a".repeat(8_192)}`), "opaque"],
   ["TLS", Buffer.from([0x16, 3, 1, 2, 0, 1]), "tls"],
   ["what only starts like TLS", Buffer.from([0x16, 0, 0, 0]), "opaque"],
   ["Redis", Buffer.from("*1\r\n$4\r\nPING\r\n"), "opaque"],
@@ -35,7 +42,7 @@ describe("the first bytes", () => {
   });
 
   it("are waited for until they tell", () => {
-    const undecided = ["", "G", "GET", "P", preface.slice(0, -1), "\x16", "\x16\x03"];
+    const undecided = ["", "G", "GET", "FROB / HTTP/1.1", "PROXY TCP4", "P", preface.slice(0, -1), "\x16", "\x16\x03"];
     expect(undecided.filter((text) => protocolOf(Buffer.from(text, "latin1")) !== undefined)).toEqual([]);
   });
 });
