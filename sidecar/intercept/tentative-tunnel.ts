@@ -5,6 +5,7 @@
  * ```
  *   silent ── a byte from the far side, or one that is no HTTP from the client ──▶ opaque, for good
  *     │ ────── the client speaks HTTP ──▶ the tunnel is dropped, unused
+ *     ├─ no tunnels there (501) ──▶ untunnelled: the client may still speak HTTP, and nothing else
  *     └─────── refused, or the client is gone ──▶ closed
  * ```
  */
@@ -20,6 +21,8 @@ import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 
 /** How long the beginning of a greeting may leave it open what it is; then it goes to the far side as it is. */
 const beginningMs = 300;
+/** What a port that is declared as HTTP answers to CONNECT: see `mesh-link/target.ts`. */
+const noTunnels = 501;
 
 export interface TentativeOptions {
   readonly socket: net.Socket;
@@ -42,7 +45,7 @@ class TentativeTunnel extends Timer implements ResponseSink {
   #head: ResponseHead | undefined;
   /** Who gets the answer, once it is settled that this is a tunnel. */
   #above: ResponseSink | undefined;
-  #state: "silent" | "settled" = "silent";
+  #state: "silent" | "untunnelled" | "settled" = "silent";
 
   constructor(options: TentativeOptions) {
     super();
@@ -76,21 +79,22 @@ class TentativeTunnel extends Timer implements ResponseSink {
 
   head(head: ResponseHead): void {
     if (this.#above !== undefined) return this.#above.head(head);
-    if (this.#state === "settled") return;
+    if (this.#state !== "silent") return;
     if (head.status >= 200 && head.status <= 299) this.#head = head;
     else {
-      this.#refused();
+      if (head.status === noTunnels) this.#state = "untunnelled";
+      else this.#refused();
       this.#request.abortRequest(new MeshError("upstream_closed", "the tunnel was refused"));
     }
   }
 
   writeResponse(chunk: Buffer): boolean {
-    this.#settle("opaque", this.#received);
+    if (this.#state === "silent") this.#settle("opaque", this.#received);
     return this.#above?.writeResponse(chunk) ?? true;
   }
 
   endResponse(): void {
-    this.#settle("opaque", this.#received);
+    if (this.#state === "silent") this.#settle("opaque", this.#received);
     this.#above?.endResponse();
   }
 
@@ -120,9 +124,10 @@ class TentativeTunnel extends Timer implements ResponseSink {
 
   #settle(protocol: Detected, received: Buffer): void {
     if (this.#state === "settled") return;
+    const isTunnel = protocol === "opaque" || protocol === "tls";
+    if (isTunnel && this.#state === "untunnelled") return this.#refused();
     this.#options.socket.pause();
     this.#letGo();
-    const isTunnel = protocol === "opaque" || protocol === "tls";
     if (!isTunnel) this.#request.abortRequest(new MeshError("upstream_closed", "the client speaks HTTP after all"));
     this.#options.settled(protocol, received, isTunnel ? this.#tunnel : this.#options.service);
   }

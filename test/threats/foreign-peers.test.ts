@@ -8,7 +8,7 @@ import { join } from "node:path";
 import tls from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { derTag, readChildren, readElement } from "../../model/der.ts";
-import { DATA, get, HEADERS, headers, type Pairs } from "../sidecar/http2/raw-peer.ts";
+import { DATA, END_HEADERS, frame, get, HEADERS, headers, type Pairs } from "../sidecar/http2/raw-peer.ts";
 import { workloadId } from "../support/authority.ts";
 import {
   altNames,
@@ -98,6 +98,22 @@ describe("a client of HTTP/2 with a mesh certificate", () => {
     expect(head).toContain("wrong_pod");
     expect(await mesh.witness()).toBe("");
   });
+});
+
+it("opens no tunnel to a port of HTTP: requests in it would pass every layer, in anybody's name", async () => {
+  const peer = mesh.peer(await mesh.link());
+  const target = `${mesh.target.podIp}:8080`;
+  const connect: Pairs = [
+    [":method", "CONNECT"],
+    [":authority", target],
+  ];
+  const smuggled = `GET /smuggled HTTP/1.1\r\nHost: a\r\ntulle-client-id: ${workloadId("admin")}\r\n\r\n`;
+  peer.send(headers(1, connect, END_HEADERS), frame(DATA, 0, 1, Buffer.from(smuggled)));
+  const head = (await peer.receiveType(HEADERS, 1))?.payload.toString("latin1");
+  expect(head).toContain("501");
+  expect(head).toContain("unsupported");
+  expect(await mesh.witness()).toBe("");
+  peer.socket.destroy();
 });
 
 describe("fields that only the mesh may set", () => {

@@ -187,6 +187,26 @@ describe("a silent connection", () => {
     expect(setting.upstream(2).calls).toEqual([["abort", "upstream_closed"]]);
   });
 
+  it("may still become HTTP, and nothing else, where the far side takes no tunnels", async () => {
+    const setting = await Setting.open();
+    setting.onUpstream = ({ response, exchange }) => {
+      if (exchange.method !== "CONNECT") return;
+      response.head(responseHead(501));
+      response.writeResponse(Buffer.from("no tunnels here"));
+      response.endResponse();
+    };
+    const [http, other] = [await setting.connect(), await setting.connect()];
+    setting.pass(320);
+    expect(setting.asked()).toEqual(["CONNECT 10.0.0.1:80", "CONNECT 10.0.0.1:80"]);
+    const closed = closing(other);
+    other.write("SSH-2.0-x\r\n");
+    await closed;
+    http.write(get);
+    await eventually(() => setting.upstreams.length === 3);
+    expect(setting.asked().at(-1)).toBe("GET /a");
+    expect(http.destroyed).toBe(false);
+  });
+
   it("takes what the far side says while it is being dialled", async () => {
     const setting = await Setting.open();
     setting.onUpstream = ({ response }) => {

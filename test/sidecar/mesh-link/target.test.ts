@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { InboundPort } from "../../../model/resources.ts";
 import { aimAt, takeTarget } from "../../../sidecar/mesh-link/target.ts";
 import type { RequestHead } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
@@ -21,7 +22,7 @@ describe("the port that a stream is meant for", () => {
   const http = { port: 8080, protocol: "http1" } as const;
   const db = { port: 5432, protocol: "opaque" } as const;
 
-  function taken(head: Partial<RequestHead>, ports: readonly (typeof http | typeof db)[] = [http, db]) {
+  function taken(head: Partial<RequestHead>, ports: readonly InboundPort[] = [http, db]) {
     const upstream = new RecordingUpstream();
     const caller = new RecordingCaller();
     const exchange = exchangeOf(head);
@@ -61,6 +62,15 @@ describe("the port that a stream is meant for", () => {
   it("is not guessed for a tunnel, nor from a target that is wrong", () => {
     expect(taken({ method: "CONNECT", authority: "orders:5432" }, [db])).toEqual(refused);
     expect(taken({ authority: "orders:8080", ...aimed("10.0.0.8:8080") }, [http])).toEqual(refused);
+  });
+
+  it.each(["http1", "http2", "grpc"] as const)("is open to no tunnel where it is declared as %s", (protocol) => {
+    const tunnel = { method: "CONNECT", authority: "10.0.0.7:8080" };
+    expect(taken(tunnel, [{ port: 8080, protocol }])).toEqual([["abort", "unsupported"]]);
+  });
+
+  it.each(["detect", "tls", "opaque"] as const)("is open to a tunnel where it is declared as %s", (protocol) => {
+    expect(taken({ method: "CONNECT", authority: "10.0.0.7:8080" }, [{ port: 8080, protocol }])).toBe(8080);
   });
 
   it("is none while nobody has said which ports there are", () => {
