@@ -2,7 +2,7 @@
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -81,10 +81,10 @@ export async function eventually<T>(what: string, look: () => Promise<T | undefi
   }
 }
 
-/** A namespace with the programs of this folder in it. */
+/** A namespace with the programs of `programs/` in it. */
 export function namespace(name: string, meshed: boolean): KubernetesObject[] {
   const labels = meshed ? { "tulle.dev/inject": "enabled" } : {};
-  const files = ["client.ts", "server.ts"].map((file) => [file, readFileSync(join(programs, file), "utf8")]);
+  const files = readdirSync(programs).map((file) => [file, readFileSync(join(programs, file), "utf8")]);
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } },
     {
@@ -100,16 +100,18 @@ export interface Program {
   readonly namespace: string;
   readonly name: string;
   /** In `programs/`. */
-  readonly program: "client" | "server";
+  readonly program: "client" | "server" | "ledger";
   readonly env?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly replicas?: number;
   /** Merged into its container. */
   readonly container?: Readonly<Record<string, unknown>>;
+  /** Merged into its pod's spec. */
+  readonly pod?: Readonly<Record<string, unknown>>;
 }
 
-export function podSpec({ name, program, env = {}, container = {} }: Program): Record<string, unknown> {
+export function podSpec({ name, program, env = {}, container = {}, pod = {} }: Program): Record<string, unknown> {
   return {
     serviceAccountName: name,
     terminationGracePeriodSeconds: 20,
@@ -120,14 +122,16 @@ export function podSpec({ name, program, env = {}, container = {} }: Program): R
         args: [`/programs/${program}.ts`],
         env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
         volumeMounts: [{ name: "programs", mountPath: "/programs" }],
-        ...(program === "server" && {
+        ...(program !== "client" && {
           ports: [{ name: "http", containerPort: 8080 }],
-          readinessProbe: { httpGet: { path: "/healthz", port: "http" }, periodSeconds: 1 },
+          // An answer that is late on a busy machine is an answer.
+          readinessProbe: { httpGet: { path: "/healthz", port: "http" }, periodSeconds: 1, timeoutSeconds: 5 },
         }),
         ...container,
       },
     ],
     volumes: [{ name: "programs", configMap: { name: "programs" } }],
+    ...pod,
   };
 }
 
@@ -254,14 +258,27 @@ export function sidecarOf({ status }: Pod): ContainerStatus | undefined {
   return status.initContainerStatuses?.find(({ name }) => name === "tulle-sidecar");
 }
 
-/** What a client has sent, and what became of it. */
+/** What a client has sent, and what became of it (see programs/account.ts). */
 export interface Account {
+  /** The client's pod. */
+  readonly name: string;
   readonly sent: number;
-  /** `200 v1` for an answer of that body, else the status with the mesh's own code, or the error's. */
+  readonly underWay: number;
+  /** It is known of each request up to this number what became of it. */
+  readonly settledTo: number;
+  /** `200 v1` for an answer of that body, else the method, and the status with the mesh's own code or the error's. */
   readonly answers: Readonly<Record<string, number>>;
   /** In ms since 1970. */
   readonly firstSeen: Readonly<Record<string, number>>;
   readonly lastFailure: string;
+  /** These have numbers of their own. */
+  readonly posts: {
+    readonly settledTo: number;
+    /** The mesh says that they were not processed. */
+    readonly refused: readonly number[];
+    /** Nobody has said whether they were. */
+    readonly unsure: readonly number[];
+  };
 }
 
 /** Of the client's last line. */

@@ -1,63 +1,60 @@
 /**
- * A client that accounts for every request: RATE a second to URL, whatever the answers, until SIGTERM. Each second it prints
- * one line of JSON: all that was sent, and what became of it. It runs in a pod, from its source.
+ * A client that accounts for every request: RATE a second to URL, whatever the answers, until SIGTERM; every POST_EVERYth of
+ * them a POST, and beside them TALK_RATE messages a second on one long stream with TALK_TO. Each second it prints one line of
+ * JSON: all that was sent, and what became of it (see account.ts). It runs in a pod, from its source.
  */
 
-import { Agent, get } from "node:http";
+import { Agent, request } from "node:http";
+import { begin, beginPost, isSettled, print, type Settle } from "./account.ts";
+import { Conversation } from "./conversation.ts";
 
 const url = process.env["URL"] ?? "";
 const rate = Number(process.env["RATE"] ?? 50);
+const postEvery = Number(process.env["POST_EVERY"] ?? Number.POSITIVE_INFINITY);
+const talkTo = process.env["TALK_TO"];
+const talkRate = Number(process.env["TALK_RATE"] ?? 10);
 const patienceMs = 10_000;
 const agent = new Agent({ keepAlive: true });
-const answers = new Map<string, number>();
-const firstSeen = new Map<string, number>();
-let sent = 0;
-let lastFailure = "";
-
-function count(outcome: string, says = ""): void {
-  answers.set(outcome, (answers.get(outcome) ?? 0) + 1);
-  if (!firstSeen.has(outcome)) firstSeen.set(outcome, Date.now());
-  if (!outcome.startsWith("200")) lastFailure = `${new Date().toISOString()} ${outcome} ${says}`.trim();
-}
+const conversation = talkTo === undefined ? undefined : new Conversation(`http://${talkTo}`, talkRate * 10);
+let turns = 0;
 
 function send(): void {
-  sent += 1;
-  let isSettled = false;
-  const settle = (outcome: string, says?: string): void => {
-    if (!isSettled) count(outcome, says);
-    isSettled = true;
-  };
-  const request = get(url, { agent, timeout: patienceMs }, (response) => {
-    let body = "";
+  turns += 1;
+  if (turns % postEvery !== 0) return exchange("GET", "", begin());
+  const { number, settle } = beginPost();
+  exchange("POST", `${process.env["HOSTNAME"]} ${number}`, settle);
+}
+
+function exchange(method: "GET" | "POST", body: string, settle: Settle): void {
+  const headers = method === "POST" ? { "content-length": body.length } : {};
+  const sent = request(url, { agent, method, headers, timeout: patienceMs }, (response) => {
+    let answer = "";
     response.setEncoding("utf8");
     response.on("data", (chunk: string) => {
-      body += chunk;
+      answer += chunk;
     });
     response.on("end", () => {
       const { statusCode, headers } = response;
-      if (statusCode === 200) settle(`200 ${body.trim()}`);
-      else settle([statusCode, headers["tulle-error"]].join(" ").trim(), body.trim());
+      if (statusCode === 200) settle(`200 ${answer.trim()}`);
+      else settle([method, statusCode, headers["tulle-error"]].join(" ").trim(), answer.trim());
     });
-    response.on("error", () => settle("cut"));
+    response.on("error", () => settle(`${method} cut`));
   });
-  request.on("timeout", () => request.destroy(new Error("timeout")));
-  request.on("error", (error: NodeJS.ErrnoException) => settle(error.code ?? error.message));
+  sent.on("timeout", () => sent.destroy(new Error("timeout")));
+  sent.on("error", (error: NodeJS.ErrnoException) => settle(`${method} ${error.code ?? error.message}`));
+  sent.end(body);
 }
 
-function print(): void {
-  const account = { sent, answers: Object.fromEntries(answers), firstSeen: Object.fromEntries(firstSeen), lastFailure };
-  console.log(JSON.stringify(account));
-}
-
-/** By a timer, which falls behind where the machine does: to catch up by the clock would bury it. */
-const pace = setInterval(send, 1_000 / rate);
+/** By timers, which fall behind where the machine does: to catch up by the clock would bury it. */
+const paces = [setInterval(send, 1_000 / rate)];
+if (conversation !== undefined) paces.push(setInterval(() => conversation.say(), 1_000 / talkRate));
 const report = setInterval(print, 1_000);
 process.once("SIGTERM", () => {
-  clearInterval(pace);
+  for (const pace of paces) clearInterval(pace);
   clearInterval(report);
+  conversation?.end();
   setInterval(() => {
-    const settled = [...answers.values()].reduce((sum, times) => sum + times, 0);
-    if (settled < sent) return;
+    if (!isSettled()) return;
     print();
     process.exit(0);
   }, 20);
