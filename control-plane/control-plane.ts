@@ -205,6 +205,7 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
     replicas: () => others.names.length + 1,
     problems: () => status.countProblems(),
     notProgrammed: () => status.countNotProgrammed(),
+    lags: () => hub.lags(),
     rootExpiryMs: () => authority.notAfterMs,
     rotationPhase: () => certificates.phase,
   });

@@ -3,7 +3,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ResourceKind } from "../model/resources.ts";
 import type { IssueFault } from "./identity/identity-service.ts";
-import type { PushEvents } from "./push/push-hub.ts";
+import type { PushEvents, SidecarLag } from "./push/push-hub.ts";
 import type { NotProgrammed } from "./status/programmed.ts";
 
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -16,6 +16,7 @@ export interface MetricSources {
   readonly problems: () => { readonly error: number; readonly warning: number };
   /** Policies and routes. */
   readonly notProgrammed: () => NotProgrammed;
+  readonly lags: () => readonly SidecarLag[];
   readonly rootExpiryMs: () => number;
   readonly rotationPhase: () => "settled" | "spreading" | "reissuing";
 }
@@ -118,6 +119,7 @@ export class ControlPlaneMetrics {
         this.set({ reason: "NotRedirected" }, NotRedirected);
       },
     });
+    watchLags(sources.lags, registers);
     new Gauge({
       name: "tulle_root_expiry_timestamp_seconds",
       help: "The end of the validity of the mesh's root certificate, as Unix time.",
@@ -135,6 +137,49 @@ export class ControlPlaneMetrics {
       },
     });
   }
+}
+
+/** Of those that lag, by name: a mesh may have thousands of sidecars, and after a change of all of them all lag for a moment. */
+const mostNamed = 100;
+const lagReasons = ["Pending", "Refused"] as const;
+
+function watchLags(lags: MetricSources["lags"], registers: Registry[]): void {
+  const furthest = (): SidecarLag[] =>
+    lagReasons.flatMap((reason) =>
+      lags()
+        .filter((lag) => lag.reason === reason)
+        .sort((a, b) => b.seconds - a.seconds)
+        .slice(0, mostNamed),
+    );
+  new Gauge({
+    name: "tulle_sidecars_behind",
+    help: "Connected sidecars that do not have the newest version of all they hold, by why: they have not answered, or refused it.",
+    labelNames: ["reason"],
+    registers,
+    collect() {
+      for (const reason of lagReasons) this.set({ reason }, lags().filter((lag) => lag.reason === reason).length);
+    },
+  });
+  new Gauge({
+    name: "tulle_sidecar_versions_behind",
+    help: "Resources of which a sidecar does not have the newest version, for the hundred that are behind for longest.",
+    labelNames: ["sidecar", "reason"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { sidecar, reason, versions } of furthest()) this.set({ sidecar, reason }, versions);
+    },
+  });
+  new Gauge({
+    name: "tulle_sidecar_lag_seconds",
+    help: "Time since the oldest change that a sidecar does not have in force, for the hundred that are behind for longest.",
+    labelNames: ["sidecar", "reason"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { sidecar, reason, seconds } of furthest()) this.set({ sidecar, reason }, seconds);
+    },
+  });
 }
 
 function pushMetrics(registry: Registry): PushEvents {

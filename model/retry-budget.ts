@@ -47,6 +47,13 @@ export class RetryBudget {
     return true;
   }
 
+  /** Retries that are allowed within the window as it is now, and how many of them are left. */
+  get standing(): { readonly allowed: number; readonly remaining: number } {
+    this.#slide();
+    const allowed = Math.floor(this.#share * this.#firstTriesInWindow + this.#floor);
+    return { allowed, remaining: Math.max(0, allowed - this.#retriesInWindow) };
+  }
+
   /** Empties the buckets that time has passed over, and returns the place of the newest. */
   #slide(): number {
     const now = Math.floor(this.#clock.now() / this.#bucketMs);

@@ -2,6 +2,7 @@
 
 import { isIpv6 } from "../model/address.ts";
 import type { AccessLog } from "../model/policy.ts";
+import type { ResourceKind } from "../model/resources.ts";
 import { TokenBucket } from "../model/token-bucket.ts";
 import { holdHeap } from "../system/hold-heap.ts";
 import { type Log, type LogThreshold, reasonOf } from "../system/log.ts";
@@ -88,10 +89,11 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   });
   const originalDestination = await openInterception(config);
   const [sources] = await Promise.all([openSources(wheel, stop), proveSharedReads(), proveDirectWrites()]);
+  const appliedAtMs = new Map<ResourceKind, number>();
   const sidecar = new Sidecar({
     ...config,
     identity: sources.identity,
-    follow: counted(sources.follow, metrics),
+    follow: counted(sources.follow, metrics, (kind) => appliedAtMs.set(kind, Date.now())),
     clock,
     wheel,
     random: Math.random,
@@ -112,7 +114,8 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   });
   Object.assign(started, { sidecar, sources });
   const { state } = sidecar;
-  exposeGauges(registry, { state, identity: sources.identity, controlStreamConnected: sources.connected });
+  const { identity: own, connected } = sources;
+  exposeGauges(registry, { state, identity: own, controlStreamConnected: connected, appliedAtMs });
   const releasing = setInterval(() => registry.releaseIdle(clock.now()), releaseIdleEveryMs).unref();
   const reporting = reportTraffic(
     new TrafficReporter({ metrics, state, identity: sources.identity, spans: recent }),
@@ -197,10 +200,11 @@ async function startExport(
   });
 }
 
-function counted(follow: Follow, { policyUpdates }: SidecarMetrics): Follow {
+function counted(follow: Follow, { policyUpdates }: SidecarMetrics, onApplied: (kind: ResourceKind) => void): Follow {
   return (kind, name, apply) =>
     follow(kind, name, (resource, version) => {
       const refused = apply(resource, version);
+      if (refused === undefined) onApplied(kind);
       policyUpdates.increment(policyUpdates.slot({ kind, outcome: refused === undefined ? "ack" : "nack" }));
       return refused;
     });

@@ -77,7 +77,10 @@ const tendEveryMs = 1_000;
 export interface SidecarState {
   readonly backends: Backends;
   readonly destinations: Destinations;
+  readonly retryBudgets: RetryBudgets;
   readonly keyed: KeyedRequests;
+  /** Of the workload's own policy in force; undefined: there is none yet, or nobody gave it one. */
+  readonly inboundVersion: string | undefined;
   readonly linkCount: number;
   readonly inboundCount: number;
 }
@@ -91,6 +94,7 @@ export class Sidecar {
   readonly #application: Application;
   readonly #bound = new BoundConnections(() => randomBytes(16).toString("hex"));
   readonly #rateLimiters: RateLimiters;
+  readonly #retryBudgets: RetryBudgets;
   readonly #dialler: Dialler;
   readonly #plainPorts = new PlainPorts(() => this.#inbound);
   readonly #keyed: KeyedRequests;
@@ -124,13 +128,13 @@ export class Sidecar {
       },
       onOverload: (backend, limit) => metrics.overloads.increment(metrics.overloads.slot({ backend, limit })),
     });
-    const budgets = new RetryBudgets(clock);
+    this.#retryBudgets = new RetryBudgets(clock);
     const outbound = {
       ...options,
       workload: `${namespace}/${workload}`,
       backend: (name: string) => this.#backends.get(name).service,
       remembers: (name: string, key: string) => this.#backends.get(name).remembers(key),
-      retryBudget: budgets.of.bind(budgets),
+      retryBudget: this.#retryBudgets.of.bind(this.#retryBudgets),
       mirrorLimit: new MirrorLimit(),
       calls: this.#calls,
     };
@@ -159,7 +163,9 @@ export class Sidecar {
   readonly state = (): SidecarState => ({
     backends: this.#backends,
     destinations: this.#destinations,
+    retryBudgets: this.#retryBudgets,
     keyed: this.#keyed,
+    inboundVersion: this.#inboundVersion,
     linkCount: this.#peers.connectionCount,
     inboundCount: this.#inboundListeners.reduce((sum, { connectionCount }) => sum + connectionCount, 0),
   });
@@ -254,8 +260,10 @@ export class Sidecar {
     this.#peers.tend();
     this.#destinations.forgetIdle();
     this.#keyed.forgetExpired();
-    const inUse = this.#destinations.known.flatMap(({ routes }) => routes).flatMap(targetsOf);
+    const { known } = this.#destinations;
+    const inUse = known.flatMap(({ routes }) => routes).flatMap(targetsOf);
     this.#backends.retain(new Set(inUse.map(({ endpoints }) => endpoints)));
+    this.#retryBudgets.retain(new Set(known.map(({ name }) => name)));
   }
 
   /** What can't be applied is nacked, and what was in force stays. */

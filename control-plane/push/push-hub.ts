@@ -11,7 +11,7 @@ import type { Snapshot } from "../snapshot.ts";
 import { traced } from "../tracing.ts";
 import { countAcks, type Holder, type ResourceAcks, standingOf } from "./acks.ts";
 import { type ResourceKey, resourceKey, splitKey } from "./resource-key.ts";
-import { type Answer, Subscriber, type Subscription, type Write } from "./subscriber.ts";
+import { type Answer, type LagReason, Subscriber, type Subscription, type Write } from "./subscriber.ts";
 import { UpdateEncoder } from "./update-encoder.ts";
 
 export interface PushEvents {
@@ -42,6 +42,16 @@ export interface Peer {
   readonly namespace: string;
   readonly workload: string;
   readonly proxyVersion: string;
+}
+
+export interface SidecarLag {
+  /** `namespace/pod` */
+  readonly sidecar: string;
+  readonly reason: LagReason;
+  /** Resources of which it lacks the newest version. */
+  readonly versions: number;
+  /** Since the oldest change that it lacks was made known. */
+  readonly seconds: number;
 }
 
 export interface HubOptions {
@@ -152,17 +162,16 @@ export class PushHub {
 
   /** An ack of a version that is no longer the current one says nothing about the current one. */
   ack(subscriber: Subscriber, kind: ResourceKind, name: string, version: string): void {
-    const subscription = this.#told(subscriber, kind, name, version);
+    const subscription = this.#answered(subscriber, kind, name, version);
     if (subscription === undefined) return;
-    subscription.ackedVersion = version;
-    subscription.nack = undefined;
+    subscriber.acked(subscription, version);
     this.#tellAcks(kind, name);
     this.#options.events.acked((this.#options.clock.now() - subscription.changedAtMs) / 1000);
   }
 
   /** False: it was told nothing of the kind, or has said so before. */
   nack(subscriber: Subscriber, kind: ResourceKind, name: string, version: string, reason: string): boolean {
-    const subscription = this.#told(subscriber, kind, name, version);
+    const subscription = this.#answered(subscriber, kind, name, version);
     if (subscription === undefined || subscription.nack?.version === version) return false;
     subscription.nack = { version, reason };
     this.#tellAcks(kind, name);
@@ -180,6 +189,19 @@ export class PushHub {
       if (subscription !== undefined) subscriptions.push({ pod, subscription });
     }
     return countAcks(kind, name, this.#options.snapshot.get(kind, name)?.version, subscriptions);
+  }
+
+  /** The sidecars of this replica that lack the newest version of something; once for each reason. */
+  lags(): SidecarLag[] {
+    const nowMs = this.#options.clock.now();
+    return [...this.#subscribers].flatMap(([subscriber, { namespace, pod }]) =>
+      [...subscriber.lags()].map(([reason, { versions, sinceMs }]) => ({
+        sidecar: `${namespace}/${pod}`,
+        reason,
+        versions,
+        seconds: (nowMs - sinceMs) / 1000,
+      })),
+    );
   }
 
   /** Every sidecar that asked for a resource of this replica. */
@@ -216,10 +238,13 @@ export class PushHub {
     return { kind: "published", published };
   }
 
-  #told(subscriber: Subscriber, kind: ResourceKind, name: string, version: string): Subscription | undefined {
+  /** What it was told last, if it answers to that. */
+  #answered(subscriber: Subscriber, kind: ResourceKind, name: string, version: string): Subscription | undefined {
     const subscription = subscriber.subscriptions.get(resourceKey(kind, name));
-    const { told } = subscription ?? {};
-    return told?.kind === "version" && told.version === version ? subscription : undefined;
+    if (subscription?.told.kind !== "version") return undefined;
+    if (subscription.told.version === version) return subscription;
+    subscriber.answeredLate(subscription);
+    return undefined;
   }
 
   #forget(key: ResourceKey, subscriber: Subscriber): void {

@@ -33,6 +33,16 @@ export interface Subscription {
   changedAtMs: number;
 }
 
+/** Why a sidecar does not have something in force: it has not answered yet, or could not apply it. As policies' conditions say. */
+export type LagReason = "Pending" | "Refused";
+
+/** Resources of which a sidecar lacks the newest version. */
+export interface Lag {
+  readonly versions: number;
+  /** When the oldest change that it lacks was made known, on the clock in ms. */
+  readonly sinceMs: number;
+}
+
 /** What is true of a name for one subscriber. */
 export type Answer =
   | { readonly kind: "published"; readonly published: PublishedResource }
@@ -54,6 +64,8 @@ const joinedBytes = 64 * 1024;
 export class Subscriber {
   readonly subscriptions = new Map<ResourceKey, Subscription>();
   readonly #due = new Set<Subscription>();
+  /** What it lacks, and since when. Kept beside, so that asking who lags costs nothing for those that do not. */
+  readonly #behind = new Map<Subscription, number>();
   readonly #options: SubscriberOptions;
   #stopped = false;
 
@@ -74,9 +86,10 @@ export class Subscriber {
     };
     const key = resourceKey(kind, name);
     const before = this.subscriptions.get(key);
-    if (before !== undefined) this.#due.delete(before);
+    if (before !== undefined) this.#drop(before);
     this.subscriptions.set(key, subscription);
     this.#due.add(subscription);
+    this.#behind.set(subscription, nowMs);
     return subscription;
   }
 
@@ -85,15 +98,43 @@ export class Subscriber {
     const subscription = this.subscriptions.get(key);
     if (subscription === undefined) return;
     this.subscriptions.delete(key);
-    this.#due.delete(subscription);
+    this.#drop(subscription);
   }
 
   /** Something changed; `flush` tells what. */
   markDue(key: ResourceKey, nowMs: number): void {
     const subscription = this.subscriptions.get(key);
     if (subscription === undefined) return;
-    if (!this.#due.has(subscription)) subscription.changedAtMs = nowMs;
+    if (!this.#due.has(subscription)) {
+      subscription.changedAtMs = nowMs;
+      // What it refused before is not what it is waited for now.
+      if (!this.#behind.has(subscription) || isRefused(subscription)) this.#behind.set(subscription, nowMs);
+    }
     this.#due.add(subscription);
+  }
+
+  /** It has put in force what it was told last. */
+  acked(subscription: Subscription, version: string): void {
+    subscription.ackedVersion = version;
+    subscription.nack = undefined;
+    if (this.#due.has(subscription)) this.#behind.set(subscription, subscription.changedAtMs);
+    else this.#behind.delete(subscription);
+  }
+
+  /** It has answered to something older than it was told last: so it keeps up, and lacks no more than the newest. */
+  answeredLate(subscription: Subscription): void {
+    if (this.#behind.has(subscription)) this.#behind.set(subscription, subscription.changedAtMs);
+  }
+
+  /** Empty: it has the newest of everything. */
+  lags(): ReadonlyMap<LagReason, Lag> {
+    const lags = new Map<LagReason, Lag>();
+    for (const [subscription, sinceMs] of this.#behind) {
+      const reason = isRefused(subscription) && !this.#due.has(subscription) ? "Refused" : "Pending";
+      const { versions, sinceMs: oldestMs } = lags.get(reason) ?? { versions: 0, sinceMs };
+      lags.set(reason, { versions: versions + 1, sinceMs: Math.min(oldestMs, sinceMs) });
+    }
+    return lags;
   }
 
   /** Says what was subscribed for it, before anything of that is told. */
@@ -122,8 +163,9 @@ export class Subscriber {
       const part = this.#tell(subscription);
       if (part !== undefined && length > 0 && length + part.length > joinedBytes) break;
       this.#due.delete(subscription);
+      if (part !== undefined) subscription.told = part.told;
+      if (hasAll(subscription)) this.#behind.delete(subscription);
       if (part === undefined) continue;
-      subscription.told = part.told;
       parts.push(part.bytes);
       length += part.length;
     }
@@ -144,4 +186,18 @@ export class Subscriber {
     const bytes = answer.kind === "absent" ? encoder.absent(kind, name) : encoder.refused(kind, name, answer.reason);
     return { told: { kind: answer.kind }, bytes, length: bytes.length };
   }
+
+  #drop(subscription: Subscription): void {
+    this.#due.delete(subscription);
+    this.#behind.delete(subscription);
+  }
+}
+
+function isRefused({ told, nack }: Subscription): boolean {
+  return told.kind === "version" && nack?.version === told.version;
+}
+
+/** Of what there is not, or what it may not have, nothing is waited for. */
+function hasAll({ told, ackedVersion }: Subscription): boolean {
+  return told.kind !== "version" || told.version === ackedVersion;
 }

@@ -29,6 +29,13 @@ export const controlPlane: Dashboard = {
         unit: "s",
         queries: [{ expr: "min(tulle_root_expiry_timestamp_seconds) - time()", legend: "root" }],
       },
+      {
+        title: "Policies not in force everywhere",
+        says: "Policies and routes that a sidecar has refused, or not answered to yet.",
+        kind: "stat",
+        unit: "short",
+        queries: [{ expr: "max by (reason) (tulle_policies_not_programmed)", legend: "{{reason}}" }],
+      },
     ],
     [
       {
@@ -62,6 +69,31 @@ export const controlPlane: Dashboard = {
           { expr: `sum(rate(tulle_pushes_total${range}))`, legend: "written" },
           { expr: `sum(rate(tulle_push_acks_total${range}))`, legend: "acknowledged" },
           { expr: `sum(rate(tulle_push_nacks_total${range}))`, legend: "refused" },
+        ],
+      },
+    ],
+    [
+      {
+        title: "Sidecars behind",
+        says: "Those that do not have the newest version of all they hold: they have not answered, or refused it.",
+        kind: "timeseries",
+        unit: "short",
+        queries: [{ expr: "sum by (reason) (tulle_sidecars_behind)", legend: "{{reason}}" }],
+      },
+      {
+        title: "Policy lag",
+        says: "Time since the oldest change that a sidecar does not have in force; who has all of them is not here.",
+        kind: "timeseries",
+        unit: "s",
+        queries: [{ expr: "max by (sidecar, reason) (tulle_sidecar_lag_seconds)", legend: "{{sidecar}} {{reason}}" }],
+      },
+      {
+        title: "Versions behind",
+        says: "Resources of which a sidecar does not have the newest version.",
+        kind: "table",
+        unit: "none",
+        queries: [
+          { expr: "max by (sidecar, reason) (tulle_sidecar_versions_behind)", legend: "{{sidecar}} {{reason}}" },
         ],
       },
     ],

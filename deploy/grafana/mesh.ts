@@ -72,6 +72,18 @@ export const mesh: Dashboard = {
         queries: [{ expr: `sum by (error) (${requests('error!=""')})`, legend: "{{error}}" }],
       },
       {
+        title: "Policy versions at once",
+        says: "How many versions of a workload's own policy its pods go by: more than one, while a change is on its way.",
+        kind: "timeseries",
+        unit: "short",
+        queries: [
+          {
+            expr: "count by (namespace, workload) (count by (namespace, workload, version) (tulle_inbound_policy_info))",
+            legend: "{{namespace}}/{{workload}}",
+          },
+        ],
+      },
+      {
         title: "Certificates: least time left",
         says: "Of the workload that is nearest to its certificate's end; renewed at 70 % of its life.",
         kind: "timeseries",

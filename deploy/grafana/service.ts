@@ -91,6 +91,20 @@ export const service: Dashboard = {
         ],
       },
       {
+        title: "Retry budget left",
+        says: "The share of it, of the caller's sidecar that has the least: at 0 no retry is made.",
+        kind: "timeseries",
+        unit: "percentunit",
+        queries: [
+          {
+            expr: `min by (namespace, workload) (tulle_retry_budget_remaining{${ofService}} / tulle_retry_budget_allowed{${ofService}})`,
+            legend: "{{namespace}}/{{workload}}",
+          },
+        ],
+      },
+    ],
+    [
+      {
         title: "Refused by access policies",
         says: "Enforced, or only audited, by policy. All services of the mesh.",
         kind: "timeseries",

@@ -32,7 +32,15 @@ export class RetryBudgets {
     return budget;
   }
 
-  forget(destination: string): void {
-    this.#budgets.delete(destination);
+  /** All of a destination's. */
+  ofDestination(destination: string): Iterable<RetryBudget> {
+    return this.#budgets.get(destination)?.values() ?? [];
+  }
+
+  /** Lets go of those of all other destinations. */
+  retain(destinations: ReadonlySet<string>): void {
+    for (const destination of this.#budgets.keys()) {
+      if (!destinations.has(destination)) this.#budgets.delete(destination);
+    }
   }
 }

@@ -1,6 +1,7 @@
 /** The gauges that mirror what lives in a sidecar: read from it at each scrape, kept nowhere. */
 
-import type { WeightedBackend } from "../../model/resources.ts";
+import type { ResourceKind, WeightedBackend } from "../../model/resources.ts";
+import type { RetryBudget } from "../../model/retry-budget.ts";
 import type { Identity } from "../identity/credentials.ts";
 import type { SidecarState } from "../sidecar.ts";
 import { sidecarMetrics } from "./metrics.ts";
@@ -10,13 +11,15 @@ export interface GaugeSources {
   readonly state: () => SidecarState;
   readonly identity: Identity;
   readonly controlStreamConnected: () => boolean;
+  /** When a resource of each kind was last put in force, in ms since 1970. */
+  readonly appliedAtMs: ReadonlyMap<ResourceKind, number>;
 }
 
 const breakerNumbers = { closed: 0, "half-open": 1, open: 2 } as const;
 
 export function exposeGauges(
   registry: MetricRegistry,
-  { state, identity, controlStreamConnected }: GaugeSources,
+  { state, identity, controlStreamConnected, appliedAtMs }: GaugeSources,
 ): void {
   registry.gauge(sidecarMetrics.breakerState, (emit) => {
     for (const backend of state().backends.all) {
@@ -48,6 +51,19 @@ export function exposeGauges(
       }
     }
   });
+  registry.gauge(sidecarMetrics.retryBudgetAllowed, (emit) => {
+    for (const [service, { allowed }] of tightestBudgets(state())) emit({ service }, allowed);
+  });
+  registry.gauge(sidecarMetrics.retryBudgetRemaining, (emit) => {
+    for (const [service, { remaining }] of tightestBudgets(state())) emit({ service }, remaining);
+  });
+  registry.gauge(sidecarMetrics.inboundPolicyInfo, (emit) => {
+    const { inboundVersion: version } = state();
+    if (version !== undefined) emit({ version }, 1);
+  });
+  registry.gauge(sidecarMetrics.policyApplied, (emit) => {
+    for (const [kind, atMs] of appliedAtMs) emit({ kind }, atMs / 1_000);
+  });
   registry.gauge(sidecarMetrics.idempotencyKeys, (emit) => {
     const { inFlight, answered, bare } = state().keyed.held;
     emit({ state: "in_flight" }, inFlight);
@@ -72,4 +88,19 @@ function weightsOf(backends: readonly WeightedBackend[]): ReadonlyMap<string, nu
     weights.set(name, (weights.get(name) ?? 0) + weight);
   }
   return weights;
+}
+
+type BudgetStanding = RetryBudget["standing"];
+
+/** By Service, which may have several: a destination for each port, and in it one for each policy. */
+function tightestBudgets({ destinations, retryBudgets }: SidecarState): ReadonlyMap<string, BudgetStanding> {
+  const tightest = new Map<string, BudgetStanding>();
+  for (const { name, service } of destinations.known) {
+    const key = `${service.namespace}/${service.name}`;
+    for (const { standing } of retryBudgets.ofDestination(name)) {
+      const known = tightest.get(key);
+      if (known === undefined || standing.remaining < known.remaining) tightest.set(key, standing);
+    }
+  }
+  return tightest;
 }

@@ -78,6 +78,20 @@ export const sidecarMetrics = {
     ["service", "reason"],
     ["service"],
   ),
+  retryBudgetAllowed: define(
+    "gauge",
+    "tulle_retry_budget_allowed",
+    "Retries that the budget of a Service allows within its window, by the requests there are; of several, the one with the least left.",
+    ["service"],
+    ["service"],
+  ),
+  retryBudgetRemaining: define(
+    "gauge",
+    "tulle_retry_budget_remaining",
+    "Retries that this budget would still pay for now.",
+    ["service"],
+    ["service"],
+  ),
   lostCalls: define(
     "counter",
     "tulle_lost_calls_total",
@@ -165,6 +179,19 @@ export const sidecarMetrics = {
     "kind",
     "outcome",
   ]),
+  inboundPolicyInfo: define(
+    "gauge",
+    "tulle_inbound_policy_info",
+    "Always 1, with the version of the workload's own policy that is in force: the same in all of its pods once all have it.",
+    ["version"],
+    ["version"],
+  ),
+  policyApplied: define(
+    "gauge",
+    "tulle_policy_applied_timestamp_seconds",
+    "When a resource from the control plane was last put in force, as Unix time, by its kind.",
+    ["kind"],
+  ),
   accessRefused: define(
     "counter",
     "tulle_access_refused_total",

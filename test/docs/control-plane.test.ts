@@ -14,6 +14,7 @@ it("documents every metric with its type, labels and help, and no other", async 
     replicas: () => 1,
     problems: () => ({ error: 0, warning: 0 }),
     notProgrammed: () => ({ Refused: 0, Pending: 0, NotRedirected: 0 }),
+    lags: () => [],
     rootExpiryMs: () => 0,
     rotationPhase: () => "settled",
   });

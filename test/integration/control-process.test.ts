@@ -193,9 +193,14 @@ describe("a control plane", () => {
       return /^tulle_policies_not_programmed\{reason="Refused"\} (\d+)$/m.exec(metrics)?.[1];
     };
     await eventually(async () => (await refused()) === "1");
+    const lag = async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${ports.admin}/metrics`)).text();
+      return /^tulle_sidecar_versions_behind\{sidecar="shop\/web-1",reason="Refused"\} (\d+)$/m.exec(metrics)?.[1];
+    };
+    expect(await lag()).toBe("1");
     await writeFile(join(folder, "yaml", "shop.yaml"), shop(50));
     await eventually(async () => (await refused()) !== "1");
-    expect(await refused()).toBe("0");
+    expect([await refused(), await lag()]).toEqual(["0", undefined]);
   });
 
   it("that was killed comes back with the same root, and sidecars find it with nothing lost", async () => {

@@ -46,6 +46,18 @@ it("is empty again after a pause of any length", () => {
   expect(withdrawAll(budget)).toBe(0);
 });
 
+it("says how many retries the window allows, and how many are left", () => {
+  const clock = new HandClock();
+  const budget = new RetryBudget({ percent: 20, windowMs: 10_000, minRetriesPerSecond: 1 }, clock);
+  expect(budget.standing).toEqual({ allowed: 10, remaining: 10 });
+  for (let i = 0; i < 50; i++) budget.recordFirstTry();
+  expect(budget.standing).toEqual({ allowed: 20, remaining: 20 });
+  expect(withdrawAll(budget)).toBe(20);
+  expect(budget.standing).toEqual({ allowed: 20, remaining: 0 });
+  clock.advance(10_000);
+  expect(budget.standing).toEqual({ allowed: 10, remaining: 10 });
+});
+
 it("keeps the retries of each window under its share of the first tries and the floor", () => {
   const step = fc.record({ first: fc.nat(50), wanted: fc.nat(50), ms: fc.nat(3000) });
   fc.assert(

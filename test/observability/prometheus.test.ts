@@ -71,6 +71,8 @@ const silentWhenWell = new Set([
   "Breakers that are not closed",
   "Retries not made",
   "Problems",
+  "Policy lag",
+  "Versions behind",
   "Certificates",
 ]);
 

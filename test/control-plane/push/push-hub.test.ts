@@ -351,3 +351,62 @@ describe("the ack table", () => {
     expect(setting.hub.subscriberCount).toBe(1);
   });
 });
+
+describe("a sidecar that is behind", () => {
+  it("is told of with how many versions it lacks, since when, and why; and no longer once it has all", async () => {
+    const setting = new Setting();
+    await setting.publish(endpoints("a", 1), endpoints("b", 1));
+    const one = setting.join("p1").subscribe("a").subscribe("b");
+    const other = setting.join("p2").subscribe("a");
+    setting.hub.ack(other.subscriber, "endpoints", "a", versionOf(setting, "a"));
+    setting.clock.advance(2_000);
+    expect(setting.hub.lags()).toEqual([{ sidecar: "shop/p1", reason: "Pending", versions: 2, seconds: 2 }]);
+    setting.hub.nack(one.subscriber, "endpoints", "a", versionOf(setting, "a"), "no such zone");
+    setting.clock.advance(1_000);
+    expect(setting.hub.lags()).toEqual([
+      { sidecar: "shop/p1", reason: "Refused", versions: 1, seconds: 3 },
+      { sidecar: "shop/p1", reason: "Pending", versions: 1, seconds: 3 },
+    ]);
+    setting.hub.ack(one.subscriber, "endpoints", "b", versionOf(setting, "b"));
+    setting.hub.leave(other.subscriber);
+    setting.endWindow();
+    // What it refused is past: it is waited for its word about the next version.
+    await setting.publish(endpoints("a", 2));
+    setting.clock.advance(500);
+    expect(setting.hub.lags()).toEqual([{ sidecar: "shop/p1", reason: "Pending", versions: 1, seconds: 0.5 }]);
+    setting.hub.ack(one.subscriber, "endpoints", "a", versionOf(setting, "a"));
+    expect(setting.hub.lags()).toEqual([]);
+  });
+
+  it("is behind since the oldest change that it has not answered, however many come after it", async () => {
+    const setting = new Setting();
+    await setting.publish(endpoints("a", 1));
+    const { subscriber } = setting.join("p1").subscribe("a");
+    const first = versionOf(setting, "a");
+    setting.hub.ack(subscriber, "endpoints", "a", first);
+    for (const port of [2, 3, 4]) {
+      await setting.publish(endpoints("a", port));
+      setting.endWindow();
+      setting.clock.advance(1_000);
+    }
+    expect(setting.hub.lags()).toEqual([{ sidecar: "shop/p1", reason: "Pending", versions: 1, seconds: 3 }]);
+    // It is on its way: what it lacks is the newest.
+    setting.hub.ack(subscriber, "endpoints", "a", first);
+    expect(setting.hub.lags()).toEqual([{ sidecar: "shop/p1", reason: "Pending", versions: 1, seconds: 1 }]);
+  });
+
+  it("is who does not read, too, and not who may not have a thing, has it already or waits for what there is not", async () => {
+    const setting = new Setting();
+    await setting.publish(endpoints("a", 1));
+    const slow = setting.join("slow");
+    slow.stopped = true;
+    slow.subscribe("b").subscribe("a");
+    setting.join("ready").subscribe("a", versionOf(setting, "a")).subscribe("none").subscribe("shop/other", "", "inbound");
+    setting.clock.advance(4_000);
+    expect(setting.hub.lags()).toEqual([{ sidecar: "shop/slow", reason: "Pending", versions: 1, seconds: 4 }]);
+    await setting.withdraw("a");
+    setting.endWindow();
+    slow.subscriber.resume();
+    expect(setting.hub.lags()).toEqual([]);
+  });
+});

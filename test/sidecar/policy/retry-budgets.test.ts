@@ -24,3 +24,12 @@ it("does not keep the budgets of every policy there ever was", () => {
   }
   expect(budgets.of("orders", { ...wider, windowMs: 1 })).not.toBe(first);
 });
+
+it("lets go of the budgets of destinations that are not in use any more", () => {
+  const budgets = new RetryBudgets(new HandClock());
+  const [kept, gone] = [budgets.of("orders"), budgets.of("payments")];
+  budgets.retain(new Set(["orders", "carts"]));
+  expect([...budgets.ofDestination("orders")]).toEqual([kept]);
+  expect([...budgets.ofDestination("payments")]).toEqual([]);
+  expect(budgets.of("payments")).not.toBe(gone);
+});

@@ -1,0 +1,30 @@
+import { expect, it } from "vitest";
+import { ControlPlaneMetrics } from "../../control-plane/metrics.ts";
+import type { SidecarLag } from "../../control-plane/push/push-hub.ts";
+import { parseExposition } from "../support/exposition.ts";
+
+it("counts all sidecars that are behind, and names the hundred of each reason that are so for longest", async () => {
+  const metrics = new ControlPlaneMetrics();
+  const behind = (reason: SidecarLag["reason"], count: number): SidecarLag[] =>
+    Array.from({ length: count }, (_, seconds) => ({ sidecar: `shop/${seconds}`, reason, versions: 2, seconds }));
+  let lags = [...behind("Pending", 300), ...behind("Refused", 1)];
+  metrics.watch({
+    subscribers: () => 301,
+    replicas: () => 1,
+    problems: () => ({ error: 0, warning: 0 }),
+    notProgrammed: () => ({ Refused: 0, Pending: 0, NotRedirected: 0 }),
+    lags: () => lags,
+    rootExpiryMs: () => 0,
+    rotationPhase: () => "settled",
+  });
+  const series = async (name: string) => parseExposition(await metrics.registry.metrics()).get(name) ?? [];
+  expect((await series("tulle_sidecars_behind")).map(({ value }) => value)).toEqual([300, 1]);
+  const named = await series("tulle_sidecar_lag_seconds");
+  expect(named).toHaveLength(101);
+  expect(named[0]).toEqual({ labels: { sidecar: "shop/299", reason: "Pending" }, value: 299 });
+  expect(named.at(-1)).toEqual({ labels: { sidecar: "shop/0", reason: "Refused" }, value: 0 });
+  expect(await series("tulle_sidecar_versions_behind")).toHaveLength(101);
+  lags = [];
+  expect((await series("tulle_sidecars_behind")).map(({ value }) => value)).toEqual([0, 0]);
+  expect(await series("tulle_sidecar_lag_seconds")).toEqual([]);
+});
