@@ -9,7 +9,8 @@ import type { Destinations } from "./discovery/destinations.ts";
 import type { Dialled } from "./intercept/dialled.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import { nowhere } from "./net/pass-through.ts";
-import { rescue } from "./policy/rescue.ts";
+import type { OutsideStack, Undestined } from "./outside.ts";
+import { withholdOwnFields } from "./policy/own-fields.ts";
 import { ownPorts } from "./ports.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
 import type { PlainUpstreams } from "./upstream/plain-upstreams.ts";
@@ -22,6 +23,7 @@ export interface DiallerOptions {
   readonly routeBy: "address" | "host";
   readonly plain: PlainUpstreams;
   readonly outside: "allow" | "deny";
+  readonly outsideStack: OutsideStack;
   readonly metrics: Pick<SidecarMetrics, "passthrough" | "refused">;
 }
 
@@ -65,31 +67,33 @@ export class Dialler {
   }
 
   /** Straight to the address, as a program without a sidecar would, if this pod may do that; counted. */
-  passThrough(address: string, reason: "outside" | "no_policy_yet"): Service {
-    if (this.#options.outside === "deny") return this.#refuse(address, reason);
-    const { passthrough } = this.#options.metrics;
+  passThrough(address: string, reason: Undestined): Service {
+    const { outside, plain, outsideStack, metrics } = this.#options;
+    if (outside === "deny") {
+      const why = `It is ${address}; the annotation tulle.dev/outside of the caller's pod says deny.`;
+      return this.#refuse(address, reason, why);
+    }
+    const { passthrough } = metrics;
     const slot = passthrough.slot({ reason });
-    const service = this.#options.plain.answering(address);
+    const service = outsideStack(reason, address, stack([withholdOwnFields()], plain.service(address)));
     return (exchange, response) => {
       passthrough.increment(slot);
       return service(exchange, response);
     };
   }
 
-  /** Of what nobody could tell yet whether it is outside, too. */
-  #refuse(address: string, reason: "outside" | "no_policy_yet"): Service {
-    const { refused } = this.#options.metrics;
+  /** For a pod that calls nobody in the clear, as long as nobody says who is there. */
+  refuseUnknown(name: string): Service {
+    return this.#refuse(name, "no_policy_yet", name);
+  }
+
+  #refuse(address: string, reason: Undestined, why: string): Service {
+    const { outsideStack, metrics } = this.#options;
     const code = reason === "outside" ? "outside_denied" : reason;
-    const slot = refused.slot({ listener: "outbound", code });
-    const error = new MeshError(
-      code,
-      `It is ${address}; the annotation tulle.dev/outside of the caller's pod says deny.`,
-      {
-        processed: "unprocessed",
-      },
-    );
-    return stack([rescue()], (_exchange, response) => {
-      refused.increment(slot);
+    const slot = metrics.refused.slot({ listener: "outbound", code });
+    const error = new MeshError(code, why, { processed: "unprocessed" });
+    return outsideStack(reason, address, (_exchange, response) => {
+      metrics.refused.increment(slot);
       response.abortResponse(error);
       return nowhere;
     });

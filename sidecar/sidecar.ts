@@ -21,7 +21,7 @@ import type { Identity } from "./identity/credentials.ts";
 import { inboundStack } from "./inbound.ts";
 import { type ServeOptions, serveDialled } from "./intercept/dialled.ts";
 import { serveForwardProxy } from "./intercept/forward-proxy.ts";
-import { servePlain, serveRedirected } from "./intercept/redirected.ts";
+import { refuseLoop, servePlain, serveRedirected } from "./intercept/redirected.ts";
 import { acceptLinks } from "./mesh-link/accept.ts";
 import { linkConnector, meshPort } from "./mesh-link/connect.ts";
 import { Peers } from "./mesh-link/peers.ts";
@@ -29,6 +29,7 @@ import { type Service, stack } from "./net/exchange.ts";
 import { type Accept, type ConnectionLimit, type Listener, listen, listenOnEach } from "./net/listener.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { outboundStack, type Shared } from "./outbound.ts";
+import { outsideStacks } from "./outside.ts";
 import { PlainPorts } from "./plain-ports.ts";
 import { BoundConnections } from "./policy/bound-connections.ts";
 import { CallsInFlight } from "./policy/calls-in-flight.ts";
@@ -114,7 +115,8 @@ export class Sidecar {
     const connectTo = linkConnector({ identity, clock, wheel, unixNow, onHandshake: this.#onHandshake("outbound") });
     this.#peers = new Peers({ connectTo, clock, wheel, random });
     this.#plain = new PlainUpstreams({ clock, wheel, random });
-    this.#dialler = new Dialler({ ...options, plain: this.#plain }, () => this.#destinations);
+    const outsideStack = outsideStacks({ ...options, workload: `${namespace}/${workload}` });
+    this.#dialler = new Dialler({ ...options, plain: this.#plain, outsideStack }, () => this.#destinations);
     this.#backends = new Backends((name, apply) => this.#follow("endpoints", name, apply), {
       caller: identity.spiffeId,
       place: options.place,
@@ -145,6 +147,7 @@ export class Sidecar {
         ),
       compose: (destination, policyVersion) => outboundStack(destination, { ...outbound, policyVersion }),
       passThrough: (address, reason) => this.#dialler.passThrough(address, reason),
+      refuseUnknown: (name) => this.#dialler.refuseUnknown(name),
       outboundMtls,
       clock,
       wheel,
@@ -325,15 +328,18 @@ export class Sidecar {
     const options = this.#serveOptions("outbound");
     const accept: Accept = (socket, connections) => {
       const dialled = this.#dialler.dial(host, port);
-      if (dialled === undefined) socket.destroy();
+      if (dialled === undefined) refuseLoop(socket, options);
       else serveDialled(socket, connections, dialled, authority, options);
     };
     return listen({ host: listenHost, port: listenPort }, accept, this.#limitOf("outbound"));
   }
 
   #serveOptions(listener: "inbound" | "outbound"): ServeOptions {
-    const { clock, wheel, metrics } = this.#options;
-    const onRefused = (code: string) => metrics.refused.increment(metrics.refused.slot({ listener, code }));
+    const { clock, wheel, metrics, log } = this.#options;
+    const onRefused = (code: string) => {
+      metrics.refused.increment(metrics.refused.slot({ listener, code }));
+      log("debug", "refused", { listener, code });
+    };
     return { clock, wheel, onRefused };
   }
 

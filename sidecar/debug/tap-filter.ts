@@ -10,7 +10,7 @@ export interface TapFilter {
   readonly direction?: TapDirection;
   /** `namespace/name`, or a namespace: who asked. */
   readonly from?: string;
-  /** The same: what was asked, or the backend that the request went to. */
+  /** The same: what was asked, or the backend that the request went to. Outside the mesh a host, or a host and port. */
   readonly to?: string;
   /** In upper case. */
   readonly method?: string;
@@ -24,7 +24,7 @@ export interface TapFilter {
 
 const longestWord = 512;
 const statusPattern = /^[1-5](?:[0-9]{2}|xx)$/;
-const namePattern = /^[a-z0-9.-]+(?:\/[A-Za-z0-9._:-]+)?$/;
+const namePattern = /^[a-z0-9.-]+(?:\/[A-Za-z0-9._:-]+|:\d{1,5})?$/;
 const methodPattern = /^[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*$/;
 
 /** The error is one line that names the word. An empty word is as good as none. */
@@ -68,9 +68,9 @@ export function isWanted(filter: TapFilter, request: TappedRequest): boolean {
   );
 }
 
-/** A word without a slash is a namespace. */
+/** A word without a slash is a namespace, or the host of an address outside the mesh. */
 function isNamed(word: string, name: string): boolean {
-  return word.includes("/") ? name === word : name.startsWith(`${word}/`);
+  return name === word || (!word.includes("/") && (name.startsWith(`${word}/`) || name.startsWith(`${word}:`)));
 }
 
 function hasStatus(word: string, status: number): boolean {

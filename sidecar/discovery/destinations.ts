@@ -6,15 +6,13 @@
 import { splitAddress } from "../../model/address.ts";
 import type { Clock } from "../../model/clock.ts";
 import { undeclaredProtocol } from "../../model/defaults.ts";
-import { MeshError } from "../../model/errors.ts";
 import type { Destination, Protocol } from "../../model/resources.ts";
 import type { Dialled } from "../intercept/dialled.ts";
 import { SeenClients } from "../net/detect.ts";
-import { type Exchange, type RequestSink, type ResponseSink, type Service, stack } from "../net/exchange.ts";
+import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
-import { nowhere } from "../net/pass-through.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
-import { rescue } from "../policy/rescue.ts";
+import type { Undestined } from "../outside.ts";
 
 /**
  * Follows one resource; `apply` is called with each value and its version, `undefined` when there is no such resource.
@@ -29,7 +27,9 @@ export interface DestinationsOptions {
   readonly follow: FollowDestination;
   readonly compose: (destination: Destination, version: string | undefined) => Service;
   /** For addresses that are none of the mesh's, or not known to be: dials them as a client without a mesh would. */
-  readonly passThrough: (address: string, reason: "outside" | "no_policy_yet") => Service;
+  readonly passThrough: (address: string, reason: Undestined) => Service;
+  /** For a name of which nobody said anything. */
+  readonly refuseUnknown: (name: string) => Service;
   /** Whether a dial with nobody to ask is forwarded in the clear; else it is refused. */
   readonly outboundMtls: "preferred" | "required";
   readonly clock: Clock;
@@ -160,14 +160,14 @@ class Entry extends Timer {
   override expire(): void {
     const { name, dialled, otherwise } = this.dial;
     if (otherwise !== undefined) this.#release(otherwise);
-    else if (this.#options.outboundMtls === "required") this.#release(refuseUnknown(name));
+    else if (this.#options.outboundMtls === "required") this.#release(this.#options.refuseUnknown(name));
     else this.#release(this.#options.passThrough(dialled, "no_policy_yet"));
   }
 
   close(): void {
     this.#options.wheel.clear(this);
     this.#unfollow();
-    this.#release(refuseUnknown(this.dial.name));
+    this.#release(this.#options.refuseUnknown(this.dial.name));
   }
 
   /** What can't be composed throws, and changes nothing. */
@@ -186,12 +186,4 @@ class Entry extends Timer {
     for (const held of this.#held.splice(0)) held.release(service);
     for (const call of this.#waiting.splice(0)) call();
   }
-}
-
-/** An answer, not an abort: no stack is above it. */
-function refuseUnknown(name: string): Service {
-  return stack([rescue()], (_exchange, response) => {
-    response.abortResponse(new MeshError("no_policy_yet", name, { processed: "unprocessed" }));
-    return nowhere;
-  });
 }

@@ -26,6 +26,7 @@ export function serveForwardProxy(socket: net.Socket, connections: Connections, 
     const dialled = host === "" ? undefined : options.dial(host, port);
     if (dialled !== undefined) return dialled.service(exchange, response);
     const code = host === "" ? "bad_request" : "loop_detected";
+    options.onRefused(code);
     response.abortResponse(new MeshError(code, `It is for ${exchange.authority || "no host"}.`));
     return nowhere;
   };
@@ -46,7 +47,9 @@ function serveTunnel(
   options: ForwardProxyOptions,
 ): void {
   const { host, port } = splitAddress(authority);
-  const dialled = host === "" || port === undefined ? undefined : options.dial(host, port);
-  if (dialled === undefined) socket.destroy();
-  else serveDialled(socket, connections, dialled, authority, options, received);
+  const isAddress = host !== "" && port !== undefined;
+  const dialled = isAddress ? options.dial(host, port) : undefined;
+  if (dialled !== undefined) return serveDialled(socket, connections, dialled, authority, options, received);
+  options.onRefused(isAddress ? "loop_detected" : "bad_request");
+  socket.destroy();
 }

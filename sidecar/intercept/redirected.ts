@@ -83,7 +83,8 @@ function isOwnAddress(socket: net.Socket, { host, port }: OriginalDestination): 
   return port === socket.localPort && host === socket.localAddress;
 }
 
-function refuseLoop(socket: net.Socket, { onRefused }: ServeOptions): void {
+/** What was dialled is this sidecar itself. */
+export function refuseLoop(socket: net.Socket, { onRefused }: Pick<ServeOptions, "onRefused">): void {
   onRefused("loop_detected");
   reset(socket);
 }

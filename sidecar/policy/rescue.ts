@@ -1,12 +1,11 @@
 /**
  * Turns an error from below into an answer that says why: the one place that maps codes to HTTP and gRPC statuses.
- * An error after the head can't be told any more; it cuts the exchange.
+ * The layer that does so is `telemetry/measure.ts`, for what it answers is counted.
  */
 
 import { type ErrorCode, errorCodes, type MeshError } from "../../model/errors.ts";
-import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import type { Exchange, ResponseSink } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
-import { PassThrough } from "../net/pass-through.ts";
 import { isGrpc } from "./grpc.ts";
 
 export interface RescueOptions {
@@ -15,39 +14,6 @@ export interface RescueOptions {
    * REFUSED_STREAM, and the far sidecar tries elsewhere, a POST too.
    */
   readonly passOn?: readonly ErrorCode[];
-}
-
-export function rescue(options: RescueOptions = {}): Layer {
-  const passOn = new Set(options.passOn);
-  return (next) => (exchange, response) => {
-    const rescued = new Rescued(exchange, response, passOn);
-    rescued.attach(next(exchange, rescued));
-    return rescued;
-  };
-}
-
-class Rescued extends PassThrough {
-  readonly #exchange: Exchange;
-  readonly #passOn: ReadonlySet<ErrorCode>;
-  #headSent = false;
-
-  constructor(exchange: Exchange, above: ResponseSink, passOn: ReadonlySet<ErrorCode>) {
-    super(above);
-    this.#exchange = exchange;
-    this.#passOn = passOn;
-  }
-
-  override head(head: ResponseHead): void {
-    this.#headSent = true;
-    this.above.head(head);
-  }
-
-  override abortResponse(error: MeshError): void {
-    const { above } = this;
-    this.leave();
-    if (this.#headSent || this.#passOn.has(error.code)) above.abortResponse(error);
-    else answerError(this.#exchange, above, error);
-  }
 }
 
 /** Answers a request with an error of the mesh's own. */

@@ -28,16 +28,17 @@ export function recordErrors({ kind, tracer, service, policyVersion }: TraceRequ
   return (exchange, ended, startMs) => {
     const { errors, ids, clock } = tracer;
     const context = readTraceContext(exchange.headers);
-    if (exchange.span !== undefined || context === undefined || errors?.admit() !== true) return;
-    const { traceId, spanId, tracestate } = context;
-    // A trace that was begun here has no caller, and the id that went on is this request's own.
-    const isRoot = exchange.beginsTrace;
+    if (exchange.span !== undefined || errors?.admit() !== true) return;
+    const { traceId = ids.traceId(), spanId, tracestate } = context ?? {};
+    // A trace that was begun here has no caller, and the id that went on, if any did, is this request's own.
+    const parentSpanId = exchange.beginsTrace ? undefined : spanId;
+    const ownSpanId = exchange.beginsTrace ? spanId : undefined;
     const span: Span = {
       name: spanName(exchange),
       kind,
-      context: { traceId, spanId: isRoot ? spanId : ids.spanId(), sampled: true, tracestate },
-      parentSpanId: isRoot ? undefined : spanId,
-      parentRemote: !isRoot,
+      context: { traceId, spanId: ownSpanId ?? ids.spanId(), sampled: true, tracestate },
+      parentSpanId,
+      parentRemote: parentSpanId !== undefined,
       attributes: {
         ...requestAttributes(exchange, kind),
         ...ownAttributes(service, policyVersion()),

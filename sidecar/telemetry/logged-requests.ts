@@ -31,6 +31,12 @@ export function shareOf({ requests, ratio }: AccessLog): number {
   return requests === "none" ? 0 : ratio;
 }
 
+/** Where no policy can say otherwise. */
+export function loggedEverywhere(own: AccessLog): LoggedRequests {
+  const most = shareOf(own);
+  return { atMost: () => most, of: () => own };
+}
+
 /** A route's, else its destination's. */
 export function loggedByRoute(own: AccessLog, destination: Destination): LoggedRequests {
   const { routes, accessLog = own } = destination;

@@ -6,12 +6,10 @@ import type { Clock, Random } from "../../model/clock.ts";
 import type { Protocol } from "../../model/resources.ts";
 import { Http1Pool } from "../http1/pool.ts";
 import { Link } from "../mesh-link/link.ts";
-import { type Exchange, type Service, stack } from "../net/exchange.ts";
+import type { Exchange, Service } from "../net/exchange.ts";
 import { dialTcp } from "../net/tcp.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { isGrpc } from "../policy/grpc.ts";
-import { withholdOwnFields } from "../policy/own-fields.ts";
-import { rescue } from "../policy/rescue.ts";
 import { plainHttp2 } from "./http2-connector.ts";
 
 export interface PlainUpstreamsOptions {
@@ -41,11 +39,6 @@ export class PlainUpstreams {
         ? this.#link(address).service(exchange, response)
         : this.#pool(address).request(exchange, response);
     };
-  }
-
-  /** The same for who has no stack above: it gets none of the mesh's fields, and errors become answers. */
-  answering(address: string): Service {
-    return stack([rescue(), withholdOwnFields()], this.service(address));
   }
 
   close(): void {

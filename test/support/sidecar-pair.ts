@@ -5,6 +5,7 @@ import http from "node:http";
 import net from "node:net";
 import type { Clock } from "../../model/clock.ts";
 import type { Place } from "../../model/endpoint-choice.ts";
+import type { AccessLog } from "../../model/policy.ts";
 import type { Destination, Endpoints, Inbound, Protocol, Resource, ResourceKind } from "../../model/resources.ts";
 import type { Upstream } from "../../model/upstream.ts";
 import { RequestTaps } from "../../sidecar/debug/request-taps.ts";
@@ -56,6 +57,10 @@ export class HandResources {
     apply(known?.resource, known?.version);
     return () => followers.delete(apply);
   };
+
+  /** As of a control plane that knows of what is dialled, and does not answer. */
+  readonly followInboundAlone: Follow = (kind, name, apply) =>
+    kind === "inbound" ? this.follow(kind, name, apply) : () => {};
 }
 
 let lastHost = 1;
@@ -89,6 +94,12 @@ export interface SidecarChoices {
   readonly redisUrlFile?: string;
   /** Spans go there; absent: none is made. No trace is sampled but by a policy. */
   readonly spans?: SpanSink;
+  /** Those of errors, all of them; absent: none is made. */
+  readonly errorSpans?: SpanSink;
+  /** Of which requests there are lines; absent: of none. */
+  readonly accessLog?: AccessLog;
+  /** Nobody says anything about what is dialled. */
+  readonly silent?: true;
   /** Absent: errors are written on stderr. */
   readonly log?: Log;
   /** For what a test does not want to wait for: time goes by as it says. */
@@ -126,7 +137,7 @@ export class TestMesh implements AsyncDisposable {
       place: options.place ?? {},
       trustDomain,
       identity,
-      follow: this.resources.follow,
+      follow: options.silent ? this.resources.followInboundAlone : this.resources.follow,
       upstreams: options.upstreams ?? [],
       outboundMtls: options.outboundMtls ?? "preferred",
       routeBy: options.routeBy ?? "address",
@@ -141,9 +152,9 @@ export class TestMesh implements AsyncDisposable {
         ids: new IdSource(),
         clock,
         sink: options.spans,
-        errors: undefined,
+        errors: options.errorSpans && { sink: options.errorSpans, admit: () => true },
       },
-      accessLog: { requests: "none", ratio: 1 },
+      accessLog: options.accessLog ?? { requests: "none", ratio: 1 },
       taps,
       log: options.log ?? jsonLog("sidecar", { level: "error" }, (line) => process.stderr.write(line)),
       ...(originalDestination === undefined ? {} : { originalDestination }),

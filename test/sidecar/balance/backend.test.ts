@@ -5,9 +5,9 @@ import { RetryBudget } from "../../../model/retry-budget.ts";
 import { Backends } from "../../../sidecar/balance/backends.ts";
 import type { ResponseHead } from "../../../sidecar/net/exchange.ts";
 import { stack } from "../../../sidecar/net/exchange.ts";
-import { rescue } from "../../../sidecar/policy/rescue.ts";
 import { retry } from "../../../sidecar/policy/retry.ts";
 import { exchangeOf, RecordingCaller } from "../../support/exchange.ts";
+import { rescue } from "../../support/rescue.ts";
 import { a, b, backend, endpoints, name } from "./backends.ts";
 import { endpointAt, trippy } from "./endpoints.ts";
 

@@ -48,6 +48,14 @@ it("takes a status below 500 for an error only where the mesh made it", () => {
   expect(isWanted({ errors: true }, { ...request, status: 0, error: "upstream_reset" })).toBe(true);
 });
 
+it("finds what is outside the mesh by its host, with or without its port", () => {
+  const outside = { ...request, to: "api.example.com:443" };
+  const wanted = ["api.example.com", "api.example.com:443", "api.example.com:80", "example.com", "api"].filter(
+    (to) => parseTapFilter({ to }).ok && isWanted({ to }, outside),
+  );
+  expect(wanted).toEqual(["api.example.com", "api.example.com:443"]);
+});
+
 it("reads what it writes", () => {
   const filter: TapFilter = {
     direction: "inbound",

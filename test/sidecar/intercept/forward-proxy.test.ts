@@ -36,7 +36,8 @@ async function intercepting(
     dialled.push(`${host} ${port}`);
     return host === "loop" ? undefined : { service: naming, protocol };
   };
-  const options = { clock, wheel, dial, onRefused: () => {} };
+  const refused: string[] = [];
+  const options = { clock, wheel, dial, onRefused: (code: string) => void refused.push(code) };
   const listener = await listen({ host: "127.0.0.1", port: 0 }, (socket, connections) =>
     serve(socket, connections, options),
   );
@@ -45,7 +46,7 @@ async function intercepting(
     clock.advance(ms);
     wheel.advance();
   };
-  return { client: new RawClient(listener.port), dialled, pass };
+  return { client: new RawClient(listener.port), dialled, refused, pass };
 }
 
 describe("a forward-proxy client", () => {
@@ -62,9 +63,10 @@ describe("a forward-proxy client", () => {
     ["GET http://loop/ HTTP/1.1\r\nhost: loop\r\n\r\n", "508", "loop_detected"],
     ["GET / HTTP/1.0\r\n\r\n", "400", "bad_request"],
   ])("is told why it can't be served: %j", async (request, status, code) => {
-    const { client } = await intercepting(serveForwardProxy);
+    const { client, refused } = await intercepting(serveForwardProxy);
     client.send(request);
     await client.receive(`tulle-error: ${code}`);
+    expect(refused).toEqual([code]);
     expect(client.received).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 
@@ -78,10 +80,11 @@ describe("a forward-proxy client", () => {
   });
 
   it.each(["loop:80"])("is cut off behind CONNECT %s", async (authority) => {
-    const { client } = await intercepting(serveForwardProxy);
+    const { client, refused } = await intercepting(serveForwardProxy);
     client.send(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`);
     await client.closed;
     expect(client.received).not.toContain("x-seen");
+    expect(refused).toEqual(["loop_detected"]);
   });
 });
 

@@ -3,9 +3,9 @@ import type { MeshError } from "../../../model/errors.ts";
 import type { NamedRateLimits, RateLimit } from "../../../model/policy.ts";
 import type { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { limitRate, RateLimiters } from "../../../sidecar/policy/limit-rate.ts";
-import { rescue } from "../../../sidecar/policy/rescue.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
+import { rescue } from "../../support/rescue.ts";
 
 const two: RateLimit = { requests: 2, perMs: 1000, burst: 2, by: "all", matches: [] };
 

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { errorCodes, MeshError } from "../../../model/errors.ts";
 import type { RequestHead, ResponseHead } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
-import { type RescueOptions, rescue } from "../../../sidecar/policy/rescue.ts";
+import type { RescueOptions } from "../../../sidecar/policy/rescue.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+import { rescue } from "../../support/rescue.ts";
 
 class AnsweredCaller extends RecordingCaller {
   answer: ResponseHead | undefined;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import { TokenBucket } from "../../../model/token-bucket.ts";
-import { stack } from "../../../sidecar/net/exchange.ts";
+import { type Layer, stack } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { errorSpanRate, recordErrors } from "../../../sidecar/telemetry/error-spans.ts";
 import { measureAndRescue } from "../../../sidecar/telemetry/measure.ts";
@@ -16,7 +16,8 @@ import { HandClock } from "../../support/hand-clock.ts";
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const callerSpan = "00f067aa0ba902b7";
 
-function tracing(ratio: number) {
+/** Without `layers` there is one that begins and continues traces. */
+function tracing(ratio: number, layers?: readonly Layer[]) {
   const spans: Span[] = [];
   const clock = new HandClock(1_000);
   const sink = { push: (span: Span) => spans.push(span) };
@@ -29,7 +30,7 @@ function tracing(ratio: number) {
   const recordError = recordErrors(options);
   const service = stack(
     [
-      traceRequest(options),
+      ...(layers ?? [traceRequest(options)]),
       measureAndRescue({ metrics, clock, direction: "outbound", service: "shop/orders", recordError }),
     ],
     upstream.service,
@@ -67,6 +68,15 @@ it("gives the span the id that went on, where the trace began here", () => {
   const passedOn = readTraceContext(upstream.exchange.headers);
   expect(spans[0]?.context).toMatchObject({ traceId: passedOn?.traceId, spanId: passedOn?.spanId });
   expect(spans[0]?.parentSpanId).toBeUndefined();
+});
+
+it("begins a trace of its own for a request that has none", () => {
+  const { spans, fail } = tracing(0, []);
+  fail();
+  fail(exchangeOf({ headers: new HeaderFields(["traceparent", `00-${traceId}-${callerSpan}-00`]) }));
+  expect(spans.map(({ parentSpanId }) => parentSpanId)).toEqual([undefined, callerSpan]);
+  expect(spans[0]?.context.traceId).toMatch(/^[0-9a-f]{32}$/);
+  expect(spans[0]?.context.traceId).not.toBe(traceId);
 });
 
 it("records nothing twice, nothing for an application's own error, and nothing that its caller gave up", () => {
