@@ -22,12 +22,17 @@ export async function readPipeline(folders: readonly string[], domains: MeshDoma
 export async function readFolderObjects(
   folders: readonly string[],
   domains: MeshDomains,
-): Promise<{ readonly pipeline: Pipeline; readonly objects: readonly KubeObject[] }> {
+): Promise<{
+  readonly pipeline: Pipeline;
+  readonly objects: readonly KubeObject[];
+  /** Files that can't be read as Kubernetes objects. */
+  readonly problems: readonly Problem[];
+}> {
   const pipeline = new Pipeline(domains);
   const change = await read(folders);
   pipeline.apply(change);
   pipeline.apply({ ...change, applied: standInPods(pipeline.index, change.applied), removed: [] });
-  return { pipeline, objects: change.applied };
+  return { pipeline, objects: change.applied, problems: change.problems };
 }
 
 /** All that is wrong with what was read, or deserves a word. */

@@ -11,7 +11,7 @@ import { compileCommand } from "./compile.ts";
 import { completionCommand } from "./completion/command.ts";
 import { dashboardCommand } from "./dashboard.ts";
 import { devCommand } from "./dev/command.ts";
-import { diffCommand } from "./diff.ts";
+import { diffCommand } from "./diff/command.ts";
 import { edgesCommand } from "./edges/command.ts";
 import { explainCommand } from "./explain/command.ts";
 import { injectCommand } from "./inject.ts";

@@ -10,6 +10,7 @@ import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { MeshView } from "../control-plane/dashboard/mesh-view.ts";
 import type { CertificatesView } from "../control-plane/identity/certificates-view.ts";
+import type { Holdings } from "../control-plane/push/push-hub.ts";
 import { reasonOf } from "../system/log.ts";
 import { addClusterOptions, type Cluster, type ClusterOptions, findCluster, type PodRef } from "./cluster/cluster.ts";
 import { type Fields, listAt, readMeta } from "./cluster/fields.ts";
@@ -74,6 +75,16 @@ export async function readMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Pr
   } finally {
     mesh.close();
   }
+}
+
+/** What the sidecars of each workload hold, whichever replica they are connected to. Throws a `UsageError`. */
+export async function readHoldings(cluster: Cluster): Promise<Holdings> {
+  const pods = await controlPlanePods(cluster);
+  const replicas = await Promise.all(pods.map((pod) => readReplica<Holdings>(cluster, pod, "/api/holdings")));
+  const merged: Record<string, Holdings[string]> = {};
+  for (const holdings of replicas)
+    for (const [workload, held] of Object.entries(holdings)) merged[workload] = [...(merged[workload] ?? []), ...held];
+  return merged;
 }
 
 /** Those that are ready. Throws a `UsageError` where there is none. */

@@ -93,6 +93,7 @@ export async function startControlPlane(
       certificates: () => certificates.view(),
       trace: (id) => traces.spans(id),
       holders: (policy) => status.holders(policy),
+      holdings: () => hub.holdings(),
     });
     open.defer(() => dashboard.close());
     open.defer(() => hub.close());

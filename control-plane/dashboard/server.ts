@@ -1,7 +1,7 @@
 /**
  * The dashboard's port: its page, and the mesh as JSON, once (`/api/mesh`) or whenever it has changed (`/api/events`,
  * server-sent events), the certificates (`/api/certs`), one trace (`/api/traces/ID`), and the sidecars that have a
- * policy (`/api/policies/KIND/NAMESPACE/NAME`). It only reads, and it listens on loopback only: in a cluster it is reached by
+ * policy (`/api/policies/KIND/NAMESPACE/NAME`), and what each workload's hold (`/api/holdings`). It only reads, and it listens on loopback only: in a cluster it is reached by
  * `kubectl port-forward`, which asks for a right to that pod. A page of another site that reaches it by a name of its own is refused by its Host.
  */
 
@@ -12,6 +12,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { CertificatesView } from "../identity/certificates-view.ts";
 import type { Holder } from "../push/acks.ts";
+import type { Holdings } from "../push/push-hub.ts";
 import type { SpanView } from "../traffic/trace-store.ts";
 import type { MeshView } from "./mesh-view.ts";
 
@@ -28,6 +29,8 @@ export interface DashboardOptions {
   readonly trace: (id: string) => readonly SpanView[] | undefined;
   /** The sidecars that have a policy or are to have it, `Kind namespace/name`. */
   readonly holders: (policy: string) => readonly Holder[];
+  /** What the sidecars of each workload hold. */
+  readonly holdings: () => Holdings;
 }
 
 export interface Dashboard {
@@ -78,7 +81,7 @@ export async function openDashboard(options: DashboardOptions): Promise<Dashboar
 function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { assets, view, certificates, trace, holders }: DashboardOptions,
+  { assets, view, certificates, trace, holders, holdings }: DashboardOptions,
   watchers: Watchers,
 ): void {
   const path = (request.url ?? "").split("?", 1)[0] ?? "";
@@ -87,6 +90,7 @@ function answer(
   if (request.method !== "GET" && request.method !== "HEAD") return plain(response, 405, "only GET and HEAD");
   if (path === "/api/mesh") return send(response, 200, "application/json", JSON.stringify(view()));
   if (path === "/api/certs") return send(response, 200, "application/json", JSON.stringify(certificates()));
+  if (path === "/api/holdings") return send(response, 200, "application/json", JSON.stringify(holdings()));
   if (path === "/api/events") return watchers.add(response);
   const [, traceId] = /^\/api\/traces\/([0-9a-f]{32})$/.exec(path) ?? [];
   if (traceId !== undefined) return json(response, trace(traceId));

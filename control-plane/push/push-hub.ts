@@ -7,6 +7,7 @@
 
 import type { Clock } from "../../model/clock.ts";
 import type { ResourceKind } from "../../model/resources.ts";
+import type { ResourceName } from "../compile/compiler.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { traced } from "../tracing.ts";
 import { countAcks, type Holder, type ResourceAcks, standingOf } from "./acks.ts";
@@ -53,6 +54,9 @@ export interface SidecarLag {
   /** Since the oldest change that it lacks was made known. */
   readonly seconds: number;
 }
+
+/** Which resources its sidecars hold, by `namespace/name` of a workload. */
+export type Holdings = Readonly<Record<string, readonly ResourceName[]>>;
 
 export interface HubOptions {
   readonly snapshot: Snapshot;
@@ -214,6 +218,18 @@ export class PushHub {
       const stands = subscription && standingOf(subscription, version);
       return peer === undefined || stands === undefined ? [] : [{ pod: `${peer.namespace}/${peer.pod}`, ...stands }];
     });
+  }
+
+  /** What the sidecars of this replica asked for and may have. */
+  holdings(): Holdings {
+    const held = new Map<string, Map<ResourceKey, ResourceName>>();
+    for (const [subscriber, { namespace, workload }] of this.#subscribers) {
+      const of = held.get(`${namespace}/${workload}`) ?? new Map<ResourceKey, ResourceName>();
+      held.set(`${namespace}/${workload}`, of);
+      for (const [key, { kind, name, told }] of subscriber.subscriptions)
+        if (told.kind === "version") of.set(key, { kind, name });
+    }
+    return Object.fromEntries([...held].map(([workload, of]) => [workload, [...of.values()]]));
   }
 
   /** Of every resource that somebody subscribed to. */

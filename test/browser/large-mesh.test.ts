@@ -34,6 +34,7 @@ beforeAll(async () => {
     },
     trace: () => undefined,
     holders: () => [],
+    holdings: () => ({}),
   });
   undo.defer(() => dashboard.close());
   browser = await openChromium();

@@ -2,6 +2,8 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
@@ -188,6 +190,39 @@ it("explains a request by what is in the cluster", async () => {
   expect(told.policies).toEqual({ TimeoutPolicy: `${shop.name}/catalog` });
   expect(told.callerIdentity).toBe(`spiffe://cluster.local/ns/${shop.name}/sa/web`);
   expect(told.backends).toMatchObject([{ service: `${shop.name}/catalog`, endpoints: { ready: 1, outsideMesh: 0 } }]);
+});
+
+it("says what a change would do to the cluster as it is, and changes nothing", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tulle-diff-"));
+  const file = join(folder, "timeout.yaml");
+  const request = (duration: string) =>
+    writeFileSync(
+      file,
+      `apiVersion: tulle.dev/v1alpha1
+kind: TimeoutPolicy
+metadata: { name: catalog, namespace: ${shop.name} }
+spec: { targetRefs: [{ kind: Service, name: catalog }], request: ${duration} }
+`,
+    );
+  const unknown = "tulle: which workloads hold what differs is not known: no control plane in namespace tulle-system";
+  try {
+    request("3s");
+    const same = await tulle("diff", "-f", file);
+    expect([same.code, same.out]).toEqual([0, "no difference\n"]);
+    expect(same.err).toContain(unknown);
+    request("4s");
+    const changed = await tulle("diff", "-f", file);
+    expect([changed.code, changed.out]).toEqual([
+      1,
+      `~ destination catalog.${shop.name}.svc.cluster.local:80\n    routes[default].timeout.requestMs: 3000 → 4000\n`,
+    ]);
+    request("soon");
+    const wrong = await tulle("diff", "-f", file);
+    expect(wrong.err).toContain(`${file}:4 spec.request: `);
+    expect((await kubectl("get timeoutpolicy catalog -o jsonpath={.spec.request}")).out).toBe("3s");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 it("says in one line that nobody can be asked", async () => {

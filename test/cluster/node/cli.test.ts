@@ -2,6 +2,8 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -69,6 +71,19 @@ it("explains by what a running sidecar goes", async () => {
   ) as Explanation;
   expect(told.callerIdentity).toBe(`spiffe://cluster.local/ns/${name}/sa/client`);
   expect(told.backends).toMatchObject([{ service: `${name}/server`, endpoints: { ready: 1, outsideMesh: 0 } }]);
+});
+
+it("names the workloads that a change would reach", async () => {
+  const file = join(tmpdir(), `tulle-diff-${process.pid}.yaml`);
+  const targetRefs = [{ kind: "Service", name: "server" }];
+  const metadata = { namespace: name, name: "server" };
+  const spec = { targetRefs, request: "7s" };
+  writeFileSync(file, JSON.stringify({ apiVersion: "tulle.dev/v1alpha1", kind: "TimeoutPolicy", metadata, spec }));
+  const said = await tulle("diff", "-f", file, "-o", "json");
+  rmSync(file);
+  expect(JSON.parse(said)).toMatchObject([
+    { name: `server.${name}.svc.cluster.local:80`, change: "changed", workloads: [`${name}/client`] },
+  ]);
 });
 
 it("changes what a sidecar and each replica of the control plane log", async () => {

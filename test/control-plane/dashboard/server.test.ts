@@ -52,6 +52,7 @@ beforeEach(async () => {
     certificates: () => certificates,
     trace: (id) => (id === traceId ? [] : undefined),
     holders: (policy) => [{ pod: policy, standing: "acked" }],
+    holdings: () => ({ "shop/web": [{ kind: "destination", name: "orders:80" }] }),
   });
 });
 
@@ -175,4 +176,5 @@ it("gives one trace, and the sidecars that have a policy", async () => {
     '[{"pod":"RetryPolicy shop/orders","standing":"acked"}]',
   );
   expect((await ask("/api/policies/RetryPolicy/shop")).status).toBe(404);
+  expect((await ask("/api/holdings")).text).toBe('{"shop/web":[{"kind":"destination","name":"orders:80"}]}');
 });

@@ -340,6 +340,19 @@ describe("the ack table", () => {
     expect([subscribers, laggards.length]).toEqual([30, 10]);
   });
 
+  it("tells what each workload holds, each thing once, and nothing that it may not have or that is not there", async () => {
+    const setting = new Setting();
+    await setting.publish(endpoints("a", 1), endpoints("b", 1));
+    setting.join("p1").subscribe("a").subscribe("none").subscribe("shop/other", "", "inbound");
+    setting.join("p2").subscribe("a").subscribe("b");
+    expect(setting.hub.holdings()).toEqual({
+      "shop/orders": [
+        { kind: "endpoints", name: "a" },
+        { kind: "endpoints", name: "b" },
+      ],
+    });
+  });
+
   it("forgets who left or unsubscribed", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1));
@@ -401,7 +414,11 @@ describe("a sidecar that is behind", () => {
     const slow = setting.join("slow");
     slow.stopped = true;
     slow.subscribe("b").subscribe("a");
-    setting.join("ready").subscribe("a", versionOf(setting, "a")).subscribe("none").subscribe("shop/other", "", "inbound");
+    setting
+      .join("ready")
+      .subscribe("a", versionOf(setting, "a"))
+      .subscribe("none")
+      .subscribe("shop/other", "", "inbound");
     setting.clock.advance(4_000);
     expect(setting.hub.lags()).toEqual([{ sidecar: "shop/slow", reason: "Pending", versions: 1, seconds: 4 }]);
     await setting.withdraw("a");

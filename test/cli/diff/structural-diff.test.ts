@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { changesBetween } from "../../cli/structural-diff.ts";
+import { changesBetween } from "../../../cli/diff/structural-diff.ts";
 
 it.each<[string, unknown, unknown, unknown[]]>([
   ["no change", { a: [1, { b: 2 }] }, { a: [1, { b: 2 }] }, []],

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { diffCommand, type ResourceDiff } from "../../cli/diff.ts";
-import { deploymentYaml, serviceYaml } from "../support/manifests.ts";
+import { diffCommand } from "../../../cli/diff/command.ts";
+import type { ResourceDiff } from "../../../cli/diff/resource-diff.ts";
+import { deploymentYaml, serviceYaml } from "../../support/manifests.ts";
 
 let folder: string;
 let stdout: string;

@@ -1,0 +1,86 @@
+/**
+ * What a cluster would hold after `kubectl apply` of some objects, as far as the control plane looks. It asks nobody: what
+ * webhooks or controllers would make of them is not foreseen.
+ */
+
+import { groupOf, isRecord, type KubeObject, type ObjectMeta } from "../../control-plane/source/kube-object.ts";
+import { watchedKinds } from "../../control-plane/source/kubernetes/watched-kinds.ts";
+
+/** Those whose state is not what somebody applies. */
+const madeByControllers = new Set(["Pod", "EndpointSlice"]);
+/** What the API server gives to a Service that does not ask for it. */
+const assignedFields = ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"];
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
+export interface Applied {
+  readonly objects: readonly KubeObject[];
+  /** What says nothing by itself of what sidecars are told: Deployments, ConfigMaps. */
+  readonly ignored: readonly KubeObject[];
+}
+
+/** Nothing is removed: what is not among `applied` stays. `now` is the age of what is new, RFC 3339. */
+export function applyTo(current: readonly KubeObject[], applied: readonly KubeObject[], now: string): Applied {
+  const objects = new Map(current.map((object) => [object.key, object]));
+  const ignored: KubeObject[] = [];
+  for (const object of applied) {
+    const known = objects.get(object.key);
+    if (!isFollowed(object)) ignored.push(object);
+    else if (known === undefined) objects.set(object.key, withAge(object, now));
+    else objects.set(object.key, replaced(known, object));
+  }
+  return { objects: [...objects.values()], ignored };
+}
+
+function isFollowed({ apiVersion, kind }: KubeObject): boolean {
+  const group = groupOf(apiVersion);
+  return (
+    !madeByControllers.has(kind) && watchedKinds.some((watched) => watched.group === group && watched.kind === kind)
+  );
+}
+
+function withAge(object: KubeObject, now: string): KubeObject {
+  return { ...object, metadata: { ...object.metadata, creationTimestamp: now } };
+}
+
+/** Who it is, and since when, stays; so does what others have written on it. */
+function replaced(known: KubeObject, object: KubeObject): KubeObject {
+  const { labels, annotations } = object.metadata;
+  const before = lastAppliedOf(known.metadata);
+  const metadata = {
+    ...known.metadata,
+    labels: merged(known.metadata.labels, before["labels"], labels),
+    annotations: merged(known.metadata.annotations, before["annotations"], annotations),
+  };
+  return {
+    ...object,
+    metadata,
+    status: known.status,
+    spec: object.kind === "Service" ? withAssigned(known, object) : object.spec,
+  };
+}
+
+function withAssigned({ spec: known }: KubeObject, { spec }: KubeObject): unknown {
+  if (!isRecord(known) || !isRecord(spec)) return spec;
+  const assigned = assignedFields.flatMap((field) => (field in known ? [[field, known[field]] as const] : []));
+  return { ...Object.fromEntries(assigned), ...spec };
+}
+
+/** What was applied the last time and is not now goes. */
+function merged(
+  known: ReadonlyMap<string, string>,
+  before: unknown,
+  now: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const kept = [...known].filter(([name]) => !(isRecord(before) && Object.hasOwn(before, name)));
+  return new Map([...kept, ...now]);
+}
+
+/** The metadata that `kubectl apply` keeps of what it was given; empty: it was made otherwise. */
+function lastAppliedOf({ annotations }: ObjectMeta): Readonly<Record<string, unknown>> {
+  try {
+    const said: unknown = JSON.parse(annotations.get(lastApplied) ?? "{}");
+    return isRecord(said) && isRecord(said["metadata"]) ? said["metadata"] : {};
+  } catch {
+    return {}; // somebody else's annotation
+  }
+}

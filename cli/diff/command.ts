@@ -1,0 +1,144 @@
+/** `tulle diff`: what a change of YAML would change in what sidecars are told. */
+
+import { Command } from "commander";
+import { Pipeline } from "../../control-plane/pipeline.ts";
+import type { Holdings } from "../../control-plane/push/push-hub.ts";
+import type { KubeObject } from "../../control-plane/source/kube-object.ts";
+import { formatProblem } from "../../control-plane/source/problem.ts";
+import { reasonOf } from "../../system/log.ts";
+import { addClusterOptions, type Cluster, type ClusterOptions, openCluster } from "../cluster/cluster.ts";
+import { readClusterPipeline, readDomains } from "../cluster/cluster-pipeline.ts";
+import { type MeshDomains, problemsOf, readFolderObjects, readPipeline, warnOfProblems } from "../folder-pipeline.ts";
+import { readHoldings } from "../mesh-client.ts";
+import { type Paint, paintFor } from "../terminal.ts";
+import { applyTo } from "./applied.ts";
+import { diffHeld, diffPipelines, type ResourceDiff } from "./resource-diff.ts";
+import type { Change } from "./structural-diff.ts";
+
+interface DiffOptions extends ClusterOptions, Partial<MeshDomains> {
+  readonly folder: readonly string[];
+  readonly against?: readonly string[];
+  readonly output: "json" | "text";
+}
+
+const differenceExitCode = 1;
+
+const help = `
+Compares what both sides compile to, not their text: a reformatted file is no difference, a changed default is one.
+Without --against it compares the cluster as it is with the cluster after "kubectl apply -f", and names the workloads whose
+sidecars hold what differs; that takes the right to list what the control plane lists and, for the names, to forward ports of
+its pods. Nothing is applied, and what is not in the files is taken to stay. Pods are those that run now.
+With --against it compares two folders: Destinations and Endpoints go to every workload that calls the Service.
+
+Exits with 1 if something differs, with 0 if nothing does, with 2 if either side can't be read.
+
+Examples:
+  $ tulle diff -f new-timeout.yaml
+  $ tulle diff -f policies/ -o json | jq -r '[.[].workloads[]] | unique[]'
+  $ tulle diff -f deploy/demo --against /tmp/demo-on-main
+  $ git worktree add /tmp/main main && tulle diff -f policies --against /tmp/main/policies`;
+
+export function diffCommand(): Command {
+  const command = new Command("diff");
+  return addClusterOptions(command)
+    .description("show what a change of YAML would change in what sidecars are told")
+    .requiredOption("-f, --folder <path...>", "folders or files as they are to be")
+    .option("--against <path...>", "folders or files as they are now; default: what is in the cluster")
+    .option("--cluster-domain <domain>", "domain of the cluster's DNS; default: the cluster's, else cluster.local")
+    .option("--trust-domain <domain>", "first part of SPIFFE ids; default: the cluster's, else cluster.local")
+    .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))
+    .addHelpText("after", help)
+    .action((options: DiffOptions) => run(options));
+}
+
+async function run(options: DiffOptions): Promise<void> {
+  const { folder, against } = options;
+  const diffs = against === undefined ? await againstCluster(options) : await againstFolder(folder, against, options);
+  const paint = paintFor(process.stdout, process.env);
+  process.stdout.write(options.output === "json" ? `${JSON.stringify(diffs, undefined, 2)}\n` : print(diffs, paint));
+  if (diffs.length > 0) process.exitCode = differenceExitCode;
+}
+
+async function againstFolder(
+  folder: readonly string[],
+  against: readonly string[],
+  { clusterDomain = "cluster.local", trustDomain = "cluster.local" }: Partial<MeshDomains>,
+): Promise<ResourceDiff[]> {
+  const domains = { clusterDomain, trustDomain };
+  const before = await readPipeline(against, domains);
+  const after = await readPipeline(folder, domains);
+  warnOfProblems(after);
+  return diffPipelines(before, after);
+}
+
+async function againstCluster(options: DiffOptions): Promise<ResourceDiff[]> {
+  const cluster = await openCluster(options);
+  try {
+    const known = await readDomains(cluster);
+    const { clusterDomain = known.clusterDomain, trustDomain = known.trustDomain } = options;
+    const domains = { clusterDomain: clusterDomain ?? "cluster.local", trustDomain: trustDomain ?? "cluster.local" };
+    const wanted = await readFolderObjects(options.folder, domains);
+    const { pipeline: before, objects: current } = await readClusterPipeline(cluster, domains);
+    const { objects, ignored } = applyTo(current, wanted.objects, new Date().toISOString());
+    const after = new Pipeline(domains);
+    after.apply({ applied: objects, removed: [], problems: wanted.problems });
+    warnOfNews(before, after);
+    warnOfIgnored(ignored);
+    const holdings = await holdingsOf(cluster);
+    return holdings === undefined ? diffPipelines(before, after) : diffHeld(before, after, holdings);
+  } finally {
+    cluster.close();
+  }
+}
+
+/** Undefined, and a word on stderr, where nobody can be asked: what would change is true all the same. */
+async function holdingsOf(cluster: Cluster): Promise<Holdings | undefined> {
+  try {
+    return await readHoldings(cluster);
+  } catch (error) {
+    process.stderr.write(
+      `tulle: which workloads hold what differs is not known: ${reasonOf(error).split("\n", 1)[0]}\n`,
+    );
+    return undefined;
+  }
+}
+
+/** What is wrong in the cluster already is not the change's doing. */
+function warnOfNews(before: Pipeline, after: Pipeline): void {
+  const known = new Set(problemsOf(before).map(formatProblem));
+  for (const problem of problemsOf(after).map(formatProblem))
+    if (!known.has(problem)) process.stderr.write(`${problem}\n`);
+}
+
+function warnOfIgnored(ignored: readonly KubeObject[]): void {
+  const kinds = [...new Set(ignored.map(({ kind }) => kind))].sort().join(", ");
+  if (kinds === "") return;
+  process.stderr.write(`tulle: left out, as only the pods that come of them matter: ${kinds}\n`);
+}
+
+function print(diffs: readonly ResourceDiff[], paint: Paint): string {
+  if (diffs.length === 0) return "no difference\n";
+  const lines = diffs.flatMap(({ kind, name, change, fields, workloads }) => {
+    const whose = workloads === undefined ? "" : paint("dim", `  ${workloads.join(", ") || "held by no sidecar"}`);
+    switch (change) {
+      case "added":
+        return [paint("green", `+ ${kind} ${name}`) + whose];
+      case "removed":
+        return [paint("red", `- ${kind} ${name}`) + whose];
+      case "changed":
+        return [
+          paint("yellow", `~ ${kind} ${name}`) + whose,
+          ...fields.map((field) => `    ${printChange(field, paint)}`),
+        ];
+    }
+  });
+  return `${lines.join("\n")}\n`;
+}
+
+function printChange({ path, before, after }: Change, paint: Paint): string {
+  const old = before === undefined ? "" : paint("red", JSON.stringify(before));
+  const now = after === undefined ? "" : paint("green", JSON.stringify(after));
+  if (before === undefined) return `${path}: added ${now}`;
+  if (after === undefined) return `${path}: removed ${old}`;
+  return `${path}: ${old} → ${now}`;
+}

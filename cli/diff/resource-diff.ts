@@ -1,0 +1,82 @@
+/** What differs between what two pipelines compile to, and whose sidecars would be told of it. Pure. */
+
+import { parseDialledAddress } from "../../control-plane/compile/dialled-address.ts";
+import type { Pipeline } from "../../control-plane/pipeline.ts";
+import type { Holdings } from "../../control-plane/push/push-hub.ts";
+import type { Destination, Endpoints, ResourceKind } from "../../model/resources.ts";
+import { type Change, changesBetween } from "./structural-diff.ts";
+
+/** One resource that differs. `change` says whether it is there on one side only. */
+export interface ResourceDiff {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  readonly change: "added" | "removed" | "changed";
+  /** Empty unless `changed`. */
+  readonly fields: readonly Change[];
+  /** Those whose sidecars hold it, `namespace/name`, sorted; absent: nobody was asked. */
+  readonly workloads?: readonly string[];
+}
+
+const kinds: readonly ResourceKind[] = ["destination", "endpoints", "inbound"];
+
+/** Sorted by kind and name. */
+export function diffPipelines(before: Pipeline, after: Pipeline): ResourceDiff[] {
+  return kinds.flatMap((kind) => {
+    const old = valuesByName(before, kind);
+    const now = valuesByName(after, kind);
+    const names = [...new Set([...old.keys(), ...now.keys()])].sort();
+    return names.flatMap((name) => diffResource(kind, name, old.get(name), now.get(name)) ?? []);
+  });
+}
+
+/**
+ * The same, with the workloads whose sidecars hold each resource. A sidecar behind a redirect knows a Service by its IP address:
+ * what differs there as it does by name is one difference.
+ */
+export function diffHeld(before: Pipeline, after: Pipeline, holdings: Holdings): ResourceDiff[] {
+  const workloadsOf = new Map<string, Set<string>>();
+  for (const [workload, held] of Object.entries(holdings)) {
+    for (const { kind, name } of held) {
+      for (const { setWanted } of [before, after]) setWanted(kind, name, true);
+      const key = `${kind} ${name}`;
+      workloadsOf.set(key, (workloadsOf.get(key) ?? new Set()).add(workload));
+    }
+  }
+  const told = new Map<string, { readonly diff: ResourceDiff; readonly workloads: Set<string> }>();
+  for (const diff of sortByNamesFirst(diffPipelines(before, after))) {
+    const key = sameness(diff, before, after);
+    const known = told.get(key);
+    const holders = workloadsOf.get(`${diff.kind} ${diff.name}`) ?? [];
+    // An Inbound is for its own workload alone, whether or not one of its sidecars is there now.
+    const workloads = diff.kind === "inbound" ? [diff.name] : holders;
+    if (known === undefined) told.set(key, { diff, workloads: new Set(workloads) });
+    else for (const workload of workloads) known.workloads.add(workload);
+  }
+  return [...told.values()].map(({ diff, workloads }) => ({ ...diff, workloads: [...workloads].sort() }));
+}
+
+/** Each difference is called by the name that people know. */
+function sortByNamesFirst(diffs: readonly ResourceDiff[]): ResourceDiff[] {
+  const isAddress = ({ name }: ResourceDiff) => parseDialledAddress(name) !== undefined;
+  return [...diffs.filter((diff) => !isAddress(diff)), ...diffs.filter(isAddress)];
+}
+
+/** By the Service and port, and by what differs. */
+function sameness({ kind, name, change, fields }: ResourceDiff, before: Pipeline, after: Pipeline): string {
+  const resource = (after.snapshot.get(kind, name) ?? before.snapshot.get(kind, name))?.resource;
+  if (resource === undefined || resource.kind === "inbound") return `${kind} ${name}`;
+  const { service }: Destination | Endpoints = resource.value;
+  const port = name.slice(name.lastIndexOf(":"));
+  return JSON.stringify([kind, service.namespace, service.name, port, change, fields]);
+}
+
+function valuesByName({ snapshot }: Pipeline, kind: ResourceKind): ReadonlyMap<string, unknown> {
+  return new Map(snapshot.list(kind).map(({ name, resource }) => [name, resource.value]));
+}
+
+function diffResource(kind: ResourceKind, name: string, old: unknown, now: unknown): ResourceDiff | undefined {
+  if (old === undefined) return { kind, name, change: "added", fields: [] };
+  if (now === undefined) return { kind, name, change: "removed", fields: [] };
+  const fields = changesBetween(old, now);
+  return fields.length === 0 ? undefined : { kind, name, change: "changed", fields };
+}

@@ -1,0 +1,62 @@
+import { expect, it } from "vitest";
+import { applyTo } from "../../../cli/diff/applied.ts";
+import { type KubeObject, readObject } from "../../../control-plane/source/kube-object.ts";
+
+const now = "2026-01-02T03:04:05Z";
+
+function object(kind: string, more: object = {}, meta: object = {}): KubeObject {
+  const apiVersion = kind.endsWith("Policy") ? "tulle.dev/v1alpha1" : kind === "Deployment" ? "apps/v1" : "v1";
+  const metadata = { namespace: "shop", name: "orders", ...meta };
+  const read = readObject({ apiVersion, kind, metadata, ...more }, { file: "f", lineOf: () => undefined });
+  if (!read.ok) throw new Error(JSON.stringify(read.error));
+  return read.value;
+}
+
+it("keeps who an object is and since when, and takes over what it says now", () => {
+  const known = object(
+    "TimeoutPolicy",
+    { spec: { request: "1s" }, status: { conditions: [] } },
+    { uid: "u", creationTimestamp: "2025-01-01T00:00:00Z" },
+  );
+  const other = object("RetryPolicy");
+  const { objects } = applyTo([other, known], [object("TimeoutPolicy", { spec: { request: "2s" } })], now);
+  expect(objects).toHaveLength(2);
+  expect(objects[1]).toMatchObject({
+    spec: { request: "2s" },
+    status: { conditions: [] },
+    metadata: { uid: "u", creationTimestamp: "2025-01-01T00:00:00Z" },
+  });
+});
+
+it("takes what is new to be the youngest", () => {
+  const { objects } = applyTo([], [object("TimeoutPolicy")], now);
+  expect(objects[0]?.metadata.creationTimestamp).toBe(now);
+});
+
+it("keeps what the API server has given to a Service", () => {
+  const known = object("Service", { spec: { clusterIP: "10.96.0.7", ports: [{ port: 80 }], selector: { app: "a" } } });
+  const { objects } = applyTo([known], [object("Service", { spec: { ports: [{ port: 81 }] } })], now);
+  expect(objects[0]?.spec).toEqual({ clusterIP: "10.96.0.7", ports: [{ port: 81 }] });
+});
+
+it("takes away a label or an annotation that was applied before and is not now, and no other", () => {
+  const before = JSON.stringify({ metadata: { labels: { gone: "1" }, annotations: { "tulle.dev/contract": "x" } } });
+  const annotations = {
+    "kubectl.kubernetes.io/last-applied-configuration": before,
+    "tulle.dev/contract": "x",
+    own: "1",
+  };
+  const known = object("Service", {}, { labels: { gone: "1", kept: "1" }, annotations });
+  const [applied] = applyTo([known], [object("Service", {}, { labels: { fresh: "1" } })], now).objects;
+  expect(Object.fromEntries(applied?.metadata.labels ?? [])).toEqual({ kept: "1", fresh: "1" });
+  expect([...(applied?.metadata.annotations.keys() ?? [])]).toEqual([
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "own",
+  ]);
+});
+
+it("leaves out what makes pods, and pods", () => {
+  const { objects, ignored } = applyTo([], [object("Deployment"), object("Pod"), object("Service")], now);
+  expect(objects.map(({ kind }) => kind)).toEqual(["Service"]);
+  expect(ignored.map(({ kind }) => kind)).toEqual(["Deployment", "Pod"]);
+});
