@@ -17,6 +17,7 @@ import { Exchange, type RequestSink, type ResponseHead, type ResponseSink, type 
 import { HeaderFields } from "../net/header-fields.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
+import { mostRefusalBytes } from "../net/tcp.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 
 /** How long the beginning of a greeting may leave it open what it is; then it goes to the far side as it is. */
@@ -46,6 +47,9 @@ class TentativeTunnel extends Timer implements ResponseSink {
   /** Who gets the answer, once it is settled that this is a tunnel. */
   #above: ResponseSink | undefined;
   #state: "silent" | "untunnelled" | "settled" = "silent";
+  /** An answer that refuses the tunnel has begun, and its end is still to come. */
+  #isRefusing = false;
+  #refusalBytes = 0;
 
   constructor(options: TentativeOptions) {
     super();
@@ -82,20 +86,28 @@ class TentativeTunnel extends Timer implements ResponseSink {
     if (this.#state !== "silent") return;
     if (head.status >= 200 && head.status <= 299) this.#head = head;
     else {
-      if (head.status === noTunnels) this.#state = "untunnelled";
-      else this.#refused();
-      this.#request.abortRequest(new MeshError("upstream_closed", "the tunnel was refused"));
+      if (head.status === noTunnels) {
+        this.#state = "untunnelled";
+        this.#request.abortRequest(new MeshError("upstream_closed", "the tunnel was refused"));
+      } else {
+        this.#isRefusing = true;
+        this.#refused();
+      }
     }
   }
 
   writeResponse(chunk: Buffer): boolean {
     if (this.#state === "silent") this.#settle("opaque", this.#received);
-    return this.#above?.writeResponse(chunk) ?? true;
+    if (this.#above !== undefined) return this.#above.writeResponse(chunk);
+    this.#refusalBytes += chunk.length;
+    if (this.#refusalBytes > mostRefusalBytes) this.#endRefusal();
+    return true;
   }
 
   endResponse(): void {
     if (this.#state === "silent") this.#settle("opaque", this.#received);
     this.#above?.endResponse();
+    this.#endRefusal();
   }
 
   abortResponse(error: MeshError): void {
@@ -138,6 +150,13 @@ class TentativeTunnel extends Timer implements ResponseSink {
     if (this.#head !== undefined) response.head(this.#head);
     return this.#request;
   };
+
+  /** Once, and only when the answer is over: how it ends says why. */
+  #endRefusal(): void {
+    if (!this.#isRefusing) return;
+    this.#isRefusing = false;
+    this.#request.abortRequest(new MeshError("upstream_closed", "the tunnel was refused"));
+  }
 
   #refused(): void {
     this.#letGo();

@@ -97,8 +97,14 @@ abstract class TunnelEnd {
   }
 }
 
+/** Of an answer that refuses a tunnel: nobody is there to read it, but how it ends says why. */
+export const mostRefusalBytes = 64 * 1024;
+
 class AcceptedEnd extends TunnelEnd implements ResponseSink {
   #request: RequestSink | undefined;
+  /** An answer that refuses the tunnel has begun, and its end is still to come. */
+  #isRefusing = false;
+  #refusalBytes = 0;
 
   constructor(socket: net.Socket) {
     super(socket);
@@ -107,24 +113,28 @@ class AcceptedEnd extends TunnelEnd implements ResponseSink {
 
   attach(request: RequestSink): void {
     this.#request = request;
-    if (this.over) request.abortRequest(noTunnel);
-    else this.socket.resume();
+    if (!this.over) this.socket.resume();
+    else if (!this.#isRefusing) this.#abort();
   }
 
   informational(): void {}
 
   head(head: ResponseHead): void {
     if (head.status >= 200 && head.status <= 299) return;
+    this.#isRefusing = true;
     this.cut();
-    this.#request?.abortRequest(noTunnel);
   }
 
   writeResponse(chunk: Buffer): boolean {
-    return this.write(chunk);
+    if (!this.#isRefusing) return this.write(chunk);
+    this.#refusalBytes += chunk.length;
+    if (this.#refusalBytes > mostRefusalBytes) this.#abort();
+    return true;
   }
 
   endResponse(): void {
-    if (!this.over) this.finish();
+    if (this.#isRefusing) this.#abort();
+    else if (!this.over) this.finish();
   }
 
   abortResponse(): void {
@@ -149,6 +159,14 @@ class AcceptedEnd extends TunnelEnd implements ResponseSink {
 
   protected drained(): void {
     this.#request?.resumeResponse();
+  }
+
+  /** Once. */
+  #abort(): void {
+    const request = this.#request;
+    this.#request = undefined;
+    this.#isRefusing = false;
+    request?.abortRequest(noTunnel);
   }
 }
 

@@ -148,6 +148,21 @@ describe("an accepted connection", () => {
     expect(upstream.calls).toEqual([["abort", "upstream_closed"]]);
   });
 
+  it("hears a refusal to its end, for that says why, but not one without an end", async () => {
+    const upstream = new RecordingUpstream();
+    const client = await accepted(upstream.service, Buffer.from("early"));
+    await eventually(() => upstream.calls.length === 1);
+    upstream.response.head(responseHead(503));
+    expect(await client.closed).toBe("reset");
+    const chunk = Buffer.alloc(30_000);
+    upstream.response.writeResponse(chunk);
+    upstream.response.writeResponse(chunk);
+    expect(upstream.calls).toEqual([["write", "early"]]);
+    upstream.response.writeResponse(chunk);
+    upstream.response.writeResponse(chunk);
+    expect(upstream.calls.slice(1)).toEqual([["abort", "upstream_closed"]]);
+  });
+
   it("is reset when the tunnel is refused before the service returns", async () => {
     const upstream = new RecordingUpstream();
     const client = await accepted((_exchange, response) => {
