@@ -1,6 +1,7 @@
 /** Who calls whom, as the callers' sidecars have counted it: one edge for each workload and Service, over all its backends. */
 
 import type { MeshView } from "../../control-plane/dashboard/mesh-view.ts";
+import { jointShare } from "../../control-plane/dashboard/page/format.ts";
 
 export interface CallEdge {
   /** `namespace/workload`. */
@@ -10,25 +11,46 @@ export interface CallEdge {
   readonly requestsPerSecond: number;
   /** 0 to 1. */
   readonly successShare: number;
+  /** 0 to 1: those over mutual TLS, of all of which it is known. Absent: of none. */
+  readonly mutualTlsShare?: number;
   /** Of all callers of the Service; undefined: longer than 30 s. Absent where nothing was measured. */
   readonly p99Ms?: number | undefined;
+}
+
+interface EdgeSum {
+  readonly from: string;
+  readonly to: string;
+  requests: number;
+  successes: number;
+  mutualTls: number | undefined;
 }
 
 /** Sorted by both ends. */
 export function callEdges({ edges, latencies }: Pick<MeshView, "edges" | "latencies">): CallEdge[] {
   const latencyOf = new Map(latencies.map((latency) => [latency.service, latency]));
-  const sums = new Map<string, { from: string; to: string; requests: number; successes: number }>();
-  for (const { from, service: to, requestsPerSecond, successShare } of edges) {
+  const sums = new Map<string, EdgeSum>();
+  for (const { from, service: to, requestsPerSecond, successShare, mutualTlsShare } of edges) {
     const key = `${from} ${to}`;
-    const sum = sums.get(key) ?? { from, to, requests: 0, successes: 0 };
+    const sum = sums.get(key) ?? { from, to, requests: 0, successes: 0, mutualTls: undefined };
+    sum.mutualTls = jointShare(
+      { rate: sum.requests, share: sum.mutualTls },
+      { rate: requestsPerSecond, share: mutualTlsShare },
+    );
     sum.requests += requestsPerSecond;
     sum.successes += requestsPerSecond * successShare;
     sums.set(key, sum);
   }
   const sorted = [...sums].sort(([a], [b]) => (a < b ? -1 : 1));
-  return sorted.map(([, { from, to, requests, successes }]) => {
+  return sorted.map(([, { from, to, requests, successes, mutualTls }]) => {
     const latency = latencyOf.get(to);
     const successShare = requests === 0 ? 1 : successes / requests;
-    return { from, to, requestsPerSecond: requests, successShare, ...(latency && { p99Ms: latency.p99Ms }) };
+    return {
+      from,
+      to,
+      requestsPerSecond: requests,
+      successShare,
+      ...(mutualTls !== undefined && { mutualTlsShare: mutualTls }),
+      ...(latency && { p99Ms: latency.p99Ms }),
+    };
   });
 }

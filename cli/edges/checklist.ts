@@ -90,7 +90,12 @@ const answers: Readonly<Record<Point, (about: About) => Answer>> = {
     return present(protocols.map((protocol) => patterns[protocol]).join(", "));
   },
   contract: stated("contract", "where the interface is described: an OpenAPI document, a proto file"),
-  authentication: ({ servers }) => {
+  authentication: ({ edge: { mutualTlsShare }, servers }) => {
+    // What is seen comes before what is meant: a pod behind it may have no sidecar, or another way in.
+    if (mutualTlsShare !== undefined && mutualTlsShare < 1)
+      return missing(
+        `${formatShare(1 - mutualTlsShare)} of its requests go in the clear: a pod behind it has no sidecar`,
+      );
     if (servers.length === 0) return missing("no workload behind it is known");
     const open = servers.filter(({ policies }) => (policies.access ?? []).every(({ mode }) => mode === "audit"));
     if (open.length > 0) return missing(`no AccessPolicy says who may call ${namesOf(open)}`);

@@ -1,7 +1,7 @@
 /** `tulle edges`: who calls whom, and with `--checklist` whether each such integration has what it should have. */
 
 import { Command } from "commander";
-import { formatRate, formatShare } from "../../control-plane/dashboard/page/format.ts";
+import { formatMutualTls, formatRate, formatShare } from "../../control-plane/dashboard/page/format.ts";
 import { readClusterPipeline, readDomains } from "../cluster/cluster-pipeline.ts";
 import type { MeshFacts } from "../explain/mesh-facts.ts";
 import { pipelineFacts } from "../explain/pipeline-facts.ts";
@@ -98,12 +98,14 @@ function printEdges(edges: readonly CallEdge[]): string {
     { title: "TO" },
     { title: "REQUESTS", align: "right" },
     { title: "SUCCESS", align: "right" },
+    { title: "MTLS" },
   ] as const;
-  const rows = edges.map(({ from, to, requestsPerSecond, successShare }) => [
+  const rows = edges.map(({ from, to, requestsPerSecond, successShare, mutualTlsShare }) => [
     from,
     to,
     formatRate(requestsPerSecond),
     formatShare(successShare),
+    formatMutualTls(mutualTlsShare),
   ]);
   return `${formatTable(columns, rows).join("\n")}\n`;
 }

@@ -2,17 +2,19 @@
 
 import { text } from "node:stream/consumers";
 import { Command } from "commander";
+import type { Inbound } from "../../model/resources.ts";
 import { type LiveSnapshot, snapshotPath } from "../../sidecar/debug/debug-pages.ts";
+import { reasonOf } from "../../system/log.ts";
 import { openCluster } from "../cluster/cluster.ts";
 import { readClusterPipeline, readDomains } from "../cluster/cluster-pipeline.ts";
 import { type MeshDomains, readPipeline, warnOfProblems } from "../folder-pipeline.ts";
-import { addMeshOptions, type MeshOptions, openMesh } from "../mesh-client.ts";
-import { askSidecar, findSidecars } from "../sidecars/find-sidecars.ts";
+import { addMeshOptions, type Mesh, type MeshOptions, openMesh } from "../mesh-client.ts";
+import { askSidecar, findSidecars, type SidecarRef } from "../sidecars/find-sidecars.ts";
 import { paintFor } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
-import { describeRequest } from "./described-request.ts";
+import { type DescribedRequest, describeRequest, type RequestWords } from "./described-request.ts";
 import { explain } from "./explanation.ts";
-import { liveFacts } from "./live-facts.ts";
+import { type LiveServer, liveFacts } from "./live-facts.ts";
 import type { MeshFacts } from "./mesh-facts.ts";
 import { pipelineFacts } from "./pipeline-facts.ts";
 import { printExplanation } from "./print.ts";
@@ -28,12 +30,14 @@ interface ExplainOptions extends MeshOptions, Partial<MeshDomains> {
 const help = `
 Asks the code that the sidecar runs; nothing is sent. With -f it reads YAML, and workloads without Pods are taken to run as
 many as they ask for. Without, it reads what your kubeconfig lets you list in the cluster. With --sidecar it asks one
-sidecar what it goes by now, breakers that are open included; that takes the right to forward ports of its pod.
+sidecar what it goes by now, breakers that are open included, and one of each workload that the request may come to what
+that would say; it takes the right to forward ports of these pods.
 
 Examples:
   $ tulle explain -f deploy/demo GET http://catalog/items --from shop/web
   $ tulle explain GET http://catalog/items --from shop/web -H "x-canary: 1"
   $ tulle explain --sidecar shop/web-6f7d9-x2x8k GET http://catalog/items
+  $ tulle explain GET http://chat/ --from shop/web -H "connection: upgrade" -H "upgrade: websocket"
   $ tulle explain -f deploy/demo POST http://payments.shop/charges --from shop/orders -o json | jq .tries`;
 
 export function explainCommand(): Command {
@@ -59,7 +63,7 @@ function collect(value: string, values: readonly string[] = []): readonly string
 
 async function run(method: string, url: string, options: ExplainOptions): Promise<void> {
   const { header: headers, output } = options;
-  const { facts, from = options.from } = await readFacts(options);
+  const { facts, from = options.from } = await readFacts(options, { method, url, headers });
   const request = describeRequest({ method, url, headers, ...(from !== undefined && { from }) });
   const explanation = explain(facts, request);
   const words =
@@ -75,10 +79,10 @@ interface Source {
   readonly from?: string;
 }
 
-async function readFacts(options: ExplainOptions): Promise<Source> {
+async function readFacts(options: ExplainOptions, words: RequestWords): Promise<Source> {
   const { folder, sidecar } = options;
   if (folder !== undefined && sidecar !== undefined) throw new UsageError("-f and --sidecar can't both be asked");
-  if (sidecar !== undefined) return readSidecar(sidecar, options);
+  if (sidecar !== undefined) return readSidecar(sidecar, options, words);
   if (folder !== undefined) {
     const domains = domainsOf(options);
     const pipeline = await readPipeline(folder, domains);
@@ -95,7 +99,49 @@ async function readFacts(options: ExplainOptions): Promise<Source> {
   }
 }
 
-async function readSidecar(name: string, options: ExplainOptions): Promise<Source> {
+async function readSnapshot(sidecar: SidecarRef): Promise<LiveSnapshot> {
+  return JSON.parse(await text(await askSidecar(sidecar, snapshotPath))) as LiveSnapshot;
+}
+
+/** `namespace/name` of all pods that such a request may come to. */
+function podsBehind(facts: MeshFacts, request: DescribedRequest): readonly string[] {
+  const { route } = explain(facts, request);
+  return (route?.backends ?? [])
+    .filter(({ weight }) => weight > 0)
+    .flatMap(({ endpoints, service: { namespace } }) =>
+      (facts.endpoints(endpoints)?.endpoints ?? []).map(({ pod }) => `${namespace}/${pod}`),
+    );
+}
+
+/** One sidecar of each workload is asked. Where one may not be, or does not answer, that is said, and the rest told all the same. */
+async function readServers(mesh: Mesh, pods: readonly string[]): Promise<LiveServer[]> {
+  const namespaces = [...new Set(pods.map((pod) => pod.split("/", 1)[0] ?? ""))];
+  const byWorkload = new Map<string, SidecarRef[]>();
+  for (const namespace of namespaces) {
+    for (const sidecar of await findSidecars(mesh, namespace)) {
+      if (!pods.includes(sidecar.pod)) continue;
+      byWorkload.set(sidecar.workload, [...(byWorkload.get(sidecar.workload) ?? []), sidecar]);
+    }
+  }
+  const read = await Promise.all([...byWorkload.values()].map(readServer));
+  return read.filter((server) => server !== undefined);
+}
+
+async function readServer(sidecars: readonly SidecarRef[]): Promise<LiveServer | undefined> {
+  const [first] = sidecars;
+  if (first === undefined) return undefined;
+  try {
+    const { resources } = await readSnapshot(first);
+    const own = resources.find(({ kind, value }) => kind === "inbound" && value.name === first.workload);
+    if (own === undefined) return undefined;
+    return { pods: new Set(sidecars.map(({ pod }) => pod)), inbound: own.value as Inbound };
+  } catch (error) {
+    process.stderr.write(`tulle: what ${first.workload} would say is not known: ${reasonOf(error)}\n`);
+    return undefined;
+  }
+}
+
+async function readSidecar(name: string, options: ExplainOptions, words: RequestWords): Promise<Source> {
   const mesh = await openMesh(options, process.env);
   try {
     const [namespace] = name.split("/");
@@ -107,9 +153,12 @@ async function readSidecar(name: string, options: ExplainOptions): Promise<Sourc
     }
     if (options.from !== undefined && options.from !== sidecar.workload)
       throw new UsageError(`--from ${options.from}: the sidecar of ${name} is that of ${sidecar.workload}`);
-    const snapshot = JSON.parse(await text(await askSidecar(sidecar, snapshotPath))) as LiveSnapshot;
+    const snapshot = await readSnapshot(sidecar);
     const domains = domainsOf(options, mesh.cluster === undefined ? {} : await readDomains(mesh.cluster));
-    return { facts: liveFacts(snapshot, domains), from: sidecar.workload };
+    const from = sidecar.workload;
+    const request = describeRequest({ ...words, from });
+    const pods = podsBehind(liveFacts(snapshot, domains), request);
+    return { facts: liveFacts(snapshot, domains, await readServers(mesh, pods)), from };
   } finally {
     mesh.close();
   }

@@ -4,6 +4,7 @@ import { pathOf } from "../../model/path.ts";
 import type { RequestView } from "../../model/route-match.ts";
 import { hostOf, isAuthority, portOf } from "../../sidecar/net/authority.ts";
 import { HeaderFields } from "../../sidecar/net/header-fields.ts";
+import { upgradeProtocol } from "../../sidecar/net/upgrade.ts";
 import { UsageError } from "../usage-error.ts";
 
 export interface DescribedRequest extends RequestView {
@@ -12,6 +13,8 @@ export interface DescribedRequest extends RequestView {
   readonly host: string;
   readonly port: number;
   readonly from: Caller;
+  /** The protocol that it asks to switch to: `websocket`. Absent: none. */
+  readonly upgrade?: string;
 }
 
 /** Who asks. Short host names are looked up in its namespace. */
@@ -50,8 +53,10 @@ export function describeRequest({ method, url, headers = [], from = "default" }:
     }
     fields.append(name.toLowerCase(), value);
   }
+  const upgrade = takeUpgrade(method, fields);
   return {
     method: method.toUpperCase(),
+    ...(upgrade !== undefined && { upgrade }),
     host: hostOf(authority),
     port: portOf(authority) ?? 80,
     path: path === "" ? "/" : path,
@@ -59,6 +64,21 @@ export function describeRequest({ method, url, headers = [], from = "default" }:
     headers: fields,
     from: readCaller(from),
   };
+}
+
+/** As the codec has it: a GET may ask for it, and both fields are of the connection, so that no route sees them. */
+function takeUpgrade(method: string, fields: HeaderFields): string | undefined {
+  const options = fields.all("connection").flatMap((value) =>
+    value
+      .toLowerCase()
+      .split(",")
+      .map((option) => option.trim()),
+  );
+  const protocols = fields.all("upgrade").flatMap((value) => value.split(","));
+  fields.remove("connection");
+  fields.remove("upgrade");
+  if (method.toUpperCase() !== "GET" || !options.includes("upgrade")) return undefined;
+  return protocols.map((protocol) => upgradeProtocol(protocol.trim())).find((protocol) => protocol !== undefined);
 }
 
 function readCaller(text: string): Caller {

@@ -28,9 +28,10 @@ export function explainTries(
   idempotencyKey: boolean,
 ): ExplainedTry[] {
   const retryable: RetryableRequest = {
-    method: request.method,
+    // As the sidecar asks: what may become a tunnel is tried again as a tunnel is, and known by no key.
+    method: request.upgrade === undefined ? request.method : "CONNECT",
     grpc: isGrpc(request),
-    idempotencyKey,
+    idempotencyKey: idempotencyKey && request.upgrade === undefined,
     bodyReplayable: true,
     remainingMs: requestMs ?? Number.POSITIVE_INFINITY,
   };

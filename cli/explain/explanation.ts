@@ -28,6 +28,8 @@ export interface Explanation {
   /** In full: `catalog.shop.svc.cluster.local:80`. */
   readonly destination: string;
   readonly protocol: Protocol;
+  /** What the request asks to switch to, `websocket`. */
+  readonly upgrade?: string;
   /** Of the workload that asks; absent: it is not in the mesh. */
   readonly callerIdentity?: string;
   /** Absent: none matches, and the caller gets 404 `no_route`. */
@@ -102,6 +104,7 @@ export function explain(facts: MeshFacts, request: DescribedRequest): Explanatio
   return {
     destination: destination.name,
     protocol: destination.protocol,
+    ...(request.upgrade !== undefined && { upgrade: request.upgrade }),
     ...(callerIdentity !== undefined && { callerIdentity }),
     ...(taken !== undefined && { route: taken }),
     matches,

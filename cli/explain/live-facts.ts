@@ -1,16 +1,28 @@
 /**
- * What one sidecar goes by now: its own workload, what its application has dialled, and the state of its breakers. It knows
- * neither the names of policies nor what others' sidecars would say.
+ * What one sidecar goes by now: its own workload, what its application has dialled, and the state of its breakers. It does not
+ * know the names of policies; what the other side would say, the sidecars there know.
  */
 
 import { parseDialledAddress } from "../../control-plane/compile/dialled-address.ts";
 import { servicePortName } from "../../control-plane/compile/names.ts";
-import type { Destination, Endpoints, ResourceKind } from "../../model/resources.ts";
+import { splitAddress } from "../../model/address.ts";
+import type { Destination, Endpoints, Inbound, ResourceKind } from "../../model/resources.ts";
 import type { LiveSnapshot } from "../../sidecar/debug/debug-pages.ts";
 import type { MeshDomains } from "../folder-pipeline.ts";
-import type { MeshFacts } from "./mesh-facts.ts";
+import type { KnownServer, MeshFacts } from "./mesh-facts.ts";
 
-export function liveFacts({ identity, resources, breakers }: LiveSnapshot, domains: MeshDomains): MeshFacts {
+/** Of a workload behind a backend: what its own sidecar goes by. */
+export interface LiveServer {
+  /** `namespace/name` of its pods. */
+  readonly pods: ReadonlySet<string>;
+  readonly inbound: Inbound;
+}
+
+export function liveFacts(
+  { identity, resources, breakers }: LiveSnapshot,
+  domains: MeshDomains,
+  servers: readonly LiveServer[] = [],
+): MeshFacts {
   const byName = (kind: ResourceKind) =>
     new Map(resources.filter((resource) => resource.kind === kind).map(({ value }) => [value.name, value]));
   const destinations = byName("destination") as Map<string, Destination>;
@@ -25,7 +37,8 @@ export function liveFacts({ identity, resources, breakers }: LiveSnapshot, domai
     endpoints: (name) => endpoints.get(name) as Endpoints | undefined,
     identityOf: () => identity,
     policiesOf: () => ({}),
-    serversOf: () => [],
+    serversOf: ({ endpoints: name, service: { namespace } }) =>
+      serversBehind(endpoints.get(name) as Endpoints | undefined, namespace, servers),
     breakerState: (name, address) => states.get(`${name} ${address}`),
   };
 }
@@ -43,4 +56,22 @@ function servicesByName(
     services.set(servicePortName(destination.service, dialled.port, domains), destination);
   }
   return services;
+}
+
+/** Each workload once: its pods go by the same, or will in a moment. */
+function serversBehind(
+  backend: Endpoints | undefined,
+  namespace: string,
+  servers: readonly LiveServer[],
+): KnownServer[] {
+  const found = new Map<string, KnownServer>();
+  for (const { address, pod } of backend?.endpoints ?? []) {
+    const inbound = servers.find(({ pods }) => pods.has(`${namespace}/${pod}`))?.inbound;
+    const { port } = splitAddress(address);
+    if (inbound === undefined || port === undefined) continue;
+    const { name: workload, ports, unlisted = [], elsewhere = {} } = inbound;
+    const policies = [...ports, ...unlisted].find((listed) => listed.port === port) ?? elsewhere;
+    found.set(`${workload}:${port}`, { workload, port, policies });
+  }
+  return [...found.values()];
 }

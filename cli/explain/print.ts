@@ -27,6 +27,9 @@ export function printExplanation(request: DescribedRequest, explanation: Explana
     `${paint("bold", `${method} ${target}`)} from ${caller}`,
     "",
     row("destination", `${explanation.destination} (${explanation.protocol})`),
+    ...(explanation.upgrade === undefined
+      ? []
+      : [row("upgrade", `${explanation.upgrade}: once it is answered with 101, only the idle timeout holds`)]),
     ...routeLines(explanation, paint),
   ];
   if (explanation.route !== undefined) lines.push(...policyLines(explanation, explanation.route));
@@ -57,7 +60,7 @@ function routeLines({ matches, route }: Explanation, paint: Paint): string[] {
   return [...lines, row(lines.length === 0 ? "route" : "", paint("red", "none: the caller gets 404 no_route"))];
 }
 
-function policyLines({ policies, telemetry, tries, fault }: Explanation, route: Route): string[] {
+function policyLines({ policies, telemetry, tries, fault, upgrade }: Explanation, route: Route): string[] {
   const { filters = [], mirrors = [] } = route;
   return [
     ...filters.map((filter, place) => row(place === 0 ? "filters" : "", describeFilter(filter))),
@@ -74,7 +77,9 @@ function policyLines({ policies, telemetry, tries, fault }: Explanation, route: 
             `${describeFault(fault)}${by(policies.FaultInjection && `FaultInjection ${policies.FaultInjection}`)}`,
           ),
         ]),
-    ...mirrors.map(({ service, percent }) => row("mirror", `${percent} % to ${service.namespace}/${service.name}`)),
+    ...(upgrade === undefined ? mirrors : []).map(({ service, percent }) =>
+      row("mirror", `${percent} % to ${service.namespace}/${service.name}`),
+    ),
     ...(Object.keys(telemetry).length === 0
       ? []
       : [

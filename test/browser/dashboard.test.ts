@@ -210,6 +210,15 @@ it.each(["light", "dark"] as const)(
     const page = await open({ colorScheme });
     await page.locator("svg .node text").first().waitFor();
     expect(await poorWordsOf(page)).toEqual([]);
+    await page.locator("#edges a", { hasText: "shop/catalog" }).first().click();
+    await page.locator(".subject").waitFor();
+    await page.locator("#splits .bar").first().waitFor();
+    expect(await poorWordsOf(page)).toEqual([]);
+    await page.locator("#policies tr", { hasText: "TrafficSplit" }).getByRole("link").click();
+    await page.locator("#holders-title").waitFor();
+    await page.getByText("in force").first().waitFor();
+    expect(await poorWordsOf(page)).toEqual([]);
+    await page.getByRole("link", { name: "Traces" }).click();
     await openTrace(page);
     await page.locator(".waterfall button").first().click();
     await page.locator(".attributes").first().waitFor();
@@ -248,6 +257,25 @@ it("can be read and walked by keyboard: one heading, named parts, every control 
     "Filter",
   ]);
   expect(walked.filter((label) => label === "" || label.endsWith("without focus ring"))).toEqual([]);
+});
+
+it("is walked by keyboard from a Service to a policy and back: each page begins at its own words", async () => {
+  const page = await open();
+  const focused = () => page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent?.trim());
+  await page.locator("#edges a", { hasText: "shop/catalog" }).first().press("Enter");
+  await page.locator(".subject", { hasText: "shop/catalog" }).waitFor();
+  expect([await focused(), await page.title()]).toEqual(["main", "shop/catalog – Tulle"]);
+  await page.locator("#policies a", { hasText: "shop/catalog" }).first().press("Enter");
+  await page.locator("#holders-title").waitFor();
+  expect(await focused()).toBe("main");
+  await page.keyboard.press("Tab");
+  expect(await focused()).not.toBe("main");
+  await page.goBack();
+  await page.locator(".subject").waitFor();
+  expect(await focused()).toBe("main");
+  await page.getByRole("link", { name: "Edges" }).press("Enter");
+  await page.locator("#topology").waitFor();
+  expect(await page.title()).toBe("Tulle");
 });
 
 it("says so when the control plane goes, and shows the mesh again when it is back", async () => {

@@ -18,6 +18,16 @@ apiVersion: tulle.dev/v1alpha1
 kind: TimeoutPolicy
 metadata: { name: web }
 spec: { targetRefs: [{ kind: Service, name: web }], request: 2s }
+---
+apiVersion: tulle.dev/v1alpha1
+kind: IdempotencyPolicy
+metadata: { name: web }
+spec: { targetRefs: [{ kind: Service, name: web }] }
+---
+apiVersion: tulle.dev/v1alpha1
+kind: AccessPolicy
+metadata: { name: web }
+spec: { targetRefs: [{ kind: Service, name: web }], action: deny, rules: [{ methods: [DELETE] }] }
 `;
 
 let folder: TinyFolder;
@@ -107,6 +117,18 @@ it("explains by what a sidecar goes now", async () => {
   expect(told.backends).toMatchObject([{ service: "default/web", percent: 100, endpoints: { ready: 1 }, tripped: [] }]);
 });
 
+it("tells what the sidecars on the other side would say, too", async () => {
+  const asked = async (method: string) => {
+    const key = ["-H", "idempotency-key: a"];
+    const { out } = await tulle("explain", "--sidecar", "default/web-1", method, "http://web/", ...key, "-o", "json");
+    return (JSON.parse(out) as Explanation).backends[0]?.server;
+  };
+  expect(await asked("POST")).toMatchObject([
+    { workload: "default/web", access: "admitted", idempotency: { verdict: "keyed" } },
+  ]);
+  expect(await asked("DELETE")).toMatchObject([{ access: "forbidden", by: "default/web" }]);
+});
+
 it("says what a sidecar does not know, and which sidecars there are", async () => {
   const unknown = await tulle("explain", "--sidecar", "default/web-1", "GET", "http://elsewhere/");
   expect(unknown).toMatchObject({
@@ -133,7 +155,9 @@ it("lists the edges, and what each integration has and lacks", async () => {
   expect(said.get("runbook")).toBe("present: https://example.test/runbook");
   expect(said.get("circuit breaker")).toBe("missing: no CircuitBreaker for default/web");
   expect(said.get("contract")).toMatch(/^missing: annotate Service default\/web with tulle\.dev\/contract/);
-  expect((await tulle("edges")).out).toMatch(/^FROM +TO +REQUESTS +SUCCESS\ndefault\/web +default\/web +\S+ +100 %\n$/);
+  expect((await tulle("edges")).out).toMatch(
+    /^FROM +TO +REQUESTS +SUCCESS +MTLS\ndefault\/web +default\/web +\S+ +100 % +yes\n$/,
+  );
 });
 
 it("counts versions, and checks what there is to check without a cluster", async () => {

@@ -39,10 +39,20 @@ function useHash(): string {
   }, []);
   // The browser looked for the part before it was drawn.
   useEffect(() => {
-    if (hash.startsWith("#/")) scrollTo({ top: 0, behavior: "instant" });
-    else if (hash !== "") document.getElementById(hash.slice(1))?.scrollIntoView();
+    document.title = titleOf(hash);
+    if (hash.startsWith("#/")) {
+      scrollTo({ top: 0, behavior: "instant" });
+      // The link that was followed is gone: whoever goes by keyboard, or listens, begins at what it led to.
+      document.getElementById("main")?.focus({ preventScroll: true });
+    } else if (hash !== "") document.getElementById(hash.slice(1))?.scrollIntoView();
   }, [hash]);
   return hash;
+}
+
+/** `shop/web – Tulle`: what tells one tab or bookmark from another. */
+function titleOf(hash: string): string {
+  const [, name] = /^#\/\w+\/(.+)$/.exec(hash) ?? [];
+  return name === undefined ? "Tulle" : `${name} – Tulle`;
 }
 
 function App() {

@@ -181,6 +181,21 @@ it("tells of a gRPC request the statuses after which it is sent again", async ()
   expect(tries.map(({ outcome }) => outcome)).not.toContain("unavailable");
 });
 
+it("tells of a request that asks to switch protocols what is made of such a one", async () => {
+  const fields = ["-H", "Connection: keep-alive, Upgrade", "-H", "Upgrade: h2c, WebSocket"];
+  const asked = ["GET", "http://catalog/", "--from", "shop/web"];
+  const { upgrade, tries } = await explained(...asked, ...fields);
+  expect(upgrade).toBe("websocket");
+  expect(tries.find(({ outcome }) => outcome === "503")?.verdict).toEqual({ retry: false, because: "not_idempotent" });
+  stdout = "";
+  expect(await run(...asked, ...fields)).toContain(
+    "\nupgrade      websocket: once it is answered with 101, only the idle timeout holds\n",
+  );
+  stdout = "";
+  // Without `Connection` the field means nothing.
+  expect((await explained(...asked, "-H", "upgrade: websocket")).upgrade).toBeUndefined();
+});
+
 it("tells which faults are made on purpose, of what share of which requests, and until when", async () => {
   writeFileSync(join(folder, "drill.yaml"), drill);
   expect(await run("GET", "http://catalog/items/1", "--from", "shop/web")).toContain(
