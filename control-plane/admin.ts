@@ -4,10 +4,11 @@
  */
 
 import type { Registry } from "prom-client";
-import { type AdminServer, openAdminServer, type PageMaker, plainPage } from "../system/admin-server.ts";
+import { type AdminServer, openAdminServer } from "../system/admin-server.ts";
 import type { Log, LogThreshold } from "../system/log.ts";
 import { changeLogLevel, logLevelPath, showLogLevel } from "../system/log-level-page.ts";
 import { isLoopback } from "../system/loopback-page.ts";
+import { type PageMaker, plainPage } from "../system/page.ts";
 
 export interface AdminOptions {
   readonly host: string;
@@ -30,8 +31,8 @@ export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
     ["/live", () => plainPage(200, "live")],
     [
       "/status",
-      ({ socket }) =>
-        isLoopback(socket.remoteAddress ?? "")
+      ({ remoteAddress }) =>
+        isLoopback(remoteAddress)
           ? { status: 200, type: "application/json", text: `${JSON.stringify(status())}\n` }
           : plainPage(403, "only on loopback"),
     ],

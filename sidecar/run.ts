@@ -138,7 +138,8 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   clearInterval(reporting);
   clearInterval(releasing);
   stopTrimming();
-  await Promise.all([exporting?.close(flushSpansMs), sources.flush(), admin.close()]);
+  await Promise.all([exporting?.close(flushSpansMs), sources.flush()]);
+  admin.close();
 }
 
 function bothOf(recent: SpanSink, exported: SpanSink | undefined): SpanSink {

@@ -1,8 +1,8 @@
 /** What a process writes into its log, shown and changed while it runs: until it ends, then what it was started with holds again. */
 
-import { type PageMaker, plainPage } from "./admin-server.ts";
 import { isLogLevel, type Log, type LogThreshold, logLevels } from "./log.ts";
 import { forDebugging } from "./loopback-page.ts";
+import { type PageMaker, plainPage } from "./page.ts";
 
 export const logLevelPath = "/debug/log-level";
 

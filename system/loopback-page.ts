@@ -6,9 +6,8 @@
  * page asks for a field that neither sends by itself, and for a Host that is an address of loopback (DNS rebinding).
  */
 
-import type { IncomingMessage } from "node:http";
 import { isIPv4 } from "node:net";
-import { type Page, type PageMaker, plainPage, type StreamedPage } from "./admin-server.ts";
+import { type Page, type PageMaker, type PageRequest, plainPage } from "./page.ts";
 
 export const debugField = "tulle-debug";
 
@@ -18,17 +17,15 @@ export function isLoopback(address: string): boolean {
   return host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
-export function forDebugging(
-  page: (query: URLSearchParams, request: IncomingMessage) => Page | StreamedPage,
-): PageMaker {
+export function forDebugging<P>(page: (query: URLSearchParams, request: PageRequest) => P | Page): PageMaker<P | Page> {
   return (request) => {
-    const { headers, socket, url = "" } = request;
-    const { localAddress = "", remoteAddress = "" } = socket;
+    const { localAddress, remoteAddress } = request;
     if (!isLoopback(localAddress) || !isLoopback(remoteAddress)) return plainPage(403, "only on loopback");
-    const host = hostOf(headers.host ?? "");
+    const host = hostOf(request.authority);
     if (!isLoopback(host) && host !== "localhost") return plainPage(421, `reached as ${host}: by its address only`);
-    if (headers[debugField] === undefined) return plainPage(403, `it takes a field ${debugField}, with any value`);
-    return page(new URL(url, "http://localhost").searchParams, request);
+    if (request.header(debugField) === undefined)
+      return plainPage(403, `it takes a field ${debugField}, with any value`);
+    return page(new URL(request.target, "http://localhost").searchParams, request);
   };
 }
 

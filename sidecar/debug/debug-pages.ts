@@ -1,10 +1,10 @@
 /** What a person who debugs may ask this sidecar: its requests as they happen, and what it goes by. For loopback alone. */
 
-import type { Writable } from "node:stream";
-import { type Page, type PageMaker, plainPage, type StreamedPage } from "../../system/admin-server.ts";
 import { forDebugging } from "../../system/loopback-page.ts";
+import { type Page, plainPage } from "../../system/page.ts";
 import type { GoodResource } from "../discovery/held-resource.ts";
 import type { SidecarState } from "../sidecar.ts";
+import type { PageBody, SidecarPage, StreamedPage } from "../telemetry/serve-pages.ts";
 import { mostTaps, type RequestTaps } from "./request-taps.ts";
 import { parseTapFilter, type TapFilter } from "./tap-filter.ts";
 
@@ -46,15 +46,13 @@ export interface DebugOptions {
 
 export const usualRequestsPerSecond = 100;
 export const mostRequestsPerSecond = 1_000;
-/** A reader that has not taken so much is too slow. */
-const mostUnreadBytes = 256 * 1024;
 /** Also what shows that a reader is gone. */
 const missedEveryMs = 1_000;
 const linesType = "application/x-ndjson";
 
-export function debugPages({ taps, ...sources }: DebugOptions): ReadonlyMap<string, PageMaker> {
-  return new Map<string, PageMaker>([
-    [tapPath, forDebugging((query) => tapPage(taps, query))],
+export function debugPages({ taps, ...sources }: DebugOptions): ReadonlyMap<string, SidecarPage> {
+  return new Map<string, SidecarPage>([
+    [tapPath, forDebugging((query, { gone }) => tapPage(taps, query, gone))],
     [
       snapshotPath,
       forDebugging(() => ({
@@ -66,7 +64,7 @@ export function debugPages({ taps, ...sources }: DebugOptions): ReadonlyMap<stri
   ]);
 }
 
-function tapPage(taps: RequestTaps, query: URLSearchParams): Page | StreamedPage {
+function tapPage(taps: RequestTaps, query: URLSearchParams, gone: AbortSignal): Page | StreamedPage {
   const { rate = String(usualRequestsPerSecond), ...words }: Record<string, string | undefined> =
     Object.fromEntries(query);
   const filter = parseTapFilter(words);
@@ -74,39 +72,43 @@ function tapPage(taps: RequestTaps, query: URLSearchParams): Page | StreamedPage
   const requestsPerSecond = Number(rate);
   if (!(requestsPerSecond >= 1 && requestsPerSecond <= mostRequestsPerSecond))
     return plainPage(400, `rate must be a number from 1 to ${mostRequestsPerSecond}, got ${rate}`);
-  const reader = new LineReader(taps, filter.value, requestsPerSecond);
+  const reader = new LineReader(taps, filter.value, requestsPerSecond, gone);
   if (!reader.isOpen) return plainPage(503, `${mostTaps} are looking on already`);
   return { status: 200, type: linesType, stream: (body) => reader.writeTo(body) };
 }
 
 /** Lines of JSON to somebody who reads as fast as it suits. */
 class LineReader {
-  #body: Writable | undefined;
+  #body: PageBody | undefined;
   readonly #tap: ReturnType<RequestTaps["open"]>;
+  readonly #gone: AbortSignal;
 
-  constructor(taps: RequestTaps, filter: TapFilter, requestsPerSecond: number) {
+  constructor(taps: RequestTaps, filter: TapFilter, requestsPerSecond: number, gone: AbortSignal) {
     this.#tap = taps.open(filter, requestsPerSecond, { take: (request) => this.#write(request) });
+    this.#gone = gone;
+    gone.addEventListener("abort", () => this.#tap?.close(), { once: true });
   }
 
   get isOpen(): boolean {
     return this.#tap !== undefined;
   }
 
-  writeTo(body: Writable): void {
+  writeTo(body: PageBody): void {
+    if (this.#gone.aborted) return;
     this.#body = body;
-    const timer = setInterval(() => {
-      const missed = this.#tap?.takeMissed() ?? 0;
-      if (missed > 0) body.write(`${JSON.stringify({ missed } satisfies TapMissed)}\n`);
-    }, missedEveryMs).unref();
-    body.on("close", () => {
-      clearInterval(timer);
-      this.#tap?.close();
-    });
+    const timer = setInterval(() => this.#tellMissed(), missedEveryMs).unref();
+    this.#gone.addEventListener("abort", () => clearInterval(timer), { once: true });
+  }
+
+  #tellMissed(): void {
+    if (this.#body?.isBehind === true) return;
+    const missed = this.#tap?.takeMissed() ?? 0;
+    if (missed > 0) this.#write({ missed } satisfies TapMissed);
   }
 
   #write(line: object): boolean {
     const body = this.#body;
-    if (body === undefined || body.writableLength > mostUnreadBytes) return false;
+    if (body === undefined || body.isBehind) return false;
     body.write(`${JSON.stringify(line)}\n`);
     return true;
   }

@@ -4,13 +4,14 @@
  * What tells more than that, the debug pages, is served on loopback alone.
  */
 
-import type { Socket } from "node:net";
 import { isLoopback } from "../../model/address.ts";
 import type { ApplicationProbe } from "../../model/application-probe.ts";
-import { type AdminServer, openAdminServer, type Page, type PageMaker, plainPage } from "../../system/admin-server.ts";
+import { type Page, plainPage } from "../../system/page.ts";
+import type { Listener } from "../net/listener.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { askApplication } from "../probe/ask-application.ts";
 import type { MetricRegistry } from "./registry.ts";
+import { type SidecarPage, servePages } from "./serve-pages.ts";
 
 /** What is still missing before requests can be served; empty: ready. */
 export type Readiness = () => readonly string[];
@@ -24,39 +25,39 @@ export interface AdminOptions {
   readonly readiness: Readiness;
   /** What kubelet asks the application through this port, by path. */
   readonly probes: ReadonlyMap<string, ApplicationProbe>;
-  /** For those probes. */
+  /** For those probes, and for who asks too slowly. */
   readonly wheel: TimerWheel;
   /** What only this machine, or this pod, may ask; default: nothing. */
-  readonly debug?: ReadonlyMap<string, PageMaker>;
+  readonly debug?: ReadonlyMap<string, SidecarPage>;
   /** What PUT does there, by path; default: nothing can be changed. */
-  readonly changes?: ReadonlyMap<string, PageMaker>;
+  readonly changes?: ReadonlyMap<string, SidecarPage>;
 }
 
 /** Listens. Rejects where it can't: the port is in use. */
-export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
-  const { host, port, registry, readiness, probes, wheel, debug = new Map<string, PageMaker>(), changes } = options;
-  const pages = new Map<string, PageMaker>([
-    ["/metrics", async ({ headers }) => ({ status: 200, ...(await registry.expose(formatFor(headers.accept ?? ""))) })],
+export async function openAdmin(options: AdminOptions): Promise<Pick<Listener, "port" | "close">> {
+  const { host, port, registry, readiness, probes, wheel, debug = new Map<string, SidecarPage>(), changes } = options;
+  const pages = new Map<string, SidecarPage>([
+    [
+      "/metrics",
+      async (request) => ({ status: 200, ...(await registry.expose(formatFor(request.header("accept") ?? ""))) }),
+    ],
     ["/ready", () => readinessPage(readiness())],
     ["/live", () => plainPage(200, "live")],
   ]);
-  for (const [path, probe] of probes) pages.set(path, ({ socket }) => probePage(probe, host, wheel, socket));
+  for (const [path, probe] of probes) pages.set(path, ({ gone }) => probePage(probe, host, wheel, gone));
+  const local = { pages: new Map([...pages, ...debug]), wheel, ...(changes && { changes }) };
   // Where pods are played on loopback, there is but one address for both.
-  if (debug.size === 0 || isLoopback(host)) {
-    return openAdminServer({ host, port, pages: new Map([...pages, ...debug]), ...(changes && { changes }) });
-  }
-  const open = await openAdminServer({ host, port, pages });
+  if (debug.size === 0 || isLoopback(host)) return servePages({ host, port, ...local });
+  const open = await servePages({ host, port, pages, wheel });
   try {
-    const local = await openAdminServer({
-      host: "127.0.0.1",
-      port: open.port,
-      pages: new Map([...pages, ...debug]),
-      ...(changes && { changes }),
-    });
-    const close = async () => void (await Promise.all([open.close(), local.close()]));
+    const onLoopback = await servePages({ host: "127.0.0.1", port: open.port, ...local });
+    const close = (): void => {
+      open.close();
+      onLoopback.close();
+    };
     return { port: open.port, close };
   } catch (error) {
-    await open.close();
+    open.close();
     throw error;
   }
 }
@@ -66,12 +67,13 @@ function formatFor(accept: string): "openmetrics" | "text" {
   return /application\/openmetrics-text(?![^,]*;\s*q=0(?:\.0*)?(?:\s|,|$))/i.test(accept) ? "openmetrics" : "text";
 }
 
-async function probePage(probe: ApplicationProbe, podIp: string, wheel: TimerWheel, kubelet: Socket): Promise<Page> {
-  const gone = new AbortController();
-  const leave = () => gone.abort();
-  kubelet.once("close", leave);
-  const { status, says } = await askApplication(probe, podIp, wheel, gone.signal);
-  kubelet.removeListener("close", leave);
+async function probePage(
+  probe: ApplicationProbe,
+  podIp: string,
+  wheel: TimerWheel,
+  kubeletGone: AbortSignal,
+): Promise<Page> {
+  const { status, says } = await askApplication(probe, podIp, wheel, kubeletGone);
   return plainPage(status, says);
 }
 

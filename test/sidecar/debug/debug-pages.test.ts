@@ -11,7 +11,6 @@ import type { GoodResource } from "../../../sidecar/discovery/held-resource.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
-import type { AdminServer } from "../../../system/admin-server.ts";
 import { debugField } from "../../../system/loopback-page.ts";
 import { eventually } from "../../support/eventually.ts";
 
@@ -34,7 +33,7 @@ const request: TappedRequest = {
 };
 
 let taps: RequestTaps;
-let admin: AdminServer;
+let admin: Awaited<ReturnType<typeof openAdmin>>;
 
 beforeEach(async () => {
   taps = new RequestTaps(performance);

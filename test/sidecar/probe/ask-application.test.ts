@@ -137,7 +137,7 @@ it("stands in for the application on the admin port", async () => {
     expect([answer.status, await answer.text()]).toEqual([418, `${host}:${port} answers 418\n`]);
     expect((await fetch(`http://${host}:${admin.port}/probe/web/readiness`)).status).toBe(404);
   } finally {
-    await admin.close();
+    admin.close();
   }
 });
 

@@ -4,7 +4,6 @@ import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { createSidecarMetrics, sidecarMetrics } from "../../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
-import type { AdminServer } from "../../../system/admin-server.ts";
 import { parseExposition } from "../../support/exposition.ts";
 
 const missing: string[] = [];
@@ -12,10 +11,10 @@ const probes = new Map<string, ApplicationProbe>();
 const wheel = new TimerWheel(performance);
 const registry = new MetricRegistry({ labels: { namespace: "shop", workload: "web", pod: "web-1" } });
 createSidecarMetrics(registry);
-let admin: AdminServer | undefined;
+let admin: Awaited<ReturnType<typeof openAdmin>> | undefined;
 
-afterEach(async () => {
-  await admin?.close();
+afterEach(() => {
+  admin?.close();
   admin = undefined;
   missing.length = 0;
 });

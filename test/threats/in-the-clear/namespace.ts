@@ -169,6 +169,6 @@ seen["debugOnLoopback"] = (
   await fetch(`http://127.0.0.1:15020${snapshotPath}`, { headers: { [debugField]: "yes" } })
 ).status;
 seen["refusedCount"] = metrics.refused.value(metrics.refused.slot({ listener: "inbound", code: "bad_request" })) > 0;
-await admin.close();
+admin.close();
 await mesh[Symbol.asyncDispose]();
 process.stdout.write(JSON.stringify(seen), () => process.exit(0));

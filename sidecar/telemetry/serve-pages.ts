@@ -1,0 +1,118 @@
+/**
+ * The sidecar's admin port by its own HTTP/1: what a start loads anyway, and as strict as the data path. It holds few
+ * connections, and has little patience. What its pages say, and to whom, is its caller's business.
+ */
+
+import type { Socket } from "node:net";
+import { answerPage, type Page, type PageMaker, type PageRequest, type Pages } from "../../system/page.ts";
+import { serveHttp1 } from "../http1/server.ts";
+import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
+import { HeaderFields } from "../net/header-fields.ts";
+import { type Accept, type Listener, listen } from "../net/listener.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
+
+/** Lines for whoever reads them, and for as long. */
+export interface PageBody {
+  write(text: string): void;
+  /** Its reader has not taken what was written: it is to get no more for now. */
+  readonly isBehind: boolean;
+}
+
+/** A page that goes on until the request's `gone`. */
+export interface StreamedPage {
+  readonly status: number;
+  readonly type: string;
+  /** The head is sent. */
+  readonly stream: (body: PageBody) => void;
+}
+
+export type SidecarPage = PageMaker<Page | StreamedPage>;
+
+export interface PageServerOptions extends Pages<Page | StreamedPage> {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly wheel: TimerWheel;
+}
+
+const headTimeoutMs = 5_000;
+const idleTimeoutMs = 5_000;
+const mostConnections = 64;
+
+/** Rejects where it can't listen: the port is in use. */
+export function servePages({ host, port, wheel: timers, ...pages }: PageServerOptions): Promise<Listener> {
+  const timing = { timers, headTimeoutMs, idleTimeoutMs };
+  const accept: Accept = (socket, connections) => {
+    const service = (exchange: Exchange, response: ResponseSink): RequestSink => {
+      const asked = new AskedPage(exchange, response, socket);
+      void answerPage(pages, asked).then((page) => asked.send(page));
+      return asked;
+    };
+    connections.serve(socket, serveHttp1(socket, service, timing));
+  };
+  return listen({ host, port }, accept, { most: mostConnections });
+}
+
+/** One request for a page, and the way of its answer. A body that comes with it is dropped. */
+class AskedPage implements PageRequest, PageBody, RequestSink {
+  readonly method: string;
+  readonly target: string;
+  readonly authority: string;
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  isBehind = false;
+  readonly #headers: HeaderFields;
+  readonly #response: ResponseSink;
+  readonly #gone = new AbortController();
+
+  constructor({ method, path, authority, headers }: Exchange, response: ResponseSink, socket: Socket) {
+    this.method = method;
+    this.target = path;
+    this.authority = authority;
+    this.localAddress = socket.localAddress ?? "";
+    this.remoteAddress = socket.remoteAddress ?? "";
+    this.#headers = headers;
+    this.#response = response;
+  }
+
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  header(name: string): string | undefined {
+    return this.#headers.get(name);
+  }
+
+  send(page: Page | StreamedPage): void {
+    const { status, type } = page;
+    const headers = new HeaderFields(["content-type", type, "cache-control", "no-store"]);
+    headers.append("date", new Date().toUTCString());
+    if ("stream" in page) {
+      this.#response.head({ status, headers, bodyless: false });
+      return page.stream(this);
+    }
+    if (page.allow !== undefined) headers.append("allow", page.allow);
+    headers.append("content-length", String(Buffer.byteLength(page.text)));
+    this.#response.head({ status, headers, bodyless: false });
+    this.write(page.text);
+    this.#response.endResponse();
+  }
+
+  write(text: string): void {
+    if (!this.#response.writeResponse(Buffer.from(text))) this.isBehind = true;
+  }
+
+  resumeResponse(): void {
+    this.isBehind = false;
+  }
+
+  abortRequest(): void {
+    this.#gone.abort();
+  }
+
+  writeRequest(): boolean {
+    return true;
+  }
+
+  endRequest(): void {}
+}

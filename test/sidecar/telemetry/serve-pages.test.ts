@@ -1,0 +1,99 @@
+import { once } from "node:events";
+import http from "node:http";
+import net from "node:net";
+import { text } from "node:stream/consumers";
+import { afterEach, expect, it } from "vitest";
+import type { Listener } from "../../../sidecar/net/listener.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
+import { type PageBody, type PageServerOptions, servePages } from "../../../sidecar/telemetry/serve-pages.ts";
+import { plainPage } from "../../../system/page.ts";
+import { eventually } from "../../support/eventually.ts";
+
+const wheel = new TimerWheel(performance);
+const host = "127.0.0.1";
+let server: Listener | undefined;
+
+afterEach(() => server?.close());
+
+async function serve(pages: Pick<PageServerOptions, "pages" | "changes">): Promise<number> {
+  server = await servePages({ host, port: 0, wheel, ...pages });
+  return server.port;
+}
+
+async function ask(port: number, method: string, path: string): Promise<http.IncomingMessage> {
+  const asking = http.request({ host, port, method, path, agent: false, headers: { asked: "why" } }).end();
+  const [response] = (await once(asking, "response")) as [http.IncomingMessage];
+  return response;
+}
+
+it("tells a page what was asked, and by whom", async () => {
+  const port = await serve({
+    pages: new Map([
+      [
+        "/asked",
+        (asked) =>
+          plainPage(200, [asked.target, asked.authority, asked.header("asked"), asked.remoteAddress].join(" ")),
+      ],
+    ]),
+  });
+  const response = await ask(port, "GET", "/asked?for=it");
+  expect(response.headers).toMatchObject({ "content-type": "text/plain", "cache-control": "no-store" });
+  expect(await text(response)).toBe(`/asked?for=it 127.0.0.1:${port} why 127.0.0.1\n`);
+});
+
+it("answers HEAD without a body, and says what a page takes where it does not take a method", async () => {
+  const port = await serve({
+    pages: new Map([["/level", () => plainPage(200, "low")]]),
+    changes: new Map([["/level", () => plainPage(200, "high")]]),
+  });
+  const head = await ask(port, "HEAD", "/level");
+  expect([head.headers["content-length"], await text(head)]).toEqual(["4", ""]);
+  expect(await text(await ask(port, "PUT", "/level"))).toBe("high\n");
+  const refused = await ask(port, "DELETE", "/level");
+  expect([refused.statusCode, refused.headers.allow]).toEqual([405, "GET, HEAD, PUT"]);
+});
+
+it("tells a page that whoever asked has left", async () => {
+  let gone: AbortSignal | undefined;
+  const port = await serve({
+    pages: new Map([
+      [
+        "/slow",
+        (asked) => {
+          gone = asked.gone;
+          return new Promise<never>(() => {});
+        },
+      ],
+    ]),
+  });
+  const asking = http.get({ host, port, path: "/slow", agent: false });
+  asking.on("error", () => {}); // it is broken off below
+  await eventually(() => gone !== undefined);
+  expect(gone?.aborted).toBe(false);
+  asking.destroy();
+  await eventually(() => gone?.aborted === true);
+});
+
+it("says that a reader is behind until it has taken what was written", async () => {
+  const opened = Promise.withResolvers<PageBody>();
+  const port = await serve({
+    pages: new Map([["/lines", () => ({ status: 200, type: "text/plain", stream: opened.resolve })]]),
+  });
+  const reader = net.connect(port, host);
+  reader.write("GET /lines HTTP/1.1\r\nHost: here\r\n\r\n");
+  const body = await opened.promise;
+  const line = `${"x".repeat(64 * 1024)}\n`;
+  let lines = 0;
+  for (; !body.isBehind && lines < 1_000; lines++) body.write(line);
+  expect(lines).toBeLessThan(1_000);
+  reader.resume();
+  await eventually(() => !body.isBehind);
+  reader.destroy();
+});
+
+it("refuses what is ambiguous as strictly as the data path", async () => {
+  const port = await serve({ pages: new Map([["/live", () => plainPage(200, "live")]]) });
+  const socket = net.connect(port, host);
+  socket.end("GET /live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
+});
