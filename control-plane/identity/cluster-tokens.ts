@@ -48,14 +48,13 @@ export class ClusterTokens implements TokenReviewer {
     return this.#findPod({ namespace, serviceAccount, pod }, uid);
   }
 
-  async #findPod(owner: TokenOwner, uid: string): Promise<Result<TokenOwner, TokenFault>> {
+  async #findPod(owner: Omit<TokenOwner, "podIps">, uid: string): Promise<Result<TokenOwner, TokenFault>> {
     const path = `/api/v1/namespaces/${owner.namespace}/pods/${encodeURIComponent(owner.pod)}`;
     const answer = await this.#api.request({ path, timeoutMs });
     if (answer.status === 404) return err("token_pod");
     if (answer.status !== 200) throw new Error(`the token's pod can't be read: ${describeAnswer(answer)}`);
     if (recordIn(answer.body, "metadata")["uid"] !== uid) return err("token_pod");
-    const { podIP } = recordIn(answer.body, "status");
-    return ok(typeof podIP === "string" && podIP !== "" ? { ...owner, podIp: podIP } : owner);
+    return ok({ ...owner, podIps: addressesOf(recordIn(answer.body, "status")) });
   }
 
   /** The API server says only that it refuses. What the token says of itself tells its holder more, and opens nothing. */
@@ -65,6 +64,12 @@ export class ClusterTokens implements TokenReviewer {
     const audiences: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
     return aud !== undefined && !audiences.includes(tokenAudience) ? "token_audience" : "token_unknown";
   }
+}
+
+/** Of each family that the pod has one of: it may call from any. */
+function addressesOf({ podIP, podIPs }: Readonly<Record<string, unknown>>): string[] {
+  const all: readonly unknown[] = Array.isArray(podIPs) ? podIPs.map((entry) => recordOf(entry)["ip"]) : [];
+  return [podIP, ...all].flatMap((ip) => (typeof ip === "string" && ip !== "" ? [ip] : []));
 }
 
 /** The unproven claims of a JSON Web Token; none of what is not one. */
@@ -78,8 +83,11 @@ function readClaims(token: string): Readonly<Record<string, unknown>> {
 }
 
 function recordIn(value: unknown, key: string): Readonly<Record<string, unknown>> {
-  const found = isRecord(value) ? value[key] : undefined;
-  return isRecord(found) ? found : {};
+  return recordOf(recordOf(value)[key]);
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {};
 }
 
 function firstOf(value: unknown): string | undefined {

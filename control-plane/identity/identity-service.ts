@@ -5,6 +5,7 @@
 
 import { isIP } from "node:net";
 import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { canonicalIp } from "../../model/ip-address.ts";
 import { err, ok, type Result } from "../../model/result.ts";
 import { formatSpiffeId, parseSpiffeId } from "../../model/spiffe.ts";
 import type { IdentityHandlers } from "../../proto/generated/tulle/v1/Identity.ts";
@@ -110,16 +111,22 @@ async function reviewToken(
     return err("review_failed");
   }
   if (!owner.ok) return owner;
-  const { namespace, serviceAccount, podIp } = owner.value;
+  const { namespace, serviceAccount, podIps } = owner.value;
   const identity = formatSpiffeId({ trustDomain: options.trustDomain, namespace, serviceAccount });
   if (!parseSpiffeId(identity).ok) return err("token_identity");
-  if (options.checkCallerAddress && podIp !== undefined && podIp !== caller) return err("caller_address");
+  if (options.checkCallerAddress && podIps.length > 0 && !podIps.some((ip) => plainAddress(ip) === caller))
+    return err("caller_address");
   return ok({ ...owner.value, identity });
 }
 
-/** grpc-js says `10.0.0.1:4711` or `[fd00::1]:4711`; an IPv4 caller of an IPv6 socket is `::ffff:10.0.0.1`. */
+/** grpc-js says `10.0.0.1:4711` or `[fd00::1]:4711`. */
 function callerAddress(peer: string): string {
-  const host = peer.replace(/:[0-9]+$/, "").replace(/^\[(.*)\]$/, "$1");
-  const mapped = /^::ffff:([0-9.]+)$/.exec(host)?.[1];
-  return mapped !== undefined && isIP(mapped) === 4 ? mapped : host;
+  return plainAddress(peer.replace(/:[0-9]+$/, "").replace(/^\[(.*)\]$/, "$1"));
+}
+
+/** Each address has one form; an IPv4 caller of an IPv6 socket is `::ffff:10.0.0.1` (RFC 4291 §2.5.5.2). */
+function plainAddress(text: string): string {
+  const ip = canonicalIp(text) ?? text;
+  const mapped = /^::ffff:([0-9.]+)$/.exec(ip)?.[1];
+  return mapped !== undefined && isIP(mapped) === 4 ? mapped : ip;
 }

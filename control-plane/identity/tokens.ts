@@ -11,8 +11,8 @@ export interface TokenOwner {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly pod: string;
-  /** Where the pod is known to call from, if it is known. */
-  readonly podIp?: string;
+  /** Where the pod is known to call from, in any writing; none: nobody knows. */
+  readonly podIps: readonly string[];
 }
 
 /** Why a token is refused; a label of the refusal metric. */
@@ -58,7 +58,7 @@ export class FolderTokens implements TokenReviewer {
     // An unreadable date is NaN, and so never in the future.
     if (kept.expiresAt !== undefined && !(Date.parse(kept.expiresAt) > this.#wallClock())) return err("token_expired");
     const { namespace, serviceAccount, pod, podIP } = kept;
-    return ok({ namespace, serviceAccount, pod, ...(podIP !== undefined && { podIp: podIP }) });
+    return ok({ namespace, serviceAccount, pod, podIps: podIP === undefined ? [] : [podIP] });
   }
 }
 

@@ -10,6 +10,7 @@ import { Server, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { bindServer } from "../../control-plane/grpc-server.ts";
 import { RotatingServerCredentials } from "../../control-plane/identity/server-credentials.ts";
+import { ok } from "../../model/result.ts";
 import { Identity } from "../../proto/load.ts";
 import { buildCertificateRequest } from "../../sidecar/identity/certificate-request.ts";
 import type { Credentials } from "../../sidecar/identity/credentials.ts";
@@ -115,6 +116,17 @@ describe("a token is refused", () => {
     await rm(join(ca.folder, "tokens"), { recursive: true });
     await expect(ask(token)).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
   });
+});
+
+it.each([
+  ["the second of its pod's", ["fd00::9", "127.0.0.1"]],
+  ["its pod's in IPv6's clothes", ["::ffff:127.0.0.1"]],
+  ["its pod's, written at length", ["fd00::9", "0:0:0:0:0:FFFF:7f00:0001"]],
+])("a token is good from an address that is %s", async (_, podIps) => {
+  const owner = { namespace: "shop", serviceAccount: "orders", pod: "orders-1", podIps };
+  await ca.serve({ checkCallerAddress: true, tokens: { review: async () => ok(owner) } });
+  await ask("any");
+  expect(ca.outcomes).toEqual(["issued"]);
 });
 
 describe("an issued certificate", () => {

@@ -27,6 +27,7 @@ beforeAll(async () => {
   await shop.serviceAccount("orders");
   await shop.pod("orders-1", "orders", { ip: "127.0.0.1" });
   await shop.pod("orders-2", "orders", { ip: "10.9.9.9" });
+  await shop.pod("orders-3", "orders");
   await eventually(() => first.ports !== undefined && second.ports !== undefined, 60_000);
 });
 afterAll(async () => {
@@ -152,6 +153,10 @@ describe("a token", () => {
     await expect(ask(token, { from: second })).rejects.toThrow("another address");
     expect((await ask(token)).certificateChainDer).toHaveLength(1);
     expect((await ask(await tokenOf("orders-1"), { from: second })).certificateChainDer).toHaveLength(1);
+    // A pod of two families may call from either.
+    const podIPs = [{ ip: "fd00::9" }, { ip: "127.0.0.1" }];
+    await shop.patch("v1", "pods/orders-3/status", { status: { phase: "Running", podIP: "fd00::9", podIPs } });
+    expect((await ask(await tokenOf("orders-3"), { from: second })).certificateChainDer).toHaveLength(1);
   });
 });
 
