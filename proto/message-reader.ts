@@ -2,6 +2,15 @@
 
 const prefixBytes = 5;
 const noBytes = Buffer.alloc(0);
+/** A length is only a claim: more room than this is made as octets come. */
+const firstRoomBytes = 16 * 1024;
+
+/** Why the rest can't be read. */
+export interface MessageFault {
+  readonly kind: "compressed" | "message_size";
+  /** In one line. */
+  readonly says: string;
+}
 
 export class MessageReader {
   readonly #maxMessageBytes: number;
@@ -10,6 +19,8 @@ export class MessageReader {
   /** Octets that are here, of the prefix or, where there is one, of the message. */
   #have = 0;
   #message: Buffer | undefined;
+  /** What the message will have. */
+  #length = 0;
 
   /** `receive` may keep what it is given. */
   constructor(maxMessageBytes: number, receive: (message: Buffer) => void) {
@@ -18,7 +29,7 @@ export class MessageReader {
   }
 
   /** Returns what is wrong with the rest, if anything: nothing after it can be read. */
-  read(chunk: Buffer): string | undefined {
+  read(chunk: Buffer): MessageFault | undefined {
     let at = 0;
     while (at < chunk.length) {
       const target = this.#message ?? this.#prefix;
@@ -26,11 +37,15 @@ export class MessageReader {
       at += copied;
       this.#have += copied;
       if (this.#have < target.length) return undefined;
-      this.#have = 0;
-      const wrong = this.#message === undefined ? this.#begin() : this.#end(this.#message);
+      const wrong = this.#message === undefined ? this.#begin() : this.#fill(this.#message);
       if (wrong !== undefined) return wrong;
     }
     return undefined;
+  }
+
+  /** Octets that are kept for a message that is not whole yet. */
+  get heldBytes(): number {
+    return this.#message?.length ?? 0;
   }
 
   /** A message was cut short if the call ends now. */
@@ -38,16 +53,25 @@ export class MessageReader {
     return this.#message !== undefined || this.#have > 0;
   }
 
-  #begin(): string | undefined {
-    if (this.#prefix[0] !== 0) return "a compressed message, which was not asked for";
+  #begin(): MessageFault | undefined {
+    this.#have = 0;
+    if (this.#prefix[0] !== 0) return { kind: "compressed", says: "a compressed message, which was not asked for" };
     const length = this.#prefix.readUInt32BE(1);
-    if (length > this.#maxMessageBytes) return `a message of ${length} bytes`;
+    if (length > this.#maxMessageBytes) return { kind: "message_size", says: `a message of ${length} bytes` };
     if (length === 0) return this.#end(noBytes);
-    this.#message = Buffer.allocUnsafe(length);
+    this.#length = length;
+    this.#message = Buffer.allocUnsafe(Math.min(length, firstRoomBytes));
     return undefined;
   }
 
+  #fill(message: Buffer): undefined {
+    if (message.length === this.#length) return this.#end(message);
+    this.#message = Buffer.allocUnsafe(Math.min(this.#length, 2 * message.length));
+    message.copy(this.#message);
+  }
+
   #end(message: Buffer): undefined {
+    this.#have = 0;
     this.#message = undefined;
     this.#receive(message);
   }

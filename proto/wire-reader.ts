@@ -6,9 +6,18 @@ export class WireReader {
   /** Where the next octet is. */
   at = 0;
   readonly #bytes: Buffer;
+  readonly #maxItems: number;
+  #items = 0;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, maxItems = Number.POSITIVE_INFINITY) {
     this.#bytes = bytes;
+    this.#maxItems = maxItems;
+  }
+
+  /** Before each item of a list. */
+  countItem(): void {
+    this.#items++;
+    if (this.#items > this.#maxItems) throw new RangeError(`more than ${this.#maxItems} items`);
   }
 
   /** A varint's lower 32 bits. */

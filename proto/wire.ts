@@ -91,9 +91,12 @@ function wireTypeOf(kind: FieldTable["kind"]): number {
   }
 }
 
-/** Throws a `RangeError` where the bytes are no such message. */
-export function decodeMessage(name: MessageName, bytes: Buffer): object {
-  return decode(new WireReader(bytes), bytes.length, tableOf(name));
+/**
+ * Throws a `RangeError` where the bytes are no such message, or its lists, those within lists included, have more items than that:
+ * two octets make an object of a hundred.
+ */
+export function decodeMessage(name: MessageName, bytes: Buffer, maxItems = Number.POSITIVE_INFINITY): object {
+  return decode(new WireReader(bytes, maxItems), bytes.length, tableOf(name));
 }
 
 function decode(reader: WireReader, end: number, { fields, byNumber }: Table): Message {
@@ -106,8 +109,10 @@ function decode(reader: WireReader, end: number, { fields, byNumber }: Table): M
     const tag = reader.uint32();
     const field = byNumber.get(tag >>> 3);
     const type = tag & 7;
-    if (field?.wireType === type) take(message, field, decodeValue(reader, field));
-    else if (field?.repeated && type === wireType.delimited) takePacked(message, field, reader);
+    if (field?.wireType === type) {
+      if (field.repeated) reader.countItem();
+      take(message, field, decodeValue(reader, field));
+    } else if (field?.repeated && type === wireType.delimited) takePacked(message, field, reader);
     else reader.skip(tag);
   }
   if (reader.at !== end) throw new RangeError("a field reaches beyond its message");
@@ -132,7 +137,10 @@ function take(message: Message, field: Field, value: unknown): void {
 /** Numbers of a list, one after the other in one field. */
 function takePacked(message: Message, field: Field, reader: WireReader): void {
   const end = reader.delimited();
-  while (reader.at < end) take(message, field, decodeValue(reader, field));
+  while (reader.at < end) {
+    reader.countItem();
+    take(message, field, decodeValue(reader, field));
+  }
   if (reader.at !== end) throw new RangeError("a number reaches beyond its list");
 }
 

@@ -9,6 +9,8 @@ import { decodeMessage } from "../../proto/wire.ts";
 const keptAcks = 256;
 /** Of the longest name and its version. */
 const longestBytes = 640;
+/** In all lists of one message, several times what a sidecar may subscribe to or report. */
+const maxItems = 100_000;
 
 export class MessageMemo {
   readonly #acks = new Map<string, SidecarMessage__Output>();
@@ -18,7 +20,7 @@ export class MessageMemo {
     const key = bytes.length <= longestBytes ? bytes.toString("latin1") : undefined;
     const known = key === undefined ? undefined : this.#acks.get(key);
     if (known !== undefined) return known;
-    const message: SidecarMessage__Output = decodeMessage("SidecarMessage", bytes);
+    const message: SidecarMessage__Output = decodeMessage("SidecarMessage", bytes, maxItems);
     if (key === undefined || !message.ack) return message;
     if (this.#acks.size === keptAcks) this.#acks.clear();
     this.#acks.set(key, message);

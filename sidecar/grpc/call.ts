@@ -197,7 +197,7 @@ class Answer implements ResponseSink {
 
   writeResponse(chunk: Buffer): boolean {
     const wrong = this.#reader.read(chunk);
-    if (wrong !== undefined) this.#finish(new GrpcError(grpcCodes.INTERNAL, wrong));
+    if (wrong !== undefined) this.#finish(new GrpcError(grpcCodes.INTERNAL, wrong.says));
     return true;
   }
 

@@ -33,13 +33,16 @@ describe("messages", () => {
 
 describe("what is refused", () => {
   it("a compressed message", () => {
-    expect(reader().reader.read(Buffer.of(1, 0, 0, 0, 1, 7))).toContain("compressed");
+    expect(reader().reader.read(Buffer.of(1, 0, 0, 0, 1, 7))).toMatchObject({ kind: "compressed" });
   });
 
   it("a message above the limit, before room is made for it", () => {
     const { messages, reader: one } = reader(10);
     expect(one.read(framed(Buffer.alloc(10)))).toBeUndefined();
-    expect(one.read(Buffer.of(0, 0xff, 0xff, 0xff, 0xff))).toContain("4294967295 bytes");
+    expect(one.read(Buffer.of(0, 0xff, 0xff, 0xff, 0xff))).toEqual({
+      kind: "message_size",
+      says: "a message of 4294967295 bytes",
+    });
     expect(messages).toHaveLength(1);
   });
 });
@@ -48,4 +51,17 @@ it("knows that a message is incomplete", () => {
   const { reader: one } = reader();
   one.read(framed(Buffer.from("abc")).subarray(0, 3));
   expect(one.isMidMessage).toBe(true);
+});
+
+it("makes room for what has come, not for what a length claims", () => {
+  const { messages, reader: one } = reader(64 * 1024 * 1024);
+  const text = "x".repeat(100_000);
+  const sent = framed(Buffer.from(text));
+  one.read(Buffer.of(0, 3, 0, 0, 0));
+  expect(one.heldBytes).toBeLessThan(100_000);
+  const { messages: whole, reader: two } = reader(100_000);
+  for (let at = 0; at < sent.length; at += 7_000) two.read(sent.subarray(at, at + 7_000));
+  expect(whole).toEqual([text]);
+  expect(two.heldBytes).toBe(0);
+  expect(messages).toEqual([]);
 });

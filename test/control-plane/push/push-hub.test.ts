@@ -88,7 +88,7 @@ class Reader {
         for (const { resource } of refused) words.push(`${decodeName(resource)?.name} refused`);
       });
       const wrong = reader.read(bytes);
-      if (wrong !== undefined) throw new Error(wrong);
+      if (wrong !== undefined) throw new Error(wrong.says);
       this.messages.push(words);
       this.heard.push(...words);
       return !this.stopped;
