@@ -6,6 +6,7 @@ import { formatDuration, parseDuration } from "../model/duration.ts";
 import { err, ok, type Result } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
 import { isLogLevel, type LogLevel, logLevels } from "../system/log.ts";
+import { usualDoorLimits } from "./grpc/door.ts";
 
 /** Where it lives. */
 export type HomeConfig =
@@ -44,6 +45,10 @@ export interface ControlPlaneConfig {
   /** How long everyone must have had what a step of a root's rotation asks for before the next is taken. */
   readonly rotationPauseMs: number;
   readonly checkCallerAddress: boolean;
+  /** At Discovery, and as many at Identity. */
+  readonly maxConnections: number;
+  /** Of those, in the middle of their handshake. */
+  readonly maxHandshakes: number;
   readonly logLevel: LogLevel;
 }
 
@@ -67,6 +72,8 @@ export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --sta
   --leaf-lifetime DURATION  of workloads' certificates; default 24h
   --rotation-pause DURATION  how long everyone must have had a step of a root's rotation before the next; default 30s
   --check-caller-address    refuse a token whose pod is known under another address than the caller's
+  --max-connections N       to Discovery, and as many to Identity; default 5000
+  --max-handshakes N        of these, in the middle of their handshake; default 2000
   --log-level LEVEL         debug, info, warn or error; default info
 `;
 
@@ -104,6 +111,10 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
   if (!dashboard.ok) return dashboard;
   const webhooks = readPort("--webhook-port", values["webhook-port"]);
   if (!webhooks.ok) return webhooks;
+  const maxConnections = readCount("--max-connections", values["max-connections"]);
+  if (!maxConnections.ok) return maxConnections;
+  const maxHandshakes = readCount("--max-handshakes", values["max-handshakes"]);
+  if (!maxHandshakes.ok) return maxHandshakes;
   const logLevel = values["log-level"];
   if (!isLogLevel(logLevel)) return err(`--log-level must be ${logLevels.join(" or ")}, got ${logLevel}`);
   const injectionFile = values["injection-config"];
@@ -124,6 +135,8 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
     leafLifetimeMs: lifetime.value,
     rotationPauseMs: pause.value,
     checkCallerAddress: values["check-caller-address"],
+    maxConnections: maxConnections.value,
+    maxHandshakes: maxHandshakes.value,
     logLevel,
   });
 }
@@ -149,6 +162,8 @@ function parse(args: readonly string[]) {
       "leaf-lifetime": { type: "string", default: "24h" },
       "rotation-pause": { type: "string", default: "30s" },
       "check-caller-address": { type: "boolean", default: false },
+      "max-connections": { type: "string", default: String(usualDoorLimits.maxConnections) },
+      "max-handshakes": { type: "string", default: String(usualDoorLimits.maxHandshakes) },
       "log-level": { type: "string", default: "info" },
     },
   }).values;
@@ -180,4 +195,9 @@ function readArgs(args: readonly string[]): Result<ReturnType<typeof parse>, str
 function readPort(option: string, text: string): Result<number, string> {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
   return port <= 65_535 ? ok(port) : err(`${option} must be a port from 0 to 65535, got ${text}`);
+}
+
+function readCount(option: string, text: string): Result<number, string> {
+  const count = /^[0-9]{1,6}$/.test(text) ? Number(text) : 0;
+  return count > 0 ? ok(count) : err(`${option} must be a number from 1 to 999999, got ${text}`);
 }

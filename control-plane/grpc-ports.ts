@@ -4,16 +4,14 @@
  */
 
 import { setTimeout as wait } from "node:timers/promises";
-import { Identity } from "../proto/load.ts";
 import type { Log } from "../system/log.ts";
 import type { ControlPlaneConfig } from "./config.ts";
-import { StreamServer } from "./grpc/stream-server.ts";
-import { bindServer, closeServer, createGrpcServer } from "./grpc-server.ts";
+import { StreamServer, type StreamServerOptions } from "./grpc/stream-server.ts";
 import { CertificateAuthority } from "./identity/authority.ts";
-import { identityService } from "./identity/identity-service.ts";
+import { identityService, issueMethod, maxRequestBytes } from "./identity/identity-service.ts";
 import type { Issuer } from "./identity/issuer.ts";
 import { issueOwnCertificate, keepOwnCertificateFresh } from "./identity/own-certificate.ts";
-import { RotatingServerCredentials, type ServerCertificate } from "./identity/server-credentials.ts";
+import type { ServerCertificate } from "./identity/server-certificate.ts";
 import type { SidecarCertificates } from "./identity/sidecar-certificates.ts";
 import type { TokenReviewer } from "./identity/tokens.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
@@ -28,7 +26,6 @@ import type { TrafficStore } from "./traffic/traffic-store.ts";
 const drainPauseMs = 10;
 const longestDrainMs = 1_500;
 const closeGraceMs = 500;
-const maxRequestBytes = 64 * 1024;
 /** 10,000 subscriptions with long names. */
 const maxSubscribeBytes = 8 * 1024 * 1024;
 
@@ -55,6 +52,9 @@ export function ownCertificate(
   });
   return { authority, current: () => current, onRotate: (listener) => void listeners.push(listener) };
 }
+
+/** What the two ports differ in. */
+type Served = Pick<StreamServerOptions, "clients" | "methods" | "maxMessageBytes" | "maxCallsPerConnection">;
 
 interface GrpcParts {
   readonly config: ControlPlaneConfig;
@@ -91,7 +91,7 @@ export async function serveGrpc({
   log,
 }: GrpcParts): Promise<GrpcPorts> {
   const { trustDomain, listenAddress: host, checkCallerAddress } = config;
-  const wallClock = Date.now;
+  const [wallClock, random] = [Date.now, Math.random];
   const { authority } = own;
   const onRefused = metrics.countRefusedStream;
   const onReport: DiscoveryOptions["onReport"] = (from, report) => {
@@ -99,36 +99,42 @@ export async function serveGrpc({
     traces.take(from, report.spans);
   };
   const onJoined: DiscoveryOptions["onJoined"] = (sidecar) => certificates.add(sidecar);
-  const discovery = new DiscoveryService({ hub, trustDomain, wallClock, log, onRefused, onReport, onJoined });
+  const told = { onRefused, onReport, onJoined };
+  const discovery = new DiscoveryService({ hub, trustDomain, wallClock, random, log, ...told });
   const replicas = new ReplicaService({ replica, hub, certificates, holdings, trustDomain, wallClock, log });
-  const streams = new StreamServer({
+  const open = (port: "discovery" | "identity", served: Served): StreamServer => {
+    const { maxConnections, maxHandshakes } = config;
+    const limits = { maxConnections, maxHandshakes };
+    const events = metrics.grpcPort(port);
+    const server = new StreamServer({ ...served, certificate: own.current(), limits, clock: performance, events });
+    own.onRotate((next) => server.rotate(next));
+    return server;
+  };
+  const discoveryServer = open("discovery", {
+    clients: "certificate-required",
     methods: new Map([
       [streamMethod, discovery.answer],
       [followMethod, replicas.answer],
     ]),
-    certificate: own.current(),
     maxMessageBytes: maxSubscribeBytes,
     maxCallsPerConnection: 4,
-    clock: performance,
   });
-
   const count = metrics.countCertificate;
-  const identityServer = createGrpcServer({ maxReceivedBytes: maxRequestBytes, maxStreamsPerConnection: 100 });
   const issuing = { authority, tokens, trustDomain, checkCallerAddress, wallClock, log, count };
-  identityServer.addService(Identity.service, identityService(issuing));
-  const identityTls = new RotatingServerCredentials("anonymous", own.current());
-  own.onRotate((next) => {
-    streams.rotate(next);
-    identityTls.rotate(next);
+  const identityServer = open("identity", {
+    clients: "anonymous",
+    methods: new Map([[issueMethod, identityService(issuing)]]),
+    maxMessageBytes: maxRequestBytes,
+    maxCallsPerConnection: 100,
   });
 
   const close = async (): Promise<void> => {
-    await Promise.all([streams.close(closeGraceMs), closeServer(identityServer, closeGraceMs)]);
+    await Promise.all([discoveryServer.close(closeGraceMs), identityServer.close(closeGraceMs)]);
   };
   try {
     const ports = {
-      discovery: await streams.listen(host, config.ports.discovery),
-      identity: await bindServer(identityServer, host, config.ports.identity, identityTls),
+      discovery: await discoveryServer.listen(host, config.ports.discovery),
+      identity: await identityServer.listen(host, config.ports.identity),
     };
     const drainMs = (): number => Math.min(hub.subscriberCount * drainPauseMs, longestDrainMs);
     const drain = async (): Promise<void> => {

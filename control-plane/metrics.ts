@@ -2,6 +2,7 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ResourceKind } from "../model/resources.ts";
+import type { StreamServerEvents } from "./grpc/stream-server.ts";
 import type { IssueFault } from "./identity/identity-service.ts";
 import type { PushEvents, SidecarLag } from "./push/push-hub.ts";
 import type { NotProgrammed } from "./status/programmed.ts";
@@ -29,6 +30,8 @@ export class ControlPlaneMetrics {
   readonly #issued: Counter;
   readonly #refusedRequests: Counter<"reason">;
   readonly #refusedStreams: Counter;
+  readonly #connections: Gauge<"port">;
+  readonly #refusedOnPorts: Counter<"port" | "reason">;
 
   constructor() {
     const registers = [this.registry];
@@ -65,7 +68,27 @@ export class ControlPlaneMetrics {
       help: "Discovery streams refused because of their client certificate.",
       registers,
     });
+    this.#connections = new Gauge({
+      name: "tulle_grpc_connections",
+      help: "Connections to the ports for sidecars, those in the middle of their handshake included.",
+      labelNames: ["port"],
+      registers,
+    });
+    this.#refusedOnPorts = new Counter({
+      name: "tulle_grpc_refused_total",
+      help: "Connections and calls on the ports for sidecars that were refused for what the client did, by reason.",
+      labelNames: ["port", "reason"],
+      registers,
+    });
     this.push = pushMetrics(this.registry);
+  }
+
+  grpcPort(port: "discovery" | "identity"): StreamServerEvents {
+    return {
+      opened: () => this.#connections.inc({ port }),
+      closed: () => this.#connections.dec({ port }),
+      refused: (reason) => this.#refusedOnPorts.inc({ port, reason }),
+    };
   }
 
   readonly countCompiled = (kind: ResourceKind): void => this.#compiledUnits.inc({ kind });

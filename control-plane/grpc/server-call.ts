@@ -12,7 +12,9 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
-import { MessageReader } from "../../proto/message-reader.ts";
+import { type MessageFault, MessageReader } from "../../proto/message-reader.ts";
+import type { ReadingBudget } from "./reading-budget.ts";
+import type { Refusal } from "./refusal.ts";
 
 export interface CallEvents {
   readonly message?: (message: Buffer) => void;
@@ -24,18 +26,25 @@ export interface CallEvents {
   readonly closed?: () => void;
 }
 
+export interface ServerCallOptions {
+  /** Of one message from the client. */
+  readonly maxMessageBytes: number;
+  readonly budget: ReadingBudget;
+  readonly onRefused: (why: Refusal) => void;
+}
+
 /** For a client to take what was written and the status, and to end its side too: it could go on for as long as it likes. */
 const endWithinMs = 1_000;
 
 export class ServerCall {
   readonly #stream: ServerHttp2Stream;
-  readonly #maxMessageBytes: number;
+  readonly #options: ServerCallOptions;
   #ended = false;
   #patience: NodeJS.Timeout | undefined;
 
-  constructor(stream: ServerHttp2Stream, maxMessageBytes: number) {
+  constructor(stream: ServerHttp2Stream, options: ServerCallOptions) {
     this.#stream = stream;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#options = options;
     // Whatever it is, `close` follows.
     stream.on("error", () => {});
   }
@@ -48,25 +57,41 @@ export class ServerCall {
 
   /** `host:port` of the client, for logs. */
   get caller(): string {
-    const { remoteAddress = "unknown", remotePort } = this.#stream.session?.socket ?? {};
-    return remotePort === undefined ? remoteAddress : `${remoteAddress}:${remotePort}`;
+    const { remotePort } = this.#stream.session?.socket ?? {};
+    return remotePort === undefined ? this.callerAddress : `${this.callerAddress}:${remotePort}`;
+  }
+
+  /** `unknown`: it is gone. */
+  get callerAddress(): string {
+    return this.#stream.session?.socket.remoteAddress ?? "unknown";
   }
 
   /** Once, at once. */
   listen({ message, halfClosed, drained, closed }: CallEvents): void {
     const stream = this.#stream;
-    const reader = new MessageReader(this.#maxMessageBytes, (bytes) => {
+    const { budget, maxMessageBytes } = this.#options;
+    const reader = new MessageReader(maxMessageBytes, (bytes) => {
       if (!this.#ended) message?.(bytes);
     });
+    let heldBytes = 0;
     stream.on("data", (chunk: Buffer) => {
-      const wrong = this.#ended ? undefined : reader.read(chunk);
-      if (wrong !== undefined) this.end(status.RESOURCE_EXHAUSTED, wrong);
+      if (this.#ended) return;
+      const wrong = reader.read(chunk);
+      const before = heldBytes;
+      heldBytes = reader.heldBytes;
+      const fits = budget.change(before, heldBytes);
+      if (wrong !== undefined) this.#refuseMessage(wrong);
+      else if (!fits) this.refuse("message_size", status.RESOURCE_EXHAUSTED, "too many messages are being read");
     });
-    stream.on("end", () => halfClosed?.());
+    stream.on("end", () => {
+      if (reader.isMidMessage) this.refuse("malformed", status.INVALID_ARGUMENT, "the last message was cut short");
+      else if (!this.#ended) halfClosed?.();
+    });
     stream.on("drain", () => drained?.());
     stream.once("close", () => {
       this.#ended = true;
       clearTimeout(this.#patience);
+      budget.change(heldBytes, 0);
       closed?.();
     });
   }
@@ -90,10 +115,26 @@ export class ServerCall {
     return this.#stream.write(framed);
   }
 
+  /** Ends it because of what its client did, and counts that. */
+  refuse(why: Refusal, code: status, details: string, httpStatus = 200): void {
+    if (this.#ended || this.#gone) return;
+    this.#options.onRefused(why);
+    // Its whole connection may have been one refusal too many.
+    if (!this.#gone) this.#end(code, details, httpStatus);
+  }
+
   /** Nothing comes after it. */
   end(code: status, details = ""): void {
+    if (!this.#ended && !this.#gone) this.#end(code, details, 200);
+  }
+
+  #refuseMessage({ kind, says }: MessageFault): void {
+    const code = kind === "compressed" ? status.UNIMPLEMENTED : status.RESOURCE_EXHAUSTED;
+    this.refuse(kind, code, says);
+  }
+
+  #end(code: status, details: string, httpStatus: number): void {
     const stream = this.#stream;
-    if (this.#ended || this.#gone) return;
     this.#ended = true;
     const said = { "grpc-status": code, ...(details !== "" && { "grpc-message": encodeURIComponent(details) }) };
     if (stream.headersSent) {
@@ -102,7 +143,10 @@ export class ServerCall {
       });
       stream.end();
     } else {
-      stream.respond({ ":status": 200, "content-type": contentType, ...said }, { endStream: true });
+      // Which codings would do: https://github.com/grpc/grpc/blob/master/doc/compression.md
+      const codings = code === status.UNIMPLEMENTED && { "grpc-accept-encoding": "identity" };
+      const head = { ":status": httpStatus, "content-type": contentType, ...codings, ...said };
+      stream.respond(head, { endStream: true });
     }
     // What the client still says is of no interest, and must not hold up its other calls.
     stream.resume();

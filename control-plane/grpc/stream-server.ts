@@ -1,13 +1,16 @@
 /**
- * A port for gRPC calls that stay open, mostly one for a connection, over TLS with a certificate on both sides:
- * node:http2 with nothing between. For a thousand sidecars that each get a message and answer it, the library that serves
- * Identity costs about as much again as node:http2 itself.
+ * A port for gRPC calls, over TLS: node:http2 with nothing between. For a thousand sidecars that each get a message and answer it,
+ * a library for gRPC costs about as much again as node:http2 itself.
  *
  * It finds peers that are gone without a word. They ask for a sign of life themselves, so what they send stands for theirs:
  * one look at all connections every few seconds, and a PING only to those that were silent.
+ *
+ * Whoever comes may be hostile, with a certificate or before it has shown one. How many there may be is bounded (`Door`), so is
+ * what is kept of what they say (`ReadingBudget`), and who makes work without asking for anything is sent away.
  */
 
 import {
+  constants,
   createSecureServer,
   type Http2SecureServer,
   type IncomingHttpHeaders,
@@ -15,23 +18,46 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import type { Clock } from "../../model/clock.ts";
-import { contextOptions, type ServerCertificate } from "../identity/server-credentials.ts";
+import { TokenBucket } from "../../model/token-bucket.ts";
+import { contextOptions, type ServerCertificate } from "../identity/server-certificate.ts";
+import { Door, type DoorEvents, type DoorLimits, usualDoorLimits } from "./door.ts";
+import { ReadingBudget } from "./reading-budget.ts";
+import type { Refusal } from "./refusal.ts";
 import { ServerCall } from "./server-call.ts";
 
 export interface StreamServerOptions {
   /** Who answers, by path: `/tulle.v1.Discovery/Stream`. */
   readonly methods: ReadonlyMap<string, (call: ServerCall) => void>;
   readonly certificate: ServerCertificate;
+  /** Who shows no certificate where one is required gets no connection; who need not show one is not asked. */
+  readonly clients: "certificate-required" | "anonymous";
   /** Of one message from a client. */
   readonly maxMessageBytes: number;
   readonly maxCallsPerConnection: number;
+  readonly limits?: Partial<StreamServerLimits>;
   readonly clock: Clock;
-  readonly timing?: Partial<SilenceTiming>;
+  readonly timing?: Partial<StreamServerTiming>;
+  /** Calls again and again, until what it returns is called. Default: by a timer. */
+  readonly every?: (periodMs: number, call: () => void) => () => void;
+  readonly events?: StreamServerEvents;
 }
 
-export interface SilenceTiming {
+export interface StreamServerLimits extends DoorLimits {
+  /** Of messages that are not whole yet, of all calls. */
+  readonly maxReadingBytes: number;
+}
+
+export interface StreamServerEvents extends Pick<DoorEvents, "opened" | "closed"> {
+  /** Once for each connection and each call that was not taken, or was ended for what its client did. */
+  readonly refused: (why: Refusal) => void;
+}
+
+export interface StreamServerTiming {
+  /** For TLS, from the first byte to the last. */
+  readonly handshakeMs: number;
   /** Between two looks at all connections. */
   readonly lookMs: number;
   /** After so long without a byte a connection is asked for a sign of life. */
@@ -40,9 +66,12 @@ export interface SilenceTiming {
   readonly deadMs: number;
 }
 
+const usualLimits: StreamServerLimits = { ...usualDoorLimits, maxReadingBytes: 64 * 1024 * 1024 };
 /** Sidecars ask every 30 s, seen up to a quarter late, so what is alive is hardly ever asked. */
-const usualTiming: SilenceTiming = { lookMs: 5_000, askMs: 40_000, deadMs: 50_000 };
-const handshakeMs = 10_000;
+const usualTiming: StreamServerTiming = { handshakeMs: 10_000, lookMs: 5_000, askMs: 40_000, deadMs: 50_000 };
+/** PINGs, SETTINGS, calls that are reset or refused: what a client may do of them. One that is in order does some in a minute. */
+const patience = { requests: 10, perMs: 1_000, burst: 200 };
+const unheard: StreamServerEvents = { opened: () => {}, closed: () => {}, refused: () => {} };
 
 interface Connection {
   bytesRead: number;
@@ -52,30 +81,45 @@ interface Connection {
   calls: number;
   /** Since when it has had no call. */
   idleSinceMs: number;
+  readonly patience: TokenBucket;
 }
 
 export class StreamServer {
   readonly #options: StreamServerOptions;
-  readonly #timing: SilenceTiming;
+  readonly #events: StreamServerEvents;
+  readonly #timing: StreamServerTiming;
   readonly #server: Http2SecureServer;
+  readonly #door: Door;
+  readonly #budget: ReadingBudget;
   readonly #connections = new Map<ServerHttp2Session, Connection>();
-  /** Those in the middle of a handshake among them. */
-  readonly #sockets = new Set<Socket>();
-  #looking: NodeJS.Timeout | undefined;
+  #stopLooking: () => void = () => {};
 
   constructor(options: StreamServerOptions) {
+    const { certificate, clients, maxCallsPerConnection, events = unheard } = options;
     this.#options = options;
+    this.#events = events;
     this.#timing = { ...usualTiming, ...options.timing };
+    const limits = { ...usualLimits, ...options.limits };
+    this.#door = new Door(limits, events);
+    this.#budget = new ReadingBudget(limits.maxReadingBytes);
+    const required = clients === "certificate-required";
     this.#server = createSecureServer({
-      ...contextOptions(options.certificate),
-      requestCert: true,
-      rejectUnauthorized: true,
-      handshakeTimeout: handshakeMs,
-      settings: { maxConcurrentStreams: options.maxCallsPerConnection },
+      ...contextOptions(certificate),
+      requestCert: required,
+      rejectUnauthorized: required,
+      handshakeTimeout: this.#timing.handshakeMs,
+      settings: { maxConcurrentStreams: maxCallsPerConnection },
     });
-    this.#server.on("connection", (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once("close", () => this.#sockets.delete(socket));
+    this.#server.on("connection", (socket: Socket) => this.#door.enter(socket));
+    this.#server.on("tlsClientError", (_error, socket: TLSSocket) => void socket.destroy());
+    this.#server.on("sessionError", (error: Error & { readonly code?: string }) => {
+      // What breaks a connection from below is no fault of its client's.
+      if (error.code?.startsWith("ERR_HTTP2_")) events.refused("protocol");
+    });
+    this.#server.on("unknownProtocol", (socket: TLSSocket) => {
+      events.refused("not_http2");
+      this.#door.settle(socket);
+      socket.destroy();
     });
     this.#server.on("session", (session) => this.#take(session));
     this.#server.on("stream", (stream, headers) => this.#answer(stream, headers));
@@ -91,8 +135,8 @@ export class StreamServer {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.#server.once("error", (error: Error) => reject(new Error(`can't listen: ${error.message}`)));
     this.#server.listen(port, host, () => {
-      // After the sockets' turn: what came while this process got no processor is no silence.
-      this.#looking = setInterval(() => setImmediate(() => this.#look()), this.#timing.lookMs).unref();
+      const { every = everyTurn } = this.#options;
+      this.#stopLooking = every(this.#timing.lookMs, () => this.#look());
       resolve((this.#server.address() as AddressInfo).port);
     });
     return promise;
@@ -100,11 +144,9 @@ export class StreamServer {
 
   /** Lets calls finish for `graceMs`, then breaks their connections. */
   async close(graceMs: number): Promise<void> {
-    clearInterval(this.#looking);
+    this.#stopLooking();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const force = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
-    }, graceMs);
+    const force = setTimeout(() => this.#door.destroy(), graceMs);
     this.#server.close(() => resolve());
     for (const session of this.#connections.keys()) session.close();
     await promise;
@@ -112,31 +154,50 @@ export class StreamServer {
   }
 
   #take(session: ServerHttp2Session): void {
-    const nowMs = this.#options.clock.now();
-    this.#connections.set(session, {
+    const { clock } = this.#options;
+    const nowMs = clock.now();
+    const connection: Connection = {
       bytesRead: 0,
       heardAtMs: nowMs,
       askedAtMs: undefined,
       calls: 0,
       idleSinceMs: nowMs,
-    });
+      patience: new TokenBucket(patience, clock),
+    };
+    this.#door.settle(session.socket);
+    this.#connections.set(session, connection);
     session.once("close", () => this.#connections.delete(session));
+    session.on("ping", () => this.#bear(session, connection));
+    session.on("remoteSettings", () => this.#bear(session, connection));
+  }
+
+  /** What makes work and asks for nothing: a little of it is in order. */
+  #bear(session: ServerHttp2Session, { patience }: Connection): void {
+    if (session.destroyed || patience.tryTake()) return;
+    this.#events.refused("flood");
+    session.destroy(new Error("frames that ask for nothing"), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   #answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const { methods, maxMessageBytes, clock } = this.#options;
-    const connection = stream.session && this.#connections.get(stream.session as ServerHttp2Session);
-    if (connection !== undefined) {
-      connection.calls++;
-      stream.once("close", () => {
-        connection.calls--;
-        connection.idleSinceMs = clock.now();
-      });
-    }
-    const call = new ServerCall(stream, maxMessageBytes);
-    const answer = methods.get(String(headers[":path"]));
-    if (headers[":method"] !== "POST" || answer === undefined)
-      call.end(status.UNIMPLEMENTED, "there is no such method");
+    const session = stream.session as ServerHttp2Session | undefined;
+    const connection = session && this.#connections.get(session);
+    // The connection is gone, and what it brought last with it.
+    if (session === undefined || connection === undefined) return stream.close();
+    connection.calls++;
+    stream.once("close", () => {
+      connection.calls--;
+      connection.idleSinceMs = clock.now();
+      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.#bear(session, connection);
+    });
+    const onRefused = (why: Refusal): void => {
+      this.#events.refused(why);
+      this.#bear(session, connection);
+    };
+    const call = new ServerCall(stream, { maxMessageBytes, budget: this.#budget, onRefused });
+    if (refuseForeign(call, headers)) return;
+    const answer = headers[":method"] === "POST" ? methods.get(String(headers[":path"])) : undefined;
+    if (answer === undefined) call.refuse("method", status.UNIMPLEMENTED, "there is no such method");
     else answer(call);
   }
 
@@ -161,4 +222,24 @@ export class StreamServer {
       }
     }
   }
+}
+
+/** True where the call is none of gRPC, or one whose messages can't be read: it was refused. */
+function refuseForeign(call: ServerCall, headers: IncomingHttpHeaders): boolean {
+  const { "content-type": type = "", te, "grpc-encoding": encoding = "identity" } = headers;
+  if (!/^application\/grpc($|[+;])/.test(type)) {
+    // What an answer with a status of gRPC alone would mean to whoever speaks something else is anybody's guess.
+    call.refuse("not_grpc", status.INVALID_ARGUMENT, "the content-type must be application/grpc", 415);
+  } else if (te !== "trailers") {
+    call.refuse("not_grpc", status.INVALID_ARGUMENT, "te: trailers is missing: something between passes none on");
+  } else if (encoding !== "identity") {
+    call.refuse("compressed", status.UNIMPLEMENTED, "messages must not be compressed");
+  } else return false;
+  return true;
+}
+
+/** After the sockets' turn: what came while this process got no processor is no silence. */
+function everyTurn(periodMs: number, call: () => void): () => void {
+  const timer = setInterval(() => setImmediate(call), periodMs).unref();
+  return () => clearInterval(timer);
 }

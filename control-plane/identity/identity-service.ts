@@ -4,17 +4,24 @@
  */
 
 import { isIP } from "node:net";
-import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { canonicalIp } from "../../model/ip-address.ts";
 import { err, ok, type Result } from "../../model/result.ts";
 import { formatSpiffeId, parseSpiffeId } from "../../model/spiffe.ts";
-import type { IdentityHandlers } from "../../proto/generated/tulle/v1/Identity.ts";
 import type { IssueRequest__Output } from "../../proto/generated/tulle/v1/IssueRequest.ts";
 import type { IssueResponse } from "../../proto/generated/tulle/v1/IssueResponse.ts";
+import { framed } from "../../proto/message-reader.ts";
+import { decodeMessage, encodeMessage } from "../../proto/wire.ts";
 import { type Log, reasonOf } from "../../system/log.ts";
+import type { ServerCall } from "../grpc/server-call.ts";
 import type { CertificateAuthority } from "./authority.ts";
 import type { RequestFault } from "./certificate-request.ts";
 import type { TokenFault, TokenOwner, TokenReviewer } from "./tokens.ts";
+
+export const issueMethod = "/tulle.v1.Identity/Issue";
+/** Of a request: the longest token and a certificate request. */
+export const maxRequestBytes = 64 * 1024;
+const usualRequestMs = 10_000;
 
 /** Why no certificate was issued; a label of the refusal metric. */
 export type IssueFault = RequestFault | TokenFault | "token_identity" | "caller_address" | "review_failed";
@@ -46,27 +53,62 @@ export interface IdentityServiceOptions {
   /** Refuse a token whose pod is known under another address than the caller's. Off behind source NAT. */
   readonly checkCallerAddress: boolean;
   readonly wallClock: () => number;
+  /** For a request to be there. Default 10 s. */
+  readonly requestWithinMs?: number;
   readonly log: Log;
   /** Called once for each request. */
   readonly count: (outcome: "issued" | IssueFault) => void;
 }
 
-export function identityService(options: IdentityServiceOptions): IdentityHandlers {
-  return {
-    Issue(call: ServerUnaryCall<IssueRequest__Output, IssueResponse>, callback: sendUnaryData<IssueResponse>): void {
-      issue(options, call.request, callerAddress(call.getPeer())).then(
-        (answer) => {
-          if (answer.ok) return callback(null, answer.value);
-          const { code, says } = answers[answer.error];
-          callback({ code, details: says });
-        },
-        (error: unknown) => {
-          options.log("error", "certificate request failed", { reason: reasonOf(error) });
-          callback({ code: status.INTERNAL, details: "internal error" });
-        },
-      );
-    },
+/** Answers calls of `issueMethod`. */
+export function identityService(options: IdentityServiceOptions): (call: ServerCall) => void {
+  const { requestWithinMs = usualRequestMs, log } = options;
+  return (call) => {
+    const caller = plainAddress(call.callerAddress);
+    const late = setTimeout(() => {
+      call.refuse("late", status.DEADLINE_EXCEEDED, `no request within ${requestWithinMs} ms`);
+    }, requestWithinMs).unref();
+    let request: Buffer | undefined;
+    call.listen({
+      message: (bytes) => {
+        if (request !== undefined) call.refuse("malformed", status.INVALID_ARGUMENT, "more than one request");
+        request = bytes;
+      },
+      halfClosed: () => {
+        clearTimeout(late);
+        const asked = request && readRequest(request);
+        if (asked === undefined) return call.refuse("malformed", status.INVALID_ARGUMENT, "not a request");
+        answer(options, call, asked, caller).catch((error: unknown) => {
+          log("error", "certificate request failed", { reason: reasonOf(error) });
+          call.end(status.INTERNAL, "internal error");
+        });
+      },
+      closed: () => clearTimeout(late),
+    });
   };
+}
+
+function readRequest(bytes: Buffer): IssueRequest__Output | undefined {
+  try {
+    return decodeMessage("IssueRequest", bytes) as IssueRequest__Output;
+  } catch {
+    return undefined; // no protobuf
+  }
+}
+
+async function answer(
+  options: IdentityServiceOptions,
+  call: ServerCall,
+  request: IssueRequest__Output,
+  caller: string,
+): Promise<void> {
+  const issued = await issue(options, request, caller);
+  if (issued.ok) {
+    call.write(framed(encodeMessage("IssueResponse", issued.value)));
+    return call.end(status.OK);
+  }
+  const { code, says } = answers[issued.error];
+  call.end(code, says);
 }
 
 async function issue(
@@ -117,11 +159,6 @@ async function reviewToken(
   if (options.checkCallerAddress && podIps.length > 0 && !podIps.some((ip) => plainAddress(ip) === caller))
     return err("caller_address");
   return ok({ ...owner.value, identity });
-}
-
-/** grpc-js says `10.0.0.1:4711` or `[fd00::1]:4711`. */
-function callerAddress(peer: string): string {
-  return plainAddress(peer.replace(/:[0-9]+$/, "").replace(/^\[(.*)\]$/, "$1"));
 }
 
 /** Each address has one form; an IPv4 caller of an IPv6 socket is `::ffff:10.0.0.1` (RFC 4291 §2.5.5.2). */

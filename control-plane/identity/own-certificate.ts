@@ -4,7 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { formatSpiffeId } from "../../model/spiffe.ts";
 import { type CertificateAuthority, chainPem } from "./authority.ts";
 import { renewInTime } from "./renewal.ts";
-import type { ServerCertificate } from "./server-credentials.ts";
+import type { ServerCertificate } from "./server-certificate.ts";
 
 /** Who sidecars expect to be answered by. */
 export function controlPlaneIdentity(trustDomain: string): string {

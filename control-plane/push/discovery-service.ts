@@ -6,6 +6,7 @@
  */
 
 import { status } from "@grpc/grpc-js";
+import type { Random } from "../../model/clock.ts";
 import { decodeName } from "../../proto/decode.ts";
 import { encodeUpdate } from "../../proto/encode.ts";
 import type { Hello__Output } from "../../proto/generated/tulle/v1/Hello.ts";
@@ -13,6 +14,7 @@ import type { SidecarMessage__Output } from "../../proto/generated/tulle/v1/Side
 import type { TrafficReport__Output } from "../../proto/generated/tulle/v1/TrafficReport.ts";
 import { framed } from "../../proto/message-reader.ts";
 import { type Log, reasonOf } from "../../system/log.ts";
+import type { Refusal } from "../grpc/refusal.ts";
 import type { ServerCall } from "../grpc/server-call.ts";
 import type { ConnectedSidecar } from "../identity/sidecar-certificates.ts";
 import { type Caller, endAtExpiry, identifyCaller } from "./caller.ts";
@@ -33,6 +35,7 @@ export interface DiscoveryOptions {
   readonly trustDomain: string;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
+  readonly random: Random;
   readonly log: Log;
   /** A stream was refused; once for each. */
   readonly onRefused: (reason: string) => void;
@@ -130,12 +133,12 @@ class SidecarStream {
     this.#stopExpiry = endAtExpiry(caller.value, wallClock, () =>
       this.end(status.UNAUTHENTICATED, "the client certificate has expired"),
     );
-    const { streamLifetimeMs = usualStreamMs } = this.#options;
+    const { streamLifetimeMs = usualStreamMs, random } = this.#options;
     // At different times, so that they come back in no herd.
-    const endMs = streamLifetimeMs * (1 + Math.random() / 2);
+    const endMs = streamLifetimeMs * (1 + random() / 2);
     this.#age = setTimeout(() => this.end(status.UNAVAILABLE, "this stream is old, open another"), endMs).unref();
     const { helloWithinMs = usualHelloMs } = this.#options;
-    const late = (): void => this.end(status.DEADLINE_EXCEEDED, `no hello within ${helloWithinMs} ms`);
+    const late = (): void => this.#reject("late", status.DEADLINE_EXCEEDED, `no hello within ${helloWithinMs} ms`);
     this.#helloLimit = setTimeout(late, helloWithinMs).unref();
   }
 
@@ -143,6 +146,13 @@ class SidecarStream {
     if (this.#ended) return;
     this.#leave();
     this.#call.end(code, details);
+  }
+
+  /** It says what it must not. */
+  #reject(why: Refusal, code: status, details: string): void {
+    if (this.#ended) return;
+    this.#leave();
+    this.#call.refuse(why, code, details);
   }
 
   #leave(): void {
@@ -169,7 +179,7 @@ class SidecarStream {
     try {
       message = this.#memo.decode(bytes);
     } catch (error) {
-      this.end(status.INVALID_ARGUMENT, `a message that can't be read: ${reasonOf(error)}`);
+      this.#reject("malformed", status.INVALID_ARGUMENT, `a message that can't be read: ${reasonOf(error)}`);
       return;
     }
     this.#take(message, caller);
@@ -179,7 +189,7 @@ class SidecarStream {
     if (message.hello) return this.#greet(message.hello, caller);
     const subscriber = this.#subscriber;
     if (subscriber === undefined) {
-      this.end(status.INVALID_ARGUMENT, "the first message must be hello");
+      this.#reject("malformed", status.INVALID_ARGUMENT, "the first message must be hello");
       return;
     }
     const { hub } = this.#options;
@@ -206,7 +216,7 @@ class SidecarStream {
 
   #greet(hello: Hello__Output, { identity, notAfterMs, certificateDer }: Caller): void {
     if (this.#subscriber !== undefined) {
-      this.end(status.INVALID_ARGUMENT, "hello came twice");
+      this.#reject("malformed", status.INVALID_ARGUMENT, "hello came twice");
       return;
     }
     const said = (text: string): string => text.slice(0, maxHelloCharacters);
@@ -241,15 +251,19 @@ class SidecarStream {
     for (const { resource, knownVersion } of wanted) {
       const name = decodeName(resource);
       if (name === undefined || name.name === "" || name.name.length > maxNameCharacters) {
-        this.end(status.INVALID_ARGUMENT, "a subscription without a valid resource name");
+        this.#reject("malformed", status.INVALID_ARGUMENT, "a subscription without a valid resource name");
         return;
       }
       if (subscriber.subscriptions.size >= maxSubscriptions) {
-        this.end(status.RESOURCE_EXHAUSTED, `at most ${maxSubscriptions} subscriptions`);
+        this.#reject("subscriptions", status.RESOURCE_EXHAUSTED, `at most ${maxSubscriptions} subscriptions`);
         return;
       }
       if (knownVersion.length > maxVersionCharacters) {
-        this.end(status.INVALID_ARGUMENT, `a known version of more than ${maxVersionCharacters} characters`);
+        this.#reject(
+          "malformed",
+          status.INVALID_ARGUMENT,
+          `a known version of more than ${maxVersionCharacters} characters`,
+        );
         return;
       }
       this.#options.hub.subscribe(subscriber, name.kind, name.name, knownVersion);

@@ -7,7 +7,7 @@ import { decodeName } from "../../proto/decode.ts";
 import type { AckTable__Output } from "../../proto/generated/tulle/v1/AckTable.ts";
 import { Replicas } from "../../proto/load.ts";
 import type { ReplicaCertificates } from "../identity/census.ts";
-import type { ServerCertificate } from "../identity/server-credentials.ts";
+import type { ServerCertificate } from "../identity/server-certificate.ts";
 import type { ResourceAcks } from "../push/acks.ts";
 import { type ResourceKey, resourceKey } from "../push/resource-key.ts";
 import { decodeAcks } from "./ack-table.ts";

@@ -6,7 +6,7 @@
 import type { ResourceKind } from "../../model/resources.ts";
 import { type Log, reasonOf } from "../../system/log.ts";
 import type { Census } from "../identity/census.ts";
-import type { ServerCertificate } from "../identity/server-credentials.ts";
+import type { ServerCertificate } from "../identity/server-certificate.ts";
 import type { ResourceAcks } from "../push/acks.ts";
 import { type ResourceKey, resourceKey } from "../push/resource-key.ts";
 import { mergeAcks } from "./ack-table.ts";

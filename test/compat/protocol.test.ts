@@ -6,12 +6,10 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
-import { ChannelCredentials, type Server, type ServerDuplexStream } from "@grpc/grpc-js";
+import { ChannelCredentials, Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StreamServer } from "../../control-plane/grpc/stream-server.ts";
-import { bindServer, closeServer, createGrpcServer } from "../../control-plane/grpc-server.ts";
-import { RotatingServerCredentials } from "../../control-plane/identity/server-credentials.ts";
 import { DiscoveryService, streamMethod } from "../../control-plane/push/discovery-service.ts";
 import { PushHub } from "../../control-plane/push/push-hub.ts";
 import { Snapshot } from "../../control-plane/snapshot.ts";
@@ -105,20 +103,24 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   stop.abort();
-  for (const server of servers) {
-    server.forceShutdown();
-    await closeServer(server, 0);
-  }
+  for (const server of servers) server.forceShutdown();
   servers.clear();
   await ca[Symbol.asyncDispose]();
 });
 
+/** By grpc-js, as releases once did. */
 async function serve(add: (server: Server) => void): Promise<string> {
-  const server = createGrpcServer({ maxReceivedBytes: 4_000_000, maxStreamsPerConnection: 10 });
+  const server = new Server();
   add(server);
   servers.add(server);
-  const credentials = new RotatingServerCredentials("certificate-required", ca.serverCertificate);
-  return `127.0.0.1:${await bindServer(server, "127.0.0.1", 0, credentials)}`;
+  const { certificateChainPem, privateKeyPem, trustBundlePem } = ca.serverCertificate;
+  const pair = { cert_chain: Buffer.from(certificateChainPem), private_key: Buffer.from(privateKeyPem) };
+  const credentials = ServerCredentials.createSsl(Buffer.from(trustBundlePem), [pair], true);
+  return new Promise((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", credentials, (error, port) =>
+      error === null ? resolve(`127.0.0.1:${port}`) : reject(error),
+    );
+  });
 }
 
 const resource: Resource = {
@@ -161,6 +163,7 @@ async function oldSidecar({ protoFolder }: Release): Promise<{ acked: number; po
     streamLifetimeMs: 60_000,
     trustDomain,
     wallClock: Date.now,
+    random: () => 0.5,
     log: new RecordedLog().write,
     onRefused: nothing,
     onReport: nothing,
@@ -168,6 +171,7 @@ async function oldSidecar({ protoFolder }: Release): Promise<{ acked: number; po
   const server = new StreamServer({
     methods: new Map([[streamMethod, service.answer]]),
     certificate: ca.serverCertificate,
+    clients: "certificate-required",
     maxMessageBytes: 4_000_000,
     maxCallsPerConnection: 10,
     clock,

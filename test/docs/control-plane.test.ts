@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { ClusterMetrics } from "../../control-plane/cluster-metrics.ts";
 import { usage } from "../../control-plane/config.ts";
+import { refusals } from "../../control-plane/grpc/refusal.ts";
 import { ControlPlaneMetrics } from "../../control-plane/metrics.ts";
 
 const text = readFileSync(new URL("../../docs/control-plane.md", import.meta.url), "utf8");
@@ -35,4 +36,10 @@ it("documents every option, and no other", () => {
   const documented = rows.flatMap((row) => /^\| `(--[^`]+)` \|/.exec(row)?.[1] ?? []);
   const defined = [...usage.matchAll(/^ {2}(--\S+(?: [A-Z:]+)?) {2,}/gm)].map(([, option]) => option);
   expect(documented).toEqual(defined);
+});
+
+it("documents every reason for which a connection or a call is refused, and no other", () => {
+  const [, table = ""] = text.split("`reason` of `tulle_grpc_refused_total`");
+  const documented = table.split("\n\n")[0]?.matchAll(/^\| `([a-z0-9_]+)` \|/gm) ?? [];
+  expect(Array.from(documented, ([, reason]) => reason)).toEqual(refusals);
 });

@@ -6,12 +6,13 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { Server, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { bindServer } from "../../control-plane/grpc-server.ts";
-import { RotatingServerCredentials } from "../../control-plane/identity/server-credentials.ts";
+import type { ServerCall } from "../../control-plane/grpc/server-call.ts";
+import { StreamServer } from "../../control-plane/grpc/stream-server.ts";
+import { issueMethod } from "../../control-plane/identity/identity-service.ts";
+import type { ServerCertificate } from "../../control-plane/identity/server-certificate.ts";
 import { ok } from "../../model/result.ts";
-import { Identity } from "../../proto/load.ts";
 import { buildCertificateRequest } from "../../sidecar/identity/certificate-request.ts";
 import type { Credentials } from "../../sidecar/identity/credentials.ts";
 import { type IdentityOptions, startIdentity } from "../../sidecar/identity/identity-client.ts";
@@ -68,6 +69,20 @@ async function workload(serviceAccount: string, changes: Partial<IdentityOptions
     retry: { initialDelayMs: 5, maxDelayMs: 20 },
     ...changes,
   };
+}
+
+/** A port under that certificate, until the test ends. */
+async function serve(certificate: ServerCertificate, answer: (call: ServerCall) => void) {
+  const server = new StreamServer({
+    methods: new Map([[issueMethod, answer]]),
+    certificate,
+    clients: "anonymous",
+    maxMessageBytes: 65_536,
+    maxCallsPerConnection: 100,
+    clock: performance,
+  });
+  stop.signal.addEventListener("abort", () => void server.close(0));
+  return { server, port: await server.listen("127.0.0.1", 0) };
 }
 
 describe("a token is refused", () => {
@@ -146,30 +161,24 @@ describe("an issued certificate", () => {
 });
 
 describe("the token is not shown", () => {
-  async function impostor(credentials: RotatingServerCredentials): Promise<{ address: string; asked: () => number }> {
+  async function impostor(certificate: ServerCertificate): Promise<{ address: string; asked: () => number }> {
     let asked = 0;
-    const server = new Server();
-    server.addService(Identity.service, {
-      Issue: (_call: unknown, callback: (error: Error) => void) => {
-        asked++;
-        callback(new Error("got you"));
-      },
-    });
-    const port = await bindServer(server, "127.0.0.1", 0, credentials);
-    stop.signal.addEventListener("abort", () => server.forceShutdown());
+    const answer = (call: ServerCall): void => {
+      asked++;
+      call.end(status.UNAVAILABLE, "got you");
+    };
+    const { port } = await serve(certificate, answer);
     return { address: `127.0.0.1:${port}`, asked: () => asked };
   }
 
   it("to a workload that plays the control plane", async () => {
-    const { address, asked } = await impostor(
-      new RotatingServerCredentials("anonymous", ca.credentials(workloadId("evil"))),
-    );
+    const { address, asked } = await impostor(ca.credentials(workloadId("evil")));
     await expect(ask("secret", { address })).rejects.toMatchObject({ code: status.UNAVAILABLE });
     expect(asked()).toBe(0);
   });
 
   it("to a server of another root", async () => {
-    const { address, asked } = await impostor(new RotatingServerCredentials("anonymous", ca.serverCertificate));
+    const { address, asked } = await impostor(ca.serverCertificate);
     await expect(ask("secret", { address, trustBundlePem: makeRoot().pem })).rejects.toMatchObject({
       code: status.UNAVAILABLE,
     });
@@ -178,10 +187,7 @@ describe("the token is not shown", () => {
 });
 
 it("is served under a new certificate after a rotation, without a restart", async () => {
-  const server = new Server();
-  const credentials = new RotatingServerCredentials("anonymous", ca.serverCertificate);
-  const port = await bindServer(server, "127.0.0.1", 0, credentials);
-  stop.signal.addEventListener("abort", () => server.forceShutdown());
+  const { server, port } = await serve(ca.serverCertificate, () => {});
   const serialSeen = async (): Promise<string | undefined> => {
     const roots = ca.authority.trustBundlePem;
     const socket = connectTls({ port, ca: roots, ALPNProtocols: ["h2"], checkServerIdentity: () => undefined });
@@ -192,7 +198,7 @@ it("is served under a new certificate after a rotation, without a restart", asyn
   };
   const first = await serialSeen();
   const next = ca.serverCertificate;
-  credentials.rotate(next);
+  server.rotate(next);
   expect(await serialSeen()).toBe(new X509Certificate(next.certificateChainPem).serialNumber);
   expect(await serialSeen()).not.toBe(first);
 });

@@ -26,6 +26,8 @@ export class ControlPlane {
   port = 0;
   streamLifetimeMs = 60_000;
   helloWithinMs = 10_000;
+  /** What chance says. */
+  random = 0.5;
   hub!: PushHub;
   #server: StreamServer | undefined;
   #service!: DiscoveryService;
@@ -60,6 +62,7 @@ export class ControlPlane {
       helloWithinMs: this.helloWithinMs,
       trustDomain,
       wallClock: Date.now,
+      random: () => this.random,
       log: this.log.write,
       onRefused: () => {},
       onReport: () => {},
@@ -67,6 +70,7 @@ export class ControlPlane {
     this.#server = new StreamServer({
       methods: new Map([[streamMethod, this.#service.answer]]),
       certificate: this.ca.serverCertificate,
+      clients: "certificate-required",
       maxMessageBytes: 4_000_000,
       maxCallsPerConnection: 10,
       clock: monotonic,

@@ -54,6 +54,7 @@ class Replica {
     this.#server = new StreamServer({
       methods: new Map([[followMethod, this.#service.answer]]),
       certificate: ca.serverCertificate,
+      clients: "certificate-required",
       maxMessageBytes: 65_536,
       maxCallsPerConnection: 4,
       clock: performance,
@@ -295,6 +296,7 @@ it("hear nothing from whoever is not the control plane", async () => {
   const impostor = new StreamServer({
     methods: new Map([[followMethod, () => void (asked = true)]]),
     certificate: { certificateChainPem, privateKeyPem, trustBundlePem },
+    clients: "certificate-required",
     maxMessageBytes: 65_536,
     maxCallsPerConnection: 4,
     clock: performance,

@@ -4,18 +4,21 @@ import { createHash, createPublicKey, generateKeyPairSync, randomUUID, X509Certi
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bindServer, closeServer, createGrpcServer } from "../../control-plane/grpc-server.ts";
+import { StreamServer } from "../../control-plane/grpc/stream-server.ts";
 import { CertificateAuthority } from "../../control-plane/identity/authority.ts";
-import { type IdentityServiceOptions, identityService } from "../../control-plane/identity/identity-service.ts";
+import {
+  type IdentityServiceOptions,
+  identityService,
+  issueMethod,
+  maxRequestBytes,
+} from "../../control-plane/identity/identity-service.ts";
 import {
   controlPlaneIdentity,
   issueOwnCertificate,
   keepOwnCertificateFresh,
 } from "../../control-plane/identity/own-certificate.ts";
 import { openRoot } from "../../control-plane/identity/root.ts";
-import { RotatingServerCredentials, type ServerCertificate } from "../../control-plane/identity/server-credentials.ts";
 import { FolderTokens } from "../../control-plane/identity/tokens.ts";
-import { Identity } from "../../proto/load.ts";
 import {
   type Credentials,
   readCredentials,
@@ -55,29 +58,34 @@ export class TestAuthority implements AsyncDisposable {
   }
 
   async serve(options: Partial<IdentityServiceOptions> & { port?: number } = {}): Promise<void> {
-    const server = createGrpcServer({ maxReceivedBytes: 65_536, maxStreamsPerConnection: 100 });
-    server.addService(
-      Identity.service,
-      identityService({
-        authority: this.authority,
-        tokens: new FolderTokens(join(this.folder, "tokens"), Date.now),
-        trustDomain,
-        checkCallerAddress: false,
-        wallClock: Date.now,
-        log: this.log.write,
-        count: (outcome) => this.outcomes.push(outcome),
-        ...options,
-      }),
-    );
+    const { port = this.#port, ...changes } = options;
+    const service = identityService({
+      authority: this.authority,
+      tokens: new FolderTokens(join(this.folder, "tokens"), Date.now),
+      trustDomain,
+      checkCallerAddress: false,
+      wallClock: Date.now,
+      log: this.log.write,
+      count: (outcome) => this.outcomes.push(outcome),
+      ...changes,
+    });
     const certificate = issueOwnCertificate(this.authority, trustDomain);
-    const credentials = new RotatingServerCredentials("anonymous", certificate);
+    const server = new StreamServer({
+      methods: new Map([[issueMethod, service]]),
+      certificate,
+      clients: "anonymous",
+      maxMessageBytes: maxRequestBytes,
+      maxCallsPerConnection: 100,
+      clock: performance,
+    });
     const stop = new AbortController();
-    const rotate = (next: ServerCertificate) => credentials.rotate(next);
-    keepOwnCertificateFresh(this.authority, trustDomain, Date.now, certificate, stop.signal, rotate);
-    this.#port = await bindServer(server, "127.0.0.1", options.port ?? this.#port, credentials);
+    keepOwnCertificateFresh(this.authority, trustDomain, Date.now, certificate, stop.signal, (next) =>
+      server.rotate(next),
+    );
+    this.#port = await server.listen("127.0.0.1", port);
     this.#close = () => {
       stop.abort();
-      return closeServer(server, 0);
+      return server.close(0);
     };
   }
 

@@ -9,8 +9,23 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ServerCall } from "../../../control-plane/grpc/server-call.ts";
 import { StreamServer, type StreamServerOptions } from "../../../control-plane/grpc/stream-server.ts";
 import { framed } from "../../../proto/message-reader.ts";
+import {
+  ACK,
+  END_HEADERS,
+  frame,
+  HEADERS,
+  headers,
+  type Pairs,
+  PING,
+  preface,
+  RawPeer,
+  RST_STREAM,
+  SETTINGS,
+  uint32,
+} from "../../sidecar/http2/raw-peer.ts";
 import { TestAuthority, workloadId } from "../../support/authority.ts";
 import { eventually } from "../../support/eventually.ts";
+import { HandClock } from "../../support/hand-clock.ts";
 
 const path = "/test.Echo/Stream";
 
@@ -29,6 +44,7 @@ async function serve(options: Partial<StreamServerOptions> = {}): Promise<void> 
   server = new StreamServer({
     methods: new Map([[path, echo]]),
     certificate: ca.serverCertificate,
+    clients: "certificate-required",
     maxMessageBytes: 1_000,
     maxCallsPerConnection: 4,
     clock: performance,
@@ -79,13 +95,13 @@ interface Spoken {
   readonly said: Promise<readonly [string, string | undefined]>;
 }
 
-function call(session: ClientHttp2Session, headers: http2.OutgoingHttpHeaders = {}): Spoken {
+function call(session: ClientHttp2Session, changed: http2.OutgoingHttpHeaders = {}): Spoken {
   const stream = session.request({
     ":method": "POST",
     ":path": path,
     "content-type": "application/grpc",
     te: "trailers",
-    ...headers,
+    ...changed,
   });
   const { promise: said, resolve } = Promise.withResolvers<readonly [string, string | undefined]>();
   const take = (fields: http2.IncomingHttpHeaders): void => {
@@ -99,6 +115,15 @@ function call(session: ClientHttp2Session, headers: http2.OutgoingHttpHeaders = 
   stream.on("data", (chunk: Buffer) => (spoken.heard = Buffer.concat([spoken.heard, chunk])));
   return spoken;
 }
+
+const head = (path: string): Pairs => [
+  [":method", "POST"],
+  [":scheme", "https"],
+  [":path", path],
+  [":authority", "x"],
+  ["te", "trailers"],
+  ["content-type", "application/grpc"],
+];
 
 describe("a call", () => {
   it("goes both ways, message by message, and ends with its status", async () => {
@@ -153,17 +178,14 @@ describe("a call", () => {
       ]),
     });
     const raw = await dial();
-    raw.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    raw.write(Buffer.from("000000040000000000", "hex"));
-    const silentPath = "/test.Silent/Stream";
-    const head = Buffer.from([0x83, 0x87, 0x44, silentPath.length, ...Buffer.from(silentPath), 0x41, 1, 0x78]);
+    raw.write(Buffer.concat([preface, frame(SETTINGS, 0, 0)]));
     for (const [streamId, code] of [
       [1, http2.constants.NGHTTP2_NO_ERROR],
       [3, http2.constants.NGHTTP2_CANCEL],
     ] as const) {
-      raw.write(Buffer.concat([Buffer.from([0, 0, head.length, 1, 4, 0, 0, 0, streamId]), head]));
+      raw.write(headers(streamId, head("/test.Silent/Stream"), END_HEADERS));
       await eventually(() => taken === (streamId + 1) / 2);
-      raw.write(Buffer.from([0, 0, 4, 3, 0, 0, 0, 0, streamId, 0, 0, 0, code]));
+      raw.write(frame(RST_STREAM, 0, streamId, uint32(code)));
     }
     await eventually(() => closed === 2);
     const spoken = call(await connect());
@@ -214,13 +236,45 @@ describe("a connection", () => {
     const { stream } = call(alive);
     await once(stream, "response");
     // A connection by its preface and SETTINGS, and a call on it; after that not a word.
-    silent.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    silent.write(Buffer.from("000000040000000000", "hex"));
-    const head = Buffer.from([0x83, 0x87, 0x44, path.length, ...Buffer.from(path), 0x41, 1, 0x78]);
-    silent.write(Buffer.concat([Buffer.from([0, 0, head.length, 1, 4, 0, 0, 0, 1]), head]));
+    silent.write(Buffer.concat([preface, frame(SETTINGS, 0, 0), headers(1, head(path), END_HEADERS)]));
     await once(silent.resume(), "close");
     expect(ended).toEqual([`127.0.0.1:${localPort}`]);
     expect(stream.closed).toBe(false);
+  });
+
+  it("is given its time from when it was asked, however late that was", async () => {
+    const clock = new HandClock();
+    let look = (): void => {};
+    const every = (_periodMs: number, call: () => void): (() => void) => {
+      look = call;
+      return () => {};
+    };
+    const hold = (one: ServerCall): void => {
+      one.open();
+      one.listen({});
+    };
+    await serve({ methods: new Map([[path, hold]]), clock, every, timing: { askMs: 40_000, deadMs: 50_000 } });
+    const [silent, other] = [new RawPeer(await dial()), new RawPeer(await dial())];
+    silent.send(preface, frame(SETTINGS, 0, 0), frame(SETTINGS, ACK, 0), headers(1, head(path), END_HEADERS));
+    await silent.receiveType(HEADERS, 1);
+    other.send(preface, frame(SETTINGS, 0, 0), headers(1, head(path), END_HEADERS));
+    const afterMs = async (ms: number): Promise<number> => {
+      clock.advance(ms);
+      await other.roundTrip();
+      look();
+      await other.roundTrip();
+      return silent.frames.filter(({ type, flags }) => type === PING && flags === 0).length;
+    };
+    // What came so far is seen.
+    await afterMs(0);
+    expect(await afterMs(39_999)).toBe(0);
+    // The server itself was held up: nobody has been asked yet, so nobody is late.
+    expect(await afterMs(60_000)).toBe(1);
+    expect(await afterMs(9_999)).toBe(1);
+    expect(silent.isClosed).toBe(false);
+    await afterMs(1);
+    await silent.closed;
+    expect(other.isClosed).toBe(false);
   });
 
   it("without a call is ended too", async () => {
@@ -228,6 +282,19 @@ describe("a connection", () => {
     const session = await connect();
     await once(session, "close");
     expect(session.destroyed).toBe(true);
+  });
+
+  it("that takes too long for its handshake is ended, and counted", async () => {
+    const refused: string[] = [];
+    const events = { opened: () => {}, closed: () => {}, refused: (why: string) => refused.push(why) };
+    await serve({ timing: { handshakeMs: 50 }, events });
+    const socket = net.connect(port, "127.0.0.1");
+    sockets.add(socket);
+    // The first octets of a ClientHello, and then none (RFC 8446 §5.1).
+    socket.resume().write(Buffer.of(22, 3, 1, 2, 0, 1));
+    await once(socket, "close");
+    await eventually(() => refused.length > 0);
+    expect(refused).toEqual(["handshake"]);
   });
 
   it("in the middle of its handshake does not hold the end up", async () => {
@@ -244,6 +311,20 @@ describe("a connection", () => {
     expect(stream.destroyed).toBe(true);
   });
 
+  it("may finish its calls when the server closes, within the grace", async () => {
+    await serve();
+    const session = await connect();
+    const spoken = call(session);
+    await once(spoken.stream, "response");
+    const closing = server?.close(20_000);
+    await once(session, "goaway");
+    spoken.stream.end(framed(Buffer.from("last")));
+    expect(await spoken.said).toEqual(["0", undefined]);
+    expect(spoken.heard).toEqual(framed(Buffer.from("last")));
+    await closing;
+    await expect(dial()).rejects.toThrow("ECONNREFUSED");
+  });
+
   it("gets the certificate that is in force", async () => {
     await serve();
     const before = (await dial()).getPeerX509Certificate()?.serialNumber;
@@ -258,6 +339,7 @@ it("says in one line that its port is taken", async () => {
   const second = new StreamServer({
     methods: new Map(),
     certificate: ca.serverCertificate,
+    clients: "certificate-required",
     maxMessageBytes: 1,
     maxCallsPerConnection: 1,
     clock: performance,

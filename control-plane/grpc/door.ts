@@ -1,0 +1,96 @@
+/**
+ * The connections of a port, from the moment they are accepted to their end: how many there may be, and how many of them may
+ * still be in the middle of their handshake. It knows nothing of what is said on them.
+ *
+ * ```
+ *   accepted ──TLS done──▶ settled ──▶ closed
+ *       └── failed, too slow, one too many ─▲
+ * ```
+ */
+
+import type { Socket } from "node:net";
+import { ConnectionLimit } from "./connection-limit.ts";
+
+export interface DoorLimits {
+  readonly maxConnections: number;
+  /** Of those, in the middle of their handshake: nobody knows yet who they are. */
+  readonly maxHandshakes: number;
+}
+
+/** As many sidecars as one replica is made for, several times over; their first handshakes may come all at once. */
+export const usualDoorLimits: DoorLimits = { maxConnections: 5_000, maxHandshakes: 2_000 };
+
+export interface DoorEvents {
+  readonly opened: () => void;
+  readonly closed: () => void;
+  readonly refused: (why: "too_many" | "handshake") => void;
+}
+
+type End = Pick<Socket, "remoteAddress" | "remotePort">;
+
+interface Guest {
+  readonly socket: Socket;
+  readonly address: string;
+  stands: "accepted" | "settled" | "refused";
+}
+
+export class Door {
+  readonly #events: DoorEvents;
+  readonly #all: ConnectionLimit<Guest>;
+  readonly #accepted: ConnectionLimit<Guest>;
+  /** By their other end: TLS gives its own socket for the one that was accepted. */
+  readonly #guests = new Map<string, Guest>();
+
+  constructor({ maxConnections, maxHandshakes }: DoorLimits, events: DoorEvents) {
+    this.#events = events;
+    this.#all = new ConnectionLimit(maxConnections);
+    this.#accepted = new ConnectionLimit(maxHandshakes);
+  }
+
+  /** Takes a connection that was accepted, or closes one: this or another. */
+  enter(socket: Socket): void {
+    // Gone already, and nobody says whose it was.
+    if (socket.remoteAddress === undefined) return void socket.destroy();
+    const guest: Guest = { socket, address: socket.remoteAddress, stands: "accepted" };
+    const key = keyOf(socket);
+    this.#guests.set(key, guest);
+    this.#events.opened();
+    socket.once("close", () => this.#leave(key, guest));
+    for (const limit of [this.#all, this.#accepted]) {
+      const excess = limit.admit(guest.address, guest);
+      if (excess !== undefined) this.#refuse(excess, "too_many");
+      if (excess === guest) return;
+    }
+  }
+
+  /** Its TLS is done. */
+  settle(end: End): void {
+    const guest = this.#guests.get(keyOf(end));
+    if (guest?.stands !== "accepted") return;
+    guest.stands = "settled";
+    this.#accepted.leave(guest.address, guest);
+  }
+
+  /** Closes all. */
+  destroy(): void {
+    for (const { socket } of this.#guests.values()) socket.destroy();
+  }
+
+  #refuse(guest: Guest, why: "too_many" | "handshake"): void {
+    guest.stands = "refused";
+    this.#events.refused(why);
+    guest.socket.destroy();
+  }
+
+  #leave(key: string, guest: Guest): void {
+    if (guest.stands === "accepted") this.#refuse(guest, "handshake");
+    this.#guests.delete(key);
+    this.#all.leave(guest.address, guest);
+    this.#accepted.leave(guest.address, guest);
+    this.#events.closed();
+  }
+}
+
+function keyOf({ remoteAddress, remotePort }: End): string {
+  return `${remoteAddress} ${remotePort}`;
+}

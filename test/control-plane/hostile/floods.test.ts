@@ -1,0 +1,88 @@
+/** Frames that make work and ask for nothing, by whoever has a certificate or needs none: the connection ends, others are served. */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  ACK,
+  block,
+  CONTINUATION,
+  DATA,
+  END_HEADERS,
+  END_STREAM,
+  frame,
+  HEADERS,
+  headers,
+  type Pairs,
+  PING,
+  RST_STREAM,
+  SETTINGS,
+  uint32,
+  WINDOW_UPDATE,
+} from "../../sidecar/http2/raw-peer.ts";
+import { AttackedPlane, type Port, paths } from "./attacked-plane.ts";
+
+let plane: AttackedPlane;
+beforeAll(async () => {
+  plane = await AttackedPlane.open();
+}, 60_000);
+afterAll(() => plane[Symbol.asyncDispose]());
+
+const ports: Port[] = ["discovery", "identity"];
+const CANCEL = uint32(8);
+const times = (count: number, bytes: Buffer): Buffer => Buffer.concat(Array.from({ length: count }, () => bytes));
+const onStreams = (count: number, frames: (id: number) => Buffer): Buffer =>
+  Buffer.concat(Array.from({ length: count }, (_, i) => frames(2 * i + 1)));
+const fields = (path: string): Pairs => [
+  [":method", "POST"],
+  [":scheme", "https"],
+  [":path", path],
+  [":authority", "tulle"],
+  ["te", "trailers"],
+  ["content-type", "application/grpc"],
+];
+const open = (path: string, id: number): Buffer => headers(id, fields(path), END_HEADERS);
+
+const floods: Record<string, (path: string) => Buffer> = {
+  "rapid reset": (path) => onStreams(1_000, (id) => Buffer.concat([open(path, id), frame(RST_STREAM, 0, id, CANCEL)])),
+  "MadeYouReset by a WINDOW_UPDATE of 0": (path) =>
+    onStreams(1_000, (id) => Buffer.concat([open(path, id), frame(WINDOW_UPDATE, 0, id, uint32(0))])),
+  "empty CONTINUATION without end": (path) =>
+    Buffer.concat([frame(HEADERS, 0, 1, block(fields(path))), times(2_000, frame(CONTINUATION, 0, 1))]),
+  "large CONTINUATION without end": (path) =>
+    Buffer.concat([
+      frame(HEADERS, 0, 1, block(fields(path))),
+      times(50, frame(CONTINUATION, 0, 1, block([["x", "y".repeat(16_000)]]))),
+    ]),
+  PING: () => times(5_000, frame(PING, 0, 0, Buffer.alloc(8))),
+  SETTINGS: () => times(5_000, frame(SETTINGS, 0, 0)),
+  "empty DATA": (path) => Buffer.concat([open(path, 1), times(5_000, frame(DATA, 0, 1))]),
+  "acknowledgements of SETTINGS": () => times(5_000, frame(SETTINGS, ACK, 0)),
+};
+
+describe.each(ports)("%s ends a connection for", (port) => {
+  const counted = async (): Promise<number> =>
+    (await plane.refused(port, "flood")) + (await plane.refused(port, "protocol"));
+
+  it.each(Object.entries(floods))("%s", async (_, bytes) => {
+    const before = await counted();
+    const peer = await plane.peer(port);
+    peer.send(bytes(paths[port]));
+    await plane.witness();
+    // By a word, or by a reset where it has not listened to the end.
+    await peer.closed;
+    await expect.poll(counted).toBe(before + 1);
+    await plane.witness();
+  });
+
+  it("calls of a method that is not there, without end", async () => {
+    const before = await plane.refused(port, "flood");
+    const peer = await plane.peer(port);
+    for (let id = 1; id < 1_000 && !peer.isClosed; id += 2) {
+      peer.send(open("/none", id), frame(DATA, END_STREAM, id));
+      await peer.roundTrip();
+    }
+    await peer.closed;
+    expect(await plane.refused(port, "flood")).toBe(before + 1);
+    expect(await plane.refused(port, "method")).toBeGreaterThan(50);
+    await plane.witness();
+  });
+});
