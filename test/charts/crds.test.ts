@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { parse } from "yaml";
 import { definitions } from "../../charts/generate.ts";
 
 const folder = join(import.meta.dirname, "../../charts/tulle-crds/templates");
@@ -10,6 +11,11 @@ it("has one definition in the chart for each kind of policy, as the parsers have
   expect(readdirSync(folder).sort()).toEqual([...made.keys()].sort());
   const stale = [...made].filter(([name, text]) => readFileSync(join(folder, name), "utf8") !== text);
   expect(stale.map(([name]) => name)).toEqual([]);
+});
+
+it("tells Helm to leave every definition, and the policies in it, where its release goes", () => {
+  const kept = [...definitions().values()].map((text) => parse(text) as { metadata: { annotations?: object } });
+  for (const { metadata } of kept) expect(metadata.annotations).toMatchObject({ "helm.sh/resource-policy": "keep" });
 });
 
 it("has nothing that Helm would take for a template", () => {

@@ -4,49 +4,22 @@
  * does it, sees neither immutable fields nor Pod Security.)
  */
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { meshNamespace } from "../../../control-plane/index/facts.ts";
 import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
 import { dashboards } from "../../../deploy/grafana/generate.ts";
-import { clusterProgram } from "../api-server.ts";
+import { policyKinds } from "../../../model/parse/policy.ts";
 import { kubectlIn } from "../kubectl.ts";
+import { chart, charts, helm, objectsIn, template } from "./chart.ts";
 import { expectDone } from "./objects.ts";
 
-const charts = join(import.meta.dirname, "../../../charts");
-const chart = join(charts, "tulle");
 const kubectl = kubectlIn(inject("kubeconfig"), meshNamespace);
 
 let api: ClusterApi;
-
-async function helm(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const child = spawn(clusterProgram("helm"), args);
-  const [out, err, [code]] = await Promise.all([
-    buffer(child.stdout),
-    buffer(child.stderr),
-    once(child, "close") as Promise<[number]>,
-  ]);
-  return { code, out: out.toString(), err: err.toString() };
-}
-
-const template = (...args: string[]) =>
-  helm("template", "any-name", chart, "--namespace", meshNamespace, "--kube-version", "1.34.3", ...args);
-
-interface Rendered {
-  readonly kind: string;
-  readonly metadata: { readonly name: string };
-  readonly [field: string]: unknown;
-}
-
-function objectsIn(yaml: string): Rendered[] {
-  return parseAllDocuments(yaml).flatMap((document) => (document.toJS() ?? []) as Rendered | []);
-}
 
 beforeAll(async () => {
   api = await openClusterApi(inject("kubeconfig"));
@@ -144,4 +117,25 @@ it("lets the uninstall hook pass by force only where that is asked for", async (
     objectsIn((await template(...args)).out).filter(({ metadata }) => metadata.name === "tulle-uninstall-check");
   expect(JSON.stringify(await checks())).not.toContain("--force");
   expect(JSON.stringify(await checks("--set", "uninstall.force=true"))).toContain("--force");
+});
+
+it("keeps the definitions when their release is taken away, and the policies in them", async () => {
+  const policy = {
+    apiVersion: "tulle.dev/v1alpha1",
+    kind: "TimeoutPolicy",
+    metadata: { name: "kept" },
+    spec: { request: "1s" },
+  };
+  expect((await kubectl("apply -f -", policy)).code).toBe(0);
+  const release = ["tulle-crds", "--kubeconfig", inject("kubeconfig"), "--namespace", meshNamespace];
+  // The suite has put them there already, without Helm.
+  const installed = await helm("install", ...release, join(charts, "tulle-crds"), "--take-ownership");
+  expect(installed).toMatchObject({ code: 0 });
+  const { code, out } = await helm("uninstall", ...release, "--wait");
+  expect(code).toBe(0);
+  expect(out.match(/\[CustomResourceDefinition\] \w+\.tulle\.dev/g)).toHaveLength(policyKinds.length);
+  expect((await kubectl("get crd -l app.kubernetes.io/part-of=tulle -o name")).out.trim().split("\n")).toHaveLength(
+    policyKinds.length,
+  );
+  expect((await kubectl("delete timeoutpolicy kept")).code).toBe(0);
 });
