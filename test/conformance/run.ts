@@ -1,18 +1,19 @@
 /**
  * `npm run test:conformance [-- TEST]`: the Gateway API's own suite, v1.6.3, profiles MESH-HTTP and MESH-GRPC with every feature
  * of a mesh declared, on the node of test/cluster. Writes the report to docs/conformance. Exit 1 if a test
- * of a mesh fails or is skipped.
+ * of a mesh fails, is skipped, or does not run at all.
  */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { version } from "../../system/version.ts";
 import { bundle } from "../cluster/bundle.ts";
 import { run } from "../cluster/node/cluster.ts";
 import { setup } from "../cluster/node/setup.ts";
+import { judgeSuite, judgeTest } from "./verdict.ts";
 
 const root = join(import.meta.dirname, "../..");
 const scripts = join(root, "test/cluster");
@@ -54,8 +55,10 @@ async function buildEcho(): Promise<void> {
   await run(join(scripts, "image"), ["load", image]);
 }
 
+/** Exit 0: all that was to run did, and passed. */
 async function runSuite(only: string | undefined): Promise<number> {
   mkdirSync(join(root, "docs/conformance"), { recursive: true });
+  const startMs = Date.now();
   const flags = [
     "-test.v",
     "-test.run=^TestConformance$",
@@ -81,7 +84,16 @@ async function runSuite(only: string | undefined): Promise<number> {
   });
   const [code] = (await once(suite, "close")) as [number | null];
   console.log(`conformance: ${passed} tests of meshes passed, ${skipped.length} skipped ${skipped.join(" ")}`);
-  return code === 0 && skipped.length > 0 && only === undefined ? 1 : (code ?? 1);
+  const ended = { exitCode: code ?? 1, passed, skipped };
+  const reasons = only === undefined ? judgeSuite(ended, readReportSince(startMs)) : judgeTest(ended);
+  for (const reason of reasons) console.error(`conformance: ${reason}`);
+  return reasons.length === 0 ? 0 : 1;
+}
+
+/** That of an earlier run does not speak for this one: empty. */
+function readReportSince(startMs: number): string {
+  const written = statSync(report, { throwIfNoEntry: false });
+  return written !== undefined && written.mtimeMs >= startMs ? readFileSync(report, "utf8") : "";
 }
 
 const tearDown = await setup();
