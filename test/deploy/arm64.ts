@@ -1,8 +1,8 @@
 /**
- * `npm run test:arm64`: the images of the sidecar and the control plane for linux/arm64, by the Dockerfiles that everybody builds
- * with, on a machine that may be another's: each is for that architecture, and so is every binary in it; its programs
- * start under qemu, and koffi loads. As root, half a minute. That of init is left out: it wants Debian's own programs, and
- * those installed take an emulator minutes.
+ * `npm run test:arm64`: all three images for linux/arm64, by the Dockerfiles that everybody builds with, on a machine that may
+ * be another's: each is for that architecture, and so is every binary in it; its programs start under qemu, and koffi
+ * loads. As root, half a minute. Debian's own programs are unpacked and not installed, which would take an emulator minutes; and
+ * qemu knows no netlink for iptables, so that no redirect is set.
  */
 
 import { spawnSync } from "node:child_process";
@@ -20,6 +20,7 @@ const elfMachine = { offset: 18, aarch64: 183 };
 const bundles = {
   sidecar: ["sidecar.mjs", "redis-client.mjs", "sidecar.cdx.json", "proto"],
   "control-plane": ["control-plane.mjs", "control-plane.cdx.json", "proto", "dashboard"],
+  init: ["init.mjs", "init.cdx.json"],
 } as const;
 
 const withEnvironment = `. ${join(scripts, "env.sh")}; export IMAGE_ARCH=arm64; exec "$0" "$@"`;
@@ -68,6 +69,11 @@ async function fillContext(): Promise<void> {
   run("bash", ["-c", unpack]);
 }
 
+/** Through links that are absolute in there. */
+function realpathIn(folder: string, file: string): string {
+  return join(folder, run("chroot", [folder, "/usr/bin/realpath", `/${file}`]));
+}
+
 function machineOf(file: string): number {
   const descriptor = openSync(file, "r");
   const field = Buffer.alloc(2);
@@ -99,13 +105,17 @@ function expect(what: string, found: string | number, wanted: string | number | 
   console.log(`arm64: ${what} ${String(found).split("\n").at(-1)}`);
 }
 
+function expectKoffi(image: string, folder: string): void {
+  expect(`${image}: koffi is for`, machineOf(join(folder, "tulle/koffi.node")), elfMachine.aarch64);
+  const load = 'console.log(process.arch, require("/tulle/koffi.node").version)';
+  expect(`${image}: koffi says`, run("chroot", [folder, `/${node}`, "-e", load]), /^arm64 \d/);
+}
+
 await fillContext();
 using _emulation = emulate();
 run(join(scripts, "image"), ["base"]);
 built("sidecar", (folder) => {
-  expect("sidecar: koffi is for", machineOf(join(folder, "tulle/koffi.node")), elfMachine.aarch64);
-  const load = 'console.log(process.arch, require("/tulle/koffi.node").version)';
-  expect("sidecar: koffi says", run("chroot", [folder, `/${node}`, "-e", load]), /^arm64 \d/);
+  expectKoffi("sidecar", folder);
   const unset = run("chroot", [folder, `/${node}`, "/tulle/sidecar.mjs", "drain"], 2);
   expect("sidecar: it says", unset, /tulle-sidecar: TULLE_STATE_DIR: must be set$/);
 });
@@ -115,4 +125,17 @@ built("control-plane", (folder) => {
     run("chroot", [folder, `/${node}`, "/tulle/control-plane.mjs", "--help"]),
     /--kubernetes/,
   );
+});
+built("init", (folder) => {
+  expectKoffi("init", folder);
+  for (const program of ["iptables-nft", "ip6tables-nft-restore"]) {
+    expect(`init: ${program} is for`, machineOf(realpathIn(folder, `usr/sbin/${program}`)), elfMachine.aarch64);
+    // The loader ends with 1 where a library is missing. The program itself could not even tell its version without netlink.
+    const libraries = run("chroot", [folder, "/lib/ld-linux-aarch64.so.1", "--list", `/usr/sbin/${program}`]);
+    expect(`init: ${program} finds`, libraries, /libxtables\.so/);
+  }
+  // It reads its settings before it touches anything.
+  const wrong = ["TULLE_SKIP_OUTBOUND_PORTS=0", `/${node}`, "/tulle/init.mjs"];
+  const refused = run("unshare", ["--net", "chroot", folder, "/usr/bin/env", ...wrong], 2);
+  expect("init: it says", refused, /^tulle-init: TULLE_SKIP_OUTBOUND_PORTS: must hold ports, got 0$/);
 });
