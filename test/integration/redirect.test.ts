@@ -26,7 +26,7 @@ beforeAll(async () => {
   }
 }, 45_000);
 
-const ending = { status: 0, said: expect.stringContaining("redirect set and tried") as unknown };
+const ending = { status: 0, said: expect.stringContaining("redirect set and tried") as unknown, notes: [] };
 
 it("sets the rules of both families, tries them, and ends with 0", () => {
   expect(seen.families).toEqual(["ipv4", "ipv6"]);
@@ -72,7 +72,14 @@ it("names every value that makes no sense", () => {
   expect(seen["wrong"]).toEqual({
     status: 2,
     said: "tulle-init: TULLE_SKIP_OUTBOUND_PORTS: must hold ports, got 0; TULLE_SKIP_OUTBOUND_RANGES: must hold IP ranges, got 10.0.0.0/33",
+    notes: [],
   });
+});
+
+it("says that iptables-legacy has rules in the pod too, and goes on where its own work all the same", ({ skip }) => {
+  if (seen["besideLegacy"] === null) skip("this kernel has no tables for iptables-legacy");
+  const note = "iptables-legacy has a nat table in this pod, beside the rules (nft) set here";
+  expect(seen["besideLegacy"]).toEqual({ ...ending, notes: [note] });
 });
 
 it("finds that connections are not redirected: before its rules are set, and where others come first", () => {

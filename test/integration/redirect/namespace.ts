@@ -19,7 +19,15 @@ function init(env: Readonly<Record<string, string>> = {}) {
     env: { ...process.env, ...env },
     encoding: "utf8",
   });
-  return { status, said: stderr.trim().split("\n").at(-1) };
+  const lines = stderr.trim().split("\n");
+  const notes = lines.slice(0, -1).map((line) => (JSON.parse(line) as { readonly note?: string }).note);
+  return { status, said: lines.at(-1), notes };
+}
+
+/** Beside a rule of iptables-legacy; null: this kernel has no tables for those. */
+function initBesideLegacy() {
+  const rule = ["-t", "nat", "-A", "OUTPUT", "-d", "192.0.2.200", "-j", "RETURN"];
+  return spawnSync("iptables-legacy", rule).status === 0 ? init() : null;
 }
 
 function rules(command: string): string[] {
@@ -87,10 +95,11 @@ const withSkips = await redirected([
   { host: "198.51.100.7", port: 80 },
 ]);
 const wrong = init({ TULLE_SKIP_OUTBOUND_PORTS: "0", TULLE_SKIP_OUTBOUND_RANGES: "10.0.0.0/33" });
+const besideLegacy = initBesideLegacy();
 run("iptables-nft", "-w", "-t", "nat", "-I", "OUTPUT", "-p", "tcp", "-j", "RETURN");
 const overruled = init();
 const rulesSeen = { once4, twice4, once6, changed4, changed6 };
 const dialled = { before, triedIpv6, plain, withSkips };
-const endings = { first, second, changed, wrong, overruled };
+const endings = { first, second, changed, wrong, besideLegacy, overruled };
 console.log(JSON.stringify({ families: podFamilies(), ...rulesSeen, ...dialled, ...endings }));
 process.exit(0);
