@@ -38,7 +38,7 @@ export function policyStatuses(
     const { kind, metadata } = held.object;
     const name = policyName({ kind, ...metadata });
     const carriers = resourcesWith(name);
-    const { conditions, problems } = judge(index, held, carriers);
+    const { conditions, problems } = judge(index, held, carriers, exposed.has(name));
     const acks = carriers.flatMap((carrier) => acknowledgements(carrier) ?? []);
     const inForce = carriers.length > 0 || conditions.every(({ status }) => status === "True");
     return {
@@ -51,12 +51,23 @@ export function policyStatuses(
   });
 }
 
+/** Which pods is in the condition: they come and go, and this is written into a log. */
+const notRedirected: FieldError = {
+  path: "spec.mtls",
+  message: "plaintext still reaches pods that it selects, whose connections are not redirected to their sidecar",
+};
+
 interface Judgement {
   readonly conditions: readonly Condition[];
   readonly problems: readonly Problem[];
 }
 
-function judge(index: ClusterIndex, held: HeldPolicy, carriers: readonly ResourceName[]): Judgement {
+function judge(
+  index: ClusterIndex,
+  held: HeldPolicy,
+  carriers: readonly ResourceName[],
+  isExposed: boolean,
+): Judgement {
   const { object, policy, standsIn, errors } = held;
   const problem = (error: FieldError) => fieldProblem(object, error);
   if (errors.length > 0) {
@@ -69,7 +80,9 @@ function judge(index: ClusterIndex, held: HeldPolicy, carriers: readonly Resourc
   if (policy === undefined) return { conditions: [], problems: [] };
   const targets = findTargetFaults(index, policy);
   const unresolved = findUnresolved(index, policy);
-  const warnings = policyWarnings(policy).map((warning): Problem => ({ ...problem(warning), severity: "warning" }));
+  const warnings = [...policyWarnings(policy), ...(isExposed ? [notRedirected] : [])].map(
+    (warning): Problem => ({ ...problem(warning), severity: "warning" }),
+  );
   return {
     conditions: [accepted(policy, targets), resolvedRefs(unresolved)],
     problems: [...[...targets, ...unresolved].map(problem), ...warnings],

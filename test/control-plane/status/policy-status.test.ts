@@ -65,8 +65,15 @@ describe("of a policy that asks for mutual TLS alone", () => {
       message: "4/4; plaintext still reaches shop/a-2: nothing is redirected to their sidecars",
     });
     expect(pipeline.countNotProgrammed(() => undefined)).toEqual({ Refused: 0, Pending: 0, NotRedirected: 1 });
+    const problems = () =>
+      allProblems(
+        pipeline.index,
+        pipeline.policyStatuses(() => undefined),
+      );
+    expect(problems()).toMatchObject([{ path: "spec.mtls", severity: "warning" }]);
     pipeline.apply(changeOf("", ["Pod shop/a-2"]));
     expect(programmed(pipeline, "strict")).toMatchObject({ reason: "Programmed" });
+    expect(problems()).toEqual([]);
   });
 
   it("leaves out the pods of which it does not ask it", () => {
