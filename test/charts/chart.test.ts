@@ -15,13 +15,29 @@ it.each([...generatedFiles()])("has the %s that `npm run charts` makes", (path, 
   expect(read(`charts/tulle/${path}`)).toBe(text);
 });
 
-const schema = JSON.parse(read("charts/tulle/values.schema.json")) as {
+const schema = JSON.parse(read("charts/tulle/values.schema.json")) as Described & {
   properties: { injection: { properties: { defaults: { properties: Record<string, object> } } } };
 };
 const settings = schema.properties.injection.properties.defaults.properties;
 
 it("lets the chart say of all pods what a pod's annotations can say of itself", () => {
   expect(Object.keys(settings).sort()).toEqual(Object.keys(defaultSettings).sort());
+});
+
+interface Described {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Described>>;
+}
+
+/** The values of which nothing is said, neither of them nor of the group that they are in. */
+function undescribed({ description, properties }: Described, path = ""): string[] {
+  if (description !== undefined && path !== "") return [];
+  if (properties === undefined) return [path];
+  return Object.entries(properties).flatMap(([name, inner]) => undescribed(inner, `${path}.${name}`));
+}
+
+it("describes every value, since one without words would be missing in the README", () => {
+  expect(undescribed(schema)).toEqual([]);
 });
 
 interface Schema {
