@@ -24,6 +24,8 @@ export interface Pod {
   readonly ip?: string;
   readonly ready: boolean;
   readonly terminating: boolean;
+  /** All its containers have ended, and none is to be started again. */
+  readonly ended?: true;
   /** RFC 3339; empty in folders. */
   readonly createdAt: string;
   readonly ports: readonly ContainerPort[];
@@ -99,6 +101,7 @@ export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
     ...(ip === undefined || ip === "" ? {} : { ip: canonicalIp(ip) ?? ip }),
     ready,
     terminating: deletionTimestamp !== undefined,
+    ...(hasEnded && { ended: true }),
     createdAt: creationTimestamp ?? "",
     ...(node === undefined ? {} : { node }),
     ...(zone === undefined ? {} : { zone }),

@@ -34,6 +34,8 @@ export class Replicas {
   toggle(pod: Pod, present: boolean): void {
     // In a folder, a pod without a sidecar is one that has yet to get it; in a cluster it never will.
     if (!pod.meshed && pod.uid !== undefined) return;
+    // A CronJob's may bear the name of a Deployment, and would decide long after its end which policies hold for that.
+    if (pod.ended) return;
     const key = `${pod.namespace}/${pod.workload}`;
     const pods = this.#pods.get(key) ?? new Map<string, Pod>();
     if (present) pods.set(pod.name, pod);

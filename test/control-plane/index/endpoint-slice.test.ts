@@ -163,6 +163,22 @@ describe("a workload of which there is no object", () => {
     expect(pipeline.snapshot.get("inbound", "shop/orders")).toBeUndefined();
   });
 
+  it("is not what a pod says that has ended, a newer one of the same name say", () => {
+    const policy = `
+apiVersion: tulle.dev/v1alpha1
+kind: AccessPolicy
+metadata: {namespace: shop, name: strict}
+spec: {selector: {matchLabels: {app: orders}}, mtls: strict}`;
+    const job = pod("b", "cleanup", "2026-01-02T00:00:00Z");
+    const ended = job.replace("status: {", "status: {phase: Succeeded, ");
+    const pipeline = open(pod("a", "orders", "2026-01-01T00:00:00Z") + ended + policy);
+    const inbound = pipeline.snapshot.get("inbound", "shop/orders")?.resource.value;
+    expect(inbound).toMatchObject({ ports: [{ port: 8080, mtls: "strict" }] });
+    expect(pipeline.snapshot.workloadIdentity("shop/orders")).toBe("spiffe://cluster.local/ns/shop/sa/orders");
+    pipeline.apply(changeOf("", ["Pod shop/a"]));
+    expect(pipeline.snapshot.get("inbound", "shop/orders")).toBeUndefined();
+  });
+
   it("is none where a pod of a cluster has no sidecar", () => {
     const plain = pod("a", "orders", "2026-01-01T00:00:00Z").replace('tulle.dev/proxy-version: "0.1.0", ', "");
     expect(open(plain).index.workloads()).toEqual([]);
