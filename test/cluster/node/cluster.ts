@@ -258,6 +258,12 @@ export function sidecarOf({ status }: Pod): ContainerStatus | undefined {
   return status.initContainerStatuses?.find(({ name }) => name === "tulle-sidecar");
 }
 
+/** The id of a container's process, on this machine: the node is a network namespace of it. */
+export async function processOf({ containerID }: ContainerStatus): Promise<string> {
+  const find = `ctr -a "$CONTAINERD_SOCKET" -n k8s.io task ls | awk -v id="$0" '$1 == id { print $2 }'`;
+  return (await run("bash", ["-c", find, containerID.replace("containerd://", "")])).trim();
+}
+
 /** What a client has sent, and what became of it (see programs/account.ts). */
 export interface Account {
   /** The client's pod. */

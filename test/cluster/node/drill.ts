@@ -45,14 +45,10 @@ export function drillServer(shop: string, name: string, more: Partial<Program> =
     { name: "http", containerPort: 8_080 },
     { name: "grpc", containerPort: talkPort },
   ];
-  return deployment({
-    namespace: shop,
-    name,
-    program: "server",
-    ...more,
-    env,
-    container: { ports, ...more.container },
-  });
+  // All that callers without a sidecar have is kube-proxy, and on a busy machine that is seconds late.
+  const annotations = { "tulle.dev/pre-stop-seconds": "10", ...more.annotations };
+  const container = { ports, ...more.container };
+  return deployment({ namespace: shop, name, program: "server", ...more, env, annotations, container });
 }
 
 export function drillService(shop: string, name: string, selector: Readonly<Record<string, string>>): KubernetesObject {

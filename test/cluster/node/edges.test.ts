@@ -17,6 +17,7 @@ import {
   nodeIp,
   nodePort,
   podOf,
+  processOf,
   rolledOut,
   run,
   scenario,
@@ -195,8 +196,8 @@ async function wallsFound(): Promise<Section["findings"]> {
 
 /** What a network plugin makes of that policy, by hand: the node's knows none. */
 async function wall(change: "--insert" | "--delete"): Promise<void> {
-  const id = sidecarOf(await podOf(shop, "app=walled"))?.containerID.replace("containerd://", "") ?? "";
-  const find = `pid=$(ctr -a "$CONTAINERD_SOCKET" -n k8s.io task ls | awk -v id="$0" '$1 == id { print $2 }')`;
-  const rule = `iptables ${change} INPUT --protocol tcp --destination-port 15008 --jump DROP`;
-  await run("bash", ["-c", `${find} && nsenter --target "$pid" --net ${rule}`, id]);
+  const sidecar = sidecarOf(await podOf(shop, "app=walled"));
+  if (sidecar === undefined) throw new Error("walled has no sidecar");
+  const rule = ["iptables", change, "INPUT", "--protocol", "tcp", "--destination-port", "15008", "--jump", "DROP"];
+  await run("nsenter", ["--target", await processOf(sidecar), "--net", ...rule]);
 }

@@ -31,7 +31,7 @@ const shop = "node-rollouts";
 const names = ["restarted", "scaled", "evicted", "called", "colored"] as const;
 const drills = new Map<string, Drill>();
 /** The application's own; kubelet would wait for as long as the grace period. */
-const [ownPauseSeconds, graceSeconds] = [8, 60];
+const [ownPauseSeconds, graceSeconds] = [10, 60];
 
 beforeAll(async () => {
   const server = (name: string, replicas: number, more = {}) => drillServer(shop, name, { replicas, ...more });
