@@ -24,6 +24,12 @@ interface ExemplarAnswer {
   readonly data: readonly { readonly exemplars: readonly { readonly labels: Readonly<Record<string, string>> }[] }[];
 }
 
+interface LabelsAnswer {
+  readonly status: string;
+  readonly error?: string;
+  readonly data: readonly string[];
+}
+
 interface RulesAnswer {
   readonly data: { readonly groups: readonly { readonly rules: readonly RuleState[] }[] };
 }
@@ -90,6 +96,16 @@ export class Prometheus implements AsyncDisposable {
       await fetch(`${this.#url}/api/v1/query_exemplars?${ask.toString()}`)
     ).json()) as ExemplarAnswer;
     return answer.data.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels));
+  }
+
+  /** As Grafana asks for the values of a variable: `label_values(SERIES, LABEL)`. */
+  async labelValues(query: string): Promise<readonly string[]> {
+    const [, series = "", label = ""] = /^label_values\((.+), (\w+)\)$/.exec(query) ?? [];
+    const ask = new URLSearchParams({ "match[]": series });
+    const response = await fetch(`${this.#url}/api/v1/label/${label}/values?${ask.toString()}`);
+    const answer = (await response.json()) as LabelsAnswer;
+    if (answer.status !== "success") throw new Error(`${query}: ${answer.error}`);
+    return answer.data;
   }
 
   async rules(): Promise<RuleState[]> {
