@@ -6,7 +6,7 @@
  */
 
 import { showRequests } from "./debug/request-taps.ts";
-import { type Service, stack } from "./net/exchange.ts";
+import { type Layer, type Service, stack } from "./net/exchange.ts";
 import type { Shared } from "./outbound.ts";
 import { logAccess } from "./telemetry/access-log.ts";
 import { recordErrors } from "./telemetry/error-spans.ts";
@@ -40,9 +40,12 @@ export function outsideStacks(options: OutsideOptions): OutsideStack {
     const recordError = recordErrors({ kind: "client", tracer, service, policyVersion: () => undefined });
     return measureAndRescue({ metrics, clock, direction: "outbound", service, recordError });
   };
-  const measures = { outside: measured("outside"), no_policy_yet: measured("no_policy_yet") };
+  // Made when there is something to measure: a pod that stays in the mesh has no series of it.
+  const measures = new Map<Undestined, Layer>();
   return (reason, address, innermost) => {
     const named = { ...options, direction: "outbound", service: address } as const;
-    return stack([logAccess({ ...named, logged }), showRequests(named), measures[reason]], innermost);
+    const measure = measures.get(reason) ?? measured(reason);
+    measures.set(reason, measure);
+    return stack([logAccess({ ...named, logged }), showRequests(named), measure], innermost);
   };
 }

@@ -44,14 +44,19 @@ export function requests(selector: string): string {
   return `rate(tulle_requests_total{direction="outbound"${selector === "" ? "" : `, ${selector}`}}${range})`;
 }
 
+/** What nobody asks for has neither: a division by 0 is no figure. */
+function ofSome(expr: string): string {
+  return `${expr} >= 0`;
+}
+
 /** The share that did not fail and was not given up by its caller. */
 export function successShare(by: string, selector: string): string {
   const good = `sum by (${by}) (${requests(`result="success"${selector === "" ? "" : `, ${selector}`}`)})`;
-  return `${good} / sum by (${by}) (${requests(selector)})`;
+  return ofSome(`${good} / sum by (${by}) (${requests(selector)})`);
 }
 
 /** Of the time that requests took, in seconds. */
 export function quantile(share: number, by: string, selector: string): string {
   const buckets = `tulle_request_duration_seconds_bucket{direction="outbound"${selector === "" ? "" : `, ${selector}`}}`;
-  return `histogram_quantile(${share}, sum by (le, ${by}) (rate(${buckets}${range})))`;
+  return ofSome(`histogram_quantile(${share}, sum by (le, ${by}) (rate(${buckets}${range})))`);
 }
