@@ -5,7 +5,15 @@ import { Argument, Command } from "commander";
 import { logLevels } from "../system/log.ts";
 import { logLevelPath } from "../system/log-level-page.ts";
 import { controlPlanePorts } from "./dev/addresses.ts";
-import { addMeshOptions, controlPlanePods, defaultUrl, type Mesh, type MeshOptions, openMesh } from "./mesh-client.ts";
+import {
+  addMeshOptions,
+  askedUrl,
+  controlPlanePods,
+  defaultUrl,
+  type Mesh,
+  type MeshOptions,
+  openMesh,
+} from "./mesh-client.ts";
 import { type AdminPort, askAdmin, connectLocally, findSidecars } from "./sidecars/find-sidecars.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -66,7 +74,7 @@ async function sidecarsOf(mesh: Mesh, whose: string): Promise<readonly AdminPort
 }
 
 /** On this machine it listens where its dashboard does. */
-async function controlPlanes({ cluster }: Mesh, { url }: MeshOptions): Promise<readonly AdminPort[]> {
+async function controlPlanes({ cluster }: Mesh, options: MeshOptions): Promise<readonly AdminPort[]> {
   const port = controlPlanePorts.admin;
   if (cluster !== undefined) {
     return (await controlPlanePods(cluster)).map((pod) => ({
@@ -74,6 +82,6 @@ async function controlPlanes({ cluster }: Mesh, { url }: MeshOptions): Promise<r
       connect: () => cluster.connect(pod, port),
     }));
   }
-  const { hostname } = new URL(url ?? process.env["TULLE_URL"] ?? defaultUrl);
+  const { hostname } = new URL(askedUrl(options, process.env) ?? defaultUrl);
   return [{ name: controlPlane, connect: () => connectLocally(hostname, port) }];
 }

@@ -51,14 +51,21 @@ export interface Mesh {
   close(): void;
 }
 
+/** As the option says, else the environment; undefined: neither does. */
+export function askedUrl({ url }: MeshOptions, env: NodeJS.ProcessEnv): string | undefined {
+  return url ?? (env["TULLE_URL"] || undefined);
+}
+
 /** Throws a `UsageError` where neither a URL nor a kubeconfig can be used. */
 export async function openMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Promise<Mesh> {
-  const url = options.url ?? env["TULLE_URL"];
+  const url = askedUrl(options, env);
   const cluster = url === undefined ? await findCluster(options) : undefined;
   if (cluster !== undefined) {
     const readCertificates = () => readAnyReplica<CertificatesView>(cluster, "/api/certs");
     return { cluster, read: () => readReplicas(cluster), readCertificates, close: () => cluster.close() };
   }
+  if (url !== undefined && !/^https?:\/\//.test(url))
+    throw new UsageError(`--url must be like ${defaultUrl}, got ${url || "nothing"}`);
   const place = url === undefined ? unsaid : { base: url, hint: "; --url says where it is" };
   return {
     read: () => fetchFrom<MeshView>(place, "/api/mesh"),
@@ -164,8 +171,8 @@ async function fetchFrom<T>({ base, hint }: Place, path: string): Promise<T> {
 function fetchFault(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : undefined;
-  return code ?? error.message;
+  if (!(cause instanceof Error)) return error.message;
+  return "code" in cause ? String(cause.code) : cause.message;
 }
 
 function isReady(pod: Fields): boolean {

@@ -23,7 +23,7 @@ interface ExplainOptions extends MeshOptions, Partial<MeshDomains> {
   readonly folder?: readonly string[];
   readonly sidecar?: string;
   readonly from?: string;
-  readonly header: readonly string[];
+  readonly header?: readonly string[];
   readonly output: "json" | "text";
 }
 
@@ -49,7 +49,7 @@ export function explainCommand(): Command {
     .option("-f, --folder <path>", "a folder or file of Kubernetes YAML; may be given again", collect)
     .option("--sidecar <namespace/pod>", "by what this pod's sidecar goes now; also in a mesh of tulle dev")
     .option("--from <namespace/workload>", "who asks; a namespace alone: something there that is not in the mesh")
-    .option("-H, --header <field>", 'a header field of the request, "name: value"; may be given again', collect, [])
+    .option("-H, --header <field>", 'a header field of the request, "name: value"; may be given again', collect)
     .option("--cluster-domain <domain>", "domain of the cluster's DNS; default: the cluster's, else cluster.local")
     .option("--trust-domain <domain>", "first part of SPIFFE ids; default: the cluster's, else cluster.local")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))
@@ -62,7 +62,7 @@ function collect(value: string, values: readonly string[] = []): readonly string
 }
 
 async function run(method: string, url: string, options: ExplainOptions): Promise<void> {
-  const { header: headers, output } = options;
+  const { header: headers = [], output } = options;
   const { facts, from = options.from } = await readFacts(options, { method, url, headers });
   const request = describeRequest({ method, url, headers, ...(from !== undefined && { from }) });
   const explanation = explain(facts, request);

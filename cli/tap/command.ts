@@ -48,7 +48,7 @@ export function tapCommand(): Command {
     .description("show requests as they happen: who asks whom what, and what becomes of it")
     .option("-n, --namespace <name>", "the pods that are looked at; default: all, or those of --from")
     .option("--from <namespace/workload>", "who asks; a namespace alone: anyone there")
-    .option("--to <namespace/name>", "the Service that is asked, or the backend behind it")
+    .option("--to <namespace/name>", "the Service that is asked, or the backend behind it; outside the mesh a host")
     .option("--method <method>", "GET, POST …")
     .option("--path <prefix>", "what the path begins with")
     .option("--status <status>", "503, or all of a class: 5xx")

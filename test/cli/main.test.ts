@@ -28,6 +28,12 @@ describe("tulle", { timeout: 60_000 }, () => {
     ["an unknown command", ["stauts"], "tulle: unknown command 'stauts' (did you mean status?); see tulle --help\n"],
     ["an unknown option", ["top", "--bogus"], "tulle: unknown option '--bogus'; see tulle top --help\n"],
     ["a missing option", ["dev"], "tulle: required option '-f, --folder <dir>' not specified; see tulle dev --help\n"],
+    ["no address", ["top", "--url", "8080"], "tulle: --url must be like http://127.0.0.1:8080, got 8080\n"],
+    [
+      "an address that nobody may have",
+      ["top", "--url", "http://127.0.0.1:1"],
+      "tulle: no control plane at http://127.0.0.1:1 (bad port); --url says where it is\n",
+    ],
     [
       "a folder that is not there",
       ["dev", "-f", "/nowhere"],
