@@ -14,57 +14,87 @@ import { dropOwnFields } from "./own-fields.ts";
 /** Calls that are remembered at a time, in all and of one trace; beyond, what they lead to stands for itself. */
 const maxCalls = 10_000;
 const maxCallsOfTrace = 64;
+/** A power of two: most traces have a place for themselves. */
+const places = 1_024;
 
-/** Those that the application of this pod is serving. */
+/**
+ * Those that the application of this pod is serving. A hash table whose chains are links of the calls themselves: a request
+ * comes and goes without an object of its own here. For what a `Map` would do, see `http2/stream-table.ts`.
+ */
 export class CallsInFlight {
-  readonly #traces = new Map<string, Trace>();
+  readonly #first: (Call | undefined)[] = Array.from({ length: places }, () => undefined);
+  /** How many calls a place has. Traces that meet at one share the limit of one. */
+  readonly #counts = new Uint8Array(places);
   #count = 0;
 
   get isEmpty(): boolean {
     return this.#count === 0;
   }
 
+  /** Undefined: none of that trace is being served. */
   of(traceId: string): Trace | undefined {
-    return this.#traces.get(traceId);
+    const calls: Call[] = [];
+    for (let call = this.#first[placeOf(traceId)]; call !== undefined; call = call.next)
+      if (call.traceId === traceId) calls.push(call);
+    return calls.length === 0 ? undefined : new Trace(calls);
   }
 
   /** Where there are too many, it is not remembered. */
   add(call: Call): void {
-    const trace = this.#traces.get(call.traceId) ?? new Trace();
-    if (this.#count >= maxCalls || trace.calls.length >= maxCallsOfTrace) return;
-    this.#traces.set(call.traceId, trace);
-    trace.calls.push(call);
+    const place = placeOf(call.traceId);
+    if (this.#count >= maxCalls || (this.#counts[place] as number) >= maxCallsOfTrace) return;
+    const first = this.#first[place];
+    if (first !== undefined) first.previous = call;
+    call.next = first;
+    call.isRemembered = true;
+    this.#first[place] = call;
+    (this.#counts[place] as number)++;
     this.#count++;
   }
 
   remove(call: Call): void {
-    const calls = this.#traces.get(call.traceId)?.calls ?? [];
-    const place = calls.indexOf(call);
-    if (place < 0) return;
-    calls.splice(place, 1);
+    if (!call.isRemembered) return;
+    const place = placeOf(call.traceId);
+    const { previous, next } = call;
+    if (previous === undefined) this.#first[place] = next;
+    else previous.next = next;
+    if (next !== undefined) next.previous = previous;
+    call.previous = call.next = undefined;
+    call.isRemembered = false;
+    (this.#counts[place] as number)--;
     this.#count--;
-    if (calls.length === 0) this.#traces.delete(call.traceId);
   }
 }
 
-/** Calls of one trace, mostly one. They can't be told apart, so of several the mildest holds. */
+/** By its last digits: those are random in ids of every origin. */
+function placeOf(traceId: string): number {
+  let hash = 0;
+  for (let i = Math.max(0, traceId.length - 4); i < traceId.length; i++) hash = hash * 37 + traceId.charCodeAt(i);
+  return hash & (places - 1);
+}
+
+/** The calls of one trace when one of them led to a request, mostly one. They can't be told apart, so the mildest holds. */
 class Trace implements Origin {
-  readonly calls: Call[] = [];
+  readonly #calls: readonly Call[];
+
+  constructor(calls: readonly Call[]) {
+    this.#calls = calls;
+  }
 
   get deadlineAtMs(): number {
     let latestMs = 0;
-    for (const { exchange } of this.calls) latestMs = Math.max(latestMs, exchange.deadlineAtMs);
+    for (const { exchange } of this.#calls) latestMs = Math.max(latestMs, exchange.deadlineAtMs);
     return latestMs;
   }
 
   get attempt(): number {
     let first = Number.POSITIVE_INFINITY;
-    for (const { exchange } of this.calls) first = Math.min(first, exchange.callerAttempt);
+    for (const { exchange } of this.#calls) first = Math.min(first, exchange.callerAttempt);
     return first;
   }
 
   retriedBelow(retries: number): void {
-    for (const call of this.calls) call.retriesBelow = Math.max(retries, call.retriesBelow ?? 0);
+    for (const call of this.#calls) call.retriesBelow = Math.max(retries, call.retriesBelow ?? 0);
   }
 }
 
@@ -116,6 +146,10 @@ class Call extends PassThrough {
   readonly traceId: string;
   /** How often a request that it led to was retried in vain, if one was. */
   retriesBelow: number | undefined;
+  /** Its neighbours among the calls in flight, who own these three. */
+  previous: Call | undefined;
+  next: Call | undefined;
+  isRemembered = false;
   readonly #calls: CallsInFlight;
   readonly #vouch: Vouch | undefined;
 

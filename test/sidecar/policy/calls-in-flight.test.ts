@@ -117,6 +117,18 @@ describe("calls of one trace", () => {
   });
 });
 
+it("calls of many traces are each found by their own", () => {
+  const traces = Array.from({ length: 3_000 }, (_, i) => (i * 7_919).toString(16).padStart(32, "0"));
+  const { calls, serve, ask } = pod();
+  const served = traces.map((trace, i) => serve(trace, { deadlineAtMs: i + 1 }));
+  expect(traces.map((trace) => ask(trace).deadlineAtMs)).toEqual(traces.map((_, i) => i + 1));
+  for (const [i, { response }] of served.entries()) if (i % 2 === 0) response.endResponse();
+  const left = traces.map((_, i) => (i % 2 === 0 ? Number.POSITIVE_INFINITY : i + 1));
+  expect(traces.map((trace) => ask(trace).deadlineAtMs)).toEqual(left);
+  for (const { response } of served) response.endResponse();
+  expect(calls.isEmpty).toBe(true);
+});
+
 it("remembers 64 calls of one trace, and the next ones when some of those have ended", () => {
   const { serve, ask } = pod();
   const served = Array.from({ length: 64 }, () => serve("a", { deadlineAtMs: 500 }));
