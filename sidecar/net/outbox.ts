@@ -2,12 +2,13 @@
  * Collects what one tick writes to a connection, and writes it once: 75 % of a proxy's cost is system calls.
  *
  * Codecs serialise straight into `buffer` at the offset that `reserve` returns. All outboxes of the process are flushed
- * together by one `setImmediate`, after every socket that was readable in this turn of the event loop has been read.
+ * together at the end of the turn (`turn-end.ts`), after every socket that was readable in it has been read.
  * Buffers come from a pool and go back when the kernel has them, so an idle connection holds none.
  */
 
 import net from "node:net";
 import { DirectWriter } from "./direct-writes.ts";
+import { atTurnEnd } from "./turn-end.ts";
 
 /** What an outbox writes to: a `net.Socket` or a `tls.TLSSocket`. */
 export interface OutboxTarget {
@@ -22,10 +23,8 @@ const pool: Buffer[] = [];
 let waiting: Outbox[] = [];
 /** Empty: takes the place of `waiting` while those in it are flushed. */
 let spare: Outbox[] = [];
-let flushScheduled = false;
 
 function flushAll(): void {
-  flushScheduled = false;
   const flushed = waiting;
   waiting = spare;
   for (const outbox of flushed) outbox.flushInTurn();
@@ -91,7 +90,8 @@ export class Outbox {
       const room = this.buffer.length - this.#used;
       const length = Math.min(chunk.length - from, room === 0 ? bufferBytes : room);
       const offset = this.reserve(length);
-      chunk.copy(this.buffer, offset, from, from + length);
+      if (length === chunk.length) this.buffer.set(chunk, offset);
+      else chunk.copy(this.buffer, offset, from, from + length);
       from += length;
     }
   }
@@ -151,10 +151,7 @@ export class Outbox {
 
   #schedule(): void {
     this.#scheduled = true;
-    waiting.push(this);
-    if (flushScheduled) return;
-    flushScheduled = true;
-    setImmediate(flushAll);
+    if (waiting.push(this) === 1) atTurnEnd(flushAll);
   }
 
   #nextBuffer(length: number): void {

@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from "../../model/clock.ts";
+import { atTurnEnd } from "./turn-end.ts";
 
 export class TurnClock implements Clock {
   readonly #clock: Clock;
@@ -22,8 +23,7 @@ export class TurnClock implements Clock {
   #read(): number {
     this.#isFresh = true;
     this.#now = this.#clock.now();
-    // Runs when all sockets that were readable in this turn have been read, as the flush of what was written does.
-    setImmediate(this.#forget);
+    atTurnEnd(this.#forget);
     return this.#now;
   }
 
