@@ -17,6 +17,7 @@ import type { Clock } from "../../model/clock.ts";
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
 import { ClientConnection } from "../net/client-connection.ts";
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
+import { readingShared } from "../net/shared-reads.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import { Http1Client } from "./client.ts";
 import { ClientExchange } from "./client-exchange.ts";
@@ -52,8 +53,6 @@ const keepAliveShare = 0.8;
 const leastIdleShare = 1 / 64;
 const idleShareGrowth = 1.1;
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
-/** Node reads into it and calls back at once, one socket after the other, so one is enough for all. */
-const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
  * A connection and its one timer: the connect timeout first, the idle limit later. That one stays armed while the connection is
@@ -200,13 +199,7 @@ export class Http1Pool {
     const { peer, limits, timers } = this.#options;
     this.connectCount++;
     this.#connecting++;
-    const socket = this.#connect({
-      buffer: readBuffer,
-      callback: (length) => {
-        client.receive(readBuffer.subarray(0, length));
-        return true;
-      },
-    });
+    const socket = this.#connect(readingShared((chunk) => client.receive(chunk)));
     const client = new Http1Client(socket, {
       ...(peer === undefined ? {} : { peer }),
       ...(limits === undefined ? {} : { limits }),
@@ -239,7 +232,7 @@ export class Http1Pool {
     if (connection.takenLate) this.#idleShare = Math.min(1, this.#idleShare * idleShareGrowth);
     connection.takenLate = false;
     if (connection.owner !== undefined) return this.#limitIdle(connection, ownIdleMs);
-    const next = this.#waiting.shift();
+    const next = this.#waiting.length === 0 ? undefined : this.#waiting.shift();
     if (next !== undefined) return client.send(next);
     connection.idleSinceMs = this.#options.clock.now();
     this.#idle.push(connection);

@@ -126,7 +126,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
 
   // ---- frames in
 
-  receiveFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+  receiveFrame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
     this.keepAlive?.noteReceived();
     if (this.state === "opening" && (type !== frameType.settings || (flags & flag.ack) !== 0)) {
       return this.fail("PROTOCOL_ERROR", "the first frame is not SETTINGS");
@@ -134,9 +134,10 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     if (this.#assembly.isOpen !== (type === frameType.continuation)) {
       return this.fail("PROTOCOL_ERROR", "a field block was interrupted, or continued where there is none");
     }
+    // Hot: of each message, and read where it lies.
+    if (type === frameType.headers) return this.#receiveHeaders(flags, streamId, bytes, from, to);
+    const payload = bytes.subarray(from, to);
     switch (type) {
-      case frameType.headers:
-        return this.#receiveHeaders(flags, streamId, payload);
       case frameType.continuation:
         return this.#receiveContinuation(flags, streamId, payload);
       case frameType.rstStream:
@@ -160,23 +161,22 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     }
   }
 
-  #receiveHeaders(flags: number, streamId: number, payload: Buffer): void {
+  #receiveHeaders(flags: number, streamId: number, bytes: Buffer, payloadAt: number, payloadEnd: number): void {
     if (streamId === 0) return this.fail("PROTOCOL_ERROR", "HEADERS on stream 0");
-    let from = 0;
-    let to = payload.length;
+    let from = payloadAt;
+    let to = payloadEnd;
     if ((flags & flag.padded) !== 0) {
-      to -= payload[0] ?? 0;
-      from = 1;
+      if (from < payloadEnd) to -= bytes[from] as number;
+      from++;
     }
     const hasPriority = (flags & flag.priority) !== 0;
-    const dependsOnItself = hasPriority && to >= from + 5 && readUint31(payload, from) === streamId;
+    const dependsOnItself = hasPriority && to >= from + 5 && readUint31(bytes, from) === streamId;
     if (hasPriority) from += 5;
-    if (from > payload.length) return this.fail("FRAME_SIZE_ERROR", "HEADERS that are too short");
+    if (from > payloadEnd) return this.fail("FRAME_SIZE_ERROR", "HEADERS that are too short");
     if (from > to) return this.fail("PROTOCOL_ERROR", "padding longer than its frame");
     const endStream = (flags & flag.endStream) !== 0;
-    const block = to - from === payload.length ? payload : payload.subarray(from, to);
-    if ((flags & flag.endHeaders) !== 0) this.#receiveBlock(streamId, endStream, block, dependsOnItself);
-    else this.#beginAssembly(streamId, endStream, block, dependsOnItself);
+    if ((flags & flag.endHeaders) !== 0) this.#receiveBlock(streamId, endStream, dependsOnItself, bytes, from, to);
+    else this.#beginAssembly(streamId, endStream, bytes.subarray(from, to), dependsOnItself);
   }
 
   #beginAssembly(streamId: number, endStream: boolean, block: Buffer, isMalformed: boolean): void {
@@ -193,13 +193,20 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     const { endStream, isMalformed } = assembly;
     const block = assembly.take();
     if (this.#blockDeadline !== undefined) this.timers.clear(this.#blockDeadline);
-    this.#receiveBlock(streamId, endStream, block, isMalformed);
+    this.#receiveBlock(streamId, endStream, isMalformed, block, 0, block.length);
   }
 
-  /** `isMalformed`: by the frame around it. The block is decoded all the same, for the table's sake. */
-  #receiveBlock(streamId: number, endStream: boolean, block: Buffer, isMalformed: boolean): void {
+  /** The block is `bytes[from, to)`. `isMalformed`: by the frame around it; it is decoded all the same, for the table's sake. */
+  #receiveBlock(
+    streamId: number,
+    endStream: boolean,
+    isMalformed: boolean,
+    bytes: Buffer,
+    from: number,
+    to: number,
+  ): void {
     const fields: Field[] = [];
-    const decoded = this.#decoder.decode(block, fields, this.limits.maxHeadBytes);
+    const decoded = this.#decoder.decode(bytes, fields, this.limits.maxHeadBytes, from, to);
     if (decoded === "invalid") return this.fail("COMPRESSION_ERROR", "a field block that is not HPACK");
     if (isMalformed) fields.push(malformedField);
     const stream = this.streams.get(streamId);

@@ -11,8 +11,8 @@ import { clientPreface, defaultMaxFrameBytes, flag, frameHeaderBytes, frameType,
 export interface FrameReceiver {
   /** True: no more frames are wanted; looked at before each. */
   readonly isFailed: boolean;
-  /** Any frame but DATA. The payload is the receiver's during the call only. */
-  receiveFrame(type: number, flags: number, streamId: number, payload: Buffer): void;
+  /** Any frame but DATA. Its payload is `bytes[from, to)`, and the receiver's during the call only. */
+  receiveFrame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void;
   /** A DATA frame begins; `length` counts padding, as flow control does. */
   beginData(flags: number, streamId: number, length: number): void;
   /** Octets of the DATA frame that began last, without padding. */
@@ -113,7 +113,7 @@ export class FrameReader {
     } else if (type === frameType.data) {
       this.#beginData(flags, streamId, length);
     } else if (chunk.length - payloadAt >= length) {
-      this.#receiver.receiveFrame(type, flags, streamId, chunk.subarray(payloadAt, payloadAt + length));
+      this.#receiver.receiveFrame(type, flags, streamId, chunk, payloadAt, payloadAt + length);
       return payloadAt + length;
     } else {
       this.#type = type;
@@ -134,7 +134,7 @@ export class FrameReader {
     this.#payload = noBytes;
     this.#have = 0;
     this.#phase = "header";
-    this.#receiver.receiveFrame(this.#type, this.#flags, this.#streamId, payload);
+    this.#receiver.receiveFrame(this.#type, this.#flags, this.#streamId, payload, 0, payload.length);
     return at + length;
   }
 

@@ -14,6 +14,10 @@ const proofPatienceMs = 1_000;
 /** On a link, what four DATA frames carry that fill a TLS record each: a full read leaves in as few of both as it can. */
 const buffer = Buffer.allocUnsafeSlow(4 * (16_384 - 9));
 
+/** Views of its beginning by their length, up to this one: most reads of requests and answers are of the same few lengths. */
+const longestView = 1_024;
+const views: (Buffer | undefined)[] = Array.from({ length: longestView + 1 }, () => undefined);
+
 /** The fields in which `net.Socket` keeps what `onread` says. */
 interface Fields {
   readonly buffer: symbol;
@@ -21,6 +25,23 @@ interface Fields {
 }
 
 let proven: Fields | undefined;
+
+/** For `net.connect`, as its `onread`: `receive` is called with what arrives. */
+export function readingShared(receive: (chunk: Buffer) => void): net.OnReadOpts {
+  return { buffer, callback: readCallback(receive) };
+}
+
+function readCallback(receive: (chunk: Buffer) => void): (length: number) => boolean {
+  return (length) => {
+    receive(beginning(length));
+    return true;
+  };
+}
+
+function beginning(length: number): Buffer {
+  if (length > longestView) return length === buffer.length ? buffer : buffer.subarray(0, length);
+  return (views[length] ??= buffer.subarray(0, length));
+}
 
 /** From now on `receive` is called with what arrives; it may pause and resume the socket. Call it once for a socket. */
 export function receiveFrom(socket: net.Socket, receive: (chunk: Buffer) => void): void {
@@ -94,10 +115,7 @@ function attach(socket: net.Socket, fields: Fields, receive: (chunk: Buffer) => 
   if (!isReadable(handle)) return false;
   handle.useUserBuffer(buffer);
   Reflect.set(socket, fields.buffer, buffer);
-  Reflect.set(socket, fields.callback, (length: number) => {
-    receive(length === buffer.length ? buffer : buffer.subarray(0, length));
-    return true;
-  });
+  Reflect.set(socket, fields.callback, readCallback(receive));
   return true;
 }
 

@@ -37,15 +37,16 @@ export class HpackDecoder {
     this.#limitBytes = limitBytes;
   }
 
-  /** Appends the fields of a block to `into`, up to `limitBytes` of decoded size (RFC 9113 §6.5.2). */
-  decode(block: Buffer, into: Field[], limitBytes: number): Decoded {
+  /** Appends the fields of the block `bytes[from, to)` to `into`, up to `limitBytes` of decoded size (RFC 9113 §6.5.2). */
+  decode(bytes: Buffer, into: Field[], limitBytes: number, from = 0, to = bytes.length): Decoded {
     const cursor = this.#cursor;
-    cursor.block = block;
-    cursor.at = 0;
+    cursor.bytes = bytes;
+    cursor.at = from;
+    cursor.end = to;
     let mayUpdateSize = true;
-    let bytes = 0;
-    while (cursor.at < block.length) {
-      const first = block[cursor.at] as number;
+    let decodedBytes = 0;
+    while (cursor.at < to) {
+      const first = bytes[cursor.at] as number;
       if ((first & 0xe0) === 0x20) {
         if (!mayUpdateSize || !this.#updateSize()) return "invalid";
         continue;
@@ -54,10 +55,10 @@ export class HpackDecoder {
       mayUpdateSize = false;
       const field = first >= 0x80 ? this.#lookUp(cursor.read(7)) : this.#readLiteral(first);
       if (field === undefined) return "invalid";
-      bytes += field.sizeBytes;
-      if (bytes <= limitBytes) into.push(field);
+      decodedBytes += field.sizeBytes;
+      if (decodedBytes <= limitBytes) into.push(field);
     }
-    return bytes <= limitBytes ? "ok" : "too-large";
+    return decodedBytes <= limitBytes ? "ok" : "too-large";
   }
 
   #updateSize(): boolean {
@@ -87,12 +88,13 @@ export class HpackDecoder {
 
   #readString(): string | undefined {
     const cursor = this.#cursor;
-    const isHuffman = ((cursor.block[cursor.at] ?? 0) & 0x80) !== 0;
+    const { bytes } = cursor;
+    const isHuffman = ((bytes[cursor.at] ?? 0) & 0x80) !== 0;
     const length = cursor.read(7);
     const from = cursor.at;
     const to = from + length;
-    if (length < 0 || to > cursor.block.length) return undefined;
+    if (length < 0 || to > cursor.end) return undefined;
     cursor.at = to;
-    return isHuffman ? decodeHuffman(cursor.block, from, to) : cursor.block.toString("latin1", from, to);
+    return isHuffman ? decodeHuffman(bytes, from, to) : bytes.toString("latin1", from, to);
   }
 }

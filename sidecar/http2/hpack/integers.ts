@@ -2,19 +2,21 @@
 
 /** Reads integers out of a block; a cursor, so that nothing is allocated for an answer of two parts. */
 export class IntegerCursor {
-  block: Buffer = Buffer.alloc(0);
+  bytes: Buffer = Buffer.alloc(0);
   at = 0;
+  /** Where the block ends. */
+  end = 0;
 
   /** The next integer, or -1: cut off, or longer than any length that we would accept. */
   read(prefixBits: number): number {
-    const { block } = this;
-    if (this.at >= block.length) return -1;
+    const { bytes, end } = this;
+    if (this.at >= end) return -1;
     const mask = (1 << prefixBits) - 1;
-    let value = (block[this.at++] as number) & mask;
+    let value = (bytes[this.at++] as number) & mask;
     if (value < mask) return value;
     for (let shift = 0; shift <= 21; shift += 7) {
-      if (this.at >= block.length) return -1;
-      const octet = block[this.at++] as number;
+      if (this.at >= end) return -1;
+      const octet = bytes[this.at++] as number;
       value += (octet & 0x7f) << shift;
       if (octet < 0x80) return value;
     }

@@ -10,8 +10,8 @@ class Recorder implements FrameReceiver {
   isFailed = false;
   #data = Buffer.alloc(0);
 
-  receiveFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    this.events.push(`frame ${type} ${flags} ${streamId} ${payload.toString("hex")}`);
+  receiveFrame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    this.events.push(`frame ${type} ${flags} ${streamId} ${bytes.toString("hex", from, to)}`);
   }
   beginData(flags: number, streamId: number, length: number): void {
     this.events.push(`data ${flags} ${streamId} ${length}`);

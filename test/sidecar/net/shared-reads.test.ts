@@ -93,6 +93,18 @@ describe("once it is proven", () => {
     expect(memories.size).toBe(1);
   });
 
+  it("a read is what has come, whatever came before it in the same place", async () => {
+    const { accepted, dialled } = await connect("plain");
+    const received = new Received(accepted);
+    let sent = "";
+    for (const text of ["one", "two", "a longer one", "six", "x".repeat(2_000), "one"]) {
+      dialled.write(text);
+      sent += text;
+      await received.until(sent.length);
+    }
+    expect(received.bytes.toString()).toBe(sent);
+  });
+
   it.each(["plain", "tls"] as const)("a socket that is paused in the middle goes on where it was: %s", async (kind) => {
     const sent = randomBytes(600_000);
     const { accepted, dialled } = await connect(kind);
