@@ -41,11 +41,15 @@ interface Rule {
 }
 
 export class RouteTable {
+  /** The route of every request, where the first one asks for nothing; undefined: it depends. */
+  readonly routeOfAll: Route | undefined;
   readonly #index = new PathIndex<Rule>();
   readonly #asksForPath: boolean;
 
   /** A pattern that does not compile matches nothing: parsers refuse it, and a route must not take what it was not meant for. */
   constructor(routes: readonly Route[]) {
+    const [first] = routes;
+    this.routeOfAll = first !== undefined && takesAll(first) ? first : undefined;
     this.#asksForPath = routes.some(({ matches }) => matches.some(({ path }) => path !== undefined));
     for (const [order, route] of routes.entries()) {
       for (const match of route.matches.length === 0 ? [{}] : route.matches) {
@@ -55,10 +59,21 @@ export class RouteTable {
   }
 
   match(request: RequestView): Route | undefined {
+    if (this.routeOfAll !== undefined) return this.routeOfAll;
     const subject = subjectOf(request);
     const path = this.#asksForPath ? normalPathOf(subject) : "/";
     return this.#index.find(path, ruleHolds, subject)?.route;
   }
+}
+
+function takesAll({ matches }: Route): boolean {
+  return matches.length === 0 || matches.some(asksForNothing);
+}
+
+function asksForNothing(match: RouteMatch): boolean {
+  const { path } = match;
+  const anyPath = path === undefined || (path.kind === "prefix" && normalizePath(path.value).path === "/");
+  return anyPath && otherConditions(match).length === 0;
 }
 
 function ruleHolds(rule: Rule, subject: Subject): boolean {

@@ -26,6 +26,8 @@ export function routeRequests(routes: readonly Route[], serviceOf: (route: Route
 /** Finds the route of a request as it is now. */
 export function matchRoutes(routes: readonly Route[]): (exchange: Exchange) => Route | undefined {
   const table = new RouteTable(routes);
+  const { routeOfAll } = table;
+  if (routeOfAll !== undefined) return () => routeOfAll;
   const asksForHost = routes.some(({ matches }) => matches.some(matchesHost));
   return (exchange) => table.match(viewOf(exchange, asksForHost));
 }

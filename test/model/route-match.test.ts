@@ -33,6 +33,26 @@ it("finds nothing where nothing matches", () => {
   expect(new RouteTable([]).match(request())).toBeUndefined();
 });
 
+it.each<[string, boolean, ...RouteMatch[]]>([
+  ["asks for nothing", true],
+  ["asks for any path", true, { path: { kind: "prefix", value: "/" } }],
+  ["asks for one thing or for nothing", true, { method: "POST" }, { headers: [], query: [] }],
+  ["asks for a path", false, { path: { kind: "prefix", value: "/a" } }],
+  ["asks for the path /", false, { path: { kind: "exact", value: "/" } }],
+  ["asks for a path by a pattern", false, { path: { kind: "regex", value: "/.*" } }],
+  ["asks for a method", false, { method: "GET" }],
+  ["asks for a header", false, { headers: [{ name: "x", kind: "present", value: "" }] }],
+  [
+    "asks for a parameter",
+    false,
+    { path: { kind: "prefix", value: "/" }, query: [{ name: "x", kind: "present", value: "" }] },
+  ],
+])("knows the route of every request if the first %s: %s", (_, isOfAll, ...matches) => {
+  const [first, rest] = [route("first", ...matches), route("rest")];
+  expect(new RouteTable([first, rest]).routeOfAll).toBe(isOfAll ? first : undefined);
+  expect(new RouteTable([route("post", { method: "POST" }), first]).routeOfAll).toBeUndefined();
+});
+
 it("wants all parts of a match", () => {
   const match: RouteMatch = {
     method: "GET",
