@@ -2,8 +2,8 @@
  * Finds start line, fields and end of one head (or trailer section) in bytes that arrive cut anywhere.
  *
  * It notes offsets and checks every byte, but those of lines that it knows from the head before (`remembered-lines.ts`). It makes
- * no strings: those come from the whole head at once, in `request-head.ts`, `response-head.ts` and `header-section.ts`. A head
- * that lies in one read is never copied.
+ * no strings: `request-head.ts`, `response-head.ts` and `header-section.ts` ask for those that they need. A head that lies in
+ * one read is never copied.
  *
  * ```
  *   start ─▶ method ─▶ target ─▶ rest ─▶ start-lf ─▶ line ─▶ name ─▶ before-value ─▶ value ─▶ value-lf ─┐
@@ -77,6 +77,14 @@ export class HeadScanner {
   /** Whether a part of a head has been read. An empty line before it is none: some clients send one behind a body. */
   get started(): boolean {
     return this.#heldBytes > 0 && this.#startLine !== "start" && this.#startLine !== "leading-lf";
+  }
+
+  /**
+   * What lies between two offsets, as latin1. A string of its own, not a slice of the whole head: V8 compares, hashes and writes
+   * slices by slower ways, and each is compared, hashed and written several times.
+   */
+  text(from: number, to: number): string {
+    return this.bytes.toString("latin1", this.base + from, this.base + to);
   }
 
   /** Ready for the next head; lets go of all bytes. */

@@ -30,8 +30,8 @@ export interface HeaderSection {
   expect: string | undefined;
 }
 
-/** Reads the section behind the start line of a complete head. `text` is the whole head as latin1. */
-export function readHeaderSection(scanner: HeadScanner, text: string): HeaderSection | Refusal {
+/** Reads the section behind the start line of a complete head. */
+export function readHeaderSection(scanner: HeadScanner): HeaderSection | Refusal {
   const flat: string[] = [];
   const section: HeaderSection = {
     headers: new HeaderFields(flat),
@@ -51,9 +51,12 @@ export function readHeaderSection(scanner: HeadScanner, text: string): HeaderSec
     const entry = i * fieldStride;
     const known = fieldNames[table[entry + 4] as number];
     const isRemembered = lines !== undefined && i < mostPlaces && (remembered & (1 << i)) !== 0;
-    const value = isRemembered ? lines.valueAt(i) : text.slice(table[entry + 2], table[entry + 3]);
+    const value = isRemembered
+      ? lines.valueAt(i)
+      : scanner.text(table[entry + 2] as number, table[entry + 3] as number);
     if (known === undefined) {
-      flat.push(isRemembered ? lines.nameAt(i) : text.slice(table[entry], table[entry + 1]).toLowerCase(), value);
+      const name = isRemembered ? lines.nameAt(i) : nameIn(scanner, entry);
+      flat.push(name, value);
       continue;
     }
     switch (known.role) {
@@ -171,17 +174,16 @@ function readConnection(value: string, section: HeaderSection, named: string[] |
 /** The fields of a scanned trailer section that may be there; the others are dropped, never merged anywhere. */
 export function readTrailers(scanner: HeadScanner): HeaderFields | undefined {
   if (scanner.fieldCount === 0) return undefined;
-  const text = headText(scanner);
+  const { table, fieldCount } = scanner;
   const trailers = new HeaderFields();
-  for (let i = 0; i < scanner.fieldCount; i++) {
+  for (let i = 0; i < fieldCount; i++) {
     const entry = i * fieldStride;
-    const name = text.slice(scanner.table[entry], scanner.table[entry + 1]).toLowerCase();
-    if (mayBeTrailer(name)) trailers.append(name, text.slice(scanner.table[entry + 2], scanner.table[entry + 3]));
+    const name = nameIn(scanner, entry);
+    if (mayBeTrailer(name)) trailers.append(name, scanner.text(table[entry + 2] as number, table[entry + 3] as number));
   }
   return trailers.count > 0 ? trailers : undefined;
 }
 
-/** The scanned head as one string, from which all others are slices. */
-export function headText(scanner: HeadScanner): string {
-  return scanner.bytes.toString("latin1", scanner.base, scanner.base + scanner.headEnd);
+function nameIn(scanner: HeadScanner, entry: number): string {
+  return scanner.text(scanner.table[entry] as number, scanner.table[entry + 1] as number).toLowerCase();
 }

@@ -4,7 +4,7 @@ import { hostOf, isAuthority, portOf, sameAuthority } from "../net/authority.ts"
 import type { RequestHead } from "../net/exchange.ts";
 import { upgradeProtocol } from "../net/upgrade.ts";
 import type { HeadScanner } from "./head-scanner.ts";
-import { type HeaderSection, headText, isRefusal, readHeaderSection } from "./header-section.ts";
+import { type HeaderSection, isRefusal, readHeaderSection } from "./header-section.ts";
 import { badRequest, Refusal } from "./limits.ts";
 
 /** How long the body is: a number of bytes, or told by its own framing. */
@@ -29,13 +29,12 @@ interface Target {
 }
 
 export function readRequestHead(scanner: HeadScanner): ReceivedRequest | Refusal {
-  const text = headText(scanner);
-  const method = text.slice(scanner.headStart, scanner.methodEnd);
-  const minorVersion = readVersion(text.slice(scanner.targetEnd + 1, scanner.startLineEnd));
+  const method = readMethod(scanner);
+  const minorVersion = readVersion(scanner, scanner.targetEnd + 1, scanner.startLineEnd);
   if (minorVersion === undefined) return badRequest("HTTP version other than 1.0 and 1.1");
-  const target = readTarget(method, text.slice(scanner.methodEnd + 1, scanner.targetEnd));
+  const target = readTarget(method, scanner.text(scanner.methodEnd + 1, scanner.targetEnd));
   if (isRefusal(target)) return target;
-  const section = readHeaderSection(scanner, text);
+  const section = readHeaderSection(scanner);
   if (isRefusal(section)) return section;
   const refusal = refuseHost(section.host, target, method, minorVersion) ?? refuseBody(section, method, minorVersion);
   if (refusal !== undefined) return refusal;
@@ -65,9 +64,32 @@ export function readRequestHead(scanner: HeadScanner): ReceivedRequest | Refusal
   return head;
 }
 
-export function readVersion(text: string): 0 | 1 | undefined {
-  if (text === "HTTP/1.1") return 1;
-  return text === "HTTP/1.0" ? 0 : undefined;
+const usualMethods = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"].map((name) => ({
+  name,
+  bytes: Buffer.from(name),
+}));
+
+/** The usual ones are known by their bytes, and need no string. */
+function readMethod(scanner: HeadScanner): string {
+  const { bytes, base, headStart, methodEnd } = scanner;
+  for (const usual of usualMethods)
+    if (isThere(bytes, base + headStart, base + methodEnd, usual.bytes)) return usual.name;
+  return scanner.text(headStart, methodEnd);
+}
+
+function isThere(bytes: Buffer, from: number, to: number, expected: Buffer): boolean {
+  if (to - from !== expected.length) return false;
+  for (let i = 0; i < expected.length; i++) if (bytes[from + i] !== expected[i]) return false;
+  return true;
+}
+
+export const versionLength = "HTTP/1.1".length;
+
+/** Between two offsets of a head. The scanner has seen to it that they begin with `HTTP/1.`. */
+export function readVersion({ bytes, base }: HeadScanner, from: number, to: number): 0 | 1 | undefined {
+  if (to - from !== versionLength) return undefined;
+  const minor = (bytes[base + to - 1] as number) - 0x30;
+  return minor === 0 || minor === 1 ? minor : undefined;
 }
 
 /** The four forms of RFC 9112 §3.2. */

@@ -1,10 +1,11 @@
 /** From a scanned response head to a `ResponseHead` and its framing (RFC 9112 §4, §6.3). */
 
 import type { ResponseHead } from "../net/exchange.ts";
+import { SP } from "./bytes.ts";
 import type { HeadScanner } from "./head-scanner.ts";
-import { type HeaderSection, headText, isRefusal, readHeaderSection } from "./header-section.ts";
+import { type HeaderSection, isRefusal, readHeaderSection } from "./header-section.ts";
 import { Refusal } from "./limits.ts";
-import { type BodyLength, readVersion } from "./request-head.ts";
+import { type BodyLength, readVersion, versionLength } from "./request-head.ts";
 
 /** What a response's framing depends on besides itself. */
 export interface AskedRequest {
@@ -23,11 +24,11 @@ export interface ReceivedResponse extends ResponseHead {
 }
 
 export function readResponseHead(scanner: HeadScanner, asked: AskedRequest): ReceivedResponse | Refusal {
-  const text = headText(scanner);
-  const minorVersion = readVersion(text.slice(scanner.headStart, scanner.headStart + versionLength));
-  const status = readStatus(text, scanner);
+  const versionEnd = scanner.headStart + versionLength;
+  const minorVersion = readVersion(scanner, scanner.headStart, versionEnd);
+  const status = readStatus(scanner, versionEnd);
   if (minorVersion === undefined || status === undefined) return badResponse("malformed status line");
-  const section = readHeaderSection(scanner, text);
+  const section = readHeaderSection(scanner);
   if (isRefusal(section)) return section;
   if (section.chunked && minorVersion === 0) return badResponse("Transfer-Encoding in HTTP/1.0");
 
@@ -48,16 +49,17 @@ export function readResponseHead(scanner: HeadScanner, asked: AskedRequest): Rec
   };
 }
 
-const versionLength = "HTTP/1.1".length;
+const statusLength = 3;
 
 /** Three digits between a space and either another or the end of the line. */
-function readStatus(text: string, { headStart, startLineEnd }: HeadScanner): number | undefined {
-  const at = headStart + versionLength + 1;
-  if (text[at - 1] !== " " || at + 3 > startLineEnd || (at + 3 < startLineEnd && text[at + 3] !== " "))
-    return undefined;
+function readStatus({ bytes, base, startLineEnd }: HeadScanner, versionEnd: number): number | undefined {
+  const from = base + versionEnd + 1;
+  const to = from + statusLength;
+  const end = base + startLineEnd;
+  if (bytes[from - 1] !== SP || to > end || (to < end && bytes[to] !== SP)) return undefined;
   let status = 0;
-  for (let i = at; i < at + 3; i++) {
-    const digit = text.charCodeAt(i) - 0x30;
+  for (let i = from; i < to; i++) {
+    const digit = (bytes[i] as number) - 0x30;
     if (digit < 0 || digit > 9) return undefined;
     status = status * 10 + digit;
   }

@@ -4,7 +4,7 @@ import type { Exchange, ResponseHead } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { copyBytes, writeLatin1 } from "../net/latin1.ts";
 import type { Outbox } from "../net/outbox.ts";
-import { knownField } from "./field-names.ts";
+import { type FieldName, knownField } from "./field-names.ts";
 
 /** How a message's end is told to its receiver. `none`: by what it answers; `empty`: by a Content-Length of 0. */
 export type Framing = "none" | "empty" | "length" | "chunked" | "close";
@@ -80,6 +80,8 @@ const statusLines: readonly Buffer[] = Array.from({ length: 600 }, (_, status) =
 );
 
 const longestWrite = 64 * 1024;
+/** So many names are known by their places. */
+const mostPlaces = 32;
 /** Bytes of the longest head without method, target, authority, field names and values. */
 const fixedBytes = 256;
 
@@ -101,6 +103,9 @@ class HeadText {
   #at = 0;
   #from = 0;
   #mostBytes = 0;
+  /** The names of the last head by their places, and what is known of them: heads in a row mostly have the same. */
+  readonly #names: string[] = [];
+  readonly #known: (FieldName | undefined)[] = [];
 
   /** `mostBytes` without what every head has. */
   begin(outbox: Outbox, mostBytes: number): this {
@@ -133,7 +138,7 @@ class HeadText {
     for (let i = 0; i < flat.length; i += 2) {
       const name = flat[i] as string;
       const value = flat[i + 1] as string;
-      const known = knownField(name);
+      const known = this.#knownAt(i >> 1, name);
       if (known === undefined) {
         this.text(name).bytes(colon).text(value).bytes(lineEnd);
         continue;
@@ -156,6 +161,15 @@ class HeadText {
       }
     }
     return this;
+  }
+
+  #knownAt(place: number, name: string): FieldName | undefined {
+    if (this.#names[place] === name) return this.#known[place];
+    const known = knownField(name);
+    if (place >= mostPlaces) return known;
+    this.#names[place] = name;
+    this.#known[place] = known;
+    return known;
   }
 
   framing(framing: Framing): this {

@@ -157,7 +157,8 @@ export function writeData(
   endStream: boolean,
 ): number {
   const at = beginFrame(outbox, to - from, frameType.data, endStream ? flag.endStream : 0, streamId);
-  chunk.copy(outbox.buffer, at, from, to);
+  if (to - from === chunk.length) outbox.buffer.set(chunk, at);
+  else chunk.copy(outbox.buffer, at, from, to);
   return at - frameHeaderBytes;
 }
 

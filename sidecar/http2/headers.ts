@@ -198,14 +198,12 @@ export function readTrailers(fields: readonly Field[], maxFields: number): Heade
 
 /** The pseudo-header fields of a request, name, value, name, value … */
 export function requestPseudo(head: RequestHead): string[] {
-  const { authority } = head;
-  if (head.upgrade !== undefined) {
-    const pseudo = [":method", "CONNECT", ":protocol", head.upgrade, ":scheme", head.scheme, ":path", head.path];
-    pseudo.push(":authority", authority);
-    return pseudo;
+  const { method, scheme, path, authority, upgrade } = head;
+  if (upgrade !== undefined) {
+    const asked = [":method", "CONNECT", ":protocol", upgrade];
+    return [...asked, ":scheme", scheme, ":path", path, ":authority", authority];
   }
-  if (head.method === "CONNECT") return [":method", "CONNECT", ":authority", authority];
-  const pseudo = [":method", head.method, ":scheme", head.scheme, ":path", head.path];
-  if (authority !== "") pseudo.push(":authority", authority);
-  return pseudo;
+  if (method === "CONNECT") return [":method", "CONNECT", ":authority", authority];
+  if (authority === "") return [":method", method, ":scheme", scheme, ":path", path];
+  return [":method", method, ":scheme", scheme, ":path", path, ":authority", authority];
 }

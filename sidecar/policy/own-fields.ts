@@ -33,10 +33,15 @@ export function takeAttempt(): Layer {
 
 /** Tells the next hop how much of the time is left. */
 export function carryDeadline(clock: Clock): Layer {
+  // First tries mostly leave in the turn of the event loop in which they came, with the whole of their policy's time.
+  let lastMs = 0;
+  let lastText = formatRemaining(lastMs);
   return (next) => (exchange, response) => {
     const remainingMs = exchange.deadlineAtMs - clock.now();
     if (remainingMs !== Number.POSITIVE_INFINITY) {
-      exchange.headers.set(isGrpc(exchange) ? "grpc-timeout" : "tulle-deadline", formatRemaining(remainingMs));
+      if (remainingMs !== lastMs) lastText = formatRemaining(remainingMs);
+      lastMs = remainingMs;
+      exchange.headers.set(isGrpc(exchange) ? "grpc-timeout" : "tulle-deadline", lastText);
     }
     return next(exchange, response);
   };
