@@ -379,7 +379,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     const at = outbox.reserve(frameHeaderBytes + most);
     const start = at + frameHeaderBytes;
     const headersAt = encoder.encode(outbox.buffer, start, pseudo, sensitive);
-    const end = encoder.encode(outbox.buffer, headersAt, flat, sensitive);
+    const end = encoder.encode(outbox.buffer, headersAt, flat, sensitive, pseudo.length >> 1);
     const flags = flag.endHeaders | (endStream ? flag.endStream : 0);
     writeFrameHeader(outbox.buffer, at, end - start, frameType.headers, flags, streamId);
     outbox.unreserve(start + most - end);

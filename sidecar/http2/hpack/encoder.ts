@@ -6,8 +6,8 @@
  * - Credentials are never-indexed (RFC 7541 §7.1.3): no guess at them can be tested against the table.
  * - No Huffman code (see `huffman.ts`).
  *
- * Hot: all that is known of a name is in one record, with the value that it had last: most fields cost one look-up and one
- * comparison.
+ * Hot: all that is known of a name is in one record, with the value that it had last, and blocks in a row mostly have the same
+ * names at the same places: most fields cost two comparisons.
  */
 
 import { writeLatin1 } from "../../net/latin1.ts";
@@ -41,14 +41,18 @@ const unfixedName: FixedName = { index: 0, values: new Map(), isCredential: fals
 
 /** What one connection knows of a name. */
 class KnownName {
+  readonly name: string;
   readonly fixed: FixedName;
+  /** It is the record of its name. Of one whose entries were all evicted another may have been made. */
+  isCurrent = false;
   /** value → the number of its insertion into the dynamic table. Undefined: it has none there. */
   numbers: Map<string, number> | undefined;
   /** The value that was found last, in either table, and where: the number of its insertion, or minus its static index. */
   lastValue: string | undefined;
   lastPlace = 0;
 
-  constructor(fixed: FixedName) {
+  constructor(name: string, fixed: FixedName) {
+    this.name = name;
     this.fixed = fixed;
   }
 }
@@ -60,6 +64,8 @@ interface Entry {
 }
 
 const candidateSlots = 64;
+/** So many names are known by their places in the last block. */
+const mostPlaces = 32;
 
 export class HpackEncoder {
   /** Our own bound, whatever the peer allows. */
@@ -68,6 +74,8 @@ export class HpackEncoder {
   #sizeBytes = 0;
   /** Those of the static table, once they were sent, and those that have an entry. The newest insertion has index 62. */
   readonly #names = new Map<string, KnownName>();
+  /** Those of the last block, by their places in it. */
+  readonly #places: KnownName[] = [];
   /** Oldest first; the first `#dropped` are evicted already, and cut off now and then. */
   #entries: Entry[] = [];
   #dropped = 0;
@@ -104,14 +112,14 @@ export class HpackEncoder {
 
   /**
    * Writes name, value, name, value … as one part of a block, and returns the offset after it. `sensitive` names enter
-   * no table, here and further on.
+   * no table, here and further on. `fieldsBefore`: in other parts of the block.
    */
-  encode(buffer: Buffer, at: number, flat: readonly string[], sensitive?: readonly string[]): number {
+  encode(buffer: Buffer, at: number, flat: readonly string[], sensitive?: readonly string[], fieldsBefore = 0): number {
     let end = this.#announceBytes === undefined ? at : this.#announceLimit(buffer, at);
     for (let i = 0; i < flat.length; i += 2) {
       const name = flat[i] as string;
       const value = flat[i + 1] as string;
-      const known = this.#names.get(name) ?? this.#meet(name);
+      const known = this.#known(fieldsBefore + (i >> 1), name);
       const isSecret = isCredential(known.fixed, name, value) || sensitive?.includes(name) === true;
       // Never-indexed: no intermediary may put it into a table either (RFC 7541 §6.2.3).
       if (isSecret) end = writeLiteral(buffer, end, 0x10, 4, known.fixed.index, name, value);
@@ -127,13 +135,25 @@ export class HpackEncoder {
     return smallest === this.#limitBytes ? end : writeInteger(buffer, end, 0x20, 5, this.#limitBytes);
   }
 
+  #known(place: number, name: string): KnownName {
+    const last = this.#places[place];
+    if (last !== undefined && last.name === name && last.isCurrent) return last;
+    const known = this.#names.get(name) ?? this.#meet(name);
+    if (known.isCurrent && place < mostPlaces) this.#places[place] = known;
+    return known;
+  }
+
   /** A name that has no record. Only those of the static table get one at once: there may be any number of others. */
   #meet(name: string): KnownName {
     const fixed = fixedNames.get(name);
-    if (fixed === undefined) return new KnownName(unfixedName);
-    const known = new KnownName(fixed);
-    this.#names.set(name, known);
+    const known = new KnownName(name, fixed ?? unfixedName);
+    if (fixed !== undefined) this.#keep(known);
     return known;
+  }
+
+  #keep(known: KnownName): void {
+    this.#names.set(known.name, known);
+    known.isCurrent = true;
   }
 
   #encodeField(buffer: Buffer, at: number, known: KnownName, name: string, value: string): number {
@@ -188,7 +208,7 @@ export class HpackEncoder {
     this.#entries.push({ name, value, sizeBytes });
     known.numbers ??= new Map();
     known.numbers.set(value, this.#inserted);
-    this.#names.set(name, known); // what was evicted for it may have been all there was of the name
+    this.#keep(known); // what was evicted for it may have been all there was of the name
     this.#inserted++;
   }
 
@@ -198,7 +218,9 @@ export class HpackEncoder {
       this.#sizeBytes -= sizeBytes;
       const known = this.#names.get(name);
       known?.numbers?.delete(value);
-      if (known?.numbers?.size === 0 && known.fixed === unfixedName) this.#names.delete(name);
+      if (known?.numbers?.size !== 0 || known.fixed !== unfixedName) continue;
+      this.#names.delete(name);
+      known.isCurrent = false;
     }
     if (this.#dropped * 2 <= this.#entries.length) return;
     this.#entries = this.#entries.slice(this.#dropped);

@@ -45,6 +45,29 @@ it("is undone by the decoder, section after section, whatever the table's size",
   );
 });
 
+it("is undone by the decoder while fields are evicted and come again, at the same places and at others", () => {
+  const few = fc.tuple(
+    fc.constantFrom("x-a", "x-b", "x-c", "date", "accept"),
+    fc.constantFrom("", "1", "22", "333", "a".repeat(30)),
+  );
+  const block = fc.array(few, { maxLength: 6 }).map((pairs) => pairs.flat());
+  fc.assert(
+    fc.property(
+      fc.array(block, { minLength: 20, maxLength: 200 }),
+      fc.integer({ min: 60, max: 300 }),
+      (blocks, limit) => {
+        const encoder = new HpackEncoder(limit);
+        const decoder = new HpackDecoder(4096);
+        for (const flat of blocks) {
+          expect(decode(decoder, encode(encoder, flat))).toEqual(flat);
+          expect(decoder.tableBytes).toBe(encoder.tableBytes);
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
 describe("what enters the dynamic table", () => {
   it("is a field that comes again: one octet from the third time on", () => {
     const encoder = new HpackEncoder(4096);
