@@ -30,9 +30,10 @@ export function requestAttributes(exchange: Exchange, kind: Span["kind"]): SpanA
     attributes["rpc.system.name"] = "grpc";
     attributes["rpc.method"] = grpcMethod(exchange);
   }
-  addAddress(attributes, "server", authority);
-  if (attributes["server.address"] !== undefined) {
-    attributes["server.port"] ??= defaultPorts[scheme];
+  const server = servers.read(authority);
+  if (server !== undefined) {
+    attributes["server.address"] = server.host;
+    attributes["server.port"] = server.port ?? defaultPorts[scheme];
     if (kind === "client" && path.startsWith("/")) {
       attributes["url.full"] = bounded(`${scheme}://${authority}${withoutQuery(path)}`);
     }
@@ -63,7 +64,11 @@ export function complete(span: Span, exchange: Exchange, { status, grpcStatus, c
   if (exchange.route !== undefined) attributes["tulle.route"] = exchange.route;
   if (exchange.backend !== undefined) attributes["tulle.backend"] = exchange.backend;
   if (exchange.breakerState !== undefined) attributes["tulle.breaker_state"] = exchange.breakerState;
-  if (exchange.endpoint !== undefined) addAddress(attributes, "network.peer", exchange.endpoint);
+  const peer = exchange.endpoint === undefined ? undefined : peers.read(exchange.endpoint);
+  if (peer !== undefined) {
+    attributes["network.peer.address"] = peer.host;
+    if (peer.port !== undefined) attributes["network.peer.port"] = peer.port;
+  }
   if (status !== 0) attributes["http.response.status_code"] = status;
   if (grpcStatus !== undefined) attributes["rpc.response.status_code"] = grpcStatusName(grpcStatus);
   const isBad = status >= (kind === "server" ? 500 : 400) || isGrpcError(kind, grpcStatus);
@@ -96,12 +101,30 @@ const defaultPorts = { http: 80, https: 443 } as const;
 /** Without a user and a password: who sends those has no address here. */
 const hostAndPort = /^(\[[^\]]*\]|[^:@]*)(?::(\d{1,5}))?$/;
 
-function addAddress(attributes: SpanAttributes, prefix: "server" | "network.peer", address: string): void {
-  const match = hostAndPort.exec(address);
-  if (match?.[1] === undefined || match[1] === "") return;
-  attributes[`${prefix}.address`] = bounded(match[1].replace(/^\[|\]$/g, ""));
-  if (match[2] !== undefined) attributes[`${prefix}.port`] = Number(match[2]);
+interface HostAndPort {
+  readonly host: string;
+  readonly port: number | undefined;
 }
+
+/** Reads addresses; the one that it read last is mostly the next one too. */
+class AddressReader {
+  #last = "";
+  #read: HostAndPort | undefined;
+
+  /** Undefined: it is none. */
+  read(address: string): HostAndPort | undefined {
+    if (address !== this.#last) {
+      const match = hostAndPort.exec(address);
+      const host = bounded(match?.[1]?.replace(/^\[|\]$/g, "") ?? "");
+      this.#read = host === "" ? undefined : { host, port: match?.[2] === undefined ? undefined : Number(match[2]) };
+      this.#last = address;
+    }
+    return this.#read;
+  }
+}
+
+const servers = new AddressReader();
+const peers = new AddressReader();
 
 const longestAttribute = 1_024;
 
