@@ -49,7 +49,7 @@ export interface ReflectorOptions extends ReflectorEvents {
 }
 
 export interface ReflectorTiming {
-  /** Between two looks for a kind that is not served. */
+  /** Between two looks for a kind that is not served, or up to half as much again: a look is a 404, and needs no right to read definitions. */
   readonly unservedMs: number;
   /** A watch without a byte for so long is dead: one and a half times the time between two bookmarks. */
   readonly silenceMs: number;
@@ -60,7 +60,7 @@ export interface ReflectorTiming {
 }
 
 const usualTiming: ReflectorTiming = {
-  unservedMs: 10_000,
+  unservedMs: 2_000,
   silenceMs: 90_000,
   listMs: 60_000,
   firstBackoffMs: 200,
@@ -155,7 +155,7 @@ export class Reflector {
     onPage?.([], true);
     onList([], false);
     this.#recovered();
-    await this.#wait(this.#timing.unservedMs * (1 + this.#options.random()));
+    await this.#wait(this.#timing.unservedMs * (1 + this.#options.random() / 2));
     return relist;
   }
 

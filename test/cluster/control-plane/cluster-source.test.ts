@@ -28,7 +28,6 @@ async function follow(onChange: (change: SourceChange) => void = () => {}): Prom
       onChange(change);
       pipeline.apply(change);
     },
-    timing: { unservedMs: 200 },
   });
   return pipeline;
 }
@@ -179,7 +178,7 @@ describe("routes of Gateway API", () => {
       },
     });
     const routeName = () => destinationOf(pipeline, shop, "orders")?.routes[0]?.name;
-    await expect.poll(routeName).toContain("HTTPRoute");
+    await expect.poll(routeName, { timeout: 5_000 }).toContain("HTTPRoute");
     await deleteGatewayDefinitions(api);
     await expect.poll(routeName).toBe("default");
   });
