@@ -79,6 +79,13 @@ async function follow(): Promise<Followed> {
   return followed;
 }
 
+/** The log says what can't be followed, and why. */
+async function troubled(plural: string, reason: string): Promise<void> {
+  const fields = { plural, reason: expect.stringContaining(reason) as string };
+  const line = { level: "warn", message: "can't be followed", fields };
+  await expect.poll(() => log.lines).toContainEqual(line);
+}
+
 const on = (verb: ProxiedRequest["verb"], plural: string, kind: "hang" | "empty" | "silent" | "expired" | "half") => {
   return (request: ProxiedRequest) => (request.verb === verb && request.plural === plural ? { kind } : undefined);
 };
@@ -87,11 +94,7 @@ describe("at the start", () => {
   it.each([500, 503, 403])("a server that answers %i is waited for, and the log says for what", async (status) => {
     proxy.fault = ({ plural }) => (plural === "pods" ? { kind: "status", status } : undefined);
     const followed = new Followed();
-    const trouble = {
-      message: "can't be followed",
-      fields: { plural: "pods", reason: `status ${status}: by order of the test` },
-    };
-    await expect.poll(() => log.lines).toContainEqual(expect.objectContaining(trouble));
+    await troubled("pods", `status ${status}: by order of the test`);
     expect(followed.changes).toEqual([]);
     proxy.fault = () => undefined;
     await followed.started;
@@ -102,10 +105,12 @@ describe("at the start", () => {
   it("a server that hangs is given up and asked again", async () => {
     proxy.fault = on("list", "services", "hang");
     const followed = new Followed();
-    await expect.poll(() => proxy.count("list", "services")).toBeGreaterThan(1);
+    await troubled("services", `no answer within ${timing.listMs} ms`);
+    expect(proxy.count("list", "services")).toBeGreaterThan(1);
     proxy.fault = () => undefined;
     await followed.started;
     expect(followed.addresses()).toEqual(["10.2.0.1:8080"]);
+    expect(log.messages).toContain("followed again");
   });
 
   it("429 is waited out for as long as the server says", async () => {
@@ -116,6 +121,7 @@ describe("at the start", () => {
     const [first, second] = proxy.requests.filter(({ plural }) => plural === "services");
     // The longest that we wait is shorter here than what it asks for.
     expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(timing.longestBackoffMs - 1);
+    await troubled("services", "status 429: by order of the test");
     proxy.fault = () => undefined;
     await followed.started;
   });
@@ -123,10 +129,7 @@ describe("at the start", () => {
   it("a server that knows no Services at all has not found its data yet", async () => {
     proxy.fault = on("list", "services", "empty");
     const followed = new Followed();
-    const reason = "the API server has no services at all, not even its own";
-    await expect
-      .poll(() => log.lines)
-      .toContainEqual(expect.objectContaining({ fields: { plural: "services", reason } }));
+    await troubled("services", "the API server has no services at all, not even its own");
     expect(followed.changes).toEqual([]);
     proxy.fault = () => undefined;
     await followed.started;
@@ -153,8 +156,7 @@ describe("a watch", () => {
     const followed = await follow();
     await shop.pod("orders-2", "orders", { ip: "10.2.0.2" });
     await expect.poll(() => proxy.count("watch", "endpointslices")).toBeGreaterThan(1);
-    const trouble = { plural: "endpointslices", reason: `silent for ${timing.silenceMs} ms` };
-    expect(log.lines).toContainEqual({ level: "warn", message: "can't be followed", fields: trouble });
+    await troubled("endpointslices", `silent for ${timing.silenceMs} ms`);
     proxy.fault = () => undefined;
     await expect.poll(() => followed.addresses()).toHaveLength(2);
   });
@@ -222,6 +224,8 @@ describe("a server that suddenly knows nothing", () => {
     proxy.cut();
     await expect.poll(() => proxy.count("list", "pods")).toBeGreaterThan(lists + 2);
     expect(followed.addresses()).toEqual(["10.2.0.1:8080"]);
+    const fields = { plural: "pods", graceMs: timing.graceMs };
+    expect(log.lines).toContainEqual({ level: "warn", message: "none left at once: kept for a while", fields });
     proxy.fault = () => undefined;
     await shop.pod("orders-2", "orders", { ip: "10.2.0.2" });
     await expect.poll(() => followed.addresses()).toHaveLength(2);

@@ -50,6 +50,9 @@ async function ask(
   return askForCertificate({ identityPort, trustBundlePem, token, ...(requestDer && { requestDer }) });
 }
 
+/** The last line of the log about one. */
+const refusal = () => first.said("certificate refused").at(-1);
+
 const tokenOf = (pod: string, audience = "tulle") =>
   requestToken(api, { namespace: shop, serviceAccount: "orders", pod, audience });
 
@@ -111,7 +114,7 @@ describe("a token", () => {
 
   it("for another audience is refused", async () => {
     await expect(ask(await tokenOf("orders-1", "https://kubernetes.default.svc"))).rejects.toThrow("another audience");
-    expect(first.said("certificate refused").at(-1)).toMatchObject({ reason: "token_audience" });
+    await expect.poll(refusal).toMatchObject({ reason: "token_audience" });
   });
 
   it("that is forged is refused", async () => {
@@ -119,7 +122,7 @@ describe("a token", () => {
     const forged = `${head}.${body}.${signature.startsWith("A") ? "B" : "A"}${signature.slice(1)}`;
     await expect(ask(forged)).rejects.toThrow("not known");
     await expect(ask("not even a token")).rejects.toThrow("not known");
-    expect(first.said("certificate refused").at(-1)).toMatchObject({ reason: "token_unknown" });
+    await expect.poll(refusal).toMatchObject({ reason: "token_unknown" });
   });
 
   it.skipIf(inject("tokenKeyFile") === "")("that has expired is refused", async () => {
@@ -130,11 +133,13 @@ describe("a token", () => {
       exp: past,
     });
     await expect(ask(expired)).rejects.toThrow("expired");
+    await expect.poll(refusal).toMatchObject({ reason: "token_expired", caller: "127.0.0.1" });
   });
 
   it("that is bound to no pod is refused", async () => {
     const token = await requestToken(api, { namespace: shop, serviceAccount: "orders" });
     await expect(ask(token)).rejects.toThrow("pod is gone");
+    await expect.poll(refusal).toMatchObject({ reason: "token_pod" });
   });
 
   it("of a pod that is gone is refused, also when another has its name", async () => {
@@ -146,11 +151,15 @@ describe("a token", () => {
     await expect.poll(() => ask(token).then(() => "issued", String), { timeout: 30_000 }).toContain("UNAUTHENTICATED");
     await shop.pod("short-lived", "orders");
     await expect(ask(token)).rejects.toThrow("UNAUTHENTICATED");
+    await expect.poll(() => refusal()?.["reason"]).toMatch(/^token_(pod|unknown)$/);
   });
 
   it("from another address than its pod's is refused where that is checked", async () => {
     const token = await tokenOf("orders-2");
     await expect(ask(token, { from: second })).rejects.toThrow("another address");
+    await expect
+      .poll(() => second.said("certificate refused").at(-1))
+      .toMatchObject({ reason: "caller_address", caller: "127.0.0.1" });
     expect((await ask(token)).certificateChainDer).toHaveLength(1);
     expect((await ask(await tokenOf("orders-1"), { from: second })).certificateChainDer).toHaveLength(1);
     // A pod of two families may call from either.
@@ -177,12 +186,13 @@ describe("a certificate request", () => {
     );
     const unsigned = tlv(0x30, body, Buffer.from("300a06082a8648ce3d040302", "hex"), tlv(0x03, Buffer.of(0)));
     await expect(ask(await tokenOf("orders-1"), { requestDer: unsigned })).rejects.toThrow("names come from the token");
-    expect(first.said("certificate refused").at(-1)).toMatchObject({ reason: "csr_names", pod: "orders-1" });
+    await expect.poll(refusal).toMatchObject({ reason: "csr_names", pod: "orders-1" });
   });
 
   it("with a weak key is refused", async () => {
     const requestDer = buildCertificateRequest(generateKeyPairSync("ec", { namedCurve: "P-224" }).privateKey);
     await expect(ask(await tokenOf("orders-1"), { requestDer })).rejects.toThrow("not P-256");
+    await expect.poll(refusal).toMatchObject({ reason: "csr_key", pod: "orders-1" });
   });
 });
 
