@@ -28,6 +28,8 @@ interface Shown {
   readonly object: KubeObject;
   /** What is wrong with it as it is now. */
   readonly errors: readonly FieldError[];
+  /** Its generation when it was last valid; undefined: it never was, or in a folder. */
+  readonly version: number | undefined;
 }
 
 /** A policy object, valid or not. */
@@ -38,6 +40,8 @@ export interface HeldPolicy {
   /** It never was valid, and `policy` closes what it would have held for. */
   readonly standsIn: boolean;
   readonly errors: readonly FieldError[];
+  /** Generation of the object when it said `policy`; undefined: there is none, or in a folder. */
+  readonly version: number | undefined;
 }
 
 /** A route without one: other programs' business, but for what was once said of it here. */
@@ -55,6 +59,8 @@ export interface HeldRoute {
   /** What it says, or said when it was last valid; undefined: it never was. */
   readonly route: GatewayRoute | undefined;
   readonly errors: readonly FieldError[];
+  /** As of a policy. */
+  readonly version: number | undefined;
 }
 
 export class ClusterIndex implements IndexView {
@@ -98,18 +104,18 @@ export class ClusterIndex implements IndexView {
 
   /** All objects of Tulle's own group, sorted by kind, namespace and name. */
   policies(): readonly HeldPolicy[] {
-    return this.#shownOf(isPolicy).map(([key, { object, errors }]) => {
+    return this.#shownOf(isPolicy).map(([key, shown]) => {
       const reading = this.#readings.get(key);
-      if (reading?.as !== "policy") return { object, policy: undefined, standsIn: false, errors };
-      return { object, policy: reading.value, standsIn: reading.standsIn ?? false, errors };
+      if (reading?.as !== "policy") return { ...shown, policy: undefined, standsIn: false };
+      return { ...shown, policy: reading.value, standsIn: reading.standsIn ?? false };
     });
   }
 
   /** Those with a Service among their parents, sorted by kind, namespace and name. */
   routes(): readonly HeldRoute[] {
-    return this.#shownOf(isRoute).map(([key, { object, errors }]) => {
+    return this.#shownOf(isRoute).map(([key, shown]) => {
       const reading = this.#readings.get(key);
-      return { object, route: reading?.as === "route" ? reading.value : undefined, errors };
+      return { ...shown, route: reading?.as === "route" ? reading.value : undefined };
     });
   }
 
@@ -207,15 +213,16 @@ export class ClusterIndex implements IndexView {
     if (result === undefined) return this.#takeUnread(key, object, touched);
     this.#othersRoutes.delete(key);
     if (!result.ok) {
-      this.#shown.set(key, { object, errors: result.error });
+      this.#shown.set(key, { object, errors: result.error, version: this.#shown.get(key)?.version });
       const said = this.#readings.get(key);
       if (said === undefined || isStandIn(said)) this.#replace(key, readStandIn(object), touched);
       return;
     }
     const reading = result.value;
     const errors = reading.as === "service" ? reading.ignored : [];
-    if (errors.length > 0 || hasStatus(reading)) this.#shown.set(key, { object, errors });
-    else this.#shown.delete(key);
+    if (errors.length > 0 || hasStatus(reading)) {
+      this.#shown.set(key, { object, errors, version: object.metadata.generation });
+    } else this.#shown.delete(key);
     if (isDeepStrictEqual(this.#readings.get(key), reading)) return;
     const kept = reading.as === "pod" ? ({ as: "pod", value: this.#pods.sharing(reading.value) } as const) : reading;
     this.#replace(key, kept, touched);

@@ -45,7 +45,9 @@ export function policyStatuses(
       ...objectStatus(held.object, problems),
       conditions: [
         ...conditions,
-        inForce ? describeProgrammed(acks, exposed.get(name)) : refused("Programmed", "NotInForce", ""),
+        inForce
+          ? describeProgrammed(acks, { version: held.version, exposed: exposed.get(name) })
+          : refused("Programmed", "NotInForce", ""),
       ],
     };
   });

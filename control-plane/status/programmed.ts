@@ -16,12 +16,19 @@ export interface ResourceAck {
 /** No more are named: the rest is counted. */
 const maxNamed = 10;
 
-/** `exposed`: pods that can't do what it asks, whatever their sidecars confirm. */
-export function describeProgrammed(acks: readonly ResourceAck[], exposed: readonly string[] = []): Condition {
+export interface Content {
+  /** Generation of the object when it last said what is in force; undefined: in a folder there is none. It moves with no push. */
+  readonly version?: number | undefined;
+  /** Pods that can't do what it asks, whatever their sidecars confirm. */
+  readonly exposed?: readonly string[] | undefined;
+}
+
+export function describeProgrammed(acks: readonly ResourceAck[], { version, exposed = [] }: Content = {}): Condition {
   const type = "Programmed";
   const subscribers = sum(acks.map((ack) => ack.subscribers));
   const acked = sum(acks.map((ack) => ack.acked));
-  const count = `${acked}/${subscribers}`;
+  const atVersion = version === undefined ? "" : ` at version ${version}`;
+  const count = subscribers === 0 ? "0/0" : `${acked}/${subscribers} sidecars${atVersion}`;
   const reason = worst(acks.map(standingOf));
   if (exposed.length > 0 && reason !== "Refused") {
     const message = `${count}; plaintext still reaches ${listed(exposed)}: nothing is redirected to their sidecars`;

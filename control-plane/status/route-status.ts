@@ -46,7 +46,8 @@ export function routeStatuses(
   return index.routes().map((held) => {
     const { kind, metadata } = held.object;
     const carriers = resourcesWith(policyName({ kind, ...metadata }));
-    const programmed = describeProgrammed(carriers.flatMap((carrier) => acknowledgements(carrier) ?? []));
+    const acks = carriers.flatMap((carrier) => acknowledgements(carrier) ?? []);
+    const programmed = describeProgrammed(acks, { version: held.version });
     const { parents, problems } = judge(index, held, programmed);
     return { ...objectStatus(held.object, problems), parents };
   });

@@ -173,7 +173,7 @@ describe("a control plane", () => {
     await writeFile(join(folder, "yaml", "shop.yaml"), shop(50));
     await eventually(() => weights.length === 2);
     expect(weights).toEqual([90, 50]);
-    await eventually(async () => programmed(await readStatus(ports)) === "1/1");
+    await eventually(async () => programmed(await readStatus(ports)) === "1/1 sidecars");
     expect((await readStatus(ports)).sidecars).toMatchObject([{ pod: "web-1", proxyVersion: "0.1.0" }]);
     const metrics = await (await fetch(`http://127.0.0.1:${ports.admin}/metrics`)).text();
     expect(metrics).toMatch(/^tulle_subscribers 1$/m);

@@ -226,7 +226,7 @@ it.each(["SIGKILL", "SIGTERM"] as const)(
       // It counts what is at the other.
       const programmed = async () =>
         (await statusOf(second)).routes[0]?.parents[0]?.conditions.find(({ type }) => type === "Programmed")?.message;
-      await eventually(async () => (await programmed()) === "1/1", patienceMs);
+      await eventually(async () => (await programmed()) === "1/1 sidecars", patienceMs);
       const [died] = replicas;
       if (died === undefined) throw new Error("no replica");
       const ended = end(died, signal);

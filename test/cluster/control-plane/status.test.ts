@@ -250,19 +250,31 @@ describe("Programmed", () => {
     const leave = [await sidecar(one, "web-1"), await sidecar(two, "web-2", () => fault)];
     try {
       await shop.create(tulle, "timeoutpolicies", timeout("t"));
-      await expect.poll(() => messageOf("timeoutpolicies/t", "Programmed"), patient).toBe("2/2");
+      await expect.poll(() => messageOf("timeoutpolicies/t", "Programmed"), patient).toBe("2/2 sidecars at version 1");
       fault = "a timeout that it does not know";
       await shop.patch(tulle, "timeoutpolicies/t", { spec: { request: "2s" } });
       await expect.poll(() => reasonOf("timeoutpolicies/t", "Programmed"), patient).toBe("Refused");
       expect(await conditionOf("timeoutpolicies/t", "Programmed")).toMatchObject({
         status: "False",
-        message: "1/2; web-2: a timeout that it does not know",
+        message: "1/2 sidecars at version 2; web-2: a timeout that it does not know",
         observedGeneration: 2,
       });
       await expect.poll(eventReasons, patient).toEqual(["Refused"]);
       fault = undefined;
       await shop.patch(tulle, "timeoutpolicies/t", { spec: { request: "3s" } });
-      await expect.poll(() => messageOf("timeoutpolicies/t", "Programmed"), patient).toBe("2/2");
+      await expect.poll(() => messageOf("timeoutpolicies/t", "Programmed"), patient).toBe("2/2 sidecars at version 3");
+      // Another policy is pushed to the same sidecars, and nothing is written of this one.
+      const versionOf = async () =>
+        nested((await shop.read(tulle, "timeoutpolicies/t")).body, "metadata", "resourceVersion");
+      const before = await versionOf();
+      await shop.create(tulle, "retrypolicies", {
+        apiVersion: tulle,
+        kind: "RetryPolicy",
+        metadata: { name: "r" },
+        spec: { targetRefs: [{ kind: "Service", name: "catalog" }] },
+      });
+      await expect.poll(() => messageOf("retrypolicies/r", "Programmed"), patient).toBe("2/2 sidecars at version 1");
+      expect(await versionOf()).toBe(before);
     } finally {
       for (const end of leave) end();
     }

@@ -62,7 +62,7 @@ describe("of a policy that asks for mutual TLS alone", () => {
       type: "Programmed",
       status: "False",
       reason: "NotRedirected",
-      message: "4/4; plaintext still reaches shop/a-2: nothing is redirected to their sidecars",
+      message: "4/4 sidecars; plaintext still reaches shop/a-2: nothing is redirected to their sidecars",
     });
     expect(pipeline.countNotProgrammed(() => undefined)).toEqual({ Refused: 0, Pending: 0, NotRedirected: 1 });
     const problems = () =>
@@ -153,7 +153,7 @@ it("counts the confirmations of every resource that carries the policy", () => {
     return { subscribers: 3, acked: 2, nacks: [], laggards: [] };
   });
   expect(asked.sort()).toEqual(["destination a.shop.svc.cluster.local:80", "destination b.shop.svc.cluster.local:80"]);
-  expect(status?.conditions.at(-1)).toMatchObject({ type: "Programmed", reason: "Pending", message: "4/6" });
+  expect(status?.conditions.at(-1)).toMatchObject({ type: "Programmed", reason: "Pending", message: "4/6 sidecars" });
 });
 
 it("recompiles only the Service that a policy is attached to", () => {

@@ -11,15 +11,20 @@ it("is true once all subscribers of all resources have confirmed", () => {
   expect(describeProgrammed([done, { ...done, subscribers: 3, acked: 3 }])).toMatchObject({
     status: "True",
     reason: "Programmed",
-    message: "5/5",
+    message: "5/5 sidecars",
   });
+});
+
+it("says which generation of the object they have", () => {
+  expect(describeProgrammed([done], { version: 3 }).message).toBe("2/2 sidecars at version 3");
+  expect(describeProgrammed([{ ...done, acked: 1 }], { version: 3 }).message).toBe("1/2 sidecars at version 3");
 });
 
 it("is not true while one is missing", () => {
   expect(describeProgrammed([done, { ...done, acked: 1, laggards: ["web-1"] }])).toMatchObject({
     status: "False",
     reason: "Pending",
-    message: "3/4; waiting for web-1",
+    message: "3/4 sidecars; waiting for web-1",
   });
 });
 
@@ -27,7 +32,7 @@ it("names who refused and why, ten at most", () => {
   const nacks = Array.from({ length: 12 }, (_, n) => ({ pod: `web-${n}`, reason: "no" }));
   const condition = describeProgrammed([{ ...done, subscribers: 12, acked: 0, nacks }]);
   expect(condition).toMatchObject({ status: "False", reason: "Refused" });
-  expect(condition.message).toMatch(/^0\/12; web-0: no, .*web-9: no and 2 more$/);
+  expect(condition.message).toMatch(/^0\/12 sidecars; web-0: no, .*web-9: no and 2 more$/);
 });
 
 it("counts the policies that are not in force everywhere by the worst of their resources, and asks about each once", () => {
