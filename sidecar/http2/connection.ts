@@ -305,6 +305,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     const windowBefore = this.peer.initialWindowBytes;
     const error = this.peer.apply(payload, !this.#isServer);
     if (error !== undefined) return this.fail(error.code, error.reason);
+    this.#encoder.setPeerLimit(this.peer.leastTableBytes);
     this.#encoder.setPeerLimit(this.peer.headerTableBytes);
     const grown = this.peer.initialWindowBytes - windowBefore;
     if (grown !== 0) {

@@ -18,6 +18,8 @@ export interface SettingsError {
 
 export class PeerSettings {
   headerTableBytes = defaultTableBytes;
+  /** The smallest that the last frame has set on the way to that (RFC 7541 §4.2). */
+  leastTableBytes = defaultTableBytes;
   /** Unlimited until the peer says otherwise. */
   maxConcurrentStreams = Number.POSITIVE_INFINITY;
   initialWindowBytes = defaultWindowBytes;
@@ -27,6 +29,7 @@ export class PeerSettings {
   /** Applies the payload of a SETTINGS frame, in order; unknown settings are ignored. */
   apply(payload: Buffer, peerIsServer: boolean): SettingsError | undefined {
     if (payload.length % 6 !== 0) return { code: "FRAME_SIZE_ERROR", reason: "SETTINGS that are no whole entries" };
+    this.leastTableBytes = this.headerTableBytes;
     for (let at = 0; at < payload.length; at += 6) {
       const id = payload.readUInt16BE(at);
       const error = this.#applyOne(id, readUint32(payload, at + 2), peerIsServer);
@@ -39,6 +42,7 @@ export class PeerSettings {
     switch (id) {
       case setting.headerTableSize:
         this.headerTableBytes = value;
+        this.leastTableBytes = Math.min(this.leastTableBytes, value);
         return undefined;
       case setting.enablePush:
         return value > 1 || (peerIsServer && value === 1) ? invalid("SETTINGS_ENABLE_PUSH", value) : undefined;

@@ -261,6 +261,21 @@ describe("SETTINGS", () => {
   const received = (): number =>
     peer.frames.filter(({ type }) => type === DATA).reduce((sum, { payload }) => sum + payload.length, 0);
 
+  it("that empty the header table and allow it again in one frame have both said with the next head", async () => {
+    await start();
+    const headers = new HeaderFields(["x-tenant", "blue"]);
+    for (let i = 0; i < 3; i++) send(client.request, { headers });
+    await peer.receiveType(HEADERS, 5);
+    const size = (bytes: number): Buffer => Buffer.concat([Buffer.of(0, 1), uint32(bytes)]);
+    peer.send(frame(SETTINGS, 0, 0, Buffer.concat([size(0), size(4096)])));
+    await peer.roundTrip();
+    send(client.request, { headers });
+    const head = await peer.receiveType(HEADERS, 7);
+    // Down to 0, up to 4,096; and what was in the table is said anew.
+    expect(head?.payload.subarray(0, 4)).toEqual(Buffer.of(0x20, 0x3f, 0xe1, 0x1f));
+    expect(head?.payload.includes("blue")).toBe(true);
+  });
+
   it("that shrink the header table are honoured with the next head", async () => {
     await start(Buffer.concat([Buffer.from([0, 1]), uint32(0)]));
     const headers = new HeaderFields(["x-tenant", "blue"]);
