@@ -20,35 +20,27 @@ import type { Service } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
 import { Outbox } from "../net/outbox.ts";
 import { receiveFrom } from "../net/shared-reads.ts";
-import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
+import type { TimerWheel } from "../net/timer-wheel.ts";
 import { defaultLimits, type Http1Limits, Refusal } from "./limits.ts";
 import { type MessageListener, RequestParser } from "./parser.ts";
 import type { ReceivedRequest } from "./request-head.ts";
 import { type Departure, type ExchangeConnection, ServerExchange } from "./server-exchange.ts";
+import {
+  type AwaitedConnection,
+  type AwaitedOfRequest,
+  type Http1Patience,
+  ServerPatience,
+} from "./server-patience.ts";
 import { writeResponseHead } from "./writer.ts";
 
-export interface Http1ServerOptions {
-  /** Without it no timeout below is kept. `Infinity` for one of them turns it off. */
+export interface Http1ServerOptions extends Http1Patience {
+  /** Without it no timeout is kept. */
   readonly timers?: TimerWheel;
   readonly limits?: Partial<Http1Limits>;
   /** Serve CONNECT, and keep `Proxy-Authorization` from going further. Default false. */
   readonly forwardProxy?: boolean;
   /** How the requests came: put into every exchange. Default `http`. */
   readonly scheme?: "http" | "https";
-  /** From the first byte of a head to its last; 408. Default 10 s. */
-  readonly headTimeoutMs?: number;
-  /** A request body without a byte (408), or an answer of which the client takes no byte (cut). Seen within twice this time. Default 60 s. */
-  readonly stallTimeoutMs?: number;
-  /**
-   * The least that a client sends of a body whose length it gave (408), or takes of an answer that waits for it (cut), on
-   * average over `stallTimeoutMs`. A body without a length may be a conversation, and is held to that timeout alone. 0: off.
-   * Default 100.
-   */
-  readonly minBytesPerSecond?: number;
-  /** A connection without a request. Default 10 min. */
-  readonly idleTimeoutMs?: number;
-  /** How long the client may take to close once the kernel has our last byte. Default 2 s. */
-  readonly lingerTimeoutMs?: number;
   /** A request was refused by the codec itself. */
   readonly onRefused?: (code: ErrorCode, detail: string) => void;
   /** The socket is gone. Not called for one that `onTunnel` got. */
@@ -59,9 +51,6 @@ export interface Http1ServerOptions {
    */
   readonly onTunnel?: (authority: string, received: Buffer) => void;
 }
-
-/** How long a connection that is to end waits for a request that may be on its way. */
-const restBeforeLeavingMs = 1_000;
 
 /** Bytes of later requests, or ahead of a switch, that are read before we stop reading. */
 const maxHeldBytes = 64 * 1024;
@@ -80,18 +69,7 @@ export function serveHttp1(
   return connection;
 }
 
-class ConnectionTimer extends Timer {
-  readonly #connection: Http1ServerConnection;
-  constructor(connection: Http1ServerConnection) {
-    super();
-    this.#connection = connection;
-  }
-  expire(): void {
-    this.#connection.expire();
-  }
-}
-
-export class Http1ServerConnection implements MessageListener<ReceivedRequest>, ExchangeConnection {
+export class Http1ServerConnection implements MessageListener<ReceivedRequest>, ExchangeConnection, AwaitedConnection {
   readonly outbox: Outbox;
   readonly client = new ClientConnection();
   departure: Departure = "none";
@@ -106,9 +84,9 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   readonly #service: Service;
   readonly #options: Http1ServerOptions;
   readonly #parser: RequestParser;
-  readonly #timer: ConnectionTimer | undefined;
+  readonly #patience: ServerPatience | undefined;
   readonly #onData = (chunk: Buffer): void => {
-    this.#bytesRead += chunk.length;
+    this.#patience?.noteRead(chunk.length);
     this.receive(chunk);
   };
   readonly #onEnd = (): void => this.#receiveFin();
@@ -125,15 +103,6 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   #requestPaused = false;
   /** The next request waits until the client has taken the answers before it. */
   #nextWaits = false;
-  #awaited: "nothing" | "request" | "head" | "progress" = "nothing";
-  /** When that has taken too long. The timer is armed for then, or sooner: each request awaits several things. */
-  #dueAtMs = Number.POSITIVE_INFINITY;
-  #armedAtMs = Number.POSITIVE_INFINITY;
-  /** Bytes read from the socket, and what they were when progress was last awaited. */
-  #bytesRead = 0;
-  #bytesReadBefore = 0;
-  #bytesTakenBefore = 0;
-  #unsentBefore = false;
 
   constructor(socket: net.Socket | tls.TLSSocket, service: Service, options: Http1ServerOptions) {
     this.#socket = socket;
@@ -141,7 +110,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.#options = options;
     this.outbox = new Outbox(socket, () => this.#drained());
     this.#parser = new RequestParser({ ...defaultLimits, ...options.limits }, this);
-    if (options.timers !== undefined) this.#timer = new ConnectionTimer(this);
+    if (options.timers !== undefined) this.#patience = new ServerPatience(this, options.timers, options);
     socket.setNoDelay(true);
     // Who takes over the connection of a CONNECT reads it in its own way.
     if (options.onTunnel === undefined) receiveFrom(socket, this.#onData);
@@ -150,7 +119,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     socket.on("error", this.#onError);
     socket.on("close", this.#onClose);
     socket.resume();
-    this.#await("request");
+    this.#patience?.waitFor("request");
     // What was handed over too late says nothing any more.
     if (socket.closed) process.nextTick(this.#onClose);
     else if (socket.readableEnded) process.nextTick(this.#onEnd);
@@ -159,7 +128,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   /** Finishes the exchange that runs, telling the client that it is the last, and closes. A tunnel ends by itself. */
   drain(): void {
     this.departure = "draining";
-    if (this.isAtRest) this.#linger();
+    if (this.isAtRest) this.linger();
   }
 
   /**
@@ -168,7 +137,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
    */
   leave(): void {
     if (this.departure === "none") this.departure = "leaving";
-    if (this.isAtRest && !this.#nextWaits) this.#await("request");
+    if (this.isAtRest && !this.#nextWaits) this.#patience?.waitFor("request");
   }
 
   get isAtRest(): boolean {
@@ -178,6 +147,17 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   /** Whether a part of a head has come, and the rest is awaited. */
   get insideHead(): boolean {
     return this.#parser.insideHead;
+  }
+
+  get isLingering(): boolean {
+    return this.#phase === "lingering";
+  }
+
+  get awaitedOfRequest(): AwaitedOfRequest {
+    const current = this.#current;
+    if (current?.requestState === "tunnel") return "tunnel";
+    if (current?.requestState !== "body" || this.#requestPaused) return "nothing";
+    return current.bodyHasLength ? "body-of-known-length" : "body";
   }
 
   get earlyBytes(): number {
@@ -204,7 +184,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     if (this.#tunnelTo !== undefined) return this.#handOver(this.#tunnelTo, chunk.subarray(at));
     if (this.#phase !== "open") return;
     if (at < chunk.length) return this.receive(chunk.subarray(at));
-    if (this.#current === undefined && this.insideHead) this.#await("head");
+    if (this.#current === undefined && this.insideHead) this.#patience?.waitFor("head");
   }
 
   #hold(chunk: Buffer): void {
@@ -237,7 +217,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
       this.#tunnelTo = head.authority;
       return;
     }
-    this.#await("progress");
+    this.#patience?.waitFor("progress");
     this.#current = new ServerExchange(this, head);
     this.#current.start(this.#service);
   }
@@ -245,7 +225,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   /** Leaves the socket, paused, to another codec. */
   #handOver(authority: string, received: Buffer): void {
     this.#phase = "handed-over";
-    if (this.#timer !== undefined) this.#options.timers?.clear(this.#timer);
+    this.#patience?.stop();
     this.#socket.pause();
     this.#socket.off("data", this.#onData).off("end", this.#onEnd);
     this.#socket.off("error", this.#onError).off("close", this.#onClose);
@@ -281,14 +261,14 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     headers.append("date", new Date().toUTCString());
     writeResponseHead(this.outbox, { status: http, headers, bodyless }, "length", "close");
     if (!bodyless) this.outbox.append(body);
-    this.#linger();
+    this.linger();
   }
 
   pauseRequest(paused: boolean): void {
     this.#requestPaused = paused;
     if (this.#phase !== "open") return;
     this.#updateReading();
-    if (!paused && this.#awaited === "progress") this.#await("progress");
+    if (!paused) this.#patience?.beginAnew();
   }
 
   endTunnel(): void {
@@ -299,14 +279,14 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   finish(close: boolean): void {
     this.#current = undefined;
     if (this.#phase !== "open") return;
-    if (close || this.#parser.phase !== "complete") return this.#linger();
+    if (close || this.#parser.phase !== "complete") return this.linger();
     this.#requestPaused = false;
     if (this.outbox.congested) {
       this.#nextWaits = true;
       return;
     }
     this.#parser.next();
-    this.#await("request");
+    this.#patience?.waitFor("request");
     this.releaseHeld();
     if (this.#phase === "open") this.#updateReading();
   }
@@ -329,21 +309,22 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
 
   #receiveFin(): void {
     if (this.#phase !== "open" || this.#current?.receiveFin() === true) return;
-    if (this.#current === undefined && !this.insideHead) return this.#linger();
+    if (this.#current === undefined && !this.insideHead) return this.linger();
     this.destroy();
   }
 
-  #linger(): void {
+  /** Says its last byte, and waits for the client to close. */
+  linger(): void {
     if (this.#phase !== "open") return;
     this.#phase = "lingering";
     this.#parser.stop();
     this.#held = [];
     this.heldBytes = 0;
     this.outbox.flush();
-    this.#await("progress");
+    this.#patience?.waitFor("progress");
     // Two times: first while the client reads what is left to send, then for its closing.
     this.#socket.end(() => {
-      if (this.#phase === "lingering") this.#await("progress");
+      if (this.#phase === "lingering") this.#patience?.waitFor("progress");
     });
     this.#socket.resume();
   }
@@ -354,65 +335,10 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.#parser.stop();
     this.#held = [];
     this.heldBytes = 0;
-    if (this.#timer !== undefined) this.#options.timers?.clear(this.#timer);
+    this.#patience?.stop();
     const current = this.#current;
     this.#current = undefined;
     this.client.close();
     current?.abandon(new MeshError("upstream_closed", "the client closed its connection"));
-  }
-
-  /** Starts the timeout of what has to come next. */
-  #await(what: "request" | "head" | "progress"): void {
-    if (this.#timer === undefined || (what === "head" && this.#awaited === "head")) return;
-    this.#awaited = what;
-    this.#arm(this.#timeoutMs(what));
-    if (what !== "progress") return;
-    this.#bytesReadBefore = this.#bytesRead;
-    this.#bytesTakenBefore = this.outbox.takenBytes;
-    this.#unsentBefore = this.outbox.unsentBytes > 0;
-  }
-
-  #arm(timeoutMs: number): void {
-    const { timers } = this.#options;
-    if (timers === undefined || this.#timer === undefined) return;
-    this.#dueAtMs = timers.now() + timeoutMs;
-    if (this.#armedAtMs <= this.#dueAtMs) return;
-    this.#armedAtMs = this.#dueAtMs;
-    timers.arm(this.#timer, timeoutMs);
-  }
-
-  #timeoutMs(what: "request" | "head" | "progress"): number {
-    const options = this.#options;
-    if (what === "request") {
-      const idleMs = options.idleTimeoutMs ?? 600_000;
-      return this.departure === "none" ? idleMs : Math.min(idleMs, restBeforeLeavingMs);
-    }
-    if (what === "head") return options.headTimeoutMs ?? 10_000;
-    const lingering = this.#phase === "lingering" && this.outbox.unsentBytes === 0;
-    return lingering ? (options.lingerTimeoutMs ?? 2_000) : (options.stallTimeoutMs ?? 60_000);
-  }
-
-  expire(): void {
-    this.#armedAtMs = Number.POSITIVE_INFINITY;
-    const restMs = this.#dueAtMs - (this.#options.timers?.now() ?? 0);
-    if (restMs > 0) return this.#arm(restMs);
-    if (this.#awaited === "request") return this.#linger();
-    if (this.#awaited === "head") return this.refuse(new Refusal("request_too_slow", "head not complete in time"));
-    const options = this.#options;
-    const current = this.#current;
-    if (current?.requestState === "tunnel") return;
-    const taken = this.outbox.takenBytes - this.#bytesTakenBefore;
-    const unsent = this.outbox.unsentBytes > 0;
-    const least = Math.max(1, ((options.minBytesPerSecond ?? 100) * this.#timeoutMs("progress")) / 1_000);
-    if (this.#phase === "lingering" && !unsent) return this.destroy();
-    if (unsent && taken < (this.#unsentBefore ? least : 1)) {
-      options.onRefused?.("answer_not_taken", `${taken} bytes of an answer taken in time`);
-      return this.destroy();
-    }
-    const received = this.#bytesRead - this.#bytesReadBefore;
-    const stalled = received < (current?.bodyHasLength === true ? least : 1) && !this.#requestPaused;
-    if (current?.requestState === "body" && stalled && !unsent)
-      return this.refuse(new Refusal("request_too_slow", "body not sent in time"));
-    this.#await("progress");
   }
 }
