@@ -13,27 +13,34 @@ import {
 } from "../../observability/jaeger-query.ts";
 import { eventually, helm, kubectl, podOf, run } from "./cluster.ts";
 import { readSteps, Terminal } from "./document.ts";
+import { installCharts } from "./setup.ts";
 
 const root = join(import.meta.dirname, "../../..");
-const steps = readSteps(join(root, "docs/getting-started.md"));
+const steps = readSteps(join(root, "docs/getting-started.md")).map(
+  (step, index) => [index + 1, step.heading, step] as const,
+);
+/** What it does away with is looked at before. */
+const isCleanUp = ([, heading]: (typeof steps)[number]) => heading.endsWith("Clean up");
 const undo = new DisposableStack();
 let terminal: Terminal;
 
 beforeAll(async () => {
   await run(join(root, "test/cluster/image"), ["jaeger"]);
-  // Another scenario has the same shop.
+  // Another scenario has the same shop. The charts are gone already, unless this one is run by itself.
   await kubectl("delete", "namespace", "shop", "observability", "--ignore-not-found");
+  await helm("uninstall", "tulle", "--namespace", "tulle-system", "--ignore-not-found", "--wait");
+  await helm("uninstall", "tulle-crds", "--ignore-not-found");
   terminal = undo.use(new Terminal(root, ". test/cluster/env.sh"));
 });
 
 afterAll(async () => {
   undo.dispose();
-  await kubectl("delete", "namespace", "shop", "observability", "--wait=false");
-  // As the scenarios after this one expect it.
-  await helm("upgrade", "tulle", join(root, "charts/tulle"), "--namespace", "tulle-system", "--reset-values", "--wait");
+  // What is left where a step has failed; and the mesh again, for whoever comes next.
+  await kubectl("delete", "namespace", "shop", "observability", "--ignore-not-found", "--wait=false");
+  await installCharts();
 });
 
-it.each(steps.map((step, index) => [index + 1, step.heading, step] as const))("step %d: %s", async (_, __, step) => {
+it.each(steps.filter((step) => !isCleanUp(step)))("step %d: %s", async (_, __, step) => {
   expect(await terminal.take(step)).toBeUndefined();
 });
 
@@ -80,4 +87,8 @@ it("has left a trace that is an error all the way from the mesh's own answer up 
   const way = spansUp(spans, spans.find(isRefused));
   expect([...new Set(way.map(({ service }) => service))]).toEqual(["orders", "web", "load"]);
   expect(way.filter((span) => !isError(span))).toEqual([]);
+});
+
+it.each(steps.filter(isCleanUp))("step %d: %s", async (_, __, step) => {
+  expect(await terminal.take(step)).toBeUndefined();
 });

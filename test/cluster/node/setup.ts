@@ -62,7 +62,7 @@ async function buildScenarios(): Promise<void> {
   );
 }
 
-export async function install(...flags: readonly string[]): Promise<void> {
+export async function installCharts(...flags: readonly string[]): Promise<void> {
   await helm("upgrade", "--install", "tulle-crds", join(root, "charts/tulle-crds"), "--wait");
   const where = ["--namespace", "tulle-system", "--create-namespace", "--wait", "--timeout", "90s"];
   // Else the steps of a root's rotation would be most of the time of its drill.
@@ -70,6 +70,10 @@ export async function install(...flags: readonly string[]): Promise<void> {
   // Without --reset-values Helm goes on with the values of before.
   const values = ["--reset-values", ...quick, ...flags];
   await helm("upgrade", "--install", "tulle", join(root, "charts/tulle"), ...where, ...values);
+}
+
+export async function install(...flags: readonly string[]): Promise<void> {
+  await installCharts(...flags);
   // A new image under an old name is no change to Helm.
   await kubectl("-n", "tulle-system", "rollout", "restart", "deployment/tulle-control-plane");
   await kubectl("-n", "tulle-system", "rollout", "status", "deployment/tulle-control-plane", "--timeout=90s");
