@@ -41,6 +41,8 @@ function count(answer: string): void {
   answers.set(answer, (answers.get(answer) ?? 0) + 1);
 }
 
+// The first process of a container ends by no signal that it does not ask for.
+process.once("SIGTERM", () => process.exit(0));
 console.log(`load sends ${rate} requests/s to http://web/`);
 if (rate > 0) {
   visit();
