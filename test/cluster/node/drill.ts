@@ -71,7 +71,10 @@ export function drillClients(shop: string, name: string): KubernetesObject[] {
   const talk = { TALK_TO: `${name}:${talkPort}`, TALK_RATE: String(ratePerSecond * talksShare) };
   return [
     ...client("client", 1 - outsidersShare - talksShare, { env: talk }),
-    ...client("outsider", outsidersShare, { labels: { "tulle.dev/inject": "disabled" } }),
+    ...client("outsider", outsidersShare, {
+      env: { REPEATS_CROSSED: "yes" },
+      labels: { "tulle.dev/inject": "disabled" },
+    }),
   ];
 }
 
