@@ -133,14 +133,30 @@ async function buildPage(folder: string): Promise<Metafile> {
 const requireBuiltins: Plugin = {
   name: "require-builtins",
   setup(building) {
-    building.onResolve({ filter: /^[a-z]/ }, ({ path, kind }) =>
-      isBuiltin(path) && kind !== "require-call" ? { path, namespace: "builtin" } : undefined,
-    );
+    building.onResolve({ filter: /^[a-z]/ }, ({ path, kind }) => {
+      if (!isBuiltin(path) || kind === "require-call") return undefined;
+      return { path, namespace: kind === "import-statement" && path.startsWith("node:") ? "named" : "builtin" };
+    });
+    building.onLoad({ filter: /.*/, namespace: "named" }, ({ path }) => ({ contents: namesOf(path) }));
     building.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
       contents: `module.exports = require(${JSON.stringify(path)});`,
     }));
   },
 };
+
+/**
+ * A module that is imported as a whole is looked at as a whole, and to look at a lazy property is to evaluate it: 9 ms of a start.
+ * So each name stands for itself, and esbuild leaves out those that nobody imports.
+ */
+function namesOf(builtin: string): string {
+  const names = Object.keys(process.getBuiltinModule(builtin) ?? {}).filter((name) => /^(?!default$)\w+$/.test(name));
+  return [
+    `const builtin = require(${JSON.stringify(builtin)});`,
+    "export default builtin;",
+    ...names.map((name) => `const own_${name} = /* @__PURE__ */ (() => builtin.${name})();`),
+    `export { ${names.map((name) => `own_${name} as ${name}`).join(", ")} };`,
+  ].join("\n");
+}
 
 /** A third of the sidecar, and most have no use for it: it is a file of its own beside it. */
 const leaveRedisOut: Plugin = {
