@@ -7,6 +7,7 @@ import type { ClusterApi } from "../../control-plane/kubernetes/cluster-api.ts";
 import { describeAnswer } from "../../control-plane/kubernetes/cluster-api.ts";
 import { isRecord } from "../../control-plane/source/kube-object.ts";
 import { eventually } from "../support/eventually.ts";
+import { testLabels } from "./control-plane/objects.ts";
 
 const templates = join(import.meta.dirname, "../../charts/tulle-crds/templates");
 const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -68,7 +69,11 @@ function gatewayDefinitions() {
 
 async function define(api: ClusterApi, definition: unknown): Promise<void> {
   const { name, group, version, plural } = readDefinition(definition);
-  const made = await api.request({ method: "POST", path, body: definition });
+  const { metadata } = asRecord(definition);
+  const { labels } = asRecord(metadata);
+  const labelled = { ...asRecord(metadata), labels: { ...(isRecord(labels) ? labels : {}), ...testLabels } };
+  const body = { ...asRecord(definition), metadata: labelled };
+  const made = await api.request({ method: "POST", path, body });
   if (made.status !== 201 && made.status !== 409) throw new Error(`${name}: ${describeAnswer(made)}`);
   await eventually(
     async () =>

@@ -1,14 +1,15 @@
 /**
- * The API server that all scenarios share: that of `$TULLE_TEST_KUBECONFIG`, if it is set, else one that is started for the
- * run. Tulle's own resource definitions are put into it.
+ * The API server that all scenarios share: that of a cluster that was given (`given-cluster.ts`), else one that is started for
+ * the run. Tulle's own resource definitions are put into it.
  */
 
 import type { TestProject } from "vitest/node";
 import { meshNamespace } from "../../control-plane/index/facts.ts";
 import { type ClusterApi, openClusterApi } from "../../control-plane/kubernetes/cluster-api.ts";
 import { startApiServer } from "./api-server.ts";
-import { ensureTestNode } from "./control-plane/objects.ts";
+import { ensureTestNode, testLabels } from "./control-plane/objects.ts";
 import { applyDefinitions } from "./definitions.ts";
+import { cleanUp, givenCluster, refuseWhatIsInUse } from "./given-cluster.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -22,15 +23,18 @@ declare module "vitest" {
 
 /** Returns what ends it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const given = process.env["TULLE_TEST_KUBECONFIG"];
+  const given = process.env[givenCluster];
   if (given !== undefined) {
     const api = await openClusterApi(given);
-    await prepare(api);
-    api.close();
+    await refuseWhatIsInUse(api);
     project.provide("kubeconfig", given);
     project.provide("tokenKeyFile", "");
     project.provide("etcd", "");
-    return async () => {};
+    await prepare(api);
+    return async () => {
+      await cleanUp(api);
+      api.close();
+    };
   }
   const server = await startApiServer({ controllers: true });
   await prepare(server.api);
@@ -43,6 +47,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 async function prepare(api: ClusterApi): Promise<void> {
   await applyDefinitions(api);
   await ensureTestNode(api);
-  const metadata = { name: meshNamespace };
+  const metadata = { name: meshNamespace, labels: testLabels };
   await api.request({ method: "POST", path: "/api/v1/namespaces", body: { metadata } });
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { meshNamespace } from "../../../control-plane/index/facts.ts";
 import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
 import { type AccessRule, accessRules, uninstallRules } from "../../../control-plane/kubernetes/rules.ts";
-import { expectDone, nested } from "./objects.ts";
+import { expectDone, nested, testLabels } from "./objects.ts";
 
 const account = "rules-test";
 const uninstallAccount = "uninstall-rules-test";
@@ -28,7 +28,7 @@ async function bindAll(account: string, rules: readonly AccessRule[]): Promise<v
 
 async function bind(kind: "Role" | "ClusterRole", account: string, rules: readonly AccessRule[]): Promise<void> {
   const base = kind === "Role" ? `${rbac}/namespaces/${meshNamespace}` : rbac;
-  const metadata = { name: account };
+  const metadata = { name: account, labels: testLabels };
   const roleRef = { apiGroup: "rbac.authorization.k8s.io", kind, name: account };
   const subjects = [{ kind: "ServiceAccount", name: account, namespace: meshNamespace }];
   const plural = kind.toLowerCase();

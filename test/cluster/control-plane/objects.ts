@@ -8,8 +8,11 @@ type Fields = Readonly<Record<string, unknown>>;
 /** A node that nobody is: where pods go that only exist on paper. EndpointSlices leave out pods without one. */
 export const testNode = "tulle-test-node";
 
+/** Of all that scenarios make and that lives in no namespace: in a cluster of somebody's, this and nothing else is taken away. */
+export const testLabels = { "tulle.dev/test": "scenario" } as const;
+
 export async function ensureTestNode(api: ClusterApi): Promise<void> {
-  const metadata = { name: testNode, labels: { "topology.kubernetes.io/zone": "zone-a" } };
+  const metadata = { name: testNode, labels: { ...testLabels, "topology.kubernetes.io/zone": "zone-a" } };
   const made = await api.request({ method: "POST", path: "/api/v1/nodes", body: { metadata } });
   if (made.status !== 409) expectDone(made);
 }
@@ -31,7 +34,7 @@ export class TestNamespace {
   }
 
   static async create(api: ClusterApi, prefix: string, labels: Fields = {}): Promise<TestNamespace> {
-    const metadata = { generateName: `${prefix}-`, labels };
+    const metadata = { generateName: `${prefix}-`, labels: { ...testLabels, ...labels } };
     const made = await api.request({
       method: "POST",
       path: "/api/v1/namespaces",

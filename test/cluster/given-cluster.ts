@@ -1,0 +1,57 @@
+/**
+ * The scenarios of the control plane in a cluster that is somebody's. They make namespaces, a node that nobody is, roles, webhook
+ * configurations and resource definitions, and some of them delete the mesh's root and the definitions of Gateway API: so they
+ * run only where there is none of that yet, and take away at the end what is there more than before.
+ */
+
+import { meshNamespace } from "../../control-plane/index/facts.ts";
+import { type ClusterApi, describeAnswer } from "../../control-plane/kubernetes/cluster-api.ts";
+import { isRecord } from "../../control-plane/source/kube-object.ts";
+import { nested, testLabels, testNode } from "./control-plane/objects.ts";
+
+/** Names the variable by which the scenarios are told of it. */
+export const givenCluster = "TULLE_TEST_CLUSTER";
+
+/** What needs an API server on this machine: one that reaches webhooks here, or whose keys and processes are ours. */
+export const scenariosElsewhere = ["admission", "chart", "cli", "injection", "uninstall"].map(
+  (name) => `test/cluster/control-plane/${name}.test.ts`,
+);
+
+const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const namespaces = "/api/v1/namespaces";
+const rbac = "/apis/rbac.authorization.k8s.io/v1";
+/** Where scenarios make what lives in no namespace. */
+const clusterWide = [namespaces, "/api/v1/nodes", `${rbac}/clusterrolebindings`, `${rbac}/clusterroles`, definitions];
+const ownGroups = ["tulle.dev", "gateway.networking.k8s.io"];
+
+export function whatIsDone(kubeconfig: string): string {
+  return `test:cluster: in the cluster of ${kubeconfig}: makes and deletes namespaces (${meshNamespace} among them), the node ${testNode},
+roles, and the resource definitions of ${ownGroups.join(" and ")}. It refuses where there is a ${meshNamespace} or one of
+those definitions already: they are yours. Without $KUBECONFIG an API server of its own is started.`;
+}
+
+/** Rejects in one plain line where the cluster has something that a scenario would change or delete. */
+export async function refuseWhatIsInUse(api: ClusterApi): Promise<void> {
+  const mesh = (await namesOf(api, namespaces)).filter((name) => name === meshNamespace);
+  const defined = (await namesOf(api, definitions)).filter((name) => ownGroups.some((own) => name.endsWith(`.${own}`)));
+  const inUse = [...mesh.map((name) => `namespace ${name}`), ...defined];
+  if (inUse.length > 0)
+    throw new Error(`not in this cluster, scenarios would delete what is yours: ${inUse.join(", ")}`);
+}
+
+/** Takes away what scenarios made, which has their label, and nothing else. */
+export async function cleanUp(api: ClusterApi): Promise<void> {
+  const labelSelector = Object.entries(testLabels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+  for (const path of clusterWide)
+    for (const name of await namesOf(api, path, { labelSelector }))
+      await api.request({ method: "DELETE", path: `${path}/${name}` });
+}
+
+async function namesOf(api: ClusterApi, path: string, query: Readonly<Record<string, string>> = {}): Promise<string[]> {
+  const answer = await api.request({ path, query });
+  const items = isRecord(answer.body) ? answer.body["items"] : undefined;
+  if (!Array.isArray(items)) throw new Error(`${path} can't be listed: ${describeAnswer(answer)}`);
+  return (items as unknown[]).map((item) => String(nested(item, "metadata", "name")));
+}
