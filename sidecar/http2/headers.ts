@@ -172,11 +172,19 @@ const forbiddenTrailers = new Set([
   "content-range",
   "content-type",
   "cookie",
+  "expect",
+  "forwarded",
   "host",
+  "max-forwards",
+  "proxy-authenticate",
   "proxy-authorization",
+  "range",
   "set-cookie",
   "te",
   "trailer",
+  "via",
+  "www-authenticate",
+  "x-real-ip",
 ]);
 
 function mayBeTrailer(name: string): boolean {

@@ -61,6 +61,8 @@ describe("threat 6: what would become another message behind us", () => {
       ["host", "b.test"],
       ["authorization", "x"],
       ["tulle-client-id", "x"],
+      ["forwarded", "for=1.2.3.4"],
+      ["x-real-ip", "1.2.3.4"],
       ["x-sum", "1"],
     ] as const;
     target.peer.send(headers(1, post, END_HEADERS), headers(1, trailers));
