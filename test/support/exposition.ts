@@ -7,6 +7,8 @@ export interface Sample {
 
 const line = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
 const label = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\["\\n])*)"(?:,|$)/gy;
+/** Prometheus reads it in any case, and prom-client writes it so of what it has not measured yet. */
+const notANumber = /^nan$/i;
 
 /** The samples by metric name, those of a histogram under `_bucket`, `_sum` and `_count`. Throws where it can't read a line. */
 export function parseExposition(text: string): Map<string, Sample[]> {
@@ -15,7 +17,8 @@ export function parseExposition(text: string): Map<string, Sample[]> {
     if (row === "" || row.startsWith("#")) continue;
     const [, name, labels = "", value = ""] = line.exec(row) ?? [];
     const number = Number(value.replace("Inf", "Infinity"));
-    if (name === undefined || Number.isNaN(number)) throw new Error(`not a sample: ${row}`);
+    const isNumber = !Number.isNaN(number) || notANumber.test(value);
+    if (name === undefined || !isNumber) throw new Error(`not a sample: ${row}`);
     const samples = series.get(name) ?? [];
     samples.push({ labels: parseLabels(labels, row), value: number });
     series.set(name, samples);
