@@ -1,7 +1,7 @@
 /** The page: it shows the newest picture of the mesh that has come, and says when none comes any more. */
 
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { MeshView } from "../mesh-view.ts";
 import { Calls } from "./calls.tsx";
 import { Certificates } from "./certificates.tsx";
@@ -37,8 +37,8 @@ function useHash(): string {
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);
-  // The browser looked for the part before it was drawn.
-  useEffect(() => {
+  // The browser looked for the part before it was drawn. Whoever sees the new page finds the focus and the title there too.
+  useLayoutEffect(() => {
     document.title = titleOf(hash);
     if (hash.startsWith("#/")) {
       scrollTo({ top: 0, behavior: "instant" });
