@@ -176,7 +176,9 @@ function readAccessLog(text: string): Result<string, string> {
     : err("must be off, errors, all or a number from 0 to 1");
 }
 
+/** As the API server reads it, where it is no less than nothing: `Ki` is 1,024 and `k` 1,000, and `ki` is neither. */
+const quantity = /^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$/;
+
 function readQuantity(text: string): Result<string, string> {
-  const isQuantity = /^[0-9]+(\.[0-9]+)?(m|[kMGT]i?)?$/.test(text);
-  return text === "" || isQuantity ? ok(text) : err("must be a quantity such as 100m or 64Mi");
+  return text === "" || quantity.test(text) ? ok(text) : err("must be a quantity such as 100m or 64Mi");
 }

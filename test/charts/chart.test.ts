@@ -64,7 +64,11 @@ it.each([
   ["accessLog", ["off", "errors", "all", "0.01", "1"], ["some", "2"]],
   ["interception", ["iptables", "off"], ["ebpf"]],
   ["drainSeconds", [0, 9_999], [-1, 10_000]],
-  ["memoryLimit", ["", "64Mi", "1.5Gi"], ["64 MB", "lots"]],
+  [
+    "memoryLimit",
+    ["", "64Mi", "1.5Gi", "65536Ki", "64000k", "67108864", "1e8", ".5Gi"],
+    ["64 MB", "64ki", "64mi", "e8", "lots"],
+  ],
 ] as const)(
   "takes at install for the default %s what the control plane takes, and refuses what it refuses",
   (field, good, bad) => {
