@@ -26,7 +26,7 @@ import type { TrafficStore } from "./traffic/traffic-store.ts";
 const drainPauseMs = 10;
 const longestDrainMs = 1_500;
 const closeGraceMs = 500;
-/** 10,000 subscriptions with long names. */
+/** All subscriptions that a sidecar may have, at 260 bytes each. */
 const maxSubscribeBytes = 8 * 1024 * 1024;
 
 export interface OwnCertificate {

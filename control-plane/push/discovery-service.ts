@@ -45,7 +45,11 @@ export interface DiscoveryOptions {
   readonly onJoined?: (sidecar: ConnectedSidecar) => () => void;
 }
 
-const maxSubscriptions = 10_000;
+/**
+ * A sidecar keeps 10,000 addresses that its application has dialled, outside ones included: a Destination of each, Endpoints of
+ * their backends, and its Inbound. It must never have more than this: it would be refused for as long as it has.
+ */
+const maxSubscriptions = 32_000;
 const maxNameCharacters = 512;
 /** Ours are short: longer ones are nobody's. */
 const maxVersionCharacters = 128;

@@ -162,13 +162,29 @@ describe("a stream is refused", () => {
     const stream = rawStream(ground.ca.credentials(workloadId("orders")));
     stream.write(hello);
     stream.on("data", () => {});
-    for (let part = 0; part < 11; part++) {
-      const subscriptions = Array.from({ length: 1_000 }, (_, i) => ({
-        resource: { kind: "RESOURCE_KIND_ENDPOINTS", name: `n${part}-${i}` } as const,
-      }));
-      stream.write({ subscribe: { subscriptions } });
-    }
+    for (let part = 0; part <= 32; part++) stream.write(subscriptions(`n${part}`));
     expect((await endOf(stream)).code).toBe(status.RESOURCE_EXHAUSTED);
     expect(ground.plane.hub.acks()).toEqual([]);
   });
 });
+
+it("takes what a sidecar has that dials as many addresses as it keeps, and knows Endpoints of each", async () => {
+  const stream = rawStream(ground.ca.credentials(workloadId("orders")));
+  let told = 0;
+  stream.on("data", ({ absent }: Update__Output) => (told += absent.length));
+  stream.on("error", () => {});
+  stream.write(hello);
+  // Of the 10,000 that it keeps, and one more: its Inbound.
+  for (let part = 0; part <= 20; part++) stream.write(subscriptions(`n${part}`));
+  await eventually(() => told === 21_000);
+  expect(ground.plane.streamCount).toBe(1);
+  stream.cancel();
+});
+
+/** To a thousand names. */
+function subscriptions(prefix: string) {
+  const subscriptions = Array.from({ length: 1_000 }, (_, i) => ({
+    resource: { kind: "RESOURCE_KIND_ENDPOINTS", name: `${prefix}-${i}` } as const,
+  }));
+  return { subscribe: { subscriptions } };
+}
