@@ -84,7 +84,8 @@ export class Door {
 
   #leave(key: string, guest: Guest): void {
     if (guest.stands === "accepted") this.#refuse(guest, "handshake");
-    this.#guests.delete(key);
+    // Its other end may have come again already, from the same port.
+    if (this.#guests.get(key) === guest) this.#guests.delete(key);
     this.#all.leave(guest.address, guest);
     this.#accepted.leave(guest.address, guest);
     this.#events.closed();
