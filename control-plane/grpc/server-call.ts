@@ -136,7 +136,7 @@ export class ServerCall {
   #end(code: status, details: string, httpStatus: number): void {
     const stream = this.#stream;
     this.#ended = true;
-    const said = { "grpc-status": code, ...(details !== "" && { "grpc-message": encodeURIComponent(details) }) };
+    const said = { "grpc-status": code, ...(details !== "" && { "grpc-message": percentEncode(details) }) };
     if (stream.headersSent) {
       stream.once("wantTrailers", () => {
         if (!this.#gone) stream.sendTrailers(said);
@@ -155,3 +155,11 @@ export class ServerCall {
 }
 
 const contentType = "application/grpc";
+
+/**
+ * No more than must be: grpc-js, which reads by `decodeURI`, would show `%2C` for a comma that was encoded. At its ends no field
+ * of HTTP/2 has a space.
+ */
+function percentEncode(text: string): string {
+  return text.toWellFormed().replace(/^ | $|[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent);
+}
