@@ -142,6 +142,9 @@ class ClusterSource {
 
   /** All of a kind at once: believed if it is still so after the grace. */
   #doubt(followed: Followed, gone: readonly ObjectKey[]): void {
+    // Of those that are missing already the grace goes on.
+    const missing = gone.filter((key) => !followed.missing.has(key));
+    if (missing.length === 0) return;
     const { graceMs = usualGraceMs } = this.#options.timing ?? {};
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -149,8 +152,7 @@ class ClusterSource {
       this.#news();
     }, graceMs).unref();
     this.#timers.add(timer);
-    // Of those that are missing already the grace goes on.
-    for (const key of gone) if (!followed.missing.has(key)) followed.missing.set(key, timer);
+    for (const key of missing) followed.missing.set(key, timer);
     this.#options.log("warn", "none left at once: kept for a while", { plural: followed.kind.plural, graceMs });
   }
 
