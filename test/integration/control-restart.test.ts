@@ -131,6 +131,19 @@ describe("a control plane that dies and comes back", () => {
   });
 });
 
+it("lets a stream get up to half as old again, as chance says", async () => {
+  await ground.plane.kill();
+  ground.plane.streamLifetimeMs = 400;
+  ground.plane.random = 1;
+  await ground.plane.start();
+  const startMs = performance.now();
+  const sidecar = await ground.sidecar("orders").start();
+  const reasons = () => sidecar.log.lines.map(({ fields }) => String(fields["reason"]));
+  await eventually(() => reasons().some((reason) => reason.includes("this stream is old")));
+  // On the clock of timers, which counts whole milliseconds.
+  expect(performance.now() - startMs).toBeGreaterThan(595);
+});
+
 describe("new credentials", () => {
   it("are used for a new stream, which is up before the former one ends", async () => {
     ground.plane.publish(endpoints("a", 1));

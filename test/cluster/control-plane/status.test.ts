@@ -320,6 +320,20 @@ describe("a route", () => {
     await expect.poll(parents, patient).toEqual([foreign]);
   });
 
+  it("whose parent is an ExternalName has none, until that is a Service of the cluster", async () => {
+    await shop.create("v1", "services", {
+      metadata: { name: "alias" },
+      spec: { type: "ExternalName", externalName: "example.com", ports: [{ port: 80 }] },
+    });
+    const { spec, ...rest } = route("r", "catalog");
+    const parentRefs = [{ group: "", kind: "Service", name: "alias" }];
+    await shop.create(gateway, "httproutes", { ...rest, spec: { ...spec, parentRefs } });
+    await expect.poll(() => reasonOf("httproutes/r", "Accepted", gateway), patient).toBe("NoMatchingParent");
+    expect(await reasonOf("httproutes/r", "Programmed", gateway)).toBe("NotInForce");
+    await shop.patch("v1", "services/alias", { spec: { type: "ClusterIP", externalName: null } });
+    await expect.poll(() => reasonOf("httproutes/r", "Accepted", gateway), patient).toBe("Accepted");
+  });
+
   it("whose backend is missing says so", async () => {
     await shop.create(gateway, "httproutes", route("r", "nowhere"));
     await expect.poll(() => reasonOf("httproutes/r", "ResolvedRefs", gateway), patient).toBe("BackendNotFound");

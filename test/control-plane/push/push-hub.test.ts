@@ -116,6 +116,22 @@ describe("a sidecar that comes", () => {
     expect(setting.hub.acksOf("endpoints", "a").subscribers).toBe(2);
   });
 
+  it("is not subscribed to what its sibling has let go, nor to what it was given and has let go itself", async () => {
+    const setting = new Setting();
+    await setting.publish(endpoints("a", 1), endpoints("b", 1), endpoints("c", 1));
+    const first = setting.join("p1").subscribe("a").subscribe("b").subscribe("c");
+    setting.hub.unsubscribe(first.subscriber, "endpoints", "b");
+    const second = setting.join("p2");
+    setting.hub.subscribeLikeSibling(second.subscriber);
+    expect(second.heard.filter((line) => line.endsWith(" subscribed"))).toEqual(["a subscribed", "c subscribed"]);
+
+    setting.hub.unsubscribe(second.subscriber, "endpoints", "c");
+    setting.hub.leave(first.subscriber);
+    const third = setting.join("p3");
+    setting.hub.subscribeLikeSibling(third.subscriber);
+    expect(third.heard).toEqual(["a subscribed", `a ${versionOf(setting, "a")}`]);
+  });
+
   it("is subscribed to nothing where it is the first, or of another identity", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1));
