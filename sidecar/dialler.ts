@@ -82,9 +82,16 @@ export class Dialler {
     };
   }
 
-  /** For a pod that calls nobody in the clear, as long as nobody says who is there. */
+  /**
+   * For a pod that calls nobody in the clear, as long as nobody says who is there. It is made for every destination that is
+   * forgotten, and mostly nobody asks it: what counts is there from the first request on.
+   */
   refuseUnknown(name: string): Service {
-    return this.#refuse(name, "no_policy_yet", name);
+    let refusal: Service | undefined;
+    return (exchange, response) => {
+      refusal ??= this.#refuse(name, "no_policy_yet", name);
+      return refusal(exchange, response);
+    };
   }
 
   #refuse(address: string, reason: Undestined, why: string): Service {

@@ -6,7 +6,14 @@ import type { TappedRequest } from "../../sidecar/debug/request-taps.ts";
 import type { Span } from "../../sidecar/telemetry/span.ts";
 import type { LogFields } from "../../system/log.ts";
 import { eventually } from "../support/eventually.ts";
-import { askThrough, nextPodIp, type SidecarChoices, TestMesh, type TestSidecar } from "../support/sidecar-pair.ts";
+import {
+  askThrough,
+  meshed,
+  nextPodIp,
+  type SidecarChoices,
+  TestMesh,
+  type TestSidecar,
+} from "../support/sidecar-pair.ts";
 
 /** A sidecar, and all that can be seen of what its application asks. */
 async function observed(mesh: TestMesh, choices: SidecarChoices) {
@@ -105,4 +112,19 @@ it("counts a tunnel past the mesh that can't be opened, and one to the sidecar i
   const { refused } = web.metrics;
   const loops = refused.slot({ listener: "outbound", code: "loop_detected" });
   await eventually(() => refused.value(loops) === 1);
+});
+
+it("has no series of what has no destination where all that was asked had one, forgotten or not", async () => {
+  await using mesh = await TestMesh.open();
+  const web = await mesh.sidecar("web");
+  const orders = await mesh.sidecar("orders");
+  await mesh.application(orders.podIp, (_request, response) => response.end("ok"));
+  mesh.service("orders", [meshed(orders.podIp, "orders")]);
+  expect((await askThrough(web.podIp, "http://orders/")).body).toBe("ok");
+
+  web.sidecar.close();
+  expect(web.sidecar.state().destinations.known).toEqual([]);
+  const { requestDuration, refused } = web.metrics;
+  expect(requestDuration.labelSets.all.map(({ service }) => service).sort()).toEqual(["shop/orders", "shop/web"]);
+  expect(refused.labelSets.all).toEqual([]);
 });
