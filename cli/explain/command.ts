@@ -1,20 +1,17 @@
 /** `tulle explain`: what would become of a request, and why. */
 
-import { text } from "node:stream/consumers";
 import { Command } from "commander";
-import type { Inbound } from "../../model/resources.ts";
-import { type LiveSnapshot, snapshotPath } from "../../sidecar/debug/debug-pages.ts";
-import { reasonOf } from "../../system/log.ts";
 import { openCluster } from "../cluster/cluster.ts";
 import { readClusterPipeline, readDomains } from "../cluster/cluster-pipeline.ts";
 import { type MeshDomains, readPipeline, warnOfProblems } from "../folder-pipeline.ts";
-import { addMeshOptions, type Mesh, type MeshOptions, openMesh } from "../mesh-client.ts";
-import { askSidecar, findSidecars, type SidecarRef } from "../sidecars/find-sidecars.ts";
+import { addMeshOptions, type MeshOptions, openMesh } from "../mesh-client.ts";
+import { findSidecars } from "../sidecars/find-sidecars.ts";
 import { paintFor } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
-import { type DescribedRequest, describeRequest, type RequestWords } from "./described-request.ts";
+import { describeRequest, type RequestWords } from "./described-request.ts";
 import { explain } from "./explanation.ts";
-import { type LiveServer, liveFacts } from "./live-facts.ts";
+import { liveFacts } from "./live-facts.ts";
+import { podsBehind, readServers, readSnapshot } from "./live-servers.ts";
 import type { MeshFacts } from "./mesh-facts.ts";
 import { pipelineFacts } from "./pipeline-facts.ts";
 import { printExplanation } from "./print.ts";
@@ -96,48 +93,6 @@ async function readFacts(options: ExplainOptions, words: RequestWords): Promise<
     return { facts: pipelineFacts(pipeline, domains) };
   } finally {
     cluster.close();
-  }
-}
-
-async function readSnapshot(sidecar: SidecarRef): Promise<LiveSnapshot> {
-  return JSON.parse(await text(await askSidecar(sidecar, snapshotPath))) as LiveSnapshot;
-}
-
-/** `namespace/name` of all pods that such a request may come to. */
-function podsBehind(facts: MeshFacts, request: DescribedRequest): readonly string[] {
-  const { route } = explain(facts, request);
-  return (route?.backends ?? [])
-    .filter(({ weight }) => weight > 0)
-    .flatMap(({ endpoints, service: { namespace } }) =>
-      (facts.endpoints(endpoints)?.endpoints ?? []).map(({ pod }) => `${namespace}/${pod}`),
-    );
-}
-
-/** One sidecar of each workload is asked. Where one may not be, or does not answer, that is said, and the rest told all the same. */
-async function readServers(mesh: Mesh, pods: readonly string[]): Promise<LiveServer[]> {
-  const namespaces = [...new Set(pods.map((pod) => pod.split("/", 1)[0] ?? ""))];
-  const byWorkload = new Map<string, SidecarRef[]>();
-  for (const namespace of namespaces) {
-    for (const sidecar of await findSidecars(mesh, namespace)) {
-      if (!pods.includes(sidecar.pod)) continue;
-      byWorkload.set(sidecar.workload, [...(byWorkload.get(sidecar.workload) ?? []), sidecar]);
-    }
-  }
-  const read = await Promise.all([...byWorkload.values()].map(readServer));
-  return read.filter((server) => server !== undefined);
-}
-
-async function readServer(sidecars: readonly SidecarRef[]): Promise<LiveServer | undefined> {
-  const [first] = sidecars;
-  if (first === undefined) return undefined;
-  try {
-    const { resources } = await readSnapshot(first);
-    const own = resources.find(({ kind, value }) => kind === "inbound" && value.name === first.workload);
-    if (own === undefined) return undefined;
-    return { pods: new Set(sidecars.map(({ pod }) => pod)), inbound: own.value as Inbound };
-  } catch (error) {
-    process.stderr.write(`tulle: what ${first.workload} would say is not known: ${reasonOf(error)}\n`);
-    return undefined;
   }
 }
 
