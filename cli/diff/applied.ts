@@ -3,8 +3,11 @@
  * webhooks or controllers would make of them is not foreseen.
  */
 
+import { Pipeline } from "../../control-plane/pipeline.ts";
 import { groupOf, isRecord, type KubeObject, type ObjectMeta } from "../../control-plane/source/kube-object.ts";
 import { watchedKinds } from "../../control-plane/source/kubernetes/watched-kinds.ts";
+import type { Problem } from "../../control-plane/source/problem.ts";
+import type { MeshDomains } from "../folder-pipeline.ts";
 
 /** Those whose state is not what somebody applies. */
 const madeByControllers = new Set(["Pod", "EndpointSlice"]);
@@ -29,6 +32,23 @@ export function applyTo(current: readonly KubeObject[], applied: readonly KubeOb
     else objects.set(object.key, replaced(known, object));
   }
   return { objects: [...objects.values()], ignored };
+}
+
+/**
+ * The pipeline of a control plane that holds `current` and hears of `wanted`, what `applyTo` made of that: of an object that is
+ * wrong, what it said before stays in force.
+ */
+export function pipelineAfter(
+  current: readonly KubeObject[],
+  wanted: readonly KubeObject[],
+  problems: readonly Problem[],
+  domains: MeshDomains,
+): Pipeline {
+  const pipeline = new Pipeline(domains);
+  const known = new Set(current);
+  pipeline.apply({ applied: current, removed: [], problems: [] });
+  pipeline.apply({ applied: wanted.filter((object) => !known.has(object)), removed: [], problems });
+  return pipeline;
 }
 
 function isFollowed({ apiVersion, kind }: KubeObject): boolean {

@@ -1,7 +1,7 @@
 /** `tulle diff`: what a change of YAML would change in what sidecars are told. */
 
 import { Command } from "commander";
-import { Pipeline } from "../../control-plane/pipeline.ts";
+import type { Pipeline } from "../../control-plane/pipeline.ts";
 import type { Holdings } from "../../control-plane/push/push-hub.ts";
 import type { KubeObject } from "../../control-plane/source/kube-object.ts";
 import { formatProblem } from "../../control-plane/source/problem.ts";
@@ -11,7 +11,7 @@ import { readClusterPipeline, readDomains } from "../cluster/cluster-pipeline.ts
 import { type MeshDomains, problemsOf, readFolderObjects, readPipeline, warnOfProblems } from "../folder-pipeline.ts";
 import { readHoldings } from "../mesh-client.ts";
 import { type Paint, paintFor } from "../terminal.ts";
-import { applyTo } from "./applied.ts";
+import { applyTo, pipelineAfter } from "./applied.ts";
 import { diffHeld, diffPipelines, type ResourceDiff } from "./resource-diff.ts";
 import type { Change } from "./structural-diff.ts";
 
@@ -80,8 +80,7 @@ async function againstCluster(options: DiffOptions): Promise<ResourceDiff[]> {
     const wanted = await readFolderObjects(options.folder, domains);
     const { pipeline: before, objects: current } = await readClusterPipeline(cluster, domains);
     const { objects, ignored } = applyTo(current, wanted.objects, new Date().toISOString());
-    const after = new Pipeline(domains);
-    after.apply({ applied: objects, removed: [], problems: wanted.problems });
+    const after = pipelineAfter(current, objects, wanted.problems, domains);
     warnOfNews(before, after);
     warnOfIgnored(ignored);
     const holdings = await holdingsOf(cluster);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { applyTo } from "../../../cli/diff/applied.ts";
+import { applyTo, pipelineAfter } from "../../../cli/diff/applied.ts";
 import { type KubeObject, readObject } from "../../../control-plane/source/kube-object.ts";
 
 const now = "2026-01-02T03:04:05Z";
@@ -53,6 +53,21 @@ it("takes away a label or an annotation that was applied before and is not now, 
     "kubectl.kubernetes.io/last-applied-configuration",
     "own",
   ]);
+});
+
+it("leaves in force what a policy says that is made wrong, and says what is wrong", () => {
+  const domains = { clusterDomain: "cluster.local", trustDomain: "cluster.local" };
+  const targetRefs = [{ kind: "Service", name: "orders" }];
+  const policy = (request: string) => object("TimeoutPolicy", { spec: { targetRefs, request } });
+  const current = [object("Service", { spec: { ports: [{ port: 80 }], selector: { app: "a" } } }), policy("1s")];
+  const after = (request: string) => {
+    const pipeline = pipelineAfter(current, applyTo(current, [policy(request)], now).objects, [], domains);
+    const told = pipeline.snapshot.get("destination", "orders.shop.svc.cluster.local:80")?.resource;
+    const requestMs = told?.kind === "destination" ? told.value.routes[0]?.timeout.requestMs : undefined;
+    return [requestMs, pipeline.index.problems().map(({ path }) => path)];
+  };
+  expect(after("2s")).toEqual([2_000, []]);
+  expect(after("soon")).toEqual([1_000, ["spec.request"]]);
 });
 
 it("leaves out what makes pods, and pods", () => {
