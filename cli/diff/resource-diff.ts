@@ -37,9 +37,11 @@ export function diffHeld(before: Pipeline, after: Pipeline, holdings: Holdings):
   const workloadsOf = new Map<string, Set<string>>();
   for (const [workload, held] of Object.entries(holdings)) {
     for (const { kind, name } of held) {
-      for (const { setWanted } of [before, after]) setWanted(kind, name, true);
       const key = `${kind} ${name}`;
-      workloadsOf.set(key, (workloadsOf.get(key) ?? new Set()).add(workload));
+      const workloads = workloadsOf.get(key) ?? new Set<string>();
+      // Each time it would be compiled anew.
+      if (workloads.size === 0) for (const { setWanted } of [before, after]) setWanted(kind, name, true);
+      workloadsOf.set(key, workloads.add(workload));
     }
   }
   const told = new Map<string, { readonly diff: ResourceDiff; readonly workloads: Set<string> }>();
