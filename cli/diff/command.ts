@@ -5,7 +5,6 @@ import type { Pipeline } from "../../control-plane/pipeline.ts";
 import type { Holdings } from "../../control-plane/push/push-hub.ts";
 import type { KubeObject } from "../../control-plane/source/kube-object.ts";
 import { formatProblem } from "../../control-plane/source/problem.ts";
-import { reasonOf } from "../../system/log.ts";
 import { addClusterOptions, type Cluster, type ClusterOptions, openCluster } from "../cluster/cluster.ts";
 import { readClusterPipeline, readDomains } from "../cluster/cluster-pipeline.ts";
 import { type MeshDomains, problemsOf, readFolderObjects, readPipeline, warnOfProblems } from "../folder-pipeline.ts";
@@ -95,9 +94,8 @@ async function holdingsOf(cluster: Cluster): Promise<Holdings | undefined> {
   try {
     return await readHoldings(cluster);
   } catch (error) {
-    process.stderr.write(
-      `tulle: which workloads hold what differs is not known: ${reasonOf(error).split("\n", 1)[0]}\n`,
-    );
+    const [why] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
+    process.stderr.write(`tulle: which workloads hold what differs is not known: ${why}\n`);
     return undefined;
   }
 }
