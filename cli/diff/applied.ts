@@ -13,6 +13,8 @@ import type { MeshDomains } from "../folder-pipeline.ts";
 const madeByControllers = new Set(["Pod", "EndpointSlice"]);
 /** What the API server gives to a Service that does not ask for it. */
 const assignedFields = ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"];
+/** What it puts into a match of an HTTPRoute that says nothing of a path, and into a rule that says nothing of matches. */
+const anyPath = { path: { type: "PathPrefix", value: "/" } };
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 export interface Applied {
@@ -25,7 +27,7 @@ export interface Applied {
 export function applyTo(current: readonly KubeObject[], applied: readonly KubeObject[], now: string): Applied {
   const objects = new Map(current.map((object) => [object.key, object]));
   const ignored: KubeObject[] = [];
-  for (const object of applied) {
+  for (const object of applied.map(withDefaults)) {
     const known = objects.get(object.key);
     if (!isFollowed(object)) ignored.push(object);
     else if (known === undefined) objects.set(object.key, withAge(object, now));
@@ -56,6 +58,21 @@ function isFollowed({ apiVersion, kind }: KubeObject): boolean {
   return (
     !madeByControllers.has(kind) && watchedKinds.some((watched) => watched.group === group && watched.kind === kind)
   );
+}
+
+function withDefaults(object: KubeObject): KubeObject {
+  const { apiVersion, kind, spec } = object;
+  if (groupOf(apiVersion) !== "gateway.networking.k8s.io" || kind !== "HTTPRoute" || !isRecord(spec)) return object;
+  return { ...object, spec: { ...spec, rules: mapList(spec["rules"] ?? [{}], withMatches) } };
+}
+
+function withMatches(rule: Readonly<Record<string, unknown>>): unknown {
+  return { ...rule, matches: mapList(rule["matches"] ?? [{}], (match) => ({ ...anyPath, ...match })) };
+}
+
+/** What is no list, or no mapping in it, is left for the parser to refuse. */
+function mapList(list: unknown, map: (item: Readonly<Record<string, unknown>>) => unknown): unknown {
+  return Array.isArray(list) ? list.map((item: unknown) => (isRecord(item) ? map(item) : item)) : list;
 }
 
 function withAge(object: KubeObject, now: string): KubeObject {

@@ -1,11 +1,21 @@
 import { expect, it } from "vitest";
 import { applyTo, pipelineAfter } from "../../../cli/diff/applied.ts";
+import { diffPipelines } from "../../../cli/diff/resource-diff.ts";
+import { Pipeline } from "../../../control-plane/pipeline.ts";
 import { type KubeObject, readObject } from "../../../control-plane/source/kube-object.ts";
 
 const now = "2026-01-02T03:04:05Z";
 
+const domains = { clusterDomain: "cluster.local", trustDomain: "cluster.local" };
+const apiVersions: Readonly<Record<string, string>> = {
+  TimeoutPolicy: "tulle.dev/v1alpha1",
+  RetryPolicy: "tulle.dev/v1alpha1",
+  HTTPRoute: "gateway.networking.k8s.io/v1",
+  Deployment: "apps/v1",
+};
+
 function object(kind: string, more: object = {}, meta: object = {}): KubeObject {
-  const apiVersion = kind.endsWith("Policy") ? "tulle.dev/v1alpha1" : kind === "Deployment" ? "apps/v1" : "v1";
+  const apiVersion = apiVersions[kind] ?? "v1";
   const metadata = { namespace: "shop", name: "orders", ...meta };
   const read = readObject({ apiVersion, kind, metadata, ...more }, { file: "f", lineOf: () => undefined });
   if (!read.ok) throw new Error(JSON.stringify(read.error));
@@ -55,8 +65,25 @@ it("takes away a label or an annotation that was applied before and is not now, 
   ]);
 });
 
+it("takes an HTTPRoute for the same that the API server has filled in what it does not say of paths", () => {
+  const service = object("Service", { spec: { ports: [{ port: 80 }], selector: { app: "a" } } });
+  const backendRefs = [{ name: "orders", port: 80 }];
+  const headers = [{ name: "x-canary", value: "1" }];
+  const route = (...rules: object[]) =>
+    object("HTTPRoute", { spec: { parentRefs: [{ group: "", kind: "Service", name: "orders" }], rules } });
+  const path = { type: "PathPrefix", value: "/" };
+  const current = [service, route({ backendRefs, matches: [{ path, headers }] }, { backendRefs, matches: [{ path }] })];
+  const before = new Pipeline(domains);
+  before.apply({ applied: current, removed: [], problems: [] });
+  const diffsWith = (...rules: object[]) => {
+    const { objects } = applyTo(current, [route(...rules)], now);
+    return diffPipelines(before, pipelineAfter(current, objects, [], domains));
+  };
+  expect(diffsWith({ backendRefs, matches: [{ headers }] }, { backendRefs })).toEqual([]);
+  expect(diffsWith({ backendRefs, matches: [{ headers }] })).toHaveLength(1);
+});
+
 it("leaves in force what a policy says that is made wrong, and says what is wrong", () => {
-  const domains = { clusterDomain: "cluster.local", trustDomain: "cluster.local" };
   const targetRefs = [{ kind: "Service", name: "orders" }];
   const policy = (request: string) => object("TimeoutPolicy", { spec: { targetRefs, request } });
   const current = [object("Service", { spec: { ports: [{ port: 80 }], selector: { app: "a" } } }), policy("1s")];
