@@ -26,7 +26,8 @@ const help = `
 Compares what both sides compile to, not their text: a reformatted file is no difference, a changed default is one.
 Without --against it compares the cluster as it is with the cluster after "kubectl apply -f", and names the workloads whose
 sidecars hold what differs; that takes the right to list what the control plane lists and, for the names, to forward ports of
-its pods. Nothing is applied, and what is not in the files is taken to stay. Pods are those that run now.
+its pods. Nothing is applied, and what is not in the files is taken to stay. Pods are those that run now. What names no
+namespace is taken to be in "default", whatever that of the kubeconfig's context is.
 With --against it compares two folders: Destinations and Endpoints go to every workload that calls the Service.
 
 Exits with 1 if something differs, with 0 if nothing does, with 2 if either side can't be read.
