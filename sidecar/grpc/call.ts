@@ -142,7 +142,8 @@ export class GrpcCall {
   #open(): void {
     if (this.#over) return;
     const { clock, wheel, keepAlive, path, serverName, secureContext, metadata = [], timeoutMs } = this.#options;
-    this.#client = new Http2Client(this.#socket, { clock, timers: wheel, ...(keepAlive && { keepAlive }) });
+    const bounds = { losesStalled: true, ...(keepAlive && { keepAlive }) };
+    this.#client = new Http2Client(this.#socket, { clock, timers: wheel, ...bounds });
     const headers = new HeaderFields(["te", "trailers", "content-type", "application/grpc"]);
     if (timeoutMs !== undefined) headers.append("grpc-timeout", `${Math.ceil(timeoutMs)}m`);
     for (const [name, value] of metadata) headers.append(name, value);

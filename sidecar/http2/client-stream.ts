@@ -23,6 +23,8 @@ export interface ClientStreamHost extends StreamHost {
   noteRefused(): void;
   /** Whether one more request may be cancelled at once, without the peer taking us for an attacker. */
   admitCancel(): boolean;
+  /** A request of which the peer takes next to nothing is lost. */
+  readonly losesStalled: boolean;
 }
 
 /** From this age on a peer sees a cancellation, not a rapid reset: twice what our own server asks for. */
@@ -137,9 +139,18 @@ export class ClientStream extends Http2Stream implements RequestSink {
     this.#fail(new MeshError("bad_response", reason));
   }
 
-  /** An application may take its time with a body: for how long is policy's to say. */
+  /** An application may take its time with a body: for how long is policy's to say. Once it has answered, nobody waits for it. */
   giveUp(): boolean {
-    return false;
+    if (!this.#host.losesStalled && !this.#isAnswered) return false;
+    this.reset("CANCEL");
+    this.#fail(new MeshError("idle_timeout", "the upstream takes no request bytes"));
+    return true;
+  }
+
+  /** In a tunnel each direction ends by itself. */
+  get #isAnswered(): boolean {
+    const { method, upgrade } = this.#exchange;
+    return this.#answer === "complete" && method !== "CONNECT" && upgrade === undefined;
   }
 
   receiveReset(code: number): void {

@@ -12,7 +12,13 @@ import { TokenBucket } from "./flood-guard.ts";
 import { clientPreface, largestStreamId, nameOfError, setting } from "./frames.ts";
 import type { Http2Options } from "./options.ts";
 
-export interface Http2ClientOptions extends Http2Options {}
+export interface Http2ClientOptions extends Http2Options {
+  /**
+   * For writers that can't be stopped: a request of which the server takes less than `minBytesPerSecond` is lost. Default false:
+   * a server may take its time.
+   */
+  readonly losesStalled?: boolean;
+}
 
 /** Early cancellations: half of what our own server takes for an attack, and no more than common ones take. */
 const cancelBurst = 250;
@@ -25,6 +31,7 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
   protected readonly codeOfLoss: ErrorCode = "upstream_closed";
   protected readonly lastPeerStreamId = 0;
   readonly maxHeaderFields: number;
+  readonly losesStalled: boolean;
   /** The peer's SETTINGS arrived. */
   onReady: (() => void) | undefined;
   /** The peer, or `drain`, ended the taking of new streams; running ones finish. */
@@ -38,6 +45,7 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
     super(socket, options, false);
     this.#cancels = new TokenBucket(cancelBurst, cancelsPerSecond, options.clock);
     this.maxHeaderFields = this.limits.maxHeaderFields;
+    this.losesStalled = options.losesStalled === true;
     this.outbox.append(clientPreface);
     this.sendSettings([[setting.enablePush, 0]]);
   }

@@ -9,6 +9,8 @@ import { GrpcCall, type GrpcCallOptions } from "../../../sidecar/grpc/call.ts";
 import { type GrpcError, grpcCodes } from "../../../sidecar/grpc/status.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { altNames, dns, makeCertificate, makeRoot } from "../../support/certificates.ts";
+import { eventually } from "../../support/eventually.ts";
+import { HandClock } from "../../support/hand-clock.ts";
 
 const root = makeRoot();
 const { pem, keyPem } = makeCertificate({ issuer: root, extensions: [altNames(dns("echo"))] });
@@ -130,6 +132,28 @@ describe("a call", () => {
 });
 
 describe("the end of a call says why", () => {
+  it("where the server takes no messages any more: what waits for it has an end", async () => {
+    const port = await grpcServer((stream) => {
+      stream.pause();
+      stream.write(Buffer.from("hello"));
+    });
+    const clock = new HandClock();
+    const byHand = new TimerWheel(clock, { drive: false });
+    const talk = new Talk(port, { clock, wheel: byHand });
+    talk.call.send(Buffer.alloc(1_000_000));
+    await talk.heard(1);
+    let error: GrpcError | undefined;
+    void talk.closed.then((closed) => {
+      error = closed;
+    });
+    await eventually(() => {
+      clock.advance(60_000);
+      byHand.advance();
+      return error !== undefined;
+    });
+    expect(error).toMatchObject({ message: "UNAVAILABLE: the upstream takes no request bytes" });
+  });
+
   it("in the trailers, after messages", async () => {
     const port = await grpcServer((stream) => {
       stream.write(Buffer.from("first"));

@@ -300,6 +300,33 @@ describe("a server that takes its time", () => {
     peer.send(headers(1, ok));
     expect(await answer.ended).toBeUndefined();
   });
+
+  it("with the rest of a body that it has answered already is not waited for, and its stream is free again", async () => {
+    await start(Buffer.concat([Buffer.of(0, 4), uint32(10)]));
+    const answer = await ask({ method: "POST", bodyless: false }, Buffer.alloc(1_000));
+    peer.send(headers(1, ok));
+    expect(await answer.ended).toBeUndefined();
+    for (let second = 0; second < 61; second++) {
+      await peer.roundTrip();
+      pass(1_000);
+    }
+    expect(await peer.resetOf(1)).toBe(8);
+    expect([client.activeStreams, client.state]).toEqual([0, "open"]);
+  });
+
+  it("with what its half of a tunnel gets is waited for, though it has ended the other", async () => {
+    await start(Buffer.concat([Buffer.of(0, 4), uint32(10)]));
+    const answer = await ask({ method: "CONNECT", path: "", bodyless: false }, Buffer.alloc(1_000));
+    peer.send(headers(1, ok));
+    expect(await answer.ended).toBeUndefined();
+    for (let second = 0; second < 130; second++) {
+      await peer.roundTrip();
+      pass(1_000);
+    }
+    expect(client.activeStreams).toBe(1);
+    peer.send(frame(WINDOW_UPDATE, 0, 1, uint32(1_000)));
+    await peer.receive(({ type, flags }) => type === DATA && (flags & END_STREAM) !== 0);
+  });
 });
 
 describe("callers that open and cancel without end", () => {
