@@ -8,6 +8,7 @@ import { serveHttp2 } from "../http2/server.ts";
 import type { Identity } from "../identity/credentials.ts";
 import { checkPeer, meshContextOptions, meshServerOptions } from "../identity/tls-options.ts";
 import type { Service } from "../net/exchange.ts";
+import { tcpKeepAlive } from "../net/keep-alive.ts";
 import {
   asListener,
   type ConnectionLimit,
@@ -48,7 +49,7 @@ export async function acceptLinks(options: AcceptOptions): Promise<Listener> {
   const { identity, onHandshake } = options;
   const connections = new Connections(options.limit);
   const trusted = new Map<ServedConnection, LastingTrust>();
-  const server = tls.createServer(meshServerOptions(identity.current()), (socket) =>
+  const server = tls.createServer({ ...meshServerOptions(identity.current()), ...tcpKeepAlive }, (socket) =>
     serveLink(socket, connections, trusted, options),
   );
   server.on("tlsClientError", (error, socket) => {

@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import net from "node:net";
+import { tcpKeepAlive } from "./keep-alive.ts";
 
 /** One served connection, whatever its codec. */
 export interface ServedConnection {
@@ -134,7 +135,7 @@ export async function listen(
   limit?: Partial<ConnectionLimit>,
 ): Promise<Listener> {
   const connections = new Connections(limit);
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true, ...tcpKeepAlive }, (socket) => {
     if (connections.add(socket)) accept(socket, connections);
   });
   server.listen({ ...address, ipv6Only: true });

@@ -7,6 +7,7 @@ import type net from "node:net";
 import { MeshError } from "../../model/errors.ts";
 import { Exchange, type RequestSink, type ResponseHead, type ResponseSink, type Service } from "./exchange.ts";
 import { HeaderFields } from "./header-fields.ts";
+import { keepAliveAfterMs } from "./keep-alive.ts";
 import type { ServedConnection } from "./listener.ts";
 import { Outbox } from "./outbox.ts";
 import { receiveFrom } from "./shared-reads.ts";
@@ -32,8 +33,6 @@ export function serveTcp(socket: net.Socket, authority: string, service: Service
 export function dialTcp(connect: () => net.Socket): Service {
   return (exchange, response) => new DialledEnd(connect(), exchange, response);
 }
-
-const keepAliveAfterMs = 60_000;
 
 /** One socket of a tunnel: reads with backpressure, writes once per tick, and reports each end of life once. */
 abstract class TunnelEnd {

@@ -8,11 +8,12 @@ import { Http2Client } from "../http2/client.ts";
 import type { ConnectLink } from "../mesh-link/link.ts";
 import { asLinkConnection } from "../mesh-link/link-connection.ts";
 import { Deadline } from "../net/deadline.ts";
+import { tcpKeepAlive } from "../net/keep-alive.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 
 export function plainHttp2(host: string, port: number, clock: Clock, wheel: TimerWheel): ConnectLink {
   return (timeoutMs, events, done) => {
-    const socket = net.connect({ host, port, noDelay: true });
+    const socket = net.connect({ host, port, noDelay: true, ...tcpKeepAlive });
     const late = new Deadline(() => socket.destroy(new Error("no answer in time")));
     if (Number.isFinite(timeoutMs)) wheel.arm(late, timeoutMs);
     const fail = (error: Error): void => {

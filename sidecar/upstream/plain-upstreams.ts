@@ -7,6 +7,7 @@ import type { Protocol } from "../../model/resources.ts";
 import { Http1Pool } from "../http1/pool.ts";
 import { Link } from "../mesh-link/link.ts";
 import type { Exchange, Service } from "../net/exchange.ts";
+import { tcpKeepAlive } from "../net/keep-alive.ts";
 import { dialTcp } from "../net/tcp.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { isGrpc } from "../policy/grpc.ts";
@@ -65,7 +66,8 @@ export class PlainUpstreams {
     dropOldest(this.#pools, (pool) => pool.close());
     const { clock, wheel } = this.#options;
     const { host, port } = hostAndPort(address);
-    const connect = (onread: net.OnReadOpts) => net.connect({ host, port, allowHalfOpen: true, onread });
+    const target = { host, port, allowHalfOpen: true, ...tcpKeepAlive };
+    const connect = (onread: net.OnReadOpts) => net.connect({ ...target, onread });
     const pool = new Http1Pool(connect, { clock, timers: wheel, peer: address });
     this.#pools.set(address, pool);
     return pool;

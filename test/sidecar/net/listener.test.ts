@@ -2,6 +2,7 @@ import type net from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { type Connections, type Listener, listen } from "../../../sidecar/net/listener.ts";
 import { eventually } from "../../support/eventually.ts";
+import { keptAlive } from "../../support/keep-alive.ts";
 import { RawClient } from "../../support/sockets.ts";
 
 let listener: Listener | undefined;
@@ -20,6 +21,13 @@ it("knows its connections from their acceptance to their end", async () => {
   await eventually(() => there.connectionCount === 1);
   client.socket.resetAndDestroy();
   await eventually(() => there.connectionCount === 0);
+});
+
+it.runIf(process.platform === "linux")("has the kernel find out which of its clients vanished", async () => {
+  const there = await listening((socket) => socket.on("error", () => {}).resume());
+  const client = new RawClient(there.port);
+  await expect.poll(() => keptAlive("local", there.port)).toBe(1);
+  client.socket.destroy();
 });
 
 it("drains what is served, drops what has not said yet what it is, and takes nobody new", async () => {
