@@ -19,6 +19,9 @@ export function kubectlIn(kubeconfig: string, namespace: string): Kubectl {
     const options = [`--kubeconfig=${kubeconfig}`, `--namespace=${namespace}`];
     const child = spawn(clusterProgram("kubectl"), [...options, ...args.split(" ")]);
     const [out, err] = [gather(child.stdout), gather(child.stderr)];
+    child.stdin.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") child.emit("error", error);
+    });
     child.stdin.end(input === undefined ? "" : stringify(input));
     const [code] = (await once(child, "close")) as [number];
     return { code, out: await out, err: await err };

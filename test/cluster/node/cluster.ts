@@ -38,6 +38,10 @@ export async function run(command: string, args: readonly string[], input = "", 
   const signal = AbortSignal.timeout(withinMs);
   const child = spawn("bash", ["-c", withEnvironment, command, ...args], { stdio: "pipe", signal });
   const closed = once(child, "close") as Promise<[number | null]>;
+  // Who ends without having read it all says by its exit code whether it should have.
+  child.stdin.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") child.emit("error", error);
+  });
   child.stdin.end(input);
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
   if (code === 0) return out;
