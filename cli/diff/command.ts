@@ -7,9 +7,10 @@ import type { KubeObject } from "../../control-plane/source/kube-object.ts";
 import { formatProblem } from "../../control-plane/source/problem.ts";
 import { addClusterOptions, type Cluster, type ClusterOptions, openCluster } from "../cluster/cluster.ts";
 import { readClusterPipeline, readDomains } from "../cluster/cluster-pipeline.ts";
-import { type MeshDomains, problemsOf, readFolderObjects, readPipeline, warnOfProblems } from "../folder-pipeline.ts";
+import { type MeshDomains, problemsOf, readFolderObjects, warnOfProblems } from "../folder-pipeline.ts";
 import { readHoldings } from "../mesh-client.ts";
 import { type Paint, paintFor } from "../terminal.ts";
+import { UsageError } from "../usage-error.ts";
 import { applyTo, pipelineAfter } from "./applied.ts";
 import { diffHeld, diffPipelines, type ResourceDiff } from "./resource-diff.ts";
 import type { Change } from "./structural-diff.ts";
@@ -30,7 +31,7 @@ its pods. Nothing is applied, and what is not in the files is taken to stay. Pod
 namespace is taken to be in "default", whatever that of the kubeconfig's context is.
 With --against it compares two folders: Destinations and Endpoints go to every workload that calls the Service.
 
-Exits with 1 if something differs, with 0 if nothing does, with 2 if either side can't be read.
+Exits with 1 if something differs, with 0 if nothing does, with 2 if either side can't be read whole.
 
 Examples:
   $ tulle diff -f new-timeout.yaml
@@ -65,10 +66,10 @@ async function againstFolder(
   { clusterDomain = "cluster.local", trustDomain = "cluster.local" }: Partial<MeshDomains>,
 ): Promise<ResourceDiff[]> {
   const domains = { clusterDomain, trustDomain };
-  const before = await readPipeline(against, domains);
-  const after = await readPipeline(folder, domains);
-  warnOfProblems(after);
-  return diffPipelines(before, after);
+  const before = await readWhole(against, domains);
+  const after = await readWhole(folder, domains);
+  warnOfProblems(after.pipeline);
+  return diffPipelines(before.pipeline, after.pipeline);
 }
 
 async function againstCluster(options: DiffOptions): Promise<ResourceDiff[]> {
@@ -77,7 +78,7 @@ async function againstCluster(options: DiffOptions): Promise<ResourceDiff[]> {
     const known = await readDomains(cluster);
     const { clusterDomain = known.clusterDomain, trustDomain = known.trustDomain } = options;
     const domains = { clusterDomain: clusterDomain ?? "cluster.local", trustDomain: trustDomain ?? "cluster.local" };
-    const wanted = await readFolderObjects(options.folder, domains);
+    const wanted = await readWhole(options.folder, domains);
     const { pipeline: before, objects: current } = await readClusterPipeline(cluster, domains);
     const { objects, ignored } = applyTo(current, wanted.objects, new Date().toISOString());
     const after = pipelineAfter(current, objects, wanted.problems, domains);
@@ -88,6 +89,17 @@ async function againstCluster(options: DiffOptions): Promise<ResourceDiff[]> {
   } finally {
     cluster.close();
   }
+}
+
+/** Throws a `UsageError` where an object can't be read: what is left out would pass for what does not differ. */
+async function readWhole(
+  folders: readonly string[],
+  domains: MeshDomains,
+): Promise<Awaited<ReturnType<typeof readFolderObjects>>> {
+  const read = await readFolderObjects(folders, domains);
+  const unread = read.problems.filter(({ severity }) => severity === "error");
+  if (unread.length > 0) throw new UsageError(unread.map(formatProblem).join("\n"));
+  return read;
 }
 
 /** Undefined, and a word on stderr, where nobody can be asked: what would change is true all the same. */

@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { diffCommand } from "../../../cli/diff/command.ts";
 import type { ResourceDiff } from "../../../cli/diff/resource-diff.ts";
+import { UsageError } from "../../../cli/usage-error.ts";
 import { deploymentYaml, serviceYaml } from "../../support/manifests.ts";
 
 let folder: string;
@@ -72,4 +73,18 @@ it("shows what a new Service and a workload that went mean", async () => {
     "endpoints[<orders-1>:8080]",
     "endpoints[<orders-2>:8080]",
   ]);
+});
+
+it.each([
+  ["what is no YAML", "a: [", "1"],
+  ["what is no Kubernetes object", "replicas: 2", "1"],
+])("compares nothing where one side has %s, and names the line", async (_, text, line) => {
+  for (const side of ["before", "after"]) {
+    const file = join(folder, side, "broken.yaml");
+    writeFileSync(file, text);
+    await expect(diff()).rejects.toThrow(UsageError);
+    await expect(diff()).rejects.toThrow(`broken.yaml:${line}`);
+    rmSync(file);
+  }
+  expect(stdout).toBe("");
 });
