@@ -1,7 +1,7 @@
 /**
- * What the chart renders is what a real API server takes, with every flag: a dry run on the server, with unknown fields refused,
- * goes through the same schemas, defaults and admission as the installation would. (A check against schemas alone, as kubeconform
- * does it, sees neither immutable fields nor Pod Security.)
+ * What the chart renders is what a real API server takes, with every flag. It conforms to the schemas that the server publishes,
+ * and a dry run on the server, with unknown fields refused, goes through the same defaults and admission as the installation
+ * would, immutable fields and Pod Security among them.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -13,13 +13,16 @@ import { meshNamespace } from "../../../control-plane/index/facts.ts";
 import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
 import { dashboards } from "../../../deploy/grafana/generate.ts";
 import { policyKinds } from "../../../model/parse/policy.ts";
+import { eventually } from "../../support/eventually.ts";
 import { kubectlIn } from "../kubectl.ts";
 import { chart, charts, helm, objectsIn, template } from "./chart.ts";
+import { conformityOf, type Definitions, publishedDefinitions } from "./kubeconform.ts";
 import { expectDone } from "./objects.ts";
 
 const kubectl = kubectlIn(inject("kubeconfig"), meshNamespace);
 
 let api: ClusterApi;
+let definitions: Definitions;
 
 beforeAll(async () => {
   api = await openClusterApi(inject("kubeconfig"));
@@ -32,6 +35,11 @@ beforeAll(async () => {
     if (made.code !== 0) throw new Error(made.err);
   }
   await kubectl("wait crd --all --for=condition=Established --timeout=20s");
+  // A definition's schema is published a moment after it is established.
+  await eventually(async () => {
+    definitions = await publishedDefinitions(kubectl);
+    return operated.every((kind) => definitions.has(`com.coreos.monitoring.v1.${kind}`));
+  }, 20_000);
   const labels = {
     "pod-security.kubernetes.io/warn": "restricted",
     "pod-security.kubernetes.io/enforce": "restricted",
@@ -47,6 +55,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
+const operated = ["PodMonitor", "PrometheusRule", "ServiceMonitor"];
 const everything = [
   "alerts.enabled=true",
   "alerts.labels.release=prometheus",
@@ -78,6 +87,37 @@ describe.each([
     const applied = await kubectl("apply --server-side --dry-run=server --validate=strict -f -", list);
     expect({ code: applied.code, err: applied.err }).toEqual({ code: 0, err: "" });
     expect(applied.out.trim().split("\n")).toHaveLength(items.length);
+  });
+
+  it("conforms to the schemas that the API server publishes", async () => {
+    const { out } = await template(...args);
+    const valid = objectsIn(out).length;
+    expect(await conformityOf(out, definitions)).toMatchObject({
+      code: 0,
+      summary: { valid, invalid: 0, errors: 0, skipped: 0 },
+    });
+  });
+});
+
+it("would not conform with a field that no schema has, or with a value of another type", async () => {
+  const { out } = await template();
+  const { code, summary, resources } = await conformityOf(
+    out.replace(/^( +)replicas: [0-9]+$/m, '$1replicas: "one"\n$1replica: 1'),
+    definitions,
+  );
+  expect({ code, summary }).toMatchObject({ code: 1, summary: { invalid: 1 } });
+  const [{ kind, msg } = { kind: "", msg: "" }] = resources;
+  expect(kind).toBe("Deployment");
+  expect(msg).toMatch("'/spec/replicas': got string, want integer");
+  expect(msg).toMatch("'replica' not allowed");
+});
+
+it("brings definitions that conform, too", async () => {
+  const { out } = await helm("template", "any-name", join(charts, "tulle-crds"), "--kube-version", "1.34.3");
+  const { code, summary } = await conformityOf(out, definitions);
+  expect({ code, summary }).toEqual({
+    code: 0,
+    summary: { valid: policyKinds.length, invalid: 0, errors: 0, skipped: 0 },
   });
 });
 
