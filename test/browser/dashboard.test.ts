@@ -109,7 +109,7 @@ it("shows the live edges with their figures, in the drawing and in the table", a
   await expect
     .poll(() => page.locator("svg .node text").allTextContents(), { timeout: 10_000 })
     .toEqual(expect.arrayContaining(["shop/load", "shop/web", "shop/orders", "shop/payments"]));
-  expect((await page.locator("svg .edge text").allTextContents()).join()).toMatch(/\d\/s .* 🔒/);
+  expect((await page.locator("svg .edge text").allTextContents()).join()).toMatch(/\d\/s .* mTLS/);
 });
 
 it("shows wanted and observed split, policies with their sidecars, and certificates", async () => {
@@ -153,6 +153,17 @@ it("shows one service: who calls it, whom it calls, its policies and its pods", 
   await expect.poll(async () => (await edges.allInnerTexts()).join("\n")).toMatch(/^shop\/web/m);
   expect((await edges.allInnerTexts()).every((edge) => edge.includes("shop/orders"))).toBe(true);
   expect(await page.locator("#certificates tbody tr").innerText()).toContain("sa/orders");
+});
+
+it("shows of a Service that is split the pods of its backends", async () => {
+  const page = await open();
+  await page.locator("#edges a", { hasText: "shop/catalog" }).first().click();
+  await page.locator(".subject", { hasText: "shop/catalog" }).waitFor();
+  await expect
+    .poll(async () => (await page.locator("#certificates tbody").innerText()).match(/catalog-v\d/g), {
+      timeout: 10_000,
+    })
+    .toEqual(expect.arrayContaining(["catalog-v1", "catalog-v2"]));
 });
 
 it("says which sidecars have a policy", async () => {

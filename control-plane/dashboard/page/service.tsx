@@ -5,9 +5,11 @@ import { Policies } from "./policies.tsx";
 import { Splits } from "./splits.tsx";
 import { Traces } from "./traces.tsx";
 
-/** All there is of one Service or workload: who calls it, whom it calls, what is in force for it, who it is. */
+/** All there is of one Service or workload, and of the backends that it is split to: calls, policies, traces, who it is. */
 export function Service({ view, name }: { readonly view: MeshView; readonly name: string }) {
-  const concerns = (...names: readonly string[]): boolean => names.includes(name);
+  const backends = view.splits.filter(({ service }) => service === name).flatMap((split) => split.backends);
+  const subjects = new Set([name, ...backends.map(({ service }) => service)]);
+  const concerns = (...names: readonly string[]): boolean => names.some((one) => subjects.has(one));
   const edges = view.edges.filter(({ from, service, backend }) => concerns(from, service, backend));
   const breakers = view.breakers.filter(({ from, backend }) => concerns(from, serviceOf(backend)));
   const splits = view.splits.filter(({ service, backends }) =>

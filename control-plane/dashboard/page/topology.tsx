@@ -128,8 +128,8 @@ function Line({ edge, places }: { readonly edge: DrawnEdge; readonly places: Rea
   const from = places.get(edge.from);
   const to = places.get(edge.to);
   if (from === undefined || to === undefined) return null;
-  const lock = lockOf(edge.mutualTlsShare);
-  const figures = `${formatRate(edge.requestsPerSecond)} ${formatShare(edge.successShare)}${lock && ` ${lock}`}`;
+  const wire = wireOf(edge.mutualTlsShare);
+  const figures = `${formatRate(edge.requestsPerSecond)} ${formatShare(edge.successShare)}${wire && ` ${wire}`}`;
   const health = healthOf(edge.successShare);
   if (edge.from === edge.to) {
     return (
@@ -155,10 +155,10 @@ function Line({ edge, places }: { readonly edge: DrawnEdge; readonly places: Rea
   );
 }
 
-/** Closed where all is mutual TLS, open where anything is in the clear; empty: it is not known. */
-function lockOf(mutualTlsShare: number | undefined): string {
+/** `plaintext` where anything is in the clear; empty: it is not known. A word, as not every machine has a font with locks. */
+function wireOf(mutualTlsShare: number | undefined): string {
   if (mutualTlsShare === undefined) return "";
-  return mutualTlsShare === 1 ? "🔒" : "🔓";
+  return mutualTlsShare === 1 ? "mTLS" : "plaintext";
 }
 
 function short(name: string): string {
