@@ -75,15 +75,21 @@ export async function startControlPlane(
   return { pid, host, discovery: `${host}:${discoveryPort}`, startMs: performance.now() - startMs };
 }
 
+/** In PEM. The control plane writes it into the namespace, at its leisure. */
+export async function trustBundleOf({ shop }: BenchCluster): Promise<string> {
+  const bundle = async () => nested((await shop.read("v1", "configmaps/tulle-trust-bundle")).body, "data");
+  await until(async () => (await bundle()) !== undefined, "there is no trust bundle", bundleWithinMs);
+  return String(nested(await bundle(), "trust-bundle.pem"));
+}
+
 /** Of the pod `<workload>-1` of `shop`, which must be there. */
 export async function credentialsOf(
-  { api, shop }: BenchCluster,
+  cluster: BenchCluster,
   { host }: RunningControlPlane,
   workload: string,
 ): Promise<Credentials> {
-  const bundle = async () => nested((await shop.read("v1", "configmaps/tulle-trust-bundle")).body, "data");
-  await until(async () => (await bundle()) !== undefined, "there is no trust bundle", bundleWithinMs);
-  const trustBundlePem = String(nested(await bundle(), "trust-bundle.pem"));
+  const { api, shop } = cluster;
+  const trustBundlePem = await trustBundleOf(cluster);
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const { certificateChainDer } = await askForCertificate({
     host,

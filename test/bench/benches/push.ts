@@ -11,7 +11,7 @@ import { ensureBundles } from "../../../deploy/build.ts";
 import { expectDone } from "../../cluster/control-plane/objects.ts";
 import { SidecarProcess } from "../../cluster/control-plane/sidecar-process.ts";
 import { cpuNs } from "../accounting.ts";
-import { BenchCluster, credentialsOf, type RunningControlPlane, startControlPlane } from "../cluster.ts";
+import { BenchCluster, credentialsOf, type RunningControlPlane, startControlPlane, trustBundleOf } from "../cluster.ts";
 import type { Ground } from "../ground.ts";
 import { type Endpoint, Processes, whenListening } from "../processes.ts";
 import type { Column, Metrics } from "../report.ts";
@@ -82,11 +82,13 @@ function toggle() {
 }
 
 async function startSidecar(
-  { api, shop }: BenchCluster,
+  cluster: BenchCluster,
   { host }: RunningControlPlane,
   { client: podIp, out }: Ground,
 ): Promise<AsyncDisposable> {
+  const { api, shop } = cluster;
   const { sidecar } = await ensureBundles();
+  await trustBundleOf(cluster);
   const upstreams = `orders.${shop.name}:80=${out.host}:${out.port}`;
   const program = [...sidecarNodeFlags, sidecar];
   const common = { api, namespace: shop, controlPlane: host, program };
