@@ -45,8 +45,8 @@ export interface ControlPlaneConfig {
   /** How long everyone must have had what a step of a root's rotation asks for before the next is taken. */
   readonly rotationPauseMs: number;
   readonly checkCallerAddress: boolean;
-  /** At Discovery, and as many at Identity. */
-  readonly maxConnections: number;
+  /** At Discovery, and a quarter as many at Identity. Absent: by the memory that there is. */
+  readonly maxConnections?: number;
   /** Of those, in the middle of their handshake. */
   readonly maxHandshakes: number;
   readonly logLevel: LogLevel;
@@ -72,7 +72,7 @@ export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --sta
   --leaf-lifetime DURATION  of workloads' certificates; default 24h
   --rotation-pause DURATION  how long everyone must have had a step of a root's rotation before the next; default 30s
   --check-caller-address    refuse a token whose pod is known under another address than the caller's
-  --max-connections N       to Discovery, and as many to Identity; default 5000
+  --max-connections N       to Discovery, and a quarter as many to Identity; default by the memory that there is
   --max-handshakes N        of these, in the middle of their handshake; default 2000
   --log-level LEVEL         debug, info, warn or error; default info
 `;
@@ -111,8 +111,9 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
   if (!dashboard.ok) return dashboard;
   const webhooks = readPort("--webhook-port", values["webhook-port"]);
   if (!webhooks.ok) return webhooks;
-  const maxConnections = readCount("--max-connections", values["max-connections"]);
-  if (!maxConnections.ok) return maxConnections;
+  const { "max-connections": connections } = values;
+  const maxConnections = connections === undefined ? undefined : readCount("--max-connections", connections);
+  if (maxConnections?.ok === false) return maxConnections;
   const maxHandshakes = readCount("--max-handshakes", values["max-handshakes"]);
   if (!maxHandshakes.ok) return maxHandshakes;
   const logLevel = values["log-level"];
@@ -135,7 +136,7 @@ export function readConfig(args: readonly string[]): Result<ControlPlaneConfig, 
     leafLifetimeMs: lifetime.value,
     rotationPauseMs: pause.value,
     checkCallerAddress: values["check-caller-address"],
-    maxConnections: maxConnections.value,
+    ...(maxConnections !== undefined && { maxConnections: maxConnections.value }),
     maxHandshakes: maxHandshakes.value,
     logLevel,
   });
@@ -162,7 +163,7 @@ function parse(args: readonly string[]) {
       "leaf-lifetime": { type: "string", default: "24h" },
       "rotation-pause": { type: "string", default: "30s" },
       "check-caller-address": { type: "boolean", default: false },
-      "max-connections": { type: "string", default: String(usualDoorLimits.maxConnections) },
+      "max-connections": { type: "string" },
       "max-handshakes": { type: "string", default: String(usualDoorLimits.maxHandshakes) },
       "log-level": { type: "string", default: "info" },
     },

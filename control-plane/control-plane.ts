@@ -26,6 +26,7 @@ import { openFolderHome } from "./home/folder-home.ts";
 import type { Home } from "./home/home.ts";
 import { MeshCertificates } from "./identity/mesh-certificates.ts";
 import { controlPlaneIdentity } from "./identity/own-certificate.ts";
+import { ReviewQueue } from "./identity/review-queue.ts";
 import { meshNamespace } from "./index/facts.ts";
 import { readInjectionFile } from "./injection/config.ts";
 import { PodsWithoutSidecar } from "./injection/pods-without-sidecar.ts";
@@ -72,7 +73,7 @@ export async function startControlPlane(
     const home = await openHome(config, log, signal);
     open.defer(() => home.close());
     const core = assemble(config, home, clock, log, signal);
-    const { own, replica, hub, others, certificates, status, traffic, traces, metrics } = core;
+    const { own, replica, reviews, hub, others, certificates, status, traffic, traces, metrics } = core;
     let serving = false;
     // First, so that who asks whether it lives gets an answer while a large cluster is read.
     const admin = await openAdmin({
@@ -106,6 +107,7 @@ export async function startControlPlane(
       config,
       own,
       tokens: home.tokens,
+      reviews,
       replica,
       hub,
       certificates: sidecars,
@@ -150,6 +152,7 @@ interface Core {
   readonly own: OwnCertificate;
   /** Names this process among all replicas. */
   readonly replica: string;
+  readonly reviews: ReviewQueue;
   readonly hub: PushHub;
   readonly others: OtherReplicas;
   readonly certificates: MeshCertificates;
@@ -199,6 +202,7 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
   const podsWithoutSidecar = new PodsWithoutSidecar(meshNamespace);
   const status = new StatusPage({ pipeline, hub, others, podsWithoutSidecar, log });
   listeners.push(status.markChanged);
+  const reviews = new ReviewQueue(home.reviewLimits, clock);
   const traffic = new TrafficStore(clock);
   const traces = new TraceStore();
   metrics.watch({
@@ -209,6 +213,7 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
     lags: () => hub.lags(),
     rootExpiryMs: () => authority.notAfterMs,
     rotationPhase: () => certificates.phase,
+    reviews: () => reviews,
   });
   const apply = (change: SourceChange): void => {
     const startMs = clock.now();
@@ -224,6 +229,7 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
     metrics,
     own,
     replica,
+    reviews,
     hub,
     others,
     certificates,

@@ -5,12 +5,14 @@
 
 import { setTimeout as wait } from "node:timers/promises";
 import type { Log } from "../system/log.ts";
+import { availableMemoryBytes, capacityOf } from "./capacity.ts";
 import type { ControlPlaneConfig } from "./config.ts";
 import { StreamServer, type StreamServerOptions } from "./grpc/stream-server.ts";
 import { CertificateAuthority } from "./identity/authority.ts";
 import { identityService, issueMethod, maxRequestBytes } from "./identity/identity-service.ts";
 import type { Issuer } from "./identity/issuer.ts";
 import { issueOwnCertificate, keepOwnCertificateFresh } from "./identity/own-certificate.ts";
+import type { ReviewQueue } from "./identity/review-queue.ts";
 import type { ServerCertificate } from "./identity/server-certificate.ts";
 import type { SidecarCertificates } from "./identity/sidecar-certificates.ts";
 import type { TokenReviewer } from "./identity/tokens.ts";
@@ -54,12 +56,15 @@ export function ownCertificate(
 }
 
 /** What the two ports differ in. */
-type Served = Pick<StreamServerOptions, "clients" | "methods" | "maxMessageBytes" | "maxCallsPerConnection">;
+type Served = Pick<StreamServerOptions, "clients" | "methods" | "maxMessageBytes" | "maxCallsPerConnection"> & {
+  readonly maxConnections: number;
+};
 
 interface GrpcParts {
   readonly config: ControlPlaneConfig;
   readonly own: OwnCertificate;
   readonly tokens: TokenReviewer;
+  readonly reviews: ReviewQueue;
   readonly replica: string;
   readonly hub: PushHub;
   readonly certificates: SidecarCertificates;
@@ -81,6 +86,7 @@ export async function serveGrpc({
   config,
   own,
   tokens,
+  reviews,
   replica,
   hub,
   certificates,
@@ -100,11 +106,12 @@ export async function serveGrpc({
   };
   const onJoined: DiscoveryOptions["onJoined"] = (sidecar) => certificates.add(sidecar);
   const told = { onRefused, onReport, onJoined };
-  const discovery = new DiscoveryService({ hub, trustDomain, wallClock, random, log, ...told });
+  const { maxSubscriptions, maxReadingBytes, ...capacity } = capacityOf(availableMemoryBytes());
+  const { maxHandshakes, maxConnections = capacity.maxConnections } = config;
+  const discovery = new DiscoveryService({ hub, trustDomain, maxSubscriptions, wallClock, random, log, ...told });
   const replicas = new ReplicaService({ replica, hub, certificates, holdings, trustDomain, wallClock, log });
   const open = (port: "discovery" | "identity", served: Served): StreamServer => {
-    const { maxConnections, maxHandshakes } = config;
-    const limits = { maxConnections, maxHandshakes };
+    const limits = { maxHandshakes, maxReadingBytes, maxConnections: served.maxConnections };
     const events = metrics.grpcPort(port);
     const server = new StreamServer({ ...served, certificate: own.current(), limits, clock: performance, events });
     own.onRotate((next) => server.rotate(next));
@@ -117,15 +124,17 @@ export async function serveGrpc({
       [followMethod, replicas.answer],
     ]),
     maxMessageBytes: maxSubscribeBytes,
-    maxCallsPerConnection: 4,
+    maxCallsPerConnection: 2,
+    maxConnections,
   });
   const count = metrics.countCertificate;
-  const issuing = { authority, tokens, trustDomain, checkCallerAddress, wallClock, log, count };
+  const issuing = { authority, tokens, reviews, trustDomain, checkCallerAddress, wallClock, log, count };
   const identityServer = open("identity", {
     clients: "anonymous",
     methods: new Map([[issueMethod, identityService(issuing)]]),
     maxMessageBytes: maxRequestBytes,
     maxCallsPerConnection: 100,
+    maxConnections: Math.ceil(maxConnections / 4),
   });
 
   const close = async (): Promise<void> => {

@@ -20,6 +20,7 @@ export interface MetricSources {
   readonly lags: () => readonly SidecarLag[];
   readonly rootExpiryMs: () => number;
   readonly rotationPhase: () => "settled" | "spreading" | "reissuing";
+  readonly reviews: () => { readonly underWay: number; readonly waiting: number };
 }
 
 export class ControlPlaneMetrics {
@@ -157,6 +158,17 @@ export class ControlPlaneMetrics {
       registers,
       collect() {
         this.set(["settled", "spreading", "reissuing"].indexOf(sources.rotationPhase()));
+      },
+    });
+    new Gauge({
+      name: "tulle_token_reviews",
+      help: "Tokens that are being reviewed, and those that wait for it.",
+      labelNames: ["state"],
+      registers,
+      collect() {
+        const { underWay, waiting } = sources.reviews();
+        this.set({ state: "under_way" }, underWay);
+        this.set({ state: "waiting" }, waiting);
       },
     });
   }

@@ -9,7 +9,7 @@
  */
 
 import type { Socket } from "node:net";
-import { ConnectionLimit } from "./connection-limit.ts";
+import { FairLimit } from "../fair-limit.ts";
 
 export interface DoorLimits {
   readonly maxConnections: number;
@@ -17,7 +17,7 @@ export interface DoorLimits {
   readonly maxHandshakes: number;
 }
 
-/** As many sidecars as one replica is made for, several times over; their first handshakes may come all at once. */
+/** First handshakes of a whole mesh may come all at once. */
 export const usualDoorLimits: DoorLimits = { maxConnections: 5_000, maxHandshakes: 2_000 };
 
 export interface DoorEvents {
@@ -36,15 +36,15 @@ interface Guest {
 
 export class Door {
   readonly #events: DoorEvents;
-  readonly #all: ConnectionLimit<Guest>;
-  readonly #accepted: ConnectionLimit<Guest>;
+  readonly #all: FairLimit<Guest>;
+  readonly #accepted: FairLimit<Guest>;
   /** By their other end: TLS gives its own socket for the one that was accepted. */
   readonly #guests = new Map<string, Guest>();
 
   constructor({ maxConnections, maxHandshakes }: DoorLimits, events: DoorEvents) {
     this.#events = events;
-    this.#all = new ConnectionLimit(maxConnections);
-    this.#accepted = new ConnectionLimit(maxHandshakes);
+    this.#all = new FairLimit(maxConnections);
+    this.#accepted = new FairLimit(maxHandshakes);
   }
 
   /** Takes a connection that was accepted, or closes one: this or another. */

@@ -96,6 +96,11 @@ export class ServerCall {
     });
   }
 
+  /** Somebody is there to be answered, and has not been yet. */
+  get isOpen(): boolean {
+    return !this.#ended && !this.#gone;
+  }
+
   /** A stream that its client has reset is closed, and may be read to its end before it is destroyed. */
   get #gone(): boolean {
     return this.#stream.closed || this.#stream.destroyed;
@@ -104,20 +109,20 @@ export class ServerCall {
   /** Says that the call is taken, before there is anything to tell. */
   open(): void {
     const stream = this.#stream;
-    if (this.#ended || stream.headersSent || this.#gone) return;
+    if (stream.headersSent || !this.isOpen) return;
     stream.respond({ ":status": 200, "content-type": contentType }, { waitForTrailers: true });
   }
 
   /** Messages with their prefixes. False asks to wait for `drained`. After the end, they are dropped. */
   write(framed: Buffer): boolean {
-    if (this.#ended || this.#gone) return true;
+    if (!this.isOpen) return true;
     this.open();
     return this.#stream.write(framed);
   }
 
   /** Ends it because of what its client did, and counts that. */
   refuse(why: Refusal, code: status, details: string, httpStatus = 200): void {
-    if (this.#ended || this.#gone) return;
+    if (!this.isOpen) return;
     this.#options.onRefused(why);
     // Its whole connection may have been one refusal too many.
     if (!this.#gone) this.#end(code, details, httpStatus);
@@ -125,7 +130,7 @@ export class ServerCall {
 
   /** Nothing comes after it. */
   end(code: status, details = ""): void {
-    if (!this.#ended && !this.#gone) this.#end(code, details, 200);
+    if (this.isOpen) this.#end(code, details, 200);
   }
 
   #refuseMessage({ kind, says }: MessageFault): void {

@@ -6,6 +6,7 @@ import { type Log, reasonOf } from "../../system/log.ts";
 import { CaSecretStore, caSecretName, openCaSecret, watchCaSecret } from "../identity/ca-secret.ts";
 import { ClusterTokens } from "../identity/cluster-tokens.ts";
 import { bundleOf } from "../identity/issuer.ts";
+import { clusterReviewLimits } from "../identity/review-queue.ts";
 import type { KeptSigner } from "../identity/rotation.ts";
 import { TrustBundleKeeper } from "../identity/trust-bundle.ts";
 import { meshNamespace } from "../index/facts.ts";
@@ -31,6 +32,7 @@ export async function openClusterHome(
     place: { kind: "cluster", namespace: meshNamespace, secret: caSecretName },
     api,
     tokens: new ClusterTokens(api, Date.now),
+    reviewLimits: clusterReviewLimits,
     unwritten: () => bundles.unwritten.map((namespace) => `namespace ${namespace}`),
     async watch({ onChange, onSigner, signal }) {
       watchCaSecret({

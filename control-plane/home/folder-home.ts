@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { writeDurably } from "../../system/durable-file.ts";
 import { type Log, reasonOf } from "../../system/log.ts";
 import { bundleOf } from "../identity/issuer.ts";
+import { folderReviewLimits } from "../identity/review-queue.ts";
 import { openRoot, RootFolderStore, watchRoot } from "../identity/root.ts";
 import type { KeptSigner } from "../identity/rotation.ts";
 import { FolderTokens } from "../identity/tokens.ts";
@@ -31,6 +32,7 @@ export async function openFolderHome(
     signerStore: new RootFolderStore(ca),
     place: { kind: "folder", path: resolve(ca) },
     tokens: new FolderTokens(tokens, Date.now),
+    reviewLimits: folderReviewLimits,
     unwritten: () => (bundle.isWritten ? [] : [bundle.path]),
     watch: ({ onChange, onSigner, signal }) => {
       const take = (kept: KeptSigner): void => {

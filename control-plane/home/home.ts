@@ -3,6 +3,7 @@
  * and a cluster, and beyond this seam nothing knows which it is.
  */
 
+import type { ReviewLimits } from "../identity/review-queue.ts";
 import type { SignerStore } from "../identity/root-rotation.ts";
 import type { KeptSigner } from "../identity/rotation.ts";
 import type { TokenReviewer } from "../identity/tokens.ts";
@@ -16,6 +17,7 @@ export interface Home {
   /** For people: where the signer is kept, and whoever may write there may ask for another root. */
   readonly place: HomePlace;
   readonly tokens: TokenReviewer;
+  readonly reviewLimits: ReviewLimits;
   /** Absent in a folder. */
   readonly api?: ClusterApi;
   /** Where the roots are still to be written, as `namespace shop`. */

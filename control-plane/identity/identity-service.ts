@@ -16,6 +16,7 @@ import { type Log, reasonOf } from "../../system/log.ts";
 import type { ServerCall } from "../grpc/server-call.ts";
 import type { CertificateAuthority } from "./authority.ts";
 import type { RequestFault } from "./certificate-request.ts";
+import type { Applicant, ReviewQueue, ReviewRefusal } from "./review-queue.ts";
 import type { TokenFault, TokenOwner, TokenReviewer } from "./tokens.ts";
 
 export const issueMethod = "/tulle.v1.Identity/Issue";
@@ -24,7 +25,14 @@ export const maxRequestBytes = 64 * 1024;
 const usualRequestMs = 10_000;
 
 /** Why no certificate was issued; a label of the refusal metric. */
-export type IssueFault = RequestFault | TokenFault | "token_identity" | "caller_address" | "review_failed";
+export type IssueFault =
+  | RequestFault
+  | TokenFault
+  | "token_identity"
+  | "caller_address"
+  | "caller_rate"
+  | "review_busy"
+  | "review_failed";
 
 const answers: Readonly<Record<IssueFault, { readonly code: status; readonly says: string }>> = {
   csr_malformed: { code: status.INVALID_ARGUMENT, says: "the certificate request is not PKCS#10 in DER" },
@@ -43,12 +51,18 @@ const answers: Readonly<Record<IssueFault, { readonly code: status; readonly say
     says: "the token's namespace or service account can't be an identity",
   },
   caller_address: { code: status.PERMISSION_DENIED, says: "the token's pod is known under another address" },
+  caller_rate: { code: status.RESOURCE_EXHAUSTED, says: "too many certificates are asked for from this address" },
+  review_busy: { code: status.UNAVAILABLE, says: "too many tokens wait for their review: ask again" },
   review_failed: { code: status.UNAVAILABLE, says: "the token can't be reviewed now" },
 };
+/** No fault of whoever asked. */
+const ownFaults: ReadonlySet<IssueFault> = new Set(["review_busy", "review_failed"]);
+const faultOf: Readonly<Record<ReviewRefusal["why"], IssueFault>> = { too_often: "caller_rate", busy: "review_busy" };
 
 export interface IdentityServiceOptions {
   readonly authority: CertificateAuthority;
   readonly tokens: TokenReviewer;
+  readonly reviews: ReviewQueue;
   readonly trustDomain: string;
   /** Refuse a token whose pod is known under another address than the caller's. Off behind source NAT. */
   readonly checkCallerAddress: boolean;
@@ -102,22 +116,32 @@ async function answer(
   request: IssueRequest__Output,
   caller: string,
 ): Promise<void> {
-  const issued = await issue(options, request, caller);
+  const issued = await issue(options, request, { address: caller, isThere: () => call.isOpen });
   if (issued.ok) {
     call.write(framed(encodeMessage("IssueResponse", issued.value)));
     return call.end(status.OK);
   }
   const { code, says } = answers[issued.error];
-  call.end(code, says);
+  if (ownFaults.has(issued.error)) call.end(code, says);
+  else call.refuse("certificate", code, says);
 }
 
 async function issue(
   options: IdentityServiceOptions,
   request: IssueRequest__Output,
-  caller: string,
+  applicant: Applicant,
 ): Promise<Result<IssueResponse, IssueFault>> {
   const { authority, log, count, wallClock } = options;
-  const owner = await reviewToken(options, request.token, caller);
+  const { address: caller } = applicant;
+  const reviewed = await options.reviews.take(applicant, () => reviewToken(options, request.token, caller));
+  if (!reviewed.ok) {
+    const reason = faultOf[reviewed.error.why];
+    count(reason);
+    // Who floods this port shall not flood the log as well.
+    if (reviewed.error.isNews) log("warn", "certificate refused", { reason, caller });
+    return err(reason);
+  }
+  const owner = reviewed.value;
   if (!owner.ok) {
     count(owner.error);
     log("warn", "certificate refused", { reason: owner.error, caller });

@@ -21,6 +21,7 @@ import { type Caller, endAtExpiry, identifyCaller } from "./caller.ts";
 import { MessageMemo } from "./message-memo.ts";
 import type { Peer, PushHub } from "./push-hub.ts";
 import type { Subscriber } from "./subscriber.ts";
+import { SubscriptionBudget } from "./subscription-budget.ts";
 
 export const streamMethod = "/tulle.v1.Discovery/Stream";
 
@@ -33,6 +34,8 @@ export interface DiscoveryOptions {
   /** For a sidecar to say who it is. Default 10 s. */
   readonly helloWithinMs?: number;
   readonly trustDomain: string;
+  /** Of all sidecars together. Default: no limit. */
+  readonly maxSubscriptions?: number;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly random: Random;
@@ -65,17 +68,18 @@ export class DiscoveryService {
   readonly #options: DiscoveryOptions;
   readonly #streams = new Set<SidecarStream>();
   readonly #memo = new MessageMemo();
+  readonly #budget: SubscriptionBudget;
   #draining = false;
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
+    this.#budget = new SubscriptionBudget(options.maxSubscriptions ?? Number.POSITIVE_INFINITY);
   }
 
   readonly answer = (call: ServerCall): void => {
     if (this.#draining) return call.end(status.UNAVAILABLE, stopping);
-    const stream: SidecarStream = new SidecarStream(call, this.#options, this.#memo, () =>
-      this.#streams.delete(stream),
-    );
+    const shared = { memo: this.#memo, budget: this.#budget };
+    const stream: SidecarStream = new SidecarStream(call, this.#options, shared, () => this.#streams.delete(stream));
     this.#streams.add(stream);
     stream.start();
   };
@@ -100,10 +104,15 @@ export class DiscoveryService {
   }
 }
 
+interface SharedByStreams {
+  readonly memo: MessageMemo;
+  readonly budget: SubscriptionBudget;
+}
+
 class SidecarStream {
   readonly #call: ServerCall;
   readonly #options: DiscoveryOptions;
-  readonly #memo: MessageMemo;
+  readonly #shared: SharedByStreams;
   readonly #onLeft: () => void;
   #subscriber: Subscriber | undefined;
   #peer: Peer | undefined;
@@ -113,10 +122,10 @@ class SidecarStream {
   #helloLimit: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(call: ServerCall, options: DiscoveryOptions, memo: MessageMemo, onLeft: () => void) {
+  constructor(call: ServerCall, options: DiscoveryOptions, shared: SharedByStreams, onLeft: () => void) {
     this.#call = call;
     this.#options = options;
-    this.#memo = memo;
+    this.#shared = shared;
     this.#onLeft = onLeft;
   }
 
@@ -152,6 +161,19 @@ class SidecarStream {
     this.#call.end(code, details);
   }
 
+  /** Of its client certificate; empty: it has shown none. */
+  get identity(): string {
+    return this.#peer?.identity ?? "";
+  }
+
+  giveUp(): void {
+    this.#reject(
+      "subscriptions",
+      status.RESOURCE_EXHAUSTED,
+      "all streams of this identity have too many subscriptions",
+    );
+  }
+
   /** It says what it must not. */
   #reject(why: Refusal, code: status, details: string): void {
     if (this.#ended) return;
@@ -169,19 +191,20 @@ class SidecarStream {
     this.#onJoinedLeft = undefined;
     if (this.#subscriber !== undefined) this.#options.hub.leave(this.#subscriber);
     this.#subscriber = undefined;
+    this.#shared.budget.change(this, 0);
   }
 
   #refuse(reason: string): void {
     this.#options.onRefused(reason);
     this.#options.log("warn", "stream refused", { reason, caller: this.#call.caller });
-    this.end(status.PERMISSION_DENIED, reason);
+    this.#reject("identity", status.PERMISSION_DENIED, reason);
   }
 
   #read(bytes: Buffer, caller: Caller): void {
     if (this.#ended) return;
     let message: SidecarMessage__Output;
     try {
-      message = this.#memo.decode(bytes);
+      message = this.#shared.memo.decode(bytes);
     } catch (error) {
       this.#reject("malformed", status.INVALID_ARGUMENT, `a message that can't be read: ${reasonOf(error)}`);
       return;
@@ -203,6 +226,7 @@ class SidecarStream {
       const resource = decodeName(name);
       if (resource) hub.unsubscribe(subscriber, resource.kind, resource.name);
     }
+    if (subscribe || unsubscribe) this.#recount(subscriber);
     if (report && this.#peer) this.#options.onReport(this.#peer, report);
     const acked = decodeName(ack?.resource ?? null);
     if (acked && ack) {
@@ -249,6 +273,11 @@ class SidecarStream {
       trustedRoots: hello.trustedRoots.slice(0, maxTrustedRoots).filter((id) => rootIdForm.test(id)),
       renew: (withinMs) => void this.#call.write(framed(encodeUpdate({ renewWithinMs: withinMs }))),
     });
+    this.#recount(this.#subscriber);
+  }
+
+  #recount({ subscriptions }: Subscriber): void {
+    if (!this.#ended) this.#shared.budget.change(this, subscriptions.size);
   }
 
   #subscribe(subscriber: Subscriber, wanted: NonNullable<SidecarMessage__Output["subscribe"]>["subscriptions"]): void {

@@ -62,7 +62,7 @@ export class ReplicaService {
     const caller = identifyCaller(call.certificateDer, trustDomain);
     if (!caller.ok || caller.value.identity !== controlPlaneIdentity(trustDomain)) {
       log("warn", "follower refused", { caller: call.caller });
-      follower.end(status.PERMISSION_DENIED, "only for replicas of the control plane");
+      follower.refuse("only for replicas of the control plane");
       return;
     }
     this.#followers.add(follower);
@@ -126,6 +126,12 @@ class Follower {
   end(code: status, details: string): void {
     this.#leave();
     this.#call.end(code, details);
+  }
+
+  /** It is not for who asks. */
+  refuse(details: string): void {
+    this.#leave();
+    this.#call.refuse("identity", status.PERMISSION_DENIED, details);
   }
 
   #leave(): void {

@@ -17,7 +17,6 @@ it("has a default for all but the folders", () => {
       leafLifetimeMs: 24 * 3_600_000,
       rotationPauseMs: 30_000,
       checkCallerAddress: false,
-      maxConnections: 5_000,
       maxHandshakes: 2_000,
       logLevel: "info",
     },

@@ -16,6 +16,7 @@ it("counts all sidecars that are behind, and names the hundred of each reason th
     lags: () => lags,
     rootExpiryMs: () => 0,
     rotationPhase: () => "settled",
+    reviews: () => ({ underWay: 0, waiting: 0 }),
   });
   const series = async (name: string) => parseExposition(await metrics.registry.metrics()).get(name) ?? [];
   expect((await series("tulle_sidecars_behind")).map(({ value }) => value)).toEqual([300, 1]);

@@ -18,6 +18,7 @@ it("documents every metric with its type, labels and help, and no other", async 
     lags: () => [],
     rootExpiryMs: () => 0,
     rotationPhase: () => "settled",
+    reviews: () => ({ underWay: 0, waiting: 0 }),
   });
   new ClusterMetrics(metrics.registry, { leads: () => false, countPodsWithoutSidecar: () => 0 });
   const defined = metrics.registry.getMetricsAsArray().filter(({ name }) => name.startsWith("tulle_"));

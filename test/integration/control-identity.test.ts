@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ServerCall } from "../../control-plane/grpc/server-call.ts";
 import { StreamServer } from "../../control-plane/grpc/stream-server.ts";
 import { issueMethod } from "../../control-plane/identity/identity-service.ts";
+import { ReviewQueue } from "../../control-plane/identity/review-queue.ts";
 import type { ServerCertificate } from "../../control-plane/identity/server-certificate.ts";
 import { ok } from "../../model/result.ts";
 import { buildCertificateRequest } from "../../sidecar/identity/certificate-request.ts";
@@ -21,6 +22,7 @@ import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
 import { TestAuthority, workloadId } from "../support/authority.ts";
 import { makeRoot } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
+import { HandClock } from "../support/hand-clock.ts";
 import { RecordedLog } from "../support/recorded-log.ts";
 
 let ca: TestAuthority;
@@ -122,6 +124,36 @@ describe("a token is refused", () => {
     expect(ca.outcomes).toEqual([outcome]);
     const line = ca.log.lines.find(({ message }) => message === "certificate refused");
     expect(line?.fields).toEqual({ reason: outcome, caller: "127.0.0.1" });
+  });
+
+  it("from an address that asks too often, until it has waited, without a review", async () => {
+    const clock = new HandClock();
+    const limits = { atOnce: 1, waiting: 10, perAddress: { requests: 1, perMs: 1_000, burst: 2 } };
+    await ca.serve({ reviews: new ReviewQueue(limits, clock) });
+    const token = await ca.token("orders");
+    await Promise.all([ask(token), ask(token)]);
+    for (let i = 0; i < 2; i++)
+      await expect(ask(token)).rejects.toMatchObject({
+        code: status.RESOURCE_EXHAUSTED,
+        message: expect.stringContaining("too many certificates are asked for from this address") as string,
+      });
+    expect(ca.log.lines.filter(({ message }) => message === "certificate refused")).toHaveLength(1);
+    clock.advance(1_000);
+    await ask(token);
+    expect(ca.outcomes).toEqual(["issued", "issued", "caller_rate", "caller_rate", "issued"]);
+  });
+
+  it("where too many wait for their review: it may ask again at once", async () => {
+    const first = Promise.withResolvers<void>();
+    const owner = { namespace: "shop", serviceAccount: "orders", pod: "orders-1", podIps: [] };
+    const reviews = new ReviewQueue({ atOnce: 1, waiting: 1 }, new HandClock());
+    await ca.serve({ reviews, tokens: { review: () => first.promise.then(() => ok(owner)) } });
+    const asked = [ask("a"), ask("b")];
+    await eventually(() => reviews.waiting === 1);
+    await expect(ask("c")).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    first.resolve();
+    await Promise.all([...asked, ask("c")]);
+    expect(ca.outcomes).toEqual(["review_busy", "issued", "issued", "issued"]);
   });
 
   it("once its pod is gone", async () => {

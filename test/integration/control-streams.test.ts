@@ -168,6 +168,35 @@ describe("a stream is refused", () => {
   });
 });
 
+it("ends the largest stream of the identity that has most, where all have more subscriptions than they may", async () => {
+  await ground.plane.kill();
+  ground.plane.maxSubscriptions = 100;
+  await ground.plane.start();
+  const ended: string[] = [];
+  const holding = async (name: string, count: number, workload: string): Promise<void> => {
+    const stream = rawStream(ground.ca.credentials(workloadId(workload)));
+    stream.on("error", () => {});
+    stream.once("status", ({ code }: { code: number }) => ended.push(`${name} ${code}`));
+    const heard = new Set<string>();
+    stream.on("data", ({ absent }: Update__Output) => {
+      for (const resource of absent) heard.add(resource.name);
+    });
+    stream.write(hello);
+    const subscriptions = Array.from({ length: count }, (_, at) => {
+      return { resource: { kind: "RESOURCE_KIND_ENDPOINTS" as const, name: `${name}-${at}` }, knownVersion: "" };
+    });
+    stream.write({ subscribe: { subscriptions } });
+    await eventually(() => heard.size === count);
+  };
+  await holding("greedy-1", 30, "greedy");
+  await holding("greedy-2", 40, "greedy");
+  await holding("honest", 20, "orders");
+  await holding("late", 15, "web");
+  await eventually(() => ended.length > 0);
+  expect(ended).toEqual([`greedy-2 ${status.RESOURCE_EXHAUSTED}`]);
+  expect(ground.plane.streamCount).toBe(3);
+});
+
 it("takes what a sidecar has that dials as many addresses as it keeps, and knows Endpoints of each", async () => {
   const stream = rawStream(ground.ca.credentials(workloadId("orders")));
   let told = 0;

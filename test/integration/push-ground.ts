@@ -26,6 +26,7 @@ export class ControlPlane {
   port = 0;
   streamLifetimeMs = 60_000;
   helloWithinMs = 10_000;
+  maxSubscriptions = 1_000_000;
   /** What chance says. */
   random = 0.5;
   hub!: PushHub;
@@ -60,6 +61,7 @@ export class ControlPlane {
       hub: this.hub,
       streamLifetimeMs: this.streamLifetimeMs,
       helloWithinMs: this.helloWithinMs,
+      maxSubscriptions: this.maxSubscriptions,
       trustDomain,
       wallClock: Date.now,
       random: () => this.random,

@@ -17,6 +17,7 @@ import {
   issueOwnCertificate,
   keepOwnCertificateFresh,
 } from "../../control-plane/identity/own-certificate.ts";
+import { folderReviewLimits, ReviewQueue } from "../../control-plane/identity/review-queue.ts";
 import { openRoot } from "../../control-plane/identity/root.ts";
 import { FolderTokens } from "../../control-plane/identity/tokens.ts";
 import {
@@ -62,6 +63,7 @@ export class TestAuthority implements AsyncDisposable {
     const service = identityService({
       authority: this.authority,
       tokens: new FolderTokens(join(this.folder, "tokens"), Date.now),
+      reviews: new ReviewQueue(folderReviewLimits, performance),
       trustDomain,
       checkCallerAddress: false,
       wallClock: Date.now,

@@ -8,14 +8,15 @@ import { DATA, END_HEADERS, frame, HEADERS, headers, type Pairs, uint32 } from "
 import { eventually } from "../../support/eventually.ts";
 import { AttackedPlane, type Port, paths } from "./attacked-plane.ts";
 
-const maxConnections = 150;
+/** A quarter as many at Identity. */
+const maxConnections = { discovery: 160, identity: 40 };
 const maxHandshakes = 50;
 
 let plane: AttackedPlane;
 beforeAll(async () => {
   plane = await AttackedPlane.open(
     "--max-connections",
-    String(maxConnections),
+    String(maxConnections.discovery),
     "--max-handshakes",
     String(maxHandshakes),
   );
@@ -70,10 +71,10 @@ describe.each(ports)("%s", (port) => {
     for (let i = 0; i < 4; i++)
       dialled.push(...(await Promise.allSettled(Array.from({ length: 40 }, () => plane.dialTls(port)))));
     const sockets = dialled.flatMap((one) => (one.status === "fulfilled" ? [one.value.resume()] : []));
-    expect(sockets.length).toBeGreaterThanOrEqual(maxConnections - 2);
+    expect(sockets.length).toBeGreaterThanOrEqual(maxConnections[port] - 2);
     await plane.witness();
     expect(await plane.refused(port, "too_many")).toBeGreaterThan(before);
-    expect(await plane.connections(port)).toBeLessThanOrEqual(maxConnections);
+    expect(await plane.connections(port)).toBeLessThanOrEqual(maxConnections[port]);
     await plane.witness();
   });
 });
@@ -84,8 +85,8 @@ describe("discovery", () => {
     await peer.roundTrip();
     for (let id = 1; id < 100; id += 2) peer.send(headers(id, fields, END_HEADERS), data(id, hello));
     await plane.witness();
-    await eventually(() => peer.isClosed || peer.frames.filter(({ type }) => type === HEADERS).length >= 4);
-    expect(peer.frames.filter(({ type }) => type === HEADERS).length).toBeLessThanOrEqual(4);
+    await eventually(() => peer.isClosed || peer.frames.filter(({ type }) => type === HEADERS).length >= 2);
+    expect(peer.frames.filter(({ type }) => type === HEADERS).length).toBeLessThanOrEqual(2);
     await plane.witness();
   });
 

@@ -1,6 +1,9 @@
 /** Frames that make work and ask for nothing, by whoever has a certificate or needs none: the connection ends, others are served. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { followMethod } from "../../../control-plane/replicas/replica-service.ts";
+import { framed } from "../../../proto/message-reader.ts";
+import { encodeMessage } from "../../../proto/wire.ts";
 import {
   ACK,
   block,
@@ -58,6 +61,19 @@ const floods: Record<string, (path: string) => Buffer> = {
   "acknowledgements of SETTINGS": () => times(5_000, frame(SETTINGS, ACK, 0)),
 };
 
+const asReplica: [string, string, Buffer, string] = [
+  "by which only replicas follow each other",
+  followMethod,
+  framed(Buffer.alloc(0)),
+  "identity",
+];
+const withMadeUpToken: [string, string, Buffer, string] = [
+  "for a certificate, with a token that nobody gave out",
+  paths.identity,
+  framed(encodeMessage("IssueRequest", { token: "made-up", csrDer: Buffer.of(1) })),
+  "certificate",
+];
+
 describe.each(ports)("%s ends a connection for", (port) => {
   const counted = async (): Promise<number> =>
     (await plane.refused(port, "flood")) + (await plane.refused(port, "protocol"));
@@ -73,16 +89,20 @@ describe.each(ports)("%s ends a connection for", (port) => {
     await plane.witness();
   });
 
-  it("calls of a method that is not there, without end", async () => {
+  const refusedCalls: [says: string, path: string, message: Buffer, reason: string][] = [
+    ["of a method that is not there", "/none", Buffer.alloc(0), "method"],
+    ...(port === "discovery" ? [asReplica] : [withMadeUpToken]),
+  ];
+  it.each(refusedCalls)("calls %s, without end", async (_, path, message, reason) => {
     const before = await plane.refused(port, "flood");
     const peer = await plane.peer(port);
     for (let id = 1; id < 1_000 && !peer.isClosed; id += 2) {
-      peer.send(open("/none", id), frame(DATA, END_STREAM, id));
+      peer.send(open(path, id), frame(DATA, END_STREAM, id, message));
       await peer.roundTrip();
     }
     await peer.closed;
     expect(await plane.refused(port, "flood")).toBe(before + 1);
-    expect(await plane.refused(port, "method")).toBeGreaterThan(50);
+    expect(await plane.refused(port, reason)).toBeGreaterThan(50);
     await plane.witness();
   });
 });

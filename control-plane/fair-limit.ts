@@ -2,10 +2,10 @@
  * How many there may be at a time, and who goes when there is one too many: one of the address that has the most, so that
  * whoever takes them all takes them from itself. It knows nothing of what it counts.
  */
-export class ConnectionLimit<Connection> {
+export class FairLimit<Member> {
   readonly #most: number;
   /** Of each address in the order in which they came. */
-  readonly #byAddress = new Map<string, Set<Connection>>();
+  readonly #byAddress = new Map<string, Set<Member>>();
   #count = 0;
 
   constructor(most: number) {
@@ -17,26 +17,26 @@ export class ConnectionLimit<Connection> {
   }
 
   /** Returns the one that has to go, and is counted no more: possibly the one that came. Undefined: there was room. */
-  admit(address: string, connection: Connection): Connection | undefined {
-    const excess = this.#count < this.#most ? undefined : this.#makeRoom(address, connection);
-    if (excess === connection) return excess;
+  admit(address: string, member: Member): Member | undefined {
+    const excess = this.#count < this.#most ? undefined : this.#makeRoom(address, member);
+    if (excess === member) return excess;
     const own = this.#byAddress.get(address);
-    if (own === undefined) this.#byAddress.set(address, new Set([connection]));
-    else own.add(connection);
+    if (own === undefined) this.#byAddress.set(address, new Set([member]));
+    else own.add(member);
     this.#count++;
     return excess;
   }
 
   /** What is not counted any more, or never was, may leave too. */
-  leave(address: string, connection: Connection): void {
+  leave(address: string, member: Member): void {
     const own = this.#byAddress.get(address);
-    if (own?.delete(connection) !== true) return;
+    if (own?.delete(member) !== true) return;
     if (own.size === 0) this.#byAddress.delete(address);
     this.#count--;
   }
 
   /** The newcomer, unless another address would still have no fewer than its own afterwards: then the oldest of that. */
-  #makeRoom(address: string, newcomer: Connection): Connection {
+  #makeRoom(address: string, newcomer: Member): Member {
     let [most, holder] = [1 + (this.#byAddress.get(address)?.size ?? 0), address];
     for (const [other, { size }] of this.#byAddress) if (size > most) [most, holder] = [size, other];
     if (holder === address) return newcomer;

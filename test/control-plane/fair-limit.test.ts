@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ConnectionLimit } from "../../../control-plane/grpc/connection-limit.ts";
+import { FairLimit } from "../../control-plane/fair-limit.ts";
 
 /** One of each number, from these addresses. */
-function filled(most: number, ...addresses: string[]): ConnectionLimit<number> {
-  const limit = new ConnectionLimit<number>(most);
+function filled(most: number, ...addresses: string[]): FairLimit<number> {
+  const limit = new FairLimit<number>(most);
   for (const [number, address] of addresses.entries()) expect(limit.admit(address, number)).toBeUndefined();
   return limit;
 }
@@ -40,7 +40,7 @@ it("counts whoever leaves once, and nobody who was turned away", () => {
 it("never holds more than it may, and takes only from who has at least two more than the one that comes", () => {
   const steps = fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.boolean()), { maxLength: 60 });
   const holds = fc.property(steps, fc.integer({ min: 1, max: 6 }), (taken, most) => {
-    const limit = new ConnectionLimit<string>(most);
+    const limit = new FairLimit<string>(most);
     const inside: string[] = [];
     const held = (address: string): number => inside.filter((one) => one.startsWith(address)).length;
     return taken.every(([address, leaves], index) => {

@@ -1,0 +1,140 @@
+/**
+ * Whose token is reviewed when. In a cluster each review is two requests to the API server, and anybody who reaches the port may
+ * ask for one: so a few run at a time, a few wait, and an address that asks too often is refused before it costs anything.
+ * It knows nothing of tokens.
+ *
+ * ```
+ *   asked ──▶ waiting ──▶ under way ──▶ done
+ *     │          └── one too many, or its caller has left ──▶ refused: busy
+ *     └── too often ──▶ refused: too_often
+ * ```
+ */
+
+import type { Clock } from "../../model/clock.ts";
+import type { TokenRate } from "../../model/policy.ts";
+import { err, ok, type Result } from "../../model/result.ts";
+import { TokenBucket } from "../../model/token-bucket.ts";
+import { FairLimit } from "../fair-limit.ts";
+
+export interface ReviewLimits {
+  readonly atOnce: number;
+  /** For their turn; one more, and the address that has most of them gives one up. */
+  readonly waiting: number;
+  /** Absent: who asks costs nobody anything. */
+  readonly perAddress?: TokenRate;
+}
+
+/** Of an API server's work. A node's worth of pods may come from one address, behind source NAT, and all at once. */
+export const clusterReviewLimits: ReviewLimits = {
+  atOnce: 50,
+  waiting: 1_000,
+  perAddress: { requests: 20, perMs: 1_000, burst: 300 },
+};
+
+/** Of reading files, which the processes of one machine ask for. */
+export const folderReviewLimits: ReviewLimits = { atOnce: 50, waiting: 1_000 };
+
+/** With more of them, the one that asked longest ago has a full bucket again. */
+const keptAddresses = 10_000;
+
+export interface ReviewRefusal {
+  readonly why: "busy" | "too_often";
+  /** False: its address was refused for the same before, and has not been let in since. */
+  readonly isNews: boolean;
+}
+
+export interface Applicant {
+  readonly address: string;
+  /** False: it has hung up, and nobody waits for an answer. */
+  readonly isThere: () => boolean;
+}
+
+interface Asking {
+  readonly bucket: TokenBucket;
+  wasRefused: boolean;
+}
+
+interface Waiting {
+  readonly applicant: Applicant;
+  readonly settle: (mayBegin: boolean) => void;
+}
+
+export class ReviewQueue {
+  readonly #limits: ReviewLimits;
+  readonly #clock: Clock;
+  /** By address, the one that asked longest ago first. */
+  readonly #asking = new Map<string, Asking>();
+  /** In the order in which they came. */
+  readonly #waiting = new Set<Waiting>();
+  readonly #room: FairLimit<Waiting>;
+  #underWay = 0;
+
+  constructor(limits: ReviewLimits, clock: Clock) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#room = new FairLimit(limits.waiting);
+  }
+
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Rejects as `review` does. */
+  async take<T>(applicant: Applicant, review: () => Promise<T>): Promise<Result<T, ReviewRefusal>> {
+    const tooOften = this.#charge(applicant.address);
+    if (tooOften !== undefined) return err(tooOften);
+    if (this.#underWay < this.#limits.atOnce) this.#underWay++;
+    else if (!(await this.#turn(applicant))) return err({ why: "busy", isNews: true });
+    try {
+      return ok(await review());
+    } finally {
+      this.#handOn();
+    }
+  }
+
+  #charge(address: string): ReviewRefusal | undefined {
+    const { perAddress } = this.#limits;
+    if (perAddress === undefined) return undefined;
+    const asking = this.#asking.get(address) ?? {
+      bucket: new TokenBucket(perAddress, this.#clock),
+      wasRefused: false,
+    };
+    this.#asking.delete(address);
+    this.#asking.set(address, asking);
+    const [longestAgo = ""] = this.#asking.keys();
+    if (this.#asking.size > keptAddresses) this.#asking.delete(longestAgo);
+    const isNews = !asking.wasRefused;
+    asking.wasRefused = !asking.bucket.tryTake();
+    return asking.wasRefused ? { why: "too_often", isNews } : undefined;
+  }
+
+  /** Resolves to false where there is no room to wait, or no longer. */
+  #turn(applicant: Applicant): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const waiting: Waiting = { applicant, settle: resolve };
+    this.#waiting.add(waiting);
+    const excess = this.#room.admit(applicant.address, waiting);
+    if (excess !== undefined) this.#dismiss(excess, false);
+    return promise;
+  }
+
+  /** The place of one that is done goes to the next, without a moment in which another could take it. */
+  #handOn(): void {
+    for (const waiting of this.#waiting) {
+      const isThere = waiting.applicant.isThere();
+      this.#dismiss(waiting, isThere);
+      if (isThere) return;
+    }
+    this.#underWay--;
+  }
+
+  #dismiss(waiting: Waiting, mayBegin: boolean): void {
+    this.#waiting.delete(waiting);
+    this.#room.leave(waiting.applicant.address, waiting);
+    waiting.settle(mayBegin);
+  }
+}
