@@ -25,24 +25,16 @@ it("says what wrk printed instead of figures", () => {
   expect(() => parseWrk("unable to connect")).toThrow("unable to connect");
 });
 
-it("reads fortio, which counts in seconds", () => {
-  const report = {
-    ActualQPS: 999.5,
-    DurationHistogram: {
-      Count: 2_000,
-      Percentiles: [
-        { Percentile: 50, Value: 0.0008 },
-        { Percentile: 99, Value: 0.004 },
-        { Percentile: 99.9, Value: 0.01 },
-      ],
-    },
-    RetCodes: { "200": 1_998, "503": 2 },
-  };
-  expect(parseFortio(JSON.stringify(report))).toEqual({
-    requests: 2_000,
-    failed: 2,
+it("reads fortio, and percentiles from its log, which counts in seconds", () => {
+  const report = { ActualQPS: 999.5, DurationHistogram: { Count: 4 }, RetCodes: { "200": 3, "503": 1 } };
+  const log = [0.004, 0.0008, 0.000002, 0.001]
+    .map((latency, iter) => `${JSON.stringify({ latency, timestamp: 1_795_422_292_083_985, thread: 0, iter })}\n`)
+    .join("");
+  expect(parseFortio(JSON.stringify(report), log)).toEqual({
+    requests: 4,
+    failed: 1,
     perSecond: 999.5,
-    latencyMs: { p50: 0.8, p99: 4, p999: 10 },
+    latencyMs: { p50: 0.8, p99: 4, p999: 4 },
   });
 });
 

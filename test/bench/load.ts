@@ -79,31 +79,43 @@ function socketErrors(text: string): number {
 }
 
 /** HTTP/1.1 at the target rate. Its requests carry no trace: the first sidecar begins one, and records one in a hundred. */
-export const fortio: Load = async (ground, seconds, connections) => {
-  const rate = ["-uniform", "-c", String(connections), "-qps", String(targetRate), "-t", `${seconds}s`];
-  const url = urlOf(ground, `${path}?id=42`);
-  const args = ["load", "-quiet", "-json", "-", ...rate, "-p", "50,99,99.9", ...headers, url];
-  return parseFortio(await run({ command: ground.tools.require("fortio"), args }, seconds + patienceSeconds));
-};
+export const fortio: Load = fortioAt(targetRate);
+
+/**
+ * HTTP/1.1 at any rate. Its connections take turns, so that requests are as far apart as can be; one that is due while the one
+ * before it on its connection is under way waits, uncounted: up to 16 ms at 1,000/s over 16 connections.
+ */
+export function fortioAt(rate: number): Load {
+  return async (ground, seconds, connections) => {
+    const log = join(ground.folder, "fortio.log");
+    const much = ["-uniform", "-c", String(connections), "-qps", String(rate), "-t", `${seconds}s`];
+    const url = urlOf(ground, `${path}?id=42`);
+    // Its own percentiles are read off a histogram, whose steps are a whole millisecond.
+    const args = ["load", "-quiet", "-json", "-", ...much, "-access-log-file", log, ...headers, url];
+    const report = await run({ command: ground.tools.require("fortio"), args }, seconds + patienceSeconds);
+    return parseFortio(report, readFileSync(log, "utf8"));
+  };
+}
 
 interface FortioReport {
   readonly ActualQPS: number;
-  readonly DurationHistogram: {
-    readonly Count: number;
-    readonly Percentiles: readonly { readonly Percentile: number; readonly Value: number }[];
-  };
+  readonly DurationHistogram: { readonly Count: number };
   readonly RetCodes: Readonly<Record<string, number>>;
 }
 
-export function parseFortio(json: string): LoadResult {
+/** `log` has an object per request and line, among it how many seconds it took. */
+export function parseFortio(json: string, log: string): LoadResult {
   const report = JSON.parse(json) as FortioReport;
-  const { Count, Percentiles } = report.DurationHistogram;
-  const ms = (percent: number) => (Percentiles.find(({ Percentile }) => Percentile === percent)?.Value ?? 0) * 1e3;
+  const { Count } = report.DurationHistogram;
+  const tookMs = log.split("\n").flatMap((line) => {
+    const seconds = /"latency":([\d.e+-]+)/.exec(line)?.[1];
+    return seconds === undefined ? [] : [Number(seconds) * 1e3];
+  });
   return {
     requests: Count,
     failed: Count - (report.RetCodes["200"] ?? 0),
     perSecond: report.ActualQPS,
-    latencyMs: { p50: ms(50), p99: ms(99), p999: ms(99.9) },
+    latencyMs: latenciesOf(tookMs),
   };
 }
 
@@ -133,13 +145,21 @@ async function runH2load(
 export function parseH2load(text: string, log: string, seconds: number): LoadResult {
   const [, done, succeeded] = /(\d+) done, (\d+) succeeded/.exec(text) ?? [];
   const requests = Number(done ?? 0);
-  const tookMs = Float64Array.from(log.trimEnd().split("\n"), (line) => Number(line.split("\t")[2] ?? 0) / 1e3).sort();
+  const tookMs = log
+    .trimEnd()
+    .split("\n")
+    .map((line) => Number(line.split("\t")[2] ?? 0) / 1e3);
   return {
     requests,
     failed: requests - Number(succeeded ?? 0),
     perSecond: requests / seconds,
-    latencyMs: { p50: percentile(tookMs, 50), p99: percentile(tookMs, 99), p999: percentile(tookMs, 99.9) },
+    latencyMs: latenciesOf(tookMs),
   };
+}
+
+function latenciesOf(tookMs: readonly number[]): LoadResult["latencyMs"] {
+  const sorted = Float64Array.from(tookMs).sort();
+  return { p50: percentile(sorted, 50), p99: percentile(sorted, 99), p999: percentile(sorted, 99.9) };
 }
 
 function urlOf({ out }: Ground, target: string): string {
