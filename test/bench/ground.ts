@@ -58,6 +58,11 @@ export async function openGround(tools: Tools): Promise<Ground> {
   };
 }
 
+/** So many ports of one address, one after the other. */
+export function portsFrom({ host, port }: Endpoint, count: number): readonly Endpoint[] {
+  return Array.from({ length: count }, (_, place) => ({ host, port: port + place }));
+}
+
 const clientAndServerAuth = extension("551d25", Buffer.from("301406082b0601050507030106082b06010505070302", "hex"));
 
 /** `ca.pem`, and for both ends `NAME.pem`, `NAME.key` and, for HAProxy, `NAME.both.pem`. P-256, as the mesh's own. */

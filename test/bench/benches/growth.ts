@@ -5,45 +5,72 @@
  *
  * Like is compared with like only at a rate that both reach. Saturated, a thousand application ports slow the far sidecar and the
  * application down; fewer requests then share a turn of the event loop, and each costs more in a sidecar that has nothing to do
- * with it.
+ * with it. How much that is by itself is told by peers whose inbound proxy chooses among the thousand ports: the outbound one,
+ * which is measured, knows nothing of them.
  */
 
 import { cpuNs, memoryOf } from "../accounting.ts";
-import { startChain } from "../chain.ts";
+import { type Chain, startChain } from "../chain.ts";
 import type { Ground } from "../ground.ts";
 import { IdlePeers } from "../idle-peers.ts";
-import type { Load } from "../load.ts";
+import { fortioAt, type Load } from "../load.ts";
+import { envoy } from "../peers/envoy.ts";
+import { haproxy } from "../peers/haproxy.ts";
 import { nginxApplication } from "../peers/nginx.ts";
 import { type Scale, usualScale } from "../policies.ts";
 import { Processes, whenListening } from "../processes.ts";
 import { type Column, type Metrics, medianOf, type Row } from "../report.ts";
+import type { Tool } from "../tools.ts";
 import { meshPort, tulle } from "../tulle.ts";
 import { type Bench, interleave } from "./bench.ts";
 import { http1Work, warmUp } from "./chain.ts";
 
 const columns: readonly Column[] = [
-  { metric: "1k_us", says: "CPU µs per request at 1,000/s of the one sidecar that holds them" },
+  {
+    metric: "1k_us",
+    says: "CPU µs per request at 1,000/s of the one sidecar that holds them; of peers, the outbound proxy",
+  },
+  { metric: "5k_us", says: "the same at 5,000/s" },
   { metric: "sat_us", says: "the same, saturated" },
-  { metric: "private", says: "its MB, private and dirty, after load" },
+  { metric: "far_us", says: "of the other one, saturated" },
+  { metric: "rps", says: "requests a second, saturated" },
+  { metric: "private", says: "MB of the one that holds them, private and dirty, after load" },
 ];
 
 const few = 1;
 const many = 1_000;
+/** All sizes of all chains reach it. */
+const fasterRate = 5_000;
 
-/** A mesh of a certain size; `holder` is the sidecar that is measured. */
+/** A chain of a certain size; `holder` is the proxy that is measured. */
 interface Size {
   readonly name: string;
   readonly holder: "outPid" | "inPid";
-  readonly scale: Scale;
+  readonly chain: Chain;
   readonly idlePeers: number;
 }
 
-const things: Readonly<Record<string, (count: number) => Omit<Size, "name">>> = {
-  routes: (routes) => ({ holder: "outPid", scale: { ...usualScale, routes }, idlePeers: 0 }),
-  endpoints: (endpoints) => ({ holder: "outPid", scale: { ...usualScale, endpoints }, idlePeers: 0 }),
-  policies: (services) => ({ holder: "outPid", scale: { ...usualScale, services }, idlePeers: 0 }),
-  peers: (idlePeers) => ({ holder: "inPid", scale: usualScale, idlePeers }),
+type SizeOf = (count: number) => Omit<Size, "name">;
+
+const things: Readonly<Record<string, SizeOf>> = {
+  routes: (routes) => meshOf({ ...usualScale, routes }),
+  endpoints: (endpoints) => meshOf({ ...usualScale, endpoints }),
+  policies: (services) => meshOf({ ...usualScale, services }),
+  peers: (idlePeers) => ({ ...meshOf(usualScale), holder: "inPid", idlePeers }),
 };
+
+const ofPeers: Readonly<Record<string, { readonly tool: Tool; readonly sizeOf: SizeOf }>> = {
+  "haproxy-endpoints": { tool: "haproxy", sizeOf: (endpoints) => chainOf(haproxy("haproxy", "h2", endpoints)) },
+  "envoy-endpoints": { tool: "envoy", sizeOf: (endpoints) => chainOf(envoy("envoy", "h2", endpoints)) },
+};
+
+function meshOf(scale: Scale): Omit<Size, "name"> {
+  return chainOf(tulle({ scale }));
+}
+
+function chainOf(chain: Chain): Omit<Size, "name"> {
+  return { holder: "outPid", chain, idlePeers: 0 };
+}
 
 export const growth: Bench = {
   name: "growth",
@@ -51,19 +78,23 @@ export const growth: Bench = {
   defaults: { rounds: 10, seconds: 3 },
   async run(ground, options) {
     await using application = new Processes();
-    const ports = Array.from({ length: many }, (_, place) => ground.app.port + place);
-    application.start(nginxApplication(ground, ports));
+    application.start(nginxApplication(ground, many));
     await whenListening(ground.app);
-    const wanted = Object.entries(things).filter(([thing]) => options.wants(thing));
+    const wanted = Object.entries({ ...things, ...peersIn(ground) }).filter(([thing]) => options.wants(thing));
     const rows: Row[] = [];
     for (const [thing, sizeOf] of wanted) {
       const sizes = [few, many].map((count) => ({ name: `${thing}-${count}`, ...sizeOf(count) }));
       rows.push(...(await interleave(sizes, options, (size) => measureSize(size, ground, options.seconds))));
     }
-    const notes = wanted.map(([thing]) => perItem(thing, rows));
-    return { bench: "growth", ours: largerThan, columns, rows, notes };
+    const notes = wanted.flatMap(([thing]) => (thing in things ? [perItem(thing, rows)] : []));
+    return { bench: "growth", ours: largerThan, columns, rows, notes: [...notes, ...ground.tools.missing] };
   },
 };
+
+function peersIn({ tools }: Ground): Record<string, SizeOf> {
+  const installed = Object.entries(ofPeers).filter(([, { tool }]) => tools.find(tool) !== undefined);
+  return Object.fromEntries(installed.map(([thing, { sizeOf }]) => [thing, sizeOf]));
+}
 
 function largerThan(name: string): string | undefined {
   return name.endsWith(`-${few}`) ? name.replace(/-\d+$/, `-${many}`) : undefined;
@@ -77,16 +108,29 @@ function perItem(thing: string, rows: readonly Row[]): string {
 async function measureSize(size: Size, ground: Ground, seconds: number): Promise<Metrics> {
   await using processes = new Processes();
   await using peers = new IdlePeers();
-  const running = await startChain(tulle({ scale: size.scale }), ground, "http1", processes);
+  const running = await startChain(size.chain, ground, "http1", processes);
   const stateFolder = running.outbound.env?.["TULLE_STATE_DIR"] ?? "";
   await warmUp(http1Work, ground);
   if (size.idlePeers > 0) await peers.connect({ host: ground.server, port: meshPort }, stateFolder, size.idlePeers);
-  const pid = running[size.holder];
-  const usPerRequest = async (load: Load): Promise<number> => {
-    const before = cpuNs([pid]);
-    const { requests } = await load(ground, seconds, http1Work.connections);
-    return (cpuNs([pid]) - before) / 1e3 / Math.max(requests, 1);
+  const holder = running[size.holder];
+  const other = holder === running.outPid ? running.inPid : running.outPid;
+  const measure = async (load: Load) => {
+    const before = [holder, other].map((pid) => cpuNs([pid]));
+    const { requests, perSecond } = await load(ground, seconds, http1Work.connections);
+    const [us = 0, farUs = 0] = [holder, other].map(
+      (pid, i) => (cpuNs([pid]) - (before[i] ?? 0)) / 1e3 / Math.max(requests, 1),
+    );
+    return { us, farUs, perSecond };
   };
-  const atRateUs = await usPerRequest(http1Work.atRate);
-  return { "1k_us": atRateUs, sat_us: await usPerRequest(http1Work.saturate), private: memoryOf([pid]).private };
+  const slow = await measure(http1Work.atRate);
+  const fast = await measure(fortioAt(fasterRate));
+  const saturated = await measure(http1Work.saturate);
+  return {
+    "1k_us": slow.us,
+    "5k_us": fast.us,
+    sat_us: saturated.us,
+    far_us: saturated.farUs,
+    rps: saturated.perSecond,
+    private: memoryOf([holder]).private,
+  };
 }

@@ -4,21 +4,21 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { Chain } from "../chain.ts";
-import type { Ground, Wire } from "../ground.ts";
-import type { Command } from "../processes.ts";
+import { type Ground, portsFrom, type Wire } from "../ground.ts";
+import type { Command, Endpoint } from "../processes.ts";
 
 type Link = "http/1.1" | "h2";
 type End = "out" | "in";
 
-/** `link`: what travels between the two. */
-export function envoy(name: string, link: Link): Chain {
+/** `link`: what travels between the two. The inbound one chooses among `endpoints` ports of the application. */
+export function envoy(name: string, link: Link, endpoints = 1): Chain {
   return {
     name,
     async prepare(ground, wire) {
       const command = ground.tools.require("envoy");
       const proxy = (end: End): Command => {
         const file = join(ground.folder, `${name}-${end}.yaml`);
-        writeFileSync(file, stringify(configuration(ground, wire, link, end)));
+        writeFileSync(file, stringify(configuration(ground, wire, link, end, endpoints)));
         return { command, args: ["-c", file, "--concurrency", "1", "--disable-hot-restart", "-l", "critical"] };
       };
       return { inbound: proxy("in"), outbound: proxy("out"), link: ground.in };
@@ -30,20 +30,22 @@ function typed(name: string, fields: object): object {
   return { "@type": `type.googleapis.com/envoy.extensions.${name}`, ...fields };
 }
 
-function configuration(ground: Ground, wire: Wire, link: Link, end: End): object {
+function configuration(ground: Ground, wire: Wire, link: Link, end: End, endpoints: number): object {
   const outbound = end === "out";
   const listener = {
     name: "l",
     address: address(outbound ? ground.out : ground.in),
     filter_chains: [{ filters: [connectionFilter(wire, outbound)], ...(outbound ? {} : downstreamTls(ground, link)) }],
   };
+  const upstreams = outbound ? [ground.in] : portsFrom(ground.app, endpoints);
   const cluster = {
     name: "c",
     type: "STATIC",
     connect_timeout: "1s",
+    ...(endpoints > 1 && { lb_policy: "LEAST_REQUEST" }),
     load_assignment: {
       cluster_name: "c",
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(outbound ? ground.in : ground.app) } }] }],
+      endpoints: [{ lb_endpoints: upstreams.map((upstream) => ({ endpoint: { address: address(upstream) } })) }],
     },
     ...(wire === "tcp" ? {} : upstreamProtocol(outbound ? link === "h2" : wire === "http2")),
     ...(outbound ? { ...breakers, ...upstreamTls(ground, link) } : {}),
@@ -51,7 +53,7 @@ function configuration(ground: Ground, wire: Wire, link: Link, end: End): object
   return { static_resources: { listeners: [listener], clusters: [cluster] } };
 }
 
-function address({ host, port }: { readonly host: string; readonly port: number }): object {
+function address({ host, port }: Endpoint): object {
   return { socket_address: { address: host, port_value: port } };
 }
 

@@ -3,18 +3,18 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Chain } from "../chain.ts";
-import type { Ground, Wire } from "../ground.ts";
+import { type Ground, portsFrom, type Wire } from "../ground.ts";
 import type { Command } from "../processes.ts";
 
-/** `link`: what travels between the two. */
-export function haproxy(name: string, link: "http/1.1" | "h2"): Chain {
+/** `link`: what travels between the two. The inbound one chooses among `endpoints` ports of the application. */
+export function haproxy(name: string, link: "http/1.1" | "h2", endpoints = 1): Chain {
   return {
     name,
     async prepare(ground, wire) {
       const command = ground.tools.require("haproxy");
       const proxy = (end: "out" | "in"): Command => {
         const file = join(ground.folder, `${name}-${end}.cfg`);
-        writeFileSync(file, configuration(ground, wire, link, end));
+        writeFileSync(file, configuration(ground, wire, link, end, endpoints));
         return { command, args: ["-db", "-f", file] };
       };
       return { inbound: proxy("in"), outbound: proxy("out"), link: ground.in };
@@ -22,19 +22,21 @@ export function haproxy(name: string, link: "http/1.1" | "h2"): Chain {
   };
 }
 
-function configuration(ground: Ground, wire: Wire, link: string, end: "out" | "in"): string {
+function configuration(ground: Ground, wire: Wire, link: string, end: "out" | "in", endpoints: number): string {
   const { folder, out, app } = ground;
   const plain = { http1: "proto h1", http2: "proto h2", tcp: "" }[wire];
   const tls = `ca-file ${folder}/ca.pem verify required ssl-min-ver TLSv1.3${wire === "tcp" ? "" : ` alpn ${link}`}`;
-  const [bind, server] =
+  const [bind, servers] =
     end === "out"
       ? [
           `${out.host}:${out.port} ${plain}`,
-          `${ground.in.host}:${ground.in.port} ssl crt ${folder}/client.both.pem ${tls} sni str(server) verifyhost server`,
+          [
+            `${ground.in.host}:${ground.in.port} ssl crt ${folder}/client.both.pem ${tls} sni str(server) verifyhost server`,
+          ],
         ]
       : [
           `${ground.in.host}:${ground.in.port} ssl crt ${folder}/server.both.pem ${tls}`,
-          `${app.host}:${app.port} ${wire === "http2" ? plain : ""}`,
+          portsFrom(app, endpoints).map(({ host, port }) => `${host}:${port} ${wire === "http2" ? plain : ""}`),
         ];
   return `global
   nbthread 1
@@ -48,6 +50,7 @@ frontend f
   bind ${bind}
   default_backend b
 backend b
-  server s ${server}
+  ${endpoints > 1 ? "balance random" : ""}
+  ${servers.map((server, place) => `server s${place} ${server}`).join("\n  ")}
 `;
 }

@@ -3,14 +3,16 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Chain } from "../chain.ts";
-import type { Ground } from "../ground.ts";
+import { type Ground, portsFrom } from "../ground.ts";
 import type { Command } from "../processes.ts";
 
 const answer = `{"id":42,"name":"widget","price":1999,"stock":17}`;
 
-/** An application that answers every request alike, on `ports` of the server's address. */
-export function nginxApplication(ground: Ground, ports: readonly number[] = [ground.app.port]): Command {
-  const listens = ports.map((port) => `listen ${ground.app.host}:${port} backlog=4096;`).join("\n    ");
+/** An application that answers every request alike, on `count` ports. */
+export function nginxApplication(ground: Ground, count = 1): Command {
+  const listens = portsFrom(ground.app, count)
+    .map(({ host, port }) => `listen ${host}:${port} backlog=4096;`)
+    .join("\n    ");
   const server = `${listens}
     location / { default_type application/json; return 200 '${answer}'; }`;
   return nginxCommand(ground, "app", "", server);
