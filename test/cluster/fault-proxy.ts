@@ -10,6 +10,7 @@ import type { Socket } from "node:net";
 import { pipeline } from "node:stream";
 import { ClusterApi } from "../../control-plane/kubernetes/cluster-api.ts";
 import { type ClusterCredentials, loadCredentials } from "../../control-plane/kubernetes/credentials.ts";
+import { answerTo } from "../support/answer-to.ts";
 import { altNames, caConstraints, commonName, makeCertificate, tlv } from "../support/certificates.ts";
 
 export interface ProxiedRequest {
@@ -127,8 +128,7 @@ export class FaultProxy {
       headers: { ...headers, ...(options.headers as Record<string, string> | undefined) },
     });
     request.pipe(asking);
-    const [upstream] = (await once(asking, "response")) as [IncomingMessage];
-    return upstream;
+    return await answerTo(asking);
   }
 }
 

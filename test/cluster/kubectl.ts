@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { stringify } from "yaml";
+import { inputOf } from "../support/program-input.ts";
 import { clusterProgram } from "./api-server.ts";
 
 export interface Outcome {
@@ -19,10 +20,7 @@ export function kubectlIn(kubeconfig: string, namespace: string): Kubectl {
     const options = [`--kubeconfig=${kubeconfig}`, `--namespace=${namespace}`];
     const child = spawn(clusterProgram("kubectl"), [...options, ...args.split(" ")]);
     const [out, err] = [gather(child.stdout), gather(child.stderr)];
-    child.stdin.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") child.emit("error", error);
-    });
-    child.stdin.end(input === undefined ? "" : stringify(input));
+    inputOf(child).end(input === undefined ? "" : stringify(input));
     const [code] = (await once(child, "close")) as [number];
     return { code, out: await out, err: await err };
   };

@@ -10,6 +10,7 @@ import { expect, it, onTestFinished } from "vitest";
 import type { AccessRule, NamedAccessRules } from "../../model/policy.ts";
 import { workloadId } from "../support/authority.ts";
 import { askThrough, meshed, nextPodIp, TestMesh, type TestSidecar } from "../support/sidecar-pair.ts";
+import { dialRaw, untilClosed } from "../support/sockets.ts";
 
 const anyone: AccessRule = { from: [], methods: [], paths: [] };
 const web: AccessRule["from"] = [{ kind: "identity", id: workloadId("web") }];
@@ -118,7 +119,7 @@ it("answers a gRPC caller with PERMISSION_DENIED", async () => {
 async function dialOpaque(mesh: TestMesh, workload: string): Promise<net.Socket> {
   const listenHost = nextPodIp();
   await mesh.sidecar(workload, { upstreams: [{ host: "store", port: 80, listenHost, listenPort: 9001 }] });
-  const socket = net.connect(9001, listenHost);
+  const socket = dialRaw({ host: listenHost, port: 9001 });
   onTestFinished(() => {
     socket.destroy();
   });
@@ -145,9 +146,8 @@ it("closes a TCP connection that is not admitted, before the application sees it
   mesh.resources.set({ kind: "inbound", value: { name: "shop/store", ports: [port] } });
 
   const refused = await dialOpaque(mesh, "other");
-  refused.on("error", () => {}); // a reset is as good as an end
   refused.write("\0\x01\x02hello");
-  await new Promise((resolve) => refused.on("close", resolve));
+  await untilClosed(refused);
   expect(refused.bytesRead).toBe(0);
   expect(accepted).toEqual([]);
 
@@ -164,6 +164,7 @@ it("judges an upgrade as the request that it is", async () => {
   const server = await mesh.application(orders.podIp, (_request, response) => response.end());
   server.on("upgrade", (request, socket) => {
     upgraded.push(String(request.url));
+    socket.on("error", () => {}); // the caller leaves at once
     socket.end("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello");
   });
   mesh.service("orders", [meshed(orders.podIp, "orders")]);
@@ -171,6 +172,7 @@ it("judges an upgrade as the request that it is", async () => {
   const ask = async (path: string) => {
     const headers = { host: "orders", connection: "Upgrade", upgrade: "websocket" };
     const request = http.request({ host: caller.podIp, port: 15_001, path: `http://orders${path}`, headers });
+    request.on("error", () => {}).on("upgrade", (_response, socket: net.Socket) => socket.on("error", () => {}));
     request.end();
     const [response] = (await Promise.race([once(request, "upgrade"), once(request, "response")])) as [
       http.IncomingMessage,
@@ -198,7 +200,7 @@ it("holds for a client that comes to the mesh port by itself, whatever target it
     checkServerIdentity: () => undefined,
   });
   await once(socket, "secureConnect");
-  const session = http2.connect("http://orders", { createConnection: () => socket });
+  const session = http2.connect("http://orders", { createConnection: () => socket }).on("error", () => {});
   onTestFinished(() => session.destroy());
   const target = `${orders.podIp}:8080`;
   const statusOf = async (headers: http2.OutgoingHttpHeaders) => {

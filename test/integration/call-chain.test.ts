@@ -1,8 +1,8 @@
-import { once } from "node:events";
 import http from "node:http";
 import { expect, it } from "vitest";
 import { defaultRetryPolicy } from "../../model/defaults.ts";
 import type { Route } from "../../model/resources.ts";
+import { answerTo } from "../support/answer-to.ts";
 import { eventually } from "../support/eventually.ts";
 import { askThrough, meshed, TestMesh, type TestSidecar } from "../support/sidecar-pair.ts";
 
@@ -17,7 +17,7 @@ async function ask(podIp: string, service: string, traceparent: string | undefin
   const agent = agents.get(podIp) ?? new http.Agent({ keepAlive: true, maxSockets: 16 });
   agents.set(podIp, agent);
   const request = http.get({ host: podIp, port: 15_001, path: `http://${service}/`, headers, agent });
-  const [response] = (await once(request, "response")) as [http.IncomingMessage];
+  const response = await answerTo(request);
   response.resume();
   return response;
 }

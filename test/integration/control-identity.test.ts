@@ -24,6 +24,7 @@ import { makeRoot } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { RecordedLog } from "../support/recorded-log.ts";
+import { untilClosed } from "../support/sockets.ts";
 
 let ca: TestAuthority;
 let folder: string;
@@ -249,7 +250,7 @@ it("resumes no session", async () => {
   await once(first, "data");
   // OpenSSL takes up no session whose connection was not closed in an orderly way.
   first.end();
-  await once(first, "close");
+  await untilClosed(first);
   const session = sessions.at(-1) ?? Buffer.alloc(0);
   expect(session.length).toBeGreaterThan(0);
   const second = connectTls({ ...options, session });

@@ -7,14 +7,18 @@ import { once } from "node:events";
 import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { it, vi } from "vitest";
+import { answerTo } from "../support/answer-to.ts";
+import { eventually } from "../support/eventually.ts";
 import { nextPodIp } from "../support/sidecar-pair.ts";
 import { type ProcessPair, startSidecarProcesses } from "../support/sidecar-processes.ts";
+import { isDialled } from "../support/tcp-table.ts";
 
 /** More than a retry budget is good for. */
 const requests = 400;
 /** By default, a connection is given a second. */
 const pastTimeoutMs = 1_300;
 const port = 8_080;
+const meshPort = 15_008;
 vi.setConfig({ testTimeout: 40_000 });
 
 async function pairWithApplication(): Promise<{ readonly pair: ProcessPair; readonly close: () => void }> {
@@ -30,7 +34,7 @@ async function askTogether({ upstream: { host, port } }: ProcessPair): Promise<R
   const outcomes: Record<string, number> = {};
   const asked = Array.from({ length: requests }, async () => {
     const request = http.get({ host, port, headers: { host: "orders" }, agent: false });
-    const [response] = (await once(request, "response")) as [http.IncomingMessage];
+    const response = await answerTo(request);
     response.resume();
     await once(response, "end");
     const outcome = [response.statusCode, response.headers["tulle-error"]].join(" ").trim();
@@ -60,7 +64,7 @@ it.concurrent("does not call a peer late for the time in which it was held up it
   const { web, orders } = pair.processes;
   orders.kill("SIGSTOP");
   const asked = askTogether(pair);
-  await sleep(pastTimeoutMs / 4);
+  await eventually(() => isDialled(pair.orders, meshPort));
   web.kill("SIGSTOP");
   orders.kill("SIGCONT");
   await sleep(pastTimeoutMs);

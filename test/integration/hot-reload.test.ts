@@ -1,6 +1,5 @@
 /** Files change while requests go through two sidecars: each kind of policy comes into force, and nobody but who it is for notices. */
 
-import { once } from "node:events";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
 import { tmpdir } from "node:os";
@@ -9,6 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import { expect, it } from "vitest";
 import { Pipeline } from "../../control-plane/pipeline.ts";
 import { watchFolders } from "../../control-plane/source/folder.ts";
+import { answerTo } from "../support/answer-to.ts";
 import { eventually } from "../support/eventually.ts";
 import { deploymentYaml, podYaml, serviceYaml } from "../support/manifests.ts";
 import { type Answer, askThrough, TestMesh } from "../support/sidecar-pair.ts";
@@ -209,7 +209,7 @@ it("brings each kind of policy into force, and fails no request, cuts no stream 
     path: "http://orders/stream",
     headers: { host: "orders" },
   });
-  const [streamed] = (await once(stream, "response")) as [http.IncomingMessage];
+  const streamed = await answerTo(stream);
   let cut = false;
   streamed.on("aborted", () => (cut = true)).resume();
 

@@ -1,9 +1,9 @@
 /** Applications that authenticate a connection instead of a request (NTLM, Negotiate): the same through the mesh as without it. */
 
-import { once } from "node:events";
 import http from "node:http";
 import type net from "node:net";
 import { expect, it } from "vitest";
+import { answerTo } from "../support/answer-to.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestMesh as Mesh, meshed, nextPodIp, type TestMesh } from "../support/sidecar-pair.ts";
 
@@ -51,7 +51,7 @@ class Client {
       headers: { host: "orders", ...(authorization !== undefined && { authorization }) },
     });
     request.end(method === "POST" ? "body" : undefined);
-    const [response] = (await once(request, "response")) as [http.IncomingMessage];
+    const response = await answerTo(request);
     let body = "";
     for await (const chunk of response) body += String(chunk);
     const leaked = Object.keys(response.headers).filter((name) => name.startsWith("tulle-"));

@@ -5,17 +5,19 @@ import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { globSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, request, type Server } from "node:http";
+import { createServer, request, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { answerTo } from "../support/answer-to.ts";
 import { eventually } from "../support/eventually.ts";
+import { nextPodIp } from "../support/sidecar-pair.ts";
 
 const root = join(import.meta.dirname, "../..");
-const controlPlane = "127.35.0.1";
-const pods = { web: "127.35.0.2", orders: "127.35.0.3" } as const;
-const stranger = "127.35.0.4";
+const controlPlane = nextPodIp();
+const pods = { web: nextPodIp(), orders: nextPodIp() } as const;
+const stranger = nextPodIp();
 /** Processes start slowly on a busy machine. */
 const patienceMs = 40_000;
 vi.setConfig({ testTimeout: 2 * patienceMs, hookTimeout: 2 * patienceMs });
@@ -166,7 +168,7 @@ async function ask(service: string, path: string, more: Readonly<Record<string, 
     agent: false,
   });
   asking.end(secret.body);
-  const [response] = (await once(asking, "response")) as [IncomingMessage];
+  const response = await answerTo(asking);
   await text(response);
   return response.statusCode ?? 0;
 }

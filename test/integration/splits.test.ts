@@ -6,6 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { serviceYaml } from "../support/manifests.ts";
 import { askThrough, meshed, type TestSidecar } from "../support/sidecar-pair.ts";
+import { dialRaw } from "../support/sockets.ts";
 import { apply, openShop, services, split } from "./routed-shop.ts";
 
 it("flips from blue to green and back under load without a failed request", async () => {
@@ -68,7 +69,10 @@ it("splits opaque TCP by weight, connection by connection, and follows a flip", 
   const { mesh, web } = await openShop();
   for (const name of ["blue", "green"]) {
     const { podIp } = await mesh.sidecar(name);
-    const server = net.createServer((socket) => void socket.on("data", () => socket.end(name)));
+    const server = net.createServer((socket) => {
+      socket.on("error", () => {}); // the test destroys the other end
+      socket.on("data", () => socket.end(name));
+    });
     server.listen(8080, podIp);
     await once(server, "listening");
     onTestFinished(() => void server.close());
@@ -90,7 +94,7 @@ it("splits opaque TCP by weight, connection by connection, and follows a flip", 
 async function dialTimes({ podIp }: TestSidecar, times: number): Promise<string[]> {
   const answers: string[] = [];
   for (let i = 0; i < times; i++) {
-    const socket = net.connect({ host: podIp, port: 15_001 });
+    const socket = dialRaw({ host: podIp, port: 15_001 });
     socket.write("CONNECT orders:80 HTTP/1.1\r\nHost: orders:80\r\n\r\n");
     expect(String(await once(socket, "data"))).toMatch(/^HTTP\/1\.1 200 /);
     socket.write("\u0001hello");

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { normalizePath, pathOf } from "../../model/path.ts";
+import { cpuMsOf } from "../support/cpu-time.ts";
 
 it.each([
   "/",
@@ -107,11 +108,12 @@ it("is its own normal form, however the path was made", () => {
 });
 
 it("takes a long path in linear time", () => {
-  const start = performance.now();
-  normalizePath(`/${"a".repeat(100_000)}\0`);
-  normalizePath("/".repeat(100_000));
-  normalizePath("/%2e%2e".repeat(20_000));
-  expect(performance.now() - start).toBeLessThan(1000);
+  const tookMs = cpuMsOf(() => {
+    normalizePath(`/${"a".repeat(100_000)}\0`);
+    normalizePath("/".repeat(100_000));
+    normalizePath("/%2e%2e".repeat(20_000));
+  });
+  expect(tookMs).toBeLessThan(1_000);
 });
 
 it("cuts the query off", () => {

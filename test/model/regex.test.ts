@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { compileRegex } from "../../model/regex.ts";
+import { cpuMsOf } from "../support/cpu-time.ts";
 
 function matches(pattern: string, text: string): boolean {
   const regex = compileRegex(pattern);
@@ -14,10 +15,11 @@ it("matches the whole text or not at all", () => {
 });
 
 it("is linear where backtracking is not", () => {
-  const start = performance.now();
-  expect(matches("(a+)+$", `${"a".repeat(20_000)}b`)).toBe(false);
-  expect(matches("(.*)*x", "y".repeat(20_000))).toBe(false);
-  expect(performance.now() - start).toBeLessThan(2000);
+  const tookMs = cpuMsOf(() => {
+    expect(matches("(a+)+$", `${"a".repeat(20_000)}b`)).toBe(false);
+    expect(matches("(.*)*x", "y".repeat(20_000))).toBe(false);
+  });
+  expect(tookMs).toBeLessThan(2_000);
 });
 
 it.each(["(", "[a", "a{2,1}", "(?=a)", "\\1", "a**"])("refuses %j with the pattern in the message", (pattern) => {

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { beforeEach, expect, it, onTestFinished } from "vitest";
 import { askToDrain, takeDrainRequests } from "../../sidecar/drain-request.ts";
 import { eventually } from "../support/eventually.ts";
+import { nextPodIp } from "../support/sidecar-pair.ts";
 
 const main = join(import.meta.dirname, "../../sidecar/main.ts");
 let folder = "";
@@ -46,7 +47,7 @@ it("is the preStop hook's: `sidecar drain` asks the sidecar that runs, and retur
   });
 
   const pod = { TULLE_NAMESPACE: "shop", TULLE_WORKLOAD: "web", TULLE_POD: "web-1", TULLE_SERVICE_ACCOUNT: "web" };
-  const nowhere = { POD_IP: "127.97.0.1", TULLE_CONTROL_PLANE: "127.97.0.2" };
+  const nowhere = { POD_IP: nextPodIp(), TULLE_CONTROL_PLANE: nextPodIp() };
   const files = { TULLE_TOKEN_FILE: join(folder, "token"), TULLE_TRUST_BUNDLE: join(folder, "trust-bundle") };
   const sidecar = spawn(process.execPath, [main], { env: { ...env, ...pod, ...nowhere, ...files } });
   onTestFinished(() => {

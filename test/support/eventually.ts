@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Waits until a condition of the outside world holds, at most `withinMs`; for what announces itself by no event. */
-export async function eventually(holds: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<void> {
+export async function eventually(holds: () => boolean | Promise<boolean>, withinMs = 15_000): Promise<void> {
   const giveUpAtMs = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() > giveUpAtMs) throw new Error(`not within ${withinMs} ms: ${holds.toString()}`);

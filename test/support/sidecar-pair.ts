@@ -20,6 +20,7 @@ import { MetricRegistry } from "../../sidecar/telemetry/registry.ts";
 import type { SpanSink } from "../../sidecar/telemetry/span.ts";
 import { IdSource } from "../../sidecar/telemetry/trace-context.ts";
 import { jsonLog, type Log } from "../../system/log.ts";
+import { answerTo } from "./answer-to.ts";
 import { HandIdentity, TestAuthority, trustDomain, workloadId } from "./authority.ts";
 
 /** What a control plane would push, set by hand. */
@@ -65,11 +66,9 @@ export class HandResources {
 
 let lastHost = 1;
 
-/** A loopback address that no other test of this process has, in a block by process. */
+/** A loopback address that no other test has that runs now, of this process or another: each has a block by its process id. */
 export function nextPodIp(): string {
-  const block = 64 + (process.pid % 120);
-  const host = lastHost++;
-  return `127.${block}.${(process.pid >> 7) % 250}.${host}`;
+  return `127.${128 + ((process.pid >> 8) & 127)}.${process.pid & 255}.${lastHost++}`;
 }
 
 export interface TestSidecar {
@@ -246,7 +245,7 @@ export async function askThrough(
     agent: false,
   });
   request.end(options.body);
-  const [response] = (await once(request, "response")) as [http.IncomingMessage];
+  const response = await answerTo(request);
   let body = "";
   for await (const chunk of response) body += String(chunk);
   return { status: response.statusCode ?? 0, headers: response.headers, body };

@@ -1,7 +1,18 @@
 /** Raw sockets for tests that speak a protocol byte by byte. All on loopback, port 0. */
 
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import * as net from "node:net";
+
+/** A connection whose far end may cut it at any time: that is for whoever waits for something just then, and for nobody else. */
+export function dialRaw(to: net.NetConnectOpts): net.Socket {
+  return net.connect(to).on("error", () => {});
+}
+
+/** Resolves when it is gone, whatever ended it; `once` would reject where an error comes before. */
+export function untilClosed(connection: EventEmitter): Promise<void> {
+  connection.on("error", () => {});
+  return new Promise((resolve) => connection.once("close", () => resolve()));
+}
 
 /** A listening server; `close` also ends its connections. */
 export interface Listening {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import * as http from "node:http";
 import type * as net from "node:net";
 import * as fc from "fast-check";
+import { answerTo } from "./answer-to.ts";
 
 type Fields = readonly (readonly [name: string, value: string])[];
 
@@ -121,12 +122,12 @@ async function makeTrip(
   request.setHeader("host", "a.test");
   request.setHeader(tripNumber, number);
   for (const [name, value] of fields) request.appendHeader(name, value);
-  const answered = once(request, "response") as Promise<[http.IncomingMessage]>;
+  const answered = answerTo(request);
   if (sized) request.setHeader("content-length", body.join("").length);
   else if (body.length > 0) request.setHeader("transfer-encoding", "chunked");
   for (const part of body) request.write(Buffer.from(part, "latin1"));
   request.end();
-  const [response] = await answered;
+  const response = await answered;
   const text = await readAll(response);
   const { statusCode = 0, rawTrailers } = response;
   return { status: statusCode, headers: endToEnd(response.rawHeaders), body: text, trailers: endToEnd(rawTrailers) };

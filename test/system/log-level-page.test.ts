@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import http from "node:http";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -6,6 +5,7 @@ import { type AdminServer, openAdminServer } from "../../system/admin-server.ts"
 import { jsonLog, type Log, type LogThreshold } from "../../system/log.ts";
 import { changeLogLevel, logLevelPath, showLogLevel } from "../../system/log-level-page.ts";
 import { debugField } from "../../system/loopback-page.ts";
+import { answerTo } from "../support/answer-to.ts";
 
 let lines: unknown[];
 let threshold: LogThreshold;
@@ -28,7 +28,7 @@ afterEach(() => admin.close());
 async function ask(method: string, query = "", headers: http.OutgoingHttpHeaders = { [debugField]: "yes" }) {
   const options = { host: "127.0.0.1", port: admin.port, method, path: `${logLevelPath}${query}`, headers };
   const asking = http.request({ ...options, agent: false }).end();
-  const [response] = (await once(asking, "response")) as [http.IncomingMessage];
+  const response = await answerTo(asking);
   return `${response.statusCode} ${(await text(response)).trim()}`;
 }
 

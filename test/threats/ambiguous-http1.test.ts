@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { refusedChunks, refusedFraming, refusedHeads } from "../sidecar/http1/hostile-requests.ts";
+import { untilClosed } from "../support/sockets.ts";
 import { AttackedMesh, http1Ways } from "./attacked-mesh.ts";
 
 let mesh: AttackedMesh;
@@ -59,7 +60,7 @@ describe("the mesh port", () => {
     ["a smuggled prefix before the preface", "\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
   ])("closes at %s", async (_name, text) => {
     const socket = await mesh.link();
-    const closed = new Promise((resolve) => socket.on("close", resolve));
+    const closed = untilClosed(socket);
     socket.on("error", () => {}); // cut while we still write
     socket.resume();
     socket.write(text);

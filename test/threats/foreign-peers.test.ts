@@ -22,6 +22,7 @@ import {
   uri,
 } from "../support/certificates.ts";
 import { askThrough, meshed } from "../support/sidecar-pair.ts";
+import { untilClosed } from "../support/sockets.ts";
 import { AttackedMesh, http1Ways } from "./attacked-mesh.ts";
 
 let mesh: AttackedMesh;
@@ -232,7 +233,7 @@ describe("the mesh port refuses, counts why, and the application sees nothing of
       received += chunk.length;
     });
     socket.on("error", () => {}); // that is what the test wants
-    await new Promise((resolve) => socket.on("close", resolve));
+    await untilClosed(socket);
     expect(received).toBe(0);
     expect(handshakes(outcome)).toBe(before + 1);
     expect(await mesh.witness()).toBe("");
@@ -244,7 +245,7 @@ describe("the mesh port refuses, counts why, and the application sees nothing of
     socket.resume();
     socket.on("error", () => {}); // cut
     socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    await new Promise((resolve) => socket.on("close", resolve));
+    await untilClosed(socket);
     expect(handshakes("not_tls")).toBe(before + 1);
     expect(await mesh.witness()).toBe("");
   });

@@ -5,6 +5,7 @@ import net from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { desyncs, ok } from "../sidecar/http1/hostile-answers.ts";
 import { nextPodIp } from "../support/sidecar-pair.ts";
+import { untilClosed } from "../support/sockets.ts";
 import { AttackedMesh } from "./attacked-mesh.ts";
 
 const hints = "HTTP/1.1 103 Early Hints\r\n\r\n";
@@ -59,7 +60,7 @@ describe.each([
     const client = mesh.forwardProxy().send(request(method, "/evil"));
     await client.receive((received) => /HTTP\/1\.1 [2-5]/.test(received));
     const [connection] = hostile;
-    if (connection?.closed === false) await once(connection, "close");
+    if (connection?.closed === false) await untilClosed(connection);
     const received = client.received.replaceAll(hints, "");
     expect(received).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n/);
     expect(received).toContain("tulle-error: bad_response");
@@ -73,7 +74,7 @@ describe.each([
   it("whose answer comes before any request is never asked again on that connection", async () => {
     const client = mesh.forwardProxy().send(request("GET", "/first"));
     await client.receive("\r\n\r\nok");
-    const cut = [...connections].map((socket) => new Promise((resolve) => socket.on("close", resolve)));
+    const cut = [...connections].map((socket) => untilClosed(socket));
     for (const socket of connections) socket.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
     await Promise.all(cut);
     client.received = "";

@@ -27,8 +27,10 @@ beforeEach(async () => {
   server = createServer();
   server.on("upgrade", (request, socket, head) => {
     asked = request.url;
+    socket.on("error", () => {}); // whoever asked may leave
     if (refusal !== undefined) return void socket.end(`HTTP/1.1 ${refusal}\r\nContent-Length: 0\r\n\r\n`);
     sockets.handleUpgrade(request, socket, head, (opened) => {
+      opened.on("error", () => {});
       // Each channel begins with the number of the port.
       for (const channel of [said, complaint]) opened.send(Buffer.from([channel, port & 255, port >> 8]));
       serve(opened);

@@ -1,29 +1,34 @@
+import { randomUUID } from "node:crypto";
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { controlPlanePorts, requireFree, reserveBlock } from "../../../cli/dev/addresses.ts";
 
+// Each folder is another one at each run: tests that run at the same time on this machine take blocks as well.
 describe("reserveBlock", () => {
   it("gives a folder the same block again", async () => {
-    const first = await reserveBlock("a folder");
+    const folder = randomUUID();
+    const first = await reserveBlock(folder);
     await first.release();
-    const second = await reserveBlock("a folder");
+    const second = await reserveBlock(folder);
     await second.release();
     expect(second.prefix).toBe(first.prefix);
   });
 
   it("gives another block while the first is taken", async () => {
-    const first = await reserveBlock("one folder");
-    const second = await reserveBlock("one folder");
+    const folder = randomUUID();
+    const first = await reserveBlock(folder);
+    const second = await reserveBlock(folder);
     await Promise.all([first.release(), second.release()]);
     expect(second.prefix).not.toBe(first.prefix);
   });
 
   it("passes over a block whose control plane port is in use", async () => {
-    const first = await reserveBlock("a busy folder");
+    const folder = randomUUID();
+    const first = await reserveBlock(folder);
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(controlPlanePorts.identity, first.controlPlane, resolve));
     await first.release();
-    const second = await reserveBlock("a busy folder");
+    const second = await reserveBlock(folder);
     await second.release();
     squatter.close();
     expect(second.prefix).not.toBe(first.prefix);

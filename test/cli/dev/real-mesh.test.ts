@@ -3,6 +3,9 @@ import { describe, expect, it } from "vitest";
 import { answering, askThrough, DevMesh, webService } from "../../support/dev-mesh.ts";
 import { TinyFolder } from "../../support/tiny-mesh/tiny-mesh.ts";
 
+/** The first that is quick will do: none would be, were there anything on the way that waits for longer. */
+const mostRounds = 80;
+
 function faultOf(status: number): string {
   const spec = `{until: "2099-01-01T00:00:00Z", abort: {status: ${status}, percent: 100}}`;
   return `{apiVersion: tulle.dev/v1alpha1, kind: FaultInjection, metadata: {name: teapots}, spec: ${spec}}`;
@@ -27,19 +30,19 @@ describe("tulle dev", { timeout: 60_000 }, () => {
     await using dev = new DevMesh(folder);
     const { podIP } = await dev.next("ready");
     await dev.next("progress", ({ text }) => text.includes(podIP));
-    const tookMs: number[] = [];
-    for (let round = 0; round < 8; round++) {
+    let quickestMs = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < mostRounds && quickestMs >= 50; round++) {
       const status = 410 + round;
       const startMs = performance.now();
       folder.write("fault.yaml", faultOf(status));
       while (!(await askThrough(podIP)).startsWith(`${status}`))
         expect(performance.now() - startMs).toBeLessThan(5_000);
-      tookMs.push(performance.now() - startMs);
+      quickestMs = Math.min(quickestMs, performance.now() - startMs);
       // It stays so; and the next change is no part of a storm of them.
       for (let nth = 0; nth < 50; nth++) expect(await askThrough(podIP)).toMatch(`${status}`);
     }
-    // Nothing on the way waits for longer. That all come in time (20 ms in the middle) takes a machine without neighbours.
-    expect(Math.min(...tookMs)).toBeLessThan(50);
+    // That all come in time (20 ms in the middle) takes a machine without neighbours.
+    expect(quickestMs).toBeLessThan(50);
   });
 
   it("leaves nothing behind when it is stopped while it starts", async () => {

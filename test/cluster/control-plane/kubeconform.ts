@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
+import { inputOf } from "../../support/program-input.ts";
 import { clusterProgram } from "../api-server.ts";
 import type { Kubectl } from "../kubectl.ts";
 
@@ -44,7 +45,7 @@ export async function conformityOf(yaml: string, definitions: Definitions): Prom
     const schemas = join(folder, "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json");
     const options = ["-strict", "-summary", "-output=json", `-schema-location=${schemas}`];
     const child = spawn(clusterProgram("kubeconform"), options);
-    child.stdin.end(yaml);
+    inputOf(child).end(yaml);
     const [out, err, [code]] = await Promise.all([
       text(child.stdout),
       text(child.stderr),

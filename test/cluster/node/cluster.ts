@@ -8,6 +8,7 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseExposition } from "../../support/exposition.ts";
+import { inputOf } from "../../support/program-input.ts";
 
 export interface KubernetesObject {
   readonly apiVersion: string;
@@ -38,11 +39,7 @@ export async function run(command: string, args: readonly string[], input = "", 
   const signal = AbortSignal.timeout(withinMs);
   const child = spawn("bash", ["-c", withEnvironment, command, ...args], { stdio: "pipe", signal });
   const closed = once(child, "close") as Promise<[number | null]>;
-  // Who ends without having read it all says by its exit code whether it should have.
-  child.stdin.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") child.emit("error", error);
-  });
-  child.stdin.end(input);
+  inputOf(child).end(input);
   const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
   if (code === 0) return out;
   throw new Error(`${command} ${args.join(" ")}: exit code ${code}: ${err.trim()} ${out.trim().slice(-2_000)}`);

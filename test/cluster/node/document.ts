@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inputOf } from "../../support/program-input.ts";
 
 export interface Step {
   /** The heading that it stands under. */
@@ -76,9 +77,9 @@ export class Terminal implements Disposable {
       this.#hasEnded = true;
       this.#more();
     });
-    shell.stdin.write(`${setup}\n`);
     this.#shell = shell;
-    this.#input = shell.stdin;
+    this.#input = inputOf(shell);
+    this.#input.write(`${setup}\n`);
   }
 
   /** Undefined: it went as the document says; else what was seen instead. */

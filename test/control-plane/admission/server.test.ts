@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,8 +7,10 @@ import { type AdmissionServer, maxReviewBytes, openAdmissionServer } from "../..
 import { issueServingCertificate, webhookNames } from "../../../control-plane/admission/serving-certificate.ts";
 import { readPeerIdentity } from "../../../model/peer-identity.ts";
 import { reviewOf } from "../../support/admission.ts";
+import { answerTo } from "../../support/answer-to.ts";
 import { TestAuthority } from "../../support/authority.ts";
 import { RecordedLog } from "../../support/recorded-log.ts";
+import { untilClosed } from "../../support/sockets.ts";
 
 const names = webhookNames("tulle-control-plane", "tulle-system");
 const servername = "tulle-control-plane.tulle-system.svc";
@@ -57,9 +58,8 @@ async function post(
     method,
     headers: { "content-type": type, "content-length": Buffer.byteLength(body) },
   });
-  call.on("error", () => {}); // a refused body may be cut off while it is being sent, after the answer
   call.end(body);
-  const [response] = (await once(call, "response")) as [IncomingMessage];
+  const response = await answerTo(call);
   const chunks: Buffer[] = [];
   for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
   return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() };
@@ -156,7 +156,7 @@ describe("its certificate", () => {
 
 it("does not wait long for a caller that says nothing when it closes", async () => {
   const socket = await dial();
-  const ended = once(socket, "close");
+  const ended = untilClosed(socket);
   const startMs = performance.now();
   await server.close();
   await ended;

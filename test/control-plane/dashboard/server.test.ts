@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type IncomingMessage, request } from "node:http";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -9,6 +8,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { MeshView } from "../../../control-plane/dashboard/mesh-view.ts";
 import { type Dashboard, openDashboard } from "../../../control-plane/dashboard/server.ts";
 import type { CertificatesView } from "../../../control-plane/identity/certificates-view.ts";
+import { answerTo } from "../../support/answer-to.ts";
 
 const view: MeshView = {
   version: "0.1.0",
@@ -129,7 +129,7 @@ it("tells at once, and again when something has changed", async () => {
 async function watch(): Promise<() => Promise<string>> {
   const headers = { host: `localhost:${dashboard.port}` };
   const outgoing = request({ host: "127.0.0.1", port: dashboard.port, path: "/api/events", headers }).end();
-  const [answer] = (await once(outgoing, "response")) as [IncomingMessage];
+  const answer = await answerTo(outgoing);
   answer.on("error", () => {});
   const lines = createInterface({ input: answer })[Symbol.asyncIterator]();
   return async () => {

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
-import net from "node:net";
+import type net from "node:net";
 import tls from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -26,6 +26,7 @@ import {
 import { TestAuthority, workloadId } from "../../support/authority.ts";
 import { eventually } from "../../support/eventually.ts";
 import { HandClock } from "../../support/hand-clock.ts";
+import { dialRaw, untilClosed } from "../../support/sockets.ts";
 
 const path = "/test.Echo/Stream";
 
@@ -151,7 +152,7 @@ describe("a call", () => {
     const spoken = call(await connect());
     spoken.stream.write(framed(Buffer.from("hello")));
     expect(await spoken.said).toEqual(["7", "not you, 100 %25: zu sp%C3%A4t %F0%9F%95%B0%20"]);
-    await once(spoken.stream, "close");
+    await untilClosed(spoken.stream);
     expect(spoken.heard).toHaveLength(0);
   });
 
@@ -277,7 +278,7 @@ describe("a connection", () => {
   it("without a call is ended too", async () => {
     await serve({ timing });
     const session = await connect();
-    await once(session, "close");
+    await untilClosed(session);
     expect(session.destroyed).toBe(true);
   });
 
@@ -285,25 +286,25 @@ describe("a connection", () => {
     const refused: string[] = [];
     const events = { opened: () => {}, closed: () => {}, refused: (why: string) => refused.push(why) };
     await serve({ timing: { handshakeMs: 50 }, events });
-    const socket = net.connect(port, "127.0.0.1");
+    const socket = dialRaw({ host: "127.0.0.1", port });
     sockets.add(socket);
     // The first octets of a ClientHello, and then none (RFC 8446 §5.1).
     socket.resume().write(Buffer.of(22, 3, 1, 2, 0, 1));
-    await once(socket, "close");
+    await untilClosed(socket);
     await eventually(() => refused.length > 0);
     expect(refused).toEqual(["handshake"]);
   });
 
   it("in the middle of its handshake does not hold the end up", async () => {
     await serve();
-    const socket = net.connect(port, "127.0.0.1");
+    const socket = dialRaw({ host: "127.0.0.1", port });
     sockets.add(socket);
     await once(socket, "connect");
     const session = await connect();
     const { stream } = call(session);
     await once(stream, "response");
     await server?.close(0);
-    await once(session, "close");
+    await untilClosed(session);
     await eventually(() => socket.destroyed);
     expect(stream.destroyed).toBe(true);
   });

@@ -50,12 +50,11 @@ function until(...wanted: string[]): Promise<void> {
 
 it("hands on what is there before it resolves, and changes by events", async () => {
   await writeFile(join(folder, "a.yaml"), service("a"));
+  // Longer than the test may take: it does not look again by itself.
   await watch(60_000);
   expect([...keys]).toEqual(["a"]);
-  const start = performance.now();
   await writeFile(join(folder, "b.yaml"), service("b"));
   await until("a", "b");
-  expect(performance.now() - start).toBeLessThan(1_000);
 });
 
 it("follows an editor's atomic rename, new directories, and a directory made anew", async () => {

@@ -17,8 +17,9 @@ import type { PortPolicies } from "../../../model/resources.ts";
 import { openOriginalDestination, type ReadOriginalDestination } from "../../../sidecar/net/original-destination.ts";
 import { changeOf, podYaml, serviceYaml } from "../../support/manifests.ts";
 import { addRule, redirect, redirectIncoming, run, setUpLoopback } from "../../support/namespace.ts";
+import { inputOf } from "../../support/program-input.ts";
 import { TestMesh as Mesh, type TestMesh, type TestSidecar } from "../../support/sidecar-pair.ts";
-import { RawClient } from "../../support/sockets.ts";
+import { dialRaw, RawClient } from "../../support/sockets.ts";
 
 const pod = { ipv4: "10.1.0.9", ipv6: "fd00:1::9" };
 /** One of loopback: two pods of one machine would both listen on 127.0.0.1:15001. */
@@ -61,7 +62,7 @@ function get(localAddress: string, host: string, port: number, options: http.Req
 
 /** What a server says of itself before it is asked anything. */
 async function greeting(localAddress: string, host: string, port: number): Promise<string> {
-  const socket = net.connect({ localAddress, host, port });
+  const socket = dialRaw({ localAddress, host, port });
   const [greeted] = (await once(socket, "data")) as [Buffer];
   socket.destroy();
   return greeted.toString();
@@ -71,7 +72,7 @@ async function greeting(localAddress: string, host: string, port: number): Promi
 async function readOnDualStack(read: ReadOriginalDestination): Promise<unknown> {
   const server = net.createServer().listen(dualStack.port, "::");
   await once(server, "listening");
-  const client = net.connect({ localAddress: dualStack.source, host: service.ipv4, port: 4_321 });
+  const client = dialRaw({ localAddress: dualStack.source, host: service.ipv4, port: 4_321 });
   const [accepted] = (await once(server, "connection")) as [net.Socket];
   const destination = read(accepted);
   client.destroy();
@@ -93,7 +94,7 @@ async function askFromOtherMachine(ports: readonly number[]): Promise<unknown> {
   run("ip", "address", "add", `${pod.ipv4}/24`, "dev", "cable0");
   run("ip", "link", "set", "cable0", "up");
   const answered = once(said, "line") as Promise<[string]>;
-  machine.stdin.end("\n");
+  inputOf(machine).end("\n");
   return JSON.parse((await answered)[0]);
 }
 
@@ -155,7 +156,7 @@ async function startOutside(): Promise<void> {
     await serve(pod.ipv4, port, ({ headers }, response) =>
       response.end(`web:${port}, ${String(headers["tulle-client-id"])}`),
     );
-  const chatty = net.createServer((socket) => socket.end("220 ready"));
+  const chatty = net.createServer((socket) => socket.on("error", () => {}).end("220 ready"));
   chatty.listen(2_525, outside.ipv4);
   await once(chatty, "listening");
   chatty.unref();

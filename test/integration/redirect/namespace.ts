@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { podFamilies } from "../../../sidecar/redirect/apply.ts";
 import { tryRedirect } from "../../../sidecar/redirect/verify.ts";
 import { run, setUpLoopback } from "../../support/namespace.ts";
+import { dialRaw } from "../../support/sockets.ts";
 
 const nothing = { inboundPorts: [], outboundPorts: [], outboundRanges: [] };
 const program = join(import.meta.dirname, "../../../sidecar/redirect/main.ts");
@@ -49,11 +50,11 @@ function setUpPod(): void {
 
 /** Which of these addresses are answered by who listens on the sidecar's outbound port. */
 async function redirected(addresses: readonly { readonly host: string; readonly port: number }[]): Promise<boolean[]> {
-  const server = net.createServer((socket) => socket.end("sidecar")).listen(15_001, "127.0.0.1");
+  const server = net.createServer((socket) => socket.on("error", () => {}).end("sidecar")).listen(15_001, "127.0.0.1");
   await once(server, "listening");
   const seen = await Promise.all(
     addresses.map(async (address) => {
-      const socket = net.connect(address);
+      const socket = dialRaw(address);
       const signal = AbortSignal.timeout(500);
       try {
         const [greeting] = (await once(socket, "data", { signal })) as [Buffer];

@@ -1,6 +1,5 @@
 /** The debug pages of a real sidecar's admin port. */
 
-import { once } from "node:events";
 import http from "node:http";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -12,6 +11,7 @@ import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
 import { MetricRegistry } from "../../../sidecar/telemetry/registry.ts";
 import { debugField } from "../../../system/loopback-page.ts";
+import { answerTo } from "../../support/answer-to.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const inForce: GoodResource[] = [
@@ -52,7 +52,7 @@ afterEach(() => admin.close());
 
 async function ask(path: string, headers: Record<string, string> = { [debugField]: "yes" }) {
   const asking = http.get({ host: "127.0.0.1", port: admin.port, path, headers, agent: false });
-  const [response] = (await once(asking, "response")) as [http.IncomingMessage];
+  const response = await answerTo(asking);
   return response;
 }
 

@@ -7,7 +7,7 @@ import { serveHttp1 } from "../../../sidecar/http1/server.ts";
 import { Exchange, type RequestHead, type RequestSink } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type Listening, listen, RawClient } from "../../support/sockets.ts";
+import { type Listening, listen, RawClient, untilClosed } from "../../support/sockets.ts";
 import { UpstreamConnection } from "./proxy.ts";
 
 let listening: Listening;
@@ -186,7 +186,7 @@ describe("a connection that another part has read from", () => {
 
   it("is known to be gone if it was closed before", async () => {
     const socket = connect().destroy();
-    await once(socket, "close");
+    await untilClosed(socket);
     const { promise, resolve } = Promise.withResolvers<void>();
     serveHttp1(socket, () => expect.unreachable(), { onClosed: resolve });
     await expect(promise).resolves.toBeUndefined();

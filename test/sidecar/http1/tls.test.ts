@@ -10,6 +10,7 @@ import { Http1Client } from "../../../sidecar/http1/client.ts";
 import { serveHttp1 } from "../../../sidecar/http1/server.ts";
 import type { Exchange, RequestSink, ResponseSink, Service } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import { answerTo } from "../../support/answer-to.ts";
 import { altNames, dns, leafConstraints, makeCertificate, makeRoot } from "../../support/certificates.ts";
 import { eventually } from "../../support/eventually.ts";
 import { exchangeOf, RecordingCaller } from "../../support/exchange.ts";
@@ -99,7 +100,7 @@ it("carries megabytes both ways, as fast as the reader takes them", async () => 
   const body = Buffer.alloc(3_000_000, "0123456789");
   const request = https.request({ host: "127.0.0.1", port, method: "POST", agent: false, ...trust });
   request.end(body);
-  const [response] = (await once(request, "response")) as [NodeJS.ReadableStream];
+  const response = await answerTo(request);
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   expect(Buffer.concat(chunks).equals(body)).toBe(true);
@@ -123,7 +124,7 @@ it("leaves no clean end behind an answer that it has to cut", async () => {
   };
   const port = await serve(cut);
   const request = https.get({ host: "127.0.0.1", port, agent: false, ...trust });
-  const [response] = (await once(request, "response")) as [NodeJS.ReadableStream];
+  const response = await answerTo(request);
   const read = async (): Promise<void> => {
     for await (const _ of response);
   };

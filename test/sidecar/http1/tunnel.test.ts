@@ -2,6 +2,7 @@ import { once } from "node:events";
 import net from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { serveHttp1 } from "../../../sidecar/http1/server.ts";
+import { dialRaw } from "../../support/sockets.ts";
 
 /** A forward proxy that hands tunnels to `onTunnel`, and a client connected to it. */
 async function connectToProxy(
@@ -15,7 +16,7 @@ async function connectToProxy(
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const client = net.connect((server.address() as net.AddressInfo).port, "127.0.0.1");
+  const client = dialRaw({ host: "127.0.0.1", port: (server.address() as net.AddressInfo).port });
   onTestFinished(() => {
     client.destroy();
     server.close();

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { Http2Client } from "../../../sidecar/http2/client.ts";
 import { serveHttp2 } from "../../../sidecar/http2/server.ts";
-import { type Listening, listen } from "../../support/sockets.ts";
+import { type Listening, listen, untilClosed } from "../../support/sockets.ts";
 import { echo, options, send } from "./peers.ts";
 import { block, frame, get, post, preface, uint32 } from "./raw-peer.ts";
 
@@ -31,7 +31,7 @@ const frames = fc.array(
 
 /** Sends the bytes, ends, and waits until the socket is gone. */
 async function endWith(socket: net.Socket, bytes: Buffer): Promise<void> {
-  const closed = once(socket, "close");
+  const closed = untilClosed(socket);
   socket.on("error", () => {});
   socket.on("end", () => socket.end());
   socket.resume();

@@ -10,7 +10,7 @@ import { serveHttp2 } from "../../../sidecar/http2/server.ts";
 import type { Exchange, RequestSink, ResponseSink } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { RecordingUpstream } from "../../support/exchange.ts";
-import { type Listening, listen } from "../../support/sockets.ts";
+import { type Listening, listen, untilClosed } from "../../support/sockets.ts";
 import { echo, options, send } from "./peers.ts";
 
 interface Received {
@@ -176,7 +176,7 @@ describe("a node:http2 client and our server", () => {
     const stream = session.request({ ":method": "POST", ":path": "/" });
     stream.write("some");
     const received = await receive(stream);
-    if (!stream.closed) await once(stream, "close");
+    if (!stream.closed) await untilClosed(stream);
     expect(received.status).toBe(413);
     expect(stream.rstCode).toBe(http2.constants.NGHTTP2_NO_ERROR);
     expect(upstream.calls.at(-1)).toEqual(["abort", "upstream_reset"]);
@@ -204,8 +204,8 @@ describe("a node:http2 client and our server", () => {
       draining = () => connection.drain();
     });
     let draining = (): void => {};
-    const client = http2.connect(`http://127.0.0.1:${drained.port}`);
-    const stream = client.request({ ":path": "/" });
+    const client = http2.connect(`http://127.0.0.1:${drained.port}`).on("error", () => {});
+    const stream = client.request({ ":path": "/" }).on("error", () => {});
     await expect.poll(() => upstream.calls.length).toBe(1);
     draining();
     await once(client, "goaway");
@@ -213,7 +213,7 @@ describe("a node:http2 client and our server", () => {
     upstream.response.writeResponse(Buffer.from("late"));
     upstream.response.endResponse();
     expect((await receive(stream)).body.toString()).toBe("late");
-    await once(client, "close");
+    await untilClosed(client);
     await expect.poll(() => drained.connections.size).toBe(0);
     await drained.close();
   });

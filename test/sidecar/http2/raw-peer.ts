@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import * as net from "node:net";
+import { untilClosed } from "../../support/sockets.ts";
 
 export interface RawFrame {
   readonly type: number;
@@ -94,7 +95,7 @@ export class RawPeer {
 
   constructor(socket: net.Socket) {
     this.socket = socket;
-    this.closed = once(socket, "close").then(() => {
+    this.closed = untilClosed(socket).then(() => {
       this.isClosed = true;
       this.#wake();
     });

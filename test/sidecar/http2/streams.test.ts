@@ -7,6 +7,7 @@ import { MeshError } from "../../../model/errors.ts";
 import { Http2Client } from "../../../sidecar/http2/client.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { exchangeOf, RecordingUpstream } from "../../support/exchange.ts";
+import { untilClosed } from "../../support/sockets.ts";
 import { Answer, connectPair, echo, options, type Pair, send } from "./peers.ts";
 
 let pair: Pair;
@@ -129,7 +130,7 @@ describe("a socket that is handed over too late", () => {
     const socket = net.connect(pair.listening.port, "127.0.0.1");
     await once(socket, "connect");
     socket.destroy();
-    await once(socket, "close");
+    await untilClosed(socket);
     const closed = Promise.withResolvers<Error | undefined>();
     const late = new Http2Client(socket, options);
     late.onClosed = closed.resolve;
@@ -177,7 +178,7 @@ describe("a drain", () => {
     const closed = Promise.withResolvers<Error | undefined>();
     pair.client.onClosed = closed.resolve;
     pair.server.drain();
-    for (const socket of pair.listening.connections) await once(socket, "close");
+    for (const socket of pair.listening.connections) await untilClosed(socket);
     pair.client.destroy();
     await closed.promise;
     expect(pair.client.state).toBe("closed");

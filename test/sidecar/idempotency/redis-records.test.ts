@@ -208,7 +208,7 @@ describe("a Redis that fails", () => {
     const found = await one.claim();
     server.thaw();
     expect(found.kind).toBe("unavailable");
-    expect(performance.now() - before).toBeLessThan(2_000);
+    expect(performance.now() - before).toBeGreaterThan(900);
     await eventually(async () => (await one.claim()).kind !== "unavailable");
   });
 

@@ -34,6 +34,7 @@ import {
   makeRoot,
   uri,
 } from "../../support/certificates.ts";
+import { untilClosed } from "../../support/sockets.ts";
 
 const root = makeRoot();
 const meshDomain = { trustDomain: "cluster.local" };
@@ -130,7 +131,7 @@ describe("the mesh link", () => {
     await once(first, "data");
     // OpenSSL takes up no session whose connection was not closed in an orderly way.
     first.end();
-    await once(first, "close");
+    await untilClosed(first);
     // Without stateless tickets OpenSSL hands out ids of sessions on the server, and Node's server keeps none.
     const session = sessions.at(-1) ?? Buffer.alloc(0);
     expect(session.length).toBeGreaterThan(0);
@@ -199,7 +200,7 @@ describe("a client is refused before the application sees a byte", () => {
     const socket = connectTcp(port, "127.0.0.1");
     socket.on("error", () => {});
     socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    await once(socket, "close");
+    await untilClosed(socket);
     expect(verdicts).toEqual([]);
     expect(errors).toHaveLength(1);
   });

@@ -10,7 +10,7 @@ import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { eventually } from "../../support/eventually.ts";
 import { RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
-import { type Listening, listen } from "../../support/sockets.ts";
+import { type Listening, listen, untilClosed } from "../../support/sockets.ts";
 import { frame, get as getFields, headers, preface, SETTINGS } from "../http2/raw-peer.ts";
 
 const cleaning: (() => Promise<void> | void)[] = [];
@@ -88,11 +88,6 @@ class Setting {
     if (upstream === undefined) throw new Error(`nothing was dialled ${index + 1} times`);
     return upstream;
   }
-}
-
-/** Settles when the connection is gone, reset or not. */
-function closing(client: net.Socket): Promise<void> {
-  return new Promise((resolve) => client.on("close", () => resolve()));
 }
 
 const get = "GET /a HTTP/1.1\r\nHost: orders\r\n\r\n";
@@ -176,7 +171,7 @@ describe("a silent connection", () => {
     ]) {
       const client = await setting.connect();
       setting.pass(320);
-      const closed = closing(client);
+      const closed = untilClosed(client);
       refuse(setting.upstream(setting.upstreams.length - 1));
       await closed;
     }
@@ -198,7 +193,7 @@ describe("a silent connection", () => {
     const [http, other] = [await setting.connect(), await setting.connect()];
     setting.pass(320);
     expect(setting.asked()).toEqual(["CONNECT 10.0.0.1:80", "CONNECT 10.0.0.1:80"]);
-    const closed = closing(other);
+    const closed = untilClosed(other);
     other.write("SSH-2.0-x\r\n");
     await closed;
     http.write(get);
@@ -264,7 +259,7 @@ describe("a declared protocol", () => {
     await eventually(() => setting.upstreams.length === 1);
     expect(setting.asked()).toEqual(["GET /a"]);
     const idle = await setting.connect();
-    const closed = closing(idle);
+    const closed = untilClosed(idle);
     setting.pass(600_010);
     idle.end();
     await closed;

@@ -14,6 +14,7 @@ import { eventually } from "../../support/eventually.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { nextPodIp } from "../../support/sidecar-pair.ts";
+import { untilClosed } from "../../support/sockets.ts";
 
 let authority: TestAuthority;
 let foreign: TestAuthority;
@@ -203,7 +204,7 @@ describe("nothing was processed where", () => {
     expect(dialled.outcomes).toEqual([]);
     dialled.pass(20);
     expect(await failure(dialled)).toBe("connect_timeout unprocessed");
-    await new Promise((resolve) => socket.on("close", resolve));
+    await untilClosed(socket);
   });
 
   it("the mesh port does not even take the connection in time, as behind a NetworkPolicy", async () => {

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type Detected, detect, protocolOf } from "../../../sidecar/net/detect.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { HandClock } from "../../support/hand-clock.ts";
-import { type Listening, listen } from "../../support/sockets.ts";
+import { type Listening, listen, untilClosed } from "../../support/sockets.ts";
 
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const greetings: readonly (readonly [what: string, bytes: Buffer, protocol: Detected])[] = [
@@ -135,7 +135,7 @@ describe("a connection", () => {
     const { client, socket, pass, times } = await detecting();
     client.write("GE");
     await once(socket, "data");
-    const closed = new Promise((resolve) => socket.on("close", resolve));
+    const closed = untilClosed(socket);
     client.resetAndDestroy();
     await closed;
     pass(1_000);

@@ -3,6 +3,7 @@ import net from "node:net";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { DirectWriter, proveDirectWrites } from "../../../sidecar/net/direct-writes.ts";
 import { Outbox } from "../../../sidecar/net/outbox.ts";
+import { untilClosed } from "../../support/sockets.ts";
 
 const opened: (() => unknown)[] = [];
 
@@ -15,6 +16,7 @@ async function connect(): Promise<{ near: net.Socket; far: net.Socket }> {
   await once(server, "listening");
   const near = net.connect({ port: (server.address() as net.AddressInfo).port, host: "127.0.0.1" });
   const [[far]] = (await Promise.all([once(server, "connection"), once(near, "connect")])) as [[net.Socket], unknown];
+  for (const socket of [near, far]) socket.on("error", () => {}); // told by what arrives, or does not
   opened.push(
     () => near.destroy(),
     () => far.destroy(),
@@ -87,7 +89,7 @@ describe("writing by the handle", () => {
   it("destroys the socket where the peer is gone", async () => {
     const { near, far } = await connect();
     const writer = new DirectWriter(near);
-    const closed = new Promise((resolve) => near.once("close", resolve));
+    const closed = untilClosed(near);
     near.on("error", () => {});
     far.resetAndDestroy();
     while (!near.destroyed) {

@@ -2,8 +2,8 @@ import type net from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { type Connections, type Listener, listen } from "../../../sidecar/net/listener.ts";
 import { eventually } from "../../support/eventually.ts";
-import { keptAlive } from "../../support/keep-alive.ts";
 import { RawClient } from "../../support/sockets.ts";
+import { keptAlive } from "../../support/tcp-table.ts";
 
 let listener: Listener | undefined;
 
@@ -85,7 +85,7 @@ it("closes what has been at rest the longest for one too many, and where nothing
     const name = String(served.length);
     served.push("");
     const isAtRest = name !== "0";
-    connections.serve(_socket.resume(), { isAtRest, drain: () => _socket.end() });
+    connections.serve(_socket.on("error", () => {}).resume(), { isAtRest, drain: () => _socket.end() });
   };
   const limit = { most: 2, onExceeded: () => exceeded++ };
   listener = await listen({ host: "127.0.0.1", port: 0 }, accept, limit);
@@ -105,7 +105,7 @@ it("closes what has been at rest the longest for one too many, and where nothing
 });
 
 it("ends everything when it is closed", async () => {
-  const there = await listening(() => {});
+  const there = await listening((socket) => void socket.on("error", () => {}));
   const client = new RawClient(there.port);
   await eventually(() => there.connectionCount === 1);
   there.close();

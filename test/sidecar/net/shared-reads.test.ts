@@ -5,6 +5,7 @@ import tls from "node:tls";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { proveSharedReads, receiveFrom } from "../../../sidecar/net/shared-reads.ts";
 import { makeCertificate, makeRoot } from "../../support/certificates.ts";
+import { untilClosed } from "../../support/sockets.ts";
 
 const root = makeRoot();
 const { pem, keyPem } = makeCertificate({ issuer: root, extensions: [] });
@@ -31,10 +32,11 @@ async function connect(kind: "plain" | "tls"): Promise<Pair> {
     kind === "plain"
       ? net.connect({ ...to, allowHalfOpen: true })
       : tls.connect({ ...to, ca: root.pem, checkServerIdentity: () => undefined });
+  dialled.on("error", () => {});
   const [accepted] = (await once(server, kind === "plain" ? "connection" : "secureConnection")) as [net.Socket];
   server.close();
   sockets.push(accepted, dialled);
-  for (const socket of [accepted, dialled]) socket.on("error", () => {});
+  accepted.on("error", () => {});
   return { accepted, dialled };
 }
 
@@ -162,7 +164,7 @@ describe("once it is proven", () => {
     const { accepted, dialled } = await connect("plain");
     const received = new Received(accepted);
     dialled.resetAndDestroy();
-    await new Promise((resolve) => accepted.once("close", resolve));
+    await untilClosed(accepted);
     expect(accepted.errored).toMatchObject({ code: "ECONNRESET" });
     expect(received.bytes.length).toBe(0);
   });

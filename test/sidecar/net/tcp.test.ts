@@ -6,7 +6,7 @@ import type { Service } from "../../../sidecar/net/exchange.ts";
 import { dialTcp, serveTcp } from "../../../sidecar/net/tcp.ts";
 import { eventually } from "../../support/eventually.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
-import { type Listening, listen, RawClient } from "../../support/sockets.ts";
+import { type Listening, listen, RawClient, untilClosed } from "../../support/sockets.ts";
 
 const open: Listening[] = [];
 
@@ -237,7 +237,7 @@ describe("a dialled connection", () => {
     const socket = net.connect({ host: "127.0.0.1", port: server.port });
     const upstream = dialTcp(() => socket);
     upstream(exchangeOf(connect), caller).abortRequest(new MeshError("upstream_closed", "the caller is gone"));
-    await once(socket, "close");
+    await untilClosed(socket);
     expect(caller.calls).toEqual([]);
   });
 });

@@ -71,14 +71,16 @@ it("fails where nobody listens, saying so", async () => {
 
 it("fails when the answer takes too long", async () => {
   const sockets: net.Socket[] = [];
-  const port = await listen(net.createServer((socket) => sockets.push(socket)));
+  const port = await listen(net.createServer((socket) => sockets.push(socket.on("error", () => {}))));
   closing.push(() => sockets.forEach((socket) => socket.destroy()));
   const { status, says } = await askApplication({ action: httpAction(port, "/"), timeoutMs: 50 }, host, wheel, never);
   expect([status, says]).toEqual([503, `${host}:${port}: no answer within 50 ms`]);
 });
 
 it("fails where something else than HTTP answers", async () => {
-  const port = await listen(net.createServer((socket) => socket.on("data", () => socket.end("220 mail\r\n"))));
+  const port = await listen(
+    net.createServer((socket) => socket.on("error", () => {}).on("data", () => socket.end("220 mail\r\n"))),
+  );
   expect((await askApplication({ action: httpAction(port, "/"), timeoutMs: 1_000 }, host, wheel, never)).status).toBe(
     503,
   );

@@ -1,13 +1,13 @@
-import { once } from "node:events";
 import http from "node:http";
-import net from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, expect, it } from "vitest";
 import type { Listener } from "../../../sidecar/net/listener.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { type PageBody, type PageServerOptions, servePages } from "../../../sidecar/telemetry/serve-pages.ts";
 import { plainPage } from "../../../system/page.ts";
+import { answerTo } from "../../support/answer-to.ts";
 import { eventually } from "../../support/eventually.ts";
+import { dialRaw } from "../../support/sockets.ts";
 
 const wheel = new TimerWheel(performance);
 const host = "127.0.0.1";
@@ -22,7 +22,7 @@ async function serve(pages: Pick<PageServerOptions, "pages" | "changes">): Promi
 
 async function ask(port: number, method: string, path: string): Promise<http.IncomingMessage> {
   const asking = http.request({ host, port, method, path, agent: false, headers: { asked: "why" } }).end();
-  const [response] = (await once(asking, "response")) as [http.IncomingMessage];
+  const response = await answerTo(asking);
   return response;
 }
 
@@ -79,7 +79,7 @@ it("says that a reader is behind until it has taken what was written", async () 
   const port = await serve({
     pages: new Map([["/lines", () => ({ status: 200, type: "text/plain", stream: opened.resolve })]]),
   });
-  const reader = net.connect(port, host);
+  const reader = dialRaw({ host, port });
   reader.write("GET /lines HTTP/1.1\r\nHost: here\r\n\r\n");
   const body = await opened.promise;
   const line = `${"x".repeat(64 * 1024)}\n`;
@@ -93,7 +93,7 @@ it("says that a reader is behind until it has taken what was written", async () 
 
 it("refuses what is ambiguous as strictly as the data path", async () => {
   const port = await serve({ pages: new Map([["/live", () => plainPage(200, "live")]]) });
-  const socket = net.connect(port, host);
+  const socket = dialRaw({ host, port });
   socket.end("GET /live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
 });

@@ -3,8 +3,8 @@ import type { Protocol } from "../../../model/resources.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { PlainUpstreams } from "../../../sidecar/upstream/plain-upstreams.ts";
 import { exchangeOf, RecordingCaller } from "../../support/exchange.ts";
-import { keptAlive } from "../../support/keep-alive.ts";
 import { type Listening, listen } from "../../support/sockets.ts";
+import { keptAlive } from "../../support/tcp-table.ts";
 
 const clock = performance;
 const upstreams = new PlainUpstreams({ clock, wheel: new TimerWheel(clock), random: Math.random });
