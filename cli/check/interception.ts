@@ -1,6 +1,6 @@
 /** Are connections really redirected to the sidecar? Where not, a policy that asks for mutual TLS alone can't be held to. */
 
-import { initName } from "../../control-plane/injection/containers.ts";
+import { initName, workloadAnnotation } from "../../control-plane/injection/marks.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { at, type Fields, listAt, nameOf, readMeta, textAt } from "../cluster/fields.ts";
 import { hasSidecar } from "../sidecars/find-sidecars.ts";
@@ -66,7 +66,7 @@ function isRedirected(pod: Fields): boolean {
 
 function workloadOf(pod: Fields): string {
   const { namespace, name, annotations } = readMeta(pod);
-  return `${namespace}/${annotations["tulle.dev/workload"] ?? name}`;
+  return `${namespace}/${annotations[workloadAnnotation] ?? name}`;
 }
 
 /** Those with a port at which plaintext is refused. */

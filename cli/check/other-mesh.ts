@@ -1,6 +1,6 @@
 /** Two meshes can share a cluster, and never a pod: each would redirect the other's connections. */
 
-import { injectLabel } from "../../control-plane/injection/annotations.ts";
+import { injectLabel } from "../../control-plane/injection/marks.ts";
 import { nameOf, readMeta } from "../cluster/fields.ts";
 import { type Check, fail, named, ok, warn } from "./finding.ts";
 

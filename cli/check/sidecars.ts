@@ -1,6 +1,6 @@
 /** Is every sidecar connected to the control plane, and of its version? */
 
-import { proxyVersionAnnotation } from "../../control-plane/injection/annotations.ts";
+import { proxyVersionAnnotation } from "../../control-plane/injection/marks.ts";
 import { at, type Fields, listAt, nameOf, readMeta } from "../cluster/fields.ts";
 import { hasSidecar } from "../sidecars/find-sidecars.ts";
 import { type Check, fail, named, ok, warn } from "./finding.ts";

@@ -4,7 +4,7 @@
  */
 
 import { X509Certificate } from "node:crypto";
-import { injectLabel } from "../../control-plane/injection/annotations.ts";
+import { injectLabel } from "../../control-plane/injection/marks.ts";
 import { describeAnswer } from "../../control-plane/kubernetes/cluster-api.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { type Fields, listAt, readMeta, textAt } from "../cluster/fields.ts";

@@ -12,8 +12,6 @@ export const annotations = {
   command: "tulle.dev/dev-command",
   /** `service:port=127.0.0.1:port, …`: listeners of the sidecar for programs that know no proxy. */
   upstreams: "tulle.dev/upstreams",
-  proxyVersion: "tulle.dev/proxy-version",
-  intercept: "tulle.dev/intercept",
 } as const;
 
 export interface DevDeployment {

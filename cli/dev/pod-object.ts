@@ -1,6 +1,7 @@
 /** The Pod that a cluster's API server would show for a replica, and the environment that its processes get. Pure. */
 
-import { annotations, type DevDeployment, type EnvironmentEntry } from "./deployments.ts";
+import { interceptAnnotation, proxyVersionAnnotation } from "../../control-plane/injection/marks.ts";
+import type { DevDeployment, EnvironmentEntry } from "./deployments.ts";
 
 /** All pods of a standalone mesh share one machine. */
 export const nodeName = "standalone";
@@ -38,7 +39,7 @@ export function podObject(
       namespace: identity.namespace,
       labels: template.labels,
       // Nothing on this machine forces a program to go through its sidecar.
-      annotations: { ...template.annotations, [annotations.proxyVersion]: version, [annotations.intercept]: "off" },
+      annotations: { ...template.annotations, [proxyVersionAnnotation]: version, [interceptAnnotation]: "off" },
       ownerReferences: [{ apiVersion: "apps/v1", kind: "Deployment", name: deployment.name, controller: true }],
       ...(status.deletionTimestamp === undefined ? {} : { deletionTimestamp: status.deletionTimestamp }),
     },

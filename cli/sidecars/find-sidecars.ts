@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { sidecarName } from "../../control-plane/injection/containers.ts";
+import { sidecarName, workloadAnnotation } from "../../control-plane/injection/marks.ts";
 import { reasonOf } from "../../system/log.ts";
 import { debugField } from "../../system/loopback-page.ts";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -22,7 +22,6 @@ export interface SidecarRef {
   connect(): Promise<Duplex>;
 }
 
-const workloadAnnotation = "tulle.dev/workload";
 const connectWithinMs = 5_000;
 
 /** Those that run now, sorted; in all namespaces or in one. Throws a `UsageError` where nobody can tell. */

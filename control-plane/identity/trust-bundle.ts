@@ -4,6 +4,7 @@
  */
 
 import { type Log, reasonOf } from "../../system/log.ts";
+import { injectLabel, proxyVersionAnnotation } from "../injection/marks.ts";
 import { type ApiAnswer, type ClusterApi, describeAnswer } from "../kubernetes/cluster-api.ts";
 import { isKind, isRecord, type ObjectKey, objectKey } from "../source/kube-object.ts";
 import { Reflector, type ReflectorTiming } from "../source/kubernetes/reflector.ts";
@@ -20,8 +21,6 @@ const configMaps: WatchedKind = {
   plural: "configmaps",
   empty: "unlikely",
 };
-const injectLabel = "tulle.dev/inject";
-const proxyVersion = "tulle.dev/proxy-version";
 const ownLabels = { "app.kubernetes.io/part-of": "tulle" };
 /** Between two tries to write what could not be written. */
 const retryMs = 2_000;
@@ -95,7 +94,7 @@ export class TrustBundleKeeper {
         this.#namespaces.set(name, { asks, ends: deletionTimestamp !== undefined });
         this.#mark(name);
       } else if (isKind(object, "Pod")) {
-        this.#countPod(objectKey(object), annotations.has(proxyVersion) ? namespace : undefined);
+        this.#countPod(objectKey(object), annotations.has(proxyVersionAnnotation) ? namespace : undefined);
       }
     }
   }

@@ -4,6 +4,14 @@ import { canonicalIp } from "../../model/ip-address.ts";
 import type { FieldError, Result } from "../../model/result.ts";
 import { err, ok } from "../../model/result.ts";
 import { formatSpiffeId, parseSpiffeId } from "../../model/spiffe.ts";
+import {
+  initName,
+  interceptAnnotation,
+  opaquePortsAnnotation,
+  proxyVersionAnnotation,
+  sidecarName,
+  workloadAnnotation,
+} from "../injection/marks.ts";
 import type { KubeObject } from "../source/kube-object.ts";
 import { Fields } from "./fields.ts";
 
@@ -63,15 +71,6 @@ export interface Workload {
   readonly replicas: number;
 }
 
-/** Stamped on a pod when it is given its sidecar. */
-const proxyVersionAnnotation = "tulle.dev/proxy-version";
-/** Written at injection: the name of what owns the pod. */
-const workloadAnnotation = "tulle.dev/workload";
-const opaquePortsAnnotation = "tulle.dev/opaque-ports";
-const interceptAnnotation = "tulle.dev/intercept";
-/** The init container that sets the redirect, and the sidecar. */
-const initName = "tulle-init";
-const sidecarName = "tulle-sidecar";
 /** On pods where the cluster copies it from their node. */
 const zoneLabel = "topology.kubernetes.io/zone";
 /** An ended pod keeps its address in its status, and another may have it already. */

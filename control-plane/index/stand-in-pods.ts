@@ -3,6 +3,7 @@
  * and what a sidecar would be told of them is worth seeing before there is a cluster.
  */
 
+import { opaquePortsAnnotation, proxyVersionAnnotation } from "../injection/marks.ts";
 import { type KubeObject, objectKey } from "../source/kube-object.ts";
 import type { ClusterIndex } from "./cluster-index.ts";
 import { selects, type Workload } from "./pod.ts";
@@ -23,8 +24,8 @@ function standIn(
   ordinal: number,
 ): KubeObject {
   const pod = `${name}-${ordinal}`;
-  const annotations = new Map([["tulle.dev/proxy-version", "stand-in"]]);
-  if (opaquePorts.length > 0) annotations.set("tulle.dev/opaque-ports", opaquePorts.join(","));
+  const annotations = new Map([[proxyVersionAnnotation, "stand-in"]]);
+  if (opaquePorts.length > 0) annotations.set(opaquePortsAnnotation, opaquePorts.join(","));
   const head = { apiVersion: "v1", kind: "Pod", metadata: { namespace, name: pod, labels, annotations } };
   return {
     ...head,

@@ -3,14 +3,7 @@
 import { isIP } from "node:net";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 import { parseUpstreams } from "../../model/upstream.ts";
-
-/** On a namespace or a pod, as a label: `enabled` or `disabled`. */
-export const injectLabel = "tulle.dev/inject";
-/** Set on every pod that has been given a sidecar. */
-export const proxyVersionAnnotation = "tulle.dev/proxy-version";
-/** Set at injection: the name of what owns the pod. */
-export const workloadAnnotation = "tulle.dev/workload";
-export const opaquePortsAnnotation = "tulle.dev/opaque-ports";
+import { interceptAnnotation, opaquePortsAnnotation } from "./marks.ts";
 
 /** What can be said for all pods by the chart, and for one by its annotations. */
 export interface ProxySettings {
@@ -71,7 +64,7 @@ interface Setting<Name extends keyof ProxySettings> {
 type AnySetting = { [Name in keyof ProxySettings]: Setting<Name> }[keyof ProxySettings];
 
 export const settingAnnotations: Readonly<Record<string, AnySetting>> = {
-  "tulle.dev/intercept": { field: "interception", read: oneOf("iptables", "off") },
+  [interceptAnnotation]: { field: "interception", read: oneOf("iptables", "off") },
   "tulle.dev/outbound-mtls": { field: "outboundMtls", read: oneOf("preferred", "required") },
   "tulle.dev/route-by": { field: "routeBy", read: oneOf("address", "host") },
   "tulle.dev/outside": { field: "outside", read: oneOf("allow", "deny") },

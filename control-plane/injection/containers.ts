@@ -3,10 +3,9 @@
 import type { ApplicationProbes } from "../../model/application-probe.ts";
 import type { ProxySettings } from "./annotations.ts";
 import type { InjectionConfig } from "./config.ts";
+import { initName, sidecarName } from "./marks.ts";
 import type { Container, NamedObject } from "./pod-spec.ts";
 
-export const sidecarName = "tulle-sidecar";
-export const initName = "tulle-init";
 export const proxyUser = 1337;
 /** Of the sidecar, in the pod's network namespace. */
 export const proxyPorts: readonly number[] = [15_001, 15_006, 15_008, 15_020];

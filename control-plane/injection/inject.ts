@@ -9,25 +9,17 @@
 
 import { type ApplicationProbes, parseApplicationProbes } from "../../model/application-probe.ts";
 import type { FieldError } from "../../model/result.ts";
+import { type ProxySettings, readSettings } from "./annotations.ts";
+import type { InjectionConfig } from "./config.ts";
+import { initContainer, probesVariable, proxyPorts, proxyUser, sidecarContainer, volumes } from "./containers.ts";
 import {
+  initName,
   injectLabel,
   opaquePortsAnnotation,
-  type ProxySettings,
   proxyVersionAnnotation,
-  readSettings,
-  workloadAnnotation,
-} from "./annotations.ts";
-import type { InjectionConfig } from "./config.ts";
-import {
-  initContainer,
-  initName,
-  probesVariable,
-  proxyPorts,
-  proxyUser,
-  sidecarContainer,
   sidecarName,
-  volumes,
-} from "./containers.ts";
+  workloadAnnotation,
+} from "./marks.ts";
 import type { Container, NamedObject, PodMeta, PodSpec, PodTemplate } from "./pod-spec.ts";
 import { rewriteProbes } from "./probes.ts";
 

@@ -7,8 +7,8 @@
 import { isKind, type KubeObject, type ObjectKey } from "../source/kube-object.ts";
 import { compareStrings } from "../source/problem.ts";
 import type { SourceChange } from "../source/source.ts";
-import { injectLabel, proxyVersionAnnotation } from "./annotations.ts";
 import { clusterNamespaces, mirrorAnnotation } from "./inject.ts";
+import { injectLabel, proxyVersionAnnotation } from "./marks.ts";
 
 export interface PodWithoutSidecar {
   readonly namespace: string;

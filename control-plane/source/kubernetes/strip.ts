@@ -3,15 +3,11 @@
  * has thousands of pods. Pure.
  */
 
+import { initName, injectLabel, proxyVersionAnnotation, sidecarName } from "../../injection/marks.ts";
 import { isRecord } from "../kube-object.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Stamped by injection. That and a sidecar in its spec is what makes a pod one of the mesh. */
-const proxyVersion = "tulle.dev/proxy-version";
-const sidecarName = "tulle-sidecar";
-const initName = "tulle-init";
-const injectLabel = "tulle.dev/inject";
 /** On pods that their node makes from a file. */
 const mirrorAnnotation = "kubernetes.io/config.mirror";
 const ownPrefix = "tulle.dev/";
@@ -96,7 +92,7 @@ export function isMeshedPod({ metadata, spec }: Fields): boolean {
 function hasSidecar(meta: Fields, spec: Fields): boolean {
   const isSidecar = ({ name }: Fields): boolean => name === sidecarName;
   return (
-    Object.hasOwn(record(meta["annotations"]), proxyVersion) &&
+    Object.hasOwn(record(meta["annotations"]), proxyVersionAnnotation) &&
     (list(spec["initContainers"]).some(isSidecar) || list(spec["containers"]).some(isSidecar))
   );
 }
