@@ -7,8 +7,9 @@
  */
 
 import { once } from "node:events";
-import net from "node:net";
+import type net from "node:net";
 import { getSystemErrorName } from "node:util";
+import { worksOnLoopback } from "./loopback-trial.ts";
 
 interface WriteRequest {
   oncomplete: ((status: number) => void) | undefined;
@@ -25,8 +26,6 @@ interface StreamBinding {
   readonly kLastWriteWasAsync: number;
 }
 
-const proofPatienceMs = 1_000;
-
 let proven: StreamBinding | undefined;
 /** Not in use: a request that the kernel took at once is free again. */
 let spareRequest: WriteRequest | undefined;
@@ -35,27 +34,12 @@ let spareRequest: WriteRequest | undefined;
 export async function proveDirectWrites(): Promise<boolean> {
   proven = findBinding();
   if (proven === undefined) return false;
-  const server = net.createServer().listen(0, "127.0.0.1");
-  const patience = AbortSignal.timeout(proofPatienceMs);
-  try {
-    await once(server, "listening", { signal: patience });
-    const { port } = server.address() as net.AddressInfo;
-    const client = net.connect({ host: "127.0.0.1", port });
-    client.on("error", () => {}); // the accepted end then has nothing to show
-    const [accepted] = (await once(server, "connection", { signal: patience })) as [net.Socket];
-    if (!(await worksOn(client, accepted, patience))) proven = undefined;
-    client.destroy();
-    accepted.destroy();
-  } catch {
-    proven = undefined;
-  } finally {
-    server.close();
-  }
+  if (!(await worksOnLoopback(inOrder))) proven = undefined;
   return proven !== undefined;
 }
 
 /** Two writes arrive in order, and the end after them. */
-async function worksOn(client: net.Socket, accepted: net.Socket, patience: AbortSignal): Promise<boolean> {
+async function inOrder(client: net.Socket, accepted: net.Socket, patience: AbortSignal): Promise<boolean> {
   if (client.connecting) await once(client, "connect", { signal: patience });
   const writer = new DirectWriter(client);
   const writes = ["tul", "le"].map((text) => writer.write(Buffer.from(text), () => {}));

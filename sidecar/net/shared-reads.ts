@@ -8,8 +8,7 @@
 
 import { once } from "node:events";
 import net from "node:net";
-
-const proofPatienceMs = 1_000;
+import { worksOnLoopback } from "./loopback-trial.ts";
 
 /** On a link, what four DATA frames carry that fill a TLS record each: a full read leaves in as few of both as it can. */
 const buffer = Buffer.allocUnsafeSlow(4 * (16_384 - 9));
@@ -62,23 +61,9 @@ export function receiveFrom(socket: net.Socket, receive: (chunk: Buffer) => void
 export async function proveSharedReads(): Promise<boolean> {
   const fields = findFields();
   if (fields === undefined) return false;
-  const server = net.createServer().listen(0, "127.0.0.1");
-  const patience = AbortSignal.timeout(proofPatienceMs);
-  try {
-    await once(server, "listening", { signal: patience });
-    const { port } = server.address() as net.AddressInfo;
-    const client = net.connect({ host: "127.0.0.1", port });
-    client.on("error", () => {}); // the accepted end then has nothing to show
-    const [accepted] = (await once(server, "connection", { signal: patience })) as [net.Socket];
-    proven = (await worksOn(accepted, client, fields, patience)) ? fields : undefined;
-    client.destroy();
-    accepted.destroy();
-  } catch {
-    proven = undefined;
-  } finally {
-    server.close();
-  }
-  return proven !== undefined;
+  const works = await worksOnLoopback((client, accepted, patience) => landIn(accepted, client, fields, patience));
+  proven = works ? fields : undefined;
+  return works;
 }
 
 /** By their values: names of private fields may change. */
@@ -94,7 +79,7 @@ function findFields(): Fields | undefined {
 }
 
 /** What is sent lands in the buffer, and so does the end after it. */
-async function worksOn(accepted: net.Socket, client: net.Socket, fields: Fields, patience: AbortSignal) {
+async function landIn(accepted: net.Socket, client: net.Socket, fields: Fields, patience: AbortSignal) {
   const text = "tulle";
   let received = "";
   if (
