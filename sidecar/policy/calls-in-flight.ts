@@ -26,6 +26,8 @@ export class CallsInFlight {
   /** How many calls a place has. Traces that meet at one share the limit of one. */
   readonly #counts = new Uint8Array(places);
   #count = 0;
+  /** All that ever were remembered. */
+  #added = 0;
 
   get isEmpty(): boolean {
     return this.#count === 0;
@@ -33,10 +35,16 @@ export class CallsInFlight {
 
   /** Undefined: none of that trace is being served. */
   of(traceId: string): Trace | undefined {
-    const calls: Call[] = [];
+    let trace: Trace | undefined;
     for (let call = this.#first[placeOf(traceId)]; call !== undefined; call = call.next)
-      if (call.traceId === traceId) calls.push(call);
-    return calls.length === 0 ? undefined : new Trace(calls);
+      if (call.traceId === traceId) (trace ??= new Trace(this, traceId, this.#added)).include(call.exchange);
+    return trace;
+  }
+
+  /** Those of a trace that are being served, and were when so many had been remembered. */
+  tellRetried(traceId: string, added: number, retries: number): void {
+    for (let call = this.#first[placeOf(traceId)]; call !== undefined; call = call.next)
+      if (call.traceId === traceId && call.nth <= added) call.retriesBelow = Math.max(retries, call.retriesBelow ?? 0);
   }
 
   /** Where there are too many, it is not remembered. */
@@ -47,6 +55,7 @@ export class CallsInFlight {
     if (first !== undefined) first.previous = call;
     call.next = first;
     call.isRemembered = true;
+    call.nth = ++this.#added;
     this.#first[place] = call;
     (this.#counts[place] as number)++;
     this.#count++;
@@ -73,28 +82,30 @@ function placeOf(traceId: string): number {
   return hash & (places - 1);
 }
 
-/** The calls of one trace when one of them led to a request, mostly one. They can't be told apart, so the mildest holds. */
+/**
+ * The calls of one trace when one of them led to a request, mostly one. They can't be told apart, so the mildest holds. None
+ * of them is held on to: what it led to may go on for hours after it.
+ */
 class Trace implements Origin {
-  readonly #calls: readonly Call[];
+  deadlineAtMs = 0;
+  attempt = Number.POSITIVE_INFINITY;
+  readonly #calls: CallsInFlight;
+  readonly #traceId: string;
+  readonly #added: number;
 
-  constructor(calls: readonly Call[]) {
+  constructor(calls: CallsInFlight, traceId: string, added: number) {
     this.#calls = calls;
+    this.#traceId = traceId;
+    this.#added = added;
   }
 
-  get deadlineAtMs(): number {
-    let latestMs = 0;
-    for (const { exchange } of this.#calls) latestMs = Math.max(latestMs, exchange.deadlineAtMs);
-    return latestMs;
-  }
-
-  get attempt(): number {
-    let first = Number.POSITIVE_INFINITY;
-    for (const { exchange } of this.#calls) first = Math.min(first, exchange.callerAttempt);
-    return first;
+  include({ deadlineAtMs, callerAttempt }: Exchange): void {
+    this.deadlineAtMs = Math.max(this.deadlineAtMs, deadlineAtMs);
+    this.attempt = Math.min(this.attempt, callerAttempt);
   }
 
   retriedBelow(retries: number): void {
-    for (const call of this.#calls) call.retriesBelow = Math.max(retries, call.retriesBelow ?? 0);
+    this.#calls.tellRetried(this.#traceId, this.#added, retries);
   }
 }
 
@@ -146,10 +157,11 @@ class Call extends PassThrough {
   readonly traceId: string;
   /** How often a request that it led to was retried in vain, if one was. */
   retriesBelow: number | undefined;
-  /** Its neighbours among the calls in flight, who own these three. */
+  /** Its neighbours among the calls in flight, who own these four, and its number among all that they remembered. */
   previous: Call | undefined;
   next: Call | undefined;
   isRemembered = false;
+  nth = 0;
   readonly #calls: CallsInFlight;
   readonly #vouch: Vouch | undefined;
 

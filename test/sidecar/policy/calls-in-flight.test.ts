@@ -1,9 +1,14 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import type { Exchange, RequestHead } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { CallsInFlight, continueCall, serveCall, type Vouch } from "../../../sidecar/policy/calls-in-flight.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 const traceOf = (digit: string): Partial<RequestHead> => ({
   headers: new HeaderFields(["traceparent", `00-${digit.padStart(32, digit)}-00f067aa0ba902b7-00`]),
@@ -95,6 +100,32 @@ describe("calls of one trace", () => {
     ask("a").origin?.retriedBelow(1);
     for (const { response } of calls) response.head(responseHead(503));
     expect(calls.map(({ retried }) => retried)).toEqual([["1"], ["1"], ["1"]]);
+  });
+
+  it("learn nothing of what was retried for those before them", () => {
+    const { serve, ask } = pod();
+    const first = serve("a");
+    const { origin } = ask("a");
+    const later = serve("a");
+    origin?.retriedBelow(2);
+    for (const { response } of [first, later]) response.head(responseHead(503));
+    expect([first.retried, later.retried]).toEqual([["2"], [undefined]]);
+  });
+
+  it("are held on to by nothing that they led to, once they have ended", async () => {
+    const { serve, ask } = pod();
+    const serveOne = () => {
+      const { exchange, response } = serve("a");
+      const longer = ask("a");
+      response.endResponse();
+      return { ended: new WeakRef(exchange), longer };
+    };
+    const { ended, longer } = serveOne();
+    // A WeakRef holds what it was made of to the end of the turn.
+    await new Promise(setImmediate);
+    collectGarbage();
+    expect(longer.origin).toBeDefined();
+    expect(ended.deref()).toBeUndefined();
   });
 
   it("end one by one, in any order", () => {
