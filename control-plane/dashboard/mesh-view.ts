@@ -63,6 +63,8 @@ export interface ConditionView {
 export interface SidecarView {
   readonly pod: string;
   readonly workload: string;
+  /** `namespace/name` of those that its pod is an endpoint of; sorted. */
+  readonly services: readonly string[];
   readonly identity: string;
   readonly version: string;
   /** Of its pod; absent: the source does not know the pod (yet). */
@@ -83,6 +85,7 @@ export interface ViewSources {
 
 export function meshView({ pipeline, policies, routes, problems, peers, traffic, traces }: ViewSources): MeshView {
   const { windowMs, edges, latencies, breakers, lost, certificates } = traffic;
+  const services = servicesByPod(pipeline);
   return {
     version,
     windowMs,
@@ -103,6 +106,7 @@ export function meshView({ pipeline, policies, routes, problems, peers, traffic,
         return {
           pod: `${namespace}/${pod}`,
           workload: `${namespace}/${workload}`,
+          services: services.get(`${namespace}/${pod}`) ?? [],
           identity,
           version: proxyVersion,
           ...(address !== undefined && { address }),
@@ -112,6 +116,20 @@ export function meshView({ pipeline, policies, routes, problems, peers, traffic,
       .sort((a, b) => (a.pod < b.pod ? -1 : 1)),
     problems: problems.map(formatProblem),
   };
+}
+
+/** Once for each, however many ports it has. */
+function servicesByPod({ snapshot }: Pipeline): ReadonlyMap<string, readonly string[]> {
+  const services = new Map<string, Set<string>>();
+  for (const { resource } of snapshot.list("endpoints")) {
+    if (resource.kind !== "endpoints") continue;
+    const { service, endpoints } = resource.value;
+    for (const { pod } of endpoints) {
+      const name = `${service.namespace}/${pod}`;
+      services.set(name, (services.get(name) ?? new Set()).add(`${service.namespace}/${service.name}`));
+    }
+  }
+  return new Map([...services].map(([pod, names]) => [pod, [...names].sort()]));
 }
 
 /** `shop/catalog` for `catalog.shop.svc.cluster.local:80`; a workload's name is so already. */

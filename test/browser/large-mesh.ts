@@ -85,6 +85,7 @@ export class LargeMesh {
     return Array.from({ length: podsOfService }, (_, n) => ({
       pod: `${workload}-5d4f7c9b8-${n}x2x8`,
       workload,
+      services: [workload],
       identity: `spiffe://cluster.local/ns/${namespace}/sa/${account}`,
       version: "0.1.0",
       certificateEndsMs: this.#startMs + 23 * hourMs,

@@ -4,7 +4,7 @@ import type { MeshView } from "../../control-plane/dashboard/mesh-view.ts";
 
 const empty = { version: "0.1.0", windowMs: 10_000, splits: [], policies: [], problems: ["one"] } as const;
 const edge = { from: "shop/web", service: "shop/orders", backend: "shop/orders" };
-const sidecar = (pod: string) => ({ pod, workload: "shop/web", identity: "", version: "0.1.0" });
+const sidecar = (pod: string) => ({ pod, workload: "shop/web", services: [], identity: "", version: "0.1.0" });
 
 function view(more: Partial<MeshView>): MeshView {
   return { ...empty, edges: [], latencies: [], breakers: [], sidecars: [], traces: [], lost: [], ...more };

@@ -5,10 +5,17 @@ import { Policies } from "./policies.tsx";
 import { Splits } from "./splits.tsx";
 import { Traces } from "./traces.tsx";
 
-/** All there is of one Service or workload, and of the backends that it is split to: calls, policies, traces, who it is. */
+/**
+ * All there is of one Service or workload, of the backends that it is split to, and of the workloads behind those, whatever
+ * their names: calls, policies, traces, who it is.
+ */
 export function Service({ view, name }: { readonly view: MeshView; readonly name: string }) {
   const backends = view.splits.filter(({ service }) => service === name).flatMap((split) => split.backends);
-  const subjects = new Set([name, ...backends.map(({ service }) => service)]);
+  const services = new Set([name, ...backends.map(({ service }) => service)]);
+  const sidecars = view.sidecars.filter((sidecar) =>
+    [sidecar.workload, ...sidecar.services].some((one) => services.has(one)),
+  );
+  const subjects = new Set([...services, ...sidecars.map(({ workload }) => workload)]);
   const concerns = (...names: readonly string[]): boolean => names.some((one) => subjects.has(one));
   const edges = view.edges.filter(({ from, service, backend }) => concerns(from, service, backend));
   const breakers = view.breakers.filter(({ from, backend }) => concerns(from, serviceOf(backend)));
@@ -16,7 +23,6 @@ export function Service({ view, name }: { readonly view: MeshView; readonly name
     concerns(service, ...backends.map((backend) => backend.service)),
   );
   const policies = view.policies.filter(({ subjects }) => concerns(...subjects));
-  const sidecars = view.sidecars.filter(({ workload }) => concerns(workload));
   const traces = view.traces.filter(({ workloads }) => concerns(...workloads));
   const lost = view.lost.filter(({ workload }) => concerns(workload));
   return (
