@@ -1,8 +1,9 @@
 /**
  * The `tulle` command. Exit codes: 0 all is well, 1 problems were found in what was asked about, 2 the command was wrong or
- * the machine did not let it run. What the user can put right is one line on stderr; only a bug shows a stack trace.
+ * the machine did not let it run, 70 a bug. What the user can put right is one line on stderr; only a bug shows a stack trace.
  */
 
+import { inspect } from "node:util";
 import { Command, CommanderError } from "commander";
 import { version } from "../system/version.ts";
 import { certsCommand } from "./certs/command.ts";
@@ -26,6 +27,8 @@ import { systemErrorCode, UsageError } from "./usage-error.ts";
 import { versionCommand } from "./version.ts";
 
 const usageExitCode = 2;
+/** EX_SOFTWARE of sysexits.h. Node's own would be 1, by which a pipeline would take a bug for "it differs". */
+const bugExitCode = 70;
 
 const examples = `
 Examples:
@@ -62,6 +65,7 @@ function allOf(command: Command): Command[] {
 }
 
 async function main(): Promise<void> {
+  process.on("uncaughtException", endByBug);
   endWhenNobodyReads();
   const program = tulleCommand();
   for (const command of allOf(program)) {
@@ -115,9 +119,14 @@ function mark(): string {
 function exitCodeOf(error: unknown): number {
   // Commander has printed its own line, help and version are no errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
-  if (!(error instanceof UsageError)) throw error;
+  if (!(error instanceof UsageError)) return endByBug(error);
   process.stderr.write(`${mark()} ${error.message}\n`);
   return usageExitCode;
+}
+
+function endByBug(error: unknown): never {
+  process.stderr.write(`${mark()} this is a bug: ${inspect(error)}\n`);
+  return process.exit(bugExitCode);
 }
 
 if (process.argv[1] === import.meta.filename) await main();

@@ -52,6 +52,18 @@ describe("tulle", { timeout: 60_000 }, () => {
     ]);
   });
 
+  it.each([
+    ["while it runs", "() => { throw new Error('broken') }"],
+    ["later", "() => { process.nextTick(() => { throw new Error('broken') }); return true }"],
+  ])("ends with 70 and a stack trace on a bug that shows %s, which no other outcome ends with", (_when, write) => {
+    const broken = `data:text/javascript,process.stdout.write = ${write}`;
+    const main = join(import.meta.dirname, "../../cli/main.ts");
+    const args = ["--import", broken, main, "version", "--client"];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    expect(status).toBe(70);
+    expect(stderr).toMatch(/^tulle: this is a bug: Error: broken\n {4}at /);
+  });
+
   it("is content with a reader that has read enough", () => {
     const main = join(import.meta.dirname, "../../cli/main.ts");
     const script = `"$0" "$1" help | head -n 1; echo "\${PIPESTATUS[0]}"`;
