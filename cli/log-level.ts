@@ -1,6 +1,5 @@
 /** `tulle log-level`: from which level on a sidecar, or the control plane, writes into its log, while it runs. */
 
-import { text } from "node:stream/consumers";
 import { Argument, Command } from "commander";
 import { logLevels } from "../system/log.ts";
 import { logLevelPath } from "../system/log-level-page.ts";
@@ -14,7 +13,7 @@ import {
   type MeshOptions,
   openMesh,
 } from "./mesh-client.ts";
-import { type AdminPort, askAdmin, connectLocally, findSidecars } from "./sidecars/find-sidecars.ts";
+import { type AdminPort, connectLocally, findSidecars, readAdmin } from "./sidecars/find-sidecars.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface LogLevelOptions extends MeshOptions {
@@ -59,8 +58,8 @@ async function run(whose: string, level: string | undefined, options: LogLevelOp
 }
 
 async function levelOf(port: AdminPort, level: string | undefined): Promise<string> {
-  const answer = level === undefined ? askAdmin(port, logLevelPath) : askAdmin(port, logLevelPath, { level }, "PUT");
-  return (await text(await answer)).trim();
+  const answer = level === undefined ? readAdmin(port, logLevelPath) : readAdmin(port, logLevelPath, { level }, "PUT");
+  return (await answer).trim();
 }
 
 async function sidecarsOf(mesh: Mesh, whose: string): Promise<readonly AdminPort[]> {

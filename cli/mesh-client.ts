@@ -116,7 +116,9 @@ export async function askOver(
   headers: Readonly<Record<string, string>> = {},
   method: "GET" | "PUT" = "GET",
 ): Promise<IncomingMessage> {
-  const asking = request({ createConnection: () => connection, host: "127.0.0.1", path, headers, method }).end();
+  const asking = request({ createConnection: () => connection, host: "127.0.0.1", path, headers, method });
+  // What is cut after its head is told to whoever reads it; the request would tell it once more.
+  asking.on("error", () => {}).end();
   const signal = AbortSignal.timeout(patienceMs);
   const [answer] = (await once(asking, "response", { signal })) as [IncomingMessage];
   if (answer.statusCode === 200) return answer;

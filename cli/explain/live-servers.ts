@@ -1,10 +1,9 @@
 /** What the workloads that a request may come to go by now, asked of their own sidecars: one speaks for all of a workload. */
 
-import { text } from "node:stream/consumers";
 import type { Inbound } from "../../model/resources.ts";
 import { type LiveSnapshot, snapshotPath } from "../../sidecar/debug/debug-pages.ts";
 import type { Mesh } from "../mesh-client.ts";
-import { askSidecar, findSidecars, type SidecarRef } from "../sidecars/find-sidecars.ts";
+import { adminPortOf, findSidecars, readAdmin, type SidecarRef } from "../sidecars/find-sidecars.ts";
 import type { DescribedRequest } from "./described-request.ts";
 import { explain } from "./explanation.ts";
 import type { LiveServer } from "./live-facts.ts";
@@ -12,7 +11,7 @@ import type { MeshFacts } from "./mesh-facts.ts";
 
 /** Throws a `UsageError` where it does not answer. */
 export async function readSnapshot(sidecar: SidecarRef): Promise<LiveSnapshot> {
-  return JSON.parse(await text(await askSidecar(sidecar, snapshotPath))) as LiveSnapshot;
+  return JSON.parse(await readAdmin(adminPortOf(sidecar), snapshotPath)) as LiveSnapshot;
 }
 
 /** `namespace/name` of all pods that such a request may come to. */
@@ -49,18 +48,21 @@ async function sidecarsIn(mesh: Mesh, namespace: string): Promise<readonly Sidec
   }
 }
 
+/** The first that answers speaks for all. */
 async function readServer(sidecars: readonly SidecarRef[]): Promise<LiveServer | undefined> {
-  const [first] = sidecars;
-  if (first === undefined) return undefined;
-  try {
-    const { resources } = await readSnapshot(first);
-    const own = resources.find(({ kind, value }) => kind === "inbound" && value.name === first.workload);
-    if (own === undefined) return undefined;
-    return { pods: new Set(sidecars.map(({ pod }) => pod)), inbound: own.value as Inbound };
-  } catch (error) {
-    warn(first.workload, error);
-    return undefined;
+  const failures: unknown[] = [];
+  for (const sidecar of sidecars) {
+    try {
+      const { resources } = await readSnapshot(sidecar);
+      const own = resources.find(({ kind, value }) => kind === "inbound" && value.name === sidecar.workload);
+      if (own !== undefined) return { pods: new Set(sidecars.map(({ pod }) => pod)), inbound: own.value as Inbound };
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  const [first] = sidecars;
+  if (first !== undefined && failures.length > 0) warn(first.workload, failures[0]);
+  return undefined;
 }
 
 /** The message holds the reasons already. */

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
+import { text } from "node:stream/consumers";
 import { sidecarName, workloadAnnotation } from "../../control-plane/injection/marks.ts";
 import { reasonOf } from "../../system/log.ts";
 import { debugField } from "../../system/loopback-page.ts";
@@ -32,13 +33,8 @@ export async function findSidecars(mesh: Mesh, namespace?: string): Promise<read
     .sort((a, b) => (a.pod < b.pod ? -1 : 1));
 }
 
-/** A page of one of them. Throws a `UsageError` that names it where there is none. */
-export async function askSidecar(
-  sidecar: SidecarRef,
-  path: string,
-  query: Readonly<Record<string, string>> = {},
-): Promise<IncomingMessage> {
-  return await askAdmin({ name: `the sidecar of ${sidecar.pod}`, connect: () => sidecar.connect() }, path, query);
+export function adminPortOf(sidecar: SidecarRef): AdminPort {
+  return { name: `the sidecar of ${sidecar.pod}`, connect: () => sidecar.connect() };
 }
 
 /** A process of the mesh, at its admin port on loopback. */
@@ -61,6 +57,16 @@ export async function askAdmin(
     return await askOver(connection, `${path}${search === "" ? "" : `?${search}`}`, { [debugField]: "yes" }, method);
   } catch (error) {
     throw new UsageError(`no answer from ${port.name}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** All of such a page. Throws like `askAdmin`, also where the answer ends too early. */
+export async function readAdmin(...asked: Parameters<typeof askAdmin>): Promise<string> {
+  const answer = await askAdmin(...asked);
+  try {
+    return await text(answer);
+  } catch (error) {
+    throw new UsageError(`the answer from ${asked[0].name} is cut short: ${reasonOf(error)}`, { cause: error });
   }
 }
 

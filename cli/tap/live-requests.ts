@@ -10,7 +10,7 @@ import { type TapMissed, tapPath } from "../../sidecar/debug/debug-pages.ts";
 import type { TappedRequest } from "../../sidecar/debug/request-taps.ts";
 import { formatTapFilter, type TapFilter } from "../../sidecar/debug/tap-filter.ts";
 import { reasonOf } from "../../system/log.ts";
-import { askSidecar, type SidecarRef } from "../sidecars/find-sidecars.ts";
+import { adminPortOf, askAdmin, type SidecarRef } from "../sidecars/find-sidecars.ts";
 
 export interface LiveRequest extends TappedRequest {
   /** `namespace/name` of the pod whose sidecar tells it. */
@@ -59,7 +59,7 @@ export class LiveRequests {
     this.#streams.set(pod, undefined);
     try {
       const query = { ...formatTapFilter(this.#options.filter), rate: String(rate) };
-      const stream = await askSidecar(sidecar, tapPath, query);
+      const stream = await askAdmin(adminPortOf(sidecar), tapPath, query);
       if (this.#closed) return void stream.destroy();
       this.#streams.set(pod, stream);
       this.#read(pod, stream);

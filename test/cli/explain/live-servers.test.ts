@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import http from "node:http";
-import { type AddressInfo, connect } from "node:net";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from "vitest";
 import type { Cluster } from "../../../cli/cluster/cluster.ts";
 import type { Fields } from "../../../cli/cluster/fields.ts";
 import { readServers } from "../../../cli/explain/live-servers.ts";
@@ -74,7 +74,28 @@ it("tells what those say who may be asked, and of the others that it is not know
   );
 });
 
-it("says of a workload whose sidecar does not answer that it is not known", async () => {
+it("asks the next sidecar of a workload where one does not answer, or is cut off while it does", async () => {
+  const cut = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{", () => socket.resetAndDestroy());
+  });
+  cut.listen(0, "127.0.0.1");
+  await once(cut, "listening");
+  onTestFinished(() => void cut.close());
+  const asked: string[] = [];
+  const mesh = meshIn(async ({ name }) => {
+    asked.push(name);
+    const { port } = (name === "orders-1" ? cut : sidecar).address() as AddressInfo;
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    return socket;
+  });
+  expect(await readServers(mesh, pods.slice(1))).toMatchObject([{ inbound: { name: "shop/orders" } }]);
+  expect(asked).toEqual(["orders-1", "orders-2"]);
+  expect(stderr).toBe("");
+});
+
+it("says of a workload none of whose sidecars answers that it is not known", async () => {
   expect(
     await readServers(
       meshIn(() => Promise.reject(new Error("forbidden"))),
