@@ -60,7 +60,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const state = new StateFolder(options.env);
   undo.defer(() => state.remove());
   const mark = randomUUID();
-  undo.defer(startReaper(mark, state));
+  undo.defer(await startReaper(mark, state));
   undo.defer(() => sweep(mark, stopGraceMs));
   signal.throwIfAborted();
   report({ kind: "progress", text: "building the sidecar and the control plane" });
@@ -87,13 +87,16 @@ async function requirePodPorts(block: AddressBlock, deployments: ReadonlyMap<str
 }
 
 /** Ends what the mesh left if this process can't do it any more. Returns what makes it end in good order. */
-function startReaper(mark: string, state: StateFolder): () => Promise<void> {
+async function startReaper(mark: string, state: StateFolder): Promise<() => Promise<void>> {
   const script = join(import.meta.dirname, "reaper.ts");
   const reaper = spawn(process.execPath, [script, mark, state.path], {
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });
-  const exited = once(reaper, "exit");
+  const exited = new Promise((done) => reaper.once("exit", done));
+  // Somebody may have ended it before it is asked to end.
+  reaper.stdin.on("error", () => {});
+  await once(reaper, "spawn");
   return async () => {
     reaper.stdin.end();
     await exited;
