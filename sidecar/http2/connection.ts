@@ -11,7 +11,6 @@
 
 import type { Socket } from "node:net";
 import { MeshError } from "../../model/errors.ts";
-import { Deadline } from "../net/deadline.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { Field } from "./field.ts";
 import { ConnectionWindow, type StreamWindowLimits, type WindowBudget } from "./flow-control.ts";
@@ -36,7 +35,7 @@ import {
   writeSettingsAck,
   writeWindowUpdate,
 } from "./frames.ts";
-import { HeaderAssembly } from "./header-assembly.ts";
+import { type BlockReceiver, HeaderFrames } from "./header-frames.ts";
 import { type Decoded, HpackDecoder } from "./hpack/decoder.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
 import { ConnectionLifecycle } from "./lifecycle.ts";
@@ -55,7 +54,7 @@ export interface Http2Counters {
   refused: number;
 }
 
-export abstract class Http2Connection extends ConnectionLifecycle implements FrameReceiver, StreamHost {
+export abstract class Http2Connection extends ConnectionLifecycle implements FrameReceiver, BlockReceiver, StreamHost {
   readonly counters: Http2Counters = { resetsReceived: 0, resetsSent: 0, refused: 0 };
   readonly windowLimits: StreamWindowLimits;
   readonly windowBudget: WindowBudget;
@@ -66,10 +65,8 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
   readonly #decoder: HpackDecoder;
   readonly #encoder: HpackEncoder;
   readonly #window: ConnectionWindow;
-  readonly #assembly: HeaderAssembly;
+  readonly #headerFrames: HeaderFrames;
   readonly #isServer: boolean;
-  /** Armed while a field block is incomplete. */
-  #blockDeadline: Deadline | undefined;
   /** The stream of the DATA frame that is being read, if it wants it. */
   #dataStream: Http2Stream | undefined;
   /** What of that frame counts for its windows and was not passed on: padding, in the end. */
@@ -88,7 +85,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     this.#decoder = new HpackDecoder(limits.decoderTableBytes);
     this.#encoder = new HpackEncoder(limits.encoderTableBytes);
     this.#window = new ConnectionWindow(limits.connectionWindowBytes);
-    this.#assembly = new HeaderAssembly(limits.maxHeadBytes * 4);
+    this.#headerFrames = new HeaderFrames(this, { bytes: limits.maxHeadBytes * 4, timeoutMs: limits.headTimeoutMs });
   }
 
   /** What the peer is told first. */
@@ -131,15 +128,15 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     if (this.state === "opening" && (type !== frameType.settings || (flags & flag.ack) !== 0)) {
       return this.fail("PROTOCOL_ERROR", "the first frame is not SETTINGS");
     }
-    if (this.#assembly.isOpen !== (type === frameType.continuation)) {
+    if (this.#headerFrames.isOpen !== (type === frameType.continuation)) {
       return this.fail("PROTOCOL_ERROR", "a field block was interrupted, or continued where there is none");
     }
     // Hot: of each message, and read where it lies.
-    if (type === frameType.headers) return this.#receiveHeaders(flags, streamId, bytes, from, to);
+    if (type === frameType.headers) return this.#headerFrames.begin(flags, streamId, bytes, from, to);
     const payload = bytes.subarray(from, to);
     switch (type) {
       case frameType.continuation:
-        return this.#receiveContinuation(flags, streamId, payload);
+        return this.#headerFrames.resume(flags, streamId, payload);
       case frameType.rstStream:
         return this.#receiveReset(streamId, payload);
       case frameType.windowUpdate:
@@ -161,43 +158,8 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     }
   }
 
-  #receiveHeaders(flags: number, streamId: number, bytes: Buffer, payloadAt: number, payloadEnd: number): void {
-    if (streamId === 0) return this.fail("PROTOCOL_ERROR", "HEADERS on stream 0");
-    let from = payloadAt;
-    let to = payloadEnd;
-    if ((flags & flag.padded) !== 0) {
-      if (from < payloadEnd) to -= bytes[from] as number;
-      from++;
-    }
-    const hasPriority = (flags & flag.priority) !== 0;
-    const dependsOnItself = hasPriority && to >= from + 5 && readUint31(bytes, from) === streamId;
-    if (hasPriority) from += 5;
-    if (from > payloadEnd) return this.fail("FRAME_SIZE_ERROR", "HEADERS that are too short");
-    if (from > to) return this.fail("PROTOCOL_ERROR", "padding longer than its frame");
-    const endStream = (flags & flag.endStream) !== 0;
-    if ((flags & flag.endHeaders) !== 0) this.#receiveBlock(streamId, endStream, dependsOnItself, bytes, from, to);
-    else this.#beginAssembly(streamId, endStream, bytes.subarray(from, to), dependsOnItself);
-  }
-
-  #beginAssembly(streamId: number, endStream: boolean, block: Buffer, isMalformed: boolean): void {
-    this.#assembly.begin(streamId, endStream, block, isMalformed);
-    this.#blockDeadline ??= new Deadline(() => this.calm("a field block that takes too long"));
-    this.timers.arm(this.#blockDeadline, this.limits.headTimeoutMs);
-  }
-
-  #receiveContinuation(flags: number, streamId: number, payload: Buffer): void {
-    const assembly = this.#assembly;
-    if (streamId !== assembly.streamId) return this.fail("PROTOCOL_ERROR", "CONTINUATION of another stream");
-    if (!assembly.add(payload)) return this.calm("a field block without end");
-    if ((flags & flag.endHeaders) === 0) return;
-    const { endStream, isMalformed } = assembly;
-    const block = assembly.take();
-    if (this.#blockDeadline !== undefined) this.timers.clear(this.#blockDeadline);
-    this.#receiveBlock(streamId, endStream, isMalformed, block, 0, block.length);
-  }
-
-  /** The block is `bytes[from, to)`. `isMalformed`: by the frame around it; it is decoded all the same, for the table's sake. */
-  #receiveBlock(
+  /** What is malformed is decoded all the same, for the table's sake. */
+  receiveBlock(
     streamId: number,
     endStream: boolean,
     isMalformed: boolean,
@@ -220,7 +182,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     this.#dataStream = undefined;
     this.#dataCredit = length;
     this.#dataEndsStream = (flags & flag.endStream) !== 0;
-    if (this.state === "opening" || this.#assembly.isOpen || streamId === 0) {
+    if (this.state === "opening" || this.#headerFrames.isOpen || streamId === 0) {
       return this.fail("PROTOCOL_ERROR", "DATA where no DATA may be");
     }
     if (!this.#window.receive(length)) return this.fail("FLOW_CONTROL_ERROR", "DATA beyond the connection's window");
@@ -355,7 +317,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     if (this.#isServer && !this.guard.admitReset()) this.calm("streams that are reset, or must be");
   }
 
-  protected calm(what: string): void {
+  calm(what: string): void {
     this.fail("ENHANCE_YOUR_CALM", `too many: ${what}`);
   }
 
@@ -398,6 +360,6 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
 
   protected override stopTimers(): void {
     super.stopTimers();
-    if (this.#blockDeadline !== undefined) this.timers.clear(this.#blockDeadline);
+    this.#headerFrames.stop();
   }
 }
