@@ -7,6 +7,7 @@
  */
 
 import net from "node:net";
+import tls from "node:tls";
 import { DirectWriter } from "./direct-writes.ts";
 import { atTurnEnd } from "./turn-end.ts";
 
@@ -32,10 +33,15 @@ function flushAll(): void {
   spare = flushed;
 }
 
+interface Filled {
+  readonly buffer: Buffer;
+  readonly bytes: number;
+}
+
 export class Outbox {
   /** Where to write; valid until the next call of any method. */
   buffer: Buffer = emptyBuffer;
-  /** How often something was handed to the target: what was reserved since is not on its way yet. */
+  /** How often a buffer was done with: what was reserved since is in `buffer`, and not on its way yet. */
   flushes = 0;
   /** Bytes that the kernel has taken, or will never take. */
   takenBytes = 0;
@@ -44,8 +50,9 @@ export class Outbox {
   #onDrain: () => void;
   #highWaterBytes: number;
   #used = 0;
-  #inFlight: Buffer[] = [];
-  #inFlightBytes: number[] = [];
+  readonly #inFlight: Filled[] = [];
+  /** Full, and behind those in flight. Handed several writes at once, a TLS socket would copy them together first. */
+  readonly #held: Filled[] = [];
   #unsentBytes = 0;
   #scheduled = false;
   #congested = false;
@@ -53,7 +60,7 @@ export class Outbox {
   /** `onDrain` is called once after `congested` was true and everything was taken by the kernel. */
   constructor(target: OutboxTarget, onDrain: () => void, options: { highWaterBytes?: number } = {}) {
     this.#target = target;
-    if (target instanceof net.Socket) this.#direct = new DirectWriter(target);
+    if (target instanceof net.Socket && !(target instanceof tls.TLSSocket)) this.#direct = new DirectWriter(target);
     this.#onDrain = onDrain;
     this.#highWaterBytes = options.highWaterBytes ?? 256 * 1024;
   }
@@ -96,10 +103,7 @@ export class Outbox {
     }
   }
 
-  /**
-   * At the end of the tick. While a write is on its way the next one waits and grows: handed several at once, a TLS socket
-   * would copy them together first.
-   */
+  /** At the end of the tick. While a write is on its way the next one waits and grows. */
   flushInTurn(): void {
     this.#scheduled = false;
     if (this.#inFlight.length === 0) this.flush();
@@ -108,6 +112,7 @@ export class Outbox {
   /** Writes now what was collected: for who ends the connection after it. */
   flush(): void {
     this.#scheduled = false;
+    while (this.#held.length > 0) this.#writeHeld();
     const { buffer } = this;
     const used = this.#used;
     this.buffer = emptyBuffer;
@@ -117,10 +122,23 @@ export class Outbox {
     const chunk = buffer.subarray(0, used);
     const write = this.#direct?.write(chunk, this.#written) ?? "not-now";
     if (write === "taken") return this.#taken(buffer, used);
-    this.#inFlight.push(buffer);
-    this.#inFlightBytes.push(used);
+    this.#inFlight.push({ buffer, bytes: used });
     this.#unsentBytes += used;
     if (write === "not-now") this.#target.write(chunk, this.#written);
+  }
+
+  #hold(): void {
+    if (this.#used === 0) return;
+    this.#held.push({ buffer: this.buffer, bytes: this.#used });
+    this.#unsentBytes += this.#used;
+    this.#used = 0;
+    this.flushes++;
+  }
+
+  #writeHeld(): void {
+    const held = this.#held.shift() as Filled;
+    this.#inFlight.push(held);
+    this.#target.write(held.buffer.subarray(0, held.bytes), this.#written);
   }
 
   /** At once: who writes does not expect to be called back before it has returned. */
@@ -133,13 +151,15 @@ export class Outbox {
   /** Writes complete in order, with or without an error. */
   #written = (): void => {
     // There is mostly one, and `pop` is much cheaper than `shift`.
-    const buffer = this.#inFlight.length === 1 ? this.#inFlight.pop() : this.#inFlight.shift();
-    if (buffer === undefined) return;
-    const bytes = (this.#inFlightBytes.length === 1 ? this.#inFlightBytes.pop() : this.#inFlightBytes.shift()) ?? 0;
-    this.#unsentBytes -= bytes;
-    this.takenBytes += bytes;
-    release(buffer);
-    if (this.#inFlight.length === 0 && this.#used > 0) this.flush();
+    const written = this.#inFlight.length === 1 ? this.#inFlight.pop() : this.#inFlight.shift();
+    if (written === undefined) return;
+    this.#unsentBytes -= written.bytes;
+    this.takenBytes += written.bytes;
+    release(written.buffer);
+    if (this.#inFlight.length === 0) {
+      if (this.#held.length > 0) this.#writeHeld();
+      else if (this.#used > 0) this.flush();
+    }
     this.#relieve();
   };
 
@@ -158,7 +178,8 @@ export class Outbox {
     if (length > bufferBytes)
       throw new RangeError(`an outbox takes at most ${bufferBytes} bytes at a time, got ${length}`);
     const scheduled = this.#scheduled;
-    this.flush();
+    if (this.#direct === undefined && this.#inFlight.length > 0) this.#hold();
+    else this.flush();
     this.#scheduled = scheduled;
     this.buffer = pool.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
   }

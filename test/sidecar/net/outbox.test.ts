@@ -64,13 +64,30 @@ describe("what one tick writes", () => {
     expect(target.writes.map(String)).toEqual(["one", "two three"]);
   });
 
-  it("does not wait where the connection is to end after it", async () => {
+  it("leaves one buffer after the other where there is more than one", async () => {
+    const { box, target } = outbox();
+    box.append(Buffer.alloc(2 * bufferBytes, "a"));
+    box.append(Buffer.from("rest"));
+    await endOfTick();
+    const sizes = () => target.writes.map(({ length }) => length);
+    expect([sizes(), box.unsentBytes]).toEqual([[bufferBytes], 2 * bufferBytes + 4]);
+    target.take();
+    expect([sizes(), box.unsentBytes]).toEqual([[bufferBytes, bufferBytes], bufferBytes + 4]);
+    target.take();
+    expect([sizes(), box.unsentBytes]).toEqual([[bufferBytes, bufferBytes, 4], 4]);
+    target.take();
+    expect(box.unsentBytes).toBe(0);
+  });
+
+  it("does not wait, full buffers neither, where the connection is to end after it", async () => {
     const { box, target } = outbox();
     box.append(Buffer.from("one"));
     await endOfTick();
+    box.append(Buffer.alloc(bufferBytes, "a"));
     box.append(Buffer.from("last"));
     box.flush();
-    expect(target.writes.map(String)).toEqual(["one", "last"]);
+    expect(target.writes.map(({ length }) => length)).toEqual([3, bufferBytes, 4]);
+    expect(target.text.endsWith("alast")).toBe(true);
   });
 
   it("may be serialised in place, and its last bytes given back", () => {
@@ -93,7 +110,7 @@ describe("what one tick writes", () => {
       box.append(big);
       box.append(Buffer.from("behind"));
       await endOfTick();
-      target.take();
+      while (box.unsentBytes > 0) target.take();
       const sent = Buffer.concat(target.writes);
       expect(sent.equals(Buffer.concat([Buffer.from("before"), big, Buffer.from("behind")]))).toBe(true);
     },
