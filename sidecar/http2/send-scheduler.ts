@@ -8,6 +8,8 @@ import type { FloodGuard } from "./flood-guard.ts";
 import { defaultWindowBytes, flag, flagsOffset, fullDataBytes, largestWindowBytes, writeData } from "./frames.ts";
 
 const noBytes = Buffer.alloc(0);
+/** Of a connection that is congested already: chunks of other writers, who could not be told before, go out behind what is there. */
+const fullBytes = 512 * 1024;
 
 /** A stream as the scheduler sees it. */
 export interface Sender {
@@ -43,6 +45,11 @@ export class SendScheduler {
     return this.#outbox.congested;
   }
 
+  /** Nothing that could wait goes in any more. */
+  get isFull(): boolean {
+    return this.#outbox.unsentBytes >= fullBytes;
+  }
+
   /** Octets of the connection that the kernel has taken since it began. */
   get sentBytes(): number {
     return this.#outbox.takenBytes;
@@ -54,7 +61,7 @@ export class SendScheduler {
     return this.#windowBytes <= largestWindowBytes;
   }
 
-  /** Octets that may go out in one frame now, if the connection is not congested. */
+  /** Octets that may go out in one frame now, if the connection is not full. */
   allowance(sender: Sender): number {
     return Math.min(this.#windowBytes, sender.sendWindowBytes, fullDataBytes);
   }

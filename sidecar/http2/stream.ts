@@ -173,13 +173,13 @@ export abstract class Http2Stream implements Sender {
   }
 
   /**
-   * Sends body octets; what does not fit is copied. A chunk that may begin is sent as far as the windows allow, also if it
-   * congests the connection: copying its rest would cost more than the room. False: wait for `resumeWriter`.
+   * Sends body octets; what does not fit is copied. A chunk that nothing waits before is sent as far as the windows allow, also
+   * into a connection that is congested but not full: copying it would cost more than the room. False: wait for `resumeWriter`.
    */
   protected send(chunk: Buffer): boolean {
     if (!this.canSend) return true;
     const { scheduler } = this.host;
-    const mayBegin = this.#pendingBytes === 0 && !scheduler.isCongested;
+    const mayBegin = this.#pendingBytes === 0 && !scheduler.isFull;
     let from = 0;
     while (mayBegin && from < chunk.length) {
       const to = Math.min(chunk.length, from + scheduler.allowance(this));

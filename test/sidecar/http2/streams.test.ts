@@ -73,6 +73,25 @@ describe("backpressure", () => {
     expect(await Promise.all([bulk.ended, small.ended])).toEqual([undefined, undefined]);
     expect(finished).toEqual(["small", "bulk"]);
   });
+
+  it("brings what comes into a full connection whole, and then asks for more", async () => {
+    await pair.close();
+    pair = await connectPair(echo, { initialWindowBytes: 1_000_000 });
+    const chunk = Buffer.alloc(64_000); // the writer's own again after each call
+    const bodies = Array.from({ length: 16 }, (_, i) => String.fromCharCode(0x61 + i));
+    const answers = bodies.map(() => new Answer());
+    const resumed = new Set<Answer>();
+    for (const answer of answers) answer.onResumeRequest = () => resumed.add(answer);
+    const requests = answers.map((answer) => pair.client.request(exchangeOf({ bodyless: false }), answer));
+    const goOn = requests.map((request, i) => request.writeRequest(chunk.fill(bodies[i] as string)));
+    expect([goOn[0], goOn.at(-1)]).toEqual([true, false]);
+    await expect.poll(() => answers.map((answer) => !resumed.has(answer))).toEqual(goOn);
+    for (const request of requests) request.endRequest();
+    for (const [i, answer] of answers.entries()) {
+      expect(await answer.ended).toBeUndefined();
+      expect(answer.body.equals(Buffer.alloc(64_000, bodies[i]))).toBe(true);
+    }
+  });
 });
 
 describe("the end of a stream", () => {
