@@ -117,7 +117,8 @@ export class BackingPods {
   togglePod(pod: Pod, present: boolean, touched: Set<Fact>): void {
     this.#pods.toggle(pod, present);
     this.#podsByLabel.toggle(pod, present);
-    this.#addresses.toggle({ kind: "pod", pod }, pod.ip === undefined ? [] : [pod.ip], present, touched);
+    const addresses = pod.ip === undefined ? [] : [pod.ip, ...(pod.otherIps ?? [])];
+    this.#addresses.toggle({ kind: "pod", pod }, addresses, present, touched);
     this.#replicas.toggle(pod, present);
     if (pod.opaquePorts !== undefined) {
       this.#opaquePods.toggle(pod, present);

@@ -4,6 +4,7 @@
  */
 
 import { isIP } from "node:net";
+import { canonicalIp } from "../../model/ip-address.ts";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 import type { KubeObject } from "../source/kube-object.ts";
 import { compareStrings } from "../source/problem.ts";
@@ -100,6 +101,8 @@ function namesOf(list: readonly Fields[]): string[] {
   return list.flatMap((entry) => entry.string("name") ?? []).sort(compareStrings);
 }
 
+type LocatedPod = Pod & { readonly ip: string };
+
 /**
  * The endpoints of one Service as pods, sorted by name and address. `family` is the one that its callers dial; where there are none of it, the others are taken.
  *
@@ -112,27 +115,33 @@ export function podsOfSlices(
   podNamed: (name: string) => Pod | undefined,
 ): Pod[] {
   const ofFamily = slices.filter((slice) => slice.family === family);
-  const pods = new Map<string, Pod>();
+  const pods = new Map<string, LocatedPod>();
   for (const slice of ofFamily.length > 0 ? ofFamily : slices) {
     for (const endpoint of slice.endpoints) {
       const pod = podBehind(endpoint, slice, podNamed);
-      if (pod !== undefined) pods.set(endpoint.address, merge(pods.get(endpoint.address), pod));
+      if (pod !== undefined) pods.set(pod.ip, merge(pods.get(pod.ip), pod));
     }
   }
-  return [...pods.values()].sort((a, b) => compareStrings(a.name, b.name) || compareStrings(a.ip ?? "", b.ip ?? ""));
+  return [...pods.values()].sort((a, b) => compareStrings(a.name, b.name) || compareStrings(a.ip, b.ip));
 }
 
 function podBehind(
   { address, pod: reference, ...seen }: SliceEndpoint,
   { namespace, ports }: EndpointSlice,
   podNamed: (name: string) => Pod | undefined,
-): Pod | undefined {
+): LocatedPod | undefined {
   const asSeen = { ...seen, ip: address, servicePorts: ports };
   if (reference === undefined) return { ...stranger, namespace, name: address, workload: address, ...asSeen };
   const pod = podNamed(reference.name);
   if (pod === undefined) return undefined;
   if (reference.uid !== undefined && pod.uid !== undefined && reference.uid !== pod.uid) return undefined;
-  return { ...pod, ...asSeen };
+  return { ...pod, ...asSeen, ip: meshAddress(pod, address) };
+}
+
+/** A sidecar listens at the first of its pod's addresses, whatever family the Service is of. */
+function meshAddress({ meshed, ip, otherIps }: Pod, address: string): string {
+  if (!meshed || ip === undefined || otherIps === undefined) return address;
+  return otherIps.includes(canonicalIp(address) ?? address) ? ip : address;
 }
 
 /** Something with an address that is not known to be a pod: never of the mesh. */
@@ -146,7 +155,7 @@ const stranger = {
 };
 
 /** An address may stand in two slices: of different ports, or for a moment, while its owner moves it. */
-function merge(one: Pod | undefined, other: Pod): Pod {
+function merge(one: LocatedPod | undefined, other: LocatedPod): LocatedPod {
   if (one === undefined) return other;
   const servicePorts = new Map([...(one.servicePorts ?? []), ...(other.servicePorts ?? [])]);
   return { ...one, ready: one.ready || other.ready, terminating: one.terminating && other.terminating, servicePorts };

@@ -30,6 +30,8 @@ export interface Pod {
   readonly redirected: boolean;
   /** Absent until the pod has an address, and once all its containers have ended. */
   readonly ip?: string;
+  /** Of the other family, in a cluster of two; the sidecar listens at `ip` alone. Never empty. */
+  readonly otherIps?: readonly string[];
   readonly ready: boolean;
   readonly terminating: boolean;
   /** All its containers have ended, and none is to be started again. */
@@ -97,7 +99,7 @@ export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
     ...readOpaquePorts(annotations),
     meshed: annotations.has(proxyVersionAnnotation),
     redirected: isRedirected(new Fields(object.spec, "spec", errors), annotations),
-    ...(ip === undefined || ip === "" ? {} : { ip: canonicalIp(ip) ?? ip }),
+    ...(ip === undefined || ip === "" ? {} : { ip: canonicalIp(ip) ?? ip, ...readOtherIps(status, ip) }),
     ready,
     terminating: deletionTimestamp !== undefined,
     ...(hasEnded && { ended: true }),
@@ -140,6 +142,13 @@ function readPodSpec(spec: Fields): Pick<Pod, "serviceAccount" | "ports"> {
   const containers = [...spec.children("containers"), ...spec.children("initContainers").filter(staysOn)];
   const ports = containers.flatMap((container) => container.children("ports").flatMap(readPort));
   return { serviceAccount, ports: ports.length === 0 ? noPorts : ports };
+}
+
+/** `podIPs` has them all, the first of them again. */
+function readOtherIps(status: Fields, first: string): Pick<Pod, "otherIps"> {
+  const others = status.children("podIPs").flatMap((entry) => entry.string("ip") ?? []);
+  const otherIps = others.filter((ip) => ip !== first && ip !== "").map((ip) => canonicalIp(ip) ?? ip);
+  return otherIps.length === 0 ? {} : { otherIps };
 }
 
 /** Its containers tell, and where it has yet to get the mesh's own, in a folder, what it asks for. */

@@ -51,7 +51,7 @@ function stripMeta(meta: Fields, withLabels: boolean): Fields {
 }
 
 function stripPod(meta: Fields, spec: Fields, status: Fields): Fields {
-  const { phase, podIP, conditions } = status;
+  const { phase, podIP, podIPs, conditions } = status;
   if (!hasSidecar(meta, spec)) return { metadata: stripUnmeshed(meta), status: { phase } };
   const { serviceAccountName, nodeName, containers, initContainers } = spec;
   return {
@@ -65,6 +65,7 @@ function stripPod(meta: Fields, spec: Fields, status: Fields): Fields {
     status: {
       phase,
       podIP,
+      ...(list(podIPs).length > 1 && { podIPs: list(podIPs).map(({ ip }) => ({ ip })) }),
       conditions: list(conditions)
         .filter(({ type }) => type === "Ready")
         .map(stripCondition),

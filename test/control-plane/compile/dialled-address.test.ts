@@ -128,6 +128,14 @@ describe("a pod's address", () => {
     expect(dialler.dial("10.1.0.7:8080").told("destination", "10.1.0.7:8080")).toBeUndefined();
   });
 
+  it("of the other family leads to the one where its sidecar listens", () => {
+    const both = pod.replace("podIP:", 'podIPs: [{ip: 10.1.0.7}, {ip: "fd00::7"}], podIP:');
+    const dialler = new Dialler(both).dial("[fd00::7]:8080");
+    expect(dialler.told("endpoints", "[fd00::7]:8080")).toMatchObject({
+      endpoints: [{ address: "10.1.0.7:8080", pod: "orders-1", identity, state: "ready" }],
+    });
+  });
+
   it("goes over to the next pod that gets it", () => {
     const dialler = new Dialler(pod).dial("10.1.0.7:8080");
     const name = () => {

@@ -98,6 +98,19 @@ describe("EndpointSlices", () => {
     expect(addressesOf(open(ipv6 + pod + both))).toEqual(["[fd00::1]:8080"]);
   });
 
+  it("of a family that is not the pod's first lead to where its sidecar listens, and otherwise to where they say", () => {
+    const ipv6 = serviceYaml("orders").replace("{selector", "{ipFamilies: [IPv6], selector");
+    const only6 = slice(endpoint("fd00:0::1", "a"), { type: "IPv6" });
+    const both = podYaml("a", "orders", "10.0.0.1").replace(
+      "podIP:",
+      'podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1"}], podIP:',
+    );
+    expect(addressesOf(open(ipv6 + both + only6))).toEqual(["10.0.0.1:8080"]);
+    expect(addressesOf(open(ipv6 + both.replace("proxy-version", "x") + only6))).toEqual(["[fd00:0::1]:8080"]);
+    const elsewhere = slice(endpoint("10.9.0.1", "a"));
+    expect(addressesOf(open(serviceYaml("orders") + both + elsewhere))).toEqual(["10.9.0.1:8080"]);
+  });
+
   it("are of no use with names instead of addresses, or without a Service", () => {
     const named = slice('{addresses: ["db.example"]}', { type: "FQDN" });
     expect(addressesOf(open(serviceYaml("orders") + podYaml("a", "orders", "10.0.0.1") + named))).toEqual([

@@ -50,6 +50,13 @@ describe("of a pod with a sidecar", () => {
       status: { phase: "Running", podIP: "10.0.0.1", conditions: [{ type: "Ready", status: "True" }] },
     });
   });
+
+  it("stay its addresses where it has several", () => {
+    const stripped = (...ips: string[]) =>
+      strip("Pod", { metadata: meta, spec, status: { ...status, podIPs: ips.map((ip) => ({ ip })) } })["status"];
+    expect(stripped("10.0.0.1")).not.toHaveProperty("podIPs");
+    expect(stripped("10.0.0.1", "fd00::1")).toMatchObject({ podIPs: [{ ip: "10.0.0.1" }, { ip: "fd00::1" }] });
+  });
 });
 
 describe("of a pod of others", () => {
