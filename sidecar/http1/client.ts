@@ -10,6 +10,7 @@
 
 import type * as net from "node:net";
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
+import { connectFailureCode } from "../net/connect-failure.ts";
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
 import { Outbox } from "../net/outbox.ts";
@@ -222,7 +223,7 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
   }
 
   #closeCode(cause: Error | undefined): ErrorCode {
-    if (!this.#connected) return "connect_failed";
+    if (!this.#connected) return connectFailureCode(cause);
     return cause === undefined ? "upstream_closed" : "upstream_reset";
   }
 }

@@ -16,6 +16,7 @@ import type * as net from "node:net";
 import type { Clock } from "../../model/clock.ts";
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
 import { ClientConnection } from "../net/client-connection.ts";
+import { connectFailureCode } from "../net/connect-failure.ts";
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
 import { readingShared } from "../net/shared-reads.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
@@ -279,7 +280,7 @@ export class Http1Pool {
     if (at < 0) return;
     this.#waiting.splice(at, 1);
     const why = cause?.message ?? "closed while connecting";
-    exchange?.fail(cause instanceof MeshError ? cause : this.#unsent("connect_failed", why, cause));
+    exchange?.fail(cause instanceof MeshError ? cause : this.#unsent(connectFailureCode(cause), why, cause));
   }
 
   /** A reused connection died under a request: the server had closed it before it saw that. */

@@ -5,6 +5,7 @@
 
 import type net from "node:net";
 import { MeshError } from "../../model/errors.ts";
+import { connectFailureCode } from "./connect-failure.ts";
 import { Exchange, type RequestSink, type ResponseHead, type ResponseSink, type Service } from "./exchange.ts";
 import { HeaderFields } from "./header-fields.ts";
 import { keepAliveAfterMs } from "./keep-alive.ts";
@@ -210,8 +211,8 @@ class DialledEnd extends TunnelEnd implements RequestSink {
 
   protected broken(error: MeshError): void {
     if (this.#state === "connected") return this.#response.abortResponse(error);
-    const code = this.#state === "late" ? "connect_timeout" : "connect_failed";
     const { cause } = error;
+    const code = this.#state === "late" ? "connect_timeout" : connectFailureCode(cause);
     const why = cause instanceof Error ? cause.message : "no connection";
     this.#response.abortResponse(new MeshError(code, why, { cause, processed: "unprocessed" }));
   }

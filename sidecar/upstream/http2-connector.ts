@@ -7,6 +7,7 @@ import { err, ok } from "../../model/result.ts";
 import { Http2Client } from "../http2/client.ts";
 import type { ConnectLink } from "../mesh-link/link.ts";
 import { asLinkConnection } from "../mesh-link/link-connection.ts";
+import { connectFailureCode } from "../net/connect-failure.ts";
 import { Deadline } from "../net/deadline.ts";
 import { tcpKeepAlive } from "../net/keep-alive.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
@@ -19,7 +20,7 @@ export function plainHttp2(host: string, port: number, clock: Clock, wheel: Time
     const fail = (error: Error): void => {
       wheel.clear(late);
       const where = `${host}:${port}: ${error.message}`;
-      done(err(new MeshError("connect_failed", where, { cause: error, processed: "unprocessed" })));
+      done(err(new MeshError(connectFailureCode(error), where, { cause: error, processed: "unprocessed" })));
     };
     socket.once("error", fail);
     socket.once("connect", () => {

@@ -357,7 +357,8 @@ it("forwards what is none of the mesh's, and takes no loop through itself", asyn
   expect(answer.body).toBe("outside");
   expect(headers[0]?.["tulle-target"]).toBeUndefined();
   const unknown = await askThrough(web.podIp, "http://nothing.invalid/");
-  expect(unknown.headers["tulle-error"]).toBe("connect_failed");
+  expect([unknown.status, unknown.headers["tulle-error"]]).toEqual([502, "destination_unknown"]);
+  expect(unknown.body).toContain("nothing.invalid");
   const loop = await askThrough(web.podIp, `http://${web.podIp}:15001/`);
   expect(loop.headers["tulle-error"]).toBe("loop_detected");
 });

@@ -220,6 +220,13 @@ describe("a dialled connection", () => {
     expect(processed).toEqual(["connect_failed unprocessed"]);
   });
 
+  it("says that it was the name where that leads nowhere", async () => {
+    const caller = new RecordingCaller();
+    dialTcp(() => net.connect({ host: "nothing.invalid", port: 1 }))(exchangeOf(connect), caller);
+    await eventually(() => caller.calls.length > 0);
+    expect(caller.calls).toEqual([["abort", "destination_unknown"]]);
+  });
+
   it("gives up a connection that is not made in time", async () => {
     const caller = new RecordingCaller();
     const exchange = exchangeOf(connect);
