@@ -27,16 +27,38 @@ const statusSchema = {
         type: "object",
         required: ["type", "status", "lastTransitionTime", "reason", "message"],
         properties: {
-          type: { type: "string", maxLength: 316 },
-          status: { type: "string", enum: ["True", "False", "Unknown"] },
-          observedGeneration: { type: "integer", format: "int64", minimum: 0 },
-          lastTransitionTime: { type: "string", format: "date-time" },
-          reason: { type: "string", minLength: 1, maxLength: 1024 },
-          message: { type: "string", maxLength: 32768 },
+          type: { type: "string", maxLength: 316, description: "What it is about." },
+          status: { type: "string", enum: ["True", "False", "Unknown"], description: "Whether it is so." },
+          observedGeneration: {
+            type: "integer",
+            format: "int64",
+            minimum: 0,
+            description: "The metadata.generation of the object that it speaks of.",
+          },
+          lastTransitionTime: {
+            type: "string",
+            format: "date-time",
+            description: "When status last became another.",
+          },
+          reason: { type: "string", minLength: 1, maxLength: 1024, description: "Why, in one word for programs." },
+          message: { type: "string", maxLength: 32768, description: "Why, in words for people." },
         },
       },
     },
   },
+};
+
+/** What `kubectl explain` begins with. */
+const purposes: Readonly<Record<PolicyKind, string>> = {
+  AccessPolicy: "Who may call a service, and what, by the certificate of who calls. The called pod's sidecar decides.",
+  CircuitBreaker: "Takes an endpoint that fails out of the balancing for a while.",
+  FaultInjection: "Makes calls slow, or fail, on purpose and until a given time.",
+  IdempotencyPolicy: "Has a request that carries an Idempotency-Key processed once, however often it is sent.",
+  RateLimit: "How many requests a pod takes. Its own sidecar refuses the others.",
+  RetryPolicy: "Which failed tries are made again, when, and how often.",
+  TelemetryPolicy: "Which share of traces is recorded, and of which requests sidecars write a line.",
+  TimeoutPolicy: "How long things may take.",
+  TrafficSplit: "Sends the requests for one Service to several, by weight.",
 };
 
 /** For the command line: `kubectl get ts`. */
@@ -104,8 +126,9 @@ function definitionOf(kind: PolicyKind): string {
           schema: {
             openAPIV3Schema: {
               type: "object",
+              description: purposes[kind],
               required: ["spec"],
-              properties: { spec: openApiOf(kind), status: statusSchema },
+              properties: { spec: { ...openApiOf(kind), description: "What is asked for." }, status: statusSchema },
             },
           },
         },

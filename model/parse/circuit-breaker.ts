@@ -30,7 +30,9 @@ export const circuitBreakerSpec: Schema<Attached<CircuitBreakerPolicy>> = object
     .describe("How long it stays open before it tries again.")
     .or(defaults.openDurationMs),
   maxOpenDuration: duration({ min: 1, max: dayMs })
-    .describe("Each time that it opens again without having closed doubles openDuration, up to this. Absent: never.")
+    .describe(
+      "Each time that it opens again without having closed doubles openDuration, up to this, such as 10m. Absent: never.",
+    )
     .optional(),
   successThreshold: integer({ min: 1, max: 10_000 })
     .describe("Probes that must succeed in a row before it closes.")

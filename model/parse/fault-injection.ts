@@ -66,16 +66,16 @@ const abort = object({
   );
 
 const delay = object({
-  duration: duration({ min: 1, max: 3_600_000 }).describe("How long a request waits before it is sent."),
+  duration: duration({ min: 1, max: 3_600_000 }).describe("How long a request waits before it is sent, such as 250ms."),
   percent,
 }).map((fields) => ({ delayMs: fields.duration, percent: fields.percent }));
 
 export const faultInjectionSpec: Schema<Attached<FaultPolicy>> = object({
   targetRefs: targetRefs(["Service", "HTTPRoute", "GRPCRoute"]),
-  until: time.describe("When it ends, so that nobody has to remember to."),
+  until: time.describe("When it ends, such as 2027-01-31T18:00:00Z, so that nobody has to remember to."),
   match: requestMatches,
-  delay: delay.optional(),
-  abort: abort.optional(),
+  delay: delay.describe("Makes requests wait.").optional(),
+  abort: abort.describe("Answers in the place of the Service.").optional(),
 })
   .check({
     cel: "has(self.delay) || has(self.abort)",

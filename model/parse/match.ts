@@ -26,7 +26,7 @@ export const pathMatch: Schema<PathMatch> = object({
   .map(({ type, value }) => ({ kind: type, value }));
 
 const valueFields = {
-  type: oneOf({ Exact: "exact", RegularExpression: "regex" }).or("exact"),
+  type: oneOf({ Exact: "exact", RegularExpression: "regex" }).describe("How the value is compared.").or("exact"),
   value: text({ maxLength: 4096 }).describe("The value, or a regular expression in RE2 syntax."),
 };
 
@@ -48,9 +48,10 @@ export const headerMatch: Schema<ValueMatch> = object({
 }).map(toValueMatch);
 
 /** https://gateway-api.sigs.k8s.io/reference/spec/#httpqueryparammatch */
-export const queryMatch: Schema<ValueMatch> = object({ ...valueFields, name: text({ maxLength: 256 }) }).map(
-  toValueMatch,
-);
+export const queryMatch: Schema<ValueMatch> = object({
+  ...valueFields,
+  name: text({ maxLength: 256 }).describe("Of the parameter, in this case."),
+}).map(toValueMatch);
 
 /** As `headerMatch`, and `type: Present` for any value at all: in Tulle's own kinds. */
 const headerMatches: Schema<readonly ValueMatch[]> = list(
@@ -91,9 +92,9 @@ export const httpMethod: Schema<string> = oneOf([
 
 /** Fields that pick requests in Tulle's own kinds, to be spread into an `object` and checked with `someCondition`. */
 export const matchFields = {
-  method: httpMethod.optional(),
-  path: pathMatch.optional(),
-  headers: headerMatches.or([]),
+  method: httpMethod.describe("The method; absent: any.").optional(),
+  path: pathMatch.describe("The path, without the query; absent: any.").optional(),
+  headers: headerMatches.describe("Headers that the request must have, all of them.").or([]),
 };
 
 interface MatchFields {

@@ -50,7 +50,11 @@ const match = object({ ...matchFields, backends: backends.describe("Where the re
 
 const sticky: Schema<Sticky> = object({
   by: oneOf(["header", "cookie"]).describe("Where the key is."),
-  name: text({ maxLength: 256, pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", says: "the name of a header or cookie" }),
+  name: text({
+    maxLength: 256,
+    pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+    says: "the name of a header or cookie",
+  }).describe("The name of that header or cookie."),
 }).map(({ by, name }) => ({ by, name: by === "header" ? name.toLowerCase() : name }));
 
 const mirror: Schema<Mirror> = object({

@@ -2,20 +2,19 @@
 
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
-import { policyKinds } from "../../../model/parse/policy.ts";
-import { kubectlIn } from "../kubectl.ts";
-
-const kubeconfig = inject("kubeconfig");
-const namespace = "definitions";
+import { openApiOf, policyKinds } from "../../../model/parse/policy.ts";
+import { type Kubectl, kubectlIn } from "../kubectl.ts";
+import { TestNamespace } from "./objects.ts";
 
 let api: ClusterApi;
+let namespace: string;
+let kubectl: Kubectl;
 beforeAll(async () => {
-  api = await openClusterApi(kubeconfig);
-  await api.request({ method: "POST", path: "/api/v1/namespaces", body: { metadata: { name: namespace } } });
+  api = await openClusterApi(inject("kubeconfig"));
+  namespace = (await TestNamespace.create(api, "definitions")).name;
+  kubectl = kubectlIn(inject("kubeconfig"), namespace);
 });
 afterAll(() => api.close());
-
-const kubectl = kubectlIn(kubeconfig, namespace);
 
 const policy = (kind: string, name: string, spec: unknown) => ({
   apiVersion: "tulle.dev/v1alpha1",
@@ -26,16 +25,77 @@ const policy = (kind: string, name: string, spec: unknown) => ({
 const split = (name: string, spec: object = {}) =>
   policy("TrafficSplit", name, { service: "a", backends: [{ service: "b", weight: 1 }], ...spec });
 
-describe("kubectl explain", () => {
-  it.each(policyKinds)("describes every field of a %s", async (kind) => {
-    const { code, out } = await kubectl(`explain ${kind.toLowerCase()}.spec --recursive`);
-    expect(code).toBe(0);
-    expect(out).toContain("FIELDS:");
-  });
+interface OpenApi {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, OpenApi>>;
+  readonly items?: OpenApi;
+  readonly required?: readonly string[];
+}
 
-  it("tells defaults and units", async () => {
-    const { out } = await kubectl("explain retrypolicy.spec.initialDelay");
-    expect(out).toContain("The time before the first retry. Default: 100ms.");
+/** The objects in a schema, by their paths. */
+function objectsIn(path: string, schema: OpenApi): [path: string, schema: OpenApi][] {
+  const { items, properties } = schema;
+  if (items !== undefined) return objectsIn(path, items);
+  if (properties === undefined) return [];
+  const inner = Object.entries(properties).flatMap(([name, field]) => objectsIn(`${path}.${name}`, field));
+  return [[path, schema], ...inner];
+}
+
+describe("kubectl explain", () => {
+  /** By path: what is asked for twice is asked once. */
+  const told = new Map<string, Promise<string>>();
+
+  /** On one line. */
+  function explain(path: string): Promise<string> {
+    const answer =
+      told.get(path) ?? kubectl(`explain ${path}`).then(({ out, err }) => `${out}${err}`.replaceAll(/\s+/g, " "));
+    told.set(path, answer);
+    return answer;
+  }
+
+  /** As kubectl writes a field: its name, its type, whether it must be there, what may stand there, and what it is. */
+  function isTold(text: string, name: string, { description = "" }: OpenApi, required: boolean): boolean {
+    const [, after = ""] = text.split(` ${name} <`);
+    const [own = ""] = after.split(" <");
+    return description !== "" && own.includes(` ${description}`) && own.includes("> -required-") === required;
+  }
+
+  it.each(policyKinds)(
+    "says what a %s is, and of each of its fields what it is and whether it must be there",
+    async (kind) => {
+      const name = kind.toLowerCase();
+      expect(await explain(name)).toMatch(/ DESCRIPTION: [A-Z][^<]+\. FIELDS: /);
+      const objects = objectsIn(`${name}.spec`, openApiOf(kind));
+      const silent = objects.map(async ([path, { properties = {}, required = [] }]) => {
+        const text = await explain(path);
+        const fields = Object.entries(properties);
+        return fields
+          .filter(([of, field]) => !isTold(text, of, field, required.includes(of)))
+          .map(([of]) => `${path}.${of}`);
+      });
+      expect((await Promise.all(silent)).flat()).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["accesspolicy.spec", "action <string> enum: allow, deny", "Default: allow."],
+    ["circuitbreaker.spec", "openDuration <string>", "How long it stays open before it tries again. Default: 30s."],
+    ["faultinjection.spec", "until <string> -required-", "When it ends, such as 2027-01-31T18:00:00Z"],
+    ["idempotencypolicy.spec", "ttl <string>", "How long an answer is kept. Default: 24h."],
+    ["ratelimit.spec.limits", "per <string>", "Default: 1s."],
+    ["retrypolicy.spec", "initialDelay <string>", "The time before the first retry. Default: 100ms."],
+    [
+      "retrypolicy.spec.budget",
+      "percent <number>",
+      "Retries as a percentage of the first tries in the window. Default: 20.",
+    ],
+    ["telemetrypolicy.spec.accessLog", "ratio <number>", "Default: 1."],
+    ["timeoutpolicy.spec", "request <string>", "0s: no limit. Default: 30s."],
+    ["trafficsplit.spec.mirror", "percent <number>", "The share of requests that are copied. Default: 100."],
+    ["trafficsplit.status.conditions", "observedGeneration <integer>", "The metadata.generation of the object"],
+  ])("tells units and defaults: %s, %s", async (path, field, says) => {
+    const [, after = ""] = (await explain(path)).split(` ${field} `);
+    expect(after.split(" <")[0]).toContain(says);
   });
 });
 

@@ -8,16 +8,16 @@ import { type PolicyKind, pluralOf } from "../../../model/policy-object.ts";
 import type { FieldError } from "../../../model/result.ts";
 import { SchemaValues } from "../../support/schema-values.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
-import { nested } from "./objects.ts";
+import { nested, TestNamespace } from "./objects.ts";
 
 const seed = 20_261_122;
 const wanted = 200;
-const namespace = "verdicts";
 
 let api: ClusterApi;
+let namespace: string;
 beforeAll(async () => {
   api = await openClusterApi(inject("kubeconfig"));
-  await api.request({ method: "POST", path: "/api/v1/namespaces", body: { metadata: { name: namespace } } });
+  namespace = (await TestNamespace.create(api, "verdicts")).name;
 });
 afterAll(() => api.close());
 
