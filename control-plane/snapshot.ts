@@ -4,7 +4,8 @@
  */
 
 import { createHash } from "node:crypto";
-import type { Resource, ResourceKind } from "../model/resources.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Inbound, Resource, ResourceKind } from "../model/resources.ts";
 import { compareStrings } from "./source/problem.ts";
 
 export interface PublishedResource {
@@ -23,6 +24,20 @@ export interface SnapshotChange {
   readonly withdrawn: readonly { readonly kind: ResourceKind; readonly name: string }[];
   /** By the name of the Inbound: the only SPIFFE id that may have it. */
   readonly identities: ReadonlyMap<string, string>;
+  /** By the name of a published Inbound, then of the pod: what that has instead. Absent: nothing. */
+  readonly apart?: ReadonlyMap<string, ReadonlyMap<string, PodInbound>>;
+}
+
+/** What one pod of a workload has, where not the same holds for all of them. */
+export interface PodInbound {
+  readonly value: Inbound;
+  /** The only SPIFFE id that may have it. */
+  readonly identity: string;
+}
+
+interface PublishedApart {
+  readonly published: PublishedResource;
+  readonly identity: string;
 }
 
 /** So that a backend is known before the route that leads to it. */
@@ -35,11 +50,20 @@ export class Snapshot {
     endpoints: new Map(),
   };
   readonly #identities = new Map<string, string>();
+  readonly #apart = new Map<string, ReadonlyMap<string, PublishedApart>>();
   readonly #listeners = new Set<SnapshotListener>();
 
-  /** Undefined: there is no such thing. */
-  get(kind: ResourceKind, name: string): PublishedResource | undefined {
-    return this.#resources[kind].get(name);
+  /** `pod`: as that one has it, if it is one of the workload. Undefined: there is no such thing. */
+  get(kind: ResourceKind, name: string, pod?: string): PublishedResource | undefined {
+    return this.#apartOf(kind, name, pod)?.published ?? this.#resources[kind].get(name);
+  }
+
+  /** Changes with what any pod has of it. */
+  versionOf(kind: ResourceKind, name: string): string | undefined {
+    const version = this.get(kind, name)?.version;
+    const apart = kind === "inbound" ? this.#apart.get(name) : undefined;
+    if (version === undefined || apart === undefined) return version;
+    return hashOf(JSON.stringify([version, ...[...apart.values()].map(({ published }) => published.version).sort()]));
   }
 
   /** All of a kind, sorted by name. */
@@ -47,9 +71,9 @@ export class Snapshot {
     return [...this.#resources[kind].values()].sort((a, b) => compareStrings(a.name, b.name));
   }
 
-  /** The SPIFFE id whose sidecars may have this Inbound; undefined: no such workload. */
-  workloadIdentity(inboundName: string): string | undefined {
-    return this.#identities.get(inboundName);
+  /** The SPIFFE id whose sidecars may have this Inbound, as the pod has it; undefined: no such workload. */
+  workloadIdentity(inboundName: string, pod?: string): string | undefined {
+    return this.#apartOf("inbound", inboundName, pod)?.identity ?? this.#identities.get(inboundName);
   }
 
   /** The listener is called for each resource that changed, appeared or vanished, until the returned function is called. */
@@ -63,21 +87,57 @@ export class Snapshot {
   commit(change: SnapshotChange): void {
     const changed: { kind: ResourceKind; name: string }[] = [];
     for (const { kind, name } of change.withdrawn) {
-      if (kind === "inbound") this.#identities.delete(name);
+      if (kind === "inbound") {
+        this.#identities.delete(name);
+        this.#apart.delete(name);
+      }
       if (this.#resources[kind].delete(name)) changed.push({ kind, name });
     }
     for (const resource of change.published) {
       const { kind } = resource;
       const { name } = resource.value;
-      const version = versionOf(resource);
-      if (this.#resources[kind].get(name)?.version === version) continue;
-      this.#resources[kind].set(name, { kind, name, version, resource });
-      changed.push({ kind, name });
+      const published = this.#publish(resource);
+      const setApart = kind === "inbound" && this.#setApart(name, change.apart?.get(name));
+      if (published || setApart) changed.push({ kind, name });
     }
     for (const [name, identity] of change.identities) this.#identities.set(name, identity);
     changed.sort((a, b) => kindOrder.indexOf(a.kind) - kindOrder.indexOf(b.kind) || compareStrings(a.name, b.name));
     for (const { kind, name } of changed) for (const listener of this.#listeners) listener(kind, name);
   }
+
+  /** False: it is equal to what there is. */
+  #publish(resource: Resource): boolean {
+    const published = publishedOf(resource);
+    const { kind, name, version } = published;
+    if (this.#resources[kind].get(name)?.version === version) return false;
+    this.#resources[kind].set(name, published);
+    return true;
+  }
+
+  /** The same of what its pods have instead. Equal ones are one thing, so that it is encoded once. */
+  #setApart(name: string, told: ReadonlyMap<string, PodInbound> = new Map()): boolean {
+    const before = this.#apart.get(name);
+    if (told.size === 0) return this.#apart.delete(name);
+    const known = new Map([...(before?.values() ?? [])].map(({ published }) => [published.version, published]));
+    const after = new Map<string, PublishedApart>();
+    for (const [pod, { value, identity }] of told) {
+      const fresh = publishedOf({ kind: "inbound", value });
+      const published = known.get(fresh.version) ?? fresh;
+      known.set(published.version, published);
+      after.set(pod, { published, identity });
+    }
+    if (before !== undefined && isDeepStrictEqual(after, before)) return false;
+    this.#apart.set(name, after);
+    return true;
+  }
+
+  #apartOf(kind: ResourceKind, name: string, pod: string | undefined): PublishedApart | undefined {
+    return pod === undefined || kind !== "inbound" ? undefined : this.#apart.get(name)?.get(pod);
+  }
+}
+
+function publishedOf(resource: Resource): PublishedResource {
+  return { kind: resource.kind, name: resource.value.name, version: versionOf(resource), resource };
 }
 
 /** Independent of the order in which fields were set. */
@@ -87,5 +147,9 @@ function versionOf(resource: Resource): string {
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => compareStrings(a, b)))
       : value,
   );
+  return hashOf(text);
+}
+
+function hashOf(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }

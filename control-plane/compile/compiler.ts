@@ -8,7 +8,8 @@
 import type { Resource, ResourceKind } from "../../model/resources.ts";
 import { assertNever } from "../../model/result.ts";
 import { type Fact, type IndexView, TrackedView } from "../index/facts.ts";
-import type { Snapshot } from "../snapshot.ts";
+import type { PodInbound, Snapshot } from "../snapshot.ts";
+import { compileApart } from "./apart.ts";
 import { compileDestinations } from "./destination.ts";
 import { compileDialled, type DialledAddress, type DialledPod, parseDialled } from "./dialled-address.ts";
 import { compileEndpoints, identityOf } from "./endpoints.ts";
@@ -22,6 +23,12 @@ interface Unit {
   readonly name: string;
   /** What the unit is then, and not a Service or workload. */
   readonly address?: DialledAddress | DialledPod;
+}
+
+/** By the name of an Inbound: who may have it, and what pods have instead of it. */
+interface Owners {
+  readonly identities: Map<string, string>;
+  readonly apart: Map<string, ReadonlyMap<string, PodInbound>>;
 }
 
 /** A fact, and the units that read it. One object for all of them: a large cluster has a hundred thousand of these. */
@@ -91,17 +98,17 @@ export class Compiler {
   #compileAll(units: ReadonlyMap<string, Unit>): void {
     const published: Resource[] = [];
     const withdrawn: ResourceName[] = [];
-    const identities = new Map<string, string>();
+    const owners: Owners = { identities: new Map(), apart: new Map() };
     for (const [key, unit] of units) {
       const view = new TrackedView(this.#index);
-      const resources = this.#compile(unit, view, identities);
+      const resources = this.#compile(unit, view, owners);
       const gave = resources.map((resource) => resource.value.name);
       const before = this.#compiled.get(key)?.gave ?? [];
       for (const name of before) if (!gave.includes(name)) withdrawn.push({ kind: unit.kind, name });
       published.push(...resources);
       this.#remember(key, unit, view, gave);
     }
-    this.#snapshot.commit({ published, withdrawn, identities });
+    this.#snapshot.commit({ published, withdrawn, ...owners });
   }
 
   /** The resources that carry a policy or a route, by its name; none: it is in force nowhere. */
@@ -115,7 +122,7 @@ export class Compiler {
     return this.#carriers.keys();
   }
 
-  #compile(unit: Unit, view: IndexView, identities: Map<string, string>): Resource[] {
+  #compile(unit: Unit, view: IndexView, owners: Owners): Resource[] {
     const { kind, namespace, name } = unit;
     this.#options.onCompile?.(kind, namespace, name);
     if (unit.address !== undefined) {
@@ -129,9 +136,12 @@ export class Compiler {
         return compileEndpoints(view, namespace, name, this.#options).map((value) => ({ kind, value }));
       case "inbound": {
         const workload = view.workload(namespace, name);
-        const value = compileInbound(view, namespace, name);
-        if (workload === undefined || value === undefined) return [];
-        identities.set(value.name, identityOf(workload, this.#options));
+        if (workload === undefined) return [];
+        const value = compileInbound(view, name, workload);
+        const identity = identityOf(workload, this.#options);
+        owners.identities.set(value.name, identity);
+        const apart = compileApart(view, workload, { value, identity }, this.#options);
+        if (apart.size > 0) owners.apart.set(value.name, apart);
         return [{ kind, value }];
       }
       default:

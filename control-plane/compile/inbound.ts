@@ -1,10 +1,9 @@
-/** Compiles the Inbound of a workload: the ports at which its pods are served, how each is read, and the policies that hold there. */
+/** Compiles the Inbound of a workload, or of one of its pods: the ports at which it is served, how each is read, and the policies that hold there. */
 
 import { effectiveMtls, mtlsLevelOf } from "../../model/access.ts";
 import type { MtlsMode, NamedAccessRules, NamedIdempotencyRules, NamedRateLimits } from "../../model/policy.ts";
 import type { Inbound, InboundPort, PortPolicies, Protocol } from "../../model/resources.ts";
 import { type IndexView, meshNamespace, type PolicyOf } from "../index/facts.ts";
-import type { Workload } from "../index/pod.ts";
 import { servicesSelecting } from "../index/selecting.ts";
 import { workloadName } from "./names.ts";
 import { readProtocol } from "./protocol.ts";
@@ -16,9 +15,7 @@ import { targetPort } from "./target-port.ts";
  * all else. What a Service says of a port's protocol goes before what the container's port name says; among Services the
  * first by name that says anything.
  */
-export function compileInbound(view: IndexView, namespace: string, name: string): Inbound | undefined {
-  const workload = view.workload(namespace, name);
-  if (workload === undefined) return undefined;
+export function compileInbound(view: IndexView, name: string, workload: Server): Inbound {
   const ports = protocolsOf(view, workload);
   const listed = [...ports].map(
     ([port, protocol]): InboundPort => ({ port, protocol, ...policiesOf(view, workload, port) }),
@@ -28,7 +25,7 @@ export function compileInbound(view: IndexView, namespace: string, name: string)
     .map((port): InboundPort => ({ port, protocol: "detect", ...policiesOf(view, workload, port) }));
   const elsewhere = policiesOf(view, workload, undefined);
   return {
-    name: workloadName(namespace, name),
+    name: workloadName(workload.namespace, name),
     ports: listed.sort(byPort),
     ...(unlisted.length > 0 && { unlisted: unlisted.sort(byPort) }),
     ...(Object.keys(elsewhere).length > 0 && { elsewhere }),
@@ -39,7 +36,7 @@ function byPort(a: InboundPort, b: InboundPort): number {
   return a.port - b.port;
 }
 
-function policiesOf(view: IndexView, workload: Workload, port: number | undefined): PortPolicies {
+function policiesOf(view: IndexView, workload: Server, port: number | undefined): PortPolicies {
   const policies = serverPolicies(view, "AccessPolicy", workload, port);
   const access = policies.flatMap(({ namespace, name, spec }): NamedAccessRules[] =>
     spec.access === undefined ? [] : [{ name: `${namespace}/${name}`, ...spec.access }],

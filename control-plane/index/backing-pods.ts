@@ -83,6 +83,11 @@ export class BackingPods {
     return { namespace, name, selector: new Map(), labels, serviceAccount, ports, ...opaque, replicas: 1 };
   }
 
+  replicasOf(namespace: string, name: string): readonly Pod[] {
+    const hasObject = workloadKinds.some((kind) => this.#workloads[kind].get(namespace, name) !== undefined);
+    return hasObject ? [] : this.#replicas.of(namespace, name);
+  }
+
   readyPods(): readonly string[] {
     const ready = this.#pods.all().filter((pod) => pod.ready && !pod.terminating);
     return ready.map(({ namespace, name }) => `${namespace}/${name}`).sort(compareStrings);

@@ -175,6 +175,10 @@ export class ClusterIndex implements IndexView {
     return this.#pods.workload(namespace, name);
   }
 
+  replicasOf(namespace: string, name: string): readonly Pod[] {
+    return this.#pods.replicasOf(namespace, name);
+  }
+
   policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined {
     return this.#policies.policyFor(kind, service, port);
   }

@@ -28,6 +28,8 @@ export interface IndexView {
   addressOwner(ip: string): AddressOwner | undefined;
   /** By the name that its Inbound has; a pod that no workload owns is a workload of its own. */
   workload(namespace: string, name: string): Workload | undefined;
+  /** The running pods with a sidecar of a workload that is what the newest of them says; none where there is an object of it. */
+  replicasOf(namespace: string, name: string): readonly Pod[];
   /** The one policy of a kind that applies to a port of a Service. */
   policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined;
   /**
@@ -113,6 +115,11 @@ export class TrackedView implements IndexView {
   workload(namespace: string, name: string): Workload | undefined {
     this.read.add(facts.workload(namespace, name));
     return this.#view.workload(namespace, name);
+  }
+
+  replicasOf(namespace: string, name: string): readonly Pod[] {
+    this.read.add(facts.workload(namespace, name));
+    return this.#view.replicasOf(namespace, name);
   }
 
   policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined {

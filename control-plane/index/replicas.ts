@@ -16,6 +16,11 @@ export class Replicas {
     return newest;
   }
 
+  /** In no order. */
+  of(namespace: string, workload: string): readonly Pod[] {
+    return [...(this.#pods.get(`${namespace}/${workload}`)?.values() ?? [])];
+  }
+
   /** The same, with the parts that it has in common with another replica held once for both. */
   sharing(pod: Pod): Pod {
     const [other] = this.#pods.get(`${pod.namespace}/${pod.workload}`)?.values() ?? [];

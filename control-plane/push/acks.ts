@@ -6,7 +6,7 @@ import type { Subscription } from "./subscriber.ts";
 export interface ResourceAcks {
   readonly kind: ResourceKind;
   readonly name: string;
-  /** The one that all should have; absent: there is no such resource. */
+  /** The one that all should have, or one for all that they should have; absent: there is no such resource. */
   readonly version?: string;
   readonly subscribers: number;
   /** Subscribers that have this version in force. */
@@ -44,17 +44,22 @@ export function countAcks(
   kind: ResourceKind,
   name: string,
   version: string | undefined,
-  subscriptions: Iterable<{ readonly pod: string; readonly subscription: Subscription }>,
+  subscriptions: Iterable<{
+    readonly pod: string;
+    readonly subscription: Subscription;
+    /** What this one should have: of an Inbound, a pod may have its own. */
+    readonly version: string | undefined;
+  }>,
 ): ResourceAcks {
   let subscribers = 0;
   let acked = 0;
   const nacks: { pod: string; reason: string }[] = [];
   const laggards: string[] = [];
-  for (const { pod, subscription } of subscriptions) {
+  for (const { pod, subscription, version: wanted } of subscriptions) {
     // Who may not have it does not count.
     if (subscription.told.kind === "refused") continue;
     subscribers++;
-    switch (standing(subscription, version)) {
+    switch (standing(subscription, wanted)) {
       case "acked":
         acked++;
         break;

@@ -186,13 +186,15 @@ export class PushHub {
   /** Of one resource; 0 subscribers where nobody asked for it. */
   acksOf(kind: ResourceKind, name: string): ResourceAcks {
     const key = resourceKey(kind, name);
-    const subscriptions: { pod: string; subscription: Subscription }[] = [];
+    const { snapshot } = this.#options;
+    const subscriptions: { pod: string; subscription: Subscription; version: string | undefined }[] = [];
     for (const subscriber of this.#byResource.get(key) ?? []) {
       const subscription = subscriber.subscriptions.get(key);
       const pod = this.#subscribers.get(subscriber)?.pod ?? "";
-      if (subscription !== undefined) subscriptions.push({ pod, subscription });
+      const version = snapshot.get(kind, name, pod)?.version;
+      if (subscription !== undefined) subscriptions.push({ pod, subscription, version });
     }
-    return countAcks(kind, name, this.#options.snapshot.get(kind, name)?.version, subscriptions);
+    return countAcks(kind, name, snapshot.versionOf(kind, name), subscriptions);
   }
 
   /** The sidecars of this replica that lack the newest version of something; once for each reason. */
@@ -211,11 +213,11 @@ export class PushHub {
   /** Every sidecar that asked for a resource of this replica. */
   holders(kind: ResourceKind, name: string): Holder[] {
     const key = resourceKey(kind, name);
-    const version = this.#options.snapshot.get(kind, name)?.version;
+    const { snapshot } = this.#options;
     return [...(this.#byResource.get(key) ?? [])].flatMap((subscriber) => {
       const peer = this.#subscribers.get(subscriber);
       const subscription = subscriber.subscriptions.get(key);
-      const stands = subscription && standingOf(subscription, version);
+      const stands = subscription && standingOf(subscription, snapshot.get(kind, name, peer?.pod)?.version);
       return peer === undefined || stands === undefined ? [] : [{ pod: `${peer.namespace}/${peer.pod}`, ...stands }];
     });
   }
@@ -245,9 +247,9 @@ export class PushHub {
 
   #answer(peer: Peer, kind: ResourceKind, name: string): Answer {
     const { snapshot, events } = this.#options;
-    const published = snapshot.get(kind, name);
+    const published = snapshot.get(kind, name, peer.pod);
     if (published === undefined) return { kind: "absent" };
-    if (kind === "inbound" && snapshot.workloadIdentity(name) !== peer.identity) {
+    if (kind === "inbound" && snapshot.workloadIdentity(name, peer.pod) !== peer.identity) {
       events.refused();
       return { kind: "refused", reason: `${name} is not a workload of ${peer.identity}` };
     }
