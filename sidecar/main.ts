@@ -44,7 +44,7 @@ const leave = new AbortController();
 const stop = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
 await takeDrainRequests(config.stateFolder, () => {
-  log("info", "callers are sent elsewhere");
+  log("info", "asked to leave");
   leave.abort();
 }).catch((error: unknown) => log("warn", "drain requests are not taken", { reason: reasonOf(error) }));
 try {

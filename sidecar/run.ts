@@ -129,7 +129,11 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const exporting = await startExport(options, spans, wheel);
   await holdHeap();
   const stopTrimming = trimMemory();
-  leave?.addEventListener("abort", () => sidecar.sendCallersAway(), { once: true });
+  // The pod may have been asked to leave before anybody could come.
+  void aborted(leave).then(() => {
+    log("info", "callers are sent elsewhere");
+    sidecar.sendCallersAway();
+  });
   await aborted(stop);
   const graceMs = leave?.aborted ? Math.min(graceAfterLeaveMs, config.drainGraceMs) : config.drainGraceMs;
   log("info", "draining", { graceMs });
@@ -211,9 +215,10 @@ function counted(follow: Follow, { policyUpdates }: SidecarMetrics, onApplied: (
     });
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+/** Never, where there is no signal. */
+function aborted(signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal?.aborted) resolve();
+    else signal?.addEventListener("abort", () => resolve(), { once: true });
   });
 }

@@ -59,7 +59,7 @@ it("is the preStop hook's: `sidecar drain` asks the sidecar that runs, and retur
   });
   await eventually(() => log.includes("certificate not issued"));
   await run(process.execPath, [main, "drain"], { env });
-  await eventually(() => log.includes("callers are sent elsewhere"));
+  await eventually(() => log.includes("asked to leave"));
   expect(sidecar.exitCode).toBeNull();
   const exited = once(sidecar, "exit");
   sidecar.kill("SIGTERM");
