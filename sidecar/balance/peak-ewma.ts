@@ -13,8 +13,8 @@ const failurePenaltyMs = 500;
 
 export class PeakEwma {
   readonly #clock: Clock;
-  /** As of the last observation; undefined before the first. */
-  #latencyMs: number | undefined;
+  /** As of the last observation; NaN before the first: V8 keeps a field that is always a number in place. */
+  #latencyMs = Number.NaN;
   #updatedMs: number;
   #pending = 0;
 
@@ -32,7 +32,7 @@ export class PeakEwma {
    * an endpoint that was slow once; and one that was never asked is asked next.
    */
   get cost(): number {
-    if (this.#latencyMs === undefined) return presumedLatencyMs * this.#pending;
+    if (Number.isNaN(this.#latencyMs)) return presumedLatencyMs * this.#pending;
     return this.#latencyMs * this.#weight() * (this.#pending + 1);
   }
 
@@ -44,15 +44,15 @@ export class PeakEwma {
   observe(latencyMs: number, failed: boolean): void {
     const observedMs = failed ? Math.max(latencyMs, failurePenaltyMs) : latencyMs;
     const weight = this.#weight();
-    const knownMs = this.#latencyMs;
-    const isPeak = knownMs === undefined || observedMs >= knownMs * weight;
-    this.#latencyMs = isPeak ? observedMs : knownMs * weight + observedMs * (1 - weight);
+    const leftMs = this.#latencyMs * weight;
+    // So for NaN too: the first is the peak.
+    this.#latencyMs = observedMs < leftMs ? leftMs + observedMs * (1 - weight) : observedMs;
     this.#updatedMs = this.#clock.now();
   }
 
   /** Nobody waited for the head any more after `latencyMs`: it would have taken at least as long. */
   observeAtLeast(latencyMs: number): void {
-    if (this.#latencyMs === undefined || latencyMs >= this.#latencyMs * this.#weight()) this.observe(latencyMs, false);
+    if (!(latencyMs < this.#latencyMs * this.#weight())) this.observe(latencyMs, false);
   }
 
   end(): void {

@@ -17,7 +17,7 @@ import { Outbox } from "../net/outbox.ts";
 import { ClientExchange, type RequestConnection } from "./client-exchange.ts";
 import { defaultLimits, type Http1Limits, type Refusal } from "./limits.ts";
 import { type MessageListener, ResponseParser } from "./parser.ts";
-import type { ReceivedResponse } from "./response-head.ts";
+import { nothingAsked, type ReceivedResponse } from "./response-head.ts";
 
 export interface Http1ClientOptions {
   /** `targetBytes` plays no part here. */
@@ -143,6 +143,7 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
     if (this.#parser.surplusBytes > 0) return this.#fail("bad_response", "bytes behind the answer");
     if (!current.sent) this.#keepAlive = false;
     this.#current = undefined;
+    this.#parser.asked = nothingAsked;
     current.finish();
     this.#socket.resume();
     if (this.#keepAlive) this.#options.onIdle?.(this);

@@ -15,7 +15,7 @@ import { type HeadKind, HeadScanner, needsMore, refused } from "./head-scanner.t
 import { isRefusal } from "./header-section.ts";
 import { type Http1Limits, Refusal } from "./limits.ts";
 import { type BodyLength, type ReceivedRequest, readRequestHead } from "./request-head.ts";
-import { type AskedRequest, type ReceivedResponse, readResponseHead } from "./response-head.ts";
+import { type AskedRequest, nothingAsked, type ReceivedResponse, readResponseHead } from "./response-head.ts";
 
 /** Hears what a parser finds. Any call may stop the parser. */
 export interface MessageListener<Head> {
@@ -165,8 +165,8 @@ export class RequestParser extends MessageParser<ReceivedRequest> {
 
 /** A 1xx other than 101 is reported as a head, and the parser goes on with the next one. */
 export class ResponseParser extends MessageParser<ReceivedResponse> {
-  /** The request that the next response answers. */
-  asked: AskedRequest = { method: "GET" };
+  /** The request that the next response answers. A connection at rest has none: it would keep all that belonged to its last. */
+  asked: AskedRequest = nothingAsked;
 
   constructor(limits: Http1Limits, listener: MessageListener<ReceivedResponse>) {
     super("response", limits, listener);

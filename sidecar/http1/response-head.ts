@@ -13,6 +13,8 @@ export interface AskedRequest {
   readonly upgrade?: string;
 }
 
+export const nothingAsked: AskedRequest = { method: "GET" };
+
 export interface ReceivedResponse extends ResponseHead {
   /** Whether the server leaves the connection open behind this response. */
   readonly keepAlive: boolean;

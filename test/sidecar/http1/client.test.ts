@@ -1,5 +1,7 @@
 import { once } from "node:events";
 import * as net from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import { Http1Client } from "../../../sidecar/http1/client.ts";
@@ -9,6 +11,9 @@ import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type Listening, listen, RawClient, untilClosed } from "../../support/sockets.ts";
 import { UpstreamConnection } from "./proxy.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 let listening: Listening;
 let upstreams: UpstreamConnection[] = [];
@@ -44,6 +49,14 @@ function ask(client: Http1Client, head: Partial<RequestHead> = {}): { sink: Requ
   return { sink, told };
 }
 
+/** Holds nothing of the request itself. */
+function askAndForget(client: Http1Client): { last: WeakRef<HeaderFields>; told: string[] } {
+  const headers = new HeaderFields(["x-once", "1"]);
+  const { sink, told } = ask(client, { headers });
+  sink.endRequest();
+  return { last: new WeakRef(headers), told };
+}
+
 async function upstream(): Promise<UpstreamConnection> {
   await eventually(() => upstreams.length > 0);
   return upstreams[0] as UpstreamConnection;
@@ -63,6 +76,21 @@ describe("one connection to a server", () => {
       expect(told).toEqual(["200", "ok", "end"]);
       expect(client.idle).toBe(true);
     }
+    client.destroy();
+  });
+
+  it("holds nothing of an exchange that is over, while it waits for the next", async () => {
+    const client = new Http1Client(connect());
+    const { last, told } = askAndForget(client);
+    const server = await upstream();
+    await server.receive("\r\n\r\n");
+    server.send(ok);
+    await eventually(() => told.length === 3);
+    await eventually(() => {
+      collectGarbage();
+      return last.deref() === undefined;
+    });
+    expect(client.idle).toBe(true);
     client.destroy();
   });
 
