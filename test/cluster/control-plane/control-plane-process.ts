@@ -3,8 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { isRecord } from "../../../control-plane/source/kube-object.ts";
+import { collectLog, type LogLine } from "../../support/process-log.ts";
 
 const main = join(import.meta.dirname, "../../../control-plane/main.ts");
 
@@ -16,7 +15,7 @@ export interface Ports {
 
 export class ControlPlaneProcess {
   /** Each line of its log, parsed. */
-  readonly lines: Readonly<Record<string, unknown>>[] = [];
+  readonly lines: readonly LogLine[];
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
 
@@ -29,14 +28,11 @@ export class ControlPlaneProcess {
     });
     this.#ended = once(this.#child, "exit");
     if (this.#child.stderr === null) throw new Error("no log");
-    createInterface(this.#child.stderr).on("line", (line) => {
-      const fields: unknown = line.startsWith("{") ? JSON.parse(line) : { message: line };
-      if (isRecord(fields)) this.lines.push(fields);
-    });
+    this.lines = collectLog(this.#child.stderr);
   }
 
   /** The lines of its log with this message. */
-  said(message: string): Readonly<Record<string, unknown>>[] {
+  said(message: string): readonly LogLine[] {
     return this.lines.filter((line) => line["message"] === message);
   }
 

@@ -5,9 +5,8 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { ClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
-import { isRecord } from "../../../control-plane/source/kube-object.ts";
+import { collectLog, type LogLine } from "../../support/process-log.ts";
 import { nested, type TestNamespace } from "./objects.ts";
 import { requestToken } from "./workload.ts";
 
@@ -26,7 +25,7 @@ export interface SidecarOptions {
 }
 
 export class SidecarProcess {
-  readonly lines: Readonly<Record<string, unknown>>[] = [];
+  readonly lines: readonly LogLine[];
   readonly #child: ChildProcess;
   readonly #folder: string;
   readonly #ended: Promise<unknown>;
@@ -39,10 +38,7 @@ export class SidecarProcess {
     });
     this.#ended = once(this.#child, "exit");
     if (this.#child.stderr === null) throw new Error("no log");
-    createInterface(this.#child.stderr).on("line", (line) => {
-      const fields: unknown = line.startsWith("{") ? JSON.parse(line) : { message: line };
-      if (isRecord(fields)) this.lines.push(fields);
-    });
+    this.lines = collectLog(this.#child.stderr);
   }
 
   /** It is not up yet. The pod `<workload>-1` must be there, and the trust bundle. */
@@ -68,7 +64,7 @@ export class SidecarProcess {
     });
   }
 
-  said(message: string): Readonly<Record<string, unknown>>[] {
+  said(message: string): readonly LogLine[] {
     return this.lines.filter((line) => line["message"] === message);
   }
 

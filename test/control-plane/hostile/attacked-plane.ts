@@ -11,7 +11,6 @@ import http2, { type ClientHttp2Session, type OutgoingHttpHeaders } from "node:h
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import tls from "node:tls";
 import { controlPlaneIdentity } from "../../../control-plane/identity/own-certificate.ts";
 import { ControlStream } from "../../../sidecar/discovery/control-stream.ts";
@@ -22,6 +21,7 @@ import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { frame, preface, RawPeer, SETTINGS } from "../../sidecar/http2/raw-peer.ts";
 import { HandIdentity, trustDomain, workloadId } from "../../support/authority.ts";
 import { eventually } from "../../support/eventually.ts";
+import { collectLog, type LogLine } from "../../support/process-log.ts";
 import { RecordedLog } from "../../support/recorded-log.ts";
 
 const main = join(import.meta.dirname, "../../../control-plane/main.ts");
@@ -35,7 +35,7 @@ export const paths = { discovery: "/tulle.v1.Discovery/Stream", identity: "/tull
 export class AttackedPlane implements AsyncDisposable {
   readonly #folder: string;
   readonly #child: ChildProcess;
-  readonly #lines: Readonly<Record<string, unknown>>[] = [];
+  readonly #lines: readonly LogLine[];
   readonly #sockets = new Set<net.Socket>();
   readonly #stop = new AbortController();
   #stream: ControlStream | undefined;
@@ -51,9 +51,7 @@ export class AttackedPlane implements AsyncDisposable {
       stdio: ["ignore", "inherit", "pipe"],
     });
     if (this.#child.stderr === null) throw new Error("no log");
-    createInterface(this.#child.stderr).on("line", (line) => {
-      this.#lines.push(line.startsWith("{") ? (JSON.parse(line) as Record<string, unknown>) : { message: line });
-    });
+    this.#lines = collectLog(this.#child.stderr);
   }
 
   /** With its witness. */
