@@ -19,7 +19,7 @@ import { isLoopback } from "../system/loopback-page.ts";
 import { openAdmin } from "./admin.ts";
 import { type ClusterDuties, serveCluster } from "./cluster.ts";
 import type { ControlPlaneConfig } from "./config.ts";
-import { openDashboard } from "./dashboard/server.ts";
+import { type Dashboard, openDashboard } from "./dashboard/server.ts";
 import { type OwnCertificate, ownCertificate, serveGrpc } from "./grpc-ports.ts";
 import { openClusterHome } from "./home/cluster-home.ts";
 import { openFolderHome } from "./home/folder-home.ts";
@@ -86,16 +86,7 @@ export async function startControlPlane(
       logThreshold,
     });
     open.defer(() => admin.close());
-    const dashboard = await openDashboard({
-      host: isLoopback(config.listenAddress) ? config.listenAddress : "127.0.0.1",
-      port: config.ports.dashboard,
-      assets: join(import.meta.dirname, "dashboard"),
-      view: () => status.view(traffic.read(), traces.list()),
-      certificates: () => certificates.view(),
-      trace: (id) => traces.spans(id),
-      holders: (policy) => status.holders(policy),
-      holdings: () => hub.holdings(),
-    });
+    const dashboard = await showDashboard(config, core);
     open.defer(() => dashboard.close());
     open.defer(() => hub.close());
     await home.watch({ onChange: core.apply, onSigner: (kept) => certificates.take(kept), signal });
@@ -240,6 +231,21 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
     apply,
     onChange,
   };
+}
+
+/** On loopback, whatever the other ports listen on. */
+function showDashboard({ listenAddress, ports }: ControlPlaneConfig, core: Core): Promise<Dashboard> {
+  const { status, traffic, traces, certificates, hub } = core;
+  return openDashboard({
+    host: isLoopback(listenAddress) ? listenAddress : "127.0.0.1",
+    port: ports.dashboard,
+    assets: join(import.meta.dirname, "dashboard"),
+    view: () => status.view(traffic.read(), traces.list()),
+    certificates: () => certificates.view(),
+    trace: (id) => traces.spans(id),
+    holders: (policy) => status.holders(policy),
+    holdings: () => hub.holdings(),
+  });
 }
 
 function openHome({ home, trustDomain }: ControlPlaneConfig, log: Log, signal: AbortSignal): Promise<Home> {

@@ -7,7 +7,7 @@ import type { FieldError, Result } from "../model/result.ts";
 import { err, ok } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
 import { parseUpstreams, type Upstream } from "../model/upstream.ts";
-import { isLogLevel, type LogLevel, logLevels } from "../system/log.ts";
+import { type LogLevel, logLevels } from "../system/log.ts";
 
 export interface SidecarConfig {
   readonly namespace: string;
@@ -60,34 +60,20 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
   const check = (path: string, holds: boolean, message: string): void => {
     if (!holds) errors.push({ path, message });
   };
+  const oneOf = <T extends string>(name: string, allowed: readonly T[], unsaid: T): T => {
+    const value = env[name] ?? unsaid;
+    const found = allowed.find((each) => each === value);
+    check(name, found !== undefined, `must be ${allowed.join(" or ")}, got ${value}`);
+    return found ?? unsaid;
+  };
   const upstreams = parseUpstreams(env["TULLE_UPSTREAMS"] ?? "");
   if (!upstreams.ok) errors.push({ path: "TULLE_UPSTREAMS", message: upstreams.error });
-  const mtls = env["TULLE_OUTBOUND_MTLS"] ?? "preferred";
-  check(
-    "TULLE_OUTBOUND_MTLS",
-    mtls === "preferred" || mtls === "required",
-    `must be preferred or required, got ${mtls}`,
-  );
-  const routeBy = env["TULLE_ROUTE_BY"] ?? "address";
-  check("TULLE_ROUTE_BY", routeBy === "address" || routeBy === "host", `must be address or host, got ${routeBy}`);
-  const outside = env["TULLE_OUTSIDE"] ?? "allow";
-  check("TULLE_OUTSIDE", outside === "allow" || outside === "deny", `must be allow or deny, got ${outside}`);
   const drain = env["TULLE_DRAIN_SECONDS"] ?? defaultDrainSeconds;
   const drainIsValid = Number.isFinite(Number(drain)) && Number(drain) >= 0;
   check("TULLE_DRAIN_SECONDS", drainIsValid, `must be a number, at least 0, got ${drain}`);
   const redisUrlFile = env["TULLE_REDIS_URL_FILE"] ?? "";
-  const interception = env["TULLE_INTERCEPT"] ?? "off";
-  check(
-    "TULLE_INTERCEPT",
-    interception === "iptables" || interception === "off",
-    `must be iptables or off, got ${interception}`,
-  );
   const probes = parseApplicationProbes(env["TULLE_PROBES"] ?? "");
   if (!probes.ok) errors.push({ path: "TULLE_PROBES", message: probes.error });
-  const logLevel = env["TULLE_LOG_LEVEL"] ?? "info";
-  check("TULLE_LOG_LEVEL", isLogLevel(logLevel), `must be ${logLevels.join(" or ")}, got ${logLevel}`);
-  const recent = env["TULLE_RECENT_TRACES"] ?? "off";
-  check("TULLE_RECENT_TRACES", recent === "on" || recent === "off", `must be on or off, got ${recent}`);
   const podIp = required("POD_IP");
   check("POD_IP", podIp === "" || net.isIP(podIp) !== 0, `must be an IP address, got ${podIp}`);
   const trustDomain = env["TULLE_TRUST_DOMAIN"] ?? "cluster.local";
@@ -113,15 +99,15 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     stateFolder: required("TULLE_STATE_DIR"),
     controlPlane,
     upstreams: upstreams.ok ? upstreams.value : [],
-    outboundMtls: mtls === "required" ? "required" : "preferred",
-    routeBy: routeBy === "host" ? "host" : "address",
-    outside: outside === "deny" ? "deny" : "allow",
+    outboundMtls: oneOf("TULLE_OUTBOUND_MTLS", ["preferred", "required"], "preferred"),
+    routeBy: oneOf("TULLE_ROUTE_BY", ["address", "host"], "address"),
+    outside: oneOf("TULLE_OUTSIDE", ["allow", "deny"], "allow"),
     drainGraceMs: Number(drain) * 1_000,
     ...(redisUrlFile !== "" && { redisUrlFile }),
-    interception: interception === "iptables" ? "iptables" : "off",
+    interception: oneOf("TULLE_INTERCEPT", ["iptables", "off"], "off"),
     probes: probes.ok ? probes.value : new Map(),
-    logLevel: isLogLevel(logLevel) ? logLevel : "info",
-    recentTraces: recent === "on",
+    logLevel: oneOf("TULLE_LOG_LEVEL", logLevels, "info"),
+    recentTraces: oneOf("TULLE_RECENT_TRACES", ["on", "off"], "off") === "on",
   };
   return errors.length > 0 ? err(errors) : ok(config);
 }

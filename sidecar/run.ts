@@ -57,7 +57,7 @@ const graceAfterLeaveMs = 1_000;
 
 /** Resolves when it has ended. Rejects where it can't run: a port is in use, a file is missing. */
 export async function runSidecar(options: RunOptions): Promise<void> {
-  const { config, sampler, accessLog, otlp, log, logThreshold, leave, stop, openSources } = options;
+  const { config, sampler, accessLog, otlp, log, leave, stop, openSources } = options;
   const { namespace, workload, pod, podIp } = config;
   const clock = new TurnClock(performance);
   const registry = new MetricRegistry({ labels: { namespace, workload, pod } });
@@ -68,25 +68,10 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const recent = new RecentSpans(performance.timeOrigin);
   const sink = config.recentTraces || otlp !== undefined ? bothOf(recent, otlp && spans) : undefined;
 
-  const started: { sidecar?: Sidecar; sources?: Sources } = {};
-  const readiness = () => started.sidecar?.missing ?? ["certificate"];
+  const started: Started = {};
   const taps = new RequestTaps(clock);
-  const inForce = () => started.sources?.inForce() ?? [];
-  const identity = () => started.sources?.identity.spiffeId;
   const wheel = new TimerWheel(clock);
-  const admin = await openAdmin({
-    host: podIp,
-    port: adminPort,
-    registry,
-    readiness,
-    probes: config.probes,
-    wheel,
-    debug: new Map([
-      ...debugPages({ taps, inForce, identity, state: () => started.sidecar?.state() }),
-      [logLevelPath, showLogLevel(logThreshold)],
-    ]),
-    changes: new Map([[logLevelPath, changeLogLevel(logThreshold, log)]]),
-  });
+  const admin = await openPages(options, { registry, taps, wheel, started });
   const originalDestination = await openInterception(config);
   const [sources] = await Promise.all([openSources(wheel, stop), proveSharedReads(), proveDirectWrites()]);
   const appliedAtMs = new Map<ResourceKind, number>();
@@ -144,6 +129,38 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   stopTrimming();
   await Promise.all([exporting?.close(flushSpansMs), sources.flush()]);
   admin.close();
+}
+
+/** What kubelet may ask about before it is there. */
+interface Started {
+  sidecar?: Sidecar;
+  sources?: Sources;
+}
+
+interface Shown {
+  readonly registry: MetricRegistry;
+  readonly taps: RequestTaps;
+  readonly wheel: TimerWheel;
+  readonly started: Started;
+}
+
+function openPages({ config, log, logThreshold }: RunOptions, { registry, taps, wheel, started }: Shown) {
+  const live = {
+    taps,
+    inForce: () => started.sources?.inForce() ?? [],
+    identity: () => started.sources?.identity.spiffeId,
+    state: () => started.sidecar?.state(),
+  };
+  return openAdmin({
+    host: config.podIp,
+    port: adminPort,
+    registry,
+    readiness: () => started.sidecar?.missing ?? ["certificate"],
+    probes: config.probes,
+    wheel,
+    debug: new Map([...debugPages(live), [logLevelPath, showLogLevel(logThreshold)]]),
+    changes: new Map([[logLevelPath, changeLogLevel(logThreshold, log)]]),
+  });
 }
 
 function bothOf(recent: SpanSink, exported: SpanSink | undefined): SpanSink {

@@ -42,7 +42,8 @@ export class Http2TripApplication {
 
   /** A connection of a client, to this application or to what leads to it. */
   async connect(host: string, port: number): Promise<http2.ClientHttp2Session> {
-    const session = http2.connect(`http://${host}:${port}`);
+    // What fails is told by the trip that is under way.
+    const session = http2.connect(`http://${host}:${port}`).on("error", () => {});
     this.#sessions.push(session);
     (await once(session, "connect")) as [http2.Http2Session, net.Socket];
     return session;
