@@ -12,7 +12,7 @@ let seen: Record<string, unknown> = {};
 beforeAll(async () => {
   const inNamespace = ["--map-root-user", "--net", process.execPath, script];
   try {
-    const { stdout } = await promisify(execFile)("unshare", inNamespace, { timeout: 25_000 });
+    const { stdout } = await promisify(execFile)("unshare", inNamespace, { timeout: 60_000 });
     seen = JSON.parse(stdout) as Record<string, unknown>;
   } catch (error) {
     throw new Error(
@@ -20,7 +20,7 @@ beforeAll(async () => {
       { cause: error },
     );
   }
-}, 30_000);
+}, 65_000);
 
 it("takes a connection to a Service's address to its pods, whatever Host it names", () => {
   expect(seen["service"]).toBe(`orders/a for ${web} as 10.96.0.5, 1`);

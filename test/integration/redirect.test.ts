@@ -18,13 +18,13 @@ beforeAll(async () => {
   const asRoot = process.getuid?.() === 0 ? [] : ["--map-root-user", "--map-auto"];
   const inNamespace = [...asRoot, "--net", process.execPath, script];
   try {
-    const { stdout } = await promisify(execFile)("unshare", inNamespace, { timeout: 40_000 });
+    const { stdout } = await promisify(execFile)("unshare", inNamespace, { timeout: 60_000 });
     seen = JSON.parse(stdout) as Seen;
   } catch (error) {
     const needed = "what `apt-get install util-linux iproute2 iptables uidmap` brings";
     throw new Error(`the namespace's script failed; it needs ${needed}`, { cause: error });
   }
-}, 45_000);
+}, 65_000);
 
 const ending = { status: 0, said: expect.stringContaining("redirect set and tried") as unknown, notes: [] };
 

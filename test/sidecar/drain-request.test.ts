@@ -64,4 +64,4 @@ it("is the preStop hook's: `sidecar drain` asks the sidecar that runs, and retur
   const exited = once(sidecar, "exit");
   sidecar.kill("SIGTERM");
   expect(await exited).toEqual([0, null]);
-}, 20_000);
+}, 60_000);
