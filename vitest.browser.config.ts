@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["test/browser/**/*.test.ts"],
     fileParallelism: false,
+    expect: { poll: { timeout: 15_000, interval: 20 } },
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },
