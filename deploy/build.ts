@@ -1,5 +1,5 @@
 /**
- * `npm run build`: the sidecar, its init container and the control plane as one file each in dist/, with the .proto files and koffi.node beside them.
+ * `npm run build`: the sidecar, its preStop hook, its init container and the control plane as one file each in dist/, with the .proto files and koffi.node beside them.
  * A bundle starts faster and needs less memory than its sources. `tulle dev` builds when a source is newer.
  */
 
@@ -56,6 +56,7 @@ async function buildBundles(): Promise<void> {
     const { metafile } = await build({
       entryPoints: {
         sidecar: join(root, "sidecar/main.ts"),
+        drain: join(root, "sidecar/drain.ts"),
         init: join(root, "sidecar/redirect/main.ts"),
         "control-plane": join(root, "control-plane/main.ts"),
         "redis-client": join(root, "sidecar/idempotency/redis-client.ts"),
@@ -95,7 +96,7 @@ async function buildBundles(): Promise<void> {
     cpSync(join(unfinished, "proto"), join(dist, "proto"), { recursive: true });
     if (existsSync(join(unfinished, "koffi.node")))
       renameSync(join(unfinished, "koffi.node"), join(dist, "koffi.node"));
-    for (const name of ["sidecar", "init", "control-plane", "redis-client"])
+    for (const name of ["sidecar", "drain", "init", "control-plane", "redis-client"])
       for (const ending of [".mjs.map", ".mjs"]) renameSync(join(unfinished, name + ending), join(dist, name + ending));
     for (const name of images) renameSync(join(unfinished, `${name}.cdx.json`), join(dist, `${name}.cdx.json`));
     cpSync(join(unfinished, "dashboard"), join(dist, "dashboard"), { recursive: true });
@@ -183,7 +184,7 @@ function writeSboms(folder: string, metafile: Metafile, ofPage: Metafile): void 
     readonly packages: LockedPackages;
   };
   const contents: Readonly<Record<(typeof images)[number], readonly string[]>> = {
-    sidecar: [...packagesIn(metafile, "sidecar.mjs", "redis-client.mjs"), koffi],
+    sidecar: [...packagesIn(metafile, "sidecar.mjs", "drain.mjs", "redis-client.mjs"), koffi],
     init: [...packagesIn(metafile, "init.mjs"), koffi],
     "control-plane": [...packagesIn(metafile, "control-plane.mjs"), ...packagesIn(ofPage, "app.js")],
   };

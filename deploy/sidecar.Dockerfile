@@ -19,14 +19,14 @@ LABEL org.opencontainers.image.title="tulle/sidecar" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim" \
       org.opencontainers.image.version="${VERSION}"
-COPY --from=build /dist/sidecar.mjs /dist/redis-client.mjs /dist/koffi.node /dist/sidecar.cdx.json /tulle/
+COPY --from=build /dist/sidecar.mjs /dist/drain.mjs /dist/redis-client.mjs /dist/koffi.node /dist/sidecar.cdx.json /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
 # What V8 makes of the bundle, once for all starts. It holds for this Node, these flags and this user, who may only read it then.
-# Outside of a pod the command just ends.
+# Outside of a pod it just ends.
 ENV NODE_COMPILE_CACHE=/tulle/compile-cache
 RUN install -d -o 1337 "$NODE_COMPILE_CACHE" \
  && (setpriv --reuid 1337 --regid 1337 --clear-groups \
-      /usr/local/bin/node --max-semi-space-size=2 /tulle/sidecar.mjs drain 2>/dev/null || true) \
+      /usr/local/bin/node --max-semi-space-size=2 /tulle/sidecar.mjs 2>/dev/null || true) \
  && chown -R 0:0 "$NODE_COMPILE_CACHE" && chmod -R a+rX "$NODE_COMPILE_CACHE" \
  && ls "$NODE_COMPILE_CACHE"/*/*
 USER 1337:1337

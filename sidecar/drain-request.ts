@@ -1,6 +1,6 @@
 /**
- * How a pod's preStop hook tells the sidecar that the pod is about to end: `node sidecar.mjs drain`, in its container. The
- * hook must return at once, so that the application gets its SIGTERM; the sidecar lives until that has ended.
+ * How a pod's preStop hook, `drain.ts`, tells the sidecar that the pod is about to end. The hook must return at once, so that
+ * the application gets its SIGTERM; the sidecar lives until that has ended.
  *
  * The way is a socket in the state folder: nobody else in the pod has that mounted, and none is left when the sidecar ends.
  */

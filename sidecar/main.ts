@@ -1,12 +1,12 @@
 /**
  * The sidecar's process in a pod. It ends with 0 on SIGTERM, after a drain, and with 2 where its environment or its machine
- * does not let it run. With the argument `drain` it is the pod's preStop hook instead.
+ * does not let it run.
  */
 
 import type { FieldError, Result } from "../model/result.ts";
 import { jsonLog, reasonOf } from "../system/log.ts";
 import { readConfig } from "./config.ts";
-import { askToDrain, takeDrainRequests } from "./drain-request.ts";
+import { takeDrainRequests } from "./drain-request.ts";
 import { runSidecar } from "./run.ts";
 import { fromControlPlane } from "./sources.ts";
 import { parseAccessLog } from "./telemetry/logged-requests.ts";
@@ -26,13 +26,8 @@ function fail(reason: string): never {
   return process.exit(environmentExitCode);
 }
 
-const [command] = process.argv.slice(2);
-if (command === "drain") {
-  const stateFolder = process.env["TULLE_STATE_DIR"] ?? fail("TULLE_STATE_DIR: must be set");
-  await askToDrain(stateFolder).catch((error: unknown) => fail(`no sidecar was asked to drain: ${reasonOf(error)}`));
-  process.exit(0);
-}
-if (command !== undefined) fail(`the only argument that it takes is drain, got ${command}`);
+const [argument] = process.argv.slice(2);
+if (argument !== undefined) fail(`it takes no argument, got ${argument}`);
 
 const config = orExit(readConfig(process.env));
 const sampler = orExit(parseSampler(process.env));

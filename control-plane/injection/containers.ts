@@ -87,7 +87,7 @@ export function sidecarContainer(
       failureThreshold: 6,
     },
     // Kubelet runs it as soon as the pod is to end. The signal comes when the application has ended.
-    lifecycle: { preStop: { exec: { command: ["/usr/local/bin/node", "/tulle/sidecar.mjs", "drain"] } } },
+    lifecycle: { preStop: { exec: { command: ["/usr/local/bin/node", "/tulle/drain.mjs"] } } },
     volumeMounts: [
       { name: tokenVolume, mountPath: folders.token, readOnly: true },
       { name: trustVolume, mountPath: folders.trust, readOnly: true },

@@ -95,5 +95,5 @@ it("runs the sidecar in its image as `tulle dev` does", () => {
   const command = ["/usr/local/bin/node", ...sidecarNodeFlags, "/tulle/sidecar.mjs"];
   expect(JSON.parse(entry)).toEqual(command);
   // Under other flags V8 would not take what it has compiled.
-  expect(read("deploy/sidecar.Dockerfile")).toContain(` ${command.join(" ")} drain `);
+  expect(read("deploy/sidecar.Dockerfile")).toContain(` ${command.join(" ")} 2>`);
 });

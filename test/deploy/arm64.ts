@@ -18,7 +18,7 @@ const emulator = "/usr/bin/qemu-aarch64-static";
 /** `e_machine` of an ELF header (elf(5)): where it is, and AArch64. */
 const elfMachine = { offset: 18, aarch64: 183 };
 const bundles = {
-  sidecar: ["sidecar.mjs", "redis-client.mjs", "sidecar.cdx.json", "proto"],
+  sidecar: ["sidecar.mjs", "drain.mjs", "redis-client.mjs", "sidecar.cdx.json", "proto"],
   "control-plane": ["control-plane.mjs", "control-plane.cdx.json", "proto", "dashboard"],
   init: ["init.mjs", "init.cdx.json"],
 } as const;
@@ -116,8 +116,10 @@ using _emulation = emulate();
 run(join(scripts, "image"), ["base"]);
 built("sidecar", (folder) => {
   expectKoffi("sidecar", folder);
-  const unset = run("chroot", [folder, `/${node}`, "/tulle/sidecar.mjs", "drain"], 2);
-  expect("sidecar: it says", unset, /tulle-sidecar: TULLE_STATE_DIR: must be set$/);
+  for (const program of ["sidecar", "drain"]) {
+    const unset = run("chroot", [folder, `/${node}`, `/tulle/${program}.mjs`], 2);
+    expect(`sidecar: ${program} says`, unset, /^tulle-sidecar: TULLE_STATE_DIR: must be set$/m);
+  }
 });
 built("control-plane", (folder) => {
   expect(

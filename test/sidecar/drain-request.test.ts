@@ -10,6 +10,7 @@ import { eventually } from "../support/eventually.ts";
 import { nextPodIp } from "../support/sidecar-pair.ts";
 
 const main = join(import.meta.dirname, "../../sidecar/main.ts");
+const hook = join(import.meta.dirname, "../../sidecar/drain.ts");
 let folder = "";
 
 beforeEach(async () => {
@@ -38,10 +39,10 @@ it("rejects a folder whose path is too long for a socket", async () => {
   await expect(takeDrainRequests(join(folder, "x".repeat(120)), () => {})).rejects.toThrow(/EINVAL|ENAMETOOLONG/);
 });
 
-it("is the preStop hook's: `sidecar drain` asks the sidecar that runs, and returns", async () => {
+it("is the preStop hook's: it asks the sidecar that runs, and returns", async () => {
   const run = promisify(execFile);
   const env = { ...process.env, TULLE_STATE_DIR: folder };
-  await expect(run(process.execPath, [main, "drain"], { env })).rejects.toMatchObject({
+  await expect(run(process.execPath, [hook], { env })).rejects.toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/^tulle-sidecar: no sidecar was asked to drain: .*\n$/) as string,
   });
@@ -58,7 +59,7 @@ it("is the preStop hook's: `sidecar drain` asks the sidecar that runs, and retur
     log += chunk.toString();
   });
   await eventually(() => log.includes("certificate not issued"));
-  await run(process.execPath, [main, "drain"], { env });
+  await run(process.execPath, [hook], { env });
   await eventually(() => log.includes("asked to leave"));
   expect(sidecar.exitCode).toBeNull();
   const exited = once(sidecar, "exit");
