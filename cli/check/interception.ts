@@ -1,10 +1,11 @@
 /** Are connections really redirected to the sidecar? Where not, a policy that asks for mutual TLS alone can't be held to. */
 
-import { initName, workloadAnnotation } from "../../control-plane/injection/marks.ts";
+import { initName } from "../../control-plane/injection/marks.ts";
+import { findExposedPods } from "../../control-plane/status/exposed-pods.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { at, type Fields, listAt, nameOf, readMeta, textAt } from "../cluster/fields.ts";
 import { hasSidecar } from "../sidecars/find-sidecars.ts";
-import { type Asked, type Check, type Finding, fail, named, ok, warn } from "./finding.ts";
+import { type Check, type Finding, fail, named, ok, warn } from "./finding.ts";
 import { isAlive } from "./pods-without-sidecar.ts";
 
 const mostAsked = 3;
@@ -14,10 +15,10 @@ export const interception: Check = {
   async run({ cluster, pods, reading }) {
     const meshed = (await pods()).filter((pod) => hasSidecar(pod) && isAlive(pod));
     if (meshed.length === 0) return [];
-    const open = meshed.filter((pod) => !isRedirected(pod));
-    const strict = await strictWorkloads(reading);
-    const exposed = open.filter((pod) => strict.has(workloadOf(pod))).map(nameOf);
-    const free = open.filter((pod) => !strict.has(workloadOf(pod))).map(nameOf);
+    const open = meshed.filter((pod) => !isRedirected(pod)).map(nameOf);
+    const strict = new Set([...findExposedPods((await reading()).pipeline.index).values()].flat());
+    const exposed = open.filter((pod) => strict.has(pod));
+    const free = open.filter((pod) => !strict.has(pod));
     const fix = `they need NET_ADMIN for ${initName}: take tulle.dev/intercept: "off" away, or strict`;
     return [
       ...(exposed.length > 0 ? [fail(`strict does not hold for ${named(exposed)}: nothing is redirected`, fix)] : []),
@@ -62,20 +63,4 @@ function onePerNode(pods: readonly Fields[]): Fields[] {
 
 function isRedirected(pod: Fields): boolean {
   return listAt(pod, "spec", "initContainers").some((container) => at(container, "name") === initName);
-}
-
-function workloadOf(pod: Fields): string {
-  const { namespace, name, annotations } = readMeta(pod);
-  return `${namespace}/${annotations[workloadAnnotation] ?? name}`;
-}
-
-/** Those with a port at which plaintext is refused. */
-async function strictWorkloads(reading: Asked["reading"]): Promise<ReadonlySet<string>> {
-  const { snapshot } = (await reading()).pipeline;
-  const strict = snapshot.list("inbound").filter(({ resource }) => {
-    if (resource.kind !== "inbound") return false;
-    const { ports, unlisted = [], elsewhere } = resource.value;
-    return [...ports, ...unlisted, elsewhere].some((policies) => policies?.mtls === "strict");
-  });
-  return new Set(strict.map(({ name }) => name));
 }

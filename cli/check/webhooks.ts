@@ -14,7 +14,7 @@ import { type Check, type Finding, fail, ok, warn } from "./finding.ts";
 const group = "/apis/admissionregistration.k8s.io/v1";
 const injection = { path: `${group}/mutatingwebhookconfigurations/tulle-injection`, what: "injection" } as const;
 const validation = { path: `${group}/validatingwebhookconfigurations/tulle-validation`, what: "validation" } as const;
-const reinstall = "helm upgrade tulle charts/tulle";
+const reinstall = "helm upgrade tulle charts/tulle -n tulle-system --reuse-values";
 
 export const webhooks: Check = {
   name: "webhooks",

@@ -50,8 +50,8 @@ export function inject(pod: PodTemplate, target: InjectionTarget, config: Inject
   if (skipped !== undefined) return { kind: "skipped", reason: skipped };
   const { annotations = {} } = pod.metadata ?? {};
   const settings = readSettings(annotations, config.defaults);
-  if (!settings.ok) return { kind: "refused", errors: settings.error };
   const errors = reasonsToRefuse(pod.spec, config);
+  if (!settings.ok) return { kind: "refused", errors: [...settings.error, ...errors] };
   if (errors.length > 0) return { kind: "refused", errors };
   const workload = annotations[workloadAnnotation] ?? target.workload;
   return { kind: "injected", pod: injected(pod, workload, settings.value, config) };

@@ -6,20 +6,20 @@ import type { Asked, Finding } from "../../../cli/check/finding.ts";
 import { interception } from "../../../cli/check/interception.ts";
 import { readFolderObjects } from "../../../cli/folder-pipeline.ts";
 
-const deployment = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { namespace: shop, name: web }
-spec:
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec: { containers: [{ name: web, image: "example/web:1", ports: [{ containerPort: 8080 }] }] }
-`;
-
 const pod = {
-  metadata: { namespace: "shop", name: "web-1", annotations: { "tulle.dev/workload": "web" } },
-  spec: { initContainers: [{ name: "tulle-sidecar" }], containers: [{ name: "web" }] },
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: {
+    namespace: "shop",
+    name: "web-1",
+    labels: { app: "web" },
+    annotations: { "tulle.dev/workload": "web", "tulle.dev/proxy-version": "0.1.0" },
+  },
+  spec: {
+    initContainers: [{ name: "tulle-sidecar" }],
+    containers: [{ name: "web", image: "example/web:1", ports: [{ containerPort: 8080 }] }],
+  },
+  status: { podIP: "10.0.0.1" },
 };
 
 let folder: string;
@@ -33,7 +33,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 /** Of a pod that is not redirected, with such a policy over it. */
 async function check(policy: string): Promise<readonly Finding[]> {
   const strict = `---\napiVersion: tulle.dev/v1alpha1\nkind: AccessPolicy\nmetadata: { namespace: shop, name: strict }\nspec: ${policy}\n`;
-  writeFileSync(join(folder, "shop.yaml"), deployment + strict);
+  writeFileSync(join(folder, "shop.yaml"), `${JSON.stringify(pod)}\n${strict}`);
   const asked: Pick<Asked, "pods" | "reading"> = {
     pods: () => Promise.resolve([pod]),
     reading: () => readFolderObjects([folder], { clusterDomain: "cluster.local", trustDomain: "cluster.local" }),
@@ -52,7 +52,10 @@ it.each([
   ]);
 });
 
-it("only warns where nothing is to be strict", async () => {
-  const found = await check("{ ports: [9090], mtls: permissive }");
+it.each([
+  ["nothing is to be strict", "{ ports: [9090], mtls: permissive }"],
+  ["other pods are", "{ selector: { matchLabels: { app: db } }, mtls: strict }"],
+])("only warns where %s", async (_case, policy) => {
+  const found = await check(policy);
   expect(found.map(({ verdict }) => verdict)).toEqual(["warn"]);
 });
