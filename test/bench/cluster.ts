@@ -11,7 +11,7 @@ import { ensureBundles } from "../../deploy/build.ts";
 import { buildCertificateRequest } from "../../sidecar/identity/certificate-request.ts";
 import { type Credentials, readCredentials } from "../../sidecar/identity/credentials.ts";
 import { type ApiServer, startApiServer } from "../cluster/api-server.ts";
-import { ensureTestNode, expectDone, nested, TestNamespace } from "../cluster/control-plane/objects.ts";
+import { ensureTestNodes, expectDone, nested, TestNamespace } from "../cluster/control-plane/objects.ts";
 import { askForCertificate, requestToken } from "../cluster/control-plane/workload.ts";
 import { applyDefinitions } from "../cluster/definitions.ts";
 import { answersOk } from "./answers.ts";
@@ -37,7 +37,7 @@ export class BenchCluster implements AsyncDisposable {
     const server = await startApiServer();
     const { api } = server;
     await applyDefinitions(api);
-    await ensureTestNode(api);
+    await ensureTestNodes(api);
     const metadata = { name: meshNamespace };
     expectDone(await api.request({ method: "POST", path: "/api/v1/namespaces", body: { metadata } }));
     return new BenchCluster(server, await TestNamespace.create(api, "shop", { "tulle.dev/inject": "enabled" }));

@@ -30,17 +30,25 @@ export interface ApiServer {
   kill(): Promise<void>;
   /** After `kill`, on the same port with the same contents. Resolves when it answers. */
   restart(): Promise<void>;
+  /** Starts kube-controller-manager with these controllers; once. */
+  runControllers(...names: readonly string[]): void;
   /** Writes a kubeconfig for whoever has this token, by default an administrator, and returns its path. */
   kubeconfigOf(token?: string, address?: { readonly host: string; readonly port: number }): Promise<string>;
   stop(): Promise<void>;
 }
 
 export interface ApiServerOptions {
-  /** Also kube-controller-manager: EndpointSlices, namespaces that end, garbage. */
+  /** Also kube-controller-manager: EndpointSlices, namespaces that end, garbage, service accounts. */
   readonly controllers?: boolean;
 }
 
 const startPatienceMs = 60_000;
+const usualControllers = [
+  "endpointslice-controller",
+  "namespace-controller",
+  "garbage-collector-controller",
+  "serviceaccount-controller",
+];
 const host = "127.0.0.1";
 
 /** Where the programs are: `$CLUSTER_HOME/bin`, by default `~/.cache/tulle-cluster/bin`; `test/cluster/tools` builds them. */
@@ -87,7 +95,10 @@ export async function startApiServer({ controllers = false }: ApiServerOptions =
     const api = new ClusterApi(loadCredentials(kubeconfig));
     const answers = () => eventually(() => isReady(api), startPatienceMs);
     await answers();
-    if (controllers) run("kube-controller-manager", ...controllerArguments(folder, kubeconfig));
+    const runControllers = (...names: readonly string[]): void => {
+      run("kube-controller-manager", ...controllerArguments(folder, kubeconfig, names));
+    };
+    if (controllers) runControllers(...usualControllers);
     return {
       kubeconfig,
       api,
@@ -99,6 +110,7 @@ export async function startApiServer({ controllers = false }: ApiServerOptions =
         apiServer = start();
         await answers();
       },
+      runControllers,
       async kubeconfigOf(bearer, at = { host, port }) {
         const path = join(folder, `${randomUUID()}.kubeconfig`);
         await writeKubeconfig(path, folder, `https://${at.host}:${at.port}`, bearer ?? token);
@@ -149,22 +161,20 @@ function apiServerArguments(folder: string, etcdPort: number, port: number): str
     `--token-auth-file=${join(folder, "tokens.csv")}`,
     "--authorization-mode=RBAC",
     "--anonymous-auth=false",
-    // It would want a ServiceAccount's controller before any pod.
-    "--disable-admission-plugins=ServiceAccount",
     "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
     `--service-account-key-file=${join(folder, "service-accounts.pem")}`,
     `--service-account-signing-key-file=${join(folder, "service-accounts.pem")}`,
-    "--service-cluster-ip-range=10.96.0.0/16",
+    "--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112",
   ];
 }
 
-function controllerArguments(folder: string, kubeconfig: string): string[] {
+function controllerArguments(folder: string, kubeconfig: string, names: readonly string[]): string[] {
   return [
     `--kubeconfig=${kubeconfig}`,
     "--leader-elect=false",
     "--secure-port=0",
     `--service-account-private-key-file=${join(folder, "service-accounts.pem")}`,
-    "--controllers=endpointslice-controller,namespace-controller,garbage-collector-controller,serviceaccount-controller",
+    `--controllers=${names.join(",")}`,
   ];
 }
 

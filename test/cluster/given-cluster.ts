@@ -1,5 +1,5 @@
 /**
- * The scenarios of the control plane in a cluster that is somebody's. They make namespaces, a node that nobody is, roles, webhook
+ * The scenarios of the control plane in a cluster that is somebody's. They make namespaces, two nodes that nobody is, roles, webhook
  * configurations and resource definitions, and some of them delete the mesh's root and the definitions of Gateway API: so they
  * run only where there is none of that yet, and take away at the end what is there more than before.
  */
@@ -7,13 +7,14 @@
 import { meshNamespace } from "../../control-plane/index/facts.ts";
 import { type ClusterApi, describeAnswer } from "../../control-plane/kubernetes/cluster-api.ts";
 import { isRecord } from "../../control-plane/source/kube-object.ts";
-import { nested, testLabels, testNode } from "./control-plane/objects.ts";
+import { reasonOf } from "../../system/log.ts";
+import { nested, refreshTestNodes, testLabels } from "./control-plane/objects.ts";
 
 /** Names the variable by which the scenarios are told of it. */
 export const givenCluster = "TULLE_TEST_CLUSTER";
 
-/** What needs an API server on this machine: one that reaches webhooks here, or whose keys and processes are ours. */
-export const scenariosElsewhere = ["admission", "chart", "cli", "injection", "uninstall"].map(
+/** What needs an API server on this machine, which reaches webhooks here, or puts more into it than it takes away. */
+export const scenariosElsewhere = ["admission", "chart", "injection"].map(
   (name) => `test/cluster/control-plane/${name}.test.ts`,
 );
 
@@ -25,7 +26,7 @@ const clusterWide = [namespaces, "/api/v1/nodes", `${rbac}/clusterrolebindings`,
 const ownGroups = ["tulle.dev", "gateway.networking.k8s.io"];
 
 export function whatIsDone(kubeconfig: string): string {
-  return `test:cluster: in the cluster of ${kubeconfig}: makes and deletes namespaces (${meshNamespace} among them), the node ${testNode},
+  return `test:cluster: in the cluster of ${kubeconfig}: makes and deletes namespaces (${meshNamespace} among them), two nodes that nobody is,
 roles, and the resource definitions of ${ownGroups.join(" and ")}. It refuses where there is a ${meshNamespace} or one of
 those definitions already: they are yours. Without $KUBECONFIG an API server of its own is started.`;
 }
@@ -37,6 +38,15 @@ export async function refuseWhatIsInUse(api: ClusterApi): Promise<void> {
   const inUse = [...mesh.map((name) => `namespace ${name}`), ...defined];
   if (inUse.length > 0)
     throw new Error(`not in this cluster, scenarios would delete what is yours: ${inUse.join(", ")}`);
+}
+
+/** Has the controllers of a cluster take the scenarios' nodes for alive. Returns what ends it. */
+export function keepNodesAlive(api: ClusterApi): () => void {
+  const refresh = (): void => {
+    refreshTestNodes(api).catch((error: unknown) => process.stderr.write(`test:cluster: ${reasonOf(error)}\n`));
+  };
+  const timer = setInterval(refresh, 10_000);
+  return () => clearInterval(timer);
 }
 
 /** Takes away what scenarios made, which has their label, and nothing else. */

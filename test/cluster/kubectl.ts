@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { stringify } from "yaml";
 import { inputOf } from "../support/program-input.ts";
 import { clusterProgram } from "./api-server.ts";
+import { givenCluster } from "./given-cluster.ts";
 
 export interface Outcome {
   readonly code: number;
@@ -16,9 +17,11 @@ export interface Outcome {
 export type Kubectl = (args: string, input?: unknown) => Promise<Outcome>;
 
 export function kubectlIn(kubeconfig: string, namespace: string): Kubectl {
+  // Beside a cluster of somebody's there is a kubectl, too.
+  const program = process.env[givenCluster] === undefined ? clusterProgram("kubectl") : "kubectl";
   return async (args, input) => {
     const options = [`--kubeconfig=${kubeconfig}`, `--namespace=${namespace}`];
-    const child = spawn(clusterProgram("kubectl"), [...options, ...args.split(" ")]);
+    const child = spawn(program, [...options, ...args.split(" ")]);
     const [out, err] = [gather(child.stdout), gather(child.stderr)];
     inputOf(child).end(input === undefined ? "" : stringify(input));
     const [code] = (await once(child, "close")) as [number];

@@ -7,9 +7,9 @@ import type { TestProject } from "vitest/node";
 import { meshNamespace } from "../../control-plane/index/facts.ts";
 import { type ClusterApi, openClusterApi } from "../../control-plane/kubernetes/cluster-api.ts";
 import { startApiServer } from "./api-server.ts";
-import { ensureTestNode, testLabels } from "./control-plane/objects.ts";
+import { ensureTestNodes, testLabels } from "./control-plane/objects.ts";
 import { applyDefinitions } from "./definitions.ts";
-import { cleanUp, givenCluster, refuseWhatIsInUse } from "./given-cluster.ts";
+import { cleanUp, givenCluster, keepNodesAlive, refuseWhatIsInUse } from "./given-cluster.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -31,7 +31,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     project.provide("tokenKeyFile", "");
     project.provide("etcd", "");
     await prepare(api);
+    const leaveNodes = keepNodesAlive(api);
     return async () => {
+      leaveNodes();
       await cleanUp(api);
       api.close();
     };
@@ -46,7 +48,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
 async function prepare(api: ClusterApi): Promise<void> {
   await applyDefinitions(api);
-  await ensureTestNode(api);
+  await ensureTestNodes(api);
   const metadata = { name: meshNamespace, labels: testLabels };
   await api.request({ method: "POST", path: "/api/v1/namespaces", body: { metadata } });
 }

@@ -10,6 +10,14 @@ import { TestAuthority } from "../../support/authority.ts";
 import { eventually } from "../../support/eventually.ts";
 import { RecordedLog } from "../../support/recorded-log.ts";
 import { kubectlIn } from "../kubectl.ts";
+import { objectsIn, template } from "./chart.ts";
+
+interface Configuration {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly webhooks: readonly { readonly name: string; readonly clientConfig: object }[];
+}
 
 const namespace = "admission";
 const webhookPath = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
@@ -19,10 +27,15 @@ let api: ClusterApi;
 let ca: TestAuthority;
 let server: AdmissionServer;
 let stopping: AbortController;
+/** What the chart configures, injection's too. */
+let charted: readonly Configuration[];
 const log = new RecordedLog();
 
 beforeAll(async () => {
   api = await openClusterApi(inject("kubeconfig"));
+  const { code, out, err } = await template("--show-only", "templates/webhooks.yaml");
+  if (code !== 0) throw new Error(err);
+  charted = objectsIn(out) as unknown as readonly Configuration[];
   const labels = { "tulle.dev/admission-test": "yes" };
   await api.request({ method: "POST", path: "/api/v1/namespaces", body: { metadata: { name: namespace, labels } } });
 });
@@ -40,7 +53,7 @@ beforeEach(async () => {
     log: log.write,
     onAnswer: () => {},
   });
-  await configure("tulle-validation", "Fail");
+  await configure("tulle-validation", { failurePolicy: "Fail" });
 });
 afterEach(async () => {
   stopping.abort();
@@ -49,27 +62,17 @@ afterEach(async () => {
   await ca[Symbol.asyncDispose]();
 });
 
-function configuration(name: string, failurePolicy: "Fail" | "Ignore") {
-  return {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "ValidatingWebhookConfiguration",
-    metadata: { name },
-    webhooks: [
-      {
-        name: "policies.validate.tulle.dev",
-        admissionReviewVersions: ["v1"],
-        sideEffects: "None",
-        failurePolicy,
-        clientConfig: { url: `https://localhost:${server.port}/validate` },
-        namespaceSelector: { matchLabels: { "tulle.dev/admission-test": "yes" } },
-        rules: [{ apiGroups: ["tulle.dev"], apiVersions: ["*"], resources: ["*"], operations: ["CREATE", "UPDATE"] }],
-      },
-    ],
-  };
+/** The chart's own, but for this namespace alone, and with what a scenario changes. */
+function configuration(name: string, change: object) {
+  const { apiVersion, kind, webhooks } = charted.find((one) => one.metadata.name === "tulle-validation") ?? {};
+  const clientConfig = { url: `https://localhost:${server.port}/validate` };
+  const namespaceSelector = { matchLabels: { "tulle.dev/admission-test": "yes" } };
+  const here = webhooks?.map((webhook) => ({ ...webhook, clientConfig, namespaceSelector, ...change }));
+  return { apiVersion, kind, metadata: { name }, webhooks: here };
 }
 
-async function configure(name: string, failurePolicy: "Fail" | "Ignore"): Promise<void> {
-  const { status } = await api.request({ method: "POST", path: webhookPath, body: configuration(name, failurePolicy) });
+async function configure(name: string, change: object): Promise<void> {
+  const { status } = await api.request({ method: "POST", path: webhookPath, body: configuration(name, change) });
   expect(status).toBe(201);
 }
 
@@ -126,13 +129,13 @@ describe("a webhook configuration of ours", () => {
     changed();
     await eventually(async () => (await bundleOf("tulle-validation")) === bundle, 10_000);
     await api.request({ method: "DELETE", path: `${webhookPath}/tulle-validation` });
-    await configure("tulle-validation", "Fail");
+    await configure("tulle-validation", { failurePolicy: "Fail" });
     await eventually(async () => (await bundleOf("tulle-validation")) !== undefined, 10_000);
     expect(await bundleOf("tulle-validation")).toBe(bundle);
   });
 
   it("is the only one that is touched", async () => {
-    await configure("somebody-elses", "Ignore");
+    await configure("somebody-elses", {});
     try {
       keep();
       await isKept();
@@ -140,6 +143,24 @@ describe("a webhook configuration of ours", () => {
     } finally {
       await api.request({ method: "DELETE", path: `${webhookPath}/somebody-elses` });
     }
+  });
+});
+
+describe("the chart", () => {
+  it("says of none of its webhooks by which roots it is known: an upgrade would undo what the control plane says", () => {
+    expect(charted.map(({ metadata }) => metadata.name)).toEqual(["tulle-injection", "tulle-validation"]);
+    for (const { webhooks } of charted)
+      for (const { clientConfig } of webhooks) expect(Object.keys(clientConfig)).toEqual(["service"]);
+  });
+
+  it("lets policies be written while no control plane can be asked", async () => {
+    const nobody = { clientConfig: { url: "https://localhost:1/validate" } };
+    await api.request({ method: "DELETE", path: `${webhookPath}/tulle-validation` });
+    await configure("tulle-validation", { ...nobody, failurePolicy: "Fail" });
+    await answersWith(500);
+    await api.request({ method: "DELETE", path: `${webhookPath}/tulle-validation` });
+    await configure("tulle-validation", nobody);
+    await expect.poll(async () => (await create("probe", { request: "1s" })).status).toBe(201);
   });
 });
 
@@ -168,12 +189,21 @@ describe("whoever writes a policy", () => {
   });
 
   it("is warned of what is legal but suspicious, by kubectl", async () => {
-    const { err } = await kubectlIn(inject("kubeconfig"), namespace)("create -f - --dry-run=server", {
-      apiVersion: "tulle.dev/v1alpha1",
-      kind: "TimeoutPolicy",
-      metadata: { name: "w" },
-      spec: { request: "1s", perTry: "2s" },
+    const suspicious: [kind: string, spec: object, says: string][] = [
+      [
+        "TimeoutPolicy",
+        { request: "1s", perTry: "2s" },
+        "spec.perTry: 2s is never reached: request ends all tries after 1s",
+      ],
+      ["TrafficSplit", { service: "a", backends: [{ service: "b", weight: 0 }] }, "spec.backends: all weights are 0"],
+      ["RetryPolicy", { retryNonIdempotent: true }, "spec.retryNonIdempotent: POST and PATCH may be processed twice"],
+    ];
+    const items = suspicious.map(([kind, spec]) => {
+      return { apiVersion: "tulle.dev/v1alpha1", kind, metadata: { name: "w" }, spec };
     });
-    expect(err).toContain("Warning: spec.perTry: 2s is never reached: request ends all tries after 1s");
+    const kubectl = kubectlIn(inject("kubeconfig"), namespace);
+    const { code, err } = await kubectl("create -f - --dry-run=server", { apiVersion: "v1", kind: "List", items });
+    expect(code).toBe(0);
+    for (const [, , says] of suspicious) expect(err).toContain(`Warning: ${says}`);
   });
 });

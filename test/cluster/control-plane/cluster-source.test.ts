@@ -162,6 +162,21 @@ describe("a status", () => {
   });
 });
 
+it("hands on the changes of a burst together, and never more often than every 10 ms", async () => {
+  const handedOnAtMs: number[] = [];
+  const pipeline = await follow(() => handedOnAtMs.push(performance.now()));
+  const shop = await TestNamespace.create(api, "burst");
+  const names = Array.from({ length: 40 }, (_, i) => `orders-${i}`);
+  const before = handedOnAtMs.length;
+  await Promise.all(names.map((name) => shop.service(name)));
+  await expect.poll(() => names.every((name) => destinationOf(pipeline, shop, name) !== undefined)).toBe(true);
+  const burst = handedOnAtMs.slice(before);
+  expect(burst.length).toBeLessThan(names.length);
+  const gaps = burst.slice(1).map((atMs, i) => atMs - (burst[i] ?? 0));
+  // A timer of 10 ms may come a little early.
+  expect(Math.min(...gaps, 10)).toBeGreaterThan(8);
+});
+
 describe("routes of Gateway API", () => {
   it("are followed as soon as their definitions are installed, and forgotten with them", async () => {
     const pipeline = await follow();

@@ -5,16 +5,37 @@ import { isRecord } from "../../../control-plane/source/kube-object.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A node that nobody is: where pods go that only exist on paper. EndpointSlices leave out pods without one. */
-export const testNode = "tulle-test-node";
+interface TestNode {
+  readonly name: string;
+  readonly zone: string;
+}
+
+/** Nodes that nobody is: where pods go that only exist on paper. EndpointSlices leave out pods without one. */
+export const testNodes = {
+  near: { name: "tulle-test-node", zone: "tulle-test-zone-a" },
+  far: { name: "tulle-test-node-far", zone: "tulle-test-zone-b" },
+} as const satisfies Readonly<Record<string, TestNode>>;
 
 /** Of all that scenarios make and that lives in no namespace: in a cluster of somebody's, this and nothing else is taken away. */
 export const testLabels = { "tulle.dev/test": "scenario" } as const;
 
-export async function ensureTestNode(api: ClusterApi): Promise<void> {
-  const metadata = { name: testNode, labels: { ...testLabels, "topology.kubernetes.io/zone": "zone-a" } };
-  const made = await api.request({ method: "POST", path: "/api/v1/nodes", body: { metadata } });
-  if (made.status !== 409) expectDone(made);
+export async function ensureTestNodes(api: ClusterApi): Promise<void> {
+  for (const { name, zone } of Object.values(testNodes)) {
+    const metadata = { name, labels: { ...testLabels, "topology.kubernetes.io/zone": zone } };
+    const made = await api.request({ method: "POST", path: "/api/v1/nodes", body: { metadata } });
+    if (made.status !== 409) expectDone(made);
+  }
+  await refreshTestNodes(api);
+}
+
+/** As their kubelets would: a node that says nothing for 40 s is taken for dead, and its pods for not ready. */
+export async function refreshTestNodes(api: ClusterApi): Promise<void> {
+  const condition = { type: "Ready", status: "True", reason: "Test", lastHeartbeatTime: new Date().toISOString() };
+  for (const { name } of Object.values(testNodes)) {
+    const path = `/api/v1/nodes/${name}/status`;
+    const body = { status: { conditions: [condition] } };
+    expectDone(await api.request({ method: "PATCH", path, contentType: "application/merge-patch+json", body }));
+  }
 }
 
 /** Where the API serves objects of a kind. */
@@ -23,10 +44,19 @@ function collectionOf(apiVersion: string, plural: string, namespace: string | un
   return namespace === undefined ? `${base}/${plural}` : `${base}/namespaces/${namespace}/${plural}`;
 }
 
+interface PodOptions {
+  readonly meshed?: boolean;
+  readonly redirected?: boolean;
+  readonly node?: TestNode;
+  /** It is ready then. */
+  readonly ip?: string;
+}
+
 /** A namespace of its own for one scenario. */
 export class TestNamespace {
   readonly name: string;
   readonly #api: ClusterApi;
+  readonly #accounts = new Map<string, Promise<unknown>>();
 
   private constructor(api: ClusterApi, name: string) {
     this.#api = api;
@@ -75,23 +105,27 @@ export class TestNamespace {
     });
   }
 
-  serviceAccount(name: string): Promise<Fields> {
-    return this.create("v1", "serviceaccounts", { metadata: { name } });
+  /** Made if there is none yet. */
+  async serviceAccount(name: string): Promise<void> {
+    const made = this.#accounts.get(name) ?? this.create("v1", "serviceaccounts", { metadata: { name } });
+    this.#accounts.set(name, made);
+    await made;
   }
 
-  /** One that nobody runs; meshed, and its connections redirected, as injection leaves it. */
+  /** One that nobody runs, with the service account of its app; meshed, and its connections redirected, as injection leaves it. */
   async pod(
     name: string,
     app: string,
-    { meshed = true, redirected = true, ip }: { meshed?: boolean; redirected?: boolean; ip?: string } = {},
+    { meshed = true, redirected = true, node = testNodes.near, ip }: PodOptions = {},
   ): Promise<Fields> {
     const annotations = { "tulle.dev/proxy-version": "0.1.0", "tulle.dev/workload": app };
     const sidecar = { name: "tulle-sidecar", image: "none", restartPolicy: "Always" };
     const initContainers = [...(redirected ? [{ name: "tulle-init", image: "none" }] : []), sidecar];
+    await this.serviceAccount(app);
     const made = await this.create("v1", "pods", {
       metadata: { name, labels: { app }, ...(meshed && { annotations }) },
       spec: {
-        nodeName: testNode,
+        nodeName: node.name,
         serviceAccountName: app,
         containers: [{ name: "app", image: "none", ports: [{ name: "http", containerPort: 8080 }] }],
         ...(meshed && { initContainers }),
@@ -104,6 +138,11 @@ export class TestNamespace {
     const conditions = [{ type: "Ready", status: ready ? "True" : "False" }];
     const status = { phase: "Running", podIP: ip, podIPs: [{ ip }], conditions };
     return this.patch("v1", `pods/${name}/status`, { status });
+  }
+
+  /** Somebody deletes the pod, and its program has not ended yet: with no kubelet, it is there until `delete`. */
+  async end(pod: string): Promise<void> {
+    expectDone(await this.#api.request({ method: "DELETE", path: collectionOf("v1", `pods/${pod}`, this.name) }));
   }
 
   /** For whoever wants to delete it and what is in it. */

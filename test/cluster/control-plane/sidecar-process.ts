@@ -68,8 +68,8 @@ export class SidecarProcess {
     return this.lines.filter((line) => line["message"] === message);
   }
 
-  async stop(): Promise<void> {
-    this.#child.kill("SIGKILL");
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    this.#child.kill(signal);
     await this.#ended;
     await rm(this.#folder, { recursive: true, force: true });
   }

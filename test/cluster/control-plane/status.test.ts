@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
+import type { PolicyKind } from "../../../model/policy-object.ts";
 import { eventually } from "../../support/eventually.ts";
 import { applyGatewayDefinitions } from "../definitions.ts";
 import { type Kubectl, kubectlIn } from "../kubectl.ts";
@@ -56,6 +57,19 @@ const timeout = (name: string, spec: object = {}) => ({
   spec: { targetRefs: [{ kind: "Service", name: "catalog" }], request: "1s", ...spec },
 });
 
+/** A good one of each kind; what it attaches to comes on top. */
+const everyKind: Readonly<Record<PolicyKind, object>> = {
+  AccessPolicy: { rules: [{ from: [{ namespace: "anybody" }] }] },
+  CircuitBreaker: {},
+  FaultInjection: { until: "2099-01-01T00:00:00Z", delay: { duration: "1ms" } },
+  IdempotencyPolicy: {},
+  RateLimit: { limits: [{ requests: 5 }] },
+  RetryPolicy: {},
+  TelemetryPolicy: { samplingRatio: 0.5 },
+  TimeoutPolicy: {},
+  TrafficSplit: { service: "catalog", backends: [{ service: "catalog" }] },
+};
+
 interface Condition {
   readonly type: string;
   readonly status: string;
@@ -92,7 +106,6 @@ async function holder(): Promise<Replica | undefined> {
 
 /** A sidecar of Deployment `web`, at this replica. */
 async function sidecar({ host, process }: Replica, pod: string, refusal: () => string | undefined = () => undefined) {
-  if ((await shop.read("v1", "serviceaccounts/web")).status === 404) await shop.serviceAccount("web");
   await shop.pod(pod, "web", { ip: "127.0.0.1" });
   const bundle = async () =>
     nested((await shop.read("v1", "configmaps/tulle-trust-bundle")).body, "data", "trust-bundle.pem");
@@ -122,8 +135,24 @@ describe("a policy", () => {
     expect((await kubectl("get top t -o wide")).out).toMatch(/t\s+catalog\s+True\s+True\s+Accepted\s+0\/0/);
   });
 
+  it("of whatever kind is what kubectl wait waits for and kubectl get shows", async () => {
+    const targetRefs = [{ kind: "Service", name: "catalog" }];
+    const items = Object.entries(everyKind).map(([kind, spec]) => {
+      const attached = kind === "TrafficSplit" ? spec : { targetRefs, ...spec };
+      return { apiVersion: tulle, kind, metadata: { name: "one" }, spec: attached };
+    });
+    expect(await kubectl("apply -f -", { apiVersion: "v1", kind: "List", items })).toMatchObject({ code: 0, err: "" });
+    const waited = await kubectl("wait --for=condition=Programmed tulle --all --timeout=30s");
+    expect(waited).toMatchObject({ code: 0, err: "" });
+    expect(waited.out.match(/\/one condition met$/gm)).toHaveLength(items.length);
+    const rows = (await kubectl("get tulle --no-headers")).out.trim().split("\n");
+    const shown = rows.filter((row) => row !== "").map((row) => row.trim().split(/\s+/).slice(0, 4).join(" "));
+    expect(shown.sort()).toEqual(
+      items.map(({ kind }) => `${kind.toLowerCase()}.tulle.dev/one catalog True True`).sort(),
+    );
+  });
+
   it("that asks for mutual TLS alone names a pod that can't refuse anything, from when it is there until it is gone", async () => {
-    await shop.serviceAccount("web");
     await shop.pod("web-1", "web", { ip: "10.7.2.1" });
     await shop.create(tulle, "accesspolicies", {
       apiVersion: tulle,
@@ -332,6 +361,29 @@ describe("a route", () => {
     expect(await reasonOf("httproutes/r", "Programmed", gateway)).toBe("NotInForce");
     await shop.patch("v1", "services/alias", { spec: { type: "ClusterIP", externalName: null } });
     await expect.poll(() => reasonOf("httproutes/r", "Accepted", gateway), patient).toBe("Accepted");
+  });
+
+  it("whose backend's namespace is deleted says so, and an Event too", async () => {
+    const ending = await TestNamespace.create(api, "ending", { "tulle.dev/inject": "enabled" });
+    await ending.service("stock");
+    await ending.create("gateway.networking.k8s.io/v1beta1", "referencegrants", {
+      apiVersion: "gateway.networking.k8s.io/v1beta1",
+      kind: "ReferenceGrant",
+      metadata: { name: "shop" },
+      spec: {
+        from: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", namespace: shop.name }],
+        to: [{ group: "", kind: "Service" }],
+      },
+    });
+    const { spec, ...rest } = route("r", "stock");
+    const rules = [{ backendRefs: [{ name: "stock", namespace: ending.name, port: 80 }] }];
+    await shop.create(gateway, "httproutes", { ...rest, spec: { ...spec, rules } });
+    const resolved = () => reasonOf("httproutes/r", "ResolvedRefs", gateway);
+    await expect.poll(resolved, patient).toBe("ResolvedRefs");
+    await ending.remove();
+    await expect.poll(resolved, patient).toBe("RefNotPermitted");
+    await expect.poll(eventReasons, patient).toContain("RefNotPermitted");
+    expect(await reasonOf("httproutes/r", "Accepted", gateway)).toBe("Accepted");
   });
 
   it("whose backend is missing says so", async () => {

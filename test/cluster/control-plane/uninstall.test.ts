@@ -17,7 +17,6 @@ let shop: TestNamespace;
 beforeAll(async () => {
   api = await openClusterApi(inject("kubeconfig"));
   shop = await TestNamespace.create(api, "uninstall");
-  await shop.serviceAccount("orders");
   await shop.pod("orders-1", "orders", { ip: "10.7.0.1" });
   await shop.pod("orders-2", "orders", { ip: "10.7.0.2" });
   await shop.pod("plain-1", "plain", { ip: "10.7.0.3", meshed: false });

@@ -2,12 +2,13 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { TestNamespace } from "../control-plane/objects.ts";
+import { nested, TestNamespace } from "../control-plane/objects.ts";
 import { Client, Drill, planOutage } from "./drill.ts";
 
 const tulle = "tulle.dev/v1alpha1";
 const outage = planOutage("API_SERVER_OUTAGE_SECONDS", 0);
 const { outageMs, leafLifetimeMs } = outage;
+const patient = { timeout: 30_000 };
 
 let drill: Drill;
 beforeAll(async () => {
@@ -48,12 +49,14 @@ it("the API server is followed again: a policy is in force", { timeout: 60_000 }
   await expect.poll(async () => (await drill.ask("/closed")).slice(0, 3)).toBe("403");
 });
 
-it("a namespace that is deleted under traffic takes nothing else with it", { timeout: 60_000 }, async () => {
+it("a namespace that is deleted under traffic fails no other, and its callers are told why", {
+  timeout: 90_000,
+}, async () => {
   const { api } = drill.server;
   const ending = await TestNamespace.create(api, "ending", { "tulle.dev/inject": "enabled" });
-  await ending.service("orders");
-  await ending.pod("orders-1", "orders", { ip: "10.7.0.1" });
-  const spec = { targetRefs: [{ kind: "Service", name: "orders" }], request: "1s" };
+  const at = { namespace: ending, workload: "payments", ip: outage.addresses.payments, says: "paid" };
+  const payments = await drill.startWorkload(at);
+  const spec = { targetRefs: [{ kind: "Service", name: "payments" }], request: "1s" };
   await ending.create(tulle, "timeoutpolicies", {
     apiVersion: tulle,
     kind: "TimeoutPolicy",
@@ -62,13 +65,29 @@ it("a namespace that is deleted under traffic takes nothing else with it", { tim
   });
   const policies = async () => (await drill.status()).policies.map(({ namespace }) => namespace);
   await expect.poll(policies).toContain(ending.name);
-  const client = new Client(() => drill.ask());
-  // No controller runs here: this is what that of namespaces does.
-  await ending.delete(tulle, "timeoutpolicies/t");
-  await ending.delete("v1", "services/orders");
-  await ending.delete("v1", "pods/orders-1");
+  const url = `http://payments.${ending.name}/`;
+  await expect.poll(() => drill.askFor(url)).toBe("200 paid");
+
+  const logged = drill.controlPlane.lines.length;
+  const [elsewhere, here] = [new Client(() => drill.ask()), new Client(() => drill.askFor(url))];
+  drill.server.runControllers("namespace-controller");
   await ending.remove();
+  const pod = async () => (await ending.read("v1", "pods/payments-1")).body;
+  await expect.poll(async () => nested(await pod(), "metadata", "deletionTimestamp"), patient).toBeDefined();
+  await payments.end();
+  const path = `/api/v1/namespaces/${ending.name}`;
+  await expect.poll(async () => (await api.request({ path })).status, patient).toBe(404);
+
+  // A sidecar believes that a Service is gone once it has known its control plane for a while.
+  await expect.poll(() => drill.askFor(url)).toMatch(/^(503 no_endpoints|502 destination_unknown)$/);
   await expect.poll(policies).not.toContain(ending.name);
   expect(await policies()).toContain(drill.shop.name);
-  expect(await client.stop()).toEqual(["200 ordered"]);
+  expect(await elsewhere.stop()).toEqual(["200 ordered"]);
+  // By what goes first: the pod's sidecar, the word that it is gone, or the Service.
+  const reasons = ["503 mesh_port_unreachable", "503 no_endpoints", "502 destination_unknown"];
+  const answers = await here.stop();
+  expect(answers).toContain("200 paid");
+  expect(answers.filter((answer) => answer !== "200 paid" && !reasons.includes(answer))).toEqual([]);
+  const lines = [...drill.controlPlane.lines.slice(logged), ...payments.sidecar.lines];
+  expect(lines.filter(({ level }) => level === "error")).toEqual([]);
 });

@@ -12,9 +12,10 @@ import { createServer, type Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { meshNamespace } from "../../../control-plane/index/facts.ts";
 import { eventually } from "../../support/eventually.ts";
+import { askThrough } from "../../support/sidecar-pair.ts";
 import { type ApiServer, startApiServer } from "../api-server.ts";
 import { ControlPlaneProcess } from "../control-plane/control-plane-process.ts";
-import { ensureTestNode, TestNamespace } from "../control-plane/objects.ts";
+import { ensureTestNodes, TestNamespace } from "../control-plane/objects.ts";
 import { SidecarProcess } from "../control-plane/sidecar-process.ts";
 import { applyDefinitions } from "../definitions.ts";
 
@@ -24,7 +25,7 @@ const leastSlackMs = 14_000;
 
 export interface Outage {
   /** Loopback addresses of its own: drills run at the same time. */
-  readonly addresses: { readonly controlPlane: string; readonly web: string; readonly orders: string };
+  readonly addresses: Readonly<Record<"controlPlane" | "web" | "orders" | "payments", string>>;
   readonly outageMs: number;
   readonly leafLifetimeMs: number;
   /** After the certificates were issued. */
@@ -33,12 +34,13 @@ export interface Outage {
 
 /** Of 10 s, which an environment variable may make more. `block` is the third part of its addresses. */
 export function planOutage(variable: string, block: number): Outage {
-  const [controlPlane, web, orders] = [1, 2, 3].map((host) => `127.88.${block}.${host}`) as [string, string, string];
+  const address = (host: number) => `127.88.${block}.${host}`;
+  const addresses = { controlPlane: address(1), web: address(2), orders: address(3), payments: address(4) };
   const outageMs = Number(process.env[variable] ?? "10") * 1_000;
   const slackMs = Math.max(leastSlackMs, outageMs / 8);
   const leafLifetimeMs = Math.max(4 * slackMs, outageMs + slackMs + 20_000);
   const waitMs = leafLifetimeMs - outageMs - slackMs;
-  return { addresses: { controlPlane, web, orders }, outageMs, leafLifetimeMs, waitMs };
+  return { addresses, outageMs, leafLifetimeMs, waitMs };
 }
 
 export class Drill implements AsyncDisposable {
@@ -63,7 +65,7 @@ export class Drill implements AsyncDisposable {
     const server = await startApiServer();
     const { api } = server;
     await applyDefinitions(api);
-    await ensureTestNode(api);
+    await ensureTestNodes(api);
     await api.request({ method: "POST", path: "/api/v1/namespaces", body: { metadata: { name: meshNamespace } } });
     const shop = await TestNamespace.create(api, "shop", { "tulle.dev/inject": "enabled" });
     const drill = new Drill(server, shop, outage);
@@ -113,6 +115,38 @@ export class Drill implements AsyncDisposable {
     }
   }
 
+  /** What `web` gets from any Service: an application's answer, or the code of the mesh's own. */
+  async askFor(url: string): Promise<string> {
+    try {
+      const { status, headers, body } = await askThrough(this.#outage.addresses.web, url);
+      return `${status} ${String(headers["tulle-error"] ?? body)}`;
+    } catch (error) {
+      return String(error);
+    }
+  }
+
+  /** A Service of one pod with its sidecar, and an application if it `says` something. Resolves when the sidecar was started. */
+  async startWorkload({ namespace, workload, ip, says, upstreams }: DrillWorkload): Promise<StartedWorkload> {
+    await namespace.serviceAccount(workload);
+    await namespace.pod(`${workload}-1`, workload, { ip });
+    await namespace.service(workload);
+    const application = says === undefined ? undefined : this.#serve(ip, says);
+    await eventually(() => this.#controlPlane.ports !== undefined, patienceMs);
+    const bundle = async () => (await namespace.read("v1", "configmaps/tulle-trust-bundle")).status;
+    await eventually(async () => (await bundle()) === 200, patienceMs);
+    const { controlPlane } = this.#outage.addresses;
+    const { api } = this.server;
+    const started = { api, namespace, workload, podIp: ip, controlPlane, ...(upstreams && { upstreams }) };
+    const sidecar = await SidecarProcess.start(started);
+    this.#open.defer(() => sidecar.stop());
+    const end = async () => {
+      await sidecar.stop("SIGTERM");
+      application?.closeAllConnections();
+      await namespace.delete("v1", `pods/${workload}-1`);
+    };
+    return { sidecar, end };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#open.disposeAsync();
   }
@@ -125,39 +159,38 @@ export class Drill implements AsyncDisposable {
   }
 
   async #startWorkloads(): Promise<void> {
-    const { server, shop } = this;
-    const { controlPlane, web, orders } = this.#outage.addresses;
-    for (const [workload, ip] of [
-      ["web", web],
-      ["orders", orders],
-    ] as const) {
-      await shop.service(workload);
-      await shop.serviceAccount(workload);
-      await shop.pod(`${workload}-1`, workload, { ip });
-    }
-    this.#serve(createServer((_, response) => response.end("ordered")).listen(8080, orders));
-    await eventually(() => this.#controlPlane.ports !== undefined, patienceMs);
-    await eventually(async () => (await shop.read("v1", "configmaps/tulle-trust-bundle")).status === 200, patienceMs);
-    const common = { api: server.api, namespace: shop, controlPlane };
-    const upstreams = `orders.${shop.name}:80=${web}:9001`;
-    for (const options of [
-      { ...common, workload: "orders", podIp: orders },
-      { ...common, workload: "web", podIp: web, upstreams },
-    ]) {
-      const sidecar = await SidecarProcess.start(options);
-      this.#open.defer(() => sidecar.stop());
-    }
+    const { web, orders } = this.#outage.addresses;
+    const { shop: namespace } = this;
+    const upstreams = `orders.${namespace.name}:80=${web}:9001`;
+    await this.startWorkload({ namespace, workload: "orders", ip: orders, says: "ordered" });
+    await this.startWorkload({ namespace, workload: "web", ip: web, upstreams });
     await eventually(async () => (await this.ask()) === "200 ordered", patienceMs);
   }
 
-  #serve(application: Server): void {
+  #serve(ip: string, says: string): Server {
+    const application = createServer((_, response) => response.end(says)).listen(8080, ip);
     this.#open.defer(async () => {
       const closed = once(application, "close");
       application.close();
       application.closeAllConnections();
       await closed;
     });
+    return application;
   }
+}
+
+export interface DrillWorkload {
+  readonly namespace: TestNamespace;
+  readonly workload: string;
+  readonly ip: string;
+  readonly says?: string;
+  readonly upstreams?: string;
+}
+
+export interface StartedWorkload {
+  readonly sidecar: SidecarProcess;
+  /** As kubelet ends a pod that was deleted. */
+  readonly end: () => Promise<void>;
 }
 
 /** Asks all the while, and counts the answers. */
