@@ -5,8 +5,8 @@ import { parseArgs } from "node:util";
 import { formatDuration, parseDuration } from "../model/duration.ts";
 import { err, ok, type Result } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
+import { usualDoorLimits } from "../system/door.ts";
 import { isLogLevel, type LogLevel, logLevels } from "../system/log.ts";
-import { usualDoorLimits } from "./grpc/door.ts";
 
 /** Where it lives. */
 export type HomeConfig =

@@ -14,7 +14,7 @@ import type { Clock } from "../../model/clock.ts";
 import type { TokenRate } from "../../model/policy.ts";
 import { err, ok, type Result } from "../../model/result.ts";
 import { TokenBucket } from "../../model/token-bucket.ts";
-import { FairLimit } from "../fair-limit.ts";
+import { FairLimit } from "../../system/fair-limit.ts";
 
 export interface ReviewLimits {
   readonly atOnce: number;

@@ -9,7 +9,7 @@
  */
 
 import type { Socket } from "node:net";
-import { FairLimit } from "../fair-limit.ts";
+import { FairLimit } from "./fair-limit.ts";
 
 export interface DoorLimits {
   readonly maxConnections: number;

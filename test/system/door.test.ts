@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
-import { Door } from "../../../control-plane/grpc/door.ts";
-import { eventually } from "../../support/eventually.ts";
+import { Door } from "../../system/door.ts";
+import { eventually } from "../support/eventually.ts";
 
 const servers: net.Server[] = [];
 const sockets: net.Socket[] = [];

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FairLimit } from "../../control-plane/fair-limit.ts";
+import { FairLimit } from "../../system/fair-limit.ts";
 
 /** One of each number, from these addresses. */
 function filled(most: number, ...addresses: string[]): FairLimit<number> {
