@@ -26,7 +26,7 @@ import { acceptLinks } from "./mesh-link/accept.ts";
 import { linkConnector, meshPort } from "./mesh-link/connect.ts";
 import { Peers } from "./mesh-link/peers.ts";
 import { type Service, stack } from "./net/exchange.ts";
-import { type Accept, type ConnectionLimit, type Listener, listen, listenOnEach } from "./net/listener.ts";
+import { type Accept, type Listener, type ListenerLimit, listen, listenOnEach } from "./net/listener.ts";
 import type { ReadOriginalDestination } from "./net/original-destination.ts";
 import { outboundStack, type Shared } from "./outbound.ts";
 import { outsideStacks } from "./outside.ts";
@@ -343,7 +343,7 @@ export class Sidecar {
     return { clock, wheel, onRefused };
   }
 
-  #limitOf(listener: "inbound" | "outbound"): Partial<ConnectionLimit> {
+  #limitOf(listener: "inbound" | "outbound"): Partial<ListenerLimit> {
     const { metrics, maxConnections } = this.#options;
     const onExceeded = () => metrics.refused.increment(metrics.refused.slot({ listener, code: "overloaded" }));
     return maxConnections === undefined ? { onExceeded } : { most: maxConnections, onExceeded };

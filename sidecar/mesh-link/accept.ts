@@ -1,21 +1,17 @@
 /** The mesh port: accepts links of peers, and nobody else. What is not mutual TLS of this trust domain gets no byte. */
 
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import tls from "node:tls";
 import type { Clock } from "../../model/clock.ts";
 import type { ErrorCode } from "../../model/errors.ts";
+import { Door } from "../../system/door.ts";
 import { serveHttp2 } from "../http2/server.ts";
 import type { Identity } from "../identity/credentials.ts";
 import { checkPeer, meshContextOptions, meshServerOptions } from "../identity/tls-options.ts";
 import type { Service } from "../net/exchange.ts";
 import { tcpKeepAlive } from "../net/keep-alive.ts";
-import {
-  asListener,
-  type ConnectionLimit,
-  Connections,
-  type Listener,
-  type ServedConnection,
-} from "../net/listener.ts";
+import { asListener, Connections, type Listener, type ListenerLimit, type ServedConnection } from "../net/listener.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { LastingTrust } from "./lasting-trust.ts";
 import { linkHeadLimits } from "./limits.ts";
@@ -27,6 +23,8 @@ const maxConcurrentStreams = 1_000;
  * leaps, of half a window behind a full outbox: 768 KiB, ten minutes of 1.3 KiB/s.
  */
 const stallTimeoutMs = 600_000;
+/** Anybody may begin one, and each holds some 50 KB for up to 10 s. */
+const usualMaxHandshakes = 1_000;
 
 export interface AcceptOptions {
   readonly host: string;
@@ -37,7 +35,9 @@ export interface AcceptOptions {
   readonly service: Service;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
-  readonly limit?: Partial<ConnectionLimit>;
+  readonly limit?: Partial<ListenerLimit>;
+  /** At a time. One too many goes, of the address that has most; `limit` is told. Default 1,000. */
+  readonly maxHandshakes?: number;
   /** `ok`, or why it failed. */
   readonly onHandshake: (outcome: string) => void;
   /** A request was refused by the codec itself. */
@@ -46,12 +46,19 @@ export interface AcceptOptions {
 
 /** Rejects where it can't listen. A new certificate serves new links; those there are stay while their roots are trusted. */
 export async function acceptLinks(options: AcceptOptions): Promise<Listener> {
-  const { identity, onHandshake } = options;
+  const { identity, onHandshake, maxHandshakes = usualMaxHandshakes } = options;
   const connections = new Connections(options.limit);
   const trusted = new Map<ServedConnection, LastingTrust>();
-  const server = tls.createServer({ ...meshServerOptions(identity.current()), ...tcpKeepAlive }, (socket) =>
-    serveLink(socket, connections, trusted, options),
+  // Settled connections are counted by what is served on them.
+  const door = new Door(
+    { maxConnections: Number.POSITIVE_INFINITY, maxHandshakes },
+    { opened() {}, closed() {}, refused: (why) => void (why === "too_many" && options.limit?.onExceeded?.()) },
   );
+  const server = tls.createServer({ ...meshServerOptions(identity.current()), ...tcpKeepAlive }, (socket) => {
+    door.settle(socket);
+    serveLink(socket, connections, trusted, options);
+  });
+  server.on("connection", (socket: Socket) => door.enter(socket));
   server.on("tlsClientError", (error, socket) => {
     onHandshake(reasonOf(error, socket));
     socket.destroy();

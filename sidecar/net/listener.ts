@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import net from "node:net";
+import { FairLimit } from "../../system/fair-limit.ts";
 import { tcpKeepAlive } from "./keep-alive.ts";
 
 /** One served connection, whatever its codec. */
@@ -30,15 +31,20 @@ export interface Listener {
   readonly connectionCount: number;
 }
 
-export interface ConnectionLimit {
+export interface ListenerLimit {
   /** At a time. Default 10,000. */
   readonly most: number;
-  /** One too many came: an idle one was closed for it, or where there was none, it was. */
+  /**
+   * One too many came. An idle one was closed for it; where there was none, the oldest of the address that has the most, or
+   * where that is its own, it itself.
+   */
   readonly onExceeded: () => void;
 }
 
 /** How many are looked at for an idle one, at most: whoever comes then waits for it. */
 const longestSearch = 1_000;
+/** As many may be told that they are closed at a time; with more, somebody makes connections faster than they can end. */
+const mostDisplaced = 100;
 
 /** Serves a connection that is tracked already. */
 export type Accept = (socket: net.Socket, connections: Connections) => void;
@@ -46,13 +52,19 @@ export type Accept = (socket: net.Socket, connections: Connections) => void;
 /** Tracks sockets from their acceptance to their end. */
 export class Connections {
   readonly #drains = new Map<net.Socket, ServedConnection | undefined>();
-  readonly #limit: ConnectionLimit;
+  /** Closed for others while they were at rest, and not gone yet: they count no more. */
+  readonly #displaced = new Set<net.Socket>();
+  readonly #limit: FairLimit<net.Socket>;
+  readonly #most: number;
+  readonly #onExceeded: () => void;
   /** `open ──▶ leaving ──▶ draining`, or straight to the last. */
   #phase: "open" | "leaving" | "draining" = "open";
   readonly #onEmpty: (() => void)[] = [];
 
-  constructor(limit: Partial<ConnectionLimit> = {}) {
-    this.#limit = { most: 10_000, onExceeded: () => {}, ...limit };
+  constructor({ most = 10_000, onExceeded = () => {} }: Partial<ListenerLimit> = {}) {
+    this.#limit = new FairLimit(most);
+    this.#most = most;
+    this.#onExceeded = onExceeded;
   }
 
   get size(): number {
@@ -61,36 +73,48 @@ export class Connections {
 
   /** False: there are too many, and this one is closed. */
   add(socket: net.Socket): boolean {
-    if (this.#drains.size >= this.#limit.most) {
-      this.#limit.onExceeded();
-      if (!this.#closeIdle()) {
-        socket.on("error", () => {}); // nothing to do for it: it is being closed
-        socket.destroy();
-        return false;
-      }
+    const address = socket.remoteAddress ?? "";
+    if (this.#limit.count >= this.#most) {
+      this.#onExceeded();
+      this.#closeIdle();
     }
+    const excess = this.#limit.admit(address, socket);
+    if (excess === socket) {
+      socket.on("error", () => {}); // nothing to do for it: it is being closed
+      socket.destroy();
+      return false;
+    }
+    excess?.destroy();
     this.#drains.set(socket, undefined);
     socket.on("close", () => {
+      this.#limit.leave(address, socket);
       this.#drains.delete(socket);
-      if (this.#drains.size > 0) return;
-      for (const resolve of this.#onEmpty.splice(0)) resolve();
+      this.#displaced.delete(socket);
+      if (this.#isEmpty) for (const resolve of this.#onEmpty.splice(0)) resolve();
     });
     return true;
   }
 
+  get #isEmpty(): boolean {
+    return this.#drains.size === 0 && this.#displaced.size === 0;
+  }
+
   /** The one that came first of those on which nothing runs, or of which it is not known yet what they speak. */
-  #closeIdle(): boolean {
+  #closeIdle(): void {
     let left = longestSearch;
     for (const [socket, connection] of this.#drains) {
-      if (connection === undefined || connection.isAtRest === true) {
-        this.#drains.delete(socket);
-        if (connection === undefined) socket.destroy();
-        else connection.drain();
-        return true;
-      }
-      if (--left === 0) return false;
+      if (connection === undefined || connection.isAtRest === true) return this.#displace(socket, connection);
+      if (--left === 0) return;
     }
-    return false;
+  }
+
+  /** With a word, as far as few are still taking theirs. */
+  #displace(socket: net.Socket, connection: ServedConnection | undefined): void {
+    this.#limit.leave(socket.remoteAddress ?? "", socket);
+    this.#drains.delete(socket);
+    this.#displaced.add(socket);
+    if (connection === undefined || this.#displaced.size > mostDisplaced) socket.destroy();
+    else connection.drain();
   }
 
   /** Says how to drain a socket, once its protocol is known. */
@@ -117,7 +141,7 @@ export class Connections {
       if (connection !== undefined) connection.drain();
       else socket.destroy();
     }
-    if (this.#drains.size === 0) return Promise.resolve();
+    if (this.#isEmpty) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onEmpty.push(resolve);
     });
@@ -125,6 +149,7 @@ export class Connections {
 
   destroy(): void {
     for (const socket of this.#drains.keys()) socket.destroy();
+    for (const socket of this.#displaced) socket.destroy();
   }
 }
 
@@ -132,7 +157,7 @@ export class Connections {
 export async function listen(
   address: { readonly host: string; readonly port: number },
   accept: Accept,
-  limit?: Partial<ConnectionLimit>,
+  limit?: Partial<ListenerLimit>,
 ): Promise<Listener> {
   const connections = new Connections(limit);
   const server = net.createServer({ allowHalfOpen: true, noDelay: true, ...tcpKeepAlive }, (socket) => {
@@ -148,7 +173,7 @@ export async function listenOnEach(
   hosts: readonly string[],
   port: number,
   accept: Accept,
-  limit?: Partial<ConnectionLimit>,
+  limit?: Partial<ListenerLimit>,
 ): Promise<Listener[]> {
   const listeners: Listener[] = [];
   for (const host of hosts) {

@@ -14,7 +14,7 @@ import { eventually } from "../../support/eventually.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 import { nextPodIp } from "../../support/sidecar-pair.ts";
-import { untilClosed } from "../../support/sockets.ts";
+import { dialRaw, untilClosed } from "../../support/sockets.ts";
 
 let authority: TestAuthority;
 let foreign: TestAuthority;
@@ -35,6 +35,7 @@ const web = workloadId("web");
 async function peer(
   podIp: string,
   issuer = authority,
+  maxHandshakes?: number,
 ): Promise<{ upstream: RecordingUpstream; listener: Listener; identity: HandIdentity; refused: string[] }> {
   const upstream = new RecordingUpstream();
   const refused: string[] = [];
@@ -49,6 +50,8 @@ async function peer(
     wheel: new TimerWheel(performance),
     onHandshake: () => {},
     onRefused: (code) => void refused.push(code),
+    limit: { onExceeded: () => void refused.push("overloaded") },
+    ...(maxHandshakes !== undefined && { maxHandshakes }),
   });
   closing.push(() => listener.close());
   return { upstream, listener, identity, refused };
@@ -162,6 +165,23 @@ describe("a connection whose root is dropped", () => {
     expect(caller.calls).toEqual([]);
     result.value.destroy(new MeshError("upstream_closed", ""));
   });
+});
+
+it("is made while another address has begun all handshakes that there may be", async () => {
+  const podIp = nextPodIp();
+  const { refused } = await peer(podIp, authority, 3);
+  const crowdIp = nextPodIp();
+  const crowd: net.Socket[] = [];
+  closing.push(() => crowd.forEach((socket) => socket.destroy()));
+  for (let i = 0; i < 3; i++) {
+    const socket = dialRaw({ host: podIp, port: meshPort, localAddress: crowdIp }).resume();
+    crowd.push(socket);
+    await once(socket, "connect");
+  }
+  const cut = untilClosed(crowd[0] as net.Socket);
+  expect((await dialling(podIp).connected).ok).toBe(true);
+  await cut;
+  expect(refused).toEqual(["overloaded"]);
 });
 
 describe("nothing was processed where", () => {

@@ -104,6 +104,57 @@ it("closes what has been at rest the longest for one too many, and where nothing
   busy.socket.destroy();
 });
 
+it("closes, where nothing is at rest, the oldest of the address that has most", async () => {
+  const accept = (socket: net.Socket, connections: Connections) =>
+    connections.serve(
+      socket.resume().on("error", () => {}),
+      { drain() {} },
+    );
+  listener = await listen({ host: "127.0.0.1", port: 0 }, accept, { most: 3 });
+  const { port } = listener;
+  const crowd: RawClient[] = [];
+  for (let i = 0; i < 3; i++) {
+    crowd.push(new RawClient(port, "127.0.0.1", { localAddress: "127.0.0.2" }));
+    await eventually(() => listener?.connectionCount === i + 1);
+  }
+  const other = new RawClient(port);
+  await crowd[0]?.closed;
+  expect(listener.connectionCount).toBe(3);
+  const late = new RawClient(port, "127.0.0.1", { localAddress: "127.0.0.2" });
+  await late.closed;
+  for (const { socket } of [...crowd.slice(1), other]) {
+    expect(socket.readyState).toBe("open");
+    socket.destroy();
+  }
+});
+
+it("waits in a drain for those that it closed for others, and gives a word to so many at a time alone", async () => {
+  const mostDisplaced = 100;
+  let drains = 0;
+  const accept = (socket: net.Socket, connections: Connections) =>
+    connections.serve(
+      socket.resume().on("error", () => {}),
+      { isAtRest: true, drain: () => void drains++ },
+    );
+  listener = await listen({ host: "127.0.0.1", port: 0 }, accept, { most: 1 });
+  const { port } = listener;
+  const clients = Array.from({ length: mostDisplaced + 3 }, () => new RawClient(port));
+  let cut = 0;
+  for (const { closed } of clients) void closed.then(() => cut++);
+  await eventually(() => cut === 2);
+  expect([drains, listener.connectionCount]).toEqual([mostDisplaced, 1]);
+  let isDrained = false;
+  const drained = listener.drain().then(() => {
+    isDrained = true;
+  });
+  const [first, ...others] = clients;
+  for (const { socket } of others) socket.resetAndDestroy();
+  await eventually(() => listener?.connectionCount === 0);
+  expect(isDrained).toBe(false);
+  first?.socket.resetAndDestroy();
+  await drained;
+});
+
 it("ends everything when it is closed", async () => {
   const there = await listening((socket) => void socket.on("error", () => {}));
   const client = new RawClient(there.port);

@@ -97,3 +97,12 @@ it("refuses what is ambiguous as strictly as the data path", async () => {
   socket.end("GET /live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
 });
+
+it("answers who asks once while another address holds all of its connections, each in the midst of a head", async () => {
+  const port = await serve({ pages: new Map([["/live", () => plainPage(200, "live")]]) });
+  const crowd = Array.from({ length: 64 }, () => dialRaw({ host, port, localAddress: "127.0.0.2" }));
+  for (const socket of crowd) socket.write("GET /live HT");
+  await eventually(() => server?.connectionCount === 64);
+  expect(await text(await ask(port, "GET", "/live"))).toBe("live\n");
+  for (const socket of crowd) socket.destroy();
+});
