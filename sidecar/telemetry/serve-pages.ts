@@ -87,15 +87,21 @@ class AskedPage implements PageRequest, PageBody, RequestSink {
     const { status, type } = page;
     const headers = new HeaderFields(["content-type", type, "cache-control", "no-store"]);
     headers.append("date", new Date().toUTCString());
-    if ("stream" in page) {
-      this.#response.head({ status, headers, bodyless: false });
-      return page.stream(this);
-    }
+    if ("stream" in page) return this.#stream(page, headers);
     if (page.allow !== undefined) headers.append("allow", page.allow);
     headers.append("content-length", String(Buffer.byteLength(page.text)));
     this.#response.head({ status, headers, bodyless: false });
     this.write(page.text);
     this.#response.endResponse();
+  }
+
+  /** Of a page without an end, who asks for its head alone has seen all: nothing is held for them. */
+  #stream({ status, stream }: StreamedPage, headers: HeaderFields): void {
+    const bodyless = this.method === "HEAD";
+    this.#response.head({ status, headers, bodyless });
+    if (!bodyless) return stream(this);
+    this.#response.endResponse();
+    this.#gone.abort();
   }
 
   write(text: string): void {

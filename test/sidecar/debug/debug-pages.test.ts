@@ -88,6 +88,19 @@ it("streams requests as they end, to whoever looks on and for as long", async ()
   await eventually(() => taps.isIdle);
 });
 
+it("shows nobody anything who asks for its head alone", async () => {
+  const path = tapPath;
+  const headers = { [debugField]: "yes" };
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  for (let i = 0; i <= mostTaps; i++) {
+    const asking = http.request({ method: "HEAD", host: "127.0.0.1", port: admin.port, path, headers, agent }).end();
+    const response = await answerTo(asking);
+    expect([response.statusCode, await textOf(response)]).toEqual([200, ""]);
+    expect(taps.isIdle).toBe(true);
+  }
+  agent.destroy();
+});
+
 it("says how many were not shown", async () => {
   const response = await ask(`${tapPath}?rate=1`);
   const lines = createInterface(response)[Symbol.asyncIterator]();
