@@ -106,7 +106,7 @@ function sameName(lower: Buffer, bytes: Buffer, from: number, to: number): boole
 
 /** Fields of the mesh, of identity and of routing that this codec does not know one by one. */
 function isGuarded(lower: string): boolean {
-  return lower.startsWith("tulle-") || lower.startsWith("x-forwarded-") || lower.startsWith("grpc-");
+  return /^tulle[-_]/.test(lower) || lower.startsWith("x-forwarded-") || lower.startsWith("grpc-");
 }
 
 /**
@@ -140,6 +140,6 @@ const allowedTrailers = new Set(["etag", "grpc-message", "grpc-status", "server-
  */
 export function mayBeTrailer(lower: string): boolean {
   if (allowedTrailers.has(lower)) return true;
-  if (lower.startsWith("tulle-") || lower.startsWith("x-forwarded-")) return false;
+  if (/^(?:tulle[-_]|x-forwarded-)/.test(lower)) return false;
   return !byName.has(lower);
 }

@@ -188,7 +188,7 @@ const forbiddenTrailers = new Set([
 ]);
 
 function mayBeTrailer(name: string): boolean {
-  return !forbiddenTrailers.has(name) && !name.startsWith("tulle-") && !name.startsWith("x-forwarded-");
+  return !forbiddenTrailers.has(name) && !/^(?:tulle[-_]|x-forwarded-)/.test(name);
 }
 
 /** Trailers; those that have no business there are dropped, never merged. Undefined if none is left. */

@@ -82,9 +82,12 @@ export function dropOwnFields(headers: HeaderFields): void {
   headers.removeWhere(isOwn);
 }
 
-/** Of each field of each head: few begin with a `t`, and that is seen without a call. */
+/**
+ * Of each field of each head: few begin with a `t`, and that is seen without a call. Applications that get their fields as
+ * variables (CGI, WSGI) read `tulle_client_id` as `tulle-client-id`: so neither may come from outside.
+ */
 function isOwn(name: string): boolean {
-  return name.charCodeAt(0) === letterT && name.startsWith("tulle-");
+  return name.charCodeAt(0) === letterT && (name.startsWith("tulle-") || name.startsWith("tulle_"));
 }
 
 const letterT = 0x74;

@@ -123,6 +123,8 @@ describe("fields that only the mesh may set", () => {
     ["tulle-attempt", "9"],
     ["tulle-retried", "9"],
     ["tulle-anything", "x"],
+    ["tulle_client_id", workloadId("admin")],
+    ["tulle_client-id", workloadId("admin")],
   ];
   const untouched: Pairs = [
     ["x-forwarded-for", "1.2.3.4"],
@@ -134,7 +136,7 @@ describe("fields that only the mesh may set", () => {
     got
       .toLowerCase()
       .split("\r\n")
-      .filter((line) => /^(?:tulle-|x-forwarded|forwarded|via)/.test(line));
+      .filter((line) => /^(?:tulle|x-forwarded|forwarded|via)/.test(line));
   const expected = [...untouched.map(([name, value]) => `${name}: ${value}`), `tulle-client-id: ${workloadId("web")}`];
 
   it.each(Object.entries(http1Ways))("are taken off what comes by %s", async (_way, enter) => {

@@ -35,6 +35,8 @@ describe("taking the mesh's own fields", () => {
       "kept",
       "tulle-client-id",
       "another",
+      "tulle_client_id",
+      "what an application reads as the same",
       "x-tulle-attempt",
       "kept",
     ]);
