@@ -71,6 +71,8 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
   #dataStream: Http2Stream | undefined;
   /** What of that frame counts for its windows and was not passed on: padding, in the end. */
   #dataCredit = 0;
+  /** Of nothing but padding too. */
+  #dataIsEmpty = true;
   #dataEndsStream = false;
 
   constructor(socket: Socket, options: Http2Options, isServer: boolean) {
@@ -181,6 +183,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     this.keepAlive?.noteReceived();
     this.#dataStream = undefined;
     this.#dataCredit = length;
+    this.#dataIsEmpty = true;
     this.#dataEndsStream = (flags & flag.endStream) !== 0;
     if (this.state === "opening" || this.#headerFrames.isOpen || streamId === 0) {
       return this.fail("PROTOCOL_ERROR", "DATA where no DATA may be");
@@ -188,25 +191,26 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     if (!this.#window.receive(length)) return this.fail("FLOW_CONTROL_ERROR", "DATA beyond the connection's window");
     const credit = this.#window.takeCredit();
     if (credit > 0) writeWindowUpdate(this.outbox, 0, credit);
-    if (length === 0 && !this.#dataEndsStream && !this.guard.admitEmptyFrame()) return this.calm("empty DATA");
     const stream = this.streams.get(streamId);
     if (stream === undefined) return this.#receiveLateData(streamId);
     if (!stream.canReceive) return this.#refuseStream(streamId, "STREAM_CLOSED");
     if (!stream.admitData(length)) return this.#refuseStream(streamId, "FLOW_CONTROL_ERROR");
-    if (length > 0) this.guard.noteData();
     this.#dataStream = stream;
   }
 
   receiveData(chunk: Buffer): void {
     this.#dataCredit -= chunk.length;
+    this.#dataIsEmpty = false;
     // A frame comes in pieces, and its stream may have been reset between two of them.
     if (this.#dataStream?.canReceive === true) this.#dataStream.receiveData(chunk);
   }
 
   endData(): void {
+    if (this.#dataIsEmpty && !this.#dataEndsStream && !this.guard.admitEmptyFrame()) return this.calm("empty DATA");
     const stream = this.#dataStream;
     if (stream === undefined || !stream.canReceive) return;
     this.#dataStream = undefined;
+    if (!this.#dataIsEmpty) this.guard.noteData();
     if (this.#dataEndsStream) stream.receiveEnd(undefined);
     else if (this.#dataCredit > 0) stream.credit(this.#dataCredit);
   }

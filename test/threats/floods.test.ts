@@ -12,6 +12,7 @@ import {
   get,
   HEADERS,
   headers,
+  PADDED,
   type Pairs,
   PING,
   PRIORITY,
@@ -51,6 +52,10 @@ const floods: Record<string, Buffer> = {
   PRIORITY: times(5000, frame(PRIORITY, 0, 9, Buffer.of(0, 0, 0, 0, 1))),
   WINDOW_UPDATE: times(5000, frame(WINDOW_UPDATE, 0, 0, uint32(1))),
   "empty DATA": Buffer.concat([headers(1, forA(post), END_HEADERS), times(5000, frame(DATA, 0, 1))]),
+  "DATA of nothing but padding": Buffer.concat([
+    headers(1, forA(post), END_HEADERS),
+    times(5000, frame(DATA, PADDED, 1, Buffer.of(3, 0, 0, 0))),
+  ]),
   "unknown frames": times(5000, frame(0xee, 0, 0)),
 };
 
