@@ -40,6 +40,8 @@ export interface AwaitedConnection {
   readonly departure: Departure;
   readonly isLingering: boolean;
   readonly awaitedOfRequest: AwaitedOfRequest;
+  /** The client is gone, which nobody hears of who is not reading. */
+  readonly isLost: boolean;
   /** Closes, after what is still to be said. */
   linger(): void;
   refuse(refusal: Refusal): void;
@@ -140,7 +142,8 @@ export class ServerPatience extends Timer {
 
   #judgeProgress(): void {
     const { outbox, isLingering, awaitedOfRequest } = this.#connection;
-    if (awaitedOfRequest === "tunnel") return; // its ends may rest
+    if (this.#connection.isLost) return this.#connection.destroy();
+    if (awaitedOfRequest === "tunnel") return this.waitFor("progress"); // its ends may rest
     const isUnsent = outbox.unsentBytes > 0;
     if (isLingering && !isUnsent) return this.#connection.destroy();
     const options = this.#options;

@@ -18,6 +18,7 @@ import { type ErrorCode, errorCodes, MeshError } from "../../model/errors.ts";
 import { ClientConnection } from "../net/client-connection.ts";
 import type { Service } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
+import { isLost } from "../net/lost-peer.ts";
 import { Outbox } from "../net/outbox.ts";
 import { receiveFrom } from "../net/shared-reads.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
@@ -158,6 +159,10 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     if (current?.requestState === "tunnel") return "tunnel";
     if (current?.requestState !== "body" || this.#requestPaused) return "nothing";
     return current.bodyHasLength ? "body-of-known-length" : "body";
+  }
+
+  get isLost(): boolean {
+    return isLost(this.#socket);
   }
 
   get earlyBytes(): number {

@@ -127,7 +127,7 @@ class DialledConnection {
         );
       case "tls":
       case "opaque":
-        return this.#connections.serve(socket, serveTcp(socket, this.#authority, service, bytes));
+        return this.#connections.serve(socket, serveTcp(socket, this.#authority, service, timers, bytes));
     }
   }
 }

@@ -17,7 +17,7 @@ import { Exchange, type RequestSink, type ResponseHead, type ResponseSink, type 
 import { HeaderFields } from "../net/header-fields.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { nowhere } from "../net/pass-through.ts";
-import { mostRefusalBytes } from "../net/tcp.ts";
+import { RefusedTunnel } from "../net/refused-tunnel.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 
 /** How long the beginning of a greeting may leave it open what it is; then it goes to the far side as it is. */
@@ -47,9 +47,8 @@ class TentativeTunnel extends Timer implements ResponseSink {
   /** Who gets the answer, once it is settled that this is a tunnel. */
   #above: ResponseSink | undefined;
   #state: "silent" | "untunnelled" | "settled" = "silent";
-  /** An answer that refuses the tunnel has begun, and its end is still to come. */
-  #isRefusing = false;
-  #refusalBytes = 0;
+  /** Of an answer that is no tunnel. */
+  #refusal: RefusedTunnel | undefined;
 
   constructor(options: TentativeOptions) {
     super();
@@ -84,33 +83,31 @@ class TentativeTunnel extends Timer implements ResponseSink {
   head(head: ResponseHead): void {
     if (this.#above !== undefined) return this.#above.head(head);
     if (this.#state !== "silent") return;
-    if (head.status >= 200 && head.status <= 299) this.#head = head;
-    else {
-      if (head.status === noTunnels) {
-        this.#state = "untunnelled";
-        this.#request.abortRequest(new MeshError("upstream_closed", "the tunnel was refused"));
-      } else {
-        this.#isRefusing = true;
-        this.#refused();
-      }
+    if (head.status >= 200 && head.status <= 299) {
+      this.#head = head;
+      return;
     }
+    const refused = new MeshError("upstream_closed", "the tunnel was refused");
+    this.#refusal = new RefusedTunnel(this.#options.wheel, () => this.#request.abortRequest(refused));
+    if (head.status === noTunnels) this.#state = "untunnelled";
+    else this.#refused();
   }
 
   writeResponse(chunk: Buffer): boolean {
     if (this.#state === "silent") this.#settle("opaque", this.#received);
     if (this.#above !== undefined) return this.#above.writeResponse(chunk);
-    this.#refusalBytes += chunk.length;
-    if (this.#refusalBytes > mostRefusalBytes) this.#endRefusal();
+    this.#refusal?.write(chunk);
     return true;
   }
 
   endResponse(): void {
     if (this.#state === "silent") this.#settle("opaque", this.#received);
     this.#above?.endResponse();
-    this.#endRefusal();
+    this.#refusal?.end();
   }
 
   abortResponse(error: MeshError): void {
+    this.#refusal?.abort();
     if (this.#above !== undefined) this.#above.abortResponse(error);
     else if (this.#state === "silent") this.#refused();
   }
@@ -131,7 +128,7 @@ class TentativeTunnel extends Timer implements ResponseSink {
 
   #onClose = (): void => {
     this.#letGo();
-    this.#request.abortRequest(new MeshError("upstream_closed", "the client closed its connection"));
+    this.#giveUp("the client closed its connection");
   };
 
   #settle(protocol: Detected, received: Buffer): void {
@@ -140,7 +137,7 @@ class TentativeTunnel extends Timer implements ResponseSink {
     if (isTunnel && this.#state === "untunnelled") return this.#refused();
     this.#options.socket.pause();
     this.#letGo();
-    if (!isTunnel) this.#request.abortRequest(new MeshError("upstream_closed", "the client speaks HTTP after all"));
+    if (!isTunnel) this.#giveUp("the client speaks HTTP after all");
     this.#options.settled(protocol, received, isTunnel ? this.#tunnel : this.#options.service);
   }
 
@@ -151,11 +148,9 @@ class TentativeTunnel extends Timer implements ResponseSink {
     return this.#request;
   };
 
-  /** Once, and only when the answer is over: how it ends says why. */
-  #endRefusal(): void {
-    if (!this.#isRefusing) return;
-    this.#isRefusing = false;
-    this.#request.abortRequest(new MeshError("upstream_closed", "the tunnel was refused"));
+  /** A tunnel that was refused is over by itself. */
+  #giveUp(why: string): void {
+    if (this.#refusal === undefined) this.#request.abortRequest(new MeshError("upstream_closed", why));
   }
 
   #refused(): void {

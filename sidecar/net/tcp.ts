@@ -10,11 +10,20 @@ import { Exchange, type RequestSink, type ResponseHead, type ResponseSink, type 
 import { HeaderFields } from "./header-fields.ts";
 import { keepAliveAfterMs } from "./keep-alive.ts";
 import type { ServedConnection } from "./listener.ts";
+import { UnreadWatch } from "./lost-peer.ts";
 import { Outbox } from "./outbox.ts";
+import { RefusedTunnel } from "./refused-tunnel.ts";
 import { receiveFrom } from "./shared-reads.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
 
 /** Presents an accepted connection as a CONNECT to `authority`. `received` are bytes that were read before. */
-export function serveTcp(socket: net.Socket, authority: string, service: Service, received?: Buffer): ServedConnection {
+export function serveTcp(
+  socket: net.Socket,
+  authority: string,
+  service: Service,
+  wheel: TimerWheel,
+  received?: Buffer,
+): ServedConnection {
   const exchange = new Exchange({
     method: "CONNECT",
     authority,
@@ -23,7 +32,7 @@ export function serveTcp(socket: net.Socket, authority: string, service: Service
     headers: new HeaderFields(),
     bodyless: false,
   });
-  const end = new AcceptedEnd(socket);
+  const end = new AcceptedEnd(socket, wheel);
   end.attach(service(exchange, end));
   if (received !== undefined && received.length > 0) end.feed(received);
   if (socket.readableEnded) end.receiveFin();
@@ -97,47 +106,47 @@ abstract class TunnelEnd {
   }
 }
 
-/** Of an answer that refuses a tunnel: nobody is there to read it, but how it ends says why. */
-export const mostRefusalBytes = 64 * 1024;
-
 class AcceptedEnd extends TunnelEnd implements ResponseSink {
+  readonly #wheel: TimerWheel;
+  readonly #watch: UnreadWatch;
   #request: RequestSink | undefined;
-  /** An answer that refuses the tunnel has begun, and its end is still to come. */
-  #isRefusing = false;
-  #refusalBytes = 0;
+  /** Of an answer that is no tunnel. */
+  #refusal: RefusedTunnel | undefined;
 
-  constructor(socket: net.Socket) {
+  constructor(socket: net.Socket, wheel: TimerWheel) {
     super(socket);
+    this.#wheel = wheel;
+    this.#watch = new UnreadWatch(socket, wheel);
     socket.pause();
   }
 
   attach(request: RequestSink): void {
     this.#request = request;
     if (!this.over) this.socket.resume();
-    else if (!this.#isRefusing) this.#abort();
+    else if (this.#refusal?.isOpen !== true) this.#abort();
   }
 
   informational(): void {}
 
   head(head: ResponseHead): void {
     if (head.status >= 200 && head.status <= 299) return;
-    this.#isRefusing = true;
+    this.#refusal = new RefusedTunnel(this.#wheel, () => this.#abort());
     this.cut();
   }
 
   writeResponse(chunk: Buffer): boolean {
-    if (!this.#isRefusing) return this.write(chunk);
-    this.#refusalBytes += chunk.length;
-    if (this.#refusalBytes > mostRefusalBytes) this.#abort();
+    if (this.#refusal === undefined) return this.write(chunk);
+    this.#refusal.write(chunk);
     return true;
   }
 
   endResponse(): void {
-    if (this.#isRefusing) this.#abort();
+    if (this.#refusal !== undefined) this.#refusal.end();
     else if (!this.over) this.finish();
   }
 
   abortResponse(): void {
+    this.#refusal?.abort();
     this.cut();
   }
 
@@ -146,7 +155,9 @@ class AcceptedEnd extends TunnelEnd implements ResponseSink {
   }
 
   protected passOn(chunk: Buffer): boolean {
-    return this.#request?.writeRequest(chunk) ?? true;
+    const goesOn = this.#request?.writeRequest(chunk) ?? true;
+    if (!goesOn) this.#watch.begin();
+    return goesOn;
   }
 
   protected passEnd(): void {
@@ -161,11 +172,10 @@ class AcceptedEnd extends TunnelEnd implements ResponseSink {
     this.#request?.resumeResponse();
   }
 
-  /** Once. */
+  /** Once, and as soon as there is somebody to tell. */
   #abort(): void {
     const request = this.#request;
     this.#request = undefined;
-    this.#isRefusing = false;
     request?.abortRequest(noTunnel);
   }
 }

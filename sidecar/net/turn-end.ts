@@ -7,7 +7,10 @@ let calls: (() => void)[] = [];
 /** Empty: takes the place of `calls` while those in it are called. */
 let spare: (() => void)[] = [];
 
-/** Calls back once, in the order of asking. What is asked for by then is for the end of the next turn. */
+/**
+ * Calls back once, in the order of asking. What is asked for by then is for the end of the next turn. No call throws: nobody is
+ * there to catch it, so that it ends the process, and whatever else was due in this turn with it.
+ */
 export function atTurnEnd(call: () => void): void {
   if (calls.push(call) === 1) setImmediate(endTurn);
 }

@@ -107,6 +107,27 @@ describe("timeouts", () => {
     expect([proxy.pool.size, refusals]).toEqual([0, ["answer_not_taken"]]);
   });
 
+  it.each([
+    ["a body", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000000\r\n\r\n"],
+    ["a body without a length", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1c9c380\r\n"],
+  ])("finds a client gone that was asked to wait with %s", async (_what, head) => {
+    const { client, upstream, advance, allClosed } = await exchange(head);
+    upstream.socket.pause();
+    client.send("x".repeat(30_000_000));
+    await eventually(() => client.socket.writableLength > 5_000_000);
+    advance(121_000);
+    expect(proxy.connections.size).toBe(1);
+    client.socket.resetAndDestroy();
+    await client.closed;
+    await eventually(() => {
+      advance(61_000);
+      return [...proxy.connections].length === 0;
+    });
+    await allClosed();
+    upstream.socket.resume();
+    await upstream.closed;
+  });
+
   it("is really gone when a refused client neither reads nor closes", async () => {
     const { client, advance, allClosed, refusals } = await start();
     const stubborn = client();

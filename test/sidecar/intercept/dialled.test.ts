@@ -202,6 +202,23 @@ describe("a silent connection", () => {
     expect(http.destroyed).toBe(false);
   });
 
+  it("hears why the far side takes no tunnels, whatever the client does meanwhile, and for 10 s", async () => {
+    const setting = await Setting.open();
+    const clients = [await setting.connect(), await setting.connect()];
+    setting.pass(320);
+    const [first, second] = [setting.upstream(0), setting.upstream(1)];
+    for (const { response } of [first, second]) response.head(responseHead(501));
+    clients[0]?.write(get);
+    await eventually(() => setting.upstreams.length === 3);
+    clients[1]?.resetAndDestroy();
+    await eventually(() => setting.accepted.some((socket) => socket.closed));
+    expect([first.calls, second.calls]).toEqual([[], []]);
+    first.response.endResponse();
+    expect(first.calls).toEqual([["abort", "upstream_closed"]]);
+    setting.pass(10_100);
+    expect(second.calls).toEqual([["abort", "upstream_closed"]]);
+  });
+
   it("takes what the far side says while it is being dialled", async () => {
     const setting = await Setting.open();
     setting.onUpstream = ({ response }) => {

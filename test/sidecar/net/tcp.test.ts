@@ -4,9 +4,19 @@ import { afterEach, describe, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import type { Service } from "../../../sidecar/net/exchange.ts";
 import { dialTcp, serveTcp } from "../../../sidecar/net/tcp.ts";
+import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { eventually } from "../../support/eventually.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
+import { HandClock } from "../../support/hand-clock.ts";
 import { type Listening, listen, RawClient, untilClosed } from "../../support/sockets.ts";
+
+const clock = new HandClock();
+const wheel = new TimerWheel(clock, { drive: false });
+
+function pass(ms: number): void {
+  clock.advance(ms);
+  wheel.advance();
+}
 
 const open: Listening[] = [];
 
@@ -30,7 +40,7 @@ async function tunnel() {
   const server = await listening((socket) => served.resolve(socket));
   const proxy = await listening((socket) => {
     accepted.resolve(socket);
-    serveTcp(socket, "db:5432", dialPort(server.port));
+    serveTcp(socket, "db:5432", dialPort(server.port), wheel);
   });
   const client = new RawClient(proxy.port);
   return { client, far: await served.promise, near: await accepted.promise, server, proxy };
@@ -114,7 +124,7 @@ describe("a tunnel", () => {
 
 describe("an accepted connection", () => {
   async function accepted(service: Service, received?: Buffer) {
-    const proxy = await listening((socket) => serveTcp(socket, "db:5432", service, received));
+    const proxy = await listening((socket) => serveTcp(socket, "db:5432", service, wheel, received));
     return new RawClient(proxy.port);
   }
 
@@ -163,6 +173,37 @@ describe("an accepted connection", () => {
     expect(upstream.calls.slice(1)).toEqual([["abort", "upstream_closed"]]);
   });
 
+  it("waits for the end of a refusal for 10 s", async () => {
+    const upstream = new RecordingUpstream();
+    const client = await accepted(upstream.service, Buffer.from("early"));
+    await eventually(() => upstream.calls.length === 1);
+    upstream.response.head(responseHead(503));
+    expect(await client.closed).toBe("reset");
+    pass(9_000);
+    expect(upstream.calls).toHaveLength(1);
+    pass(1_100);
+    expect(upstream.calls.slice(1)).toEqual([["abort", "upstream_closed"]]);
+    upstream.response.endResponse();
+    expect(upstream.calls).toHaveLength(2);
+  });
+
+  it("is found to be gone while it is not read, and not before it is", async () => {
+    const upstream = new RecordingUpstream();
+    upstream.takesMore = false;
+    const client = await accepted(upstream.service);
+    client.send("more than is taken");
+    await eventually(() => upstream.calls.length === 1);
+    pass(61_000);
+    expect(upstream.calls).toHaveLength(1);
+    client.socket.resetAndDestroy();
+    await client.closed;
+    await eventually(() => {
+      pass(61_000);
+      return upstream.calls.length > 1;
+    });
+    expect(upstream.calls[1]).toEqual(["abort", "upstream_closed"]);
+  });
+
   it("is reset when the tunnel is refused before the service returns", async () => {
     const upstream = new RecordingUpstream();
     const client = await accepted((_exchange, response) => {
@@ -177,7 +218,7 @@ describe("an accepted connection", () => {
   it("ends its request when it had ended before it was served", async () => {
     const upstream = new RecordingUpstream();
     const proxy = await listening((socket) => {
-      socket.on("end", () => serveTcp(socket, "db:5432", upstream.service, Buffer.from("all of it")));
+      socket.on("end", () => serveTcp(socket, "db:5432", upstream.service, wheel, Buffer.from("all of it")));
       socket.resume();
     });
     new RawClient(proxy.port).socket.end();

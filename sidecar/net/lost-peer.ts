@@ -1,0 +1,55 @@
+/**
+ * Finds out that the other end is gone while nobody reads it. Node tells of a reset, and of who vanished, to who reads: it looks
+ * at no socket that is paused. The kernel knows all the same, for it can't name the peer any more.
+ *
+ * A client that closes while bytes of its wait here unread is found too, a minute or two later: the kernel's keep-alive asks
+ * it, and is answered by a reset. One that has only ended its half is still there.
+ */
+
+import type net from "node:net";
+import { constants } from "node:os";
+import { keepAliveAfterMs } from "./keep-alive.ts";
+import { Timer, type TimerWheel } from "./timer-wheel.ts";
+
+/**
+ * Whether the kernel has given the connection up before its time. False once we have ended our half: behind both ends it is
+ * closed by the book, and what lies here may still be read.
+ */
+export function isLost(socket: net.Socket): boolean {
+  if (socket.writableEnded) return false;
+  // Node's own `remoteAddress` is what it was when it was asked first.
+  const handle: unknown = Reflect.get(socket, "_handle");
+  return namesPeer(handle) && handle.getpeername({}) === -constants.errno.ENOTCONN;
+}
+
+/** Returns 0, or the negative number of an error. */
+function namesPeer(handle: unknown): handle is { getpeername(into: object): unknown } {
+  return typeof handle === "object" && handle !== null && "getpeername" in handle;
+}
+
+/** Destroys a socket that is lost while it is paused. It costs nothing while the socket is read. */
+export class UnreadWatch extends Timer {
+  readonly #socket: net.Socket;
+  readonly #wheel: TimerWheel;
+  #isBegun = false;
+
+  constructor(socket: net.Socket, wheel: TimerWheel) {
+    super();
+    this.#socket = socket;
+    this.#wheel = wheel;
+  }
+
+  /** The socket is about to be paused. */
+  begin(): void {
+    if (this.slot !== undefined) return;
+    if (!this.#isBegun) this.#socket.once("close", () => this.#wheel.clear(this));
+    this.#isBegun = true;
+    this.#wheel.arm(this, keepAliveAfterMs);
+  }
+
+  expire(): void {
+    if (this.#socket.destroyed || !this.#socket.isPaused()) return;
+    if (isLost(this.#socket)) this.#socket.destroy(new Error("the other end is gone"));
+    else this.#wheel.arm(this, keepAliveAfterMs);
+  }
+}
