@@ -5,9 +5,11 @@ import http from "node:http";
 import http2 from "node:http2";
 import net from "node:net";
 import { text } from "node:stream/consumers";
+import tls from "node:tls";
 import * as grpc from "@grpc/grpc-js";
 import { expect, it, onTestFinished } from "vitest";
 import { answerTo } from "../support/answer-to.ts";
+import { altNames, dns, leafConstraints, makeCertificate, makeRoot } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { TestMesh as Mesh, meshed, nextPodIp, type TestMesh, type TestSidecar } from "../support/sidecar-pair.ts";
 import { dialRaw } from "../support/sockets.ts";
@@ -251,4 +253,27 @@ it("carries opaque TCP whose server speaks first, after a short silence", async 
   expect(String(await once(socket, "data"))).toBe("220 ready\r\n");
   socket.write("EHLO");
   expect(String(await once(socket, "data"))).toBe("echo EHLO");
+});
+
+it("carries the application's own TLS unopened: its certificate, the name asked for, the protocol agreed on, its end", async () => {
+  await using mesh = await Mesh.open();
+  const { host, port, orders } = await openPair(mesh);
+  const root = makeRoot();
+  const leaf = makeCertificate({ issuer: root, extensions: [leafConstraints, altNames(dns("orders.test"))] });
+  const server = tls.createServer(
+    { key: leaf.keyPem, cert: leaf.pem, ALPNProtocols: ["x"], allowHalfOpen: true },
+    (socket) => {
+      void readAll(socket).then((said) => socket.end(`${String(socket.servername)} got ${said.length}`));
+    },
+  );
+  server.listen(8080, orders.podIp);
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+
+  const options = { ca: root.pem, servername: "orders.test", ALPNProtocols: ["x"], allowHalfOpen: true };
+  const socket = tls.connect({ host, port, ...options });
+  await once(socket, "secureConnect");
+  expect([socket.authorized, socket.alpnProtocol]).toEqual([true, "x"]);
+  socket.end("y".repeat(300_000));
+  expect(await readAll(socket)).toBe("orders.test got 300000");
 });

@@ -25,6 +25,8 @@ class Application {
   received = "";
   /** What it says before anything has come. */
   greeting = "";
+  /** Takes its connections, instead of it. */
+  serve: ((socket: net.Socket) => void) | undefined;
   /** What it does with a connection's bytes, instead of that. */
   onData: ((socket: net.Socket, text: string) => void) | undefined;
 
@@ -34,6 +36,7 @@ class Application {
       if (this.greeting !== "") socket.write(this.greeting);
       socket.on("close", () => this.sockets.delete(socket));
       socket.on("error", () => {}); // the mesh cuts what it can't trust
+      if (this.serve !== undefined) return this.serve(socket);
       socket.on("end", () => socket.end());
       socket.on("data", (chunk) => {
         const text = chunk.toString("latin1");
