@@ -37,8 +37,11 @@ export interface TimerSlot {
 
 const tickMs = 10;
 const slots = 1024;
-/** Timers are looked at every tick. What goes beyond this between two looks is time in which the process did not run. */
-const lookWithinMs = 50;
+/** While nothing is due within so many ticks, it is looked only as often: most deadlines are seconds away, and never come. */
+const restTicks = 5;
+const restMs = restTicks * tickMs;
+/** A look that is later than this is late because the process did not run. */
+const graceMs = 40;
 
 export class TimerWheel {
   /**
@@ -52,6 +55,8 @@ export class TimerWheel {
   /** The last tick whose slot was looked at. */
   #tick: number;
   #interval: NodeJS.Timeout | undefined;
+  /** `tickMs`, or `restMs` while nothing is due soon. */
+  #everyMs = tickMs;
   #lookedAtMs = 0;
   readonly #drive: boolean;
 
@@ -82,11 +87,9 @@ export class TimerWheel {
     if (slot.first !== undefined) slot.first.previous = timer;
     slot.first = timer;
     this.#armed++;
-    if (this.#drive && this.#interval === undefined) {
-      this.#lookedAtMs = now;
-      // Of a turn of the event loop, sockets come between the two.
-      this.#interval = setInterval(() => setImmediate(this.#look), tickMs).unref();
-    }
+    if (!this.#drive) return;
+    const isSoon = tick - Math.floor(now / tickMs) <= restTicks;
+    if (this.#interval === undefined || (isSoon && this.#everyMs > tickMs)) this.#pace(isSoon ? tickMs : restMs, now);
   }
 
   clear(timer: TimerEntry): void {
@@ -102,12 +105,35 @@ export class TimerWheel {
     this.#interval = undefined;
   }
 
+  /** Looks this often from now on. */
+  #pace(everyMs: number, now: number): void {
+    if (this.#interval === undefined) this.#lookedAtMs = now;
+    else this.#noteLook(now);
+    clearInterval(this.#interval);
+    this.#everyMs = everyMs;
+    // Of a turn of the event loop, sockets come between the two.
+    this.#interval = setInterval(() => setImmediate(this.#look), everyMs).unref();
+  }
+
   readonly #look = (): void => {
     const now = this.#clock.now();
-    this.heldUpMs += Math.max(0, now - this.#lookedAtMs - lookWithinMs);
-    this.#lookedAtMs = now;
+    this.#noteLook(now);
     this.advance();
+    const everyMs = this.#isDueSoon() ? tickMs : restMs;
+    if (this.#interval !== undefined && everyMs !== this.#everyMs) this.#pace(everyMs, now);
   };
+
+  #noteLook(now: number): void {
+    this.heldUpMs += Math.max(0, now - this.#lookedAtMs - this.#everyMs - graceMs);
+    this.#lookedAtMs = now;
+  }
+
+  /** Or in a later turn of the wheel. One tick more than a rest has, for a look that is late. */
+  #isDueSoon(): boolean {
+    for (let ahead = 1; ahead <= restTicks + 1; ahead++)
+      if (this.#slots[(this.#tick + ahead) % slots]?.first !== undefined) return true;
+    return false;
+  }
 
   /** Expires what is due. A late call catches up; more than a full turn late, each slot is looked at once. */
   advance(): void {

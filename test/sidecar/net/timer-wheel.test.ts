@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Deadline } from "../../../sidecar/net/deadline.ts";
 import { Timer, TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { HandClock } from "../../support/hand-clock.ts";
@@ -39,6 +39,59 @@ it("expires late by at most a tick, and never early", () => {
     expect((probe.expiredAt[0] ?? 0) - start).toBeGreaterThanOrEqual(delay);
     expect((probe.expiredAt[0] ?? 0) - start).toBeLessThanOrEqual(delay + 20);
   }
+});
+
+describe("driven by itself", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "setImmediate", "performance"] }));
+  afterEach(() => void vi.useRealTimers());
+
+  /** A clock that counts how often it is read. */
+  function countingClock() {
+    const clock = {
+      reads: 0,
+      now: () => {
+        clock.reads++;
+        return performance.now();
+      },
+    };
+    return clock;
+  }
+
+  it("expires late by at most a tick, whenever it was armed while nothing was due soon", () => {
+    const wheel = new TimerWheel(performance);
+    wheel.arm(new Deadline(() => {}), 60_000);
+    for (const delay of [0, 1, 9, 10, 39, 49, 50, 51, 59, 60, 61, 70, 250, 10_241]) {
+      for (const offset of [0, 7, 33, 48]) {
+        vi.advanceTimersByTime(100 + offset);
+        const armedAt = performance.now();
+        let tookMs = -1;
+        wheel.arm(
+          new Deadline(() => {
+            tookMs = performance.now() - armedAt;
+          }),
+          delay,
+        );
+        vi.advanceTimersByTime(delay + 25);
+        expect(tookMs, `${delay} ms`).toBeGreaterThanOrEqual(delay);
+        expect(tookMs, `${delay} ms`).toBeLessThanOrEqual(delay + 20);
+      }
+    }
+  });
+
+  it("wakes the process twenty times a second while nothing is due soon, and no more once nothing is armed", () => {
+    const clock = countingClock();
+    const wheel = new TimerWheel(clock);
+    const far = new Deadline(() => {});
+    wheel.arm(far, 60_000);
+    vi.advanceTimersByTime(100);
+    clock.reads = 0;
+    vi.advanceTimersByTime(1_000);
+    expect(clock.reads).toBeLessThanOrEqual(2 * 21); // each look reads it twice
+    wheel.clear(far);
+    clock.reads = 0;
+    vi.advanceTimersByTime(1_000);
+    expect(clock.reads).toBeLessThanOrEqual(2); // of a look that was on its way
+  });
 });
 
 it("does not expire what was cleared, and arms anew what was armed", () => {
