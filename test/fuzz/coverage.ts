@@ -1,15 +1,9 @@
 /**
- * Which blocks of the sources ran, as V8 counts them (Profiler.takePreciseCoverage). V8 counts nothing in what it has
- * optimised: `countBlocks` keeps the process from optimising, so it is called before anything has become hot.
+ * Which blocks of the sources ran, as V8 counts them (Profiler.takePreciseCoverage), of functions that were compiled since: so
+ * it begins before an input has run. In optimised code too: what it had not reached by then, it leaves to be reached slowly.
  */
 
 import { type Profiler, Session } from "node:inspector";
-import { setFlagsFromString } from "node:v8";
-
-/** For the whole process, its worker threads included. */
-export function countBlocks(): void {
-  setFlagsFromString("--max-optimized-bytecode-size=0");
-}
 
 /** A source's function, and which of its characters ran: `painted` has a 1 for each. */
 interface Painted {

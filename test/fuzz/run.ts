@@ -10,7 +10,6 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
-import { countBlocks } from "./coverage.ts";
 import { CurrentInput, type SearchOptions, type SearchReport } from "./search.ts";
 import { corpusOf, type Target } from "./target.ts";
 import { targets } from "./targets.ts";
@@ -18,8 +17,33 @@ import { targets } from "./targets.ts";
 /** Longer than any input takes on a machine that does much else. */
 const hangMs = 10_000;
 const heapMegabytes = 512;
+/** Of the time and of the inputs. */
+const guidedShare = 1 / 3;
 
-async function search(target: Target, options: Omit<SearchOptions, "current" | "target">): Promise<SearchReport> {
+type Limits = Pick<SearchOptions, "seed" | "maxInputs" | "seconds" | "minimise">;
+
+/** Guided, then free. */
+async function search(target: Target, limits: Limits): Promise<SearchReport> {
+  const { seed, maxInputs, seconds } = limits;
+  const share = { maxInputs: Math.ceil(maxInputs * guidedShare), seconds: seconds * guidedShare };
+  const guided = await searchInThread(target, { ...limits, ...share, found: undefined });
+  if (guided.kind === "failed") return guided;
+  if (guided.fewest !== undefined) replaceCorpus(target, guided.fewest);
+  const free = await searchInThread(target, {
+    seed: seed + 1,
+    maxInputs: maxInputs - guided.inputs,
+    seconds: seconds - guided.seconds,
+    found: guided.corpus,
+    minimise: false,
+  });
+  if (free.kind === "failed") return free;
+  return { ...guided, inputs: guided.inputs + free.inputs, seconds: guided.seconds + free.seconds };
+}
+
+async function searchInThread(
+  target: Target,
+  options: Omit<SearchOptions, "current" | "target">,
+): Promise<SearchReport> {
   const current = new CurrentInput();
   const { promise, resolve } = Promise.withResolvers<SearchReport>();
   const fail = (why: string): void => resolve({ kind: "failed", inputs: current.count, why });
@@ -39,7 +63,6 @@ async function search(target: Target, options: Omit<SearchOptions, "current" | "
   clearInterval(watch);
   await thread.terminate();
   if (report.kind === "failed") keep(target, current.bytes, report.why);
-  else if (report.corpus !== undefined) replaceCorpus(target, report.corpus);
   return report;
 }
 
@@ -76,7 +99,6 @@ if (unknown.length > 0) {
   console.error(`no target ${unknown.join(", ")}; there are ${targets.map(({ name }) => name).join(", ")}`);
   process.exit(2);
 }
-countBlocks();
 const chosen = targets.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 const seed = Number(values.seed);
 await Promise.all(Array.from({ length: availableParallelism() }, searchNext));

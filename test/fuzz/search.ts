@@ -1,4 +1,10 @@
-/** What a fuzzer's thread and the thread that watches it tell each other. */
+/**
+ * What a fuzzer's thread and the thread that watches it tell each other. A search is two threads, one after the other: to look
+ * at blocks costs several times what most inputs cost.
+ * ```
+ *   guided: inputs that reach new blocks join the corpus ──▶ free: as many more as there is time for, made of that
+ * ```
+ */
 
 export interface SearchOptions {
   readonly target: string;
@@ -7,7 +13,9 @@ export interface SearchOptions {
   readonly seconds: number;
   /** The input that is being checked, for whoever finds this thread stuck or dead. */
   readonly current: SharedArrayBuffer;
-  /** Whether to put the fewest inputs that reach as much in the corpus's place. */
+  /** What a guided search has found: this one is free. Undefined: this one is guided, and begins with the corpus there is. */
+  readonly found: readonly Uint8Array[] | undefined;
+  /** Of a guided search: whether to look for the fewest inputs that reach as much. */
   readonly minimise: boolean;
 }
 
@@ -16,10 +24,12 @@ export type SearchReport =
       readonly kind: "held";
       readonly inputs: number;
       readonly seconds: number;
+      /** By the guided search: the corpus, what was added to it, and how much it reaches. */
+      readonly corpus: readonly Uint8Array[];
       readonly found: number;
       readonly reachedCharacters: number;
       /** With `minimise`. */
-      readonly corpus: readonly Uint8Array[] | undefined;
+      readonly fewest: readonly Uint8Array[] | undefined;
     }
   | { readonly kind: "failed"; readonly inputs: number; readonly why: string };
 

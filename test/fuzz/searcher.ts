@@ -16,8 +16,9 @@ async function search(): Promise<SearchReport> {
   const current = new CurrentInput(options.current);
   const onInput = (input: Buffer): void => current.set(input);
   const startMs = performance.now();
-  const coverage = new BlockCoverage(target.sources);
-  const corpus = [...readCorpus(target).values()];
+  const { found: foundBefore } = options;
+  const coverage = foundBefore === undefined ? new BlockCoverage(target.sources) : undefined;
+  const corpus = foundBefore?.map((input) => Buffer.from(input)) ?? [...readCorpus(target).values()];
   try {
     const result = await fuzz(target, {
       seed: options.seed,
@@ -29,17 +30,13 @@ async function search(): Promise<SearchReport> {
     });
     const seconds = (performance.now() - startMs) / 1000;
     const found = result.corpus.length - corpus.length;
-    const { reachedCharacters } = coverage;
-    const least = () => minimise(target, result.corpus, new BlockCoverage(target.sources), onInput);
+    const reachedCharacters = coverage?.reachedCharacters ?? 0;
     const { inputs } = result;
-    return {
-      kind: "held",
-      inputs,
-      seconds,
-      found,
-      reachedCharacters,
-      corpus: options.minimise ? await least() : undefined,
-    };
+    const isToMinimise = options.minimise && coverage !== undefined;
+    const fewest = isToMinimise
+      ? await minimise(target, result.corpus, new BlockCoverage(target.sources), onInput)
+      : undefined;
+    return { kind: "held", inputs, seconds, found, reachedCharacters, corpus: result.corpus, fewest };
   } catch (error) {
     return { kind: "failed", inputs: current.count, why: error instanceof Error ? (error.stack ?? "") : String(error) };
   }
