@@ -32,6 +32,12 @@ it("resets malformed HTTP/2 before a byte goes on", () => {
   expect(seen["malformedHttp2"]).toBe("");
 });
 
+it("ends floods with ENHANCE_YOUR_CALM", () => {
+  const codes = Object.values(seen["floods"] as Record<string, number>);
+  expect(codes.length).toBeGreaterThan(10);
+  expect(new Set(codes)).toEqual(new Set([11]));
+});
+
 it("takes off what only the mesh may say, and leaves the rest", () => {
   const { reached } = seen["spoofed"] as Outcome;
   expect(reached.toLowerCase()).not.toContain("tulle-");

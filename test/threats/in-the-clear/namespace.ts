@@ -18,6 +18,7 @@ import { frame, headers, preface, RawPeer, SETTINGS } from "../../sidecar/http2/
 import { addRule, redirect, setUpLoopback } from "../../support/namespace.ts";
 import { TestMesh as Mesh, nextPodIp } from "../../support/sidecar-pair.ts";
 import { RawClient } from "../../support/sockets.ts";
+import { floods } from "../flood-frames.ts";
 import { otherForms, secondReadings } from "../path-tricks.ts";
 
 const pod = "10.1.0.9";
@@ -87,6 +88,18 @@ async function malformedHttp2(): Promise<string> {
   return received;
 }
 
+/** The codes of GOAWAY by which floods in the clear end. */
+async function floodEach(): Promise<Record<string, number | undefined>> {
+  const codes: Record<string, number | undefined> = {};
+  for (const [name, bytes] of Object.entries(floods)) {
+    const peer = new RawPeer(await connect());
+    peer.send(preface, frame(SETTINGS, 0, 0), bytes);
+    codes[name] = await peer.goawayCode();
+    await peer.closed;
+  }
+  return codes;
+}
+
 function setRule(isSet: boolean): void {
   const rules = [{ from: [], methods: [], paths: [{ kind: "prefix" as const, value: "/admin" }] }];
   const access = isSet ? { access: [{ name: "shop/deny", action: "deny", mode: "enforce", rules } as const] } : {};
@@ -148,6 +161,7 @@ const spoofed =
 const seen: Record<string, unknown> = {
   ambiguous: await sendEach([...heads, ...framing, ...chunks]),
   malformedHttp2: await malformedHttp2(),
+  floods: await floodEach(),
   spoofed: await send(get("/", spoofed)),
   late: await send(get("/", "tulle-deadline: 0m\r\n")),
   h2cUpgrade: await send(
