@@ -49,11 +49,14 @@ export function keepNodesAlive(api: ClusterApi): () => void {
   return () => clearInterval(timer);
 }
 
-/** Takes away what scenarios made, which has their label, and nothing else. */
+/** Takes away what scenarios made, which has their label, and nothing else. Namespaces end a while later. */
 export async function cleanUp(api: ClusterApi): Promise<void> {
   const labelSelector = Object.entries(testLabels)
     .map(([key, value]) => `${key}=${value}`)
     .join(",");
+  // No kubelet says that these pods have ended, and without that no namespace does.
+  for (const name of await namesOf(api, namespaces, { labelSelector }))
+    await api.request({ method: "DELETE", path: `${namespaces}/${name}/pods`, query: { gracePeriodSeconds: "0" } });
   for (const path of clusterWide)
     for (const name of await namesOf(api, path, { labelSelector }))
       await api.request({ method: "DELETE", path: `${path}/${name}` });
