@@ -100,9 +100,6 @@ const tearDown = await setup();
 await run(join(scripts, "tools"), ["conformance"], "", buildWithinMs);
 await buildEcho();
 await run("bash", ["-c", 'kubectl apply --server-side -f "$CLUSTER_HOME/gateway-api-crds/standard"']);
-// It looks for kinds that are missing every now and then: the suite's first test would not wait for that.
-await run("kubectl", ["-n", "tulle-system", "rollout", "restart", "deployment/tulle-control-plane"]);
-await run("kubectl", ["-n", "tulle-system", "rollout", "status", "deployment/tulle-control-plane", "--timeout=90s"]);
 const code = await runSuite(process.argv[2]);
 await tearDown();
 process.exit(code);
