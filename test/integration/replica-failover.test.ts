@@ -218,7 +218,7 @@ class Client {
 }
 
 it.each(["SIGKILL", "SIGTERM"] as const)(
-  "of two replicas one ends by %s: its sidecars are at the other within 2 s, and no request fails",
+  "of two replicas one ends by %s: its sidecars come to the other soon, and no request fails",
   async (signal) => {
     const [first, second] = controlPlanes;
     await eventually(async () => (await podsAt(first)).length === 2, patienceMs);
