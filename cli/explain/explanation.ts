@@ -78,6 +78,8 @@ export interface TrippedEndpoint {
 export interface ExplainedServer {
   readonly workload: string;
   readonly port: number;
+  /** Those of its pods that say so, where others say something else. */
+  readonly pods?: readonly string[];
   /** `forbidden` and `path_ambiguous` as in docs/errors.md; `plaintext`: it takes nothing but mutual TLS. */
   readonly access: "admitted" | "forbidden" | "path_ambiguous" | "plaintext";
   /** The policy that refused, or that would have if it were enforced. */
@@ -200,10 +202,10 @@ function countEndpoints(resource: Endpoints | undefined): ExplainedBackend["endp
 }
 
 function serverOf({ facts, request, callerIdentity: peer }: About, server: KnownServer): ExplainedServer {
-  const { workload, port, policies } = server;
+  const { workload, port, policies, pods } = server;
   const { rateLimits = [], idempotency: rules } = policies;
   const idempotency = rules && { rules, verdict: judgeKey(rules, request.method, request.headers).kind };
-  const asked = { workload, port, rateLimits, ...(idempotency && { idempotency }) };
+  const asked = { workload, port, ...(pods && { pods }), rateLimits, ...(idempotency && { idempotency }) };
   if (peer === undefined && policies.mtls === "strict") return { ...asked, access: "plaintext" };
   const http = { method: request.method, path: request.path };
   const verdict = new AccessTable(policies.access ?? [], facts.trustDomain).decide({ peer, http });

@@ -9,11 +9,12 @@ import { splitAddress } from "../../model/address.ts";
 import type { Destination, Endpoints, Inbound, ResourceKind } from "../../model/resources.ts";
 import type { LiveSnapshot } from "../../sidecar/debug/debug-pages.ts";
 import type { MeshDomains } from "../folder-pipeline.ts";
+import { knownServers, type ServingPod } from "./known-servers.ts";
 import type { KnownServer, MeshFacts } from "./mesh-facts.ts";
 
-/** Of a workload behind a backend: what its own sidecar goes by. */
+/** Of pods of one workload behind a backend: what their own sidecars go by. */
 export interface LiveServer {
-  /** `namespace/name` of its pods. */
+  /** `namespace/name` */
   readonly pods: ReadonlySet<string>;
   readonly inbound: Inbound;
 }
@@ -58,20 +59,16 @@ function servicesByName(
   return services;
 }
 
-/** Each workload once: its pods go by the same, or will in a moment. */
 function serversBehind(
   backend: Endpoints | undefined,
   namespace: string,
   servers: readonly LiveServer[],
 ): KnownServer[] {
-  const found = new Map<string, KnownServer>();
-  for (const { address, pod } of backend?.endpoints ?? []) {
-    const inbound = servers.find(({ pods }) => pods.has(`${namespace}/${pod}`))?.inbound;
+  const serving = (backend?.endpoints ?? []).flatMap(({ address, pod: name }): ServingPod[] => {
+    const pod = `${namespace}/${name}`;
+    const inbound = servers.find(({ pods }) => pods.has(pod))?.inbound;
     const { port } = splitAddress(address);
-    if (inbound === undefined || port === undefined) continue;
-    const { name: workload, ports, unlisted = [], elsewhere = {} } = inbound;
-    const policies = [...ports, ...unlisted].find((listed) => listed.port === port) ?? elsewhere;
-    found.set(`${workload}:${port}`, { workload, port, policies });
-  }
-  return [...found.values()];
+    return inbound === undefined || port === undefined ? [] : [{ pod, port, inbound }];
+  });
+  return knownServers(serving);
 }

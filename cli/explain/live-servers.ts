@@ -1,5 +1,6 @@
-/** What the workloads that a request may come to go by now, asked of their own sidecars: one speaks for all of a workload. */
+/** What the workloads that a request may come to go by now, asked of their own sidecars. */
 
+import { isDeepStrictEqual } from "node:util";
 import type { Inbound } from "../../model/resources.ts";
 import { type LiveSnapshot, snapshotPath } from "../../sidecar/debug/debug-pages.ts";
 import type { Mesh } from "../mesh-client.ts";
@@ -8,6 +9,9 @@ import type { DescribedRequest } from "./described-request.ts";
 import { explain } from "./explanation.ts";
 import type { LiveServer } from "./live-facts.ts";
 import type { MeshFacts } from "./mesh-facts.ts";
+
+/** Of one workload. Each is a connection of its own through the API server. */
+const mostAsked = 16;
 
 /** Throws a `UsageError` where it does not answer. */
 export async function readSnapshot(sidecar: SidecarRef): Promise<LiveSnapshot> {
@@ -34,8 +38,8 @@ export async function readServers(mesh: Mesh, pods: readonly string[]): Promise<
       byWorkload.set(sidecar.workload, [...(byWorkload.get(sidecar.workload) ?? []), sidecar]);
     }
   }
-  const read = await Promise.all([...byWorkload.values()].map(readServer));
-  return read.filter((server) => server !== undefined);
+  const read = await Promise.all([...byWorkload.values()].map(readWorkload));
+  return read.flat();
 }
 
 /** Who may look into the caller's namespace may not look into each that it calls. */
@@ -48,21 +52,34 @@ async function sidecarsIn(mesh: Mesh, namespace: string): Promise<readonly Sidec
   }
 }
 
-/** The first that answers speaks for all. */
-async function readServer(sidecars: readonly SidecarRef[]): Promise<LiveServer | undefined> {
-  const failures: unknown[] = [];
-  for (const sidecar of sidecars) {
-    try {
-      const { resources } = await readSnapshot(sidecar);
-      const own = resources.find(({ kind, value }) => kind === "inbound" && value.name === sidecar.workload);
-      if (own !== undefined) return { pods: new Set(sidecars.map(({ pod }) => pod)), inbound: own.value as Inbound };
-    } catch (error) {
-      failures.push(error);
-    }
+/**
+ * What its sidecars say; mostly all the same. Of those that do not answer, or are not asked, it is taken to be what the first
+ * that answers says.
+ */
+async function readWorkload(sidecars: readonly SidecarRef[]): Promise<LiveServer[]> {
+  const answers = await Promise.allSettled(sidecars.slice(0, mostAsked).map(readOwn));
+  const found: { readonly pods: Set<string>; readonly inbound: Inbound }[] = [];
+  const unknown: string[] = sidecars.slice(mostAsked).map(({ pod }) => pod);
+  for (const [place, answer] of answers.entries()) {
+    const { pod } = sidecars[place] as SidecarRef;
+    const own = answer.status === "fulfilled" ? answer.value : undefined;
+    const alike = own && found.find(({ inbound }) => isDeepStrictEqual(inbound, own));
+    if (own === undefined) unknown.push(pod);
+    else if (alike === undefined) found.push({ pods: new Set([pod]), inbound: own });
+    else alike.pods.add(pod);
   }
-  const [first] = sidecars;
-  if (first !== undefined && failures.length > 0) warn(first.workload, failures[0]);
-  return undefined;
+  for (const pod of unknown) found[0]?.pods.add(pod);
+  const failure = answers.find((answer) => answer.status === "rejected");
+  if (found.length === 0 && failure !== undefined) warn(sidecars[0]?.workload ?? "", failure.reason);
+  return found;
+}
+
+/** Undefined: it has not been told yet. */
+async function readOwn(sidecar: SidecarRef): Promise<Inbound | undefined> {
+  const { resources } = await readSnapshot(sidecar);
+  return resources.find(({ kind, value }) => kind === "inbound" && value.name === sidecar.workload)?.value as
+    | Inbound
+    | undefined;
 }
 
 /** The message holds the reasons already. */

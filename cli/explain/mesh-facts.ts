@@ -35,4 +35,6 @@ export interface KnownServer {
   readonly workload: string;
   readonly port: number;
   readonly policies: PortPolicies;
+  /** `namespace/name` of the pods that go by this, where others of the workload go by something else. */
+  readonly pods?: readonly string[];
 }

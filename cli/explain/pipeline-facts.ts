@@ -7,6 +7,7 @@ import type { Pipeline } from "../../control-plane/pipeline.ts";
 import type { Destination, Endpoints, Route, WeightedBackend } from "../../model/resources.ts";
 import type { MeshDomains } from "../folder-pipeline.ts";
 import { UsageError } from "../usage-error.ts";
+import { knownServers, type ServingPod } from "./known-servers.ts";
 import type { KnownServer, MeshFacts, PolicyNames } from "./mesh-facts.ts";
 
 export function pipelineFacts(pipeline: Pipeline, domains: MeshDomains): MeshFacts {
@@ -64,15 +65,20 @@ function serversOf({ index, snapshot }: Pipeline, backend: WeightedBackend): Kno
   const number = Number(backend.endpoints.slice(backend.endpoints.lastIndexOf(":") + 1));
   const port = service?.ports.find((candidate) => candidate.port === number);
   if (service === undefined || port === undefined || service.selector.size === 0) return [];
-  return index
+  const serving = index
     .workloads()
-    .filter((workload) => workload.namespace === namespace && selects(service.selector, workload.labels))
+    .filter((workload) => workload.namespace === namespace)
     .flatMap((workload) => {
-      const inbound = snapshot.get("inbound", `${namespace}/${workload.name}`)?.resource;
-      const target = targetPort(workload, port);
+      const pods = index.replicasOf(namespace, workload.name);
+      // Scaled to nothing, it is asked as its pods would be.
+      return (pods.length > 0 ? pods : [workload]).map((pod) => ({ workload, pod }));
+    })
+    .filter(({ pod }) => selects(service.selector, pod.labels))
+    .flatMap(({ workload, pod }): ServingPod[] => {
+      const inbound = snapshot.get("inbound", `${namespace}/${workload.name}`, pod.name)?.resource;
+      const target = targetPort(pod, port);
       if (inbound?.kind !== "inbound" || target === undefined) return [];
-      const { ports, elsewhere = {}, name: shown } = inbound.value;
-      const policies = ports.find((listed) => listed.port === target) ?? elsewhere;
-      return [{ workload: shown, port: target, policies }];
+      return [{ pod: `${namespace}/${pod.name}`, port: target, inbound: inbound.value }];
     });
+  return knownServers(serving);
 }

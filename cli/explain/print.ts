@@ -195,11 +195,12 @@ function describeBreaker({ scope, failureThreshold, openDurationMs, count }: Cir
 }
 
 function describeServer(server: ExplainedServer, paint: Paint): string {
-  const { workload, port, access, by: policy, rateLimits, idempotency } = server;
+  const { workload, port, pods, access, by: policy, rateLimits, idempotency } = server;
   const limits =
     rateLimits.length === 0 ? "" : `, limited by RateLimit ${rateLimits.map(({ name }) => name).join(", ")}`;
   const once = idempotency === undefined || access !== "admitted" ? "" : `, ${keyWords(idempotency, paint)}`;
-  return `${workload}:${port} ${accessWords(access, policy, paint)}${limits}${once}`;
+  const some = pods === undefined ? "" : ` (${pods.map((pod) => pod.split("/")[1]).join(", ")})`;
+  return `${workload}:${port}${some} ${accessWords(access, policy, paint)}${limits}${once}`;
 }
 
 function keyWords({ rules: { name, ttlMs }, verdict }: ExplainedIdempotency, paint: Paint): string {

@@ -68,13 +68,13 @@ it("tells what those say who may be asked, and of the others that it is not know
   expect(await readServers(mesh, pods)).toEqual([
     { pods: new Set(["shop/orders-1", "shop/orders-2"]), inbound: { name: "shop/orders", ports: [] } },
   ]);
-  expect(asked).toEqual(["orders-1"]);
+  expect(asked).toEqual(["orders-1", "orders-2"]);
   expect(stderr).toBe(
     "tulle: what the workloads in namespace bank would say is not known: /api/v1/namespaces/bank/pods can't be listed: 403\n",
   );
 });
 
-it("asks the next sidecar of a workload where one does not answer, or is cut off while it does", async () => {
+it("takes the word of the other sidecars of a workload where one does not answer, or is cut off while it does", async () => {
   const cut = createServer((socket) => {
     socket.on("error", () => {});
     socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{", () => socket.resetAndDestroy());
