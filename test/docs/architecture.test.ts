@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 const text = readFileSync(join(root, "docs/architecture.md"), "utf8");
-const afternoon = { lines: 7_500, minutes: 300 };
+const afternoon = { lines: 9_000, minutes: 300 };
 
 function linesOf(file: string): number {
   return readFileSync(join(root, file), "utf8").split("\n").length - 1;
@@ -42,7 +42,8 @@ it.each(folders)("says how large $folder is, and begins with what says what it o
     (file) => !file.includes("generated"),
   );
   const counted = sources.map(linesOf).reduce((sum, each) => sum + each, 0);
-  // To the hundred, and it need not be touched with each change.
-  expect(Math.abs(counted - lines)).toBeLessThanOrEqual(Math.max(100, lines / 5));
+  // As a reader needs it: it is not touched with each change, nor does a change meet it by surprise.
+  expect(counted).toBeGreaterThan(lines / 2 - 100);
+  expect(counted).toBeLessThan(lines * 2 + 100);
   for (const file of first) expect(readFileSync(join(root, file), "utf8")).toMatch(/^(\/\*\*|\/\/)/);
 });
