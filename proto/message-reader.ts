@@ -77,6 +77,15 @@ export class MessageReader {
   }
 }
 
+/**
+ * The message of a chunk that holds one, whole, and nothing else, as a part of that chunk: most do, between two others of a call.
+ * Undefined: it is for a `MessageReader`.
+ */
+export function soleMessage(chunk: Buffer): Buffer | undefined {
+  const isSole = chunk.length > prefixBytes && chunk[0] === 0 && chunk.readUInt32BE(1) === chunk.length - prefixBytes;
+  return isSole ? chunk.subarray(prefixBytes) : undefined;
+}
+
 /** With its prefix. */
 export function framed(message: Buffer): Buffer {
   const frame = Buffer.allocUnsafe(prefixBytes + message.length);

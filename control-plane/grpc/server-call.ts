@@ -12,7 +12,7 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
-import { type MessageFault, MessageReader } from "../../proto/message-reader.ts";
+import { type MessageFault, MessageReader, soleMessage } from "../../proto/message-reader.ts";
 import type { ReadingBudget } from "./reading-budget.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -74,8 +74,10 @@ export class ServerCall {
       if (!this.#ended) message?.(bytes);
     });
     let heldBytes = 0;
-    stream.on("data", (chunk: Buffer) => {
+    receiveFrom(stream, (chunk) => {
       if (this.#ended) return;
+      const sole = reader.isMidMessage ? undefined : soleMessage(chunk);
+      if (sole !== undefined && sole.length <= maxMessageBytes) return message?.(sole);
       const wrong = reader.read(chunk);
       const before = heldBytes;
       heldBytes = reader.heldBytes;
@@ -157,6 +159,21 @@ export class ServerCall {
     stream.resume();
     this.#patience = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), endWithinMs).unref();
   }
+}
+
+/**
+ * Calls with each chunk that arrives, straight from where node:http2 hands it to its stream: the queue, the event and the ticks
+ * between are for whom they find work for, and cost as much as taking an ack. What was queued before, and what comes should Node
+ * hand it on in another way, comes as `data`.
+ */
+function receiveFrom(stream: ServerHttp2Stream, receive: (chunk: Buffer) => void): void {
+  stream.on("data", receive);
+  const push = stream.push.bind(stream);
+  stream.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
+    if (chunk === null || stream.readableLength > 0) return push(chunk, encoding);
+    receive(chunk);
+    return true;
+  };
 }
 
 const contentType = "application/grpc";

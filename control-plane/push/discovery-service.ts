@@ -13,13 +13,15 @@ import type { Hello__Output } from "../../proto/generated/tulle/v1/Hello.ts";
 import type { SidecarMessage__Output } from "../../proto/generated/tulle/v1/SidecarMessage.ts";
 import type { TrafficReport__Output } from "../../proto/generated/tulle/v1/TrafficReport.ts";
 import { framed } from "../../proto/message-reader.ts";
+import { decodeMessage } from "../../proto/wire.ts";
 import { type Log, reasonOf } from "../../system/log.ts";
 import type { Refusal } from "../grpc/refusal.ts";
 import type { ServerCall } from "../grpc/server-call.ts";
 import type { ConnectedSidecar } from "../identity/sidecar-certificates.ts";
+import { type Ack, AckMemo } from "./ack-memo.ts";
 import { type Caller, endAtExpiry, identifyCaller } from "./caller.ts";
-import { MessageMemo } from "./message-memo.ts";
 import type { Peer, PushHub } from "./push-hub.ts";
+import { resourceKey } from "./resource-key.ts";
 import type { Subscriber } from "./subscriber.ts";
 import { SubscriptionBudget } from "./subscription-budget.ts";
 
@@ -53,6 +55,8 @@ export interface DiscoveryOptions {
  * their backends, and its Inbound. It must never have more than this: it would be refused for as long as it has.
  */
 const maxSubscriptions = 32_000;
+/** In all lists of one message, several times what a sidecar may subscribe to or report. */
+const maxItems = 100_000;
 const maxNameCharacters = 512;
 /** Ours are short: longer ones are nobody's. */
 const maxVersionCharacters = 128;
@@ -67,7 +71,7 @@ const stopping = "the control plane is stopping";
 export class DiscoveryService {
   readonly #options: DiscoveryOptions;
   readonly #streams = new Set<SidecarStream>();
-  readonly #memo = new MessageMemo();
+  readonly #acks = new AckMemo();
   readonly #budget: SubscriptionBudget;
   #draining = false;
 
@@ -78,7 +82,7 @@ export class DiscoveryService {
 
   readonly answer = (call: ServerCall): void => {
     if (this.#draining) return call.end(status.UNAVAILABLE, stopping);
-    const shared = { memo: this.#memo, budget: this.#budget };
+    const shared = { acks: this.#acks, budget: this.#budget };
     const stream: SidecarStream = new SidecarStream(call, this.#options, shared, () => this.#streams.delete(stream));
     this.#streams.add(stream);
     stream.start();
@@ -105,7 +109,7 @@ export class DiscoveryService {
 }
 
 interface SharedByStreams {
-  readonly memo: MessageMemo;
+  readonly acks: AckMemo;
   readonly budget: SubscriptionBudget;
 }
 
@@ -202,14 +206,18 @@ class SidecarStream {
 
   #read(bytes: Buffer, caller: Caller): void {
     if (this.#ended) return;
+    const ack = this.#shared.acks.find(bytes);
+    if (ack !== undefined && this.#subscriber !== undefined) return this.#acknowledge(this.#subscriber, ack);
     let message: SidecarMessage__Output;
     try {
-      message = this.#shared.memo.decode(bytes);
+      message = decodeMessage("SidecarMessage", bytes, maxItems);
     } catch (error) {
       this.#reject("malformed", status.INVALID_ARGUMENT, `a message that can't be read: ${reasonOf(error)}`);
       return;
     }
     this.#take(message, caller);
+    const acked = ackAlone(message);
+    if (acked !== undefined) this.#shared.acks.keep(bytes, acked);
   }
 
   #take(message: SidecarMessage__Output, caller: Caller): void {
@@ -228,18 +236,20 @@ class SidecarStream {
     }
     if (subscribe || unsubscribe) this.#recount(subscriber);
     if (report && this.#peer) this.#options.onReport(this.#peer, report);
-    const acked = decodeName(ack?.resource ?? null);
-    if (acked && ack) {
-      hub.ack(subscriber, acked.kind, acked.name, ack.version);
-      this.#options.log("debug", "update acked", { ...acked, version: ack.version, identity: caller.identity });
-    }
+    const acked = readAck(ack);
+    if (acked) this.#acknowledge(subscriber, acked);
     const nacked = decodeName(nack?.resource ?? null);
     if (nacked && nack) {
       const reason = nack.reason.slice(0, maxReasonCharacters);
-      const isNews = hub.nack(subscriber, nacked.kind, nacked.name, nack.version, reason);
+      const isNews = hub.nack(subscriber, resourceKey(nacked.kind, nacked.name), nack.version, reason);
       const { identity } = caller;
       if (isNews) this.#options.log("warn", "update nacked", { ...nacked, version: nack.version, reason, identity });
     }
+  }
+
+  #acknowledge(subscriber: Subscriber, { key, kind, name, version }: Ack): void {
+    this.#options.hub.ack(subscriber, key, version);
+    this.#options.log("debug", "update acked", { kind, name, version, identity: this.identity });
   }
 
   #greet(hello: Hello__Output, { identity, notAfterMs, certificateDer }: Caller): void {
@@ -303,4 +313,15 @@ class SidecarStream {
     }
     subscriber.flush();
   }
+}
+
+/** Undefined: there is none, or of a kind that this build does not know. */
+function readAck(ack: SidecarMessage__Output["ack"]): Ack | undefined {
+  const acked = decodeName(ack?.resource ?? null);
+  return acked && ack ? { ...acked, key: resourceKey(acked.kind, acked.name), version: ack.version } : undefined;
+}
+
+/** Undefined: it says something else, or something besides. */
+function ackAlone({ ack, hello, subscribe, unsubscribe, nack, report }: SidecarMessage__Output): Ack | undefined {
+  return hello || subscribe || unsubscribe || nack || report ? undefined : readAck(ack);
 }

@@ -27,7 +27,7 @@ export interface PushEvents {
 }
 
 /** Called when the acks of a resource may have become others. Cheap: it is called for each ack. */
-export type AckListener = (kind: ResourceKind, name: string) => void;
+export type AckListener = (key: ResourceKey) => void;
 
 const firstWindowMs = 10;
 const longestWindowMs = 50;
@@ -156,7 +156,7 @@ export class PushHub {
       this.#options.setWanted?.(kind, name, true);
       this.#byResource.set(key, new Set([subscriber]));
     } else others.add(subscriber);
-    this.#tellAcks(kind, name);
+    this.#tellAcks(key);
   }
 
   unsubscribe(subscriber: Subscriber, kind: ResourceKind, name: string): void {
@@ -165,20 +165,20 @@ export class PushHub {
   }
 
   /** An ack of a version that is no longer the current one says nothing about the current one. */
-  ack(subscriber: Subscriber, kind: ResourceKind, name: string, version: string): void {
-    const subscription = this.#answered(subscriber, kind, name, version);
+  ack(subscriber: Subscriber, key: ResourceKey, version: string): void {
+    const subscription = this.#answered(subscriber, key, version);
     if (subscription === undefined) return;
     subscriber.acked(subscription, version);
-    this.#tellAcks(kind, name);
+    this.#tellAcks(key);
     this.#options.events.acked((this.#options.clock.now() - subscription.changedAtMs) / 1000);
   }
 
   /** False: it was told nothing of the kind, or has said so before. */
-  nack(subscriber: Subscriber, kind: ResourceKind, name: string, version: string, reason: string): boolean {
-    const subscription = this.#answered(subscriber, kind, name, version);
+  nack(subscriber: Subscriber, key: ResourceKey, version: string, reason: string): boolean {
+    const subscription = this.#answered(subscriber, key, version);
     if (subscription === undefined || subscription.nack?.version === version) return false;
     subscription.nack = { version, reason };
-    this.#tellAcks(kind, name);
+    this.#tellAcks(key);
     this.#options.events.nacked();
     return true;
   }
@@ -257,8 +257,8 @@ export class PushHub {
   }
 
   /** What it was told last, if it answers to that. */
-  #answered(subscriber: Subscriber, kind: ResourceKind, name: string, version: string): Subscription | undefined {
-    const subscription = subscriber.subscriptions.get(resourceKey(kind, name));
+  #answered(subscriber: Subscriber, key: ResourceKey, version: string): Subscription | undefined {
+    const subscription = subscriber.subscriptions.get(key);
     if (subscription?.told.kind !== "version") return undefined;
     if (subscription.told.version === version) return subscription;
     subscriber.answeredLate(subscription);
@@ -272,17 +272,17 @@ export class PushHub {
       this.#byResource.delete(key);
       this.#options.setWanted?.(...splitKey(key), false);
     }
-    this.#tellAcks(...splitKey(key));
+    this.#tellAcks(key);
   }
 
-  #tellAcks(kind: ResourceKind, name: string): void {
-    for (const listener of this.#ackListeners) listener(kind, name);
+  #tellAcks(key: ResourceKey): void {
+    for (const listener of this.#ackListeners) listener(key);
   }
 
   #onChange(kind: ResourceKind, name: string): void {
     const key = resourceKey(kind, name);
     if (!this.#byResource.has(key)) return;
-    this.#tellAcks(kind, name);
+    this.#tellAcks(key);
     if (!this.#changed.has(key)) this.#changed.set(key, this.#options.clock.now());
     if (this.#window !== "closed") return;
     this.#window = "opening";

@@ -6,7 +6,6 @@
  */
 
 import { status } from "@grpc/grpc-js";
-import type { ResourceKind } from "../../model/resources.ts";
 import { encodeName } from "../../proto/encode.ts";
 import type { AckTable } from "../../proto/generated/tulle/v1/AckTable.ts";
 import { framed } from "../../proto/message-reader.ts";
@@ -105,7 +104,7 @@ class Follower {
   /** `onEnd` is called when the stream has ended, whatever ended it. */
   start(onEnd: () => void): void {
     const { hub, certificates } = this.#options;
-    const stopWatching = hub.watchAcks((kind, name) => this.#markDue(kind, name));
+    const stopWatching = hub.watchAcks((key) => this.#markDue(key));
     const stopWatchingSidecars = certificates.watch((stream) => {
       this.#dueSidecars.add(stream);
       this.#flushSoon();
@@ -142,8 +141,8 @@ class Follower {
     this.#onLeft();
   }
 
-  #markDue(kind: ResourceKind, name: string): void {
-    this.#due.add(resourceKey(kind, name));
+  #markDue(key: ResourceKey): void {
+    this.#due.add(key);
     this.#flushSoon();
   }
 

@@ -98,7 +98,7 @@ class Replica {
   }
 
   ack(sidecar: Subscriber): void {
-    this.hub.ack(sidecar, "destination", name, this.snapshot.get("destination", name)?.version ?? "");
+    this.hub.ack(sidecar, `destination ${name}`, this.snapshot.get("destination", name)?.version ?? "");
   }
 
   /** `acked/subscribers` in all replicas. */

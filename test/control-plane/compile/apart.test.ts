@@ -99,7 +99,7 @@ it("tells each sidecar what its own pod has, counts it as in force there, and ag
         const { resources, refused } = decodeUpdate(message);
         for (const { version } of resources) {
           heard.push(`${name} ${version}`);
-          hub.ack(subscriber, "inbound", "shop/web", version);
+          hub.ack(subscriber, "inbound shop/web", version);
         }
         for (const { resource } of refused) heard.push(`${name} refused ${decodeName(resource)?.name}`);
       });

@@ -8,8 +8,8 @@ describe("the ack table", () => {
     await setting.publish(endpoints("a", 1));
     const version = versionOf(setting, "a");
     setting.clock.advance(250);
-    if (one) setting.hub.ack(one.subscriber, "endpoints", "a", version);
-    if (two) setting.hub.nack(two.subscriber, "endpoints", "a", version, "no such zone");
+    if (one) setting.hub.ack(one.subscriber, "endpoints a", version);
+    if (two) setting.hub.nack(two.subscriber, "endpoints a", version, "no such zone");
     expect(setting.hub.acksOf("endpoints", "a")).toEqual({
       kind: "endpoints",
       name: "a",
@@ -29,9 +29,9 @@ describe("the ack table", () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1));
     const { subscriber } = setting.join("p1").subscribe("a");
-    setting.hub.ack(subscriber, "endpoints", "a", "other");
-    setting.hub.ack(subscriber, "endpoints", "b", "other");
-    setting.hub.nack(subscriber, "endpoints", "a", "other", "x");
+    setting.hub.ack(subscriber, "endpoints a", "other");
+    setting.hub.ack(subscriber, "endpoints b", "other");
+    setting.hub.nack(subscriber, "endpoints a", "other", "x");
     expect(setting.hub.acksOf("endpoints", "a")).toMatchObject({ acked: 0, nacks: [], laggards: ["p1"] });
   });
 
@@ -40,9 +40,9 @@ describe("the ack table", () => {
     await setting.publish(endpoints("a", 1));
     const version = versionOf(setting, "a");
     const { subscriber } = setting.join("p1").subscribe("a");
-    expect(setting.hub.nack(subscriber, "endpoints", "a", version, "no such zone")).toBe(true);
-    expect(setting.hub.nack(subscriber, "endpoints", "a", version, "no such zone")).toBe(false);
-    expect(setting.hub.nack(subscriber, "endpoints", "b", version, "never asked for")).toBe(false);
+    expect(setting.hub.nack(subscriber, "endpoints a", version, "no such zone")).toBe(true);
+    expect(setting.hub.nack(subscriber, "endpoints a", version, "no such zone")).toBe(false);
+    expect(setting.hub.nack(subscriber, "endpoints b", version, "never asked for")).toBe(false);
     expect(setting.seen.nacked).toBe(1);
   });
 
@@ -85,23 +85,23 @@ describe("a sidecar that is behind", () => {
     await setting.publish(endpoints("a", 1), endpoints("b", 1));
     const one = setting.join("p1").subscribe("a").subscribe("b");
     const other = setting.join("p2").subscribe("a");
-    setting.hub.ack(other.subscriber, "endpoints", "a", versionOf(setting, "a"));
+    setting.hub.ack(other.subscriber, "endpoints a", versionOf(setting, "a"));
     setting.clock.advance(2_000);
     expect(setting.hub.lags()).toEqual([{ sidecar: "shop/p1", reason: "Pending", versions: 2, seconds: 2 }]);
-    setting.hub.nack(one.subscriber, "endpoints", "a", versionOf(setting, "a"), "no such zone");
+    setting.hub.nack(one.subscriber, "endpoints a", versionOf(setting, "a"), "no such zone");
     setting.clock.advance(1_000);
     expect(setting.hub.lags()).toEqual([
       { sidecar: "shop/p1", reason: "Refused", versions: 1, seconds: 3 },
       { sidecar: "shop/p1", reason: "Pending", versions: 1, seconds: 3 },
     ]);
-    setting.hub.ack(one.subscriber, "endpoints", "b", versionOf(setting, "b"));
+    setting.hub.ack(one.subscriber, "endpoints b", versionOf(setting, "b"));
     setting.hub.leave(other.subscriber);
     setting.endWindow();
     // What it refused is past: it is waited for its word about the next version.
     await setting.publish(endpoints("a", 2));
     setting.clock.advance(500);
     expect(setting.hub.lags()).toEqual([{ sidecar: "shop/p1", reason: "Pending", versions: 1, seconds: 0.5 }]);
-    setting.hub.ack(one.subscriber, "endpoints", "a", versionOf(setting, "a"));
+    setting.hub.ack(one.subscriber, "endpoints a", versionOf(setting, "a"));
     expect(setting.hub.lags()).toEqual([]);
   });
 
@@ -110,7 +110,7 @@ describe("a sidecar that is behind", () => {
     await setting.publish(endpoints("a", 1));
     const { subscriber } = setting.join("p1").subscribe("a");
     const first = versionOf(setting, "a");
-    setting.hub.ack(subscriber, "endpoints", "a", first);
+    setting.hub.ack(subscriber, "endpoints a", first);
     for (const port of [2, 3, 4]) {
       await setting.publish(endpoints("a", port));
       setting.endWindow();
@@ -118,7 +118,7 @@ describe("a sidecar that is behind", () => {
     }
     expect(setting.hub.lags()).toEqual([{ sidecar: "shop/p1", reason: "Pending", versions: 1, seconds: 3 }]);
     // It is on its way: what it lacks is the newest.
-    setting.hub.ack(subscriber, "endpoints", "a", first);
+    setting.hub.ack(subscriber, "endpoints a", first);
     expect(setting.hub.lags()).toEqual([{ sidecar: "shop/p1", reason: "Pending", versions: 1, seconds: 1 }]);
   });
 
