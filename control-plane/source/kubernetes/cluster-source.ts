@@ -60,6 +60,8 @@ interface Followed {
   readonly missing: Map<ObjectKey, NodeJS.Timeout>;
   /** What is wrong with objects that can't be read, by their names. */
   readonly malformed: Map<string, readonly Problem[]>;
+  /** The list that comes takes back what was said of some. */
+  cleared: boolean;
   listed: boolean;
   trouble: string | undefined;
 }
@@ -85,6 +87,7 @@ class ClusterSource {
       listedCount: 0,
       missing: new Map(),
       malformed: new Map(),
+      cleared: false,
       listed: false,
       trouble: undefined,
     }));
@@ -120,6 +123,7 @@ class ClusterSource {
 
   #takePage(followed: Followed, objects: readonly Readonly<Record<string, unknown>>[], first: boolean): void {
     if (first) {
+      followed.cleared ||= followed.malformed.size > 0;
       followed.malformed.clear();
       followed.unlisted = new Set(followed.keys);
       followed.listedCount = 0;
@@ -136,8 +140,11 @@ class ClusterSource {
     followed.unlisted = new Set();
     if (followed.listedCount > 0) for (const key of gone) this.#remove(followed, key);
     else if (gone.length > 0) this.#doubt(followed, gone);
+    // Kinds that are not served are asked for every few seconds: that they still are not is no news.
+    const isNews = !followed.listed || followed.cleared;
     followed.listed = true;
-    this.#news();
+    followed.cleared = false;
+    if (isNews) this.#news();
   }
 
   /** All of a kind at once: believed if it is still so after the grace. */

@@ -45,16 +45,21 @@ class Followed {
   readonly pipeline = new Pipeline({ trustDomain: "cluster.local", clusterDomain: "cluster.local" });
   /** Names of resources whose content changed, in order. */
   readonly changes: string[] = [];
+  /** Changes without an object. */
+  empty = 0;
   readonly started: Promise<void>;
 
-  constructor() {
+  constructor(unservedMs = timing.unservedMs) {
     this.pipeline.snapshot.watch((kind, name) => this.changes.push(`${kind} ${name}`));
     this.started = watchCluster({
       api: proxy.api,
       signal: stopping.signal,
       log: log.write,
-      onChange: (change) => this.pipeline.apply(change),
-      timing,
+      onChange: (change) => {
+        if (change.applied.length + change.removed.length === 0) this.empty++;
+        this.pipeline.apply(change);
+      },
+      timing: { ...timing, unservedMs },
     });
     // A test that ends before it starts.
     this.started.catch(() => undefined);
@@ -72,8 +77,8 @@ class Followed {
   }
 }
 
-async function follow(): Promise<Followed> {
-  const followed = new Followed();
+async function follow(unservedMs?: number): Promise<Followed> {
+  const followed = new Followed(unservedMs);
   await followed.started;
   await expect.poll(() => followed.addresses()).toEqual(["10.2.0.1:8080"]);
   return followed;
@@ -89,6 +94,15 @@ async function troubled(plural: string, reason: string): Promise<void> {
 const on = (verb: ProxiedRequest["verb"], plural: string, kind: "hang" | "empty" | "silent" | "expired" | "half") => {
   return (request: ProxiedRequest) => (request.verb === verb && request.plural === plural ? { kind } : undefined);
 };
+
+it("a kind that is not served is asked for again and again, and that it still is not is no news", async () => {
+  proxy.fault = ({ plural }) => (plural === "httproutes" ? { kind: "status", status: 404 } : undefined);
+  const followed = await follow(50);
+  const { empty } = followed;
+  const asked = proxy.count("list", "httproutes");
+  await expect.poll(() => proxy.count("list", "httproutes")).toBeGreaterThan(asked + 3);
+  expect(followed.empty).toBe(empty);
+});
 
 describe("at the start", () => {
   it.each([500, 503, 403])("a server that answers %i is waited for, and the log says for what", async (status) => {
