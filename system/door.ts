@@ -20,6 +20,9 @@ export interface DoorLimits {
 /** First handshakes of a whole mesh may come all at once. */
 export const usualDoorLimits: DoorLimits = { maxConnections: 5_000, maxHandshakes: 2_000 };
 
+/** Silence after which the kernel asks, once a second; after ten of those without an answer the connection breaks. It wakes nobody up. */
+const vanishedAfterMs = 30_000;
+
 export interface DoorEvents {
   readonly opened: () => void;
   readonly closed: () => void;
@@ -54,6 +57,7 @@ export class Door {
     const guest: Guest = { socket, address: socket.remoteAddress, stands: "accepted" };
     const key = keyOf(socket);
     this.#guests.set(key, guest);
+    socket.setKeepAlive(true, vanishedAfterMs);
     this.#events.opened();
     socket.once("close", () => this.#leave(key, guest));
     for (const limit of [this.#all, this.#accepted]) {

@@ -2,8 +2,9 @@
  * A port for gRPC calls, over TLS: node:http2 with nothing between. For a thousand sidecars that each get a message and answer it,
  * a library for gRPC costs about as much again as node:http2 itself.
  *
- * It finds peers that are gone without a word. They ask for a sign of life themselves, so what they send stands for theirs:
- * one look at all connections every few seconds, and a PING only to those that were silent.
+ * It finds peers that are gone without a word. Those whose machine vanished, the kernel finds (`Door`). Those that hang are
+ * asked: they ask for a sign of life themselves, so what they send stands for theirs, and one look at all connections every few
+ * seconds finds the silent ones.
  *
  * Whoever comes may be hostile, with a certificate or before it has shown one. How many there may be is bounded (`Door`), so is
  * what is kept of what they say (`ReadingBudget`), and who makes work without asking for anything is sent away.
@@ -62,13 +63,21 @@ export interface StreamServerTiming {
   readonly lookMs: number;
   /** After so long without a byte a connection is asked for a sign of life. */
   readonly askMs: number;
-  /** After so long without a byte, the last of it asked, or without a call, it is ended. */
+  /** After so long without a byte, the last of it asked, it is ended. */
   readonly deadMs: number;
+  /** After so long without a call, it is ended. */
+  readonly idleMs: number;
 }
 
 const usualLimits: StreamServerLimits = { ...usualDoorLimits, maxReadingBytes: 64 * 1024 * 1024 };
-/** Sidecars ask every 30 s, seen up to a quarter late, so what is alive is hardly ever asked. */
-const usualTiming: StreamServerTiming = { handshakeMs: 10_000, lookMs: 5_000, askMs: 40_000, deadMs: 50_000 };
+/** Sidecars ask every 90 s, seen up to a quarter late, so what is alive is hardly ever asked. */
+const usualTiming: StreamServerTiming = {
+  handshakeMs: 10_000,
+  lookMs: 5_000,
+  askMs: 120_000,
+  deadMs: 130_000,
+  idleMs: 50_000,
+};
 /** PINGs, SETTINGS, calls that are reset or refused: what a client may do of them. One that is in order does some in a minute. */
 const patience = { requests: 10, perMs: 1_000, burst: 200 };
 const unheard: StreamServerEvents = { opened: () => {}, closed: () => {}, refused: () => {} };
@@ -202,7 +211,7 @@ export class StreamServer {
   }
 
   #look(): void {
-    const { askMs, deadMs } = this.#timing;
+    const { askMs, deadMs, idleMs } = this.#timing;
     const nowMs = this.#options.clock.now();
     for (const [session, connection] of this.#connections) {
       if (session.destroyed) continue;
@@ -213,7 +222,7 @@ export class StreamServer {
         connection.askedAtMs = undefined;
       }
       const { askedAtMs } = connection;
-      const isIdle = connection.calls === 0 && nowMs - connection.idleSinceMs >= deadMs;
+      const isIdle = connection.calls === 0 && nowMs - connection.idleSinceMs >= idleMs;
       const isDead = askedAtMs !== undefined && nowMs - askedAtMs >= deadMs - askMs;
       if (isIdle || isDead) session.destroy();
       else if (askedAtMs === undefined && nowMs - connection.heardAtMs >= askMs) {

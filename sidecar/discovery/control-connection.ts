@@ -31,7 +31,7 @@ export interface ConnectionEvents {
 const openTimeoutMs = 10_000;
 const maxMessageBytes = 64 * 1024 * 1024;
 /** The control plane takes what is sent for a sign of life, and has to answer each of these: a thousand sidecars do it. */
-const keepAlive = { intervalMs: 30_000, timeoutMs: 10_000 };
+const keepAlive = { intervalMs: 90_000, timeoutMs: 10_000 };
 
 export class ControlConnection {
   readonly address: string;

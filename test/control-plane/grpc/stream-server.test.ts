@@ -1,6 +1,7 @@
 /** The port of calls that stay open, over real mutual TLS: what it takes, how it ends them, and whom it takes for dead. */
 
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
 import type net from "node:net";
 import tls from "node:tls";
@@ -219,7 +220,7 @@ describe("a call", () => {
 });
 
 describe("a connection", () => {
-  const timing = { lookMs: 10, askMs: 50, deadMs: 1_000 };
+  const timing = { lookMs: 10, askMs: 50, deadMs: 1_000, idleMs: 1_000 };
 
   it("that answers to a PING stays, one that is silent is ended", async () => {
     const ended: string[] = [];
@@ -273,6 +274,20 @@ describe("a connection", () => {
     await afterMs(1);
     await silent.closed;
     expect(other.isClosed).toBe(false);
+  });
+
+  it("whose machine vanished is found by the kernel", async () => {
+    await serve();
+    const { localPort = 0 } = await dial();
+    // Ports in hexadecimal; the timer 02 is that of keep-alive: proc(5), and proc_net_tcp.rst of the kernel.
+    const [own, other] = [port, localPort].map((number) => `:${number.toString(16).toUpperCase().padStart(4, "0")}`);
+    const hasKeepAlive = async (): Promise<boolean> => {
+      const rows = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((row) => row.trim().split(/\s+/));
+      return rows.some(
+        ([, from, to, , , timer]) => from?.endsWith(own ?? "") && to?.endsWith(other ?? "") && timer?.startsWith("02:"),
+      );
+    };
+    await expect.poll(hasKeepAlive).toBe(true);
   });
 
   it("without a call is ended too", async () => {
