@@ -1,7 +1,19 @@
-/** Workloads that are no Deployments: what has names for each of its pods, and what ends. */
+/** Workloads that are no Deployments: what has names for each of its pods, what ends, and what is called as a Deployment is. */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { apply, ask, deployment, image, kubectl, namespace, podOf, podSpec, rolledOut, service } from "./cluster.ts";
+import {
+  apply,
+  ask,
+  deployment,
+  image,
+  type KubernetesObject,
+  kubectl,
+  namespace,
+  podOf,
+  podSpec,
+  rolledOut,
+  service,
+} from "./cluster.ts";
 
 const shop = "node-workloads";
 const who = `spiffe://cluster.local/ns/${shop}/sa/client`;
@@ -11,8 +23,11 @@ beforeAll(async () => {
   const headless = service(shop, "store", { app: "store" });
   const env = [{ name: "VERSION", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }];
   const store = { namespace: shop, name: "store", program: "server", container: { env } } as const;
+  const front = deployment({ namespace: shop, name: "front", program: "server" });
   await apply([
     ...namespace(shop, true),
+    ...front.map((object) => (object.kind === "Deployment" ? named(object, "store") : object)),
+    service(shop, "front", { app: "front" }),
     { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "store", namespace: shop } },
     { ...headless, spec: { ...(headless["spec"] as object), clusterIP: "None" } },
     {
@@ -34,8 +49,12 @@ beforeAll(async () => {
       env: { URL: "http://store:8080/", RATE: "1" },
     }),
   ]);
-  await rolledOut(shop, "statefulset/store", "client");
+  await rolledOut(shop, "statefulset/store", "store", "client");
 });
+
+function named(object: KubernetesObject, name: string): KubernetesObject {
+  return { ...object, metadata: { ...object.metadata, name } };
+}
 
 afterAll(async () => {
   await kubectl("delete", "namespace", shop, "--wait=false");
@@ -74,4 +93,18 @@ it("ends with a Job's container, and lets the Job complete", async () => {
     Date.parse(found.find((one) => one.name === name)?.state.terminated?.finishedAt ?? "");
   const tookMs = ended(status.initContainerStatuses, "tulle-sidecar") - ended(status.containerStatuses, "once");
   expect(tookMs).toBeLessThanOrEqual(jobEndsWithinMs);
+});
+
+it("holds a policy for the pods that it selects, and not for a Deployment of the same name", async () => {
+  await apply([
+    {
+      apiVersion: "tulle.dev/v1alpha1",
+      kind: "AccessPolicy",
+      metadata: { name: "nobody", namespace: shop },
+      spec: { selector: { matchLabels: { app: "store" } }, rules: [] },
+    },
+  ]);
+  await kubectl("-n", shop, "wait", "accesspolicy/nobody", "--for=condition=Programmed", "--timeout=30s");
+  expect(await ask(shop, "client", "http://store-0.store:8080/")).toMatch(/^403 /);
+  expect(await ask(shop, "client", "http://front/")).toBe("200 v1");
 });
