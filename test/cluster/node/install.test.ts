@@ -70,7 +70,9 @@ it("leaves nothing but the definitions when it is uninstalled", async () => {
 it(`has the first request over mutual TLS ${firstRequestWithinMs} ms after helm install, in a namespace that allows no rights`, async () => {
   await kubectl("label", "namespace", mesh, "pod-security.kubernetes.io/enforce=restricted", "--overwrite");
   const startMs = performance.now();
-  await inMesh("install", "tulle", chart, "--wait", "--timeout", "60s");
+  const notes = await inMesh("install", "tulle", chart, "--wait", "--timeout", "60s");
+  expect(notes).toContain("kubectl label namespace NAMESPACE tulle.dev/inject=enabled");
+  expect(notes).not.toContain("definitions are missing");
   const client = { program: "client", name: "client", env: { URL: "http://server/who", RATE: "50" } } as const;
   await apply([
     ...namespace(shop, true),
