@@ -24,7 +24,7 @@ export interface ServiceRef {
   readonly name: string;
 }
 
-/** What a pod's own sidecar needs: one per workload. */
+/** What a pod's own sidecar needs: one per workload, or for a pod of its own where labels tell its pods apart. */
 export interface Inbound {
   /** `namespace/workload`. */
   readonly name: string;
