@@ -285,7 +285,8 @@ it("is walked by keyboard from a Service to a policy and back: each page begins 
   await page.locator(".subject").waitFor();
   expect(await focused()).toBe("main");
   await page.getByRole("link", { name: "Edges" }).press("Enter");
-  await page.locator("#topology").waitFor();
+  // The topology is on both pages.
+  await page.locator(".subject").waitFor({ state: "detached" });
   expect(await page.title()).toBe("Tulle");
 });
 
