@@ -58,12 +58,13 @@ export class Snapshot {
     return this.#apartOf(kind, name, pod)?.published ?? this.#resources[kind].get(name);
   }
 
-  /** Changes with what any pod has of it. */
+  /** Changes with what any pod has of it, also where two pods swap what they have. */
   versionOf(kind: ResourceKind, name: string): string | undefined {
     const version = this.get(kind, name)?.version;
     const apart = kind === "inbound" ? this.#apart.get(name) : undefined;
     if (version === undefined || apart === undefined) return version;
-    return hashOf(JSON.stringify([version, ...[...apart.values()].map(({ published }) => published.version).sort()]));
+    const byPod = Array.from(apart, ([pod, { published }]) => `${pod} ${published.version}`);
+    return hashOf(JSON.stringify([version, ...byPod.sort()]));
   }
 
   /** All of a kind, sorted by name. */

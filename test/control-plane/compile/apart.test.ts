@@ -68,6 +68,17 @@ it("follows the labels of one pod, as when another becomes the primary", () => {
   expect(heard).toEqual(["inbound shop/web", "inbound shop/web"]);
 });
 
+it("is of another version for replicas of the control plane where a policy moves from one pod to another", () => {
+  const pods = [pod("web-0", "app: db"), pod("web-1", "app: front"), pod("web-2", "app: spare", { day: 2 })];
+  const [pipeline, other] = [open(pods.join("") + strict), open(pods.toReversed().join("") + strict)];
+  const versionAt = ({ snapshot }: Pipeline) => snapshot.versionOf("inbound", "shop/web");
+  expect(versionAt(other)).toBe(versionAt(pipeline));
+  pipeline.apply(changeOf(strict.replace("app: db", "app: front")));
+  expect(["web-0", "web-1", "web-2"].map((name) => mtlsOf(pipeline, name))).toEqual([undefined, "strict", undefined]);
+  // What the other counts as confirmed until it has heard of this is not what is asked for now.
+  expect(versionAt(other)).not.toBe(versionAt(pipeline));
+});
+
 it("has one for all where labels make no difference, as between the pods before and after a rollout", () => {
   const pipeline = open(
     pod("old", "app: db, pod-template-hash: a") + pod("new", "app: db, pod-template-hash: b") + strict,
