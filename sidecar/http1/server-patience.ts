@@ -142,7 +142,9 @@ export class ServerPatience extends Timer {
 
   #judgeProgress(): void {
     const { outbox, isLingering, awaitedOfRequest } = this.#connection;
-    if (this.#connection.isLost) return this.#connection.destroy();
+    const received = this.#bytesRead - this.#bytesReadBefore;
+    // What it left is read to its end, as long as somebody takes it.
+    if (received === 0 && this.#connection.isLost) return this.#connection.destroy();
     if (awaitedOfRequest === "tunnel") return this.waitFor("progress"); // its ends may rest
     const isUnsent = outbox.unsentBytes > 0;
     if (isLingering && !isUnsent) return this.#connection.destroy();
@@ -153,7 +155,6 @@ export class ServerPatience extends Timer {
       options.onRefused?.("answer_not_taken", `${taken} bytes of an answer taken in time`);
       return this.#connection.destroy();
     }
-    const received = this.#bytesRead - this.#bytesReadBefore;
     const isStalled = received < (awaitedOfRequest === "body-of-known-length" ? least : 1);
     if (awaitedOfRequest !== "nothing" && isStalled && !isUnsent)
       return this.#connection.refuse(new Refusal("request_too_slow", "body not sent in time"));

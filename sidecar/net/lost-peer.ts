@@ -3,7 +3,8 @@
  * at no socket that is paused. The kernel knows all the same, for it can't name the peer any more.
  *
  * A client that closes while bytes of its wait here unread is found too, a minute or two later: the kernel's keep-alive asks
- * it, and is answered by a reset. One that has only ended its half is still there.
+ * it, and is answered by a reset. What it left can still be read to its end, as slowly as it is taken: a client may send, close
+ * and rely on that. So it is given up only if nothing was read for a while. One that has only ended its half is still there.
  */
 
 import type net from "node:net";
@@ -27,11 +28,12 @@ function namesPeer(handle: unknown): handle is { getpeername(into: object): unkn
   return typeof handle === "object" && handle !== null && "getpeername" in handle;
 }
 
-/** Destroys a socket that is lost while it is paused. It costs nothing while the socket is read. */
+/** Destroys a socket that is lost, and of which nothing was read since it was looked at. It costs nothing while it is read. */
 export class UnreadWatch extends Timer {
   readonly #socket: net.Socket;
   readonly #wheel: TimerWheel;
   #isBegun = false;
+  #bytesReadBefore = 0;
 
   constructor(socket: net.Socket, wheel: TimerWheel) {
     super();
@@ -44,12 +46,18 @@ export class UnreadWatch extends Timer {
     if (this.slot !== undefined) return;
     if (!this.#isBegun) this.#socket.once("close", () => this.#wheel.clear(this));
     this.#isBegun = true;
-    this.#wheel.arm(this, keepAliveAfterMs);
+    this.#look();
   }
 
   expire(): void {
     if (this.#socket.destroyed || !this.#socket.isPaused()) return;
-    if (isLost(this.#socket)) this.#socket.destroy(new Error("the other end is gone"));
-    else this.#wheel.arm(this, keepAliveAfterMs);
+    const isRead = this.#socket.bytesRead > this.#bytesReadBefore;
+    if (!isRead && isLost(this.#socket)) this.#socket.destroy(new Error("the other end is gone"));
+    else this.#look();
+  }
+
+  #look(): void {
+    this.#bytesReadBefore = this.#socket.bytesRead;
+    this.#wheel.arm(this, keepAliveAfterMs);
   }
 }

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import net from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
 import type { Service } from "../../../sidecar/net/exchange.ts";
+import { proveSharedReads } from "../../../sidecar/net/shared-reads.ts";
 import { dialTcp, serveTcp } from "../../../sidecar/net/tcp.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -19,6 +20,9 @@ function pass(ms: number): void {
 }
 
 const open: Listening[] = [];
+
+// As sidecars read: what is not asked for stays in the kernel.
+beforeAll(async () => void (await proveSharedReads()));
 
 afterEach(async () => {
   for (const listening of open.splice(0)) await listening.close();
@@ -202,6 +206,28 @@ describe("an accepted connection", () => {
       return upstream.calls.length > 1;
     });
     expect(upstream.calls[1]).toEqual(["abort", "upstream_closed"]);
+  });
+
+  it("is read to its end, however slowly, when its client has sent all and is gone", async () => {
+    const upstream = new RecordingUpstream();
+    upstream.takesMore = false;
+    const client = await accepted(upstream.service);
+    client.send("first");
+    await eventually(() => upstream.calls.length === 1);
+    client.socket.end("last");
+    await once(client.socket, "finish");
+    client.socket.resetAndDestroy();
+    await client.closed;
+    upstream.response.resumeRequest();
+    await eventually(() => upstream.calls.length === 2);
+    pass(61_000);
+    upstream.response.resumeRequest();
+    await eventually(() => upstream.calls.length > 2);
+    expect(upstream.calls).toEqual([
+      ["write", "first"],
+      ["write", "last"],
+      ["end", []],
+    ]);
   });
 
   it("is reset when the tunnel is refused before the service returns", async () => {
