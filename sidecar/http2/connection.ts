@@ -334,6 +334,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     endStream: boolean,
   ): void {
     const { outbox } = this;
+    if (pseudo.length > 0) outbox.beginMessage(); // else these are trailers
     const encoder = this.#encoder;
     const flat = headers?.flat ?? [];
     const sensitive = headers?.sensitive;

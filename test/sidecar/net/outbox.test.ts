@@ -64,6 +64,29 @@ describe("what one tick writes", () => {
     expect(target.writes.map(String)).toEqual(["one", "two three"]);
   });
 
+  it("waits for another turn while each brings several messages, three times at most", async () => {
+    const { box, target } = outbox();
+    const turn = async (...messages: readonly string[]) => {
+      for (const message of messages) {
+        box.beginMessage();
+        box.append(Buffer.from(message));
+      }
+      await endOfTick();
+      return target.writes.map(String);
+    };
+    expect(await turn("lone ")).toEqual(["lone "]);
+    target.take();
+    expect(await turn("a", "b")).toEqual(["lone "]);
+    expect(await turn()).toEqual(["lone ", "ab"]);
+    target.take();
+    expect(await turn("c", "d")).toHaveLength(2);
+    expect(await turn("e", "f")).toHaveLength(2);
+    expect(await turn("g")).toEqual(["lone ", "ab", "cdefg"]);
+    target.take();
+    for (let extraTurns = 0; extraTurns < 3; extraTurns++) expect(await turn("h", "i")).toHaveLength(3);
+    expect(await turn("j", "k")).toEqual(["lone ", "ab", "cdefg", "hihihijk"]);
+  });
+
   it("leaves one buffer after the other where there is more than one", async () => {
     const { box, target } = outbox();
     box.append(Buffer.alloc(2 * bufferBytes, "a"));
