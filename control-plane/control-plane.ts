@@ -20,7 +20,7 @@ import { openAdmin } from "./admin.ts";
 import { type ClusterDuties, serveCluster } from "./cluster.ts";
 import type { ControlPlaneConfig } from "./config.ts";
 import { type Dashboard, openDashboard } from "./dashboard/server.ts";
-import { type OwnCertificate, ownCertificate, serveGrpc } from "./grpc-ports.ts";
+import { type GrpcPorts, type OwnCertificate, ownCertificate, serveGrpc } from "./grpc-ports.ts";
 import { openClusterHome } from "./home/cluster-home.ts";
 import { openFolderHome } from "./home/folder-home.ts";
 import type { Home } from "./home/home.ts";
@@ -66,63 +66,24 @@ export async function startControlPlane(
   logThreshold: LogThreshold,
 ): Promise<ControlPlane> {
   const stopping = new AbortController();
-  const { signal } = stopping;
-  // What is open, closed in the reverse order.
+  // Everything that is open; closed in reverse order.
   const open = new AsyncDisposableStack();
   try {
-    const home = await openHome(config, log, signal);
-    open.defer(() => home.close());
-    const core = assemble(config, home, clock, log, signal);
-    const { own, replica, reviews, hub, others, certificates, status, traffic, traces, metrics } = core;
-    let serving = false;
-    // First, so that who asks whether it lives gets an answer while a large cluster is read.
-    const admin = await openAdmin({
-      host: config.listenAddress,
-      port: config.ports.admin,
-      registry: metrics.registry,
-      ready: () => serving && !signal.aborted,
-      status: () => status.read(),
+    const { hub, others, cluster, grpc, ports } = await openAll({
+      config,
+      clock,
       log,
       logThreshold,
+      open,
+      signal: stopping.signal,
     });
-    open.defer(() => admin.close());
-    const dashboard = await showDashboard(config, core);
-    open.defer(() => dashboard.close());
-    open.defer(() => hub.close());
-    await home.watch({ onChange: core.apply, onSigner: (kept) => certificates.take(kept), signal });
-    const cluster = home.api && (await openCluster({ ...core, config, api: home.api, clock, log }));
-    open.defer(() => cluster?.close());
-    if (cluster) core.onChange(() => cluster.markChanged());
-    const { sidecars, holdings } = certificates;
-    const parts = {
-      config,
-      own,
-      tokens: home.tokens,
-      reviews,
-      replica,
-      hub,
-      certificates: sidecars,
-      holdings,
-      traffic,
-      traces,
-      metrics,
-      log,
-    };
-    const grpc = await serveGrpc(parts);
-    open.defer(() => grpc.close());
-    others.start();
-    open.defer(() => others.stop());
-    certificates.start(cluster);
-    serving = true;
-    const webhooks = cluster && { webhooks: cluster.webhookPort };
-    const ports = { ...grpc.ports, admin: admin.port, dashboard: dashboard.port, ...webhooks };
     log("info", "control plane ready", { host: config.listenAddress, ...ports });
     return {
       ports,
       async stop() {
         log("info", "control plane stopping", { sidecars: hub.subscriberCount });
         stopping.abort();
-        // Before the sidecars leave: that they do is no news for a policy's author.
+        // Before the sidecars are disconnected, which must not show up in any policy's status.
         const written = cluster?.stopWriting();
         others.stop();
         await grpc.drain();
@@ -135,6 +96,60 @@ export async function startControlPlane(
     await open.disposeAsync();
     throw error;
   }
+}
+
+interface Opening {
+  readonly config: ControlPlaneConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly logThreshold: LogThreshold;
+  /** Takes over whatever is opened. */
+  readonly open: AsyncDisposableStack;
+  readonly signal: AbortSignal;
+}
+
+interface Opened extends Pick<ControlPlane, "ports"> {
+  readonly hub: PushHub;
+  readonly others: OtherReplicas;
+  readonly cluster: ClusterDuties | undefined;
+  readonly grpc: GrpcPorts;
+}
+
+/** Opens all parts in the order in which they need each other, and resolves once they serve. */
+async function openAll({ config, clock, log, logThreshold, open, signal }: Opening): Promise<Opened> {
+  const home = await openHome(config, log, signal);
+  open.defer(() => home.close());
+  const core = assemble(config, home, clock, log, signal);
+  const { hub, others, certificates, status, metrics } = core;
+  let serving = false;
+  // First, so that liveness probes are answered while a large cluster is still being read.
+  const admin = await openAdmin({
+    host: config.listenAddress,
+    port: config.ports.admin,
+    registry: metrics.registry,
+    ready: () => serving && !signal.aborted,
+    status: () => status.read(),
+    log,
+    logThreshold,
+  });
+  open.defer(() => admin.close());
+  const dashboard = await showDashboard(config, core);
+  open.defer(() => dashboard.close());
+  open.defer(() => hub.close());
+  await home.watch({ onChange: core.apply, onSigner: (kept) => certificates.take(kept), signal });
+  const cluster = home.api && (await openCluster({ ...core, config, api: home.api, clock, log }));
+  open.defer(() => cluster?.close());
+  if (cluster) core.onChange(() => cluster.markChanged());
+  const { sidecars, holdings } = certificates;
+  const grpc = await serveGrpc({ ...core, config, tokens: home.tokens, certificates: sidecars, holdings, log });
+  open.defer(() => grpc.close());
+  others.start();
+  open.defer(() => others.stop());
+  certificates.start(cluster);
+  serving = true;
+  const webhooks = cluster && { webhooks: cluster.webhookPort };
+  const ports = { ...grpc.ports, admin: admin.port, dashboard: dashboard.port, ...webhooks };
+  return { hub, others, cluster, grpc, ports };
 }
 
 /** What every control plane consists of, wherever it lives. */
@@ -157,7 +172,7 @@ interface Core {
   readonly onChange: (listener: () => void) => void;
 }
 
-/** Nothing is open yet. */
+/** Creates all parts and connects them; opens nothing. */
 function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log, signal: AbortSignal): Core {
   const metrics = new ControlPlaneMetrics();
   const listeners: (() => void)[] = [];
@@ -175,17 +190,7 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
   hub.watchAcks(tell);
   const own = ownCertificate(config, home.signer.issuer, signal);
   const replica = `${hostname()}_${randomUUID()}`;
-  const others = new OtherReplicas({
-    replica,
-    find: () => findReplicas(config.replicas),
-    certificate: own.current,
-    identity: controlPlaneIdentity(config.trustDomain),
-    onChange: (keys) => {
-      for (const key of keys) wanted.set("elsewhere", ...splitKey(key), others.wants(...splitKey(key)));
-      tell();
-    },
-    log,
-  });
+  const others = otherReplicas(config, own, replica, wanted, tell, log);
   const { authority } = own;
   const wallClock = Date.now;
   const parts = { ...config, home, authority, replica, others, clock, wallClock, log, signal };
@@ -196,16 +201,7 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
   const reviews = new ReviewQueue(home.reviewLimits, clock);
   const traffic = new TrafficStore(clock);
   const traces = new TraceStore();
-  metrics.watch({
-    subscribers: () => hub.subscriberCount,
-    replicas: () => others.names.length + 1,
-    problems: () => status.countProblems(),
-    notProgrammed: () => status.countNotProgrammed(),
-    lags: () => hub.lags(),
-    rootExpiryMs: () => authority.notAfterMs,
-    rotationPhase: () => certificates.phase,
-    reviews: () => reviews,
-  });
+  watchFigures({ ...own, metrics, hub, others, status, certificates, reviews });
   const apply = (change: SourceChange): void => {
     const startMs = clock.now();
     traced("compile", { "tulle.objects": change.applied.length + change.removed.length }, () => pipeline.apply(change));
@@ -231,6 +227,53 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
     apply,
     onChange,
   };
+}
+
+/** The other replicas of this control plane, not followed yet. What their sidecars want is compiled here too. */
+function otherReplicas(
+  config: ControlPlaneConfig,
+  own: OwnCertificate,
+  replica: string,
+  wanted: WantedResources,
+  onChange: () => void,
+  log: Log,
+): OtherReplicas {
+  const others = new OtherReplicas({
+    replica,
+    find: () => findReplicas(config.replicas),
+    certificate: own.current,
+    identity: controlPlaneIdentity(config.trustDomain),
+    onChange: (keys) => {
+      for (const key of keys) wanted.set("elsewhere", ...splitKey(key), others.wants(...splitKey(key)));
+      onChange();
+    },
+    log,
+  });
+  return others;
+}
+
+type Figures = Pick<Core, "metrics" | "hub" | "others" | "status" | "certificates" | "reviews">;
+
+/** The gauges, read from their owners at each scrape. */
+function watchFigures({
+  metrics,
+  hub,
+  others,
+  status,
+  certificates,
+  reviews,
+  authority,
+}: Figures & Pick<OwnCertificate, "authority">): void {
+  metrics.watch({
+    subscribers: () => hub.subscriberCount,
+    replicas: () => others.names.length + 1,
+    problems: () => status.countProblems(),
+    notProgrammed: () => status.countNotProgrammed(),
+    lags: () => hub.lags(),
+    rootExpiryMs: () => authority.notAfterMs,
+    rotationPhase: () => certificates.phase,
+    reviews: () => reviews,
+  });
 }
 
 /** On loopback, whatever the other ports listen on. */

@@ -17,7 +17,7 @@ import type { ServerCertificate } from "./identity/server-certificate.ts";
 import type { SidecarCertificates } from "./identity/sidecar-certificates.ts";
 import type { TokenReviewer } from "./identity/tokens.ts";
 import type { ControlPlaneMetrics } from "./metrics.ts";
-import { type DiscoveryOptions, DiscoveryService, streamMethod } from "./push/discovery-service.ts";
+import { DiscoveryService, streamMethod } from "./push/discovery-service.ts";
 import type { PushHub } from "./push/push-hub.ts";
 import type { ReplicaHoldings } from "./replicas/certificate-table.ts";
 import { followMethod, ReplicaService } from "./replicas/replica-service.ts";
@@ -81,35 +81,11 @@ export interface GrpcPorts {
   close(): Promise<void>;
 }
 
-/** The two gRPC ports, under the control plane's own certificate. */
-export async function serveGrpc({
-  config,
-  own,
-  tokens,
-  reviews,
-  replica,
-  hub,
-  certificates,
-  holdings,
-  traffic,
-  traces,
-  metrics,
-  log,
-}: GrpcParts): Promise<GrpcPorts> {
-  const { trustDomain, listenAddress: host, checkCallerAddress } = config;
-  const [wallClock, random] = [Date.now, Math.random];
-  const { authority } = own;
-  const onRefused = metrics.countRefusedStream;
-  const onReport: DiscoveryOptions["onReport"] = (from, report) => {
-    traffic.take(from, report);
-    traces.take(from, report.spans);
-  };
-  const onJoined: DiscoveryOptions["onJoined"] = (sidecar) => certificates.add(sidecar);
-  const told = { onRefused, onReport, onJoined };
+/** Opens both ports. Rejects in one plain line where one can't be had. */
+export async function serveGrpc(parts: GrpcParts): Promise<GrpcPorts> {
+  const { config, own, hub, metrics } = parts;
   const { maxSubscriptions, maxReadingBytes, ...capacity } = capacityOf(availableMemoryBytes());
-  const { maxHandshakes, maxConnections = capacity.maxConnections } = config;
-  const discovery = new DiscoveryService({ hub, trustDomain, maxSubscriptions, wallClock, random, log, ...told });
-  const replicas = new ReplicaService({ replica, hub, certificates, holdings, trustDomain, wallClock, log });
+  const { listenAddress: host, maxHandshakes, maxConnections = capacity.maxConnections } = config;
   const open = (port: "discovery" | "identity", served: Served): StreamServer => {
     const limits = { maxHandshakes, maxReadingBytes, maxConnections: served.maxConnections };
     const events = metrics.grpcPort(port);
@@ -117,6 +93,8 @@ export async function serveGrpc({
     own.onRotate((next) => server.rotate(next));
     return server;
   };
+  const discovery = discoveryOf(parts, maxSubscriptions);
+  const replicas = new ReplicaService({ ...parts, trustDomain: config.trustDomain, wallClock: Date.now });
   const discoveryServer = open("discovery", {
     clients: "certificate-required",
     methods: new Map([
@@ -127,11 +105,9 @@ export async function serveGrpc({
     maxCallsPerConnection: 2,
     maxConnections,
   });
-  const count = metrics.countCertificate;
-  const issuing = { authority, tokens, reviews, trustDomain, checkCallerAddress, wallClock, log, count };
   const identityServer = open("identity", {
     clients: "anonymous",
-    methods: new Map([[issueMethod, identityService(issuing)]]),
+    methods: new Map([[issueMethod, identityOf(parts)]]),
     maxMessageBytes: maxRequestBytes,
     maxCallsPerConnection: 100,
     maxConnections: Math.ceil(maxConnections / 4),
@@ -155,4 +131,38 @@ export async function serveGrpc({
     await close();
     throw error;
   }
+}
+
+function discoveryOf(parts: GrpcParts, maxSubscriptions: number): DiscoveryService {
+  const { config, hub, certificates, traffic, traces, metrics, log } = parts;
+  return new DiscoveryService({
+    hub,
+    trustDomain: config.trustDomain,
+    maxSubscriptions,
+    wallClock: Date.now,
+    random: Math.random,
+    log,
+    onRefused: metrics.countRefusedStream,
+    onReport(from, report) {
+      traffic.take(from, report);
+      traces.take(from, report.spans);
+    },
+    onJoined: (sidecar) => certificates.add(sidecar),
+  });
+}
+
+function identityOf({ config, own, tokens, reviews, metrics, log }: GrpcParts): ReturnType<typeof identityService> {
+  const { trustDomain, checkCallerAddress } = config;
+  const { authority } = own;
+  const count = metrics.countCertificate;
+  return identityService({
+    authority,
+    tokens,
+    reviews,
+    trustDomain,
+    checkCallerAddress,
+    wallClock: Date.now,
+    log,
+    count,
+  });
 }

@@ -101,77 +101,89 @@ export class ControlPlaneMetrics {
     else this.#refusedRequests.inc({ reason: outcome });
   };
 
-  /** Once, when there is something to ask. */
+  /** Adds the gauges, which are read from `sources` at each scrape. To be called once. */
   watch(sources: MetricSources): void {
     const registers = [this.registry];
-    new Gauge({
-      name: "tulle_subscribers",
-      help: "Sidecars with a Discovery stream to this control plane.",
+    show(
       registers,
-      collect() {
-        this.set(sources.subscribers());
-      },
-    });
-    new Gauge({
-      name: "tulle_replicas",
-      help: "Replicas of the control plane that this one knows the acks of, itself included.",
+      "tulle_subscribers",
+      "Sidecars with a Discovery stream to this control plane.",
+      sources.subscribers,
+    );
+    show(
       registers,
-      collect() {
-        this.set(sources.replicas());
-      },
-    });
-    new Gauge({
-      name: "tulle_problems",
-      help: "What is wrong with the source and its policies, by severity.",
-      labelNames: ["severity"],
+      "tulle_replicas",
+      "Replicas of the control plane that this one knows the acks of, itself included.",
+      sources.replicas,
+    );
+    showBy(
       registers,
-      collect() {
-        const { error, warning } = sources.problems();
-        this.set({ severity: "error" }, error);
-        this.set({ severity: "warning" }, warning);
-      },
-    });
-    new Gauge({
-      name: "tulle_policies_not_programmed",
-      help: "Policies and routes that are not in force at every sidecar that holds them, by the reason of their condition.",
-      labelNames: ["reason"],
+      "severity",
+      "tulle_problems",
+      "What is wrong with the source and its policies, by severity.",
+      sources.problems,
+    );
+    showBy(
       registers,
-      collect() {
-        const { Refused, Pending, NotRedirected } = sources.notProgrammed();
-        this.set({ reason: "Refused" }, Refused);
-        this.set({ reason: "Pending" }, Pending);
-        this.set({ reason: "NotRedirected" }, NotRedirected);
-      },
-    });
+      "reason",
+      "tulle_policies_not_programmed",
+      "Policies and routes that are not in force at every sidecar that holds them, by the reason of their condition.",
+      sources.notProgrammed,
+    );
     watchLags(sources.lags, registers);
-    new Gauge({
-      name: "tulle_root_expiry_timestamp_seconds",
-      help: "The end of the validity of the mesh's root certificate, as Unix time.",
+    show(
       registers,
-      collect() {
-        this.set(sources.rootExpiryMs() / 1000);
-      },
-    });
-    new Gauge({
-      name: "tulle_root_rotation_phase",
-      help: "Whether the mesh's root is being replaced: 0 no, 1 the next one is spread, 2 certificates are reissued.",
+      "tulle_root_expiry_timestamp_seconds",
+      "The end of the validity of the mesh's root certificate, as Unix time.",
+      () => sources.rootExpiryMs() / 1000,
+    );
+    show(
       registers,
-      collect() {
-        this.set(["settled", "spreading", "reissuing"].indexOf(sources.rotationPhase()));
-      },
-    });
-    new Gauge({
-      name: "tulle_token_reviews",
-      help: "Tokens that are being reviewed, and those that wait for it.",
-      labelNames: ["state"],
+      "tulle_root_rotation_phase",
+      "Whether the mesh's root is being replaced: 0 no, 1 the next one is spread, 2 certificates are reissued.",
+      () => ["settled", "spreading", "reissuing"].indexOf(sources.rotationPhase()),
+    );
+    showBy(
       registers,
-      collect() {
+      "state",
+      "tulle_token_reviews",
+      "Tokens that are being reviewed, and those that wait for it.",
+      () => {
         const { underWay, waiting } = sources.reviews();
-        this.set({ state: "under_way" }, underWay);
-        this.set({ state: "waiting" }, waiting);
+        return { under_way: underWay, waiting };
       },
-    });
+    );
   }
+}
+
+function show(registers: Registry[], name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers,
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+/** One series for each value of a label. */
+function showBy<Value extends string>(
+  registers: Registry[],
+  label: string,
+  name: string,
+  help: string,
+  read: () => Readonly<Record<Value, number>>,
+): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: [label],
+    registers,
+    collect() {
+      for (const [value, count] of Object.entries<number>(read())) this.set({ [label]: value }, count);
+    },
+  });
 }
 
 /** Of those that lag, by name: a mesh may have thousands of sidecars, and after a change of all of them all lag for a moment. */
