@@ -30,10 +30,8 @@ export interface HeaderSection {
   expect: string | undefined;
 }
 
-/** Reads the section behind the start line of a complete head. */
-export function readHeaderSection(scanner: HeadScanner): HeaderSection | Refusal {
-  const flat: string[] = [];
-  const section: HeaderSection = {
+function emptySection(flat: string[]): HeaderSection {
+  return {
     headers: new HeaderFields(flat),
     host: undefined,
     contentLength: undefined,
@@ -45,6 +43,12 @@ export function readHeaderSection(scanner: HeadScanner): HeaderSection | Refusal
     keepAliveParameters: undefined,
     expect: undefined,
   };
+}
+
+/** Reads the section behind the start line of a complete head. */
+export function readHeaderSection(scanner: HeadScanner): HeaderSection | Refusal {
+  const flat: string[] = [];
+  const section = emptySection(flat);
   const { table, fieldCount, lines, remembered } = scanner;
   let named: string[] | undefined;
   for (let i = 0; i < fieldCount; i++) {
@@ -68,18 +72,14 @@ export function readHeaderSection(scanner: HeadScanner): HeaderSection | Refusal
         section.host = value;
         break;
       case "content-length": {
-        if (section.contentLength !== undefined) return badRequest("more than one Content-Length");
-        const length = parseContentLength(value);
-        if (length === undefined) return badRequest("malformed Content-Length");
-        section.contentLength = length;
+        const refusal = readContentLength(value, section);
+        if (refusal !== undefined) return refusal;
         flat.push(known.lower, value);
         break;
       }
       case "transfer-encoding": {
-        if (section.chunked) return badRequest("more than one Transfer-Encoding");
-        const refusal = refuseTransferEncoding(value);
+        const refusal = readTransferEncoding(value, section);
         if (refusal !== undefined) return refusal;
-        section.chunked = true;
         break;
       }
       case "connection":
@@ -114,7 +114,13 @@ export function isRefusal(value: object): value is Refusal {
   return value instanceof Refusal;
 }
 
-/** Canonical decimal only: `+1`, `0x1`, `1, 1` and `01` have been read in more than one way by others. */
+function readContentLength(value: string, section: HeaderSection): Refusal | undefined {
+  if (section.contentLength !== undefined) return badRequest("more than one Content-Length");
+  section.contentLength = parseContentLength(value);
+  return section.contentLength === undefined ? badRequest("malformed Content-Length") : undefined;
+}
+
+/** Canonical decimal only: `+1`, `0x1`, `1, 1` and `01` are numbers to some parsers and errors to others. */
 function parseContentLength(value: string): number | undefined {
   if (value.length === 0 || value.length > 15) return undefined;
   if (value.length > 1 && value.charCodeAt(0) === 0x30) return undefined;
@@ -127,10 +133,12 @@ function parseContentLength(value: string): number | undefined {
   return length;
 }
 
-/** Exactly `chunked`; a well-formed list of other codings is something we don't do, all else is malformed. */
-function refuseTransferEncoding(value: string): Refusal | undefined {
+/** Accepts exactly `chunked`. A well-formed list of other codings is unsupported, anything else malformed. */
+function readTransferEncoding(value: string, section: HeaderSection): Refusal | undefined {
+  if (section.chunked) return badRequest("more than one Transfer-Encoding");
   const coding = value.toLowerCase();
-  if (coding === "chunked") return undefined;
+  section.chunked = coding === "chunked";
+  if (section.chunked) return undefined;
   if (coding.split(",").every((part) => isToken(part.trim())) && !/chunked.*chunked/.test(coding))
     return new Refusal("unsupported", "transfer coding other than chunked");
   return badRequest("malformed Transfer-Encoding");
