@@ -1,6 +1,7 @@
 /** Runs a sidecar from its admin port's first answer to the end of its drain. */
 
 import { isIpv6 } from "../model/address.ts";
+import type { Clock } from "../model/clock.ts";
 import type { AccessLog } from "../model/policy.ts";
 import type { ResourceKind } from "../model/resources.ts";
 import { TokenBucket } from "../model/token-bucket.ts";
@@ -28,6 +29,7 @@ import { MetricRegistry } from "./telemetry/registry.ts";
 import type { Sampler } from "./telemetry/sampling.ts";
 import type { SpanSink } from "./telemetry/span.ts";
 import { exportSpans, type SpanExport, SpanQueue } from "./telemetry/span-queue.ts";
+import type { Tracer } from "./telemetry/trace.ts";
 import { IdSource } from "./telemetry/trace-context.ts";
 import { TrafficReporter } from "./telemetry/traffic-reporter.ts";
 import { trimMemory } from "./trim-memory.ts";
@@ -57,16 +59,14 @@ const graceAfterLeaveMs = 1_000;
 
 /** Resolves when it has ended. Rejects where it can't run: a port is in use, a file is missing. */
 export async function runSidecar(options: RunOptions): Promise<void> {
-  const { config, sampler, accessLog, otlp, log, leave, stop, openSources } = options;
+  const { config, log, stop, openSources } = options;
   const { namespace, workload, pod, podIp } = config;
   const clock = new TurnClock(performance);
   const registry = new MetricRegistry({ labels: { namespace, workload, pod } });
   const metrics = createSidecarMetrics(registry);
   const dropped = metrics.spansDropped.slot({});
   const spans = new SpanQueue({ countDropped: (count) => metrics.spansDropped.add(dropped, count) });
-  const errorSpans = new TokenBucket(errorSpanRate, clock);
   const recent = new RecentSpans(performance.timeOrigin);
-  const sink = config.recentTraces || otlp !== undefined ? bothOf(recent, otlp && spans) : undefined;
 
   const started: Started = {};
   const taps = new RequestTaps(clock);
@@ -74,38 +74,28 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const admin = await openPages(options, { registry, taps, wheel, started });
   const originalDestination = await openInterception(config);
   const [sources] = await Promise.all([openSources(wheel, stop), proveSharedReads(), proveDirectWrites()]);
+  const { identity, connected } = sources;
   const appliedAtMs = new Map<ResourceKind, number>();
   const sidecar = new Sidecar({
     ...config,
-    identity: sources.identity,
+    identity,
     follow: counted(sources.follow, metrics, (kind) => appliedAtMs.set(kind, Date.now())),
     clock,
     wheel,
     random: Math.random,
     unixNow: Date.now,
     metrics,
-    // Without anywhere to send them no span is made, and callers' contexts pass as they are.
-    tracer: {
-      sampler,
-      ids: new IdSource(),
-      clock,
-      sink,
-      errors: { sink: sink ?? recent, admit: () => errorSpans.tryTake() },
-    },
-    accessLog,
+    tracer: tracerOf(options, clock, spans, recent),
+    accessLog: options.accessLog,
     taps,
     log,
     ...(originalDestination === undefined ? {} : { originalDestination }),
   });
   Object.assign(started, { sidecar, sources });
   const { state } = sidecar;
-  const { identity: own, connected } = sources;
-  exposeGauges(registry, { state, identity: own, controlStreamConnected: connected, appliedAtMs });
+  exposeGauges(registry, { state, identity, controlStreamConnected: connected, appliedAtMs });
   const releasing = setInterval(() => registry.releaseIdle(clock.now()), releaseIdleEveryMs).unref();
-  const reporting = reportTraffic(
-    new TrafficReporter({ metrics, state, identity: sources.identity, spans: recent }),
-    sources,
-  );
+  const reporting = reportTraffic(new TrafficReporter({ metrics, state, identity, spans: recent }), sources);
   await sidecar.start();
   // Since its process began: after a crash, that is for how long the pod answered nobody.
   const afterMs = Math.round(process.uptime() * 1_000);
@@ -114,6 +104,17 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const exporting = await startExport(options, spans, wheel);
   await holdHeap();
   const stopTrimming = trimMemory();
+  await drained(sidecar, options);
+  sidecar.close();
+  clearInterval(reporting);
+  clearInterval(releasing);
+  stopTrimming();
+  await Promise.all([exporting?.close(flushSpansMs), sources.flush()]);
+  admin.close();
+}
+
+/** Resolves when the sidecar was told to stop, and has finished what it may. */
+async function drained(sidecar: Sidecar, { config, log, leave, stop }: RunOptions): Promise<void> {
   // The pod may have been asked to leave before anybody could come.
   void aborted(leave).then(() => {
     log("info", "callers are sent elsewhere");
@@ -123,12 +124,14 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const graceMs = leave?.aborted ? Math.min(graceAfterLeaveMs, config.drainGraceMs) : config.drainGraceMs;
   log("info", "draining", { graceMs });
   await sidecar.drain(graceMs);
-  sidecar.close();
-  clearInterval(reporting);
-  clearInterval(releasing);
-  stopTrimming();
-  await Promise.all([exporting?.close(flushSpansMs), sources.flush()]);
-  admin.close();
+}
+
+/** Without anywhere to send them no span is made, and callers' contexts pass as they are. */
+function tracerOf({ config, sampler, otlp }: RunOptions, clock: Clock, spans: SpanSink, recent: RecentSpans): Tracer {
+  const sink = config.recentTraces || otlp !== undefined ? bothOf(recent, otlp && spans) : undefined;
+  const errorSpans = new TokenBucket(errorSpanRate, clock);
+  const errors = { sink: sink ?? recent, admit: () => errorSpans.tryTake() };
+  return { sampler, ids: new IdSource(), clock, sink, errors };
 }
 
 /** What kubelet may ask about before it is there. */
