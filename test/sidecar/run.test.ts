@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { type RunOptions, runSidecar } from "../../sidecar/run.ts";
+import { readConfig } from "../../sidecar/config.ts";
+import { runSidecar } from "../../sidecar/run.ts";
 import type { Sources } from "../../sidecar/sources.ts";
 import { defaultSampler } from "../../sidecar/telemetry/sampling.ts";
 import { HandIdentity, TestAuthority, trustDomain, workloadId } from "../support/authority.ts";
@@ -7,26 +8,24 @@ import { eventually } from "../support/eventually.ts";
 import { RecordedLog } from "../support/recorded-log.ts";
 import { nextPodIp } from "../support/sidecar-pair.ts";
 
-const config: RunOptions["config"] = {
-  namespace: "shop",
-  workload: "web",
-  pod: "web-1",
-  podIp: nextPodIp(),
-  place: {},
-  trustDomain,
-  upstreams: [],
-  outboundMtls: "preferred",
-  routeBy: "address",
-  outside: "allow",
-  probes: new Map(),
-  logLevel: "info",
-  recentTraces: false,
-  drainGraceMs: 10_000,
-  interception: "off",
+/** All that must be set; everything else has its default. */
+const environment = {
+  POD_IP: nextPodIp(),
+  TULLE_NAMESPACE: "shop",
+  TULLE_WORKLOAD: "web",
+  TULLE_POD: "web-1",
+  TULLE_SERVICE_ACCOUNT: "web",
+  TULLE_TOKEN_FILE: "/none",
+  TULLE_TRUST_BUNDLE: "/none",
+  TULLE_STATE_DIR: "/none",
+  TULLE_CONTROL_PLANE: "none",
+  TULLE_TRUST_DOMAIN: trustDomain,
 };
 
 it("sends callers away as soon as it is up where its pod was to end before that", async () => {
   await using authority = await TestAuthority.open();
+  const config = readConfig(environment);
+  if (!config.ok) throw new Error(JSON.stringify(config.error));
   const id = workloadId("web");
   const sources: Sources = {
     identity: new HandIdentity(id, authority.credentials(id)),
@@ -38,7 +37,7 @@ it("sends callers away as soon as it is up where its pod was to end before that"
   };
   const [leave, stop, log] = [new AbortController(), new AbortController(), new RecordedLog()];
   const running = runSidecar({
-    config,
+    config: config.value,
     sampler: defaultSampler,
     accessLog: { requests: "none", ratio: 1 },
     otlp: undefined,
