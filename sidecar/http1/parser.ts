@@ -28,13 +28,7 @@ export interface MessageListener<Head> {
 
 export type ParserPhase = "head" | "body" | "complete" | "refused" | "stopped";
 
-/** A head, and what follows it: a body, nothing, or (behind a 1xx) another head. */
-interface Parsed<Head> {
-  readonly head: Head;
-  readonly bodyLength: BodyLength | "another-head";
-}
-
-abstract class MessageParser<Head extends object> {
+abstract class MessageParser<Head extends { readonly bodyLength: BodyLength }> {
   phase: ParserPhase = "head";
   /** While a head or an end is reported: bytes read together with the message that don't belong to it. */
   surplusBytes = 0;
@@ -56,7 +50,12 @@ abstract class MessageParser<Head extends object> {
     this.#listener = listener;
   }
 
-  protected abstract parse(scanner: HeadScanner): Parsed<Head> | Refusal;
+  protected abstract parse(scanner: HeadScanner): Head | Refusal;
+
+  /** Whether another head follows this one, and no body. */
+  protected isInformational(_head: Head): boolean {
+    return false;
+  }
 
   /** Says whose fault it is that a message is refused. */
   protected blame(refusal: Refusal): Refusal {
@@ -102,23 +101,26 @@ abstract class MessageParser<Head extends object> {
     const scanner = this.#scanner;
     const end = scanner.read(chunk, from);
     if (end === needsMore) return chunk.length;
-    const parsed = end === refused ? (scanner.refusal as Refusal) : this.parse(scanner);
+    const head = end === refused ? (scanner.refusal as Refusal) : this.parse(scanner);
     scanner.reset();
-    if (isRefusal(parsed)) return this.#refuse(parsed, chunk);
-    const { head, bodyLength } = parsed;
-    if (bodyLength !== "another-head") this.#frame(bodyLength);
-    this.surplusBytes = typeof bodyLength === "number" ? Math.max(0, chunk.length - end - bodyLength) : 0;
+    if (isRefusal(head)) return this.#refuse(head, chunk);
+    this.surplusBytes = 0;
+    if (!this.isInformational(head)) this.#frame(head.bodyLength, chunk.length - end);
     this.#listener.receiveHead(head);
     if (this.phase === "body" && this.#remaining === 0) this.#complete(undefined, chunk.length - end);
     return end;
   }
 
-  #frame(bodyLength: BodyLength): void {
+  /** `bytesBehind` the head are here already. */
+  #frame(bodyLength: BodyLength, bytesBehind: number): void {
     this.phase = "body";
     this.#chunked = undefined;
     this.#remaining = Number.POSITIVE_INFINITY;
     if (bodyLength === "chunked") this.#chunked = new ChunkedDecoder(this.#limits, this.#takeData);
-    else if (bodyLength !== "until-close") this.#remaining = bodyLength;
+    else if (bodyLength !== "until-close") {
+      this.#remaining = bodyLength;
+      this.surplusBytes = Math.max(0, bytesBehind - bodyLength);
+    }
   }
 
   #readBody(chunk: Buffer, from: number): number {
@@ -157,9 +159,8 @@ export class RequestParser extends MessageParser<ReceivedRequest> {
     super("request", limits, listener);
   }
 
-  protected parse(scanner: HeadScanner): Parsed<ReceivedRequest> | Refusal {
-    const head = readRequestHead(scanner);
-    return isRefusal(head) ? head : { head, bodyLength: head.bodyLength };
+  protected parse(scanner: HeadScanner): ReceivedRequest | Refusal {
+    return readRequestHead(scanner);
   }
 }
 
@@ -172,11 +173,12 @@ export class ResponseParser extends MessageParser<ReceivedResponse> {
     super("response", limits, listener);
   }
 
-  protected parse(scanner: HeadScanner): Parsed<ReceivedResponse> | Refusal {
-    const head = readResponseHead(scanner, this.asked);
-    if (isRefusal(head)) return head;
-    const informational = head.status < 200 && !head.switches;
-    return { head, bodyLength: informational ? "another-head" : head.bodyLength };
+  protected parse(scanner: HeadScanner): ReceivedResponse | Refusal {
+    return readResponseHead(scanner, this.asked);
+  }
+
+  protected override isInformational({ status, switches }: ReceivedResponse): boolean {
+    return status < 200 && !switches;
   }
 
   protected override blame(refusal: Refusal): Refusal {

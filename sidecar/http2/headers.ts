@@ -11,9 +11,7 @@ import type { RequestHead } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
 import type { Field } from "./field.ts";
 
-/** What a section says besides its head. */
-export interface ReceivedRequest {
-  readonly head: RequestHead;
+export interface ReceivedRequest extends RequestHead {
   /** -1: not said. */
   readonly contentLength: number;
 }
@@ -142,15 +140,15 @@ export function readRequest(
   }
   if (method === "CONNECT" && protocol === undefined) {
     if (path !== undefined || scheme !== undefined || !section.authority) return "malformed";
-    return { head: { method, authority, path: "", scheme: "http", headers, bodyless }, contentLength: -1 };
+    return { method, authority, path: "", scheme: "http", headers, bodyless, contentLength: -1 };
   }
   if (path === undefined || (scheme !== "http" && scheme !== "https")) return "malformed";
   if (path === "*" && method !== "OPTIONS") return "malformed";
-  if (protocol === undefined) return { head: { method, authority, path, scheme, headers, bodyless }, contentLength };
+  if (protocol === undefined) return { method, authority, path, scheme, headers, bodyless, contentLength };
   // Extended CONNECT: to the layers above it is the GET with Upgrade that it stands for.
   if (method !== "CONNECT" || !section.authority) return "malformed";
   const upgrade = protocol.toLowerCase();
-  return { head: { method: "GET", authority, path, scheme, headers, bodyless, upgrade }, contentLength: -1 };
+  return { method: "GET", authority, path, scheme, headers, bodyless, contentLength: -1, upgrade };
 }
 
 /** The head of an answer, informational ones too. */

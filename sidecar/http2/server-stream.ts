@@ -51,10 +51,10 @@ export class ServerStream extends Http2Stream implements ResponseSink {
     super(host, id, sendWindowBytes);
     this.#host = host;
     this.#openedAtMs = host.clock.now();
-    this.#exchange = new Exchange(received.head);
-    this.#isRequestComplete = received.head.bodyless;
+    this.#exchange = new Exchange(received);
+    this.#isRequestComplete = received.bodyless;
     if (received.contentLength >= 0) this.announce(received.contentLength);
-    if (received.head.bodyless) this.state = "half-closed-remote";
+    if (received.bodyless) this.state = "half-closed-remote";
   }
 
   get isYoung(): boolean {

@@ -35,5 +35,5 @@ export function overHttp2(head: RequestHead): RequestHead {
   assert.equal(new HpackDecoder(4096).decode(block.subarray(0, end), fields, 1 << 20), "ok");
   const received = readRequest(fields, head.bodyless, 1000);
   assert.ok(typeof received === "object", "a request that HTTP/2 would refuse");
-  return received.head;
+  return received;
 }
