@@ -8,7 +8,7 @@ import type { ErrorCode } from "../model/errors.ts";
 import type { Inbound } from "../model/resources.ts";
 import { showRequests } from "./debug/request-taps.ts";
 import { type KeyedRequests, processOnce } from "./idempotency/process-once.ts";
-import { takeTarget } from "./mesh-link/target.ts";
+import { refuseTunnels, takeTarget } from "./mesh-link/target.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import type { Shared } from "./outbound.ts";
 import { authorize } from "./policy/authorize.ts";
@@ -60,6 +60,8 @@ export function inboundStack(options: InboundOptions): Service {
       measureAndRescue({ metrics, clock, direction: "inbound", service: workload, recordError, passOn }),
       // For this pod, and for which port? An address may have been reused by another pod. And is it new, or a retry?
       ...(from === "peers" ? [takeTarget({ podIp, ports }), takeAttempt()] : []),
+      // Nor past what is below as the bytes of a tunnel.
+      refuseTunnels(),
       // Of a client that the application knows by its connection?
       ...(from === "peers" ? [bound.recall] : []),
       // The mesh's own fields are understood and removed …

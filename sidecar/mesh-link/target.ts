@@ -31,9 +31,8 @@ export interface TargetOptions {
 }
 
 /**
- * Finds the container port that a stream is meant for (`exchange.target`), or refuses it with `wrong_pod`; a tunnel to a port
- * that is declared as HTTP with `unsupported`. As long as this sidecar does not know its ports and their policies, it takes
- * nothing: the caller tries elsewhere.
+ * Finds the container port that a stream is meant for (`exchange.target`), or refuses it with `wrong_pod`. As long as this sidecar does not know its ports and
+ * their policies, it takes nothing: the caller tries elsewhere.
  */
 export function takeTarget({ podIp, ports }: TargetOptions): Layer {
   let known: PortIndex | undefined;
@@ -56,20 +55,27 @@ export function takeTarget({ podIp, ports }: TargetOptions): Layer {
       response.abortResponse(error);
       return nowhere;
     }
-    if (exchange.method === "CONNECT" && speaksHttp(target)) {
-      response.abortResponse(
-        new MeshError("unsupported", `${podIp}:${target.port} is HTTP's`, { processed: "unprocessed" }),
-      );
-      return nowhere;
-    }
     exchange.target = target;
     exchange.overHttp2 = exchange.headers.get("tulle-protocol") === "http2";
     return next(exchange, response);
   };
 }
 
-/** Declared so. A tunnel would carry requests there past all that is done with requests, with fields of the mesh's own. */
-function speaksHttp({ protocol }: InboundPort): boolean {
+/**
+ * Opens no tunnel to a port that is declared as HTTP: it would carry requests there past all that is done with requests, with
+ * fields of the mesh's own. Whoever has an HTTP/2 connection may ask for one, a peer as well as anybody in the clear.
+ */
+export function refuseTunnels(): Layer {
+  return (next) => (exchange, response) => {
+    const { method, target } = exchange;
+    if (method !== "CONNECT" || target === undefined || !isHttp(target)) return next(exchange, response);
+    response.abortResponse(new MeshError("unsupported", `port ${target.port} is HTTP's`, { processed: "unprocessed" }));
+    return nowhere;
+  };
+}
+
+/** Declared so. */
+function isHttp({ protocol }: InboundPort): boolean {
   return protocol === "http1" || protocol === "http2" || protocol === "grpc";
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { InboundPort } from "../../../model/resources.ts";
-import { aimAt, takeTarget } from "../../../sidecar/mesh-link/target.ts";
-import type { RequestHead } from "../../../sidecar/net/exchange.ts";
+import { aimAt, refuseTunnels, takeTarget } from "../../../sidecar/mesh-link/target.ts";
+import { type RequestHead, stack } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream } from "../../support/exchange.ts";
 
@@ -26,7 +26,7 @@ describe("the port that a stream is meant for", () => {
     const upstream = new RecordingUpstream();
     const caller = new RecordingCaller();
     const exchange = exchangeOf(head);
-    takeTarget({ podIp: "10.0.0.7", ports: () => ports })(upstream.service)(exchange, caller);
+    stack([takeTarget({ podIp: "10.0.0.7", ports: () => ports }), refuseTunnels()], upstream.service)(exchange, caller);
     return caller.calls.length === 0 ? exchange.target?.port : caller.calls;
   }
 
