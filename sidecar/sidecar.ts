@@ -292,8 +292,8 @@ export class Sidecar {
       ...this.#serveOptions("outbound"),
       dial: (host: string, port: number) => this.#dialler.dial(host, port),
     };
+    const hosts = isLoopback(podIp) ? [podIp] : loopbackHosts;
     if (originalDestination === undefined) {
-      const hosts = isLoopback(podIp) ? [podIp] : loopbackHosts;
       const accept: Accept = (socket, connections) => serveForwardProxy(socket, connections, options);
       return listenOnEach(hosts, outboundPort, accept, this.#limitOf("outbound"));
     }
@@ -303,13 +303,14 @@ export class Sidecar {
       dialAddress: (host: string, port: number) => this.#dialler.dialAddress(host, port),
     };
     const accept: Accept = (socket, connections) => serveRedirected(socket, connections, redirected);
-    return listenOnEach(loopbackHosts, outboundPort, accept, this.#limitOf("outbound"));
+    return listenOnEach(hosts, outboundPort, accept, this.#limitOf("outbound"));
   }
 
   /** For plaintext that is redirected here on its way to the application. */
   async #listenPlain(): Promise<Listener[]> {
-    const { originalDestination } = this.#options;
+    const { podIp, originalDestination } = this.#options;
     if (originalDestination === undefined) return [];
+    const hosts = isLoopback(podIp) ? [podIp] : ["0.0.0.0", "::"];
     const access = countAccess(this.#options.metrics);
     const options = {
       ...this.#serveOptions("inbound"),
@@ -320,7 +321,7 @@ export class Sidecar {
       onPlaintextRefused: () => access.refused("mtls"),
     };
     const accept: Accept = (socket, connections) => servePlain(socket, connections, options);
-    return listenOnEach(["0.0.0.0", "::"], plainPort, accept, this.#limitOf("inbound"));
+    return listenOnEach(hosts, plainPort, accept, this.#limitOf("inbound"));
   }
 
   #listenFor({ host, port, listenHost, listenPort }: Upstream): Promise<Listener> {

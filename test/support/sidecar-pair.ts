@@ -14,6 +14,7 @@ import { proveDirectWrites } from "../../sidecar/net/direct-writes.ts";
 import type { ReadOriginalDestination } from "../../sidecar/net/original-destination.ts";
 import { proveSharedReads } from "../../sidecar/net/shared-reads.ts";
 import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
+import { plainPort } from "../../sidecar/ports.ts";
 import { type Follow, Sidecar } from "../../sidecar/sidecar.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "../../sidecar/telemetry/metrics.ts";
 import { MetricRegistry } from "../../sidecar/telemetry/registry.ts";
@@ -69,6 +70,11 @@ let lastHost = 1;
 /** A loopback address that no other test has that runs now, of this process or another: each has a block by its process id. */
 export function nextPodIp(): string {
   return `127.${128 + ((process.pid >> 8) & 127)}.${process.pid & 255}.${lastHost++}`;
+}
+
+/** As if iptables had brought there what comes to the port for plaintext; with real rules that is `test/threats/in-the-clear`. */
+export function redirectedTo(host: string, port: number): ReadOriginalDestination {
+  return ({ localPort }) => (localPort === plainPort ? { host, port } : undefined);
 }
 
 export interface TestSidecar {

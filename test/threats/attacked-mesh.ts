@@ -8,15 +8,24 @@ import net from "node:net";
 import tls from "node:tls";
 import type { Protocol } from "../../model/resources.ts";
 import { meshClientContext, meshClientOptions } from "../../sidecar/identity/tls-options.ts";
-import { frame, preface, RawPeer, SETTINGS } from "../sidecar/http2/raw-peer.ts";
+import { plainPort } from "../../sidecar/ports.ts";
+import { frame, type Pairs, preface, RawPeer, SETTINGS } from "../sidecar/http2/raw-peer.ts";
 import { workloadId } from "../support/authority.ts";
-import { meshed, nextPodIp, type SidecarChoices, TestMesh, type TestSidecar } from "../support/sidecar-pair.ts";
+import {
+  meshed,
+  nextPodIp,
+  redirectedTo,
+  type SidecarChoices,
+  TestMesh,
+  type TestSidecar,
+} from "../support/sidecar-pair.ts";
 import { RawClient } from "../support/sockets.ts";
 
 const witnessRequest = "GET /witness HTTP/1.1\r\nHost: a\r\n\r\n";
 const outboundPort = 15_001;
 const meshPort = 15_008;
 const upstreamPort = 9001;
+const applicationPort = 8080;
 
 /** A raw application: it answers each head that has come with `ok`, and nothing else. */
 class Application {
@@ -48,7 +57,7 @@ class Application {
   }
 
   async listen(podIp: string): Promise<void> {
-    this.#server.listen(8080, podIp);
+    this.#server.listen(applicationPort, podIp);
     await once(this.#server, "listening");
   }
 
@@ -79,7 +88,9 @@ export class AttackedMesh implements AsyncDisposable {
     const upstreamHost = nextPodIp();
     const upstreams = [{ host: "a", port: 80, listenHost: upstreamHost, listenPort: upstreamPort }];
     const web = await mesh.sidecar("web", { ...choices, upstreams });
-    const target = await mesh.sidecar("a", { ...choices, protocol });
+    const podIp = nextPodIp();
+    const originalDestination = redirectedTo(podIp, applicationPort);
+    const target = await mesh.sidecar("a", { ...choices, podIp, originalDestination, protocol });
     mesh.service("a", [meshed(target.podIp, "a")], {}, protocol);
     const attacked = new AttackedMesh(mesh, web, target, upstreamHost);
     await attacked.application.listen(target.podIp);
@@ -94,6 +105,11 @@ export class AttackedMesh implements AsyncDisposable {
   /** To a listener that leads to `a` and nowhere else. */
   upstream(): RawClient {
     return this.#keep(new RawClient(upstreamPort, this.upstreamHost));
+  }
+
+  /** To the application's sidecar, as a client without one is redirected there. */
+  plain(): RawClient {
+    return this.#keep(new RawClient(plainPort, this.target.podIp));
   }
 
   /** Behind CONNECT, as `fetch` uses a proxy. */
@@ -143,6 +159,12 @@ export class AttackedMesh implements AsyncDisposable {
     return tlsHandshakes.value(tlsHandshakes.slot({ direction: "outbound", outcome: "ok" }));
   }
 
+  /** How often the sidecar at which that way begins has refused something for this reason. */
+  refusedBy(way: string, code: string): number {
+    const [listener, { metrics }] = way === "plaintext" ? ["inbound", this.target] : ["outbound", this.web];
+    return metrics.refused.value(metrics.refused.slot({ listener, code }));
+  }
+
   #keep(client: RawClient): RawClient {
     this.#clients.push(client.socket);
     return client;
@@ -155,11 +177,22 @@ export class AttackedMesh implements AsyncDisposable {
   }
 }
 
-/** The ways in for HTTP/1.1. */
-export const http1Ways = {
+/** The same request, now for the application that is attacked. */
+export function forA(fields: Pairs): Pairs {
+  return fields.map(([name, value]) => [name, name === ":authority" && value === "a.test" ? "a" : value]);
+}
+
+/** The ways in for HTTP/1.1 by the sidecar of a client. */
+export const outboundWays = {
   "the forward proxy": (mesh: AttackedMesh) => Promise.resolve(mesh.forwardProxy()),
   "an explicit upstream": (mesh: AttackedMesh) => Promise.resolve(mesh.upstream()),
   "a tunnel through the forward proxy": (mesh: AttackedMesh) => mesh.tunnel(),
+};
+
+/** The ways in for HTTP/1.1. */
+export const http1Ways = {
+  ...outboundWays,
+  plaintext: (mesh: AttackedMesh) => Promise.resolve(mesh.plain()),
 };
 
 /** The ways in for HTTP/2. */
@@ -168,5 +201,6 @@ export const http2Ways = {
     Promise.resolve(mesh.peer(mesh.upstream().socket, settings)),
   "a tunnel through the forward proxy": async (mesh: AttackedMesh, settings?: Buffer) =>
     mesh.peer((await mesh.tunnel()).socket, settings),
+  plaintext: (mesh: AttackedMesh, settings?: Buffer) => Promise.resolve(mesh.peer(mesh.plain().socket, settings)),
   "the mesh port": async (mesh: AttackedMesh, settings?: Buffer) => mesh.peer(await mesh.link(), settings),
 };

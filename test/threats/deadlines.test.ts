@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { get, HEADERS, headers } from "../sidecar/http2/raw-peer.ts";
 import { meshed } from "../support/sidecar-pair.ts";
-import { AttackedMesh, http1Ways } from "./attacked-mesh.ts";
+import { AttackedMesh, outboundWays } from "./attacked-mesh.ts";
 
 let mesh: AttackedMesh;
 
@@ -21,7 +21,7 @@ afterAll(() => mesh[Symbol.asyncDispose]());
 
 const asking = (deadline: string): string => `GET / HTTP/1.1\r\nHost: a\r\ntulle-deadline: ${deadline}\r\n\r\n`;
 
-describe.each(Object.entries(http1Ways))("a deadline that comes by %s", (_way, enter) => {
+describe.each(Object.entries(outboundWays))("a deadline that comes by %s", (_way, enter) => {
   it.each(["60S", "99999999H", "1H", "-1m", "1", "1e9m", "1m, 60S", "", "999999999S"])(
     "and reads %j does not lengthen the policy's time",
     async (deadline) => {

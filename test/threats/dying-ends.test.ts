@@ -1,9 +1,9 @@
 /** Ends that die at every byte of an exchange: everyone hears of it, nothing throws, and nothing stays open. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DATA, END_HEADERS, frame, headers, type Pairs, post, RST_STREAM, uint32 } from "../sidecar/http2/raw-peer.ts";
+import { DATA, END_HEADERS, frame, headers, post, RST_STREAM, uint32 } from "../sidecar/http2/raw-peer.ts";
 import { eventually } from "../support/eventually.ts";
-import { AttackedMesh, http1Ways, http2Ways } from "./attacked-mesh.ts";
+import { AttackedMesh, forA, http1Ways, http2Ways } from "./attacked-mesh.ts";
 
 const request =
   "POST http://a/die HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n";
@@ -73,10 +73,10 @@ describe.each(Object.entries(http1Ways))("a client by %s", (way, enter) => {
 });
 
 describe.each(Object.entries(http2Ways))("a peer by %s", (_way, enter) => {
-  const forA: Pairs = post.map((pair) => (pair[0] === ":authority" ? ([":authority", "a"] as const) : pair));
+  const asking = forA(post);
 
   it("that dies at every byte of its request leaves nothing behind", async () => {
-    const bytes = Buffer.concat([headers(1, forA, END_HEADERS), frame(DATA, 1, 1, Buffer.from("hello"))]);
+    const bytes = Buffer.concat([headers(1, asking, END_HEADERS), frame(DATA, 1, 1, Buffer.from("hello"))]);
     for (let length = 1; length < bytes.length; length += 3) {
       const peer = await enter(mesh);
       peer.send(bytes.subarray(0, length));
@@ -88,7 +88,7 @@ describe.each(Object.entries(http2Ways))("a peer by %s", (_way, enter) => {
 
   it("that goes on with a stream which it has reset is told so, or ignored", async () => {
     const peer = await enter(mesh);
-    peer.send(headers(1, forA, END_HEADERS), frame(RST_STREAM, 0, 1, uint32(8)));
+    peer.send(headers(1, asking, END_HEADERS), frame(RST_STREAM, 0, 1, uint32(8)));
     peer.send(frame(DATA, 0, 1, Buffer.from("late")), frame(RST_STREAM, 0, 1, uint32(8)));
     await peer.closed;
     expect(await peer.goawayCode()).toBe(5);

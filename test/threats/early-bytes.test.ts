@@ -25,7 +25,7 @@ application.on("checkContinue", (request, response) => {
 });
 application.on("upgrade", (request, socket) => {
   if (request.url === "/declined") return void socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-  socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nhello ");
+  socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\nhello ");
   socket.on("data", (chunk: Buffer) => socket.write(`<${String(chunk)}>`));
   socket.on("end", () => socket.end(" goodbye"));
 });
@@ -117,7 +117,7 @@ describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
 describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
   const chat = (path: string): Pairs => [
     [":method", "CONNECT"],
-    [":protocol", "websocket"],
+    [":protocol", "chat"],
     [":scheme", "http"],
     [":path", path],
     [":authority", "a"],

@@ -12,7 +12,6 @@ import {
   HEADERS,
   headers,
   PADDED,
-  type Pairs,
   PING,
   PRIORITY,
   post,
@@ -21,12 +20,12 @@ import {
   uint32,
   WINDOW_UPDATE,
 } from "../sidecar/http2/raw-peer.ts";
+import { forA } from "./attacked-mesh.ts";
 
 const CANCEL = uint32(8);
 const times = (count: number, bytes: Buffer): Buffer => Buffer.concat(Array.from({ length: count }, () => bytes));
 const onStreams = (count: number, frames: (id: number) => Buffer): Buffer =>
   Buffer.concat(Array.from({ length: count }, (_, i) => frames(2 * i + 1)));
-const forA = (fields: Pairs): Pairs => fields.map((pair) => (pair[0] === ":authority" ? [":authority", "a"] : pair));
 const open = (id: number): Buffer => headers(id, forA(get));
 
 export const floods: Record<string, Buffer> = {

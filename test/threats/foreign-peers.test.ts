@@ -23,7 +23,7 @@ import {
 } from "../support/certificates.ts";
 import { askThrough, meshed } from "../support/sidecar-pair.ts";
 import { untilClosed } from "../support/sockets.ts";
-import { AttackedMesh, http1Ways } from "./attacked-mesh.ts";
+import { AttackedMesh, outboundWays } from "./attacked-mesh.ts";
 
 let mesh: AttackedMesh;
 
@@ -139,7 +139,7 @@ describe("fields that only the mesh may set", () => {
       .filter((line) => /^(?:tulle|x-forwarded|forwarded|via)/.test(line));
   const expected = [...untouched.map(([name, value]) => `${name}: ${value}`), `tulle-client-id: ${workloadId("web")}`];
 
-  it.each(Object.entries(http1Ways))("are taken off what comes by %s", async (_way, enter) => {
+  it.each(Object.entries(outboundWays))("are taken off what comes by %s", async (_way, enter) => {
     const client = await enter(mesh);
     const lines = [...spoofed, ...untouched].map(([name, value]) => `${name}: ${value}\r\n`).join("");
     client.send(`GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`);

@@ -17,11 +17,9 @@ import {
   post,
   type RawPeer,
 } from "../sidecar/http2/raw-peer.ts";
-import { AttackedMesh, http2Ways } from "./attacked-mesh.ts";
+import { AttackedMesh, forA, http2Ways } from "./attacked-mesh.ts";
 
 const PROTOCOL_ERROR = 1;
-const forA = (fields: Pairs): Pairs =>
-  fields.map((pair) => (pair[0] === ":authority" && pair[1] === "a.test" ? ([":authority", "a"] as const) : pair));
 
 let mesh: AttackedMesh;
 

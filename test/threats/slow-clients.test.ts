@@ -12,16 +12,15 @@ import {
   get,
   HEADERS,
   headers,
-  type Pairs,
   RST_STREAM,
   uint32,
 } from "../sidecar/http2/raw-peer.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { meshed } from "../support/sidecar-pair.ts";
-import { AttackedMesh, http1Ways, http2Ways } from "./attacked-mesh.ts";
+import { AttackedMesh, forA, http1Ways, http2Ways } from "./attacked-mesh.ts";
 
 const ENHANCE_YOUR_CALM = 11;
-const forA: Pairs = get.map((pair) => (pair[0] === ":authority" ? ([":authority", "a"] as const) : pair));
+const asking = forA(get);
 
 const clock = new HandClock(1_000_000);
 let wheel: TimerWheel;
@@ -65,7 +64,7 @@ describe.each(Object.entries(http1Ways))("%s closes a client that", (_way, enter
   });
 });
 
-describe.each(Object.entries(http1Ways))("%s closes a body", (_way, enter) => {
+describe.each(Object.entries(http1Ways))("%s closes a body", (way, enter) => {
   it("that comes a byte at a time", async () => {
     mesh.application.onData = answerOnlyWitness;
     const client = (await enter(mesh)).send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
@@ -78,11 +77,11 @@ describe.each(Object.entries(http1Ways))("%s closes a body", (_way, enter) => {
       return isClosed;
     }, 5_000);
     expect(client.received).toMatch(/^HTTP\/1\.1 408 /);
-    expect(mesh.web.metrics.refused.value(refusedFor("request_too_slow"))).toBe(1);
+    expect(mesh.refusedBy(way, "request_too_slow")).toBe(1);
   });
 });
 
-describe.each(Object.entries(http1Ways))("%s bounds", (_way, enter) => {
+describe.each(Object.entries(http1Ways))("%s bounds", (way, enter) => {
   it("requests that are sent without end, and none of their answers read", async () => {
     const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const body = "x".repeat(50_000);
@@ -105,13 +104,9 @@ describe.each(Object.entries(http1Ways))("%s bounds", (_way, enter) => {
       return isClosed;
     }, 5_000);
     expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000);
-    expect(mesh.web.metrics.refused.value(refusedFor("answer_not_taken"))).toBe(1);
+    expect(mesh.refusedBy(way, "answer_not_taken")).toBe(1);
   }, 20_000);
 });
-
-function refusedFor(code: string): number {
-  return mesh.web.metrics.refused.slot({ listener: "outbound", code });
-}
 
 describe("a tunnel through the mesh", () => {
   const most = "x".repeat(8_000_000);
@@ -168,15 +163,14 @@ it("closes the one at rest for longest when too many connections are kept, and c
   expect(await late.send("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n").receive("ok")).toMatch(/^HTTP\/1\.1 200 /);
   await atRest.promise;
   await small.witness();
-  const { refused } = small.web.metrics;
-  expect(refused.value(refused.slot({ listener: "outbound", code: "overloaded" }))).toBe(1);
+  expect(small.refusedBy("the forward proxy", "overloaded")).toBe(1);
 });
 
 describe.each(Object.entries(http2Ways))("time ends, by %s,", (_way, enter) => {
   it("a field block that does not end", async () => {
     const peer = await enter(mesh);
     await peer.roundTrip();
-    peer.send(frame(HEADERS, END_STREAM, 1, block(forA)));
+    peer.send(frame(HEADERS, END_STREAM, 1, block(asking)));
     await passUntil(() => peer.isClosed);
     expect(await peer.goawayCode()).toBe(ENHANCE_YOUR_CALM);
   });
@@ -195,7 +189,7 @@ describe.each(Object.entries(http2Ways))("time ends, by %s,", (_way, enter) => {
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${answer.length}\r\n\r\n${answer}`);
     };
     const peer = await enter(mesh, Buffer.concat([Buffer.of(0, 4), uint32(10)]));
-    peer.send(headers(1, forA, END_HEADERS | END_STREAM));
+    peer.send(headers(1, asking, END_HEADERS | END_STREAM));
     expect((await peer.receiveType(DATA, 1))?.payload).toHaveLength(10);
     await passUntil(
       () => peer.isClosed || peer.frames.some(({ type, streamId }) => type === RST_STREAM && streamId === 1),

@@ -2,7 +2,9 @@
 
 import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
-import { AttackedMesh, http1Ways } from "./attacked-mesh.ts";
+import { DATA, END_HEADERS, frame, HEADERS, headers } from "../sidecar/http2/raw-peer.ts";
+import { workloadId } from "../support/authority.ts";
+import { AttackedMesh, http1Ways, http2Ways } from "./attacked-mesh.ts";
 
 let mesh: AttackedMesh;
 
@@ -42,6 +44,28 @@ describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
   });
 });
 
+it.each(Object.entries(http2Ways))("by %s no CONNECT opens a tunnel to a port that is HTTP's", async (_way, enter) => {
+  mesh = await AttackedMesh.open();
+  const peer = await enter(mesh);
+  const authority = `${mesh.target.podIp}:8080`;
+  const spoofed = `GET /smuggled HTTP/1.1\r\nHost: a\r\ntulle-client-id: ${workloadId("admin")}\r\n\r\n`;
+  peer.send(
+    headers(
+      1,
+      [
+        [":method", "CONNECT"],
+        [":authority", authority],
+      ],
+      END_HEADERS,
+    ),
+  );
+  peer.send(frame(DATA, 0, 1, Buffer.from(spoofed)));
+  const head = await peer.receiveType(HEADERS, 1);
+  expect(head?.payload.toString("latin1")).toContain("501");
+  expect(await mesh.witness()).toBe("");
+  peer.socket.destroy();
+});
+
 describe("the forward proxy", () => {
   it.each([15_001, 15_006, 15_008, 15_020])("takes no loop through its own port %i", async (port) => {
     mesh = await AttackedMesh.open();
@@ -60,6 +84,7 @@ describe("where the protocol is looked for", () => {
   it.each([
     ["an explicit upstream", http1Ways["an explicit upstream"]],
     ["a tunnel through the forward proxy", http1Ways["a tunnel through the forward proxy"]],
+    ["plaintext", http1Ways.plaintext],
   ])("%s lets a server speak first", async (_way, enter) => {
     mesh = await AttackedMesh.open("detect");
     mesh.application.greeting = "220 ready\r\n";
