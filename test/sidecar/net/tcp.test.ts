@@ -294,6 +294,15 @@ describe("a dialled connection", () => {
     expect(caller.calls).toEqual([["abort", "destination_unknown"]]);
   });
 
+  it("blames no name that could not be looked up just now", async () => {
+    const caller = new RecordingCaller();
+    const busy = Object.assign(new Error("getaddrinfo EAI_AGAIN"), { code: "EAI_AGAIN", syscall: "getaddrinfo" });
+    const lookup = (_host: string, _options: object, done: (error: Error, found: []) => void) => done(busy, []);
+    dialTcp(() => net.connect({ host: "orders.test", port: 1, lookup }))(exchangeOf(connect), caller);
+    await eventually(() => caller.calls.length > 0);
+    expect(caller.calls).toEqual([["abort", "connect_failed"]]);
+  });
+
   it("gives up a connection that is not made in time", async () => {
     const caller = new RecordingCaller();
     const exchange = exchangeOf(connect);
