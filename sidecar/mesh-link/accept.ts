@@ -10,7 +10,6 @@ import { serveHttp2 } from "../http2/server.ts";
 import type { Identity } from "../identity/credentials.ts";
 import { checkPeer, meshContextOptions, meshServerOptions } from "../identity/tls-options.ts";
 import type { Service } from "../net/exchange.ts";
-import { tcpKeepAlive } from "../net/keep-alive.ts";
 import { asListener, Connections, type Listener, type ListenerLimit, type ServedConnection } from "../net/listener.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { LastingTrust } from "./lasting-trust.ts";
@@ -49,12 +48,12 @@ export async function acceptLinks(options: AcceptOptions): Promise<Listener> {
   const { identity, onHandshake, maxHandshakes = usualMaxHandshakes } = options;
   const connections = new Connections(options.limit);
   const trusted = new Map<ServedConnection, LastingTrust>();
-  // Settled connections are counted by what is served on them.
+  // Settled connections are counted by what is served on them. It also has the kernel ask those that are silent.
   const door = new Door(
     { maxConnections: Number.POSITIVE_INFINITY, maxHandshakes },
     { opened() {}, closed() {}, refused: (why) => void (why === "too_many" && options.limit?.onExceeded?.()) },
   );
-  const server = tls.createServer({ ...meshServerOptions(identity.current()), ...tcpKeepAlive }, (socket) => {
+  const server = tls.createServer(meshServerOptions(identity.current()), (socket) => {
     door.settle(socket);
     serveLink(socket, connections, trusted, options);
   });

@@ -2,5 +2,5 @@
 
 export const keepAliveAfterMs = 60_000;
 
-/** For `net.connect`, `net.createServer` and `tls.createServer`. */
+/** For `net.connect` and `net.createServer`. */
 export const tcpKeepAlive = { keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs } as const;
