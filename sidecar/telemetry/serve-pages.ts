@@ -37,11 +37,13 @@ export interface PageServerOptions extends Pages<Page | StreamedPage> {
 
 const headTimeoutMs = 5_000;
 const idleTimeoutMs = 5_000;
+/** As long as a scrape may take, as a rule. */
+const stallTimeoutMs = 10_000;
 const mostConnections = 64;
 
 /** Rejects where it can't listen: the port is in use. */
 export function servePages({ host, port, wheel: timers, ...pages }: PageServerOptions): Promise<Listener> {
-  const timing = { timers, headTimeoutMs, idleTimeoutMs };
+  const timing = { timers, headTimeoutMs, idleTimeoutMs, stallTimeoutMs };
   const accept: Accept = (socket, connections) => {
     const service = (exchange: Exchange, response: ResponseSink): RequestSink => {
       const asked = new AskedPage(exchange, response, socket);

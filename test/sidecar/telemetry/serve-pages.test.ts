@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import http from "node:http";
 import { text } from "node:stream/consumers";
 import { afterEach, expect, it } from "vitest";
@@ -7,6 +8,7 @@ import { type PageBody, type PageServerOptions, servePages } from "../../../side
 import { plainPage } from "../../../system/page.ts";
 import { answerTo } from "../../support/answer-to.ts";
 import { eventually } from "../../support/eventually.ts";
+import { HandClock } from "../../support/hand-clock.ts";
 import { dialRaw } from "../../support/sockets.ts";
 
 const wheel = new TimerWheel(performance);
@@ -88,6 +90,23 @@ it("says that a reader is behind until it has taken what was written", async () 
   expect(lines).toBeLessThan(1_000);
   reader.resume();
   await eventually(() => !body.isBehind);
+  reader.destroy();
+});
+
+it("holds no place for who takes nothing of a page for as long as a scrape may take", async () => {
+  const clock = new HandClock();
+  const slow = new TimerWheel(clock, { drive: false });
+  const page = plainPage(200, "x".repeat(20_000_000));
+  server = await servePages({ host, port: 0, wheel: slow, pages: new Map([["/metrics", () => page]]) });
+  const reader = dialRaw({ host, port: server.port });
+  reader.write("GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n");
+  await once(reader, "readable");
+  expect(server.connectionCount).toBe(1);
+  for (let passedMs = 0; passedMs < 2 * 10_000; passedMs += 1_000) {
+    clock.advance(1_000);
+    slow.advance();
+  }
+  await eventually(() => server?.connectionCount === 0);
   reader.destroy();
 });
 
