@@ -6,12 +6,13 @@ import type { Clock, Random } from "../../model/clock.ts";
 import type { Protocol } from "../../model/resources.ts";
 import { Http1Pool } from "../http1/pool.ts";
 import { Link } from "../mesh-link/link.ts";
-import type { Exchange, Service } from "../net/exchange.ts";
+import { type Exchange, type Service, stack } from "../net/exchange.ts";
 import { tcpKeepAlive } from "../net/keep-alive.ts";
 import { dialTcp } from "../net/tcp.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { isGrpc } from "../policy/grpc.ts";
 import { plainHttp2 } from "./http2-connector.ts";
+import { askForAccept, giveAccept } from "./websocket-handshake.ts";
 
 export interface PlainUpstreamsOptions {
   readonly clock: Clock;
@@ -34,11 +35,13 @@ export class PlainUpstreams {
   /** To `host:port`: tunnels for CONNECT, HTTP/2 for what speaks it, else HTTP/1.1. */
   service(address: string, protocol: Protocol = "detect"): Service {
     const tunnel = dialTcp(() => net.connect({ ...hostAndPort(address), allowHalfOpen: true }));
+    const http2 = stack([giveAccept()], (exchange, response) => this.#link(address).service(exchange, response));
+    const http1 = stack([askForAccept(this.#options.random)], (exchange, response) =>
+      this.#pool(address).request(exchange, response),
+    );
     return (exchange, response) => {
       if (exchange.method === "CONNECT") return tunnel(exchange, response);
-      return goesOverHttp2(exchange, protocol)
-        ? this.#link(address).service(exchange, response)
-        : this.#pool(address).request(exchange, response);
+      return goesOverHttp2(exchange, protocol) ? http2(exchange, response) : http1(exchange, response);
     };
   }
 
