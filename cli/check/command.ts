@@ -15,6 +15,7 @@ import { kubernetesVersion } from "./kubernetes-version.ts";
 import { networkPolicies } from "./network-policies.ts";
 import { nodes } from "./nodes.ts";
 import { otherMesh } from "./other-mesh.ts";
+import { podsNotMade } from "./pods-not-made.ts";
 import { podsWithoutSidecar } from "./pods-without-sidecar.ts";
 import { protocols } from "./protocols.ts";
 import { gatewayKinds, ownKinds, ownKindsBefore } from "./resource-definitions.ts";
@@ -41,6 +42,7 @@ export const meshChecks: readonly Check[] = [
   webhooks,
   certificates,
   sidecars,
+  podsNotMade,
   podsWithoutSidecar,
   interception,
   networkPolicies,

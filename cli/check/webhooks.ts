@@ -4,7 +4,7 @@
  */
 
 import { X509Certificate } from "node:crypto";
-import { injectLabel } from "../../control-plane/injection/marks.ts";
+import { injectLabel, webhookSuffix } from "../../control-plane/injection/marks.ts";
 import { describeAnswer } from "../../control-plane/kubernetes/cluster-api.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { type Fields, listAt, readMeta, textAt } from "../cluster/fields.ts";
@@ -14,7 +14,9 @@ import { type Check, type Finding, fail, ok, warn } from "./finding.ts";
 const group = "/apis/admissionregistration.k8s.io/v1";
 const injection = { path: `${group}/mutatingwebhookconfigurations/tulle-injection`, what: "injection" } as const;
 const validation = { path: `${group}/validatingwebhookconfigurations/tulle-validation`, what: "validation" } as const;
-const reinstall = "helm upgrade tulle charts/tulle -n tulle-system --reuse-values";
+/** What to do where the API server gets no answer of the webhook. */
+export const askedInVain = "is the control plane ready? May the API server reach its port 9443?";
+const reinstall = "helm upgrade tulle charts/tulle -n tulle-system";
 
 export const webhooks: Check = {
   name: "webhooks",
@@ -75,11 +77,7 @@ async function tryInjection(cluster: Cluster, namespaces: readonly Fields[]): Pr
   if (status < 300)
     return fail(`a pod in ${namespace} gets no sidecar (dry run)`, "kubectl get mutatingwebhookconfigurations");
   const message = describeAnswer(answer);
-  if (message.includes("inject.tulle.dev"))
-    return fail(
-      `no pod can be made: ${message}`,
-      "is the control plane ready? May the API server reach its port 9443?",
-    );
+  if (message.includes(webhookSuffix)) return fail(`no pod can be made: ${message}`, askedInVain);
   // Nobody's fault: the rights of whoever asks, or another guard of that namespace.
   return warn(`not tried in ${namespace}: ${message}`);
 }

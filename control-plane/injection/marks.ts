@@ -11,3 +11,5 @@ export const interceptAnnotation = "tulle.dev/intercept";
 /** The init container that sets the redirect, and the sidecar. */
 export const initName = "tulle-init";
 export const sidecarName = "tulle-sidecar";
+/** What the names of both webhooks end with, as the API server says them where they refuse a pod or don't answer. */
+export const webhookSuffix = "inject.tulle.dev";

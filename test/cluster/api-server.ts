@@ -38,13 +38,14 @@ export interface ApiServer {
 }
 
 export interface ApiServerOptions {
-  /** Also kube-controller-manager: EndpointSlices, namespaces that end, garbage, service accounts. */
+  /** Also kube-controller-manager: EndpointSlices, ReplicaSets, namespaces that end, garbage, service accounts. */
   readonly controllers?: boolean;
 }
 
 const startPatienceMs = 60_000;
 const usualControllers = [
   "endpointslice-controller",
+  "replicaset-controller",
   "namespace-controller",
   "garbage-collector-controller",
   "serviceaccount-controller",

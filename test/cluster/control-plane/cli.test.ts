@@ -6,8 +6,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { askedOf, meshChecks, preChecks, runChecks } from "../../../cli/check/command.ts";
+import { podsNotMade } from "../../../cli/check/pods-not-made.ts";
 import type { Section } from "../../../cli/check/this-machine.ts";
 import type { Explanation } from "../../../cli/explain/explanation.ts";
 import { openMesh } from "../../../cli/mesh-client.ts";
@@ -133,21 +134,58 @@ it("says whose protocol is guessed", async () => {
 });
 
 /** The API server asks a webhook of this machine. */
-it.skipIf(inject("tokenKeyFile") === "")("tries injection, with what the API server itself makes of it", async () => {
-  const ca = await TestAuthority.open();
-  const server = await openWebhook(ca);
-  const configuration = webhookOf(server.port, ca.authority.trustBundlePem);
-  expectDone(await api.request({ method: "POST", path: webhooks, body: configuration }));
-  try {
+describe.skipIf(inject("tokenKeyFile") === "")("of injection", () => {
+  let ca: TestAuthority;
+  let server: AdmissionServer;
+
+  beforeEach(async () => {
+    ca = await TestAuthority.open();
+    server = await openWebhook(ca);
+    const configuration = webhookOf(server.port, ca.authority.trustBundlePem);
+    expectDone(await api.request({ method: "POST", path: webhooks, body: configuration }));
+  });
+  afterEach(async () => {
+    await api.request({ method: "DELETE", path: `${webhooks}/tulle-injection` });
+    await server.close();
+    await ca[Symbol.asyncDispose]();
+  });
+
+  it("says what the API server itself makes of it", async () => {
     const well = (await findings()).get("webhooks") ?? [];
     expect(well).toContainEqual({ verdict: "ok", says: `a pod in ${shop.name} gets its sidecar (dry run)` });
     await server.close();
     const broken = (await findings()).get("webhooks") ?? [];
     expect(broken.find(({ verdict }) => verdict === "fail")?.says).toMatch(/^no pod can be made: .*inject\.tulle\.dev/);
-  } finally {
-    await api.request({ method: "DELETE", path: `${webhooks}/tulle-injection` });
-    await ca[Symbol.asyncDispose]();
-  }
+  });
+
+  it("names who gets no pods, with what is refused in them, until that is changed", async () => {
+    const agent = (hostNetwork: boolean) => ({
+      apiVersion: "apps/v1",
+      kind: "ReplicaSet",
+      metadata: { name: "agent" },
+      spec: {
+        selector: { matchLabels: { app: "agent" } },
+        template: {
+          metadata: { labels: { app: "agent" } },
+          spec: { hostNetwork, containers: [{ name: "agent", image: "none" }] },
+        },
+      },
+    });
+    const said = async () => (await findings([podsNotMade])).get("pods not made");
+    expect(await said()).toEqual([]);
+    await shop.create("apps/v1", "replicasets", agent(true));
+    await expect.poll(said).toMatchObject([
+      {
+        verdict: "fail",
+        says: expect.stringMatching(
+          new RegExp(`^ReplicaSet ${shop.name}/agent gets no pods: spec\\.hostNetwork: must be false`),
+        ) as string,
+      },
+    ]);
+    await shop.patch("apps/v1", "replicasets/agent", agent(false));
+    await expect.poll(said).toEqual([]);
+    await shop.delete("apps/v1", "replicasets/agent");
+  });
 });
 
 function openWebhook(ca: TestAuthority): Promise<AdmissionServer> {

@@ -1,0 +1,70 @@
+/**
+ * Workloads that get no pods because injection refuses them, or was not there to be asked. Such pods are nowhere to be seen: who
+ * owns them has asked in vain, and only an Event says so. It tells what is so now; an Event lasts an hour.
+ */
+
+import { webhookSuffix } from "../../control-plane/injection/marks.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { at, type Fields, listAt, numberAt, textAt } from "../cluster/fields.ts";
+import { type Check, type Finding, fail } from "./finding.ts";
+import { askedInVain } from "./webhooks.ts";
+
+/** Each is asked about. */
+const mostAsked = 20;
+
+export const podsNotMade: Check = {
+  name: "pods not made",
+  async run({ cluster }) {
+    const told = await cluster.list("/api/v1/events", { fieldSelector: "reason=FailedCreate" });
+    const refused = told.filter((event) => textAt(event, "message")?.includes(webhookSuffix));
+    // Who asked often has several: the last of them counts.
+    const owners = [...new Map(refused.map((event) => [nameOfOwner(event), event])).values()].slice(-mostAsked);
+    const findings = await Promise.all(owners.map((event) => findingOf(cluster, event)));
+    return findings.flatMap((finding) => finding ?? []);
+  },
+};
+
+async function findingOf(cluster: Cluster, event: Fields): Promise<Finding | undefined> {
+  const { status, body } = await cluster.request({ path: pathOfOwner(event) });
+  if (status !== 200 || !lacksPods(textAt(event, "involvedObject", "kind") ?? "", body)) return undefined;
+  const message = textAt(event, "message") ?? "";
+  const refusal = /denied the request: (.*)$/s.exec(message)?.[1];
+  return refusal === undefined
+    ? fail(`${nameOfOwner(event)} gets no pods: ${message}`, askedInVain)
+    : fail(
+        `${nameOfOwner(event)} gets no pods: ${refusal}`,
+        "change its pod template; it tries again before long by itself",
+      );
+}
+
+function nameOfOwner({ involvedObject }: Fields): string {
+  return `${textAt(involvedObject, "kind")} ${textAt(involvedObject, "namespace")}/${textAt(involvedObject, "name")}`;
+}
+
+function pathOfOwner({ involvedObject }: Fields): string {
+  const [namespace, name] = [textAt(involvedObject, "namespace"), textAt(involvedObject, "name")];
+  const kinds = `${textAt(involvedObject, "kind")?.toLowerCase()}s`;
+  const version = textAt(involvedObject, "apiVersion") ?? "v1";
+  return `${version.includes("/") ? "/apis" : "/api"}/${version}/namespaces/${namespace}/${kinds}/${name}`;
+}
+
+/** Whether it still has fewer pods than it is to have. */
+function lacksPods(kind: string, owner: unknown): boolean {
+  const count = (...path: string[]) => numberAt(owner, ...path);
+  switch (kind) {
+    case "DaemonSet":
+      return (count("status", "desiredNumberScheduled") ?? 0) > (count("status", "currentNumberScheduled") ?? 0);
+    case "Job":
+      return (
+        (count("status", "active") ?? 0) === 0 &&
+        at(owner, "status", "completionTime") === undefined &&
+        !hasFailed(owner)
+      );
+    default:
+      return (count("spec", "replicas") ?? 1) > (count("status", "replicas") ?? 0);
+  }
+}
+
+function hasFailed(job: unknown): boolean {
+  return listAt(job, "status", "conditions").some(({ type, status }) => type === "Failed" && status === "True");
+}
