@@ -57,7 +57,9 @@ export function printStatus({ policies, breakers, sidecars, lost, problems }: Me
         `${workload} makes ${formatRate(requestsPerSecond)} requests without the trace of what it serves: does it pass traceparent on?`,
       ),
     ),
-    ...problems.map((problem) => paint("red", problem)),
+    ...problems
+      .filter((problem) => !policies.some((policy) => says(policy, problem)))
+      .map((line) => paint("red", line)),
   ].join("\n")}\n`;
 }
 
@@ -67,6 +69,12 @@ function verdictOf(policy: PolicyView): string {
   if (fault !== undefined) return `${fault.type} ${fault.status}: ${fault.message}`;
   const programmed = policy.conditions.find(({ type }) => type === "Programmed");
   return programmed === undefined ? "accepted" : `programmed ${programmed.message}`.trim();
+}
+
+/** Its row has the same words already, as in a cluster: with a folder's file and line, a problem says more. */
+function says(policy: PolicyView, problem: string): boolean {
+  const subject = `${policy.kind} ${policy.name} `;
+  return problem.startsWith(subject) && faultOf(policy)?.message.includes(problem.slice(subject.length)) === true;
 }
 
 function isWell(policy: PolicyView | undefined): boolean {

@@ -88,6 +88,28 @@ it("names what is refused and what is open, and exits with 1", async () => {
   );
 });
 
+it("says once what is wrong with a policy of a cluster, whose problem has no file and no line", async () => {
+  const problem = (name: string, message: string) => `RetryPolicy shop/${name} ${message}`;
+  view = {
+    ...quiet,
+    policies: [{ kind: "RetryPolicy", name: "shop/orders", conditions: refused, subjects: [] }],
+    problems: [
+      problem("orders", "spec.maxAttemps: unknown field"),
+      problem("orders", "spec.jitter: warning: as good as none"),
+      problem("orders-2", "spec.maxAttemps: unknown field"),
+    ],
+  };
+  expect(await run("status")).toBe(1);
+  expect(stdout.split("\n").slice(1)).toEqual([
+    "RetryPolicy  shop/orders  Accepted False: spec.maxAttemps: unknown field",
+    "",
+    "0 sidecars connected",
+    "RetryPolicy shop/orders spec.jitter: warning: as good as none",
+    "RetryPolicy shop/orders-2 spec.maxAttemps: unknown field",
+    "",
+  ]);
+});
+
 it("names a breaker that is open, which is no fault of what is configured", async () => {
   const breakers = [{ from: "shop/web", backend: "orders:80", endpoint: "10.0.0.1:80", state: "open" }] as const;
   view = { ...quiet, breakers };
