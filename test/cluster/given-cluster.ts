@@ -13,10 +13,16 @@ import { nested, refreshTestNodes, testLabels } from "./control-plane/objects.ts
 /** Names the variable by which the scenarios are told of it. */
 export const givenCluster = "TULLE_TEST_CLUSTER";
 
-/** What needs an API server on this machine, which reaches webhooks here, or puts more into it than it takes away. */
-export const scenariosElsewhere = ["admission", "chart", "injection"].map(
-  (name) => `test/cluster/control-plane/${name}.test.ts`,
-);
+/** What is not done there, and why: an API server of the run's own takes it. */
+const elsewhere = {
+  admission: "the API server has to reach a webhook on this machine",
+  injection: "the API server has to reach a webhook on this machine",
+  chart: "puts the definitions of Prometheus' operator into the cluster, which may be yours",
+} as const;
+
+const fileOf = (name: string) => `test/cluster/control-plane/${name}.test.ts`;
+
+export const scenariosElsewhere: readonly string[] = Object.keys(elsewhere).map(fileOf);
 
 const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const namespaces = "/api/v1/namespaces";
@@ -28,7 +34,10 @@ const ownGroups = ["tulle.dev", "gateway.networking.k8s.io"];
 export function whatIsDone(kubeconfig: string): string {
   return `test:cluster: in the cluster of ${kubeconfig}: makes and deletes namespaces (${meshNamespace} among them), two nodes that nobody is,
 roles, and the resource definitions of ${ownGroups.join(" and ")}. It refuses where there is a ${meshNamespace} or one of
-those definitions already: they are yours. Without $KUBECONFIG an API server of its own is started.`;
+those definitions already: they are yours. Without $KUBECONFIG an API server of its own is started. Left out here:
+${Object.entries(elsewhere)
+  .map(([name, reason]) => `  ${fileOf(name)}: ${reason}`)
+  .join("\n")}`;
 }
 
 /** Rejects in one plain line where the cluster has something that a scenario would change or delete. */
