@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import * as http2 from "node:http2";
 import type * as net from "node:net";
-import type { Trip } from "./trips.ts";
+import { type Trip, valuesByName } from "./trips.ts";
 
 /** A message as received: its fields in their order, `name: value`. */
 interface Received {
@@ -12,8 +12,15 @@ interface Received {
   readonly trailers: string[];
 }
 
+interface Seen {
+  readonly request: Received;
+  readonly informational: string[][];
+  readonly answer: Received;
+}
+
 const tripNumber = "x-trip-number";
 const bodylessStatuses = new Set([204, 304]);
+const ofCall = { "content-type": "application/grpc+proto", te: "trailers" };
 
 export class Http2TripApplication {
   readonly #server = http2.createServer();
@@ -55,7 +62,7 @@ export class Http2TripApplication {
   }
 
   /** What both ends saw of a trip. */
-  async travel(session: http2.ClientHttp2Session, trip: Trip): Promise<{ request: Received; answer: Received }> {
+  async travel(session: http2.ClientHttp2Session, trip: Trip): Promise<Seen> {
     const number = String(++this.#last);
     this.#trips.set(number, trip);
     const { method, path, fields, body, sized, trailers } = trip;
@@ -65,16 +72,19 @@ export class Http2TripApplication {
       ":authority": "a.test",
       [tripNumber]: number,
       ...(sized ? { "content-length": body.join("").length } : {}),
+      ...(trip.grpc ? ofCall : {}),
     });
     const endStream = body.length === 0 && trailers.length === 0;
     const stream = session.request(headers, { endStream, waitForTrailers: trailers.length > 0 });
+    const informational: string[][] = [];
+    stream.on("headers", (_headers: object, _flags: number, raw: string[]) => informational.push(this.#linesOf(raw)));
     if (!endStream) send(stream, body, trailers);
     const [, , rawHeaders] = (await once(stream, "response")) as [object, number, string[]];
     const answer = await this.#receive(stream, rawHeaders);
     const request = this.#requests.get(number) as Received;
     this.#trips.delete(number);
     this.#requests.delete(number);
-    return { request, answer };
+    return { request, informational, answer };
   }
 
   async #receive(stream: http2.Http2Stream, rawHeaders: readonly string[]): Promise<Received> {
@@ -101,9 +111,12 @@ export class Http2TripApplication {
 }
 
 function answerTrip(stream: http2.ServerHttp2Stream, trip: Trip): void {
-  const { method, status, answerFields, answer, answerSized, trailers } = trip;
+  const { method, status, hints, grpc, answerFields, answer, answerSized } = trip;
+  for (const fields of hints) stream.additionalHeaders(headersOf(fields, { ":status": 103 }));
   const length = answerSized && status !== 204 ? { "content-length": answer.join("").length } : {};
-  const headers = headersOf(answerFields, { ":status": status, ...length });
+  const type = grpc ? { "content-type": ofCall["content-type"] } : {};
+  const headers = headersOf(answerFields, { ":status": status, ...length, ...type });
+  const trailers: Trip["trailers"] = grpc ? [...trip.trailers, ["grpc-status", "7"]] : trip.trailers;
   const bodyless = method === "HEAD" || bodylessStatuses.has(status);
   stream.respond(headers, { endStream: bodyless, waitForTrailers: !bodyless && trailers.length > 0 });
   if (!bodyless) send(stream, answer, trailers);
@@ -115,9 +128,6 @@ function send(stream: http2.Http2Stream, body: readonly string[], trailers: Trip
   stream.end();
 }
 
-/** Several values of one name as `node:http2` takes them. */
 function headersOf(fields: Trip["fields"], first: http2.OutgoingHttpHeaders): http2.OutgoingHttpHeaders {
-  const values = new Map<string, string[]>();
-  for (const [name, value] of fields) values.set(name, [...(values.get(name) ?? []), value]);
-  return { ...first, ...Object.fromEntries(values) };
+  return { ...first, ...valuesByName(fields) };
 }

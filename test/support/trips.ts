@@ -16,6 +16,16 @@ export interface Trip {
   readonly body: readonly string[];
   /** With `content-length`; else in chunks. */
   readonly sized: boolean;
+  /** The body waits for 100 (Continue). Of HTTP/1.1. */
+  readonly expects: boolean;
+  /** The target names the host too, as to a proxy (RFC 9112 §3.2.2). Of HTTP/1.1. */
+  readonly absolute: boolean;
+  /** Behind a body in chunks. */
+  readonly requestTrailers: Fields;
+  /** What is said before the answer. */
+  readonly hints: readonly Fields[];
+  /** It looks like a call. Of HTTP/2. */
+  readonly grpc: boolean;
   readonly status: number;
   readonly answerFields: Fields;
   readonly answer: readonly string[];
@@ -30,7 +40,10 @@ export interface Seen {
     readonly url: string;
     readonly headers: string[];
     readonly body: string;
+    readonly trailers: string[];
   };
+  /** Statuses and fields of 1xx answers. */
+  readonly informational: string[][];
   readonly answer: {
     readonly status: number;
     readonly headers: string[];
@@ -55,6 +68,11 @@ export const trips: fc.Arbitrary<Trip> = fc.record({
   fields: fieldLists,
   body: bodies,
   sized: fc.boolean(),
+  expects: fc.boolean(),
+  absolute: fc.boolean(),
+  requestTrailers: fc.array(fc.tuple(names, values), { maxLength: 3 }),
+  hints: fc.array(fieldLists, { maxLength: 2 }),
+  grpc: fc.boolean(),
   status: fc.constantFrom(200, 201, 204, 206, 301, 304, 400, 404, 418, 500, 503),
   answerFields: fieldLists,
   answer: bodies,
@@ -63,6 +81,8 @@ export const trips: fc.Arbitrary<Trip> = fc.record({
 });
 
 const tripNumber = "x-trip-number";
+const authority = "a.test";
+const origin = `http://${authority}`;
 
 /** `node:http` on both sides. Trips may be under way at the same time: each carries its number. */
 export class TripApplication {
@@ -73,16 +93,24 @@ export class TripApplication {
 
   /** `ignored`: fields that something in between may add. */
   constructor(ignored: readonly string[] = []) {
-    this.server = http.createServer((request, response) => {
+    const answer: http.RequestListener = (request, response) => {
       const number = String(request.headers[tripNumber]);
       void readAll(request).then((body) => {
         const headers = endToEnd(request.rawHeaders).filter(
           // A POST without a body is told to be empty on its way (RFC 9110 §8.6), whether or not its client did.
           (line) => line !== "content-length: 0" && !ignored.some((name) => line.startsWith(`${name}:`)),
         );
-        this.#requests.set(number, { method: request.method ?? "", url: request.url ?? "", headers, body });
+        const { method = "", url = "" } = request;
+        const trailers = endToEnd(request.rawTrailers);
+        // What comes in absolute form may go on in origin form (RFC 9112 §3.2.2).
+        this.#requests.set(number, { method, url: url.replace(origin, ""), headers, body, trailers });
         answerTrip(response, this.#trips.get(number) as Trip);
       });
+    };
+    this.server = http.createServer(answer);
+    this.server.on("checkContinue", (request: http.IncomingMessage, response: http.ServerResponse) => {
+      response.writeContinue();
+      answer(request, response);
     });
   }
 
@@ -101,12 +129,12 @@ export class TripApplication {
   async travel(agent: http.Agent, host: string, port: number, trip: Trip): Promise<Seen> {
     const number = String(++this.#last);
     this.#trips.set(number, trip);
-    const answer = await makeTrip(agent, host, port, trip, number);
+    const { informational, answer } = await makeTrip(agent, host, port, trip, number);
     const request = this.#requests.get(number) as Seen["request"];
     this.#trips.delete(number);
     this.#requests.delete(number);
     const numbered = (line: string) => !line.startsWith(tripNumber);
-    return { request: { ...request, headers: request.headers.filter(numbered) }, answer };
+    return { request: { ...request, headers: request.headers.filter(numbered) }, informational, answer };
   }
 }
 
@@ -116,33 +144,57 @@ async function makeTrip(
   port: number,
   trip: Trip,
   number: string,
-): Promise<Seen["answer"]> {
-  const { method, path, fields, body, sized } = trip;
+): Promise<Pick<Seen, "informational" | "answer">> {
+  const { method, fields, body, sized } = trip;
+  const path = trip.absolute ? origin + trip.path : trip.path;
   const request = http.request({ host, port, agent, method, path, setDefaultHeaders: false });
-  request.setHeader("host", "a.test");
+  request.setHeader("host", authority);
   request.setHeader(tripNumber, number);
   for (const [name, value] of fields) request.appendHeader(name, value);
   const answered = answerTo(request);
+  const informational: string[][] = [];
+  request.on("information", ({ statusCode, rawHeaders }) => {
+    informational.push([String(statusCode), ...endToEnd(rawHeaders)]);
+  });
   if (sized) request.setHeader("content-length", body.join("").length);
   else if (body.length > 0) request.setHeader("transfer-encoding", "chunked");
+  if (body.length > 0 && trip.expects) {
+    request.setHeader("expect", "100-continue");
+    request.flushHeaders();
+    await once(request, "continue");
+  }
   for (const part of body) request.write(Buffer.from(part, "latin1"));
+  if (!sized && body.length > 0) request.addTrailers(asPairs(trip.requestTrailers));
   request.end();
   const response = await answered;
   const text = await readAll(response);
   const { statusCode = 0, rawTrailers } = response;
-  return { status: statusCode, headers: endToEnd(response.rawHeaders), body: text, trailers: endToEnd(rawTrailers) };
+  const headers = endToEnd(response.rawHeaders);
+  return { informational, answer: { status: statusCode, headers, body: text, trailers: endToEnd(rawTrailers) } };
 }
 
 function answerTrip(response: http.ServerResponse, trip: Trip): void {
-  const { status, answerFields, answer, answerSized, trailers } = trip;
+  const { status, hints, answerFields, answer, answerSized, trailers } = trip;
+  for (const fields of hints) response.writeEarlyHints({ link: "</a.css>; rel=preload", ...valuesByName(fields) });
   response.sendDate = false;
   response.statusCode = status;
   for (const [name, value] of answerFields) response.appendHeader(name, value);
   // node:http would let a 204 carry a length, which RFC 9110 §8.6 forbids.
   if (answerSized && status !== 204) response.setHeader("content-length", answer.join("").length);
   for (const part of answer) response.write(Buffer.from(part, "latin1"));
-  if (!answerSized) response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
+  if (!answerSized) response.addTrailers(asPairs(trailers));
   response.end();
+}
+
+function asPairs(fields: Fields): [name: string, value: string][] {
+  return fields.map(([name, value]) => [name, value]);
+}
+
+/** Several values of one name as Node takes them. */
+export function valuesByName(fields: Fields): Record<string, string[]> {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of fields) values.set(name, [...(values.get(name) ?? []), value]);
+  return Object.fromEntries(values);
 }
 
 /** Fields as received, but for those that belong to one connection. */
