@@ -1,6 +1,6 @@
 /**
- * The policies as sidecars apply them: plain data, parsed and defaulted, times in milliseconds, equal by content.
- * An absent field means "off". What users write, and its defaults, is in the parsers beside this file.
+ * The policies as sidecars apply them: plain data, parsed, with defaults filled in and times in milliseconds, comparable by
+ * content. An absent field means "off". What users write is read by the parsers in `parse/`.
  */
 
 import type { PathMatch, RouteMatch } from "./resources.ts";
@@ -19,7 +19,7 @@ export type RetryCondition =
   | "504"
   | GrpcCondition;
 
-/** gRPC statuses that may be retried, as in https://grpc.github.io/grpc/core/md_doc_statuscodes.html, in lower case with dashes. */
+/** gRPC statuses that may be retried (https://grpc.github.io/grpc/core/md_doc_statuscodes.html), lower case, with dashes. */
 export type GrpcCondition =
   | "cancelled"
   | "unknown"
@@ -36,17 +36,17 @@ export interface RetryPolicy {
   readonly initialDelayMs: number;
   readonly backoffMultiplier: number;
   readonly maxDelayMs: number;
-  /** The share by which a delay varies either way, 0 to 1. */
+  /** How much each delay varies either way, as a share of it, 0 to 1. */
   readonly jitter: number;
   readonly perTryTimeoutMs?: number;
   readonly retryOn: readonly RetryCondition[];
   readonly budget: RetryBudgetPolicy;
-  /** Consent to repeat POST and PATCH although the first try may have been processed. */
+  /** Retry POST and PATCH even if the first try may have been processed. */
   readonly retryNonIdempotent: boolean;
 }
 
 export interface RetryBudgetPolicy {
-  /** Retries allowed as a percentage of the first tries within the window. */
+  /** Retries allowed, as a percentage of the first tries within the window. */
   readonly percent: number;
   readonly windowMs: number;
   /** Retries per second that are always allowed. */
@@ -57,12 +57,12 @@ export interface TimeoutPolicy {
   /** From request head to last response byte, all tries together. */
   readonly requestMs?: number;
   readonly perTryMs?: number;
-  /** No byte in either direction. */
+  /** The longest silence, in both directions. */
   readonly idleMs?: number;
   readonly connectMs?: number;
 }
 
-/** How failures are counted: since the last success, or all within the window. */
+/** Which failures are counted: those since the last success, or all within the window. */
 export type FailureCount = "consecutive" | "window";
 
 /** What counts as a failure of an endpoint. */
@@ -81,22 +81,22 @@ export interface CircuitBreakerPolicy {
   readonly failureWindowMs: number;
   readonly count: FailureCount;
   readonly openDurationMs: number;
-  /** Each trip without a close in between doubles the open time, up to this. Absent: it never grows. */
+  /** Each time it opens again without having closed, the open time doubles, up to this. Absent: it stays the same. */
   readonly maxOpenDurationMs?: number;
   /** Successful probes in a row that close a half-open breaker. */
   readonly successThreshold: number;
   /** The share of a service's endpoints that may be open at once, 0 to 100. */
   readonly maxOpenPercent: number;
   readonly failures: readonly FailureKind[];
-  /** Requests under way, per endpoint. */
+  /** Requests in progress, per endpoint. */
   readonly maxRequests?: number;
-  /** Those of them that have a connection to the application for themselves: HTTP/1.1, upgraded, TCP. */
+  /** Requests in progress that each occupy a connection to the application: HTTP/1.1, upgraded, TCP; per endpoint. */
   readonly maxConnections?: number;
   /** Requests that may wait while every endpoint is full; absent: none. */
   readonly maxPendingRequests?: number;
 }
 
-/** How the requests to one Service are spread over others. */
+/** How the requests to one Service are distributed over others. */
 export interface TrafficSplit {
   /** The Service that is dialled, in the policy's namespace. */
   readonly service: string;
@@ -120,18 +120,18 @@ export interface SplitBackend {
   readonly service: string;
   /** Absent: the port that was dialled. */
   readonly port?: number;
-  /** A share of the sum; 0 is legal, and then the Service may be missing. */
+  /** A share of the sum of all weights. 0 is allowed, and the Service need not exist then. */
   readonly weight: number;
 }
 
-/** Where the key is that keeps a client at one backend. A request without it is split by weight. */
+/** Where to find the key that keeps a client at one backend. A request without it is split by weight. */
 export interface Sticky {
   readonly by: "header" | "cookie";
-  /** A header's in lower case, a cookie's as it is. */
+  /** A header's name in lower case, a cookie's as written. */
   readonly name: string;
 }
 
-/** A copy of some requests for another Service; its answers are dropped. */
+/** Copies of some requests are sent to another Service; its responses are dropped. */
 export interface Mirror {
   readonly namespace?: string;
   readonly service: string;
@@ -140,7 +140,7 @@ export interface Mirror {
   readonly percent: number;
 }
 
-/** Which of a pod's ports a policy of the server side holds for, besides what its targets say. */
+/** Narrows which pods and ports a server-side policy applies to, beyond what its targets say. */
 export interface ServerScope {
   /** Labels that the pod must have, sorted by name; absent: any pod. */
   readonly labels?: readonly (readonly [name: string, value: string])[];
@@ -160,13 +160,13 @@ export type MtlsMode = "strict" | "permissive";
 
 export interface AccessRules {
   readonly action: "allow" | "deny";
-  /** `audit`: it decides nothing, and what it would have refused is counted. */
+  /** `audit`: decides nothing; what it would have refused is counted. */
   readonly mode: "enforce" | "audit";
-  /** It matches a request that one of these does; an empty list matches none. */
+  /** A request matches if any of these rules does; an empty list matches none. */
   readonly rules: readonly AccessRule[];
 }
 
-/** As a port's sidecar has them: with their policy's name for logs and metrics, `shop/payments`. */
+/** The rules as a sidecar receives them: with the policy's name, `shop/payments`, for logs and metrics. */
 export interface NamedAccessRules extends AccessRules {
   readonly name: string;
 }
@@ -184,7 +184,7 @@ export type CallerMatch =
   | { readonly kind: "namespace"; readonly namespace: string; readonly trustDomain?: string }
   | { readonly kind: "trust-domain"; readonly trustDomain: string };
 
-/** How many requests a pod takes, at all ports that the policy selects together. Each sidecar counts for itself. */
+/** How many requests a pod accepts, over all ports that the policy selects. Each sidecar counts for itself. */
 export interface RateLimitPolicy extends ServerScope {
   /** All of them must admit a request. */
   readonly limits: readonly RateLimit[];
@@ -199,11 +199,11 @@ export interface NamedRateLimits {
 export interface RateLimit extends TokenRate {
   /** Whether all callers share one bucket, or each SPIFFE id has its own. Callers without one share one. */
   readonly by: "all" | "client";
-  /** It counts requests that one of these matches; an empty list: all. */
+  /** Which requests it counts: those that any of these matches; an empty list: all. */
   readonly matches: readonly RouteMatch[];
 }
 
-/** `requests` tokens come in `perMs`, evenly; `burst` is the most that can be saved. */
+/** `requests` tokens are added per `perMs`, evenly; at most `burst` accumulate. */
 export interface TokenRate {
   readonly requests: number;
   readonly perMs: number;
@@ -214,7 +214,7 @@ export interface TokenRate {
 export interface FaultPolicy {
   /** Wall-clock time in ms since 1970. */
   readonly untilUnixMs: number;
-  /** It touches requests that one of these matches; an empty list: all. */
+  /** Which requests it affects: those that any of these matches; an empty list: all. */
   readonly matches: readonly RouteMatch[];
   readonly delay?: { readonly delayMs: number; readonly percent: number };
   readonly abort?: FaultAbort & { readonly percent: number };
@@ -225,22 +225,22 @@ export type FaultAbort =
   /** A status code of gRPC, 1 to 16. */
   | { readonly kind: "grpc"; readonly status: number };
 
-/** At least one of both. What is absent is as the sidecar is set. */
+/** At least one of the two is present; for the other, the sidecar's own settings apply. */
 export interface TelemetryPolicy {
-  /** The share of traces that are recorded, 0 to 1, where no caller has decided already. */
+  /** The share of traces to record, 0 to 1, of those whose caller has not decided already. */
   readonly samplingRatio?: number;
   readonly accessLog?: AccessLog;
 }
 
-/** Which requests sidecars write a line about. */
+/** Which requests sidecars log. */
 export interface AccessLog {
-  /** `errors`: what the mesh answered itself, what did not end well, and statuses from 500 on or their like in gRPC. */
+  /** `errors`: answered by the mesh itself, not completed, or with a status from 500 on or its gRPC equivalent. */
   readonly requests: "none" | "errors" | "all";
-  /** The share of them, 0 to 1. */
+  /** The share of those requests to log, 0 to 1. */
   readonly ratio: number;
 }
 
-/** Requests that carry the same key are processed once; the answer is kept and given again. */
+/** Requests with the same key are processed once; the answer is kept and returned to repeats. */
 export interface IdempotencyPolicy extends ServerScope, IdempotencyRules {}
 
 /** As a port's sidecar has them: with their policy's name, `shop/payments`. */
@@ -254,7 +254,7 @@ export interface IdempotencyRules {
   /** A request of these methods without a key is refused. */
   readonly required: boolean;
   readonly ttlMs: number;
-  /** The body of a longer answer is not kept. */
+  /** If an answer's body is longer, the answer is not kept. */
   readonly maxAnswerBytes: number;
   readonly store: AnswerStore;
   /** What happens to keyed requests while the store can't be reached. */

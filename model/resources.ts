@@ -1,6 +1,6 @@
 /**
- * The three kinds of resource that the control plane compiles and a sidecar is pushed.
- * They are the compiled form: names are full, lists are sorted, every default is filled in; equal means nothing changed.
+ * The three kinds of resource that the control plane compiles and pushes to sidecars. They are the compiled form: names are
+ * complete, lists are sorted, every default is filled in, so that two equal resources are equal data.
  */
 
 import type {
@@ -16,7 +16,7 @@ import type {
   TimeoutPolicy,
 } from "./policy.ts";
 
-/** How bytes on a port are to be read. `detect`: by the first bytes of each connection. */
+/** How to read the bytes on a port. `detect`: by the first bytes of each connection. */
 export type Protocol = "http1" | "http2" | "grpc" | "tls" | "opaque" | "detect";
 
 export interface ServiceRef {
@@ -24,15 +24,15 @@ export interface ServiceRef {
   readonly name: string;
 }
 
-/** What a pod's own sidecar needs: one per workload, or for a pod of its own where labels tell its pods apart. */
+/** What a pod's own sidecar needs. One per workload; a pod whose labels give it other policies has one of its own. */
 export interface Inbound {
   /** `namespace/workload`. */
   readonly name: string;
-  /** Those that the pod declares or a Service leads to, sorted by port: what peers may dial. */
+  /** What peers may dial: the ports that the pod declares or a Service points to, sorted by port. */
   readonly ports: readonly InboundPort[];
-  /** Ports that only a policy names: plaintext reaches them too. Sorted by port; never empty. */
+  /** Ports that only a policy names; they can be reached in plaintext too. Sorted by port; never empty. */
   readonly unlisted?: readonly InboundPort[];
-  /** What holds for every port that is in neither list. */
+  /** The policies of every port that is in neither list. */
   readonly elsewhere?: PortPolicies;
 }
 
@@ -42,15 +42,15 @@ export interface InboundPort extends PortPolicies {
   readonly protocol: Protocol;
 }
 
-/** The server's policies that hold for a port. */
+/** The server's policies that apply to a port. */
 export interface PortPolicies {
-  /** All that hold here, sorted by name; never empty. Absent: everyone may call. */
+  /** All that apply here, sorted by name; never empty. Absent: everyone may call. */
   readonly access?: readonly NamedAccessRules[];
-  /** Plaintext is refused; absent: it is taken. */
+  /** Plaintext is refused; absent: it is accepted. */
   readonly mtls?: "strict";
   /** All that hold here, sorted by name; never empty. */
   readonly rateLimits?: readonly NamedRateLimits[];
-  /** The one that holds here; absent: keys mean nothing. */
+  /** The one that applies here; absent: keys mean nothing. */
   readonly idempotency?: NamedIdempotencyRules;
   /** Absent: as the sidecar is set. */
   readonly accessLog?: AccessLog;
@@ -72,16 +72,16 @@ export interface Destination {
   readonly accessLog?: AccessLog;
 }
 
-/** What callers in one namespace have made of a Service for themselves: it takes the place of `routes` whole (GEP-1426). */
+/** Routes that one namespace has defined for its own callers: they replace `routes` completely (GEP-1426). */
 export interface ConsumerRoutes {
   readonly namespace: string;
   readonly routes: readonly Route[];
 }
 
 export interface Route {
-  /** Where it comes from: `default`, `TrafficSplit shop/catalog`, `HTTPRoute shop/orders rule 0`. */
+  /** Its origin: `default`, `TrafficSplit shop/catalog`, `HTTPRoute shop/orders rule 0`. */
   readonly name: string;
-  /** A request matches if any of these does; an empty list matches all. */
+  /** A request matches if any of these does; an empty list matches everything. */
   readonly matches: readonly RouteMatch[];
   readonly backends: readonly WeightedBackend[];
   readonly retry?: RetryPolicy;
@@ -92,7 +92,7 @@ export interface Route {
   readonly mirrors?: readonly RouteMirror[];
   readonly sticky?: Sticky;
   readonly fault?: FaultPolicy;
-  /** As the Destination's, for this route; absent: as there. */
+  /** For this route; absent: as for the Destination. The same goes for `accessLog`. */
   readonly samplingRatio?: number;
   readonly accessLog?: AccessLog;
 }
@@ -109,23 +109,23 @@ export type RouteFilter =
       readonly status: number;
     }
   | { readonly kind: "rewrite"; readonly hostname?: string; readonly path?: PathRewrite }
-  /** A filter that the mesh does not have: the request gets 500, since it must not be sent as if the filter were not there. */
+  /** A filter that the mesh does not support. Requests get 500: they must not be sent as if the filter were not there. */
   | { readonly kind: "unsupported"; readonly type: string };
 
-/** Names in lower case. Applied in this order. */
+/** Applied in the order of the fields. Names are in lower case. */
 export interface HeaderEdits {
   readonly set: readonly (readonly [name: string, value: string])[];
   readonly add: readonly (readonly [name: string, value: string])[];
   readonly remove: readonly string[];
 }
 
-/** Instead of the whole path, or of the prefix that the route matched. The query stays. */
+/** Replaces the whole path, or the prefix that the route matched. The query stays. */
 export interface PathRewrite {
   readonly kind: "full" | "prefix";
   readonly value: string;
 }
 
-/** Copies of some requests; their answers are dropped. */
+/** Copies of some requests are sent there; their responses are dropped. */
 export interface RouteMirror {
   /** The name of its `Endpoints`. */
   readonly endpoints: string;
@@ -142,14 +142,14 @@ export interface RouteMatch {
   readonly query?: readonly ValueMatch[];
 }
 
-/** Against the path in normal form; a prefix goes by whole segments. */
+/** Compared with the path in normal form; a prefix matches whole segments. */
 export interface PathMatch {
   readonly kind: "exact" | "prefix" | "regex";
   readonly value: string;
 }
 
 export interface ValueMatch {
-  /** A header's name in lower case, or a query parameter's as it is. */
+  /** A header's name in lower case, or a query parameter's as written. */
   readonly name: string;
   readonly kind: "exact" | "regex" | "present";
   readonly value: string;
@@ -159,38 +159,38 @@ export interface WeightedBackend {
   /** The name of its `Endpoints`. */
   readonly endpoints: string;
   readonly service: ServiceRef;
-  /** At least 0; a share of the sum, which need not be 100. */
+  /** A share of the sum of all weights, at least 0; the sum need not be 100. */
   readonly weight: number;
-  /** Applied after those of the route, to requests that go here; never empty. */
+  /** Applied after the route's own, to requests that go to this backend; never empty. */
   readonly filters?: readonly RouteFilter[];
-  /** Why requests that fall here get 500; absent: it is a Service that may be used. */
+  /** Why requests that are assigned to this backend get 500; absent: it is usable. */
   readonly invalid?: string;
 }
 
-/** A backend Service port: its endpoints, and the policies that hold for them whoever calls. */
+/** A Service port as a backend: its endpoints, and the policies that apply to them whoever calls. */
 export interface Endpoints {
   /** `catalog-v2.shop.svc.cluster.local:80`. */
   readonly name: string;
   readonly service: ServiceRef;
   readonly protocol: Protocol;
   readonly breaker?: CircuitBreakerPolicy;
-  /** Absent: not every endpoint has a sidecar that knows requests by their key. */
+  /** Absent: not every endpoint has a sidecar that recognises requests by their key. */
   readonly idempotency?: KnownKeys;
-  /** For how long an endpoint that is new gets less than its share, rising evenly; absent: it gets it at once. */
+  /** How long a new endpoint gets less than its full share, which rises evenly; absent: it gets it at once. */
   readonly warmUpMs?: number;
-  /** A caller has only the endpoints of its own node (`internalTrafficPolicy: Local`). */
+  /** Callers use only the endpoints on their own node (`internalTrafficPolicy: Local`). */
   readonly nodeLocal?: true;
-  /** A calling pod stays at one endpoint until it has not called for this long (`sessionAffinity: ClientIP`). */
+  /** A calling pod stays with one endpoint until it has not called for this long (`sessionAffinity: ClientIP`). */
   readonly affinityMs?: number;
   /** Sorted by address. */
   readonly endpoints: readonly Endpoint[];
 }
 
-/** What callers may rely on: requests of these methods that carry an `Idempotency-Key` are processed once. */
+/** A promise to callers: requests with these methods that carry an `Idempotency-Key` are processed once. */
 export interface KnownKeys {
   /** Sorted; never empty. */
   readonly methods: readonly string[];
-  /** `memory`: only the endpoint that has processed a request knows it again. */
+  /** `memory`: only the endpoint that processed a request recognises a repeat. */
   readonly store: AnswerStore;
 }
 
@@ -201,17 +201,17 @@ export interface Endpoint {
   readonly pod: string;
   /** The SPIFFE id that its sidecar must present; absent: the pod is not in the mesh and is dialled in the clear. */
   readonly identity?: string;
-  /** `terminating` endpoints get no new requests while another is ready. */
+  /** `terminating` endpoints get no new requests while any other is ready. */
   readonly state: "ready" | "terminating";
   readonly node?: string;
   readonly zone?: string;
-  /** The zones whose callers are to prefer it, sorted (the hints of an EndpointSlice); never empty. */
+  /** The zones whose callers should prefer it (an EndpointSlice's hints), sorted; never empty. */
   readonly forZones?: readonly string[];
-  /** The nodes whose callers are to prefer it, sorted; never empty. */
+  /** The nodes whose callers should prefer it, sorted; never empty. */
   readonly forNodes?: readonly string[];
 }
 
-/** By kind, as they travel. */
+/** Any resource, with its kind, as it is pushed. */
 export type Resource =
   | { readonly kind: "inbound"; readonly value: Inbound }
   | { readonly kind: "destination"; readonly value: Destination }

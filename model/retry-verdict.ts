@@ -1,6 +1,6 @@
 /**
- * Whether a try that ended is followed by another. The judge only: it neither waits, nor sends, nor counts, and the budget
- * is withdrawn by the layer that asks, as the last thing before it sends, unless `reachedNobody`.
+ * Decides whether a try that ended is followed by another. It only judges: it neither waits, nor sends, nor counts. The layer
+ * that asks withdraws from the budget, as the last thing before it sends, unless the verdict says `reachedNobody`.
  */
 
 import { backoffDelayMs } from "./backoff.ts";
@@ -9,21 +9,21 @@ import { type ErrorCode, errorCodes } from "./errors.ts";
 import type { GrpcCondition, RetryCondition, RetryPolicy } from "./policy.ts";
 import { grpcStatus, type TryOutcome } from "./try-outcome.ts";
 
-/** What matters of a request that may be sent again. */
+/** The properties of a request that matter for sending it again. */
 export interface RetryableRequest {
   readonly method: string;
   readonly grpc: boolean;
   /** It carries an `Idempotency-Key`, and its target has an IdempotencyPolicy. */
   readonly idempotencyKey: boolean;
-  /** All of its body that was sent is still here. */
+  /** All of the body that was sent is still available. */
   readonly bodyReplayable: boolean;
-  /** Until the time that its caller gave is over, or its policy's; infinite: it has no limit. */
+  /** Time left until the caller's deadline or the policy's, whichever is first; infinite: there is none. */
   readonly remainingMs: number;
 }
 
 /**
- * Why a try is the last one. All but `succeeded` are counted, so that every retry that did not happen has its reason. The
- * last three are found out by who sends, not here.
+ * Why a try is the last one. All but `succeeded` are counted, so that every retry that did not happen has a reason. The last
+ * three are determined by the sending layer, not here.
  */
 const retryRefusals = [
   "succeeded",
@@ -45,14 +45,14 @@ export type RetryVerdict =
   | { readonly retry: true; readonly reason: RetryCondition | "unprocessed"; readonly delayMs: number }
   | { readonly retry: false; readonly because: RetryRefusal };
 
-/** Without a policy, a request that an endpoint surely did not process is tried this often in all. */
+/** Without a policy: how many tries in all, for a request that certainly was not processed. */
 export const triesWithoutPolicy = 2;
 
 /**
  * Judges the try that is number `attempt` (1 is the first).
  *
- * A try that failed without an answer is judged by what failed (`connect-failure`, `reset` …) and by the status that the
- * mesh would give for it: `504` covers a try's timeout, and on gRPC `unavailable` covers a lost connection.
+ * A try that failed without a response is judged by how it failed (`connect-failure`, `reset` …) and by the status that the
+ * mesh would answer with: so `504` covers a try's timeout, and on gRPC `unavailable` covers a lost connection.
  */
 export function retryVerdict(
   policy: RetryPolicy | undefined,
@@ -85,8 +85,8 @@ export function retryVerdict(
 }
 
 /**
- * Whether no hop above is to repeat a request whose try number `attempt` was the last: it was retried here or below, or
- * would have been if that were not too much. Else each hop of a chain would do the same again, and times would multiply.
+ * Whether no hop above may retry a request whose last try was number `attempt`: it was retried here or below, or would have
+ * been if there were budget or time for it. Otherwise each hop of a chain would retry, and the number of tries would multiply.
  */
 export function isSettledForAll(because: RetryRefusal, attempt: number, outcome: TryOutcome): boolean {
   return attempt > 1 || wasRetriedBelow(outcome) || tooMuch.has(because);
@@ -102,7 +102,7 @@ function wasRetriedBelow(outcome: TryOutcome): boolean {
   return outcome.kind === "answer" && outcome.retriedBelow;
 }
 
-/** One object per refusal: most verdicts are made where nothing failed. */
+/** One shared object per refusal: most verdicts are about tries that did not fail. */
 const refusals = Object.fromEntries(retryRefusals.map((because) => [because, { retry: false, because }])) as Record<
   RetryRefusal,
   RetryVerdict
@@ -112,14 +112,14 @@ function succeeded(outcome: TryOutcome): boolean {
   return outcome.kind === "answer" && outcome.status < 400 && (outcome.grpcStatus ?? 0) === 0;
 }
 
-/** 421: the address belongs to another pod now, which has not looked at the request. */
+/** 421: the address belongs to another pod now, which did not look at the request. */
 function isUnprocessed(outcome: TryOutcome): boolean {
   return outcome.kind === "failure" ? outcome.processed === "unprocessed" : outcome.status === 421;
 }
 
 /**
- * No link to the pod could be made: nobody had the request, and who makes links backs off by itself. To try again is no load
- * on anybody, and is not paid for. All requests that wait for a pod's first connection fail at once, if it is late.
+ * No link to the pod could be made, so nobody saw the request. Links have a backoff of their own, so trying again is no load
+ * on anybody and is not paid for. If a pod's first connection is late, all requests that wait for it fail at once.
  */
 export function reachedNobody(outcome: TryOutcome): boolean {
   return outcome.kind === "failure" && outcome.processed === "unprocessed" && linkFailures.has(outcome.code);
@@ -127,12 +127,12 @@ export function reachedNobody(outcome: TryOutcome): boolean {
 
 const linkFailures: ReadonlySet<ErrorCode> = new Set(["connect_timeout", "mesh_port_unreachable", "tls_failed"]);
 
-/** The mesh answered by itself (`circuit_open`, `no_endpoints` …): asked again, it would say the same. */
+/** The mesh itself answered (`circuit_open`, `no_endpoints` …), and would answer the same again. */
 function isOwnDecision(outcome: TryOutcome): boolean {
   return outcome.kind === "failure" && failedTries[outcome.code] === undefined;
 }
 
-/** Consent to send again what may have been processed. Idempotent methods: RFC 9110, section 9.2.2. */
+/** Whether a request may be sent again although it may have been processed. Idempotent methods: RFC 9110 §9.2.2. */
 function mayRepeat(policy: RetryPolicy, request: RetryableRequest, reason: RetryCondition): boolean {
   if (policy.retryNonIdempotent || request.idempotencyKey) return true;
   if (request.grpc) return Object.hasOwn(grpcConditions, reason);
@@ -146,7 +146,7 @@ function retryAfterOf(outcome: TryOutcome): number {
   return outcome.retryAfterMs ?? 0;
 }
 
-/** The condition of `retryOn` that the outcome meets: what failed, then the gRPC status, then the HTTP status. */
+/** The condition of `retryOn` that the outcome meets: the failure first, then the gRPC status, then the HTTP status. */
 function listedCondition(
   retryOn: readonly RetryCondition[],
   grpc: boolean,
@@ -169,7 +169,7 @@ function conditionsOf(grpc: boolean, outcome: TryOutcome): RetryCondition[] {
   return what === "timeout" ? asStatus : [what, ...asStatus].flat();
 }
 
-/** The failures that belong to one try. All others are the mesh's own decisions, which another try would not change. */
+/** The failures of a single try. All others are the mesh's own decisions, which another try would not change. */
 const failedTries: Partial<Record<ErrorCode, RetryCondition | readonly RetryCondition[] | "timeout">> = {
   bad_response: "reset",
   connect_failed: "connect-failure",

@@ -1,7 +1,7 @@
 /**
- * The way of a request from a peer's sidecar, or in the clear from somebody who has none, to the application: the layers
- * in the order in which it meets them.
- * This file composes; each layer's reasons are in its own.
+ * A request's way to the application, from a peer's sidecar or in the clear from a caller without one: the layers, in the
+ * order in which it passes them.
+ * This file only composes; why each layer does what it does is in its own file.
  */
 
 import type { ErrorCode } from "../model/errors.ts";
@@ -27,13 +27,13 @@ import { traceRequest } from "./telemetry/trace.ts";
 export interface InboundOptions extends Shared {
   /** `namespace/workload`. */
   readonly workload: string;
-  /** Who calls: sidecars over the mesh link, or anybody in the clear, where `exchange.target` is known by the connection. */
+  /** `peers`: sidecars, over the mesh link; `anybody`: callers in the clear, where the connection tells `exchange.target`. */
   readonly from: "peers" | "anybody";
-  /** What a stream may be meant for: this pod's IP, and its declared ports. */
+  /** Streams must be addressed to this IP and one of the declared ports. */
   readonly podIp: string;
-  /** What holds for this workload now. Undefined: not known yet, and nothing is admitted. */
+  /** The workload's policies now in force. Undefined: not known yet, so nothing is admitted. */
   readonly inbound: () => Inbound | undefined;
-  /** The version of that; undefined: nobody gave it one. */
+  /** Their version; undefined: there is none. */
   readonly policyVersion: () => string | undefined;
   /** The mesh's own. */
   readonly trustDomain: string;
@@ -56,27 +56,27 @@ export function inboundStack(options: InboundOptions): Service {
       logAccess({ ...options, logged: loggedByPort(accessLog, inbound), direction: "inbound", service: workload }),
       showRequests({ ...options, direction: "inbound", service: workload }),
       traceRequest(traced),
-      // The one error that stays an error: the peer then knows that nothing was processed, and tries elsewhere.
+      // `passOn` is the one error passed on as such: it tells the peer that nothing was processed, so it tries elsewhere.
       measureAndRescue({ metrics, clock, direction: "inbound", service: workload, recordError, passOn }),
-      // For this pod, and for which port? An address may have been reused by another pod. And is it new, or a retry?
+      // Which port is it for, and is it for this pod at all? Its address may have been reused. Is it new, or a retry?
       ...(from === "peers" ? [takeTarget({ podIp, ports }), takeAttempt()] : []),
-      // Nor past what is below as the bytes of a tunnel.
+      // Requests must not pass what is below as the bytes of a tunnel.
       refuseTunnels(),
-      // Of a client that the application knows by its connection?
+      // Does it belong to a client that the application knows by its connection?
       ...(from === "peers" ? [bound.recall] : []),
-      // The mesh's own fields are understood and removed …
+      // The mesh's own fields are read and removed …
       takeOwnFields(clock),
-      // … and the only one that the application can trust is set: who calls, from the caller's certificate.
+      // … and the only one that the application can trust is set: who calls, by the caller's certificate.
       identifyCaller(),
-      // May this caller do this? Nothing below is spent on who may not.
+      // May this caller do this? Nothing further is spent on those who may not.
       authorize({ trustDomain, counts: countAccess(metrics) }),
-      // Not more than the application is to bear; who may not call at all takes nothing from those who may.
+      // No more than the application should bear. Callers who are refused above take nothing from the others' share.
       limitRate(options.rateLimiters),
-      // What is late already does not reach the application.
+      // Requests that are already late don't reach the application.
       refuseLate(options),
-      // Once for each key. Below all that may refuse: what was refused was not processed, and may come again.
+      // Once per key. Below everything that may refuse, because a refused request was not processed and may be repeated.
       processOnce(options.keyed),
-      // What the application asks of others meanwhile belongs to this request; what it answers is not the mesh's word.
+      // Remembers the request, so that calls the application makes meanwhile inherit from it; removes forged fields from the response.
       serveCall(options.calls, from === "peers" ? bound.announce : undefined),
     ],
     options.application,

@@ -1,6 +1,6 @@
 /**
- * The way of a request from the application to an endpoint: the layers in the order in which it meets them.
- * This file composes; each layer's reasons are in its own.
+ * A request's way from the application to an endpoint: the layers, in the order in which it passes them.
+ * This file only composes; why each layer does what it does is in its own file.
  */
 
 import type { Clock, Random } from "../model/clock.ts";
@@ -29,7 +29,7 @@ import { measureAndRescue } from "./telemetry/measure.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
 import { type Tracer, traceRequest, traceTry } from "./telemetry/trace.ts";
 
-/** What all stacks of a sidecar share. */
+/** What all stacks of a sidecar have in common. */
 export interface Shared {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -38,9 +38,9 @@ export interface Shared {
   readonly unixNow: () => number;
   readonly metrics: SidecarMetrics;
   readonly tracer: Tracer;
-  /** Where no policy says otherwise. */
+  /** Applies unless a policy says otherwise. */
   readonly accessLog: AccessLog;
-  /** Who looks on. */
+  /** The readers of live requests (`tulle tap`). */
   readonly taps: RequestTaps;
   readonly log: Log;
 }
@@ -48,20 +48,20 @@ export interface Shared {
 export interface OutboundOptions extends Shared {
   /** `namespace/workload` of this pod. */
   readonly workload: string;
-  /** The balancer of a backend by the name of its `Endpoints`. */
+  /** Returns the balancer of a backend, given the name of its `Endpoints`. */
   readonly backend: (endpoints: string) => Service;
-  /** Whether it was asked for an `Idempotency-Key` lately. */
+  /** Whether that backend was recently sent a request with this `Idempotency-Key`. */
   readonly remembers: (endpoints: string, key: string) => boolean;
-  /** The budget of a destination under a policy: shared by all its routes and requests, kept over updates. */
+  /** The retry budget of a destination under a policy: shared by all its routes and requests, and kept across updates. */
   readonly retryBudget: (destination: string, policy: RetryBudgetPolicy | undefined) => RetryBudget;
   readonly mirrorLimit: MirrorLimit;
-  /** What the application of this pod is serving. */
+  /** The requests that this pod's application is serving. */
   readonly calls: CallsInFlight;
-  /** Of the destination as it is in force; undefined: nobody gave it one. */
+  /** The version of the destination in force; undefined: it has none. */
   readonly policyVersion: string | undefined;
 }
 
-/** The stack of one destination. It is composed anew with each update; what must outlive updates lies below, in `backend`. */
+/** The stack of one destination, composed again at each update. What must survive updates is below it, in `backend`. */
 export function outboundStack(destination: Destination, options: OutboundOptions): Service {
   const { clock, metrics, tracer, accessLog, policyVersion } = options;
   const ratioOf = ratioBy(destination);
@@ -69,27 +69,27 @@ export function outboundStack(destination: Destination, options: OutboundOptions
   const traced = { kind: "client", tracer, service, policyVersion: () => policyVersion } as const;
   return stack(
     [
-      // Outermost, so that what is logged, traced and counted is what the application gets.
+      // Outermost, so that what is logged, traced and counted is what the application receives.
       logAccess({ ...options, logged: loggedByRoute(accessLog, destination), direction: "outbound", service }),
       showRequests({ ...options, direction: "outbound", service }),
       traceRequest({ ...traced, ...(ratioOf && { ratioOf }) }),
-      // Whatever fails below becomes an answer that says why.
+      // Turns any failure below into a response that says why.
       measureAndRescue({ metrics, clock, direction: "outbound", service, recordError: recordErrors(traced) }),
-      // Nothing that the application set may pass for the mesh's own word; its deadline may shorten ours.
+      // The application's fields must not pass for the mesh's own; but its deadline may shorten ours.
       takeOwnFields(clock),
-      // What holds for the request that the application is serving holds for this one, its part.
+      // This request inherits deadline and attempt from the request that the application is serving by making it.
       continueCall(options.calls, countLostCalls(metrics, service)),
     ],
     routeRequests(destination.routes, (route) => routeStack(route, destination.name, service, options)),
   );
 }
 
-/** The share of traces that policies ask for: a route's, else the destination's. Undefined: none does. */
+/** The share of traces to record by policy: the route's, else the destination's. Undefined: no policy says. */
 function ratioBy({ routes, samplingRatio }: Destination): ((exchange: Exchange) => number | undefined) | undefined {
   if (routes.every((route) => route.samplingRatio === undefined)) {
     return samplingRatio === undefined ? undefined : () => samplingRatio;
   }
-  // A trace begins before its request has a route, so that is looked up twice where it matters.
+  // A trace begins before its request has a route, so where routes differ the route is looked up twice.
   const match = matchRoutes(routes);
   return (exchange) => match(exchange)?.samplingRatio ?? samplingRatio;
 }
@@ -102,21 +102,21 @@ function routeStack(route: Route, destination: string, service: string, options:
   const tries = new CountedTries(metrics, service);
   return stack(
     [
-      // What the route makes of the request, once for all tries; a redirect ends here.
+      // The route's edits, once for all tries; a redirect ends here.
       filterRequests(route),
-      // All tries together, and no silence in them.
+      // The limit on all tries together, and on silence.
       limitTime(route.timeout, options),
-      // Copies of what goes out in time, once for all tries too.
+      // Copies of requests that are still in time, also once for all tries.
       mirror(route, { backend, random, wheel, limit, count: countMirrors(metrics, service) }),
-      // Above the split and the balancer: the next try may land elsewhere.
+      // Above the split and the balancer, so that the next try may go elsewhere.
       retry({ policy: route.retry, budget, wheel, clock, random, unixNow, counts, tries }),
       traceTry(tracer),
-      // One try, its connection included.
+      // The limit on one try, including its connection.
       limitTry(route.timeout.perTryMs ?? route.retry?.perTryTimeoutMs, wheel),
-      // In each try, so that retries and timeouts meet a fault made on purpose as they meet any other.
+      // Within each try, so that retries and timeouts treat an injected fault like any other.
       injectFaults(route.fault, options),
     ],
-    // The backend by weight; below it the endpoint by load, its breaker, and the link to its pod.
+    // Chooses the backend by weight; below it come the endpoint by load, its breaker, and the link to its pod.
     split(route, { backend, remembers, random, count: countSplit(metrics, service) }),
   );
 }

@@ -1,8 +1,8 @@
 /**
- * The way of a request from the application that has no destination of the mesh: past the mesh to the dialled address, or to
- * a refusal. No policy holds for it, and its trace context passes as it came; but what becomes of it is counted, shown and
- * logged as for any other, and what fails leaves a span.
- * This file composes; each layer's reasons are in its own.
+ * The way of a request whose destination is outside the mesh: past the mesh to the dialled address, or to a refusal. No policy
+ * applies, and its trace context passes unchanged; but it is counted, shown and logged like any other, and failures leave a
+ * span.
+ * This file only composes; why each layer does what it does is in its own file.
  */
 
 import { showRequests } from "./debug/request-taps.ts";
@@ -13,13 +13,13 @@ import { recordErrors } from "./telemetry/error-spans.ts";
 import { loggedEverywhere } from "./telemetry/logged-requests.ts";
 import { measureAndRescue } from "./telemetry/measure.ts";
 
-/** Why there is no destination: it is none of the mesh's, or nobody could tell yet. */
+/** Why there is no destination: the address is outside the mesh, or the control plane has not answered yet. */
 export type Undestined = "outside" | "no_policy_yet";
 
-/** In metrics: addresses are as many as an application likes. */
+/** The names used in metrics, since an application may use any number of addresses. */
 const serviceNames = { outside: "outside", no_policy_yet: "unknown" } as const satisfies Record<Undestined, string>;
 
-/** Not `namespace/name`, so that no Service can be called so. */
+/** These names have no slash, so no Service (`namespace/name`) can be called the same. */
 export function isUndestined(service: string): boolean {
   return service === serviceNames.outside || service === serviceNames.no_policy_yet;
 }
@@ -29,7 +29,7 @@ export interface OutsideOptions extends Omit<Shared, "wheel"> {
   readonly workload: string;
 }
 
-/** Makes the stack for one address, as it was dialled. */
+/** Returns the stack for one address, as it was dialled. */
 export type OutsideStack = (reason: Undestined, address: string, innermost: Service) => Service;
 
 export function outsideStacks(options: OutsideOptions): OutsideStack {
@@ -40,7 +40,7 @@ export function outsideStacks(options: OutsideOptions): OutsideStack {
     const recordError = recordErrors({ kind: "client", tracer, service, policyVersion: () => undefined });
     return measureAndRescue({ metrics, clock, direction: "outbound", service, recordError });
   };
-  // Made when there is something to measure: a pod that stays in the mesh has no series of it.
+  // Created when first used, so that a pod that never leaves the mesh has no such series.
   const measures = new Map<Undestined, Layer>();
   return (reason, address, innermost) => {
     const named = { ...options, direction: "outbound", service: address } as const;

@@ -4,7 +4,7 @@ import type { MeshError } from "../../model/errors.ts";
 import type { RequestSink, ResponseHead, ResponseSink } from "./exchange.ts";
 import type { HeaderFields } from "./header-fields.ts";
 
-/** Where the rest of a request goes that nobody waits for. */
+/** Takes the rest of a request that nobody waits for any more. */
 export const nowhere: RequestSink = {
   writeRequest: () => true,
   endRequest: () => {},
@@ -12,7 +12,7 @@ export const nowhere: RequestSink = {
   resumeResponse: () => {},
 };
 
-/** Where the rest of an answer goes that nobody waits for. */
+/** Takes the rest of a response that nobody waits for any more. */
 const nobody: ResponseSink = {
   informational: () => {},
   head: () => {},
@@ -23,10 +23,10 @@ const nobody: ResponseSink = {
 };
 
 /**
- * Subclasses override what they are there for.
+ * Subclasses override the calls they care about.
  *
- * The next service may answer before it returns: `attach` what it returned. An abort from either side is the last call that
- * passes: a layer that makes one of its own calls `leave` first, so that what still comes after it reaches neither end.
+ * The next service may answer before it returns: pass what it returned to `attach`. An abort from either side is the last
+ * call that is passed on. A layer that aborts on its own must call `leave` first, so that later calls reach neither end.
  */
 export abstract class PassThrough implements RequestSink, ResponseSink {
   protected above: ResponseSink;
@@ -40,7 +40,7 @@ export abstract class PassThrough implements RequestSink, ResponseSink {
     this.below ??= below;
   }
 
-  /** The exchange is over here: from now on nothing goes up or down. */
+  /** Ends the exchange at this layer: nothing is passed up or down from now on. */
   protected leave(): void {
     this.above = nobody;
     this.below = nowhere;

@@ -1,4 +1,4 @@
-/** The layers that end what takes too long: a whole request, one try, or a silence. */
+/** The layers that end whatever takes too long: a whole request, one try, or a silence. */
 
 import type { Clock } from "../../model/clock.ts";
 import { type ErrorCode, MeshError } from "../../model/errors.ts";
@@ -13,23 +13,23 @@ export interface TimeSource {
 }
 
 export interface RequestTimes {
-  /** From request head to last response byte, all tries together. Undefined: only the caller's time counts. */
+  /** From request head to last response byte, all tries together. Undefined: only the caller's deadline applies. */
   readonly requestMs?: number;
-  /** Without a byte either way: the only limit on streams and tunnels. Undefined: none. */
+  /** The longest silence in both directions; the only limit on streams and tunnels. Undefined: none. */
   readonly idleMs?: number;
 }
 
 /**
- * Holds the time that the caller gave (`exchange.deadlineAtMs`) and the request timeout of a policy, whichever ends first,
- * and ends what falls silent. What is late already goes no further.
+ * Enforces the caller's deadline (`exchange.deadlineAtMs`) and the policy's request timeout, whichever ends first, and ends
+ * exchanges that fall silent. A request that is already late goes no further.
  */
 export function limitTime(limits: RequestTimes, times: TimeSource): Layer {
   return limitRequest(limits, 0, times);
 }
 
 /**
- * The far side of `limitTime`: what is late on arrival is refused, what becomes late is cut a little after the caller's
- * own sidecar should have done so. It is the one who knows why, and its answer is the one to be seen.
+ * The far side of `limitTime`. A request that arrives late is refused; one that becomes late is cut a little after the
+ * caller's own sidecar should have done so: that sidecar knows why, so its response is the one to be seen.
  */
 export function refuseLate(times: TimeSource): Layer {
   return limitRequest({}, cutLateByMs, times);
@@ -58,7 +58,7 @@ function limitRequest(limits: RequestTimes, graceMs: number, { clock, wheel }: T
   };
 }
 
-/** Ends a try after `perTryMs`, its connection included; a retry may follow. */
+/** Ends a try after `perTryMs`, including its connection; a retry may follow. */
 export function limitTry(perTryMs: number | undefined, wheel: TimerWheel): Layer {
   if (perTryMs === undefined) return (next) => next;
   const limits: Limits = { code: "try_timeout", delayMs: perTryMs, graceMs: 0, idleMs: never };
@@ -71,7 +71,7 @@ export function limitTry(perTryMs: number | undefined, wheel: TimerWheel): Layer
 
 /** In ms; `Infinity`: none. */
 interface Limits {
-  /** Why it is over when `delayMs` is. */
+  /** The reason once `delayMs` has passed. */
   readonly code: ErrorCode;
   readonly delayMs: number;
   /** Beyond `delayMs`. */
@@ -80,9 +80,9 @@ interface Limits {
 }
 
 /**
- * Cuts an exchange, both ways, when its time is over. One timer for two limits, armed for the one that comes first. A byte that
- * moves only leaves its time: the timer looks at it when it expires, and is armed for the rest. Silence is looked for until
- * both directions have ended: half of a tunnel that goes on may fall silent too.
+ * Cuts an exchange, in both directions, when its time is over. One timer serves both limits, armed for the one that comes
+ * first. A byte that passes only stores its time: when the timer expires it looks at that, and is armed for the remainder.
+ * Silence is watched until both directions have ended, because the remaining half of a tunnel may fall silent too.
  */
 class TimeLimit extends PassThrough implements TimerEntry {
   slot: TimerSlot | undefined;
@@ -94,7 +94,7 @@ class TimeLimit extends PassThrough implements TimerEntry {
   readonly #code: ErrorCode;
   readonly #delayMs: number;
   readonly #idleMs: number;
-  /** The request's time is over; never from the last response byte on, or where there is none to wait for. */
+  /** When the request's time is over; never after the last response byte, or if there is none to wait for. */
   #dueAtMs: number;
   #movedAtMs: number;
   #requestEnded = false;
@@ -185,11 +185,11 @@ class TimeLimit extends PassThrough implements TimerEntry {
 
 const eventStream = /^text\/event-stream\b/i;
 
-/** A switched protocol, a tunnel, or server-sent events: there is no "last byte" to wait for. */
+/** A switched protocol, a tunnel, or server-sent events: these have no "last byte" to wait for. */
 export function isOpenEnded(exchange: Exchange, head: ResponseHead): boolean {
   if (head.status === 101) return true;
   if (exchange.method === "CONNECT") return head.status >= 200 && head.status < 300;
   const type = head.headers.get("content-type");
-  // Most are JSON: they need no regular expression.
+  // Most responses are JSON, and need no regular expression.
   return type !== undefined && (type.startsWith("t") || type.startsWith("T")) && eventStream.test(type);
 }

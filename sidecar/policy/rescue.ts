@@ -1,6 +1,6 @@
 /**
- * Turns an error from below into an answer that says why: the one place that maps codes to HTTP and gRPC statuses.
- * The layer that does so is `telemetry/measure.ts`, for what it answers is counted.
+ * Turns an error from below into a response that says why. This is the only place that maps codes to HTTP and gRPC statuses.
+ * The layer around it is `telemetry/measure.ts`, because what it answers is also counted.
  */
 
 import { type ErrorCode, errorCodes, type MeshError } from "../../model/errors.ts";
@@ -10,8 +10,8 @@ import { isGrpc } from "./grpc.ts";
 
 export interface RescueOptions {
   /**
-   * Codes to pass on unanswered, for a caller that understands them: over the mesh link `refused_stream` becomes
-   * REFUSED_STREAM, and the far sidecar tries elsewhere, a POST too.
+   * Codes to pass on instead of answering, for a caller that understands them: over the mesh link `refused_stream` becomes
+   * REFUSED_STREAM, and the far sidecar tries elsewhere, even a POST.
    */
   readonly passOn?: readonly ErrorCode[];
 }
@@ -29,7 +29,7 @@ export function answerError(exchange: Exchange, response: ResponseSink, error: M
   else answerHttp(exchange, response, http, headers, text);
 }
 
-/** Trailers-only, `headers` among them. */
+/** A trailers-only response with `headers`. */
 export function answerGrpc(response: ResponseSink, status: number, headers: HeaderFields, message: string): void {
   headers.append("content-type", "application/grpc");
   headers.append("grpc-status", String(status));
@@ -38,7 +38,7 @@ export function answerGrpc(response: ResponseSink, status: number, headers: Head
   response.endResponse();
 }
 
-/** With one line of text. */
+/** A response with one line of text. */
 export function answerHttp(
   { method }: Exchange,
   response: ResponseSink,

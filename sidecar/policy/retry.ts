@@ -1,6 +1,6 @@
 /**
- * Sends a request again where the policy, the budget and the request itself allow it. The judge is `model/retry-verdict.ts`;
- * this layer keeps what was sent, waits, and tells a caller of the one answer that stands.
+ * Retries a request if the policy, the budget and the request itself allow it. `model/retry-verdict.ts` judges; this layer
+ * keeps what was sent, waits between tries, and passes the one response that counts to the caller.
  *
  * ```
  *              send                          head, or failed before it
@@ -8,9 +8,9 @@
  *      ▲                   │
  *      └───────────────────┘ verdict: retry, and the budget allows
  * ```
- * A try that was given up is known by not being the current one: what still comes of it is swallowed.
+ * A try that was given up is recognised by not being the current one; anything that still comes from it is dropped.
  *
- * Hot: nearly every request has one try, so the request's object is that try too.
+ * Hot path: nearly every request has one try, so the request's object is its first try too.
  */
 
 import type { Clock, Random } from "../../model/clock.ts";
@@ -33,13 +33,13 @@ import { nowhere } from "../net/pass-through.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { grpcStatusIn, grpcStatusOf, isGrpc } from "./grpc.ts";
 
-/** A request's body is kept up to this size while it streams; past it, the request is sent once only. */
+/** A request's body is kept up to this size while it streams; a larger one is sent only once. */
 const keptBodyBytes = 64 * 1024;
-/** All requests of one connection of the caller keep no more than this together. */
+/** All requests of one caller's connection together keep no more than this. */
 const keptConnectionBytes = 1024 * 1024;
-/** The rest of an answer that was given up is read up to this size, so that its connection stays usable. */
+/** When a try is given up, the rest of its response is read up to this size, so that its connection can be reused … */
 const swallowedBytes = 64 * 1024;
-/** … and for this long. */
+/** … and for no longer than this. */
 const swallowMs = 1_000;
 
 export interface RetryCounts {
@@ -47,22 +47,22 @@ export interface RetryCounts {
   notRetried(reason: RetryRefusal): void;
 }
 
-/** How tries end, each once: first ones and retries. */
+/** Counts how tries end, first tries and retries, once each. */
 export interface TryCounts {
   answered(status: number, grpcStatus: number | undefined): void;
   failed(code: ErrorCode): void;
-  /** Given up by the caller, or for another try. */
+  /** The try was given up, by the caller or for another try. */
   abandoned(): void;
 }
 
 export interface RetryOptions {
-  /** Undefined: only what was surely not processed is tried once more. */
+  /** Undefined: only requests that certainly were not processed are tried once more. */
   readonly policy: RetryPolicy | undefined;
   readonly budget: RetryBudget;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
   readonly random: Random;
-  /** The date, for `Retry-After` as a date. Milliseconds since 1970. */
+  /** Wall-clock time in ms since 1970, for a `Retry-After` that is a date. */
   readonly unixNow: () => number;
   readonly counts: RetryCounts;
   readonly tries: TryCounts;
@@ -71,7 +71,7 @@ export interface RetryOptions {
 export function retry(options: RetryOptions): Layer {
   return (next) => (exchange, response) => {
     const retrying = new Retrying(exchange, response, next, options);
-    // What a hop above tries again is no first try: budgets would add up along the way.
+    // A retry by a hop above is not a first try here, or budgets would add up along the chain.
     if (exchange.callerAttempt === 1) options.budget.recordFirstTry();
     retrying.send();
     return retrying;
@@ -79,19 +79,19 @@ export function retry(options: RetryOptions): Layer {
 }
 
 /**
- * One try: passes its answer up as long as it is the current one. Given up with its request complete, the rest of its
- * answer is read for a while, so that its connection stays usable; else, or past that, it is aborted.
+ * One try. It passes its response up as long as it is the current one. If it is given up after the whole request was sent, the
+ * rest of its response is read for a while, so that its connection can be reused; otherwise, or beyond that, it is aborted.
  */
 abstract class Try implements ResponseSink {
   protected abstract readonly request: Retrying;
-  /** Undefined: its service has not returned yet, or nothing is wanted of it any more. */
+  /** Undefined: the service has not returned yet, or the try is over. */
   sentTo: RequestSink | undefined;
   #status = 0;
   #grpcStatus: number | undefined;
   #counted = false;
   #aborted = false;
   #swallowed = 0;
-  /** Armed while the rest of an answer is read that nobody waits for. */
+  /** Armed while the rest of an unwanted response is read. */
   #swallowing: Deadline | undefined;
 
   giveUp(): void {
@@ -211,7 +211,7 @@ class Retrying extends Try implements RequestSink {
     for (let i = 0; i < kept.length && this.#current === current; i++) {
       takesMore = below.writeRequest(kept[i] as Buffer); // what comes meanwhile is kept behind it, and has its turn
     }
-    // It failed, was given up, or lost its caller, before all this was done.
+    // It failed, was given up, or lost its caller while the body was being sent.
     if (this.#current !== current) return current.giveUp();
     this.#below = below;
     if (!this.#keeping || !this.#mayKeep(0)) this.#stopKeeping();
@@ -223,7 +223,7 @@ class Retrying extends Try implements RequestSink {
     return this.#current === aTry;
   }
 
-  /** True: another try follows, and this one is given up. */
+  /** Returns true if another try follows and this one is given up. */
   triesAgainAfter(outcome: TryOutcome): boolean {
     const verdict = this.#judge(outcome);
     if (!verdict.retry) {
@@ -256,7 +256,7 @@ class Retrying extends Try implements RequestSink {
     if (isSettledForAll(because, attempt, outcome)) origin?.retriedBelow(attempt - 1);
   }
 
-  /** The current try's answer stands: from here on nothing is kept and nothing judged. */
+  /** The current try's response is final: nothing is kept or judged any more. */
   settle(): void {
     this.#settled = true;
     this.#stopKeeping();
@@ -266,13 +266,13 @@ class Retrying extends Try implements RequestSink {
     return this.#settled;
   }
 
-  /** The current try failed when its answer had begun to go to the caller. */
+  /** The current try failed after its response had begun to go to the caller. */
   cut(error: MeshError): void {
     this.options.counts.notRetried("answer_begun");
     this.fail(error);
   }
 
-  /** The current try failed for good. If it reached nobody, one before it may have all the same. */
+  /** The current try failed for good. If it reached nobody, an earlier try may still have. */
   fail(error: MeshError): void {
     this.#current = undefined;
     this.#below = nowhere;
@@ -281,7 +281,7 @@ class Retrying extends Try implements RequestSink {
     this.above.abortResponse(mayBeDone ? new MeshError("ambiguous", error.message, { cause: error }) : error);
   }
 
-  /** Between two tries there is nobody else to take a chunk, so it is kept whatever its size. */
+  /** Between two tries nobody else can take a chunk, so it is kept whatever its size. */
   writeRequest(chunk: Buffer): boolean {
     const below = this.#below;
     if (below !== undefined && !this.#mayKeep(chunk.length)) this.#stopKeeping();
@@ -363,7 +363,7 @@ class Retrying extends Try implements RequestSink {
   }
 }
 
-/** Any try but the first. */
+/** Any try after the first. */
 class LaterTry extends Try {
   protected readonly request: Retrying;
 
@@ -373,7 +373,7 @@ class LaterTry extends Try {
   }
 }
 
-/** Where each pod remembers by itself, only the one that had the last try can tell whether it was processed. */
+/** If each pod keeps its own answers, only the last try's pod can tell whether the request was processed. */
 function stayWhereItIsKnown(exchange: Exchange): void {
   const { knownBy, endpoint } = exchange;
   if (knownBy?.store !== "memory" || endpoint === undefined) return;
