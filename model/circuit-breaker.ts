@@ -1,6 +1,6 @@
 /**
- * The circuit breaker of one endpoint, or of a service. It decides who is admitted; what counts as a failure is
- * `failureOf`'s business, and when enough of them have come is `FailureWindow`'s.
+ * The circuit breaker of one endpoint, or of a whole service. It decides who is admitted; `failureOf` decides what counts as a
+ * failure, and `FailureWindow` when there have been enough of them.
  *
  * ```
  *            the threshold is reached            openDuration is over, and someone asks
@@ -21,7 +21,7 @@ export type BreakerState =
   | {
       readonly kind: "closed";
       readonly window: FailureWindow;
-      /** One for all who are admitted: admission allocates nothing then. */
+      /** Shared by all who are admitted, so that admission allocates nothing. */
       readonly permit: Permit;
     }
   | { readonly kind: "open"; readonly untilMs: number; readonly trips: number }
@@ -35,11 +35,11 @@ export type BreakerState =
       readonly probe: Permit | undefined;
     };
 
-/** Leave to send one request, and the duty to say how it ended: exactly one of the three calls, once. */
+/** Permission to send one request, and the duty to report how it ended, by exactly one of the three calls, once. */
 export interface Permit {
   succeed(): void;
   fail(): void;
-  /** It ended without a verdict (the caller went away): counts as nothing, and a probe gives its turn back. */
+  /** It ended without a verdict (the caller left): it counts as nothing, and a probe makes room for another. */
   abandon(): void;
 }
 
@@ -53,7 +53,7 @@ export class CircuitBreaker {
   readonly #mayOpen: () => boolean;
   #state: BreakerState;
 
-  /** `mayOpen` is asked before it leaves `closed`, for a limit on how many may be out at once (see `mayOpen`). */
+  /** `mayOpen` is asked before it leaves `closed`; it limits how many breakers may be open at once (see `mayOpen`). */
   constructor(
     policy: CircuitBreakerPolicy,
     clock: Clock,
@@ -76,7 +76,7 @@ export class CircuitBreaker {
     return this.#state.kind === "open" ? this.#state.untilMs : undefined;
   }
 
-  /** Undefined: not now, try elsewhere. */
+  /** Undefined: not admitted now; try another endpoint. */
   admit(): Permit | undefined {
     const state = this.#state;
     switch (state.kind) {
@@ -89,7 +89,7 @@ export class CircuitBreaker {
     }
   }
 
-  /** A result that comes after this state was left is dropped, also when it is closed again. */
+  /** A result that arrives after this state was left is dropped, even if the breaker is closed again. */
   #closed(): ClosedState {
     const closed: ClosedState = {
       kind: "closed",
@@ -146,7 +146,7 @@ function always(): boolean {
 }
 
 /**
- * Whether one more breaker of a service may leave `closed`: so that never more than `maxOpenPercent` of its `total`
+ * Whether one more of a service's breakers may leave `closed`, so that never more than `maxOpenPercent` of its `total`
  * endpoints are out. `outNow` counts those that are open or half-open.
  */
 export function mayOpen(outNow: number, total: number, maxOpenPercent: number): boolean {

@@ -1,7 +1,6 @@
 /**
- * Reads a workload's SPIFFE id out of its certificate, from the DER and not from anyone's text form of it.
- * It does not verify the certificate: TLS has done that. Both sidecars and control plane tell peers apart by this.
- * Rules: X.509-SVID (https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md), RFC 5280.
+ * Reads a workload's SPIFFE id from its certificate, from the DER rather than from any text form of it. It does not verify the
+ * certificate: TLS has done that. Both sidecars and the control plane identify peers by this.
  */
 
 import { type DerElement, derTag, isExactly, readChildren, readElement, readWhole } from "./der.ts";
@@ -16,7 +15,7 @@ const extensionsTag = derTag.context(3);
 const uriTag = derTag.contextPrimitive(6);
 
 /**
- * The id in the certificate's only URI among its subject alternative names; names of other types don't matter.
+ * The id in the only URI among the certificate's subject alternative names; names of other types are ignored.
  * The error says in plain words what is wrong: no such name, several, not a workload's id, a CA, not a certificate.
  */
 export function readPeerIdentity(certificateDer: Uint8Array): Result<string, string> {

@@ -23,15 +23,15 @@ import { FormerOwners, KeyOwners } from "./key-owners.ts";
 import { LiveEndpoint } from "./live-endpoint.ts";
 import { type Pick, Picker } from "./picker.ts";
 
-/** A field of a CircuitBreaker that bounds what is under way. */
+/** A field of a CircuitBreaker that limits what is in progress. */
 export type BreakerLimit = "maxRequests" | "maxConnections" | "maxPendingRequests";
 
 export interface BackendOptions {
   /** The SPIFFE id of this workload. */
   readonly caller: string;
-  /** Where this sidecar runs. */
+  /** The location of this sidecar. */
   readonly place: Place;
-  /** Reaches one endpoint: a mesh link, or a connection in the clear. */
+  /** Returns the way to one endpoint: a mesh link, or a connection in the clear. */
   readonly dial: (endpoint: Endpoint, backend: Endpoints) => Service;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -42,9 +42,9 @@ export interface BackendOptions {
   readonly onOverload: (backend: string, limit: BreakerLimit) => void;
 }
 
-/** How long a request waits to be told the endpoints. */
+/** How long a request waits for the control plane to name the endpoints. */
 const firstAnswerMs = 1_000;
-/** For `Retry-After` where all that is known is that a probe is out. */
+/** The `Retry-After` when it is only known that a probe is in progress. */
 const probeAnswerMs = 1_000;
 
 /** Its timer is armed while requests wait for the control plane to tell the endpoints. */
@@ -57,9 +57,9 @@ export class Backend extends Timer {
   #protocol: Protocol = "detect";
   readonly #line = new WaitingLine((first) => this.#admitWaiting(first));
   readonly #affinity: Affinity;
-  /** Undefined: each request goes where it is cheapest. */
+  /** Undefined: no session affinity; each request goes to the cheapest endpoint. */
   #affinityMs: number | undefined;
-  /** Undefined: keys mean nothing to it. */
+  /** Undefined: keys mean nothing to this backend. */
   #keys: KeyOwners | undefined;
   readonly #formerOwners = new FormerOwners();
   #knownBy: KnownBy | undefined;
@@ -96,12 +96,12 @@ export class Backend extends Timer {
     this.#line.advanceSoon();
   }
 
-  /** No answer from the control plane. */
+  /** The control plane has not answered in time. */
   override expire(): void {
     this.#refuseHeld("its endpoints are not known yet");
   }
 
-  /** Nobody follows its endpoints any more. */
+  /** No destination uses this backend any more. */
   close(): void {
     this.#options.wheel.clear(this);
     this.#refuseHeld("it is not followed any more");
@@ -118,17 +118,17 @@ export class Backend extends Timer {
     return this.#wait(exchange, response, limit ?? "maxPendingRequests");
   };
 
-  /** Whether one of its endpoints was asked for this key lately, and so may know it. */
+  /** Whether one of its endpoints was recently sent this key, and so may recognise it. */
   remembers(key: string): boolean {
     return this.#keys !== undefined && this.#formerOwners.has(key);
   }
 
-  /** Requests that wait for their turn. */
+  /** Requests that wait because every endpoint is full. */
   get pending(): number {
     return this.#line.length;
   }
 
-  /** Whether a request has a connection to the application for itself; asked only where those are limited. */
+  /** Whether a request occupies a connection to the application; asked only if connections are limited. */
   #connects(exchange: Exchange): boolean {
     if (this.#breakers?.policy.maxConnections === undefined) return false;
     const hasOwn = exchange.method === "CONNECT" || exchange.upgrade !== undefined;
@@ -144,7 +144,7 @@ export class Backend extends Timer {
     return refuse(response, new MeshError("overloaded", `${this.name}: ${reached} is reached`, unprocessed));
   }
 
-  /** False: there is still no room. */
+  /** Returns false if there is still no room. */
   #admitWaiting(waiting: HeldRequest): boolean {
     if (this.#picker === undefined) return false;
     const connects = this.#connects(waiting.exchange);
@@ -248,7 +248,7 @@ export class Backend extends Timer {
     for (const endpoint of this.#endpoints.values()) endpoint.applyBreaker(this.#breakers);
   }
 
-  /** The limit of the first that is only full: it is asked again sooner than one whose breaker is open. */
+  /** The limit of the first endpoint that is merely full: it frees up sooner than an open breaker closes. */
   #fullBy(connects: boolean): BreakerLimit | undefined {
     for (const live of this.#endpoints.values()) {
       const limit = live.breakerState === "open" ? undefined : live.fullBy(connects);

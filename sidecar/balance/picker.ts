@@ -1,8 +1,8 @@
 /**
- * Picks an endpoint: the cheaper of two taken at random ("power of two choices"), so that no herd follows one figure.
- * A snapshot of the endpoints; another set is another picker. O(1) as long as few breakers are open.
+ * Picks an endpoint: the cheaper of two drawn at random ("power of two choices"), so that callers don't all rush to the same
+ * one. A picker is a snapshot of the endpoints: another set is another picker. O(1) as long as few breakers are open.
  *
- * Those farther away are picked only when none of the preferred ones takes the request.
+ * Endpoints farther away are picked only if none of the preferred ones admits the request.
  */
 
 import type { Permit } from "../../model/circuit-breaker.ts";
@@ -12,7 +12,7 @@ import type { LiveEndpoint } from "./live-endpoint.ts";
 
 export type Pick =
   | { readonly kind: "picked"; readonly endpoint: LiveEndpoint; readonly permit: Permit }
-  /** There are endpoints, but none admits a request: its breaker is open, or it is full. */
+  /** There are endpoints, but none admits a request: each has an open breaker or is full. */
   | { readonly kind: "no-permit" }
   | { readonly kind: "none" };
 
@@ -44,8 +44,8 @@ export class Picker {
   }
 
   /**
-   * What was not tried yet goes before all; then who awaits a probe, however dear its failures made it; then who is not
-   * held back while it warms up; then the cheaper.
+   * Order of preference: endpoints not tried yet; then those waiting for a probe, however costly their failures made them;
+   * then those not held back while they warm up; then the cheaper.
    */
   #prefers(a: LiveEndpoint, b: LiveEndpoint, avoid: readonly string[] | undefined): boolean {
     const avoided = isAvoided(a, avoid);
@@ -56,7 +56,7 @@ export class Picker {
     return heldBack === this.#holdsBack(b) ? a.load.cost <= b.load.cost : !heldBack;
   }
 
-  /** By chance, so that its share of the requests rises with its warmth. */
+  /** Random, so that its share of the requests rises as it warms up. */
   #holdsBack(endpoint: LiveEndpoint): boolean {
     const { warmth } = endpoint;
     return warmth < 1 && this.#random() >= warmth;

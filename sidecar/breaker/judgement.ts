@@ -1,8 +1,8 @@
 /**
- * Tells a circuit breaker how one try went: exactly once, by the first call that decides it.
+ * Tells a circuit breaker how one try went, exactly once: the first call that decides it.
  *
- * HTTP is judged by its head. gRPC tells at the end how it went, but a call that has sent a message is judged fine by then,
- * as an HTTP answer that has begun is: else a stream that lasts for hours would be a probe for hours.
+ * HTTP is judged by the response head. gRPC reports its status at the end, but a call that has sent a message is judged a
+ * success by then, like an HTTP response that has begun: otherwise a stream lasting hours would be a probe for hours.
  */
 
 import type { Permit } from "../../model/circuit-breaker.ts";
@@ -32,7 +32,7 @@ export class Judgement {
     if (!this.#grpc || head.status !== 200 || grpcStatus !== undefined) this.#settle(answered(head, grpcStatus));
   }
 
-  /** A piece of the body came. */
+  /** A chunk of the body arrived. */
   begun(): void {
     if (this.#head !== undefined && this.#permit !== undefined) this.#settle(answered(this.#head, undefined));
   }
@@ -45,7 +45,7 @@ export class Judgement {
     this.#settle({ kind: "failure", code: error.code, processed: error.processed });
   }
 
-  /** Who asked waits no longer. Only if a limit of the mesh's own ran out, that is the endpoint's failure. */
+  /** The caller no longer waits. That is the endpoint's failure only if one of the mesh's own limits ran out. */
   abandon(error: MeshError): void {
     if (failureOf({ kind: "failure", code: error.code, processed: error.processed }, timeouts) !== undefined) {
       return this.fail(error);

@@ -1,9 +1,9 @@
 /**
- * Finds start line, fields and end of one head (or trailer section) in bytes that arrive cut anywhere.
+ * Finds the start line, the fields and the end of one head (or trailer section) in bytes that may be split anywhere.
  *
- * It notes offsets and checks every byte, but those of lines that it knows from the head before (`remembered-lines.ts`). It makes
- * no strings: `request-head.ts`, `response-head.ts` and `header-section.ts` ask for those that they need. A head that lies in
- * one read is never copied.
+ * It records offsets and checks every byte, except in lines that are the same as in the previous head (`remembered-lines.ts`).
+ * It makes no strings: `request-head.ts`, `response-head.ts` and `header-section.ts` make those that they need. A head that
+ * arrives in one read is never copied.
  *
  * ```
  *   start ─▶ method ─▶ target ─▶ rest ─▶ start-lf ─▶ line ─▶ name ─▶ before-value ─▶ value ─▶ value-lf ─┐
@@ -22,15 +22,15 @@ import { mostPlaces, RememberedLines } from "./remembered-lines.ts";
 /** What comes before the fields. */
 export type HeadKind = "request" | "response" | "trailers";
 
-/** `read` has taken all bytes and wants more. */
+/** `read` has consumed all bytes and needs more. */
 export const needsMore = -1;
-/** `read` met something it refuses: see `refusal`. */
+/** `read` found something that is refused: see `refusal`. */
 export const refused = -2;
 
 type StartState = "start" | "leading-lf" | "method" | "target" | "rest" | "start-lf" | "done";
 type FieldState = "line" | "name" | "before-value" | "value" | "value-lf" | "end-lf";
 
-/** Numbers per field in `table`: offset of the name, of the colon, of the value, end of the value; interned index. */
+/** Numbers per field in `table`: offsets of the name, the colon, the value and its end; index of the interned name. */
 export const fieldStride = 5;
 const longestMethodBytes = 32;
 const httpVersion = Buffer.from("HTTP/1.");
@@ -44,12 +44,12 @@ export class HeadScanner {
   #startLine: StartState = "start";
   #fields: FieldState = "line";
   #leadingLines = 0;
-  /** Bytes of a head that came in several reads. */
+  /** Collects a head that arrives in several reads. */
   #held: Buffer = noBytes;
   #heldBytes = 0;
   #nameHash = 0;
 
-  /** Where the scanned head lies; valid until the next read. All offsets count from `base`. */
+  /** Where the scanned head is; valid until the next read. All offsets are relative to `base`. */
   bytes: Buffer = noBytes;
   base = 0;
   /** Where the head starts: after an empty line that was skipped. */
@@ -60,9 +60,9 @@ export class HeadScanner {
   headEnd = 0;
   fieldCount = 0;
   table: Uint32Array = new Uint32Array(24 * fieldStride);
-  /** Those of the last head; undefined for trailers. */
+  /** The field lines of the previous head; undefined for trailers. */
   readonly lines: RememberedLines | undefined;
-  /** Bit i: the field at place i is on the remembered line at that place. */
+  /** Bit i: field i is the same as the remembered line at that position. */
   remembered = 0;
   refusal: Refusal | undefined;
 
@@ -80,14 +80,14 @@ export class HeadScanner {
   }
 
   /**
-   * What lies between two offsets, as latin1. A string of its own, not a slice of the whole head: V8 compares, hashes and writes
-   * slices by slower ways, and each is compared, hashed and written several times.
+   * The text between two offsets, as latin1. It is a string of its own, not a slice of the whole head: V8 is slower at
+   * comparing, hashing and writing slices, and each of these strings is compared, hashed and written several times.
    */
   text(from: number, to: number): string {
     return this.bytes.toString("latin1", this.base + from, this.base + to);
   }
 
-  /** Ready for the next head; lets go of all bytes. */
+  /** Resets for the next head, and releases all bytes. */
   reset(): void {
     this.#startLine = this.#kind === "trailers" ? "done" : "start";
     this.#fields = "line";
@@ -306,7 +306,7 @@ export class HeadScanner {
     }
   }
 
-  /** Told at the first line's end, so that nobody waits for more of what is no HTTP/1. */
+  /** Decided at the end of the first line, so that nobody waits for more of something that is not HTTP/1. */
   #namesVersion(bytes: Buffer, base: number): boolean {
     const from = base + (this.#kind === "request" ? this.targetEnd + 1 : this.headStart);
     for (let i = 0; i < httpVersion.length; i++) if (bytes[from + i] !== httpVersion[i]) return false;

@@ -1,5 +1,5 @@
 /**
- * One request on a server connection, and the sink that takes its answer.
+ * One request on a server connection, and the sink that accepts its response.
  *
  * ```
  *   request:   body ──▶ ended             an upgrade or CONNECT:   held ──▶ tunnel ──▶ ended
@@ -18,31 +18,31 @@ import type { Outbox } from "../net/outbox.ts";
 import type { ReceivedRequest } from "./request-head.ts";
 import { type Framing, writeChunk, writeLastChunk, writeResponseHead } from "./writer.ts";
 
-/** Whether a connection is to end: with the next answer that has not begun, or with the one that runs. */
+/** Whether a connection should close: after the next response that has not begun, or after the current one. */
 export type Departure = "none" | "leaving" | "draining";
 
-/** What an exchange asks of its connection. */
+/** What an exchange needs from its connection. */
 export interface ExchangeConnection {
   readonly outbox: Outbox;
   readonly client: ClientConnection;
   readonly departure: Departure;
   /** Stops or starts the reading of request bytes. */
   pauseRequest(paused: boolean): void;
-  /** A tunnel is open: bytes held back may go. Called at most once. */
+  /** A tunnel is open: bytes held back may be passed on. Called at most once. */
   releaseHeld(): void;
-  /** Bytes that have come behind a request which asks for a tunnel. */
+  /** Bytes that arrived after a request for a tunnel. */
   readonly earlyBytes: number;
-  /** The half of a tunnel that we write is over. */
+  /** The half of a tunnel that we write has ended. */
   endTunnel(): void;
-  /** Both sides are done. `close`: no other request may follow. */
+  /** Both directions have ended. `close`: no other request may follow. */
   finish(close: boolean): void;
   /** Answers in the codec's own name, without the body if `bodyless`, and closes. */
   answerError(error: MeshError, bodyless: boolean): void;
-  /** Cuts the connection so that the client can't take what it has for the whole. */
+  /** Cuts the connection in such a way that the client can't mistake what it has for the whole. */
   cut(): void;
 }
 
-/** A body up to this long is read to its end although it was answered before: cheaper than a new connection. */
+/** A body up to this long is read to its end although the response is finished: cheaper than a new connection. */
 const longestWaste = 64 * 1024;
 
 export class ServerExchange implements ResponseSink {
@@ -52,12 +52,12 @@ export class ServerExchange implements ResponseSink {
   requestState: "body" | "held" | "tunnel" | "ended" = "body";
   #responseState: "waiting" | "body" | "tunnel" | "ended" = "waiting";
   #over = false;
-  /** Why the exchange ended before the service had returned a sink to tell it to. */
+  /** Why the exchange ended before the service had returned a sink to report it to. */
   #orphanedBy: MeshError | undefined;
   /** The answer opened a tunnel. */
   #switched = false;
   #framing: Framing = "none";
-  /** Bytes that Content-Length still promises. */
+  /** Response bytes still to come by Content-Length. */
   #remaining = 0;
   #close = false;
   #continued = false;
@@ -99,7 +99,7 @@ export class ServerExchange implements ResponseSink {
     this.#settle();
   }
 
-  /** The client sends no more. True: it may do so here, as one half of a tunnel. */
+  /** The client has closed its sending side. Returns true if it may do so here, as one half of a tunnel. */
   receiveFin(): boolean {
     if (this.requestState !== "tunnel") return false;
     this.requestState = "ended";
@@ -108,7 +108,7 @@ export class ServerExchange implements ResponseSink {
     return true;
   }
 
-  /** The request can't go on: the client is gone, or breaks the rules. Nothing more is owed to it here. */
+  /** The request can't continue: the client is gone, or broke the rules. It is owed nothing more here. */
   abandon(error: MeshError): void {
     if (this.#over) return;
     this.#over = true;
@@ -200,7 +200,7 @@ export class ServerExchange implements ResponseSink {
     else this.#framing = this.#request.minorVersion === 1 ? "chunked" : "close";
   }
 
-  /** Decides whether the connection goes on behind this answer, and says so where the version does not. */
+  /** Decides whether the connection stays open after this response, and says so if the version doesn't imply it. */
   #connectionOption(status: number): string | undefined {
     const { keepAlive, minorVersion, expectsContinue } = this.#request;
     // Whether the rest of a long body comes once it is refused, or one that was never asked for, is open: closing is not.
@@ -240,7 +240,7 @@ export class ServerExchange implements ResponseSink {
     this.#connection.releaseHeld();
   }
 
-  /** The answer to an upgrade or CONNECT is an ordinary one. */
+  /** An upgrade or CONNECT got an ordinary response. */
   #refuseSwitch(): void {
     this.requestState = "ended";
     this.#sink?.endRequest();

@@ -1,15 +1,15 @@
 /**
- * The server side of HTTP/1: one connection from a client, its requests one after the other.
+ * The server side of HTTP/1: one client connection, with one request after the other.
  *
  * ```
  *   open ──▶ lingering ──▶ closed         open: idle ⇄ head ⇄ exchange
  *     └────────────────────────▲
  * ```
- * Lingering: our last byte is said; what the client still sends is read and dropped, so that its kernel does not throw
- * the answer away (RFC 9112 §9.6). Bounded in time.
+ * Lingering: our last byte is written; what the client still sends is read and dropped, so that its kernel does not discard
+ * the response (RFC 9112 §9.6). Limited in time.
  *
- * Absolute-form targets are always understood (RFC 9112 §3.2.2); CONNECT only as a forward proxy, 501 else.
- * A client that closes its sending side while it waits for an answer counts as gone, as with most proxies.
+ * Absolute-form targets are always accepted (RFC 9112 §3.2.2); CONNECT only as a forward proxy, otherwise 501. A client
+ * that closes its sending side while it waits for a response counts as gone, as with most proxies.
  */
 
 import type * as net from "node:net";
@@ -35,30 +35,30 @@ import {
 import { writeResponseHead } from "./writer.ts";
 
 export interface Http1ServerOptions extends Http1Patience {
-  /** Without it no timeout is kept. */
+  /** Without it there are no timeouts. */
   readonly timers?: TimerWheel;
   readonly limits?: Partial<Http1Limits>;
-  /** Serve CONNECT, and keep `Proxy-Authorization` from going further. Default false. */
+  /** Serve CONNECT, and don't forward `Proxy-Authorization`. Default false. */
   readonly forwardProxy?: boolean;
-  /** How the requests came: put into every exchange. Default `http`. */
+  /** The requests' scheme, put into every exchange. Default `http`. */
   readonly scheme?: "http" | "https";
-  /** A request was refused by the codec itself. */
+  /** Called when the codec itself refuses a request. */
   readonly onRefused?: (code: ErrorCode, detail: string) => void;
-  /** The socket is gone. Not called for one that `onTunnel` got. */
+  /** Called when the socket is gone; not for one that `onTunnel` took over. */
   readonly onClosed?: () => void;
   /**
-   * With `forwardProxy`: takes over the connection of a CONNECT, after it was answered 200, with the bytes that were read
-   * behind its head. Without it, a CONNECT is an exchange for the service like any other.
+   * With `forwardProxy`: takes over the connection of a CONNECT after it was answered with 200, with the bytes that were read
+   * after its head. Without this, a CONNECT is an exchange for the service like any other.
    */
   readonly onTunnel?: (authority: string, received: Buffer) => void;
 }
 
-/** Bytes of later requests, or ahead of a switch, that are read before we stop reading. */
+/** How many bytes of later requests, or sent before a protocol switch, are read before reading stops. */
 const maxHeldBytes = 64 * 1024;
 
 const tunnelOpen = Buffer.from("HTTP/1.1 200 OK\r\n\r\n");
 
-/** Serves a connection. `received`: bytes that were read from it before. The socket should allow half open. */
+/** Serves a connection. `received`: bytes already read from it. The socket should allow half-open connections. */
 export function serveHttp1(
   socket: net.Socket | tls.TLSSocket,
   service: Service,
@@ -97,7 +97,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.#options.onClosed?.();
   };
   #phase: "open" | "lingering" | "closed" | "handed-over" = "open";
-  /** The authority of a CONNECT whose connection `onTunnel` is about to get. */
+  /** The authority of a CONNECT whose connection `onTunnel` is about to take over. */
   #tunnelTo: string | undefined;
   #current: ServerExchange | undefined;
   #held: Buffer[] = [];
@@ -121,20 +121,20 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     socket.on("close", this.#onClose);
     socket.resume();
     this.#patience?.waitFor("request");
-    // What was handed over too late says nothing any more.
+    // An error on a socket that was handed over too late is of no interest any more.
     if (socket.closed) process.nextTick(this.#onClose);
     else if (socket.readableEnded) process.nextTick(this.#onEnd);
   }
 
-  /** Finishes the exchange that runs, telling the client that it is the last, and closes. A tunnel ends by itself. */
+  /** Finishes the current exchange, tells the client that it is the last, and closes. A tunnel ends by itself. */
   drain(): void {
     this.departure = "draining";
     if (this.isAtRest) this.linger();
   }
 
   /**
-   * Says with the next answer that it is the last, and closes behind that. Behind an answer that has begun without the word,
-   * as where nothing runs, another request may be on its way: closing waits for that, for a second.
+   * Says in the next response that it is the last, and closes after it. If a response has begun without saying so, or nothing
+   * is in progress, another request may already be on its way: closing waits a second for that.
    */
   leave(): void {
     if (this.departure === "none") this.departure = "leaving";
@@ -145,7 +145,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     return this.#phase === "open" && this.#current === undefined && !this.insideHead;
   }
 
-  /** Whether a part of a head has come, and the rest is awaited. */
+  /** Whether part of a head has arrived. */
   get insideHead(): boolean {
     return this.#parser.insideHead;
   }
@@ -297,7 +297,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   }
 
   cut(): void {
-    // A clean end would complete an answer that is delimited by it; a TLS socket has no reset, but no close_notify either.
+    // A clean end would complete a response that is delimited by it. A TLS socket can't reset, but sends no close_notify either.
     if (this.#socket instanceof tls.TLSSocket) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
     this.#closed();
@@ -318,7 +318,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.destroy();
   }
 
-  /** Says its last byte, and waits for the client to close. */
+  /** Writes the last byte, and waits for the client to close. */
   linger(): void {
     if (this.#phase !== "open") return;
     this.#phase = "lingering";
@@ -327,7 +327,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.heldBytes = 0;
     this.outbox.flush();
     this.#patience?.waitFor("progress");
-    // Two times: first while the client reads what is left to send, then for its closing.
+    // Two limits: first for the client to read what is left, then for it to close.
     this.#socket.end(() => {
       if (this.#phase === "lingering") this.#patience?.waitFor("progress");
     });

@@ -1,4 +1,4 @@
-/** The mesh port: accepts links of peers, and nobody else. What is not mutual TLS of this trust domain gets no byte. */
+/** The mesh port: accepts links from peers only. Anything but mutual TLS of this trust domain gets no byte in return. */
 
 import { once } from "node:events";
 import type { Socket } from "node:net";
@@ -15,14 +15,14 @@ import type { TimerWheel } from "../net/timer-wheel.ts";
 import { LastingTrust } from "./lasting-trust.ts";
 import { linkHeadLimits } from "./limits.ts";
 
-/** A WebSocket holds one for as long as it lives, and all of a pod pair share a link. */
+/** A WebSocket holds a stream for as long as it lives, and all traffic of a pod pair shares a link. */
 const maxConcurrentStreams = 1_000;
 /**
- * Who is too slow is for the sidecar at the client's own connection to judge. What its client takes evenly is credited here in
- * leaps, of half a window behind a full outbox: 768 KiB, ten minutes of 1.3 KiB/s.
+ * The sidecar at the client's own connection judges slow clients. What its client takes steadily is credited here in leaps of
+ * half a window behind a full outbox: 768 KiB, which at 1.3 KiB/s takes ten minutes.
  */
 const stallTimeoutMs = 600_000;
-/** Anybody may begin one, and each holds some 50 KB for up to 10 s. */
+/** Anybody may begin a handshake, and each holds some 50 KB for up to 10 s. */
 const usualMaxHandshakes = 1_000;
 
 export interface AcceptOptions {
@@ -35,7 +35,7 @@ export interface AcceptOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly limit?: Partial<ListenerLimit>;
-  /** At a time. One too many goes, of the address that has most; `limit` is told. Default 1,000. */
+  /** Handshakes at a time. One too many, and the address with the most loses one; `limit` is told. Default 1,000. */
   readonly maxHandshakes?: number;
   /** `ok`, or why it failed. */
   readonly onHandshake: (outcome: string) => void;
@@ -105,7 +105,7 @@ function serveLink(
   socket.on("close", () => trusted.delete(connection));
 }
 
-/** A closed list, for a label: OpenSSL's texts have no end. */
+/** A closed list of outcomes for a label: OpenSSL's own messages are unlimited in number. */
 function reasonOf(error: Error & { code?: string }, socket: tls.TLSSocket): string {
   // Node verifies the certificate after OpenSSL's handshake, keeps the verdict here, and closes.
   const verdict: unknown = socket.authorizationError;

@@ -1,4 +1,4 @@
-/** Makes one connection of a link: TCP, mutual TLS 1.3 with the peer's identity checked, then HTTP/2. */
+/** Opens one connection of a link: TCP, mutual TLS 1.3 with the peer's identity checked, then HTTP/2. */
 
 import tls from "node:tls";
 import { joinAddress } from "../../model/address.ts";
@@ -20,7 +20,7 @@ export interface ConnectOptions {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
-  /** Milliseconds since 1970, as certificates have it. */
+  /** Wall-clock time in ms since 1970, as in certificates. */
   readonly unixNow: () => number;
   /** `ok`, or why it failed. */
   readonly onHandshake: (outcome: string) => void;
@@ -29,11 +29,11 @@ export interface ConnectOptions {
 /** A peer that says nothing for this long is asked; one that does not answer is dead within the sum. */
 const keepAlive = { intervalMs: 5_000, timeoutMs: 3_000 };
 const maxAgeMs = 8 * 3_600_000;
-/** Replaced this long before a leaf of either end expires, or a fifth of the time left where that is shorter. */
+/** A connection is replaced this long before either leaf expires, or a fifth of the remaining time if that is shorter. */
 const renewalLeadMs = 10 * 60_000;
 const renewalShare = 0.2;
 
-/** For the links of one sidecar: the secure context is made once per credentials. */
+/** Serves all links of one sidecar: the TLS context is created once per set of credentials. */
 export function linkConnector(options: ConnectOptions): (podIp: string, identity: string) => ConnectLink {
   let context = meshClientContext(options.identity.current());
   options.identity.onChange((credentials) => {
@@ -49,7 +49,7 @@ export function linkConnector(options: ConnectOptions): (podIp: string, identity
   };
 }
 
-/** From the dial to the connection, or to the one error. */
+/** One attempt, from the dial to the connection or to its only error. */
 class Handshake extends Timer {
   readonly #socket: tls.TLSSocket;
   readonly #podIp: string;
@@ -58,7 +58,7 @@ class Handshake extends Timer {
   readonly #events: LinkEvents;
   #done: ((connection: Result<LinkConnection, MeshError>) => void) | undefined;
   #tcpConnected = false;
-  /** Of `TimerWheel.heldUpMs`, what the peer was given besides its time, or was none of it. */
+  /** `TimerWheel.heldUpMs` so far: time in which this process did not run must not count against the peer. */
   #allowedMs: number;
 
   constructor(
@@ -91,7 +91,7 @@ class Handshake extends Timer {
     const heldUpMs = wheel.heldUpMs - this.#allowedMs;
     this.#allowedMs += heldUpMs;
     if (heldUpMs > 0) return wheel.arm(this, heldUpMs);
-    // What drops the first packet is mostly a NetworkPolicy; what takes it and is silent is a peer in trouble.
+    // If the first packet is dropped it is usually a NetworkPolicy; a peer that accepts and is silent is in trouble.
     this.#fail(this.#tcpConnected ? "connect_timeout" : "mesh_port_unreachable", "no answer in time");
   }
 
@@ -112,7 +112,7 @@ class Handshake extends Timer {
     this.#socket.off("close", this.#onClose); // from here on the client tells
     const { clock, wheel } = this.#options;
     const client = new Http2Client(this.#socket, { clock, timers: wheel, keepAlive, ...linkHeadLimits });
-    // Its SETTINGS say how many streams it takes, and whether upgrades: half a round trip, once per link.
+    // Its SETTINGS say how many streams it takes and whether it supports upgrades: half a round trip, once per link.
     client.onClosed = (error) => this.#fail("tls_failed", `no HTTP/2 connection: ${error?.message ?? "closed"}`);
     const trust = new LastingTrust(this.#socket, this.#options.identity);
     const endMs = this.#replaceAtMs();

@@ -1,6 +1,6 @@
 /**
  * All requests of this sidecar to one peer pod. One HTTP/2 connection over mutual TLS carries them; another is opened
- * when its streams are used up, or to replace it before a certificate ends.
+ * when its streams are used up, or to replace it before a certificate expires.
  *
  * ```
  *              request                  connected
@@ -9,8 +9,8 @@
  *    │   backoff is over      ▼                         ▼
  *    └─────────────────── backing off                draining: finishes its streams, gets no new ones
  * ```
- * While it backs off, requests are refused at once, so that they are tried elsewhere. One that comes here again had nowhere
- * else to go: it waits for the next connection, or that would be no other try.
+ * While it backs off, requests are refused at once, so that they are tried elsewhere. A request that comes back here had
+ * nowhere else to go, so it waits for the next connection; being refused again would not be another try.
  */
 
 import type { Clock, Random } from "../../model/clock.ts";
@@ -25,12 +25,12 @@ import type { TimerWheel } from "../net/timer-wheel.ts";
 /** One HTTP/2 connection to the peer, as a link sees it. */
 export interface LinkConnection {
   readonly request: Service;
-  /** The peer allows one more stream now. */
+  /** Whether the peer allows one more stream now. */
   readonly canOpenStream: boolean;
   readonly activeStreams: number;
   /** When it must be replaced, on the sidecar's clock: before a leaf of either end expires, or once its root is dropped. */
   readonly replaceAtMs: number;
-  /** Finishes its streams, then closes. */
+  /** Takes no new streams, finishes the others, then closes. */
   drain(): void;
   destroy(error: MeshError): void;
 }
@@ -39,7 +39,7 @@ export interface LinkConnection {
 export interface LinkEvents {
   /** A stream ended, or the peer allows more. */
   readonly slotFreed: () => void;
-  /** No new streams: GOAWAY, or closed. */
+  /** It takes no new streams: it received GOAWAY, or is closed. */
   readonly unusable: () => void;
 }
 
@@ -57,27 +57,27 @@ export interface LinkOptions {
   readonly random: Random;
 }
 
-/** A request for which there is no stream yet. */
+/** A request that waits for a stream. */
 interface Waiting {
   readonly held: HeldRequest;
   readonly untilMs: number;
 }
 
 const maxConnections = 4;
-/** For a stream: so many, and so long. Waiting for a connection to be made ends with that. */
+/** How many requests may wait for a stream, and how long. Waiting for a connection to open ends with the attempt. */
 const maxWaiting = 1_024;
 const maxWaitMs = 5_000;
 const firstBackoffMs = 50;
 const maxBackoffMs = 1_000;
 const idleCloseMs = 10 * 60_000;
-/** After a replacement that is due as soon, for a certificate that nobody renews: no use in making one every second. */
+/** After a replacement that is already due again, because nobody renews the certificate: no use replacing it every second. */
 const renewEveryMs = 30_000;
 
 export class Link {
   readonly #options: LinkOptions;
   readonly #ready: LinkConnection[] = [];
   #connecting = false;
-  /** Who came first is first. */
+  /** First come, first served. */
   #waiting: Waiting[] = [];
   readonly #waitLimit = new Deadline(() => this.#refuseLate());
   readonly #backoffEnd = new Deadline(() => this.#connectMore(this.#waiting[0]?.held.exchange.connectTimeoutMs));
@@ -109,13 +109,13 @@ export class Link {
     return held;
   };
 
-  /** Nothing is under way and nothing was for ten minutes: it may be forgotten. */
+  /** Nothing is in progress, and nothing was for ten minutes: it may be forgotten. */
   get isIdle(): boolean {
     if (this.#waiting.length > 0 || this.#ready.some(({ activeStreams }) => activeStreams > 0)) return false;
     return this.#options.clock.now() - this.#usedAtMs >= idleCloseMs;
   }
 
-  /** Replaces what is about to end: the new connection first, then GOAWAY for the old. Called now and then. */
+  /** Replaces connections that are about to expire: opens the new one first, then drains the old. Called periodically. */
   renewDue(): void {
     const now = this.#options.clock.now();
     if (this.#connecting || this.#backsOff || now < this.#renewNextMs) return;
@@ -126,21 +126,21 @@ export class Link {
     return this.#ready.length;
   }
 
-  /** Ends everything now. */
+  /** Closes everything now. */
   destroy(error: MeshError): void {
     this.#closedBy = error;
     for (const connection of this.#ready.splice(0)) connection.destroy(error);
     this.#refuseWaiting(error);
   }
 
-  /** No new requests; those under way finish. */
+  /** Takes no new requests; those in progress finish. */
   drain(): void {
     this.#closedBy = drained;
     for (const connection of this.#ready.splice(0)) connection.drain();
     this.#refuseWaiting(drained);
   }
 
-  /** Nobody waits for longer than that. */
+  /** No request waits longer than this. */
   #refuseLate(): void {
     // Who makes a connection gives it a time of its own.
     if (this.#ready.length === 0) return this.#options.wheel.arm(this.#waitLimit, maxWaitMs);
@@ -174,7 +174,7 @@ export class Link {
     return this.#options.clock.now() < this.#backoffUntilMs;
   }
 
-  /** For those that wait: they may also get a stream of the connections there are. */
+  /** Opens connections for waiting requests, which may also get a stream of an existing one. */
   #connectMore(timeoutMs = defaultConnectTimeoutMs): void {
     if (this.#connecting || this.#ready.length >= maxConnections) return;
     if (!this.#backsOff) return this.#connect(timeoutMs);

@@ -1,4 +1,4 @@
-/** For which pod and port a stream on a link is meant: said at one end, understood at the other. */
+/** Which pod and port a stream on a link is meant for: written by one end, read by the other. */
 
 import { splitAddress } from "../../model/address.ts";
 import { MeshError } from "../../model/errors.ts";
@@ -7,7 +7,7 @@ import type { Exchange, Layer, ResponseHead } from "../net/exchange.ts";
 import { nowhere } from "../net/pass-through.ts";
 import { rejoin } from "../policy/bound-connections.ts";
 
-/** `address` is `podIP:containerPort`. A tunnel has it as its `:authority`, all else as `tulle-target`. */
+/** `address` is `podIP:containerPort`. A tunnel carries it as `:authority`, anything else as `tulle-target`. */
 export function aimAt(address: string): Layer {
   return (next) => (exchange, response) => {
     if (exchange.method === "CONNECT") exchange.authority = address;
@@ -18,7 +18,7 @@ export function aimAt(address: string): Layer {
   };
 }
 
-/** What a pod that was not meant says of itself, so that the request can be tried elsewhere; undefined: another answer. */
+/** Recognises the answer of the wrong pod, so that the request can be tried elsewhere; undefined: it is another answer. */
 export function wrongPodIn({ status, headers }: ResponseHead): MeshError | undefined {
   if (status !== 421 || headers.get("tulle-error") !== "wrong_pod") return undefined;
   return new MeshError("wrong_pod", "its address belongs to another pod now", { processed: "unprocessed" });
@@ -26,13 +26,13 @@ export function wrongPodIn({ status, headers }: ResponseHead): MeshError | undef
 
 export interface TargetOptions {
   readonly podIp: string;
-  /** The pod's declared container ports, as they are now; undefined: nobody has said yet. */
+  /** The pod's declared container ports as they are now; undefined: the control plane has not said yet. */
   readonly ports: () => readonly InboundPort[] | undefined;
 }
 
 /**
- * Finds the container port that a stream is meant for (`exchange.target`), or refuses it with `wrong_pod`. As long as this sidecar does not know its ports and
- * their policies, it takes nothing: the caller tries elsewhere.
+ * Finds the container port that a stream is meant for (`exchange.target`), or refuses it with `wrong_pod`. As long as this
+ * sidecar does not know its ports and their policies, it accepts nothing, so that the caller tries elsewhere.
  */
 export function takeTarget({ podIp, ports }: TargetOptions): Layer {
   let known: PortIndex | undefined;
