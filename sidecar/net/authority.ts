@@ -1,7 +1,8 @@
 /**
  * `Host` and the authority of a target: RFC 3986 §3.2.2 without what has two readings.
  *
- * No userinfo, no percent-encoding (no name in use needs it), no comma (two Hosts joined to a list look like that).
+ * No userinfo, no percent-encoding (no name in use needs it), no comma (two Hosts joined to a list look like that), no port 0
+ * (nobody can dial it).
  */
 
 const authorityPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~!$&'()*+;=]*)(?::[0-9]{0,5})?$/;
@@ -12,7 +13,8 @@ let lastAuthority = "";
 /** Whether text is `host` or `host:port`; an empty host is one. */
 export function isAuthority(text: string): boolean {
   if (text === lastAuthority) return true;
-  if (!authorityPattern.test(text) || (portOf(text) ?? 0) > 65535) return false;
+  const port = authorityPattern.test(text) ? (portOf(text) ?? 80) : 0;
+  if (port === 0 || port > 65_535) return false;
   lastAuthority = text;
   return true;
 }

@@ -41,6 +41,8 @@ export const refusedHeads: Record<string, [code: string, text: string]> = {
   "a list in Host": ["bad_request", "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n"],
   "a path in Host": ["bad_request", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"],
   "a port above 65535 in Host": ["bad_request", "GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n"],
+  "port 0 in Host": ["bad_request", "GET / HTTP/1.1\r\nHost: a:0\r\n\r\n"],
+  "port 0 in the target": ["bad_request", "GET http://a:000/ HTTP/1.1\r\nHost: a:000\r\n\r\n"],
   "letters for a port in Host": ["bad_request", "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"],
   "percent-encoding in Host": ["bad_request", "GET / HTTP/1.1\r\nHost: a%00\r\n\r\n"],
   "a Host that is not the target's": ["bad_request", "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n"],

@@ -45,6 +45,7 @@ export const malformedRequests: Record<string, Pairs> = {
   "a space in :authority": changed(":authority", "a test"),
   "a path in :authority": changed(":authority", "a.test/x"),
   "a port that is none": changed(":authority", "a.test:http"),
+  "port 0 in :authority": changed(":authority", "a.test:0"),
   "host that differs from :authority": [...get, ["host", "b.test"]],
   "two hosts": [...get, ["host", "a.test"], ["host", "a.test"]],
   "CONNECT with :path": changed(":method", "CONNECT"),
