@@ -1,6 +1,6 @@
 /** What an address leads to that the application dials: a Service of the mesh, a pod, or something outside. */
 
-import { isLoopback, joinAddress, splitAddress } from "../model/address.ts";
+import { joinAddress, splitAddress } from "../model/address.ts";
 import { undeclaredProtocol } from "../model/defaults.ts";
 import { MeshError } from "../model/errors.ts";
 import { canonicalIp } from "../model/ip-address.ts";
@@ -13,6 +13,7 @@ import type { OutsideStack, Undestined } from "./outside.ts";
 import { withholdOwnFields } from "./policy/own-fields.ts";
 import { ownPorts } from "./ports.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
+import { isOwnAddress } from "./upstream/lookup-elsewhere.ts";
 import type { PlainUpstreams } from "./upstream/plain-upstreams.ts";
 
 const defaultHttpPort = 80;
@@ -39,8 +40,8 @@ export class Dialler {
 
   /** As a program names it; undefined: this sidecar itself. */
   dial(host: string, port: number): Dialled | undefined {
-    if (this.#isOwn(host, port)) return undefined;
     const ip = canonicalIp(host);
+    if (this.#isOwn(ip ?? host, port)) return undefined;
     const dialled = joinAddress(ip ?? host, port);
     const name = ip === undefined ? destinationName(host, port, this.#options.namespace) : dialled;
     if (name === undefined)
@@ -117,7 +118,6 @@ export class Dialler {
   }
 
   #isOwn(host: string, port: number): boolean {
-    const { podIp } = this.#options;
-    return ownPorts.has(port) && (host === podIp || host === "localhost" || (isLoopback(host) && !isLoopback(podIp)));
+    return ownPorts.has(port) && (host === "localhost" || isOwnAddress(host, this.#options.podIp));
   }
 }

@@ -114,7 +114,7 @@ export class Sidecar {
     this.#options = options;
     const connectTo = linkConnector({ identity, clock, wheel, unixNow, onHandshake: this.#onHandshake("outbound") });
     this.#peers = new Peers({ connectTo, clock, wheel, random });
-    this.#plain = new PlainUpstreams({ clock, wheel, random });
+    this.#plain = new PlainUpstreams({ podIp, clock, wheel, random });
     const outsideStack = outsideStacks({ ...options, workload: `${namespace}/${workload}` });
     this.#dialler = new Dialler({ ...options, plain: this.#plain, outsideStack }, () => this.#destinations);
     this.#backends = new Backends((name, apply) => this.#follow("endpoints", name, apply), {

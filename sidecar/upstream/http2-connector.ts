@@ -12,24 +12,31 @@ import { Deadline } from "../net/deadline.ts";
 import { tcpKeepAlive } from "../net/keep-alive.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 
-export function plainHttp2(host: string, port: number, clock: Clock, wheel: TimerWheel): ConnectLink {
+export interface PlainTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Default: Node's own. */
+  readonly lookup?: net.LookupFunction;
+}
+
+export function plainHttp2(target: PlainTarget, clock: Clock, wheel: TimerWheel): ConnectLink {
   return (timeoutMs, events, done) => {
-    const socket = net.connect({ host, port, noDelay: true, ...tcpKeepAlive });
+    const socket = net.connect({ ...target, noDelay: true, ...tcpKeepAlive });
     const late = new Deadline(() => socket.destroy(new Error("no answer in time")));
     if (Number.isFinite(timeoutMs)) wheel.arm(late, timeoutMs);
     const fail = (error: Error): void => {
       wheel.clear(late);
-      const where = `${host}:${port}: ${error.message}`;
+      const where = `${target.host}:${target.port}: ${error.message}`;
       done(err(new MeshError(connectFailureCode(error), where, { cause: error, processed: "unprocessed" })));
     };
     socket.once("error", fail);
     socket.once("connect", () => {
+      socket.off("error", fail); // from here on the client tells, once
       const client = new Http2Client(socket, { clock, timers: wheel });
       // It may speak something else: then it closes, or we do.
       client.onClosed = (error) => fail(new Error(`no HTTP/2 connection: ${error?.message ?? "closed"}`));
       client.onReady = () => {
         wheel.clear(late);
-        socket.off("error", fail);
         done(ok(asLinkConnection(client, events, () => Number.POSITIVE_INFINITY)));
       };
     });

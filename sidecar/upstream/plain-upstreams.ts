@@ -11,10 +11,14 @@ import { tcpKeepAlive } from "../net/keep-alive.ts";
 import { dialTcp } from "../net/tcp.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { isGrpc } from "../policy/grpc.ts";
-import { plainHttp2 } from "./http2-connector.ts";
+import { ownPorts } from "../ports.ts";
+import { type PlainTarget, plainHttp2 } from "./http2-connector.ts";
+import { lookupElsewhere } from "./lookup-elsewhere.ts";
 import { askForAccept, giveAccept } from "./websocket-handshake.ts";
 
 export interface PlainUpstreamsOptions {
+  /** This sidecar's own: at its own ports it is not dialled, whatever name leads there. */
+  readonly podIp: string;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: Random;
@@ -34,7 +38,7 @@ export class PlainUpstreams {
 
   /** To `host:port`: tunnels for CONNECT, HTTP/2 for what speaks it, else HTTP/1.1. */
   service(address: string, protocol: Protocol = "detect"): Service {
-    const tunnel = dialTcp(() => net.connect({ ...hostAndPort(address), allowHalfOpen: true }));
+    const tunnel = dialTcp(() => net.connect({ ...this.#target(address), allowHalfOpen: true }));
     const http2 = stack([giveAccept()], (exchange, response) => this.#link(address).service(exchange, response));
     const http1 = stack([askForAccept(this.#options.random)], (exchange, response) =>
       this.#pool(address).request(exchange, response),
@@ -57,8 +61,7 @@ export class PlainUpstreams {
     if (known !== undefined) return known;
     dropOldest(this.#links, (link) => link.drain());
     const { clock, wheel, random } = this.#options;
-    const { host, port } = hostAndPort(address);
-    const link = new Link({ connect: plainHttp2(host, port, clock, wheel), clock, wheel, random });
+    const link = new Link({ connect: plainHttp2(this.#target(address), clock, wheel), clock, wheel, random });
     this.#links.set(address, link);
     return link;
   }
@@ -68,12 +71,16 @@ export class PlainUpstreams {
     if (known !== undefined) return known;
     dropOldest(this.#pools, (pool) => pool.close());
     const { clock, wheel } = this.#options;
-    const { host, port } = hostAndPort(address);
-    const target = { host, port, allowHalfOpen: true, ...tcpKeepAlive };
+    const target = { ...this.#target(address), allowHalfOpen: true, ...tcpKeepAlive };
     const connect = (onread: net.OnReadOpts) => net.connect({ ...target, onread });
     const pool = new Http1Pool(connect, { clock, timers: wheel, peer: address });
     this.#pools.set(address, pool);
     return pool;
+  }
+
+  #target(address: string): PlainTarget {
+    const { host, port = 80 } = splitAddress(address);
+    return ownPorts.has(port) ? { host, port, lookup: lookupElsewhere(this.#options.podIp) } : { host, port };
   }
 }
 
@@ -91,9 +98,4 @@ function dropOldest<T>(upstreams: Map<string, T>, close: (upstream: T) => void):
     upstreams.delete(address);
     return;
   }
-}
-
-function hostAndPort(address: string): { readonly host: string; readonly port: number } {
-  const { host, port = 80 } = splitAddress(address);
-  return { host, port };
 }

@@ -66,6 +66,9 @@ it("stays a forward proxy for who dials the listener itself", () => {
 it("refuses a loop through the sidecar's own ports", () => {
   expect(seen["ownPortOut"]).toBe("ECONNRESET");
   expect(seen["ownPortIn"]).toBe("ECONNRESET");
+  const told = seen["ownPortByAnyName"] as string[];
+  expect(told.length).toBeGreaterThan(15);
+  expect(told.filter((body) => !body.startsWith("The destination is this sidecar itself."))).toEqual([]);
 });
 
 it("takes plaintext to the port that was dialled, declared or not, from nobody known", () => {

@@ -28,6 +28,26 @@ const stranger = "10.1.0.99";
 const dualStack = { source: "10.1.0.98", port: 7_000 };
 const service = { ipv4: "10.96.0.5", ipv6: "fd00:96::5" };
 const outside = { ipv4: "192.0.2.7", ipv6: "fd00:2::7" };
+/** All of them lead to the sidecar's own listener. */
+const ownNames = [
+  "127.0.0.1",
+  "127.0.0.2",
+  "localhost",
+  "LocalHost",
+  "0.0.0.0",
+  "0",
+  "127.1",
+  "2130706433",
+  "0x7f000001",
+  "[::]",
+  "[::1]",
+  "[0:0:0:0:0:0:0:1]",
+  "[::ffff:127.0.0.1]",
+  "[::ffff:7f00:1]",
+  "10.1.0.9",
+  "10.65545",
+  "[::ffff:10.1.0.9]",
+];
 
 function addRules(): void {
   // The sidecar's own dial to its application.
@@ -260,6 +280,11 @@ const seen = {
     path: `http://${service.ipv4}/`,
     headers: { host: service.ipv4 },
   }),
+  ownPortByAnyName: await Promise.all(
+    ownNames.map((host) =>
+      get(pod.ipv4, "127.0.0.1", 15_001, { path: `http://${host}:15001/`, headers: { host: `${host}:15001` } }),
+    ),
+  ),
   ownPortOut: await get(pod.ipv4, pod.ipv4, 15_008),
   plainIn: await get(stranger, pod.ipv4, 8_080),
   plainInUndeclared: await get(stranger, pod.ipv4, 8_999),

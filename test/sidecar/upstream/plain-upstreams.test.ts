@@ -7,7 +7,7 @@ import { type Listening, listen } from "../../support/sockets.ts";
 import { keptAlive } from "../../support/tcp-table.ts";
 
 const clock = performance;
-const upstreams = new PlainUpstreams({ clock, wheel: new TimerWheel(clock), random: Math.random });
+const upstreams = new PlainUpstreams({ podIp: "10.1.0.9", clock, wheel: new TimerWheel(clock), random: Math.random });
 let silent: Listening | undefined;
 
 afterEach(async () => {
