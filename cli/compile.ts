@@ -28,8 +28,11 @@ Examples:
 export function compileCommand(): Command {
   const command = new Command("compile");
   return command
-    .description("check a folder of Kubernetes YAML, and print what a workload's sidecar would be told")
-    .requiredOption("-f, --folder <path...>", "folders or files; what an earlier one defines, a later one can't")
+    .description("check a folder of Kubernetes YAML, and print what a workload's sidecar would receive")
+    .requiredOption(
+      "-f, --folder <path...>",
+      "folders or files; an object in an earlier one can't be redefined in a later one",
+    )
     .option("--for <namespace/workload>", "print the resources that this workload's sidecar would get")
     .option("--cluster-domain <domain>", "domain of the cluster's DNS", "cluster.local")
     .option("--trust-domain <domain>", "first part of the workloads' SPIFFE ids", "cluster.local")

@@ -21,8 +21,8 @@ interface DashboardOptions extends ClusterOptions {
 }
 
 const help = `
-It runs until Ctrl-C. Whoever may forward ports of the control plane's pods may see the dashboard; nobody else reaches it
-but through this machine. A mesh of "tulle dev" prints the address of its own.
+It runs until Ctrl-C. Seeing the dashboard requires the right to forward ports of the control plane's pods, or access to this
+machine while the command runs. A mesh of "tulle dev" prints the address of its own dashboard.
 
 Examples:
   $ tulle dashboard
@@ -32,8 +32,8 @@ Examples:
 export function dashboardCommand(): Command {
   const command = new Command("dashboard");
   return addClusterOptions(command)
-    .description("bring a cluster's dashboard to this machine, and print where it is")
-    .option("-p, --port <port>", "on 127.0.0.1; 0: any free one", String(dashboardPort))
+    .description("make a cluster's dashboard available on this machine, and print its address")
+    .option("-p, --port <port>", "local port on 127.0.0.1; 0: any free one", String(dashboardPort))
     .option("--open", "also open it in the browser")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))
     .addHelpText("after", help)

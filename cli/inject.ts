@@ -19,8 +19,8 @@ interface InjectOptions {
 }
 
 const help = `
-Prints the manifest on stdout, with a sidecar in everything that makes pods. What can't have one is named on stderr, and
-then the exit code is 1. A pod that got its sidecar this way is left alone by the webhook.
+Prints the manifest on stdout, with a sidecar in everything that creates pods. If something can't have one, it is named on
+stderr and the exit code is 1. The webhook leaves pods that already have their sidecar alone.
 
 Examples:
   $ tulle inject -f deploy.yaml | kubectl apply -f -
@@ -31,7 +31,7 @@ export function injectCommand(): Command {
   return new Command("inject")
     .description("add the sidecar to a manifest, as the webhook does to pods")
     .requiredOption("-f, --file <path>", "Kubernetes YAML; - reads standard input")
-    .option("--config <path>", "what the mesh was installed with: its ConfigMap tulle-injection")
+    .option("--config <path>", "the mesh's injection settings: its ConfigMap tulle-injection")
     .addHelpText("after", help)
     .action((options: InjectOptions) => run(options));
 }

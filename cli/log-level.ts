@@ -24,9 +24,9 @@ interface LogLevelOptions extends MeshOptions {
 const controlPlane = "control-plane";
 
 const help = `
-What is set holds until the container ends; then the annotation tulle.dev/log-level holds again, or the chart's value. In a
-cluster it takes the right to forward ports of the very pods that are asked. The access log is not a matter of levels: a
-TelemetryPolicy says which requests are in it.
+The level lasts until the container exits; then the annotation tulle.dev/log-level applies again, or the chart's value. In a
+cluster this requires the right to forward ports of the pods concerned. The access log does not depend on the level: a
+TelemetryPolicy decides which requests are logged.
 
 Examples:
   $ tulle log-level shop/web-6f7d9-x2x8k            of one pod
@@ -37,7 +37,7 @@ Examples:
 export function logLevelCommand(): Command {
   const command = new Command("log-level");
   return addMeshOptions(command)
-    .description("show or change from which level on a sidecar or the control plane logs")
+    .description("show or change the log level of a sidecar or the control plane")
     .argument("<whose>", "namespace/pod, namespace/workload, or control-plane")
     .addArgument(new Argument("[level]", "what it is to be").choices(logLevels))
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))

@@ -32,8 +32,8 @@ export interface MeshOptions extends ClusterOptions {
 }
 
 export const howToReach = `
-It asks the cluster of the kubeconfig, which takes the right to forward ports of the control plane's pods. A mesh of
-"tulle dev" prints the address of its dashboard: give that with --url, or in $TULLE_URL.`;
+It asks the cluster in your kubeconfig, which requires the right to forward ports of the control plane's pods. A mesh of
+"tulle dev" prints the address of its dashboard: pass it with --url, or in $TULLE_URL.`;
 
 export function addMeshOptions(command: Command): Command {
   const url = `the dashboard of a mesh on this machine; default: $TULLE_URL, else the cluster, else ${defaultUrl}`;

@@ -26,7 +26,7 @@ interface SidecarFlags {
 
 const help = `
 It listens on the pod IP: 15001 for the application's requests (a forward proxy), 15008 for peers, 15020 for /metrics and
-/ready. Ctrl-C drains and ends it.
+/ready. On Ctrl-C it drains and exits.
 
 Examples:
   $ tulle compile -f deploy/demo --for shop/web -o json > web.json
@@ -36,13 +36,13 @@ Examples:
 export function sidecarCommand(): Command {
   return new Command("sidecar")
     .description("run one sidecar from files, without a control plane")
-    .requiredOption("--snapshot <file>", "what `tulle compile --for … -o json` prints")
+    .requiredOption("--snapshot <file>", "output of `tulle compile --for … -o json`")
     .requiredOption("--cert <file>", "the certificate chain, PEM, the leaf first")
     .requiredOption("--key <file>", "its private key, PEM")
     .requiredOption("--ca <file>", "the roots that peers' certificates lead to, PEM")
-    .option("--pod-ip <address>", "where to listen, and where the application does", "127.0.0.1")
+    .option("--pod-ip <address>", "address of the sidecar's listeners and of the application", "127.0.0.1")
     .option("--upstream <destination=listener...>", "a listener for one destination: payments:80=127.0.0.1:9001", [])
-    .option("--trust-domain <domain>", "of the peers", "cluster.local")
+    .option("--trust-domain <domain>", "trust domain of the peers", "cluster.local")
     .addOption(
       new Option(
         "--intercept <how>",

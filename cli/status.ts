@@ -13,8 +13,8 @@ interface StatusOptions extends MeshOptions {
 
 const help = `${howToReach}
 
-Exits with 1 if a policy is not in force, or there is a problem with what is configured. A breaker that is not closed is what
-the mesh is there for, and traces that an application loses are no failure of the mesh: both are named, and neither counts.
+Exits with 1 if a policy is not in force or the configuration has a problem. Breakers that are not closed, and traces that an
+application loses, are shown but don't affect the exit code.
 
 Examples:
   $ tulle status

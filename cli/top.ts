@@ -18,9 +18,9 @@ const clear = "\u001b[2J\u001b[H";
 
 const help = `${howToReach}
 
-Figures are of the last ten seconds, as the callers' sidecars counted them; p50 and p99 are of all callers of the service.
-MTLS says whether they went over mutual TLS: yes, no, the share that did, or unknown where nobody was reached or the caller's
-sidecar is one that does not tell yet.
+Figures cover the last ten seconds, as counted by the callers' sidecars; p50 and p99 cover all callers of the service.
+MTLS says whether the requests used mutual TLS: yes, no, the share that did, or unknown if no endpoint was reached or the
+caller's sidecar is too old to report it.
 
 Examples:
   $ tulle top
@@ -31,7 +31,7 @@ export function topCommand(): Command {
   const command = new Command("top");
   return addMeshOptions(command)
     .description("show who calls whom now: requests, success, latency")
-    .option("--once", "one picture, as where the output is no terminal")
+    .option("--once", "print once and exit, as when the output is not a terminal")
     .addOption(
       command.createOption("-o, --output <format>", "json: one picture").choices(["json", "text"]).default("text"),
     )

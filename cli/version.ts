@@ -24,8 +24,8 @@ export interface Versions {
 
 const help = `${howToReach}
 
-Exits with 1 if the control plane that --url, --kubeconfig or --context names does not answer: without them, that there is no
-mesh at hand is an answer. That sidecars are of other versions is no problem, see "tulle check".
+Exits with 1 if the control plane named by --url, --kubeconfig or --context does not answer. Without these options it is not
+an error if there is no mesh. Nor is it if sidecars have other versions, see "tulle check".
 
 Examples:
   $ tulle version
@@ -36,7 +36,7 @@ export function versionCommand(): Command {
   const command = new Command("version");
   return addMeshOptions(command)
     .description("print the versions of this command, the control plane and the sidecars")
-    .option("--client", "of this command alone")
+    .option("--client", "only this command's version")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))
     .addHelpText("after", help)
     .action((options: VersionOptions) => run(options));

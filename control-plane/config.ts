@@ -55,12 +55,12 @@ export interface ControlPlaneConfig {
 export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --state DIR [options]
        control-plane --kubernetes [--kubeconfig FILE] [options]
 
-  --folder DIR              Kubernetes YAML to read and watch; may be given several times
+  --folder DIR              Kubernetes YAML to read and watch; may be repeated
   --state DIR               where the root certificate, the trust bundle and tokens/ are
-  --kubernetes              follow the cluster of $KUBECONFIG or of the pod's own service account, and keep all state there
+  --kubernetes              follow the cluster of $KUBECONFIG or of the pod's service account, and keep all state there
   --kubeconfig FILE         the cluster of this file
   --listen-address IP       default 127.0.0.1
-  --replicas HOST:PORT      Discovery of the other replicas: whatever the name resolves to; may be given several times
+  --replicas HOST:PORT      Discovery of the other replicas: whatever the name resolves to; may be repeated
   --trust-domain NAME       default cluster.local
   --cluster-domain NAME     default cluster.local
   --discovery-port PORT     default 15010
@@ -69,11 +69,11 @@ export const usage = `usage: control-plane --folder DIR [--folder DIR ...] --sta
   --dashboard-port PORT     on loopback only; default 8080
   --webhook-port PORT       in a cluster; default 9443
   --injection-config FILE   in a cluster: the settings of injection, in YAML
-  --leaf-lifetime DURATION  of workloads' certificates; default 24h
-  --rotation-pause DURATION  how long everyone must have had a step of a root's rotation before the next; default 30s
-  --check-caller-address    refuse a token whose pod is known under another address than the caller's
-  --max-connections N       to Discovery, and a quarter as many to Identity; default by the memory that there is
-  --max-handshakes N        of these, in the middle of their handshake; default 2000
+  --leaf-lifetime DURATION  lifetime of workloads' certificates; default 24h
+  --rotation-pause DURATION  how long everyone must have completed a step of a root rotation before the next; default 30s
+  --check-caller-address    refuse a token if its pod is known under an address other than the caller's
+  --max-connections N       connections to Discovery, and a quarter as many to Identity; default: by the available memory
+  --max-handshakes N        how many of them may be in their TLS handshake; default 2000
   --log-level LEVEL         debug, info, warn or error; default info
 `;
 

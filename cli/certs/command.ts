@@ -29,17 +29,17 @@ Examples:
   $ tulle certs rotate-root --wait`;
 
 const rotateHelp = `
-The mesh takes each step once everyone has the one before, and goes on by itself: nothing has to wait here.
+The mesh takes each step once everyone has completed the previous one, and continues by itself: you need not wait here.
   1. The new root is trusted beside the old one, everywhere.
-  2. The new root signs, and every sidecar gets a certificate of it.
-  3. The old root is trusted no more.
-Asking again, or while it is under way, begins nothing new.
+  2. The new root signs, and every sidecar gets a certificate from it.
+  3. The old root is no longer trusted.
+Asking again while a rotation is in progress begins nothing new.
 
 In a cluster it asks with your own rights, by the annotation tulle.dev/rotate-root on the Secret tulle-ca (patch secrets in
 the mesh's namespace); for "tulle dev" by a file in its state folder.
 ${howToReach}
 
-Exits with 0 once it has begun, with --wait once it is done; with 1 if the mesh can't do it.
+Exits with 0 once the rotation has begun, or with --wait once it is done; with 1 if the mesh can't do it.
 
 Examples:
   $ tulle certs rotate-root
@@ -48,7 +48,7 @@ Examples:
 export function certsCommand(): Command {
   const command = new Command("certs");
   return addMeshOptions(command)
-    .description("show the mesh's roots, everyone's certificates, and who lacks what")
+    .description("show the mesh's roots, everyone's certificates, and what is missing")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))
     .addHelpText("after", help)
     .action((options: CertsOptions) => show(options))
@@ -58,7 +58,7 @@ export function certsCommand(): Command {
 /** Where the mesh is may stand before its name and after it: both commands have these options, and the outer one takes them. */
 function rotateCommand(): Command {
   return addMeshOptions(new Command("rotate-root"))
-    .description("replace the mesh's root by a new one, step by step, without a failed request")
+    .description("replace the mesh's root with a new one, step by step, without a failed request")
     .option("--wait", "show its progress until it is done")
     .addHelpText("after", rotateHelp)
     .action((_own: unknown, command: Command) => rotate(command.optsWithGlobals<RotateOptions>()));

@@ -51,10 +51,10 @@ export const meshChecks: readonly Check[] = [
 
 const help = `${howToReach}
 
-With --pre it looks whether a mesh can be installed. Everything is read, nothing is changed: that pods get their sidecar is
-tried with a dry run. What your rights do not let it see, it says. For a mesh of "tulle dev" (--url), what applies there.
+With --pre it checks whether a mesh can be installed. It only reads, and changes nothing: injection is tested with a dry run.
+It says what your rights do not let it see. For a mesh of "tulle dev" (--url) it runs the checks that apply there.
 
-Exits with 1 if a check fails; a warning is no failure.
+Exits with 1 if a check fails; a warning is not a failure.
 
 Examples:
   $ tulle check --pre
@@ -64,8 +64,8 @@ Examples:
 export function checkCommand(): Command {
   const command = new Command("check");
   return addMeshOptions(command)
-    .description("say whether a cluster is fit for the mesh, and whether the mesh is well; and what to do")
-    .option("--pre", "before the mesh is installed")
+    .description("check whether a cluster can run the mesh, whether the mesh is healthy, and what to fix")
+    .option("--pre", "check only whether the mesh can be installed")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))
     .addHelpText("after", help)
     .action((options: CheckOptions) => run(options));

@@ -43,9 +43,9 @@ export interface PodRef {
 
 export function addClusterOptions(command: Command): Command {
   return command
-    .option("--kubeconfig <file>", "the cluster's; default: $KUBECONFIG, else ~/.kube/config")
-    .option("--context <name>", "of the kubeconfig; default: its current one")
-    .option("--mesh-namespace <name>", "where the control plane is", meshNamespace);
+    .option("--kubeconfig <file>", "default: $KUBECONFIG, else ~/.kube/config")
+    .option("--context <name>", "context of the kubeconfig; default: its current one")
+    .option("--mesh-namespace <name>", "namespace of the control plane", meshNamespace);
 }
 
 /** Undefined: no kubeconfig names a cluster, and none was asked for. Throws a `UsageError` where one can't be used. */

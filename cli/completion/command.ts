@@ -20,7 +20,7 @@ Examples:
 
 export function completionCommand(): Command {
   const command = new Command("completion")
-    .description("print what completes this command's words in bash, zsh or fish")
+    .description("print the script for completion in bash, zsh or fish")
     .addHelpText("after", help);
   for (const [shell, [print, example]] of Object.entries(shells)) {
     command.addCommand(

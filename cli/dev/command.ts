@@ -18,7 +18,7 @@ interface DevOptions {
 const help = `
 Every Deployment needs the annotation tulle.dev/dev-command on its pod template: the shell command that starts it here.
 Each replica gets a loopback address of its own, in HOST and POD_IP, and reaches Services by name through http_proxy.
-Edits of the folder are applied while it runs. Ctrl-C stops everything, a second one at once.
+Edits of the folder are applied while it runs. Ctrl-C stops everything gracefully, a second one at once.
 
 Examples:
   $ tulle dev -f deploy/demo
@@ -29,8 +29,8 @@ export function devCommand(): Command {
   return new Command("dev")
     .description("run a folder of Kubernetes YAML in a mesh on this machine: no cluster, no root")
     .requiredOption("-f, --folder <dir>", "folder with Deployments, Services and policies; watched")
-    .option("--cwd <dir>", "where the applications are started (default: the folder)")
-    .option("-q, --quiet", "leave out what the applications write")
+    .option("--cwd <dir>", "working directory of the applications (default: the folder)")
+    .option("-q, --quiet", "don't show the applications' output")
     .addOption(
       new Command()
         .createOption("-o, --output <format>", "text, or one JSON object per line")

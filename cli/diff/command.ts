@@ -24,14 +24,14 @@ interface DiffOptions extends ClusterOptions, Partial<MeshDomains> {
 const differenceExitCode = 1;
 
 const help = `
-Compares what both sides compile to, not their text: a reformatted file is no difference, a changed default is one.
+Compares what both sides compile to, not their text: a reformatted file is no difference, but a changed default is.
 Without --against it compares the cluster as it is with the cluster after "kubectl apply -f", and names the workloads whose
-sidecars hold what differs; that takes the right to list what the control plane lists and, for the names, to forward ports of
-its pods. Nothing is applied, and what is not in the files is taken to stay. Pods are those that run now. What names no
-namespace is taken to be in "default", whatever that of the kubeconfig's context is.
-With --against it compares two folders: Destinations and Endpoints go to every workload that calls the Service.
+sidecars have the resources that differ. That requires the right to list what the control plane lists and, for the names, to
+forward ports of its pods. Nothing is applied. Objects not in the files are assumed to stay, and pods are those running now.
+Objects without a namespace are assumed to be in "default", whatever the kubeconfig's context says.
+With --against it compares two folders: Destinations and Endpoints concern every workload that calls the Service.
 
-Exits with 1 if something differs, with 0 if nothing does, with 2 if either side can't be read whole.
+Exits with 1 if something differs, with 0 if nothing does, and with 2 if either side can't be read completely.
 
 Examples:
   $ tulle diff -f new-timeout.yaml
@@ -42,9 +42,9 @@ Examples:
 export function diffCommand(): Command {
   const command = new Command("diff");
   return addClusterOptions(command)
-    .description("show what a change of YAML would change in what sidecars are told")
-    .requiredOption("-f, --folder <path...>", "folders or files as they are to be")
-    .option("--against <path...>", "folders or files as they are now; default: what is in the cluster")
+    .description("show what a change of YAML would change for sidecars")
+    .requiredOption("-f, --folder <path...>", "folders or files with the change")
+    .option("--against <path...>", "folders or files without the change; default: the cluster")
     .option("--cluster-domain <domain>", "domain of the cluster's DNS; default: the cluster's, else cluster.local")
     .option("--trust-domain <domain>", "first part of SPIFFE ids; default: the cluster's, else cluster.local")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))

@@ -22,10 +22,10 @@ interface EdgesOptions extends MeshOptions, Partial<MeshDomains> {
 
 const help = `${howToReach}
 
-Edges are those of the last ten seconds. The checklist's ten points are ${points.slice(0, 5).join(", ")},
-${points.slice(5).join(", ")}. What the mesh can't know, the Service's annotations say:
-tulle.dev/contract, tulle.dev/idempotency, tulle.dev/tests, tulle.dev/runbook. What is configured is read from the cluster,
-or for a mesh of "tulle dev" from its folder: -f.
+Edges cover the last ten seconds. The checklist's ten points are ${points.slice(0, 5).join(", ")},
+${points.slice(5).join(", ")}. Annotations of the Service say what the mesh can't know:
+tulle.dev/contract, tulle.dev/idempotency, tulle.dev/tests, tulle.dev/runbook. The configuration is read from the cluster,
+or for a mesh of "tulle dev" from its folder, -f.
 
 Exits with 1 if --fail-on missing is given and a point is missing.
 
@@ -38,10 +38,10 @@ Examples:
 export function edgesCommand(): Command {
   const command = new Command("edges");
   return addMeshOptions(command)
-    .description("list who calls whom, and what each such integration lacks")
-    .option("--checklist", "also ten points for each")
+    .description("list who calls whom, and what each integration lacks")
+    .option("--checklist", "judge each of them on ten points")
     .addOption(command.createOption("--fail-on <state>", "exit with 1 if a point is in it").choices(["missing"]))
-    .option("-f, --folder <path...>", "the YAML of a mesh that runs on this machine")
+    .option("-f, --folder <path...>", "the YAML of a mesh running on this machine")
     .option("--cluster-domain <domain>", "of that mesh; default: cluster.local")
     .option("--trust-domain <domain>", "of that mesh; default: cluster.local")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))

@@ -25,10 +25,10 @@ interface ExplainOptions extends MeshOptions, Partial<MeshDomains> {
 }
 
 const help = `
-Asks the code that the sidecar runs; nothing is sent. With -f it reads YAML, and workloads without Pods are taken to run as
-many as they ask for. Without, it reads what your kubeconfig lets you list in the cluster. With --sidecar it asks one
-sidecar what it goes by now, breakers that are open included, and one of each workload that the request may come to what
-that would say; it takes the right to forward ports of these pods.
+Runs the sidecar's own decision code; nothing is sent. With -f it reads YAML, and workloads without Pods are assumed to have
+as many as they ask for. Otherwise it reads what your kubeconfig lets you list in the cluster. With --sidecar it asks one
+sidecar what it has now, including open breakers, and asks the workloads that the request may reach what they would answer;
+that requires the right to forward ports of these pods.
 
 Examples:
   $ tulle explain -f deploy/demo GET http://catalog/items --from shop/web
@@ -40,13 +40,13 @@ Examples:
 export function explainCommand(): Command {
   const command = new Command("explain");
   return addMeshOptions(command)
-    .description("say which route a request would take, which policies hold for it, and why")
+    .description("show which route a request would take, which policies apply to it, and why")
     .argument("<method>", "GET, POST …")
-    .argument("<url>", "as the application would ask for it: http://orders/items?id=1")
-    .option("-f, --folder <path>", "a folder or file of Kubernetes YAML; may be given again", collect)
-    .option("--sidecar <namespace/pod>", "by what this pod's sidecar goes now; also in a mesh of tulle dev")
-    .option("--from <namespace/workload>", "who asks; a namespace alone: something there that is not in the mesh")
-    .option("-H, --header <field>", 'a header field of the request, "name: value"; may be given again', collect)
+    .argument("<url>", "as the application would call it: http://orders/items?id=1")
+    .option("-f, --folder <path>", "a folder or file of Kubernetes YAML; may be repeated", collect)
+    .option("--sidecar <namespace/pod>", "use what this pod's sidecar has now; also in a mesh of tulle dev")
+    .option("--from <namespace/workload>", "the caller; a namespace alone: a caller there outside the mesh")
+    .option("-H, --header <field>", 'a header field of the request, "name: value"; may be repeated', collect)
     .option("--cluster-domain <domain>", "domain of the cluster's DNS; default: the cluster's, else cluster.local")
     .option("--trust-domain <domain>", "first part of SPIFFE ids; default: the cluster's, else cluster.local")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))

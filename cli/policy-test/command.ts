@@ -30,7 +30,7 @@ export interface CaseResult {
 }
 
 const help = `
-A file holds PolicyTests, which no cluster knows: keep them beside the policies, not among them.
+A file holds PolicyTests, a kind that no cluster knows: keep them beside the policies, not among them.
   apiVersion: tulle.dev/v1alpha1
   kind: PolicyTest
   metadata: { name: canary, namespace: shop }
@@ -39,7 +39,7 @@ A file holds PolicyTests, which no cluster knows: keep them beside the policies,
       - name: testers get v2
         when: { method: GET, url: http://catalog/items, from: shop/web, headers: { x-canary: "1" } }
         expect: { backends: { catalog-v2: 100 }, timeout: 1s, retried: ["503"], access: admitted }
-expect knows route, backends, timeout, maxAttempts, retried, notRetried and access; what it does not name may be anything.
+expect knows route, backends, timeout, maxAttempts, retried, notRetried and access; fields left out may have any value.
 Exits with 1 if a case fails.
 
 Examples:
@@ -49,9 +49,9 @@ Examples:
 export function testCommand(): Command {
   const command = new Command("test");
   return command
-    .description("run unit tests of policies: requests, and what must become of them")
+    .description("run unit tests of policies: requests and their expected outcomes")
     .argument("<file...>", "YAML files of PolicyTests")
-    .requiredOption("-f, --folder <path>", "a folder or file of Kubernetes YAML; may be given again", collect)
+    .requiredOption("-f, --folder <path>", "a folder or file of Kubernetes YAML; may be repeated", collect)
     .option("--cluster-domain <domain>", "domain of the cluster's DNS", "cluster.local")
     .option("--trust-domain <domain>", "first part of the workloads' SPIFFE ids", "cluster.local")
     .addOption(command.createOption("-o, --output <format>").choices(["json", "text"]).default("text"))

@@ -32,9 +32,9 @@ const mostSidecars = 50;
 
 const help = `${howToReach}
 
-A request is shown when it is over, by its caller's sidecar; with --inbound by that of whom it asks, which also sees callers
-outside the mesh. Neither header fields, nor the query, nor bodies are ever shown. In a cluster it takes the right to
-forward ports of the very pods that are looked at, and no other. It runs until Ctrl-C, or until --limit.
+A request is shown when it ends, by its caller's sidecar, or with --inbound by the called one, which also sees callers outside
+the mesh. Header fields, queries and bodies are never shown. In a cluster this requires the right to forward ports of the pods
+being watched, and no other. It runs until Ctrl-C, or until --limit.
 
 Examples:
   $ tulle tap --namespace shop
@@ -45,17 +45,17 @@ Examples:
 export function tapCommand(): Command {
   const command = new Command("tap");
   return addMeshOptions(command)
-    .description("show requests as they happen: who asks whom what, and what becomes of it")
-    .option("-n, --namespace <name>", "the pods that are looked at; default: all, or those of --from")
-    .option("--from <namespace/workload>", "who asks; a namespace alone: anyone there")
-    .option("--to <namespace/name>", "the Service that is asked, or the backend behind it; outside the mesh a host")
+    .description("show requests as they happen: who calls whom, and with what result")
+    .option("-n, --namespace <name>", "the namespace to watch; default: all, or that of --from")
+    .option("--from <namespace/workload>", "the caller; a namespace alone: anyone there")
+    .option("--to <namespace/name>", "the called Service, or a backend behind it; outside the mesh a host")
     .option("--method <method>", "GET, POST …")
-    .option("--path <prefix>", "what the path begins with")
-    .option("--status <status>", "503, or all of a class: 5xx")
-    .option("--errors", "what the mesh answered itself, what broke off, and statuses from 500 on")
-    .option("--inbound", "as those who are asked see it")
-    .option("--rate <number>", "requests per second, at most; what is more is counted", "100")
-    .option("--limit <number>", "ends after so many")
+    .option("--path <prefix>", "the beginning of the path")
+    .option("--status <status>", "503, or a whole class: 5xx")
+    .option("--errors", "only requests that the mesh answered itself, that broke off, or with a status from 500 on")
+    .option("--inbound", "as seen by the called pods' sidecars instead of the callers'")
+    .option("--rate <number>", "at most so many requests per second; the rest is counted", "100")
+    .option("--limit <number>", "stop after so many requests")
     .addOption(
       command
         .createOption("-o, --output <format>", "json: an object per line")
