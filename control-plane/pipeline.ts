@@ -1,4 +1,4 @@
-/** A policy's way in one list: source → index → compile → snapshot, and its status on the way back. */
+/** A policy's way, as one list: source → index → compile → snapshot, and its status on the way back. */
 
 import type { ResourceKind } from "../model/resources.ts";
 import { Compiler, type CompilerOptions, type ResourceName } from "./compile/compiler.ts";
@@ -23,7 +23,10 @@ export class Pipeline {
     this.#compiler = new Compiler(this.index, this.snapshot, options);
   }
 
-  /** Takes a change of the source all the way, unless more is to come: when it returns, the snapshot has it and its listeners know. */
+  /**
+   * Takes a change of the source all the way, unless more is to come. When it returns, the snapshot is updated and its
+   * listeners have been called.
+   */
   apply(change: SourceChange): void {
     for (const fact of this.index.apply(change)) this.#touched.add(fact);
     if (change.more) return;
@@ -39,24 +42,24 @@ export class Pipeline {
   /** The resources that a policy or route is part of, by its `policyName`. */
   readonly resourcesWith = (policy: string): readonly ResourceName[] => this.#compiler.resourcesWith(policy);
 
-  /** What becomes of each policy; `acknowledgements` is push's. */
+  /** The status of each policy. `acknowledgements` come from push. */
   policyStatuses(acknowledgements: Acknowledgements): PolicyStatus[] {
     return policyStatuses(this.index, this.#compiler.resourcesWith, acknowledgements);
   }
 
-  /** What becomes of each HTTPRoute and GRPCRoute of a Service. */
+  /** The status of each HTTPRoute and GRPCRoute with a Service as parent. */
   routeStatuses(acknowledgements: Acknowledgements): RouteStatus[] {
     return routeStatuses(this.index, this.#compiler.resourcesWith, acknowledgements);
   }
 
-  /** Of the policies and routes that are in force somewhere. */
+  /** Counts the policies and routes, among those in force somewhere, that some sidecars don't have. */
   countNotProgrammed(acknowledgements: Acknowledgements): NotProgrammed {
     const { inForce, resourcesWith } = this.#compiler;
     return countNotProgrammed(inForce, resourcesWith, acknowledgements, findExposedPods(this.index));
   }
 }
 
-/** All there is to put right, by file and line, each once. */
+/** Everything that needs fixing, sorted by file and line, without repetitions. */
 export function allProblems(
   index: ClusterIndex,
   statuses: readonly { readonly problems: readonly Problem[] }[],

@@ -1,6 +1,6 @@
 /**
- * What sidecars are to be told: the newest version of every compiled resource, and who wants to know of changes.
- * Publishing an equal resource wakes nobody. It compiles nothing and sends nothing.
+ * What sidecars should receive: the newest version of every compiled resource, and who wants to hear of changes.
+ * Publishing an equal resource notifies nobody. It compiles nothing and sends nothing.
  */
 
 import { createHash } from "node:crypto";
@@ -11,7 +11,7 @@ import { compareStrings } from "./source/problem.ts";
 export interface PublishedResource {
   readonly kind: ResourceKind;
   readonly name: string;
-  /** A hash of the content, 12 hex digits: the same after a restart and in every replica. */
+  /** A hash of the content, 12 hex digits: the same after a restart, and in every replica. */
   readonly version: string;
   readonly resource: Resource;
 }
@@ -28,7 +28,7 @@ export interface SnapshotChange {
   readonly apart?: ReadonlyMap<string, ReadonlyMap<string, PodInbound>>;
 }
 
-/** What one pod of a workload has, where not the same holds for all of them. */
+/** What one pod of a workload gets, if its labels give it other policies than the rest. */
 export interface PodInbound {
   readonly value: Inbound;
   /** The only SPIFFE id that may have it. */
@@ -40,7 +40,7 @@ interface PublishedApart {
   readonly identity: string;
 }
 
-/** So that a backend is known before the route that leads to it. */
+/** This order makes a backend known before the route that leads to it. */
 const kindOrder: readonly ResourceKind[] = ["endpoints", "destination", "inbound"];
 
 export class Snapshot {
@@ -58,7 +58,7 @@ export class Snapshot {
     return this.#apartOf(kind, name, pod)?.published ?? this.#resources[kind].get(name);
   }
 
-  /** Changes with what any pod has of it, also where two pods swap what they have. */
+  /** Changes whenever what any pod gets of it changes, even if two pods swap what they have. */
   versionOf(kind: ResourceKind, name: string): string | undefined {
     const version = this.get(kind, name)?.version;
     const apart = kind === "inbound" ? this.#apart.get(name) : undefined;
@@ -84,7 +84,7 @@ export class Snapshot {
     return () => void this.#listeners.delete(own);
   }
 
-  /** Takes over what is different, all at once, and then tells the listeners. */
+  /** Takes over all differences at once, and then calls the listeners. */
   commit(change: SnapshotChange): void {
     const changed: { kind: ResourceKind; name: string }[] = [];
     for (const { kind, name } of change.withdrawn) {
@@ -106,7 +106,7 @@ export class Snapshot {
     for (const { kind, name } of changed) for (const listener of this.#listeners) listener(kind, name);
   }
 
-  /** False: it is equal to what there is. */
+  /** Returns false if it equals the current version. */
   #publish(resource: Resource): boolean {
     const published = publishedOf(resource);
     const { kind, name, version } = published;
@@ -115,7 +115,7 @@ export class Snapshot {
     return true;
   }
 
-  /** The same of what its pods have instead. Equal ones are one thing, so that it is encoded once. */
+  /** The same for what single pods get instead. Equal ones are shared, so that they are encoded once. */
   #setApart(name: string, told: ReadonlyMap<string, PodInbound> = new Map()): boolean {
     const before = this.#apart.get(name);
     if (told.size === 0) return this.#apart.delete(name);
@@ -141,7 +141,7 @@ function publishedOf(resource: Resource): PublishedResource {
   return { kind: resource.kind, name: resource.value.name, version: versionOf(resource), resource };
 }
 
-/** Independent of the order in which fields were set. */
+/** Does not depend on the order in which fields were set. */
 function versionOf(resource: Resource): string {
   const text = JSON.stringify(resource, (_, value: unknown) =>
     typeof value === "object" && value !== null && !Array.isArray(value)

@@ -1,5 +1,5 @@
 /**
- * One sidecar, put together: the two stacks, what lies below them, and the sockets on which it listens.
+ * Puts one sidecar together: the two stacks, what lies below them, and the sockets on which it listens.
  * Where its identity and its resources come from is its caller's business.
  */
 
@@ -42,17 +42,17 @@ import { countAccess, countIdempotency } from "./telemetry/counts.ts";
 import { PlainUpstreams } from "./upstream/plain-upstreams.ts";
 
 /**
- * Follows one resource: `apply` gets every value and its version, `undefined` when there is none, and returns why it can't be
- * applied, if so. Returns what ends it.
+ * Follows one resource: calls `apply` with every value and its version, `undefined` if there is none. `apply` returns why a
+ * value can't be applied, if so. Returns a function that stops following.
  */
 export type Follow = (kind: ResourceKind, name: string, apply: Apply) => () => void;
 
 export interface SidecarOptions extends Shared {
   readonly namespace: string;
-  /** The name of what owns the pod. */
+  /** The name of the pod's owner: its Deployment or the like. */
   readonly workload: string;
   readonly podIp: string;
-  /** Where the pod runs, for endpoints that are to be preferred there. */
+  /** Where the pod runs: endpoints nearby may be preferred. */
   readonly place: Place;
   readonly trustDomain: string;
   readonly identity: Identity;
@@ -61,11 +61,11 @@ export interface SidecarOptions extends Shared {
   readonly outboundMtls: "preferred" | "required";
   /** The file with the URL of the Redis that IdempotencyPolicies may use. */
   readonly redisUrlFile?: string;
-  /** What decides where a redirected request goes: the address that was dialled, or its Host where that is one of the mesh. */
+  /** What decides where a redirected request goes: the dialled address, or its Host if that names a Service in the mesh. */
   readonly routeBy: "address" | "host";
-  /** Whether the application may call what is not of the mesh. */
+  /** Whether the application may call destinations outside the mesh. */
   readonly outside: "allow" | "deny";
-  /** Of each listener, at a time; beyond it idle ones are closed. Default 10,000. */
+  /** The number of connections of each listener; beyond it idle ones are closed. Default 10,000. */
   readonly maxConnections?: number;
   /** For a pod whose connections iptables redirects to this sidecar; absent: nothing is redirected. */
   readonly originalDestination?: ReadOriginalDestination;
@@ -74,13 +74,13 @@ export interface SidecarOptions extends Shared {
 const loopbackHosts = ["127.0.0.1", "::1"];
 const tendEveryMs = 1_000;
 
-/** What the gauges show. */
+/** The state that the gauges show. */
 export interface SidecarState {
   readonly backends: Backends;
   readonly destinations: Destinations;
   readonly retryBudgets: RetryBudgets;
   readonly keyed: KeyedRequests;
-  /** Of the workload's own policy in force; undefined: there is none yet, or nobody gave it one. */
+  /** The version of the workload's own policy in force; undefined: there is none yet, or it has no version. */
   readonly inboundVersion: string | undefined;
   readonly linkCount: number;
   readonly inboundCount: number;
@@ -105,7 +105,7 @@ export class Sidecar {
   #inbound: Inbound | undefined;
   #inboundVersion: string | undefined;
   #listeners: Listener[] = [];
-  /** What others dial: they come last, and are drained first. */
+  /** The listeners that others dial: opened last, and drained first. */
   #inboundListeners: readonly Listener[] = [];
   #tending: NodeJS.Timeout | undefined;
 
@@ -173,7 +173,7 @@ export class Sidecar {
     inboundCount: this.#inboundListeners.reduce((sum, { connectionCount }) => sum + connectionCount, 0),
   });
 
-  /** What is still missing before requests can be served; empty: ready. */
+  /** What is still missing before requests can be served, in words; empty: ready. */
   get missing(): readonly string[] {
     const missing: string[] = [];
     if (this.#inbound === undefined) missing.push("the workload's own policy");
@@ -181,7 +181,7 @@ export class Sidecar {
     return missing;
   }
 
-  /** Listens, and follows the workload's own resource. Rejects where it can't: a port is in use. */
+  /** Starts to listen and to follow the workload's own resource. Rejects if it can't listen: a port is in use. */
   async start(): Promise<void> {
     const { namespace, workload, podIp, identity, trustDomain, upstreams } = this.#options;
     this.#follow<Inbound>("inbound", `${namespace}/${workload}`, (inbound, version) => {
@@ -206,9 +206,10 @@ export class Sidecar {
   }
 
   /**
-   * Asks callers to go elsewhere, as the pod is about to end. Who comes all the same is served, and outbound is untouched.
-   * Callers in plaintext stay wherever a connection has led them, so each answer says it to them. Peers are told by the
-   * control plane where else to go: a link that they make meanwhile is kept, since one for each request would cost them more.
+   * Asks callers to go elsewhere, because the pod is about to end. Those who come anyway are served, and outbound requests
+   * are not affected. Callers in plaintext stay on a connection wherever it leads, so each response tells them. Peers are
+   * told by the control plane where else to go. A link that they open meanwhile is kept: a link per request would cost
+   * them more.
    */
   sendCallersAway(): void {
     const [mesh, ...plain] = this.#inboundListeners;
@@ -216,7 +217,7 @@ export class Sidecar {
     for (const listener of plain) listener.leave();
   }
 
-  /** Takes nothing new from peers and lets what runs finish, for `graceMs` at most. Outbound works until `close`. */
+  /** Accepts nothing new from peers and lets requests in progress finish, within `graceMs`. Outbound works until `close`. */
   async drain(graceMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => {
@@ -269,7 +270,7 @@ export class Sidecar {
     this.#retryBudgets.retain(new Set(known.map(({ name }) => name)));
   }
 
-  /** What can't be applied is nacked, and what was in force stays. */
+  /** An update that can't be applied is refused (nack), and what was in force stays. */
   #follow<T extends Resource["value"]>(
     kind: ResourceKind,
     name: string,
@@ -306,7 +307,7 @@ export class Sidecar {
     return listenOnEach(hosts, outboundPort, accept, this.#limitOf("outbound"));
   }
 
-  /** For plaintext that is redirected here on its way to the application. */
+  /** The service for plaintext that is redirected here on its way to the application. */
   async #listenPlain(): Promise<Listener[]> {
     const { podIp, originalDestination } = this.#options;
     if (originalDestination === undefined) return [];

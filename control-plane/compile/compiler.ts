@@ -1,8 +1,8 @@
 /**
- * Keeps the snapshot equal to what the index says, at the least cost: each unit (all Destinations of one Service, all
- * Endpoints of one Service, one Inbound, one dialled address) remembers the facts it was compiled from and is compiled
- * again, whole, only when one of them has changed. What is dialled by IP address, or by a pod's own name, is compiled while
- * somebody wants it: few do, and every pod has one.
+ * Keeps the snapshot in step with the index, at the least cost. The units are: all Destinations of one Service, all
+ * Endpoints of one Service, one Inbound, one dialled address. Each unit remembers the facts it was compiled from, and is
+ * compiled again, as a whole, only when one of them changes. What is dialled by IP address, or by a pod's own name, is
+ * compiled only while some sidecar wants it: every pod has an address, and few are dialled by it.
  */
 
 import type { Resource, ResourceKind } from "../../model/resources.ts";
@@ -31,7 +31,7 @@ interface Owners {
   readonly apart: Map<string, ReadonlyMap<string, PodInbound>>;
 }
 
-/** A fact, and the units that read it. One object for all of them: a large cluster has a hundred thousand of these. */
+/** A fact, and the units that read it. One object per fact for all units: a large cluster has a hundred thousand of these. */
 interface Readership {
   readonly fact: Fact;
   /** By their keys. */
@@ -47,7 +47,7 @@ interface CompiledUnit {
   readonly gave: readonly string[];
 }
 
-/** What becomes of a policy or a route, by its name. */
+/** The effects of a policy or a route, by its name. */
 export type ResourcesWith = (policy: string) => readonly ResourceName[];
 
 export interface ResourceName {
@@ -56,7 +56,7 @@ export interface ResourceName {
 }
 
 export interface CompilerOptions extends MeshNames {
-  /** Called for each unit that is compiled, for metrics. */
+  /** Called for each compiled unit, for metrics. */
   readonly onCompile?: (kind: ResourceKind, namespace: string, name: string) => void;
 }
 
@@ -85,7 +85,7 @@ export class Compiler {
     this.#compileAll(units);
   }
 
-  /** Whether anybody wants what is dialled by this name. Services' names are compiled without being asked for. */
+  /** Sets whether any sidecar wants what is dialled by this name. Services' names are always compiled. */
   setWanted(kind: ResourceKind, name: string, wanted: boolean): void {
     const address = parseDialled(name, this.#options);
     if (address === undefined || kind === "inbound") return;
@@ -111,7 +111,7 @@ export class Compiler {
     this.#snapshot.commit({ published, withdrawn, ...owners });
   }
 
-  /** The resources that carry a policy or a route, by its name; none: it is in force nowhere. */
+  /** The resources that a policy or a route is part of, by its name; none: it is in force nowhere. */
   readonly resourcesWith: ResourcesWith = (policy) =>
     Array.from(this.#carriers.get(policy) ?? [], (key) => this.#compiled.get(key)).flatMap((compiled) =>
       compiled === undefined ? [] : compiled.gave.map((name) => ({ kind: compiled.unit.kind, name })),
@@ -149,7 +149,7 @@ export class Compiler {
     }
   }
 
-  /** A unit that gives nothing is forgotten where a fact names it: that brings it back. */
+  /** A unit without a result is forgotten if a fact names it: a change of that fact brings it back. */
   #remember(key: string, unit: Unit, { read, applied: policies }: TrackedView, gave: readonly string[]): void {
     const before = this.#compiled.get(key);
     if (gave.length === 0 && unit.address === undefined) return this.#forget(key);

@@ -10,14 +10,14 @@ import { type MeshNames, servicePortName } from "./names.ts";
 import { protocolOf } from "./protocol.ts";
 import { compileTrafficSplit } from "./traffic-split.ts";
 
-/** One per TCP port; none for an ExternalName, which leads out of the mesh. */
+/** One Destination per TCP port; none for an ExternalName, which leads out of the mesh. */
 export function compileDestinations(view: IndexView, namespace: string, name: string, names: MeshNames): Destination[] {
   const service = view.service(namespace, name);
   if (service === undefined || service.type === "ExternalName") return [];
   return service.ports.map((port) => compileDestination(view, service, port, names));
 }
 
-/** The producer's routes are for all callers, a consumer's for those of its namespace. */
+/** The producer's routes apply to all callers, a consumer's to those in its namespace. */
 export function compileDestination(
   view: IndexView,
   service: Service,
@@ -45,7 +45,7 @@ export function compileDestination(
   };
 }
 
-/** The split that holds for the port; without one, everything goes to the Service itself. */
+/** The routes of the split that applies to the port; without one, everything goes to the Service itself. */
 function compileWithoutRoutes(view: IndexView, service: Service, port: ServicePort, names: MeshNames): Route[] {
   const { namespace, name } = service;
   const retry = view.policyFor("RetryPolicy", service, port)?.spec;

@@ -1,6 +1,6 @@
 /**
- * `tulle.v1.Identity`: a token and a certificate request in, a certificate out. Every answer leaves a line in the log.
- * It keeps no state: whoever holds a valid token may ask again, as a restarted sidecar does.
+ * `tulle.v1.Identity`: a token and a certificate request in, a certificate out. Every call leaves a line in the log.
+ * It keeps no state: whoever has a valid token may ask again, as a restarted sidecar does.
  */
 
 import { isIP } from "node:net";
@@ -20,7 +20,7 @@ import type { Applicant, ReviewQueue, ReviewRefusal } from "./review-queue.ts";
 import type { TokenFault, TokenOwner, TokenReviewer } from "./tokens.ts";
 
 export const issueMethod = "/tulle.v1.Identity/Issue";
-/** Of a request: the longest token and a certificate request. */
+/** The size of a request: the longest token and a certificate request. */
 export const maxRequestBytes = 64 * 1024;
 const usualRequestMs = 10_000;
 
@@ -55,7 +55,7 @@ const answers: Readonly<Record<IssueFault, { readonly code: status; readonly say
   review_busy: { code: status.UNAVAILABLE, says: "too many tokens wait for their review: ask again" },
   review_failed: { code: status.UNAVAILABLE, says: "the token can't be reviewed now" },
 };
-/** No fault of whoever asked. */
+/** Faults that are not the caller's. */
 const ownFaults: ReadonlySet<IssueFault> = new Set(["review_busy", "review_failed"]);
 const faultOf: Readonly<Record<ReviewRefusal["why"], IssueFault>> = { too_often: "caller_rate", busy: "review_busy" };
 
@@ -64,10 +64,10 @@ export interface IdentityServiceOptions {
   readonly tokens: TokenReviewer;
   readonly reviews: ReviewQueue;
   readonly trustDomain: string;
-  /** Refuse a token whose pod is known under another address than the caller's. Off behind source NAT. */
+  /** Refuse a token if its pod is known under an address other than the caller's. Off behind source NAT. */
   readonly checkCallerAddress: boolean;
   readonly wallClock: () => number;
-  /** For a request to be there. Default 10 s. */
+  /** How long to wait for the request. Default 10 s. */
   readonly requestWithinMs?: number;
   readonly log: Log;
   /** Called once for each request. */
@@ -137,7 +137,7 @@ async function issue(
   if (!reviewed.ok) {
     const reason = faultOf[reviewed.error.why];
     count(reason);
-    // Who floods this port shall not flood the log as well.
+    // Whoever floods this port must not flood the log as well.
     if (reviewed.error.isNews) log("warn", "certificate refused", { reason, caller });
     return err(reason);
   }

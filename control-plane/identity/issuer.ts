@@ -1,6 +1,6 @@
 /**
- * Who signs: a key, its certificate, what lies between that and a root, and the roots that workloads are to trust. It knows
- * what PEM must hold to be one; where that is kept is `root.ts`' and `ca-secret.ts`' business.
+ * The signer: a key, its certificate, the intermediates between that and a root, and the roots that workloads should
+ * trust. It knows what the PEM of a signer must hold; where it is kept is the business of `root.ts` and `ca-secret.ts`.
  */
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
@@ -9,11 +9,11 @@ import { buildRoot, commonName, keyIdOf, type Signer } from "./x509.ts";
 
 export interface Issuer {
   readonly signer: Signer;
-  /** The one that leaves are signed with: a root, or an intermediate. */
+  /** The certificate that signs leaves: a root, or an intermediate. */
   readonly certificate: X509Certificate;
-  /** What a leaf travels with, up to its root, which is not in it; DER. Empty where the signer is a root. */
+  /** The certificates sent with a leaf, up to but not including its root; DER. Empty if the signer is a root. */
   readonly chainDer: readonly Buffer[];
-  /** The roots that workloads are to trust. */
+  /** The roots that workloads should trust. */
   readonly trusted: readonly X509Certificate[];
 }
 
@@ -77,7 +77,7 @@ function readKey(pem: string, place: string): KeyObject {
   try {
     key = createPrivateKey(pem);
   } catch {
-    // What OpenSSL says of a key belongs into no log.
+    // What OpenSSL says about a key must not be logged.
     throw new Error(`${place}: the private key can't be read`);
   }
   if (key.asymmetricKeyType !== "ec") throw new Error(`${place}: the private key must be ECDSA, as P-256`);

@@ -1,6 +1,6 @@
 /**
- * What is true now: takes changes from sources, keeps the last good reading of every object, and names the facts that
- * changed. A bad object harms only itself: it is a problem with file and line, and what it last said validly stays true.
+ * What is true now: takes changes from sources, keeps the last valid reading of every object, and names the facts that
+ * changed. An invalid object affects only itself: it becomes a problem with file and line, and its last valid version stays.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -23,12 +23,12 @@ import { permits, type ReferenceGrant } from "./reference-grant.ts";
 import type { Service, ServicePort } from "./service.ts";
 import { Table } from "./table.ts";
 
-/** An object that there is something to say about: it has a status, or something is wrong with it. */
+/** An object that has a status, or with which something is wrong. */
 interface Shown {
   readonly object: KubeObject;
-  /** What is wrong with it as it is now. */
+  /** What is wrong with its current version. */
   readonly errors: readonly FieldError[];
-  /** Its generation when it was last valid; undefined: it never was, or in a folder. */
+  /** Its generation when it was last valid; undefined: it never was, or it is in a folder. */
   readonly version: number | undefined;
 }
 
@@ -37,10 +37,10 @@ export interface HeldPolicy {
   readonly object: KubeObject;
   /** What it says, or said when it was last valid; undefined: it never was. */
   readonly policy: Policy | undefined;
-  /** It never was valid, and `policy` closes what it would have held for. */
+  /** It was never valid, and `policy` closes what it would have applied to. */
   readonly standsIn: boolean;
   readonly errors: readonly FieldError[];
-  /** Generation of the object when it said `policy`; undefined: there is none, or in a folder. */
+  /** The generation from which `policy` was read; undefined: there is none, or it is in a folder. */
   readonly version: number | undefined;
 }
 
@@ -68,12 +68,12 @@ export class ClusterIndex implements IndexView {
   readonly #policies = new PolicyTable();
   readonly #routes = new GatewayRoutes();
   readonly #grants = new Table<ReferenceGrant>();
-  /** Of every object of a kind that the mesh reads: what it says, or said when it was last valid, or what stands in for that. */
+  /** For every object of a kind that the mesh reads: its last valid content, or what stands in for it. */
   readonly #readings = new Map<ObjectKey, Reading>();
-  /** Not of every object: a cluster has a hundred thousand pods. */
+  /** Not for every object: a cluster has a hundred thousand pods. */
   readonly #shown = new Map<ObjectKey, Shown>();
   readonly #othersRoutes = new Map<ObjectKey, OthersRoute>();
-  /** Objects of kinds that are not read but deserve a word. */
+  /** Objects of kinds that are not read but deserve a warning. */
   readonly #unknown = new Map<ObjectKey, Problem>();
   #sourceProblems: readonly Problem[] = [];
 
@@ -91,7 +91,7 @@ export class ClusterIndex implements IndexView {
     return touched;
   }
 
-  /** What is wrong with the input by itself, by file and line; references between objects are `policyStatuses`' business. */
+  /** Problems with the input itself, by file and line; `policyStatuses` reports references between objects. */
   problems(): readonly Problem[] {
     const shown = [...this.#shown.values()].flatMap(({ object, errors }) => errors.map((e) => fieldProblem(object, e)));
     return [...this.#sourceProblems, ...this.#unknown.values(), ...shown].sort(compareProblems);
@@ -158,7 +158,7 @@ export class ClusterIndex implements IndexView {
     return this.#pods.opaquePodsIn(namespace);
   }
 
-  /** With a sidecar all the same; sorted by namespace and name. */
+  /** The pods that nevertheless have a sidecar; sorted by namespace and name. */
   podsWithoutRedirect(): readonly Pod[] {
     return this.#pods.podsWithoutRedirect();
   }
@@ -232,7 +232,7 @@ export class ClusterIndex implements IndexView {
     this.#replace(key, kept, touched);
   }
 
-  /** A route may have been given to a Gateway: then it was read before. */
+  /** A route may have moved to a Gateway: then it was read before. */
   #takeUnread(key: ObjectKey, object: KubeObject, touched: Set<Fact>): void {
     this.#shown.delete(key);
     this.#replace(key, undefined, touched);
@@ -295,7 +295,7 @@ function unknownKind(object: KubeObject): Problem | undefined {
   }
 }
 
-/** What is wrong with a field, with the place where its author wrote it. */
+/** A problem with a field, at the place where its author wrote it. */
 export function fieldProblem({ origin }: KubeObject, { path, message }: FieldError): Problem {
   return { severity: "error", file: origin.file, line: origin.lineOf(path), path, message };
 }

@@ -17,21 +17,21 @@ import { compareStrings } from "../source/problem.ts";
 import { type Fact, facts, meshNamespace, type PolicyOf } from "./facts.ts";
 import type { ServicePort } from "./service.ts";
 
-/** A policy as it competes with others. */
+/** A policy as it competes with others for a target. */
 export interface Contender {
   readonly value: Policy;
   /** RFC 3339; empty where the source knows none. */
   readonly creationTimestamp: string;
 }
 
-/** One thing that a policy is attached to. */
+/** One target of a policy. */
 export interface Attachment {
   readonly namespace: string;
   /** Absent: the whole namespace. */
   readonly target?: Pick<TargetRef, "kind" | "name">;
-  /** The port of the Service, by name or number, or the name of the route's rule; absent: all of it. */
+  /** The Service's port, by name or number, or the name of the route's rule; absent: the whole target. */
   readonly section?: string;
-  /** The field of the policy that says so. */
+  /** The field of the policy that names this target. */
   readonly path: string;
 }
 
@@ -59,11 +59,11 @@ interface Entry extends Contender {
   readonly section: string | undefined;
 }
 
-/** Who is attached to one thing. */
+/** The policies attached to one target. */
 interface Place {
   /** By policy and section. */
   readonly entries: Map<string, Entry>;
-  /** The winner first; made when it is asked for, so that thousands may come at once. */
+  /** The winner first; sorted only when asked for, so that thousands may be added at once. */
   ranked: readonly Entry[] | undefined;
 }
 
@@ -112,7 +112,7 @@ export class PolicyTable {
       own.find(({ section }) => section === undefined) ??
       this.#at(serviceOrNamespace(kind, service.namespace))[0] ??
       this.#at(serviceOrNamespace(kind, meshNamespace))[0];
-    // What is attached as a kind is of that kind.
+    // Whatever is attached under a kind is of that kind.
     return winner?.value as PolicyOf<K> | undefined;
   }
 
@@ -143,8 +143,8 @@ export class PolicyTable {
   }
 
   /**
-   * The policy that is attached to the very same thing and goes before this one, wherever that holds. `port` is the one that
-   * the section names.
+   * The policy that is attached to exactly the same target and takes precedence over this one everywhere. `port` is the
+   * one that the section names.
    */
   rivalOf(policy: Policy, attachment: Attachment, port: ServicePort | undefined): Policy | undefined {
     const first = this.#at(placeOf(policy.kind, attachment)).find(({ section, value }) => {
@@ -192,7 +192,7 @@ export function scopeOf(policy: Policy): ServerScope {
   return policy.kind === "IdempotencyPolicy" ? policy.spec : {};
 }
 
-/** Whether one scope takes in the other whole. */
+/** Whether one scope includes the other completely. */
 function covers(wide: ServerScope, narrow: ServerScope): boolean {
   const { labels = [], ports } = wide;
   const hasLabel = ([name, value]: readonly [string, string]) =>

@@ -1,8 +1,8 @@
 /**
- * Brings changes of the snapshot to the subscribers of what changed. It knows no gRPC: `discovery-service.ts` does.
+ * Brings changes of the snapshot to the subscribers of what changed. It knows no gRPC: `discovery-service.ts` does that.
  *
- * The first change goes out at once, those of the next 10 ms together at the end of them, and so on while changes come, in
- * ever longer windows: what somebody saves is felt soon, and a storm costs no more than 20 pushes a second.
+ * The first change is sent at once, those of the next 10 ms together when these are over, and so on in ever longer windows
+ * while changes keep coming. So an edit takes effect quickly, and a storm costs no more than 20 pushes a second.
  */
 
 import type { Clock } from "../../model/clock.ts";
@@ -16,29 +16,29 @@ import { type Answer, type LagReason, Subscriber, type Subscription, type Write 
 import { UpdateEncoder } from "./update-encoder.ts";
 
 export interface PushEvents {
-  /** A resource was encoded, for all of its subscribers. */
+  /** A resource was encoded, once for all of its subscribers. */
   readonly encoded: () => void;
   /** One write to one subscriber, of one or more resources. */
   readonly written: (bytes: number) => void;
   readonly acked: (secondsSinceChange: number) => void;
   readonly nacked: () => void;
-  /** An Inbound was asked for by another workload. */
+  /** Another workload's Inbound was asked for. */
   readonly refused: () => void;
 }
 
-/** Called when the acks of a resource may have become others. Cheap: it is called for each ack. */
+/** Called when the acks of a resource may have changed. It must be cheap: it is called for each ack. */
 export type AckListener = (key: ResourceKey) => void;
 
 const firstWindowMs = 10;
 const longestWindowMs = 50;
-/** Subscriptions that a new sidecar is given unasked: of a workload that dials more, the first. */
+/** How many subscriptions a new sidecar gets without asking; if its workload dials more, the first ones. */
 const mostForSibling = 400;
 
-/** Who is at the other end of a stream. */
+/** The sidecar at the other end of a stream. */
 export interface Peer {
   /** From its certificate. */
   readonly identity: string;
-  /** As it says, for people. */
+  /** As the sidecar itself says; for people only. */
   readonly pod: string;
   readonly namespace: string;
   readonly workload: string;
@@ -49,18 +49,18 @@ export interface SidecarLag {
   /** `namespace/pod` */
   readonly sidecar: string;
   readonly reason: LagReason;
-  /** Resources of which it lacks the newest version. */
+  /** The number of resources of which it lacks the newest version. */
   readonly versions: number;
-  /** Since the oldest change that it lacks was made known. */
+  /** Time since the oldest change that it lacks was published. */
   readonly seconds: number;
 }
 
-/** Which resources its sidecars hold, by `namespace/name` of a workload. */
+/** The resources that sidecars hold, by `namespace/name` of their workload. */
 export type Holdings = Readonly<Record<string, readonly ResourceName[]>>;
 
 export interface HubOptions {
   readonly snapshot: Snapshot;
-  /** Called with true before the first subscriber of a resource is answered, and with false when the last has left. */
+  /** Called with true before the first subscriber of a resource is answered, and with false when the last has gone. */
   readonly setWanted?: (kind: ResourceKind, name: string, wanted: boolean) => void;
   readonly clock: Clock;
   readonly events: PushEvents;
@@ -123,8 +123,8 @@ export class PushHub {
   }
 
   /**
-   * Subscribes a sidecar that has just come to what the one of its workload uses that is connected longest, and tells it:
-   * what its application will dial first is there before it does. What a workload's own Inbound is, it asks for itself.
+   * Subscribes a new sidecar to whatever the longest-connected sidecar of its workload uses, and sends that to it, so that
+   * what its application will probably dial is there before it does. It asks for its own workload's Inbound itself.
    */
   subscribeLikeSibling(subscriber: Subscriber): void {
     const peer = this.#subscribers.get(subscriber);
@@ -147,7 +147,7 @@ export class PushHub {
     for (const key of subscriber.subscriptions.keys()) this.#forget(key, subscriber);
   }
 
-  /** The answer comes with the next `flush`. */
+  /** The resource is sent with the next `flush`. */
   subscribe(subscriber: Subscriber, kind: ResourceKind, name: string, knownVersion: string): void {
     const key = resourceKey(kind, name);
     subscriber.subscribe(kind, name, knownVersion, this.#options.clock.now());
@@ -164,7 +164,7 @@ export class PushHub {
     this.#forget(resourceKey(kind, name), subscriber);
   }
 
-  /** An ack of a version that is no longer the current one says nothing about the current one. */
+  /** An ack of an old version says nothing about the current one. */
   ack(subscriber: Subscriber, key: ResourceKey, version: string): void {
     const subscription = this.#answered(subscriber, key, version);
     if (subscription === undefined) return;
@@ -173,7 +173,7 @@ export class PushHub {
     this.#options.events.acked((this.#options.clock.now() - subscription.changedAtMs) / 1000);
   }
 
-  /** False: it was told nothing of the kind, or has said so before. */
+  /** Returns false if it was sent no such resource, or has acknowledged it before. */
   nack(subscriber: Subscriber, key: ResourceKey, version: string, reason: string): boolean {
     const subscription = this.#answered(subscriber, key, version);
     if (subscription === undefined || subscription.nack?.version === version) return false;
@@ -183,7 +183,7 @@ export class PushHub {
     return true;
   }
 
-  /** Of one resource; 0 subscribers where nobody asked for it. */
+  /** The acks of one resource; 0 subscribers if nobody asked for it. */
   acksOf(kind: ResourceKind, name: string): ResourceAcks {
     const key = resourceKey(kind, name);
     const { snapshot } = this.#options;
@@ -197,7 +197,7 @@ export class PushHub {
     return countAcks(kind, name, snapshot.versionOf(kind, name), subscriptions);
   }
 
-  /** The sidecars of this replica that lack the newest version of something; once for each reason. */
+  /** This replica's sidecars that lack the newest version of something; once for each reason. */
   lags(): SidecarLag[] {
     const nowMs = this.#options.clock.now();
     return [...this.#subscribers].flatMap(([subscriber, { namespace, pod }]) =>
@@ -210,7 +210,7 @@ export class PushHub {
     );
   }
 
-  /** Every sidecar that asked for a resource of this replica. */
+  /** Every sidecar of this replica that asked for a resource. */
   holders(kind: ResourceKind, name: string): Holder[] {
     const key = resourceKey(kind, name);
     const { snapshot } = this.#options;
@@ -222,7 +222,7 @@ export class PushHub {
     });
   }
 
-  /** What the sidecars of this replica asked for and may have. */
+  /** What this replica's sidecars asked for and may have. */
   holdings(): Holdings {
     const held = new Map<string, Map<ResourceKey, ResourceName>>();
     for (const [subscriber, { namespace, workload }] of this.#subscribers) {
@@ -234,7 +234,7 @@ export class PushHub {
     return Object.fromEntries([...held].map(([workload, of]) => [workload, [...of.values()]]));
   }
 
-  /** Of every resource that somebody subscribed to. */
+  /** The acks of every resource with a subscriber. */
   acks(): readonly ResourceAcks[] {
     return [...this.#byResource.keys()].sort().map((key) => this.acksOf(...splitKey(key)));
   }
@@ -256,7 +256,7 @@ export class PushHub {
     return { kind: "published", published };
   }
 
-  /** What it was told last, if it answers to that. */
+  /** What it was last sent, if its answer is about that. */
   #answered(subscriber: Subscriber, key: ResourceKey, version: string): Subscription | undefined {
     const subscription = subscriber.subscriptions.get(key);
     if (subscription?.told.kind !== "version") return undefined;
@@ -315,7 +315,7 @@ export class PushHub {
   }
 }
 
-/** The workload is what a sidecar says it is; its identity is not. */
+/** The workload is what the sidecar says it is; its identity is proven. */
 function familyOf({ identity, namespace, workload }: Peer): string {
   return `${identity} ${namespace}/${workload}`;
 }

@@ -1,8 +1,8 @@
 /**
- * One stream's side of the push: what it subscribed to, what it was last told of each, and what it said to that.
+ * One stream's side of the push: what it subscribed to, what it was last sent of each resource, and how it answered.
  *
- * What is to be told is kept as names, not as messages: a reader that is slow, or stopped, is told the newest state
- * once it reads again, and costs no more memory than its subscriptions.
+ * What is still to be sent is kept as names, not as messages. A reader that is slow or has stopped gets the newest state once
+ * it reads again, and takes no more memory than its subscriptions.
  *
  * ```
  *   change ──▶ due ──▶ told(version) ──▶ acked
@@ -16,7 +16,7 @@ import type { PublishedResource } from "../snapshot.ts";
 import { type ResourceKey, resourceKey } from "./resource-key.ts";
 import type { UpdateEncoder } from "./update-encoder.ts";
 
-/** What a subscriber was last told of a name. */
+/** What a subscriber was last sent about a name. */
 type Told =
   | { readonly kind: "nothing" }
   | { readonly kind: "version"; readonly version: string }
@@ -29,17 +29,20 @@ export interface Subscription {
   told: Told;
   ackedVersion: string | undefined;
   nack: { readonly version: string; readonly reason: string } | undefined;
-  /** When the change that is not acked yet was made known, on the clock in ms. */
+  /** When the change that is not acknowledged yet was published, on the clock in ms. */
   changedAtMs: number;
 }
 
-/** Why a sidecar does not have something in force: it has not answered yet, or could not apply it. As policies' conditions say. */
+/**
+ * Why a sidecar does not have something in force: it has not answered yet, or could not apply it. As in policies'
+ * conditions.
+ */
 export type LagReason = "Pending" | "Refused";
 
-/** Resources of which a sidecar lacks the newest version. */
+/** The resources of which a sidecar lacks the newest version. */
 export interface Lag {
   readonly versions: number;
-  /** When the oldest change that it lacks was made known, on the clock in ms. */
+  /** When the oldest change that it lacks was published, on the clock in ms. */
   readonly sinceMs: number;
 }
 
@@ -49,7 +52,7 @@ export type Answer =
   | { readonly kind: "absent" }
   | { readonly kind: "refused"; readonly reason: string };
 
-/** Where the bytes go, one or more messages of gRPC: false asks to wait for `Subscriber.resume`. */
+/** Writes bytes, one or more gRPC messages. False asks to wait for `Subscriber.resume`. */
 export type Write = (bytes: Buffer) => boolean;
 
 export interface SubscriberOptions {
@@ -64,7 +67,7 @@ const joinedBytes = 64 * 1024;
 export class Subscriber {
   readonly subscriptions = new Map<ResourceKey, Subscription>();
   readonly #due = new Set<Subscription>();
-  /** What it lacks, and since when. Kept beside, so that asking who lags costs nothing for those that do not. */
+  /** What it lacks, and since when. Kept separately, so that asking who lags costs nothing for those that don't. */
   readonly #behind = new Map<Subscription, number>();
   readonly #options: SubscriberOptions;
   #stopped = false;
@@ -73,7 +76,7 @@ export class Subscriber {
     this.#options = options;
   }
 
-  /** Adds, or starts anew with the version that the sidecar says it has. */
+  /** Adds a subscription, or restarts it with the version that the sidecar says it has. */
   subscribe(kind: ResourceKind, name: string, knownVersion: string, nowMs: number): Subscription {
     const known = knownVersion === "" ? undefined : knownVersion;
     const subscription: Subscription = {
@@ -101,19 +104,19 @@ export class Subscriber {
     this.#drop(subscription);
   }
 
-  /** Something changed; `flush` tells what. */
+  /** Something changed; `flush` sends it. */
   markDue(key: ResourceKey, nowMs: number): void {
     const subscription = this.subscriptions.get(key);
     if (subscription === undefined) return;
     if (!this.#due.has(subscription)) {
       subscription.changedAtMs = nowMs;
-      // What it refused before is not what it is waited for now.
+      // Whatever it refused before, it is now expected to answer the new version.
       if (!this.#behind.has(subscription) || isRefused(subscription)) this.#behind.set(subscription, nowMs);
     }
     this.#due.add(subscription);
   }
 
-  /** It has put in force what it was told last. */
+  /** It has put in force what it was last sent. */
   acked(subscription: Subscription, version: string): void {
     subscription.ackedVersion = version;
     subscription.nack = undefined;
@@ -121,7 +124,7 @@ export class Subscriber {
     else this.#behind.delete(subscription);
   }
 
-  /** It has answered to something older than it was told last: so it keeps up, and lacks no more than the newest. */
+  /** It has answered something older than it was last sent: so it is keeping up, and lacks only the newest. */
   answeredLate(subscription: Subscription): void {
     if (this.#behind.has(subscription)) this.#behind.set(subscription, subscription.changedAtMs);
   }
@@ -137,12 +140,12 @@ export class Subscriber {
     return lags;
   }
 
-  /** Says what was subscribed for it, before anything of that is told. */
+  /** Tells it what was subscribed on its behalf, before any of that is sent. */
   announce(names: readonly { readonly kind: ResourceKind; readonly name: string }[]): void {
     if (!this.#options.write(this.#options.encoder.subscribed(names))) this.#stopped = true;
   }
 
-  /** Tells what is due, as far as the reader takes it. */
+  /** Sends what is due, as far as the reader accepts it. */
   flush(): void {
     while (this.#due.size > 0 && !this.#stopped) {
       const bytes = this.#nextBytes();
@@ -150,7 +153,7 @@ export class Subscriber {
     }
   }
 
-  /** The reader takes bytes again. */
+  /** The reader accepts bytes again. */
   resume(): void {
     this.#stopped = false;
     this.flush();

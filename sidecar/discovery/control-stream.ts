@@ -1,5 +1,5 @@
 /**
- * What this sidecar knows from the control plane, kept up to date over one stream.
+ * What this sidecar has received from the control plane, kept up to date over one stream.
  *
  * ```
  *             ┌──────── after a jittered backoff ────────┐
@@ -10,8 +10,8 @@
  *             └── new certificate ────┘  (the former connection serves until the new one is let in)
  * ```
  *
- * Each connection subscribes to everything that is wanted, with the versions in force: what has not changed is not sent
- * again. Nothing that happens to a connection changes what is in force.
+ * Each connection subscribes to everything that is wanted, with the versions in force, so that only what has changed is sent
+ * again. Whatever happens to a connection, what is in force stays in force.
  */
 
 import { backoffDelayMs } from "../../model/backoff.ts";
@@ -42,38 +42,38 @@ export interface ControlStreamOptions {
     readonly pod: string;
     readonly proxyVersion: string;
   };
-  /** Where the last good resources outlive a restart. Absent: nowhere. */
+  /** Where the last good resources are kept across restarts. Absent: nowhere. */
   readonly stateFolder?: string;
-  /** The control plane signs with another key now: a new certificate is wanted within so many milliseconds. */
+  /** The control plane signs with a new key: a new certificate is wanted within so many milliseconds. */
   readonly onRenew?: (withinMs: number) => void;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: Random;
   readonly log: Log;
-  /** How long a connection must have stood before it is believed that a resource is gone. Default 30 s. */
+  /** How long a connection must have been up before it is believed that a resource is gone. Default 30 s. */
   readonly absenceGraceMs?: number;
-  /** How long what was subscribed for this sidecar stays if nothing asks for it. Default 10 min. */
+  /** How long to keep what was subscribed on this sidecar's behalf if nothing asks for it. Default 10 min. */
   readonly unaskedMs?: number;
-  /** Before dialling again. Default 250 ms, doubled each time up to 5 s, ± 50 %. */
+  /** The wait before dialling again. Default 250 ms, doubled each time up to 5 s, ± 50 %. */
   readonly retry?: { readonly initialDelayMs: number; readonly maxDelayMs: number };
 }
 
 const defaultGraceMs = 30_000;
 const defaultRetry = { initialDelayMs: 250, maxDelayMs: 5_000 };
-/** A connection that stood for this long was no failure. */
+/** If a connection was up for this long, its end does not count as a failure. */
 const steadyMs = 10_000;
-/** What was kept from before a restart and nobody asked for is dropped after this long. */
+/** Resources kept from before a restart are dropped after this time if nobody asks for them. */
 const keptUnaskedMs = 10 * 60 * 1000;
 
 export class ControlStream {
   readonly #options: ControlStreamOptions;
   readonly #held = new Map<string, HeldResource>();
-  /** Those of them that the control plane has subscribed to for this sidecar, and that nothing here has asked for yet. */
+  /** Those of them that the control plane subscribed on this sidecar's behalf and that nothing here has asked for yet. */
   readonly #unasked = new Set<HeldResource>();
-  /** From before the restart, until it is asked for. */
+  /** Resources from before the restart, until they are asked for. */
   readonly #kept = new Map<string, GoodResource>();
   readonly #snapshot: KeptSnapshot | undefined;
-  /** In force although this connection says that they are gone: it has not stood for long. */
+  /** Still in force although this connection says they are gone: it has not been up for long. */
   readonly #doubted = new Set<HeldResource>();
   readonly #connectedListeners = new Set<(connected: boolean) => void>();
   #current: ControlConnection | undefined;
@@ -84,7 +84,7 @@ export class ControlStream {
   #attempts = 0;
   #failures = 0;
   #openedAtMs: number | undefined;
-  /** The connection has stood for long enough to believe what it says is gone. */
+  /** The connection has been up long enough to believe it about what is gone. */
   #trusted = false;
   #startedAtMs = 0;
   #running = false;
@@ -98,18 +98,18 @@ export class ControlStream {
     return this.#current !== undefined;
   }
 
-  /** The last good ones of all that is subscribed to. */
+  /** The last good version of every resource that is subscribed to. */
   get inForce(): GoodResource[] {
     return [...this.#held.values()].flatMap(({ good }) => good ?? []);
   }
 
-  /** Called at each change of `connected`. Returns what ends it. */
+  /** Called at each change of `connected`. Returns a function that stops that. */
   onConnected(listener: (connected: boolean) => void): () => void {
     this.#connectedListeners.add(listener);
     return () => void this.#connectedListeners.delete(listener);
   }
 
-  /** Resolves once what was kept is loaded, and connects from then on until `signal`. */
+  /** Resolves once what was kept is loaded; then it stays connected until `signal` aborts. */
   async start(signal: AbortSignal): Promise<void> {
     for (const { kind, name, good } of (await this.#snapshot?.load()) ?? []) this.#restore(kind, name, good);
     if (signal.aborted) return;
@@ -133,7 +133,7 @@ export class ControlStream {
     const known = this.#held.get(key);
     const held = known ?? new HeldResource(kind, name, this.#kept.get(key));
     const reason = held.add(apply);
-    // What was subscribed for it is asked for all the same: it may be that it can't be applied.
+    // What was subscribed on its behalf is asked for anyway: it may be that it can't be applied.
     if (known === undefined || this.#unasked.delete(known)) {
       this.#kept.delete(key);
       this.#held.set(key, held);
@@ -148,7 +148,7 @@ export class ControlStream {
     this.#current?.send({ report });
   }
 
-  /** Writes what is still to be kept. */
+  /** Writes what is not on disk yet. */
   async flush(): Promise<void> {
     await this.#snapshot?.close(() => this.#goods());
   }
@@ -311,7 +311,7 @@ export class ControlStream {
     }, absenceGraceMs).unref();
   }
 
-  /** What is in doubt is asked anew by the next connection, and in force until then. */
+  /** What is in doubt is asked for again by the next connection, and in force until then. */
   #endGrace(): void {
     clearTimeout(this.#grace);
     this.#trusted = false;

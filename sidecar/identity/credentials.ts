@@ -1,4 +1,4 @@
-/** What a workload proves itself with, and how the rest of the sidecar gets it. Secret: never logged, never a field. */
+/** A workload's credentials, and how the rest of the sidecar gets them. Secret: never logged, never a field. */
 
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { readPeerIdentity } from "../../model/peer-identity.ts";
@@ -9,7 +9,7 @@ export interface Credentials {
   readonly certificateChainPem: string;
   /** PKCS#8. */
   readonly privateKeyPem: string;
-  /** Every root that peers' certificates may lead to. */
+  /** The roots that peers' certificates may chain up to. */
   readonly trustBundlePem: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -19,7 +19,7 @@ export interface Credentials {
 
 export interface Identity {
   readonly spiffeId: string;
-  /** Changes when the certificate is renewed, and when the trust bundle does. */
+  /** Changes when the certificate is renewed or the trust bundle changes. */
   current(): Credentials;
   /** Returns what ends it. */
   onChange(listener: (credentials: Credentials) => void): () => void;
@@ -67,7 +67,10 @@ export function isCertificates(pem: string): boolean {
   }
 }
 
-/** What the control plane knows roots by: the SHA-256 of their DER, in hexadecimal. Throws where one is no certificate. */
+/**
+ * The ids by which the control plane knows roots: the SHA-256 of their DER, in hexadecimal. Throws if one is no
+ * certificate.
+ */
 export function rootIds(pem: string): string[] {
   return certificatesIn(pem).map(({ raw }) => createHash("sha256").update(raw).digest("hex"));
 }

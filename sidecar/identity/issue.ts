@@ -1,6 +1,6 @@
 /**
- * Asks the control plane for one certificate. The server must prove to be the control plane before it sees the token:
- * a TLS 1.3 certificate of the mesh's own roots, with its exact SPIFFE id. Its host name doesn't matter.
+ * Asks the control plane for one certificate. Before the server sees the token it must prove to be the control plane, by a
+ * TLS 1.3 certificate from the mesh's own roots with the control plane's exact SPIFFE id. Its host name doesn't matter.
  */
 
 import { createSecureContext, type SecureContextOptions } from "node:tls";
