@@ -1,8 +1,8 @@
 /**
- * Who may call what: the decision over all access policies that select a pod and port.
+ * Who may call what: the decision of all access policies that select a pod and port.
  *
- * They add up: a matching deny refuses; else a matching allow admits; else the request is refused if there is any allow,
- * and admitted if there is none. What can't be evaluated refuses.
+ * They add up: a matching deny refuses; else a matching allow admits; else the request is refused if there is any allow, and
+ * admitted if there is none. Whatever can't be evaluated is refused.
  */
 
 import { normalizePath } from "./path.ts";
@@ -23,9 +23,9 @@ export interface AccessRequest {
 
 export type AccessVerdict =
   | { readonly kind: "admitted"; readonly wouldRefuse?: string }
-  /** `by`: the deny that matched; absent: there are allows, and none matched. */
+  /** `by`: the deny that matched; absent: there are allows, but none matched. */
   | { readonly kind: "refused"; readonly by?: string }
-  /** 400 `path_ambiguous`: a path rule is in force, and this path may be read in two ways. */
+  /** 400 `path_ambiguous`: a path rule is in force, and this path can be read in two ways. */
   | { readonly kind: "ambiguous-path" };
 
 interface Rule {
@@ -52,14 +52,14 @@ export class AccessTable {
   readonly #policies: readonly CompiledPolicy[];
   readonly #trustDomain: string;
   readonly #hasPathRule: boolean;
-  /** Whether any policy, in force or in audit mode, asks for a path: else none is looked at. */
+  /** Whether any policy, enforced or in audit mode, has path rules; if not, paths are not looked at. */
   readonly #readsPaths: boolean;
   readonly #hasAudit: boolean;
-  /** The peer judged last, whose id was read then: a connection's requests all have the same. */
+  /** The peer judged last and its parsed id: all requests of a connection have the same peer. */
   #peer: string | undefined;
   #id: SpiffeId | undefined;
 
-  /** `trustDomain` is the mesh's own: that of namespaces without one. */
+  /** `trustDomain` is the mesh's own, which applies to namespaces given without one. */
   constructor(policies: readonly NamedAccessRules[], trustDomain: string) {
     this.#policies = policies.map(compilePolicy);
     this.#trustDomain = trustDomain;
@@ -96,7 +96,7 @@ export class AccessTable {
     return this.#id;
   }
 
-  /** Undefined: admitted. `withAudit` takes policies in audit mode for enforced ones. */
+  /** Undefined: admitted. `withAudit` treats policies in audit mode as enforced. */
   #refusal(subject: Subject, withAudit: boolean): Extract<AccessVerdict, { kind: "refused" }> | undefined {
     let someAllow = false;
     let allowed = false;
@@ -117,7 +117,7 @@ export class AccessTable {
     return this.#policies.find(({ action, mode }) => action === "allow" && mode === "audit")?.name ?? "";
   }
 
-  /** An opaque connection has no method and no path: a deny that asks for them matches it, an allow does not. */
+  /** An opaque connection has no method and no path: a deny rule that asks for them matches it, an allow rule does not. */
   #matches(rule: Rule, action: "allow" | "deny", subject: Subject): boolean {
     const { callers, methods, paths } = rule;
     const { method, normalPath } = subject;
@@ -160,7 +160,7 @@ const mtlsLevels = ["mesh", "namespace", "workload", "port"] as const;
 
 export type MtlsLevel = (typeof mtlsLevels)[number];
 
-/** What holds for a port, of all that is said about it: the narrowest level, strict within a level, else permissive. */
+/** What applies to a port, of everything that policies say: the narrowest level, strict within a level, else permissive. */
 export function effectiveMtls(settings: readonly { readonly level: MtlsLevel; readonly mtls: MtlsMode }[]): MtlsMode {
   for (const level of mtlsLevels.toReversed()) {
     const atLevel = settings.filter((setting) => setting.level === level);
@@ -169,7 +169,7 @@ export function effectiveMtls(settings: readonly { readonly level: MtlsLevel; re
   return "permissive";
 }
 
-/** At which level a policy speaks of `mtls`. Tulle's own namespace stands for the mesh. */
+/** The level at which a policy sets `mtls`. Tulle's own namespace stands for the mesh. */
 export function mtlsLevelOf(policy: AccessPolicy, hasTargets: boolean, inMeshNamespace: boolean): MtlsLevel {
   if (policy.ports !== undefined) return "port";
   if (hasTargets || policy.labels !== undefined) return "workload";

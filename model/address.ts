@@ -1,10 +1,10 @@
-/** `host:port` in its two halves. */
+/** Splits and joins `host:port`. */
 
 import net from "node:net";
 
 /**
- * An IPv6 host must be in brackets, and nothing else may: without them nobody can tell its end from the port.
- * What is missing or not valid is empty (host) or undefined (port).
+ * An IPv6 host must be in brackets and no other may be: without them it is unclear where the host ends and the port begins.
+ * A missing or invalid host is empty, a missing or invalid port undefined.
  */
 export function splitAddress(address: string): { readonly host: string; readonly port: number | undefined } {
   const colon = address.lastIndexOf(":");
@@ -21,12 +21,12 @@ function hostOf(part: string): string {
   return net.isIPv6(inBrackets) ? inBrackets : "";
 }
 
-/** The reverse: an IPv6 host gets its brackets. */
+/** The inverse: an IPv6 host gets its brackets. */
 export function joinAddress(host: string, port: number): string {
   return isIpv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Compiling Node's expression for it takes 5 ms, which a start without IPv6 does not have. */
+/** Avoids Node's own test: compiling its regular expression takes 5 ms, too long for a start without IPv6. */
 export function isIpv6(host: string): boolean {
   return host.includes(":") && net.isIPv6(host);
 }

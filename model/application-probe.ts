@@ -1,7 +1,7 @@
 /**
- * What kubelet asked of a container before its pod was given a sidecar. Injection writes these into the sidecar's environment
- * and points kubelet at the sidecar, which asks in kubelet's place: a redirected probe would find a listener even where the
- * application has none, and in a strict pod plaintext is refused.
+ * The probes that kubelet sent to a container before its pod had a sidecar. Injection writes these into the sidecar's
+ * environment and points kubelet at the sidecar, which sends them on kubelet's behalf: behind a redirect a probe would find a
+ * listener even if the application has none, and in a strict pod plaintext is refused.
  */
 
 import { err, ok, type Result } from "./result.ts";
@@ -24,7 +24,7 @@ export interface ApplicationProbe {
   readonly timeoutMs?: number;
 }
 
-/** By the path at which the sidecar answers. */
+/** Keyed by the path at which the sidecar answers. */
 export type ApplicationProbes = Readonly<Record<string, ApplicationProbe>>;
 
 /** On the sidecar's admin port. */
@@ -32,7 +32,7 @@ export function probePath(container: string, kind: string): string {
   return `/probe/${container}/${kind}`;
 }
 
-/** What injection wrote: JSON. An empty text: none. */
+/** Reads what injection wrote: JSON; an empty text means none. */
 export function parseApplicationProbes(text: string): Result<ReadonlyMap<string, ApplicationProbe>, string> {
   if (text === "") return ok(new Map());
   let value: unknown;

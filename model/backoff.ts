@@ -4,9 +4,9 @@ import type { Random } from "./clock.ts";
 import type { RetryPolicy } from "./policy.ts";
 
 /**
- * The delay before the `retry`-th retry, counted from 1, in ms: `initialDelayMs`, then `backoffMultiplier` times the one
- * before, up to `maxDelayMs`; each varied by ±`jitter`. The variation stays under `maxDelayMs` too, and is spread evenly
- * over what is left, so that callers that reached the cap don't return in step.
+ * The delay before the `retry`-th retry, counted from 1, in ms: `initialDelayMs`, then `backoffMultiplier` times the previous
+ * one, up to `maxDelayMs`; each varied by ±`jitter`. A varied delay stays below `maxDelayMs` too, spread evenly over the
+ * remaining range, so that callers that have reached the cap don't return in step.
  */
 export function backoffDelayMs(
   policy: Pick<RetryPolicy, "initialDelayMs" | "backoffMultiplier" | "maxDelayMs" | "jitter">,

@@ -1,4 +1,4 @@
-/** Time and chance, as arguments: what decides never reads a clock or rolls a die of its own. */
+/** Time and chance as arguments: nothing that decides ever reads a clock or draws a random number by itself. */
 
 /** Monotonic time. */
 export interface Clock {

@@ -1,14 +1,14 @@
 /**
- * The time that is left, as it travels from hop to hop: the value of `grpc-timeout`, and of `tulle-deadline`
+ * The remaining time as it is passed from hop to hop: the value of `grpc-timeout`, and of `tulle-deadline`
  * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: at most eight digits and a unit).
  *
- * What is sent on never exceeds what was left, so that rounding over many hops can't lengthen a deadline.
+ * The value passed on never exceeds the remaining time, so that rounding over many hops can't lengthen a deadline.
  */
 
 const maxLength = "99999999H".length;
 const maxDigits = 99_999_999;
 
-/** Milliseconds left, with fractions; undefined: not in the syntax, and to be ignored. */
+/** Remaining milliseconds, with fractions; undefined: invalid, and to be ignored. */
 export function parseRemaining(value: string): number | undefined {
   const digits = value.length - 1;
   const unit = unitMs(value[digits] ?? "");
@@ -41,7 +41,7 @@ function unitMs(unit: string): number | undefined {
   }
 }
 
-/** The largest value of the syntax that is not more than `remainingMs`; `0m` only for what is late (under 1 µs). */
+/** The largest value in this syntax that does not exceed `remainingMs`; `0m` only for less than 1 µs. */
 export function formatRemaining(remainingMs: number): string {
   const us = Math.floor(remainingMs * 1000);
   if (us <= 0) return "0m";

@@ -1,4 +1,4 @@
-/** What a policy is where its author says nothing: the one place for these numbers, also for resource schemas and docs. */
+/** A policy's defaults: the one place for these numbers, also for resource schemas and docs. */
 
 import type {
   CircuitBreakerPolicy,
@@ -9,10 +9,10 @@ import type {
 } from "./policy.ts";
 import type { Protocol } from "./resources.ts";
 
-/** SMTP, MySQL, Galera and Elasticsearch's transport: the server speaks first, or detection would wait for nothing. */
+/** SMTP, MySQL, Galera and Elasticsearch's transport: the server speaks first, or detection would only cost time. */
 const opaquePorts = new Set([25, 587, 3306, 4444, 9300]);
 
-/** How the bytes on a port are read where nobody declares it. */
+/** How the bytes on a port are read if nobody declares it. */
 export function undeclaredProtocol(port: number): Protocol {
   return opaquePorts.has(port) ? "opaque" : "detect";
 }

@@ -1,29 +1,28 @@
 /**
- * Which endpoints a caller chooses among, by where both are: as kube-proxy does it, in whose place the mesh stands
- * (https://kubernetes.io/docs/reference/networking/virtual-ips/). Which one of them a request goes to is not decided here.
+ * The endpoints that a caller chooses among, by its location and theirs, as kube-proxy does it, whose place the mesh takes
+ * (https://kubernetes.io/docs/reference/networking/virtual-ips/). Which of them gets a request is not decided here.
  */
 
 import type { Endpoint } from "./resources.ts";
 
-/** Where a caller runs, as far as it knows. */
+/** Where a caller runs, as far as it is known. */
 export interface Place {
   readonly node?: string;
   readonly zone?: string;
 }
 
 export interface EndpointChoice<E> {
-  /** What requests go to. */
+  /** The endpoints that get requests. */
   readonly preferred: readonly E[];
-  /** Where they go when none of those takes them: the same Service, but farther away. */
+  /** The fallback if none of those admits a request: the same Service's endpoints farther away. */
   readonly others: readonly E[];
 }
 
 type Placed = Pick<Endpoint, "state" | "node" | "forNodes" | "forZones">;
 
 /**
- * The ready ones, and only where there is none those that terminate; with `nodeLocal` those of the caller's node alone.
- * Hints count when every ready endpoint has one, and one of them is the caller's: its node's before its zone's.
- * `placed` tells of an entry of `all` what is known of its endpoint.
+ * The ready endpoints, or the terminating ones if none is ready; with `nodeLocal` only those on the caller's node.
+ * Hints count if every ready endpoint has one and one of them is for the caller: for its node first, then for its zone.
  */
 export function chooseEndpoints<E>(
   all: readonly E[],
@@ -42,7 +41,7 @@ export function chooseEndpoints<E>(
   return { preferred: ready.filter((entry) => hinted.has(entry)), others: ready.filter((entry) => !hinted.has(entry)) };
 }
 
-/** Undefined: the hints are incomplete, or none of them is for this place. */
+/** Undefined: the hints are incomplete, or none of them is for this location. */
 function hintedFor<E>(
   ready: readonly E[],
   place: string | undefined,

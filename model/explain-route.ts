@@ -1,17 +1,17 @@
 /**
- * Why a request takes the route it takes. The route is `RouteTable`'s word, and each condition is tested by the code that
- * the table is made of, so an explanation is the decision, told at length. Not for the hot path.
+ * Why a request takes its route. `RouteTable` finds the route, and each condition is tested by the code that the table is
+ * made of, so an explanation is the decision itself, in more words. Not for the hot path.
  */
 
 import type { Route, RouteMatch, ValueMatch } from "./resources.ts";
 import { compileMatches, type RequestView, RouteTable } from "./route-match.ts";
 
-/** One match of one route, as the request met it. */
+/** One match of one route, and how the request fared with it. */
 export interface ExplainedMatch {
   readonly route: string;
-  /** What it asks for, `path /v1, header x-canary: 1`; empty: it takes everything. */
+  /** What it requires, `path /v1, header x-canary: 1`; empty: it matches everything. */
   readonly asks: string;
-  /** `later`: it holds, but another that stands before it holds too. */
+  /** `later`: it matches, but another one before it matches too. */
   readonly verdict: "taken" | "later" | "unmet";
   /** What the request lacks, in words; empty unless `unmet`. */
   readonly unmet: readonly string[];
@@ -43,7 +43,7 @@ export function explainRoute(routes: readonly Route[], request: RequestView): Ex
 }
 
 interface DescribedCondition {
-  /** The match with nothing but this condition. */
+  /** The match reduced to this condition. */
   readonly alone: RouteMatch;
   readonly asks: string;
   readonly lack: (request: RequestView) => string;

@@ -23,8 +23,9 @@ const kindOfGrpcStatus: Readonly<Record<number, FailureKind>> = {
 };
 
 /**
- * Failures without an answer. A cut or broken one counts as the 5xx that the mesh makes of it; a refused stream as an
- * application that takes no connection. What a caller brought upon itself (its own deadline, its own limits) is absent.
+ * Failures without a response. A cut or malformed response counts as the 5xx that the mesh makes of it; a refused stream
+ * as an application that accepts no connection. What the caller caused itself (its own deadline, its own limits) is
+ * absent.
  */
 const kindOfCode: Partial<Record<ErrorCode, FailureKind>> = {
   bad_response: "5xx",

@@ -3,8 +3,8 @@
 import type { CircuitBreakerPolicy } from "./policy.ts";
 
 /**
- * Keeps the times of the last `failureThreshold` failures: the threshold is reached when the oldest of them still lies
- * within the window. Exact, and without a timer.
+ * Keeps the times of the last `failureThreshold` failures: the threshold is reached if the oldest of them is still within the
+ * window. Exact, and without a timer.
  */
 export class FailureWindow {
   readonly #threshold: number;
@@ -24,7 +24,7 @@ export class FailureWindow {
     if (this.#consecutive) this.#failures = 0;
   }
 
-  /** True: this failure reached the threshold. */
+  /** Returns true if this failure reached the threshold. */
   recordFailure(nowMs: number): boolean {
     this.#failedAtMs ??= new Float64Array(this.#threshold);
     this.#failedAtMs[this.#failures++ % this.#threshold] = nowMs;

@@ -1,4 +1,4 @@
-/** Faults made on purpose: which of them a request gets. Chaos has an end: after the policy's time there is none. */
+/** Injected faults: which of them a request gets. After the policy's end time there are none. */
 
 import type { Random } from "./clock.ts";
 import type { FaultAbort, FaultPolicy } from "./policy.ts";
@@ -6,11 +6,11 @@ import type { FaultAbort, FaultPolicy } from "./policy.ts";
 export interface Fault {
   /** Before anything else happens; 0: at once. */
   readonly delayMs: number;
-  /** The answer in place of the application's; absent: the request goes on. */
+  /** The response instead of the application's; absent: the request goes on. */
   readonly abort?: FaultAbort;
 }
 
-/** Undefined: the request goes untouched. Delay and abort are drawn apart. `nowUnixMs` is wall-clock time. */
+/** Undefined: no fault. Delay and abort are drawn independently. `nowUnixMs` is wall-clock time. */
 export function faultOf(policy: FaultPolicy, nowUnixMs: number, random: Random): Fault | undefined {
   if (nowUnixMs >= policy.untilUnixMs) return undefined;
   const { delay, abort } = policy;

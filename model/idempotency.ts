@@ -1,7 +1,7 @@
 /**
- * What is decided about requests that carry an `Idempotency-Key`
+ * Decisions about requests that carry an `Idempotency-Key`
  * (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/): whether a request has a key, which of
- * several pods knows it, and which answers are given again. It keeps nothing and sends nothing.
+ * several pods recognises it, and which answers are kept. It stores nothing and sends nothing.
  */
 
 import type { IdempotencyRules } from "./policy.ts";
@@ -12,7 +12,7 @@ import { grpcStatus } from "./try-outcome.ts";
 const idempotencyKeyField = "idempotency-key";
 
 export type KeyVerdict =
-  /** Nothing to do with it: another method, or no key and none required. */
+  /** Not concerned: another method, or no key and none required. */
   | { readonly kind: "pass" }
   /** 400. */
   | { readonly kind: "key-missing" }
@@ -35,13 +35,13 @@ export function judgeKey(
 const pass: KeyVerdict = { kind: "pass" };
 const maxKeyLength = 255;
 
-/** The key of a request whose target is not known yet; undefined: none, or none that is valid. */
+/** The key of a request before its target is chosen; undefined: it has none, or an invalid one. */
 export function keyIn(headers: { all(name: string): readonly string[] }): string | undefined {
   const [value, ...more] = headers.all(idempotencyKeyField);
   return value === undefined || more.length > 0 ? undefined : parseKey(value);
 }
 
-/** The key by which a target knows a request; undefined: it does not. */
+/** The key by which a target recognises a request; undefined: it does not. */
 export function knownKeyIn(
   { methods }: Pick<KnownKeys, "methods">,
   method: string,
@@ -58,8 +58,8 @@ function parseKey(value: string): string | undefined {
 }
 
 /**
- * Which of several pods a caller's key belongs to, -1 if there are none: the same for every sidecar that asks, whatever
- * their order; a pod that comes or goes moves only the keys that it gains or loses. `caller`: its SPIFFE id.
+ * Which of several pods a caller's key belongs to, -1 if there are none: the same in every sidecar, whatever the order of the
+ * pods. When a pod is added or removed, only the keys that it gains or loses move. `caller`: its SPIFFE id.
  */
 export function ownerOfKey(caller: string, key: string, pods: readonly string[]): number {
   // No SPIFFE id has a space in it, so no two callers can make one name.
@@ -76,8 +76,8 @@ export function ownerOfKey(caller: string, key: string, pods: readonly string[])
 }
 
 /**
- * Whether an answer is the last word, and given again to whoever asks again. Not a failure of the server, and nothing that
- * asks to come back: another try may get over either.
+ * Whether an answer is final, and so is given to repeats. Server failures, and answers that ask to come back, are not:
+ * another try may succeed.
  */
 export function isFinal(answer: { readonly status: number; readonly grpcStatus: number | undefined }): boolean {
   if (answer.status >= 500 || comeBack.has(answer.status)) return false;

@@ -1,15 +1,15 @@
 /**
- * Finds among many routes those whose path may match, without asking each: a thousand routes of a service cost a request no
- * more than one.
+ * Finds, among many routes, those whose path may match, without trying each: a request to a Service with a thousand routes
+ * costs no more than with one.
  *
- * A tree of path segments. A rule hangs where its prefix ends, or at the root if it has no prefix, so the rules for a path
- * are those on the way from the root. Exact paths are looked up.
+ * A tree of path segments. A rule is at the node where its prefix ends, or at the root if it has none, so the rules for a
+ * path are those on the way down from the root. Exact paths are looked up in a map.
  */
 
 import { normalizePath } from "./path.ts";
 import type { PathMatch } from "./resources.ts";
 
-/** Something that is tried in a fixed order: the lower first. */
+/** Something with a fixed position in the order of trial: lower is earlier. */
 export interface Ordered {
   readonly order: number;
 }
@@ -23,7 +23,7 @@ export class PathIndex<T extends Ordered> {
   readonly #root: Segment<T> = { rules: [], children: new Map() };
   readonly #exact = new Map<string, T[]>();
 
-  /** Rules are added in their order. Regular expressions count as no path: `holds` is to try them. */
+  /** Rules are added in order. Regular expressions count as having no path: `holds` tests them. */
   add(path: PathMatch | undefined, rule: T): void {
     switch (path?.kind) {
       case "exact": {
@@ -70,7 +70,7 @@ export class PathIndex<T extends Ordered> {
   }
 }
 
-/** The first of `rules` that comes before `best` and holds, else `best`. */
+/** The first of `rules` that precedes `best` and for which `holds`, else `best`. */
 function firstOf<T extends Ordered, S>(
   rules: readonly T[] | undefined,
   best: T | undefined,

@@ -1,12 +1,12 @@
-/** Testing a path in normal form against what a route or an access rule asks for. */
+/** Tests a path in normal form against the path match of a route or an access rule. */
 
 import { normalizePath } from "./path.ts";
 import { compileRegex } from "./regex.ts";
 import type { PathMatch } from "./resources.ts";
 
 /**
- * Compiles a match into a test of normalised paths. `onBadPattern` is the answer of a pattern that does not compile:
- * parsers refuse those, and if one gets here all the same, it must not open what it was to close.
+ * Compiles a match into a test of normalised paths. `onBadPattern` is the result for a pattern that does not compile: parsers
+ * reject those, and if one gets here anyway, it must not open what it was meant to close.
  */
 export function pathTest(match: PathMatch, onBadPattern: boolean): (normalPath: string) => boolean {
   switch (match.kind) {

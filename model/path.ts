@@ -1,14 +1,14 @@
 /**
- * One normaliser of request paths for routes and access rules alike: what two readers of a path may take for two things
- * must not be matched as one and served as the other. What is forwarded is never the normalised path.
+ * The one normaliser of request paths, for routes and access rules alike: a path must not be matched as one thing and
+ * served as another. What is forwarded is never the normalised path.
  */
 
 export interface NormalPath {
   /** Starts with `/`; unreserved characters decoded, dot segments resolved, slashes merged. No query. */
   readonly path: string;
   /**
-   * The path as sent is not in normal form, or has parts that servers read differently (encoded slashes, backslashes,
-   * `;` parameters, double encoding, NUL, invalid UTF-8). With a path rule in force such a request is refused.
+   * Whether the path as sent is not in normal form, or has parts that servers read differently (encoded slashes, backslashes,
+   * `;` parameters, double encoding, NUL, invalid UTF-8). If a path rule is in force, such a request is refused.
    */
   readonly ambiguous: boolean;
 }

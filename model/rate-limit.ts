@@ -6,19 +6,19 @@ import { compileMatches, type RequestView } from "./route-match.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 export type RateVerdict =
-  /** The limit that is nearest to being reached; absent: none counts this request. */
+  /** The limit that is nearest to being exhausted; absent: none counts this request. */
   | { readonly kind: "admitted"; readonly tightest?: RateState }
   | { readonly kind: "refused"; readonly tightest: RateState; readonly retryAfterMs: number };
 
-/** One limit, as its caller sees it after this request. */
+/** One limit, from its caller's point of view after this request. */
 export interface RateState {
   readonly limit: RateLimit;
   readonly remaining: number;
-  /** Until there is at least one token again; 0: there is. */
+  /** Time until there is a token again; 0: there is one. */
   readonly nextInMs: number;
 }
 
-/** Buckets of this many callers are kept per limit; beyond, that of who called longest ago is forgotten. */
+/** Buckets of this many callers are kept per limit; beyond that, the caller that has been silent longest is forgotten. */
 const maxClients = 10_000;
 
 /** The buckets of one policy. */
@@ -29,7 +29,7 @@ export class RateLimiter {
     this.#limits = limits.map((limit) => new LimitBuckets(limit, clock));
   }
 
-  /** The buckets that count the request. */
+  /** Returns the buckets that count the request. */
   bucketsOf(request: RequestView, client: string | undefined): CountedBucket[] {
     const counted: CountedBucket[] = [];
     for (const limit of this.#limits) {
@@ -105,7 +105,7 @@ export function formatRateLimit({ limit, remaining, nextInMs }: RateState): { po
   };
 }
 
-/** Whole seconds, rounded up, and never 0: that would ask for the same refusal again. */
+/** Whole seconds, rounded up and never 0, which would invite the same refusal again. */
 export function formatRetryAfter(ms: number): string {
   return `${Math.max(1, Math.ceil(ms / 1000))}`;
 }

@@ -1,7 +1,7 @@
 /**
- * Weighted rendezvous hashing: which of several names a key belongs to, with no table to keep in step. Adding or removing a
+ * Weighted rendezvous hashing: which of several names a key belongs to, without a table to keep in sync. Adding or removing a
  * name, or changing its weight, moves only the keys that it gains or loses. (Thaler and Ravishankar's highest random weight;
- * the logarithm, which makes shares follow weights, is Schindelhauer and Schomaker's.)
+ * the logarithm, which makes shares proportional to weights, is Schindelhauer and Schomaker's.)
  */
 
 /** The score of `name` for `key`; the highest among the names wins. Weight 0 never wins against a positive one. */

@@ -9,8 +9,8 @@ import type { RetryBudgetPolicy } from "./policy.ts";
 const buckets = 10;
 
 /**
- * A sliding window in ten buckets. Within each window: retries ≤ `percent` of the first tries + `minRetriesPerSecond` ×
- * its seconds; so a run of any length is bounded alike.
+ * A sliding window in ten buckets. Within each window: retries ≤ `percent` of the first tries + `minRetriesPerSecond` × its
+ * seconds. So retries are limited over any period.
  */
 export class RetryBudget {
   readonly #clock: Clock;
@@ -38,7 +38,7 @@ export class RetryBudget {
     this.#firstTriesInWindow++;
   }
 
-  /** True: the retry is paid for, and to be made. */
+  /** Returns true if the budget pays for the retry, which must then be made. */
   tryWithdraw(): boolean {
     const bucket = this.#slide();
     if (this.#retriesInWindow + 1 > this.#share * this.#firstTriesInWindow + this.#floor) return false;
@@ -47,14 +47,14 @@ export class RetryBudget {
     return true;
   }
 
-  /** Retries that are allowed within the window as it is now, and how many of them are left. */
+  /** Retries allowed within the current window, and how many of them are left. */
   get standing(): { readonly allowed: number; readonly remaining: number } {
     this.#slide();
     const allowed = Math.floor(this.#share * this.#firstTriesInWindow + this.#floor);
     return { allowed, remaining: Math.max(0, allowed - this.#retriesInWindow) };
   }
 
-  /** Empties the buckets that time has passed over, and returns the place of the newest. */
+  /** Empties the buckets that have expired, and returns the index of the newest. */
   #slide(): number {
     const now = Math.floor(this.#clock.now() / this.#bucketMs);
     const from = Math.max(this.#newest + 1, now - buckets + 1);

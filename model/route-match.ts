@@ -1,5 +1,5 @@
 /**
- * Which route a request takes. The table is compiled once per update; the first route that matches wins, and `sortRoutes`
+ * Finds the route of a request. The table is compiled once per update; the first route that matches wins, and `sortRoutes`
  * puts routes into Gateway API's order of precedence beforehand.
  */
 
@@ -14,7 +14,7 @@ export interface HeaderLookup {
   all(name: string): readonly string[];
 }
 
-/** What a route can see of a request. */
+/** The properties of a request that a route can match. */
 export interface RequestView {
   readonly method: string;
   /** As sent, without the query. */
@@ -24,7 +24,7 @@ export interface RequestView {
   readonly headers: HeaderLookup;
 }
 
-/** The path a second time, normalised when the first route asks for it, and the query's parameters likewise. */
+/** The path, normalised when the first route asks for it; likewise the query's parameters. */
 interface Subject extends RequestView {
   normalPath: string | undefined;
   parameters: URLSearchParams | undefined;
@@ -36,17 +36,20 @@ type Condition = (subject: Subject) => boolean;
 interface Rule {
   readonly order: number;
   readonly route: Route;
-  /** All must hold. Exact and prefix paths are not among them: the index has seen to those. */
+  /** All must hold. Exact and prefix paths are not among them, since the index has matched those. */
   readonly conditions: readonly Condition[];
 }
 
 export class RouteTable {
-  /** The route of every request, where the first one asks for nothing; undefined: it depends. */
+  /** The route of every request, if the first route has no condition; undefined: it depends. */
   readonly routeOfAll: Route | undefined;
   readonly #index = new PathIndex<Rule>();
   readonly #asksForPath: boolean;
 
-  /** A pattern that does not compile matches nothing: parsers refuse it, and a route must not take what it was not meant for. */
+  /**
+   * A pattern that does not compile matches nothing: parsers refuse it, and a route must not take what it was not meant
+   * for.
+   */
   constructor(routes: readonly Route[]) {
     const [first] = routes;
     this.routeOfAll = first !== undefined && takesAll(first) ? first : undefined;

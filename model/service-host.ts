@@ -1,4 +1,4 @@
-/** From the name that an application dials to the Service or pod that it means, as a pod's resolver would search for it. */
+/** Maps the name that an application dials to the Service or pod that it means, as the pod's resolver would. */
 
 const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 /** As a StatefulSet calls its pods. */

@@ -1,9 +1,9 @@
-/** The machine behind rate limits. */
+/** The token bucket behind rate limits. */
 
 import type { Clock } from "./clock.ts";
 import type { TokenRate } from "./policy.ts";
 
-/** Fills evenly, up to its burst; full at first. No timer: what has come in is reckoned when someone asks. */
+/** Fills evenly, up to its burst; initially full. No timer: new tokens are computed when someone asks. */
 export class TokenBucket {
   readonly #clock: Clock;
   readonly #perToken: number;
@@ -19,18 +19,18 @@ export class TokenBucket {
     this.#countedAtMs = clock.now();
   }
 
-  /** Whole tokens that are there. */
+  /** The number of whole tokens available. */
   get remaining(): number {
     this.#fill();
     return Math.floor(this.#tokens + rounding);
   }
 
-  /** How long until there is one; 0: there is. */
+  /** Milliseconds until there is a whole token; 0: there is one now. */
   get nextInMs(): number {
     return this.remaining >= 1 ? 0 : (1 - this.#tokens) * this.#perToken;
   }
 
-  /** Takes one if there is one. */
+  /** Takes a token, if there is one. */
   tryTake(): boolean {
     if (this.remaining < 1) return false;
     this.#tokens--;
@@ -44,5 +44,5 @@ export class TokenBucket {
   }
 }
 
-/** A token that is short of a whole one only by binary fractions is one. */
+/** Tolerates the rounding of binary fractions: a token that falls short only by that is a whole one. */
 const rounding = 1e-9;

@@ -1,4 +1,4 @@
-/** Listeners of an application's own choosing, as the annotation `tulle.dev/upstreams` asks for them. */
+/** Listeners that an application asks for, by the annotation `tulle.dev/upstreams`. */
 
 import { isLoopback, splitAddress } from "./address.ts";
 import { err, ok, type Result } from "./result.ts";

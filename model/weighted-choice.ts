@@ -1,4 +1,4 @@
-/** Choosing a backend by weight. A snapshot: other weights are another choice. */
+/** Chooses a backend by weight. A choice is a snapshot: other weights are another choice. */
 
 import { rendezvousScore } from "./rendezvous.ts";
 
