@@ -7,7 +7,7 @@
 
 const authorityPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~!$&'()*+;=]*)(?::[0-9]{0,5})?$/;
 
-/** The last one found well-formed: requests in a row mostly name the same host. */
+/** The last authority found well-formed: consecutive requests usually name the same host. */
 let lastAuthority = "";
 
 /** Whether text is `host` or `host:port`; an empty host is one. */
@@ -19,7 +19,7 @@ export function isAuthority(text: string): boolean {
   return true;
 }
 
-/** Where the colon of the port is, or -1. */
+/** The index of the colon before the port, or -1. */
 function portAt(authority: string): number {
   const colon = authority.lastIndexOf(":");
   return colon > authority.lastIndexOf("]") ? colon : -1;

@@ -1,20 +1,20 @@
 /**
- * A client's connection, as far as its requests belong together: NTLM and Negotiate authenticate a connection and not a
- * request, so a connection to the application that was authenticated is this client's alone, for its life.
+ * A client's connection, for requests that belong together by it: NTLM and Negotiate authenticate a connection and not a
+ * request, so a connection to the application that was authenticated belongs to this client alone, for its whole life.
  */
 
-/** A connection to an application that is one client's own. */
+/** A connection to an application that belongs to one client. */
 export interface OwnConnection {
   destroy(): void;
 }
 
-/** Where one of them is to be found again. */
+/** Where to find such a connection again. */
 export interface Binding {
-  /** As the balancer has it: `podIP:containerPort`. */
+  /** The endpoint's address, `podIP:containerPort`. */
   readonly address: string;
   /** `namespace/name`; undefined: none was chosen. */
   readonly backend: string | undefined;
-  /** What the far sidecar knows it by; undefined: it is this sidecar's own. */
+  /** The id by which the far sidecar knows it; undefined: it is this sidecar's own connection. */
   readonly id: string | undefined;
 }
 
@@ -25,7 +25,7 @@ export class ClientConnection {
   /** Called when the last of its own connections is gone. */
   onUnbound: (() => void) | undefined;
 
-  /** False: it is gone already, and can own nothing. */
+  /** Returns false if the client is already gone, and can own nothing. */
   own(connection: OwnConnection): boolean {
     if (this.#closed) return false;
     this.#own ??= new Set();
@@ -46,12 +46,12 @@ export class ClientConnection {
     this.#bindings.set(binding.address, binding);
   }
 
-  /** Where its requests should go, the last one first; undefined: nowhere in particular. */
+  /** Where its requests should go, the most recent first; undefined: anywhere. */
   get bindings(): ReadonlyMap<string, Binding> | undefined {
     return this.#bindings;
   }
 
-  /** The client is gone, and with it what was its own. */
+  /** The client is gone; closes what belonged to it. */
   close(): void {
     this.#closed = true;
     const own = this.#own;

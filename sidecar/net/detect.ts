@@ -1,6 +1,7 @@
 /**
- * Finds out what a connection speaks from its first bytes, where no port was declared. It reads and never writes; what it
- * read is handed on. A client that stays silent may be waiting for the server to speak: what to do then is not decided here.
+ * Detects a connection's protocol from its first bytes, where no port declares it. It reads and never writes; what it has
+ * read is handed on. A client that stays silent may be waiting for the server to speak: what to do then is not decided
+ * here.
  */
 
 import type net from "node:net";
@@ -8,22 +9,22 @@ import { Timer, type TimerWheel } from "./timer-wheel.ts";
 
 export type Detected = "http1" | "http2" | "tls" | "opaque";
 
-/** For how long a connection may leave it open what it speaks. */
+/** How long a connection may leave its protocol undecided. */
 export interface Patience {
-  /** Without a byte. */
+  /** Without sending a byte. */
   readonly silenceMs: number;
-  /** With a beginning that may become several things. */
+  /** With a beginning that fits several protocols. */
   readonly beginningMs: number;
 }
 
-/** What the clients of one port have shown. Only what is certain is remembered, and silence never is. */
+/** What is known about the clients of one port. Only certain knowledge is kept, and silence never is. */
 export class SeenClients {
-  /** One of them has greeted in HTTP or TLS: a silent one will hardly be waiting for the server. */
+  /** One of them has spoken HTTP or TLS first: a silent one is hardly waiting for the server. */
   speakFirst = false;
 }
 
 const http2Preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-/** The longest method that we know how to tell from other protocols' greetings, and the space behind it. */
+/** The longest method that we can tell from other protocols' greetings, and the space after it. */
 const longestMethod = 24;
 const longestLineBytes = 8 * 1024;
 /** RFC 9110 §9, RFC 5789, and those of WebDAV, UPnP and caches that are in use. */
@@ -123,7 +124,7 @@ class Detection extends Timer {
 
 function ignore(): void {}
 
-/** Undefined: more bytes are needed. */
+/** Undefined: it needs more bytes. */
 export function protocolOf(received: Buffer): Detected | undefined {
   if (received.length === 0) return undefined;
   if (received[0] === tlsHandshake) {
@@ -148,7 +149,10 @@ function looksLikeHttp1(received: Buffer): "http1" | "opaque" | undefined {
   return received.length > longestMethod ? "opaque" : undefined;
 }
 
-/** Others greet in capitals too (`PROXY TCP4 …`, `NICK …`): with a method that nobody knows it takes the whole request line. */
+/**
+ * Others greet in capitals too (`PROXY TCP4 …`, `NICK …`): with a method that nobody knows it takes the whole request
+ * line.
+ */
 function judgeMethod(received: Buffer, end: number): "http1" | "opaque" | undefined {
   if (knownMethods.has(received.toString("latin1", 0, end))) return "http1";
   const lineEnd = received.indexOf("\n", end);

@@ -1,7 +1,7 @@
 /**
- * Writes to a TCP connection by its libuv handle, past Node's streams: a small write, which the kernel takes at once, then
- * costs one call and no object. What the handle can't take in order (the socket is not connected yet, or its stream still
- * holds something) goes through the stream.
+ * Writes to a TCP connection by its libuv handle, bypassing Node's streams: a small write, which the kernel takes at once,
+ * then costs one call and no object. What the handle can't write in order (the socket is not connected yet, or its stream
+ * still holds something) goes through the stream.
  *
  * The handle is Node's own: it is used only after `proveDirectWrites` has seen it work, and never over TLS.
  */
@@ -27,10 +27,10 @@ interface StreamBinding {
 }
 
 let proven: StreamBinding | undefined;
-/** Not in use: a request that the kernel took at once is free again. */
+/** Free request objects: one that the kernel took at once can be used again. */
 let spareRequest: WriteRequest | undefined;
 
-/** Tries it on a connection of its own over loopback. Without it, or where it resolves to false, streams are written to. */
+/** Tries it on a loopback connection of its own. Unless this has resolved to true, streams are used. */
 export async function proveDirectWrites(): Promise<boolean> {
   proven = findBinding();
   if (proven === undefined) return false;
@@ -75,7 +75,7 @@ function isTcpHandle(handle: unknown): handle is WriteHandle {
   return typeof handle === "object" && handle?.constructor.name === "TCP" && "writeBuffer" in handle;
 }
 
-/** `taken`: by the kernel, or lost with a socket that is destroyed for it. `queued`: `written` tells when it is taken. */
+/** `taken`: by the kernel, or lost with a socket that is destroyed for it. `queued`: `written` is called when it is taken. */
 export type DirectWrite = "taken" | "queued" | "not-now";
 
 export class DirectWriter {

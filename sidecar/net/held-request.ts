@@ -1,4 +1,4 @@
-/** Takes a request while it is not known yet who will answer it: a destination is asked for, a connection is made. */
+/** Accepts a request before it is known who will answer it: a destination is being looked up, or a connection opened. */
 
 import type { MeshError } from "../../model/errors.ts";
 import type { Exchange, RequestSink, ResponseSink, Service } from "./exchange.ts";
@@ -11,7 +11,7 @@ export class HeldRequest implements RequestSink {
   #held: Buffer[] = [];
   #ended = false;
   #trailers: HeaderFields | undefined;
-  /** The caller's, while nobody below could be told. */
+  /** The caller's abort, while there is nobody below to tell. */
   #abort: MeshError | undefined;
   #state: "held" | "releasing" | "released" | "gone" = "held";
 
@@ -20,14 +20,14 @@ export class HeldRequest implements RequestSink {
     this.#response = response;
   }
 
-  /** The caller gave up, or was refused: nobody needs to answer any more. */
+  /** The caller gave up, or was refused: no answer is needed any more. */
   get gone(): boolean {
     return this.#state === "gone";
   }
 
   /**
-   * Passes the request on, with what came of its body meanwhile. The service may call back while it takes that: the caller's
-   * next chunks then queue up behind those before them, and its abort waits for who must hear of it.
+   * Passes the request on, with what has arrived of its body. The service may call back while it accepts that: further chunks
+   * from the caller are then queued behind the earlier ones, and its abort waits until it can be passed on.
    */
   release(service: Service): void {
     if (this.#state !== "held") return;

@@ -1,4 +1,4 @@
-/** How a connection finds out that its other end vanished without a word: by the kernel, however long it may be silent. */
+/** Makes the kernel detect that the other end has vanished without a word, however long the connection may be silent. */
 
 export const keepAliveAfterMs = 60_000;
 

@@ -7,43 +7,43 @@ import { tcpKeepAlive } from "./keep-alive.ts";
 
 /** One served connection, whatever its codec. */
 export interface ServedConnection {
-  /** Finishes what runs, takes nothing new. */
+  /** Finishes what is in progress, and takes nothing new. */
   drain(): void;
   /**
-   * Sends its client elsewhere without losing one of its requests: what it asks next is still answered, with the word that
-   * it is the last, and it closes by itself where nothing is asked. Absent: its bytes leave no room for a word.
+   * Sends its client elsewhere without losing a request: its next request is still answered, with notice that it is the last,
+   * and the connection closes by itself if nothing is asked. Absent: its protocol has no way to give notice.
    */
   leave?(): void;
-  /** Nothing runs on it. Absent: something does, until it ends. */
+  /** Whether nothing is in progress on it. Absent: something is, until it ends. */
   readonly isAtRest?: boolean;
 }
 
 export interface Listener {
   readonly port: number;
-  /** Drains the connections there are; new ones are served as ever. */
+  /** Drains the existing connections; new ones are served as usual. */
   drainConnected(): void;
-  /** Sends the clients of all connections elsewhere, also of those to come: each of them is served before. */
+  /** Sends the clients of all connections elsewhere, including future ones, each after its first request. */
   leave(): void;
-  /** Passes no new connection on, and drains those there are. Resolves when all are gone. */
+  /** Accepts no new connection, and drains the existing ones. Resolves when all are gone. */
   drain(): Promise<void>;
-  /** Ends everything now. */
+  /** Closes everything now. */
   close(): void;
   readonly connectionCount: number;
 }
 
 export interface ListenerLimit {
-  /** At a time. Default 10,000. */
+  /** Connections at a time. Default 10,000. */
   readonly most: number;
   /**
-   * One too many came. An idle one was closed for it; where there was none, the oldest of the address that has the most, or
-   * where that is its own, it itself.
+   * Called when there is one connection too many. An idle one was closed for it; or if there was none, the oldest of the
+   * address that has the most; or, if that is the newcomer's own address, the newcomer.
    */
   readonly onExceeded: () => void;
 }
 
-/** How many are looked at for an idle one, at most: whoever comes then waits for it. */
+/** How many connections are searched for an idle one, at most, since the newcomer waits for that. */
 const longestSearch = 1_000;
-/** As many may be told that they are closed at a time; with more, somebody makes connections faster than they can end. */
+/** How many connections may be closing gracefully at a time; with more, somebody opens them faster than they can end. */
 const mostDisplaced = 100;
 
 /** Serves a connection that is tracked already. */
@@ -52,7 +52,7 @@ export type Accept = (socket: net.Socket, connections: Connections) => void;
 /** Tracks sockets from their acceptance to their end. */
 export class Connections {
   readonly #drains = new Map<net.Socket, ServedConnection | undefined>();
-  /** Closed for others while they were at rest, and not gone yet: they count no more. */
+  /** Closed to make room while they were idle, and not gone yet: they no longer count. */
   readonly #displaced = new Set<net.Socket>();
   readonly #limit: FairLimit<net.Socket>;
   readonly #most: number;
@@ -71,7 +71,7 @@ export class Connections {
     return this.#drains.size;
   }
 
-  /** False: there are too many, and this one is closed. */
+  /** Returns false if there are too many and this one is closed. */
   add(socket: net.Socket): boolean {
     const address = socket.remoteAddress ?? "";
     if (this.#limit.count >= this.#most) {
@@ -108,7 +108,7 @@ export class Connections {
     }
   }
 
-  /** With a word, as far as few are still taking theirs. */
+  /** Closes gracefully, as long as only a few others are still closing. */
   #displace(socket: net.Socket, connection: ServedConnection | undefined): void {
     this.#limit.leave(socket.remoteAddress ?? "", socket);
     this.#drains.delete(socket);
@@ -117,7 +117,7 @@ export class Connections {
     else connection.drain();
   }
 
-  /** Says how to drain a socket, once its protocol is known. */
+  /** Sets how to drain a socket, once its protocol is known. */
   serve(socket: net.Socket, connection: ServedConnection): void {
     if (!this.#drains.has(socket)) return;
     this.#drains.set(socket, connection);
@@ -125,7 +125,7 @@ export class Connections {
     else if (this.#phase === "leaving") connection.leave?.();
   }
 
-  /** Those of which is not known yet what they speak have nothing to finish, and are left to begin. */
+  /** Connections whose protocol is not known yet have nothing to finish, and may begin. */
   drainConnected(): void {
     for (const connection of this.#drains.values()) connection?.drain();
   }
@@ -153,7 +153,7 @@ export class Connections {
   }
 }
 
-/** Listens for plain connections, on `::` for IPv6 only. Rejects where it can't: the port is in use. */
+/** Listens for plain connections, on `::` for IPv6 only. Rejects if it can't: the port is in use. */
 export async function listen(
   address: { readonly host: string; readonly port: number },
   accept: Accept,
@@ -168,7 +168,7 @@ export async function listen(
   return asListener(server, connections);
 }
 
-/** Listens on each of the hosts. Without IPv6 on this machine, those of IPv6 are left out. */
+/** Listens on each of the hosts. If this machine has no IPv6, IPv6 hosts are left out. */
 export async function listenOnEach(
   hosts: readonly string[],
   port: number,

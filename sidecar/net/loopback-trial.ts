@@ -1,6 +1,6 @@
 /**
- * Tries out on a connection of its own over loopback, in about a millisecond, whether something of Node's own still works as it
- * is used here. What is tried is its callers' business.
+ * Tests on a loopback connection of its own, in about a millisecond, whether some internal of Node still works as it is used
+ * here. What is tested is up to the caller.
  */
 
 import { once } from "node:events";
@@ -8,10 +8,10 @@ import net from "node:net";
 
 const patienceMs = 1_000;
 
-/** `patience` is over before anybody waits for long. */
+/** Short, so that nobody waits for long. */
 export type Trial = (client: net.Socket, accepted: net.Socket, patience: AbortSignal) => Promise<boolean>;
 
-/** False also where the trial rejects, or no connection comes about. */
+/** Resolves to false also if the trial rejects, or no connection can be made. */
 export async function worksOnLoopback(works: Trial): Promise<boolean> {
   const server = net.createServer().listen(0, "127.0.0.1");
   const patience = AbortSignal.timeout(patienceMs);

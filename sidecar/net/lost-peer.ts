@@ -1,10 +1,11 @@
 /**
- * Finds out that the other end is gone while nobody reads it. Node tells of a reset, and of who vanished, to who reads: it looks
- * at no socket that is paused. The kernel knows all the same, for it can't name the peer any more.
+ * Detects that the other end is gone while nobody reads from it. Node reports a reset, or a peer that has vanished, only to
+ * readers: it ignores paused sockets. The kernel knows, though: it can no longer name the peer.
  *
- * A client that closes while bytes of its wait here unread is found too, a minute or two later: the kernel's keep-alive asks
- * it, and is answered by a reset. What it left can still be read to its end, as slowly as it is taken: a client may send, close
- * and rely on that. So it is given up only if nothing was read for a while. One that has only ended its half is still there.
+ * A client that closes while its bytes are still unread here is detected too, a minute or two later: the kernel's
+ * keep-alive probes it, and gets a reset. What it sent can still be read to the end, however slowly, because a client may
+ * send, close and rely on that. So it is given up only if nothing was read for a while. One that has only closed its half
+ * is still there.
  */
 
 import type net from "node:net";
@@ -28,7 +29,9 @@ function namesPeer(handle: unknown): handle is { getpeername(into: object): unkn
   return typeof handle === "object" && handle !== null && "getpeername" in handle;
 }
 
-/** Destroys a socket that is lost, and of which nothing was read since it was looked at. It costs nothing while it is read. */
+/**
+ * Destroys a socket that is lost, and of which nothing was read since it was looked at. It costs nothing while it is read.
+ */
 export class UnreadWatch extends Timer {
   readonly #socket: net.Socket;
   readonly #wheel: TimerWheel;
@@ -41,7 +44,7 @@ export class UnreadWatch extends Timer {
     this.#wheel = wheel;
   }
 
-  /** The socket is about to be paused. */
+  /** Called when the socket is about to be paused. */
   begin(): void {
     if (this.slot !== undefined) return;
     if (!this.#isBegun) this.#socket.once("close", () => this.#wheel.clear(this));

@@ -1,8 +1,8 @@
 /**
- * Where a connection wanted to go before iptables' REDIRECT brought it here: one `getsockopt` on its descriptor
- * (linux/netfilter_ipv4.h, `SO_ORIGINAL_DST`), which Node can't do and koffi can.
+ * Where a connection was dialled to before iptables' REDIRECT brought it here: one `getsockopt` on its file descriptor
+ * (linux/netfilter_ipv4.h, `SO_ORIGINAL_DST`), which Node can't call and koffi can.
  *
- * It reads; it decides nothing. koffi is loaded only where redirects are to be understood.
+ * It only reads. koffi is loaded only if redirects are used.
  */
 
 import { once } from "node:events";
@@ -16,7 +16,7 @@ export interface OriginalDestination {
   readonly port: number;
 }
 
-/** Undefined: the connection is not one that netfilter tracks, or it is gone. */
+/** Undefined: netfilter does not track the connection, or it is gone. */
 export type ReadOriginalDestination = (socket: net.Socket) => OriginalDestination | undefined;
 
 interface SystemCalls {
@@ -33,8 +33,8 @@ const ipv4Mapped = "::ffff:";
 const errors = { noEntry: 2, noSuchOption: 92 };
 
 /**
- * Loads what it takes and tries it on a connection of its own to `host`, an address of this machine.
- * The error says what is missing: the binary of koffi, connection tracking in the kernel, or the rules.
+ * Loads koffi and tries the call on a connection of its own to `host`, an address of this machine.
+ * The error says what is missing: koffi's binary, connection tracking in the kernel, or the rules.
  */
 export async function openOriginalDestination(host: string): Promise<Result<ReadOriginalDestination, string>> {
   let calls: SystemCalls;
@@ -69,7 +69,7 @@ function loadSystemCalls(): SystemCalls {
   return { getSocketOption: (...args) => (getsockopt(...args) === 0 ? 0 : koffi.errno()) };
 }
 
-/** Node tells nobody the descriptor of a socket, but its handle has it (since 0.11, and on Linux only). */
+/** Node does not expose a socket's file descriptor, but its handle has it (since 0.11, and on Linux only). */
 function descriptorOf(socket: net.Socket): number | undefined {
   const { _handle: handle } = socket as { _handle?: { readonly fd?: number } | null };
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;

@@ -12,7 +12,7 @@ import tls from "node:tls";
 import { DirectWriter } from "./direct-writes.ts";
 import { atTurnEnd } from "./turn-end.ts";
 
-/** What an outbox writes to: a `net.Socket` or a `tls.TLSSocket`. */
+/** The socket that an outbox writes to: a `net.Socket` or a `tls.TLSSocket`. */
 export interface OutboxTarget {
   write(chunk: Buffer, written: () => void): boolean;
   readonly destroyed: boolean;
@@ -42,11 +42,11 @@ interface Filled {
 }
 
 export class Outbox {
-  /** Where to write; valid until the next call of any method. */
+  /** The buffer to write to; valid until the next call of any method. */
   buffer: Buffer = emptyBuffer;
-  /** How often a buffer was done with: what was reserved since is in `buffer`, and not on its way yet. */
+  /** Counts finished buffers: while it stays the same, what was reserved is still in `buffer` and not being sent. */
   flushes = 0;
-  /** Bytes that the kernel has taken, or will never take. */
+  /** Bytes that the kernel has taken, or never will. */
   takenBytes = 0;
   #target: OutboxTarget;
   #direct: DirectWriter | undefined;
@@ -54,7 +54,7 @@ export class Outbox {
   #highWaterBytes: number;
   #used = 0;
   readonly #inFlight: Filled[] = [];
-  /** Full, and behind those in flight. Handed several writes at once, a TLS socket would copy them together first. */
+  /** Full buffers, behind those being written. Given several writes at once, a TLS socket would copy them together first. */
   readonly #held: Filled[] = [];
   #unsentBytes = 0;
   #scheduled = false;
@@ -92,7 +92,7 @@ export class Outbox {
     return offset;
   }
 
-  /** Gives back the last `length` bytes of what was reserved: for who can only bound a size beforehand. */
+  /** Returns the last `length` reserved bytes: for callers who know only an upper bound beforehand. */
   unreserve(length: number): void {
     this.#used -= length;
   }
@@ -130,7 +130,7 @@ export class Outbox {
     this.#schedule();
   }
 
-  /** Writes now what was collected: for who ends the connection after it. */
+  /** Writes now what was collected: for callers who end the connection afterwards. */
   flush(): void {
     this.#scheduled = false;
     while (this.#held.length > 0) this.#writeHeld();

@@ -1,6 +1,6 @@
 /**
- * The rest of an answer that refuses a tunnel: nobody is there to read it, but how it ends says why, and is counted. It is
- * heard for so many bytes and for so long; who sends more of it, or never ends it, is given up.
+ * The rest of a response that refuses a tunnel. Nobody reads it, but how it ends says why and is counted. It is received
+ * up to a size and for a time; if there is more, or it never ends, it is abandoned.
  */
 
 import { Timer, type TimerWheel } from "./timer-wheel.ts";
@@ -9,13 +9,13 @@ const mostBytes = 64 * 1024;
 const patienceMs = 10_000;
 
 export class RefusedTunnel extends Timer {
-  /** More of the answer is waited for. */
+  /** Whether more of the response is awaited. */
   isOpen = true;
   readonly #wheel: TimerWheel;
   readonly #over: () => void;
   #bytes = 0;
 
-  /** `over` is called once: the answer has ended, or is given up. */
+  /** `over` is called once: the response has ended, or was abandoned. */
   constructor(wheel: TimerWheel, over: () => void) {
     super();
     this.#wheel = wheel;

@@ -1,9 +1,9 @@
 /**
- * Reads from all sockets into one buffer. By rule 2 of `exchange.ts` a chunk is its receiver's only during the call, so a new
- * buffer for each read is waste: of a sidecar that moves bytes in bulk, two fifths of the CPU went into collecting them.
+ * Reads from all sockets into one buffer. By rule 2 of `exchange.ts` a chunk belongs to its receiver only during the call,
+ * so a new buffer per read is waste: in a sidecar that moves bulk data, two fifths of the CPU went into collecting them.
  *
- * Node offers such reads to who connects (`onread`), and not for accepted connections. Those have the same fields, but they
- * are Node's own: they are used only after `proveSharedReads` has seen them work. Without that, sockets read as ever.
+ * Node offers such reads for outgoing connections (`onread`), but not for accepted ones. Those have the same fields, which
+ * are private to Node: they are used only after `proveSharedReads` has seen them work. Otherwise sockets read as usual.
  */
 
 import { once } from "node:events";
@@ -55,8 +55,8 @@ export function receiveFrom(socket: net.Socket, receive: (chunk: Buffer) => void
 }
 
 /**
- * Tries it on a connection of its own over loopback, in about a millisecond. Without it, or where it resolves to false, sockets
- * read as Node does by itself: that is slower, and nothing else.
+ * Tests it on a loopback connection of its own, in about a millisecond. Without this, or if it resolves to false, sockets
+ * read as Node does by default, which is only slower.
  */
 export async function proveSharedReads(): Promise<boolean> {
   const fields = findFields();

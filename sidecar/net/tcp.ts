@@ -1,6 +1,6 @@
 /**
- * Opaque bytes as exchanges: a raw connection is a CONNECT whose body is the bytes one way and whose answer is the bytes
- * the other way. Half close travels; a broken end resets the other.
+ * Opaque bytes as exchanges: a raw connection is a CONNECT whose request body is the bytes in one direction and whose
+ * response body is the bytes in the other. A half-close is passed on; a broken end resets the other.
  */
 
 import type net from "node:net";
@@ -39,7 +39,7 @@ export function serveTcp(
   return { drain() {} }; // bytes have no end that could be waited for: the application's own close is
 }
 
-/** Makes a connection for a CONNECT; the tunnel is open when the connection is. */
+/** Opens a connection for a CONNECT; the tunnel is open once the connection is. */
 export function dialTcp(connect: () => net.Socket): Service {
   return (exchange, response) => new DialledEnd(connect(), exchange, response);
 }
@@ -68,7 +68,7 @@ abstract class TunnelEnd {
     if (!this.over && !this.passOn(chunk)) this.socket.pause();
   }
 
-  /** The other side of the socket has sent all. */
+  /** The peer has sent everything. */
   receiveFin(): void {
     if (!this.over) this.passEnd();
   }
@@ -86,7 +86,7 @@ abstract class TunnelEnd {
 
   protected cut(): void {
     this.over = true;
-    // What is not connected yet has nobody to reset, and `resetAndDestroy` would wait for the connection.
+    // An unconnected socket has nobody to reset, and `resetAndDestroy` would wait for the connection.
     if (this.socket.connecting) this.socket.destroy();
     else this.socket.resetAndDestroy();
   }

@@ -2,8 +2,8 @@
  * One coarse timer for all deadlines: arming and clearing cost a few assignments, no allocation and no libuv timer.
  * Coarse means late by up to one tick, never early.
  *
- * Sockets go before timers. A process that got no processor for a while finds both due at once, and what others sent in time
- * lies unread in its sockets: none of them is to be called late for that.
+ * Sockets are served before timers. If the process was not scheduled for a while, both are due at once, and what others
+ * sent in time lies unread in its sockets: none of them must be considered late for that.
  */
 
 import type { Clock } from "../../model/clock.ts";
@@ -13,11 +13,11 @@ import type { Clock } from "../../model/clock.ts";
  * All fields but `expire` are the wheel's own; a class that has another base declares them itself.
  */
 export interface TimerEntry {
-  /** The list it hangs in; undefined: not armed. */
+  /** The list it is in; undefined: not armed. */
   slot: TimerSlot | undefined;
   previous: TimerEntry | undefined;
   next: TimerEntry | undefined;
-  /** A whole number of ticks, which V8 keeps in place: milliseconds would be a new object each time it is armed. */
+  /** A whole number of ticks, which V8 stores in place: milliseconds would allocate each time it is armed. */
   dueTick: number;
   expire(): void;
 }
@@ -37,16 +37,19 @@ export interface TimerSlot {
 
 const tickMs = 10;
 const slots = 1024;
-/** While nothing is due within so many ticks, it is looked only as often: most deadlines are seconds away, and never come. */
+/**
+ * While nothing is due within so many ticks, the wheel turns only this often: most deadlines are seconds away and never
+ * expire.
+ */
 const restTicks = 5;
 const restMs = restTicks * tickMs;
-/** A look that is later than this is late because the process did not run. */
+/** If a turn is later than this, the process was not running. */
 const graceMs = 40;
 
 export class TimerWheel {
   /**
-   * How long this process did not run, in all, while a timer was armed. For who judges others by what takes several steps of
-   * both: they had no chance to do theirs in that time.
+   * How long this process was not running, in total, while a timer was armed. For code that judges others by exchanges of
+   * several steps, which could not proceed in that time.
    */
   heldUpMs = 0;
   readonly #clock: Clock;
@@ -60,7 +63,7 @@ export class TimerWheel {
   #lookedAtMs = 0;
   readonly #drive: boolean;
 
-  /** With `drive: false` nothing happens until `advance` is called: for tests with a hand clock. */
+  /** With `drive: false` nothing happens until `advance` is called, for tests with a hand-driven clock. */
   constructor(clock: Clock, options: { drive?: boolean } = {}) {
     this.#clock = clock;
     this.#tick = Math.floor(clock.now() / tickMs);
@@ -135,7 +138,7 @@ export class TimerWheel {
     return false;
   }
 
-  /** Expires what is due. A late call catches up; more than a full turn late, each slot is looked at once. */
+  /** Expires whatever is due. A late call catches up; if it is more than a full turn late, each slot is checked once. */
   advance(): void {
     const last = Math.floor(this.#clock.now() / tickMs);
     this.#tick = Math.max(this.#tick, last - slots);

@@ -1,6 +1,6 @@
 /**
- * The time, read once in a turn of the event loop: a request asks for it about fifteen times in each sidecar. What is
- * measured with it are times between turns, so a timer may be early by as much as its turn had taken before it was armed.
+ * The time, read once per turn of the event loop, since a request asks for it about fifteen times in each sidecar. It
+ * measures times between turns, so a timer may be early by as much as its turn had taken when it was armed.
  */
 
 import type { Clock } from "../../model/clock.ts";
@@ -15,7 +15,7 @@ export class TurnClock implements Clock {
     this.#clock = clock;
   }
 
-  /** As the first who asked in this turn was told. */
+  /** The time as first read in this turn. */
   now(): number {
     return this.#isFresh ? this.#now : this.#read();
   }

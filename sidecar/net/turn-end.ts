@@ -1,6 +1,6 @@
 /**
- * What is done at the end of a turn of the event loop, when all sockets that were readable in it have been read. One immediate
- * for all who ask: to set one up costs Node as much as the rest of a small request.
+ * Runs calls at the end of a turn of the event loop, when all sockets that were readable in it have been read. One immediate
+ * serves all callers: setting one up costs Node as much as the rest of a small request.
  */
 
 let calls: (() => void)[] = [];
@@ -8,8 +8,8 @@ let calls: (() => void)[] = [];
 let spare: (() => void)[] = [];
 
 /**
- * Calls back once, in the order of asking. What is asked for by then is for the end of the next turn. No call throws: nobody is
- * there to catch it, so that it ends the process, and whatever else was due in this turn with it.
+ * Calls back once, in the order of registration. Calls registered during that run at the end of the next turn. No call may
+ * throw: nobody catches it, so it would end the process and skip the other calls of this turn.
  */
 export function atTurnEnd(call: () => void): void {
   if (calls.push(call) === 1) setImmediate(endTurn);

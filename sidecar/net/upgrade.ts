@@ -1,11 +1,11 @@
-/** Which protocols a request may ask to switch to, by `Upgrade` or by extended CONNECT: both codecs ask here. */
+/** Which protocols a request may ask to switch to, by `Upgrade` or by extended CONNECT: used by both codecs. */
 
-/** RFC 9110 §7.8: a name, and a version if it has one. */
+/** RFC 9110 §7.8: a name, and optionally a version. */
 const protocolPattern = /^[!#$%&'*+.^_`|~0-9a-z-]+(?:\/[!#$%&'*+.^_`|~0-9a-z-]+)?$/;
 
 /**
- * The protocol in lower case, for names have no case; undefined if it is none. `h2c` is none, whatever its version: behind
- * a proxy that reads only HTTP/1.1 it would be a tunnel past every rule, and RFC 9113 has given it up.
+ * The protocol in lower case, since names are case-insensitive; undefined if it is none. `h2c` is none, whatever its version:
+ * behind a proxy that reads only HTTP/1.1 it would be a tunnel past every rule, and RFC 9113 has dropped it.
  */
 export function upgradeProtocol(text: string): string | undefined {
   const protocol = text.toLowerCase();
