@@ -1,4 +1,7 @@
-/** What a sidecar is told by its environment. Read once, at the start; a wrong value ends it with a line that names it. */
+/**
+ * A sidecar's configuration, from its environment. Read once, at the start; an invalid value ends it with a line that
+ * names it.
+ */
 
 import net from "node:net";
 import { type ApplicationProbe, parseApplicationProbes } from "../model/application-probe.ts";
@@ -11,11 +14,11 @@ import { type LogLevel, logLevels } from "../system/log.ts";
 
 export interface SidecarConfig {
   readonly namespace: string;
-  /** The name of what owns the pod: its Deployment, StatefulSet or the like. */
+  /** The name of the pod's owner: its Deployment, StatefulSet or the like. */
   readonly workload: string;
   readonly pod: string;
   readonly podIp: string;
-  /** What is not told is not known: then no endpoint is preferred for it, and none is local. */
+  /** What is not set is unknown: then no endpoint is preferred for it, and none is local. */
   readonly place: Place;
   readonly trustDomain: string;
   readonly upstreams: readonly Upstream[];
@@ -23,25 +26,25 @@ export interface SidecarConfig {
   readonly routeBy: "address" | "host";
   readonly outside: "allow" | "deny";
   readonly drainGraceMs: number;
-  /** It is read when a policy asks for Redis. */
+  /** Read when a policy asks for Redis. */
   readonly redisUrlFile?: string;
   /** `iptables`: the pod's connections are redirected here, in and out. */
   readonly interception: "iptables" | "off";
-  /** What kubelet asks the application, by the path at which it asks this sidecar instead. */
+  /** The probes that kubelet would send to the application, by the path at which it sends them to this sidecar instead. */
   readonly probes: ReadonlyMap<string, ApplicationProbe>;
   readonly logLevel: LogLevel;
-  /** Record traces for the dashboard, though they go nowhere else: then nobody may miss a span that it alone has. */
+  /** Record traces for the dashboard even if they are exported nowhere; spans that others export may then lack parents. */
   readonly recentTraces: boolean;
 }
 
-/** What it takes to be told the rest by a control plane. */
+/** What it needs to get everything else from a control plane. */
 export interface ControlPlaneConfig {
   readonly serviceAccount: string;
   readonly tokenFile: string;
   readonly trustBundleFile: string;
-  /** Key, chain and last resources, for a restart without a control plane. */
+  /** Holds key, certificate chain and last resources, for a restart without a control plane. */
   readonly stateFolder: string;
-  /** Its hosts. */
+  /** The control plane's hosts. */
   readonly controlPlane: readonly string[];
 }
 
@@ -49,7 +52,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 
 const defaultDrainSeconds = "10";
 
-/** All that is wrong, not only the first. */
+/** The errors are all there are, not only the first. */
 export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneConfig, FieldError[]> {
   const errors: FieldError[] = [];
   const required = (name: string): string => {
@@ -112,7 +115,7 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
   return errors.length > 0 ? err(errors) : ok(config);
 }
 
-/** An empty variable is as good as none: that is what a missing label becomes. */
+/** An empty variable counts as unset: a missing label becomes one. */
 function named(key: keyof Place, value: string | undefined): Place {
   return value === undefined || value === "" ? {} : { [key]: value };
 }

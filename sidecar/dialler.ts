@@ -1,4 +1,4 @@
-/** What an address leads to that the application dials: a Service of the mesh, a pod, or something outside. */
+/** What a dialled address leads to: a Service in the mesh, a pod, or something outside. */
 
 import { joinAddress, splitAddress } from "../model/address.ts";
 import { undeclaredProtocol } from "../model/defaults.ts";
@@ -32,13 +32,13 @@ export class Dialler {
   readonly #options: DiallerOptions;
   readonly #destinations: () => Destinations;
 
-  /** `destinations` is asked for at a dial: what they pass through goes by this dialler. */
+  /** `destinations` is called at a dial, because what destinations pass through uses this dialler in turn. */
   constructor(options: DiallerOptions, destinations: () => Destinations) {
     this.#options = options;
     this.#destinations = destinations;
   }
 
-  /** As a program names it; undefined: this sidecar itself. */
+  /** Resolves what a program names; undefined: this sidecar itself. */
   dial(host: string, port: number): Dialled | undefined {
     const ip = canonicalIp(host);
     if (this.#isOwn(ip ?? host, port)) return undefined;
@@ -49,7 +49,7 @@ export class Dialler {
     return this.#destinations().dial(name, dialled);
   }
 
-  /** By IP address, which may be a Service's; undefined: this sidecar itself. */
+  /** Resolves an IP address, which may be a Service's; undefined: this sidecar itself. */
   dialAddress(host: string, port: number): Dialled | undefined {
     if (this.#isOwn(host, port)) return undefined;
     const address = joinAddress(host, port);
@@ -67,7 +67,7 @@ export class Dialler {
     };
   }
 
-  /** Straight to the address, as a program without a sidecar would, if this pod may do that; counted. */
+  /** Straight to the address, as without a sidecar, if this pod may do that; counted. */
   passThrough(address: string, reason: Undestined): Service {
     const { outside, plain, outsideStack, metrics } = this.#options;
     if (outside === "deny") {
@@ -84,8 +84,8 @@ export class Dialler {
   }
 
   /**
-   * For a pod that calls nobody in the clear, as long as nobody says who is there. It is made for every destination that is
-   * forgotten, and mostly nobody asks it: what counts is there from the first request on.
+   * For a pod that calls nobody in the clear, as long as it is unknown who is there. It is created for every destination
+   * that is forgotten, and usually not used: its counters exist from the first request on.
    */
   refuseUnknown(name: string): Service {
     let refusal: Service | undefined;
@@ -107,7 +107,7 @@ export class Dialler {
     });
   }
 
-  /** For programs that look up pods themselves and say in Host which Service they mean, as ingress controllers do. */
+  /** For programs that look up pods themselves and name the Service in Host, as ingress controllers do. */
   #routeByHost(address: string, dialled: Service): Service {
     return (exchange, response) => {
       const { host, port = defaultHttpPort } = splitAddress(exchange.authority);

@@ -1,6 +1,7 @@
 /**
- * What the application dials, and the stack that answers for each: asked of the control plane at the first dial, composed
- * anew with each update, forgotten ten minutes after the last dial or request. So memory grows with a pod's neighbours only.
+ * What the application dials, and the stack for each destination: requested from the control plane at the first dial,
+ * composed again at each update, forgotten ten minutes after the last dial or request. So memory grows only with a pod's
+ * neighbours.
  */
 
 import { splitAddress } from "../../model/address.ts";
@@ -26,11 +27,11 @@ export type FollowDestination = (
 export interface DestinationsOptions {
   readonly follow: FollowDestination;
   readonly compose: (destination: Destination, version: string | undefined) => Service;
-  /** For addresses that are none of the mesh's, or not known to be: dials them as a client without a mesh would. */
+  /** For addresses that are, or may be, outside the mesh: dials them as a client without a mesh would. */
   readonly passThrough: (address: string, reason: Undestined) => Service;
-  /** For a name of which nobody said anything. */
+  /** For a name about which the control plane has not answered. */
   readonly refuseUnknown: (name: string) => Service;
-  /** Whether a dial with nobody to ask is forwarded in the clear; else it is refused. */
+  /** Whether a dial is forwarded in the clear when the control plane can't be asked; else it is refused. */
   readonly outboundMtls: "preferred" | "required";
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -39,7 +40,7 @@ export interface DestinationsOptions {
 const firstAnswerMs = 1_000;
 const forgetAfterMs = 10 * 60_000;
 const maxDestinations = 10_000;
-/** How exactly the order of use is kept: moving an entry costs more than a request should pay. */
+/** The precision of the order of use: moving an entry costs more than every request should pay. */
 const orderedToMs = 1_000;
 
 export class Destinations {
@@ -52,14 +53,14 @@ export class Destinations {
   }
 
   /**
-   * For a name in full (`orders.shop.svc.cluster.local:80`). If it turns out to be foreign, `otherwise` serves it, and
-   * without that the address `dialled`.
+   * For a full name (`orders.shop.svc.cluster.local:80`). If it turns out to be foreign, `otherwise` serves it, or without
+   * that the address `dialled`.
    */
   dial(name: string, dialled: string, otherwise?: Service): Dialled {
     return this.use({ key: otherwise === undefined ? name : `${name} ${dialled}`, name, dialled, otherwise });
   }
 
-  /** What is dialled, or was and is used again: a connection may outlive the memory of its destination. */
+  /** Returns the destination, also when it is used again after it was forgotten: a connection may outlive that. */
   use(dial: Dial): Entry {
     const { key } = dial;
     const now = this.#options.clock.now();
@@ -74,12 +75,12 @@ export class Destinations {
     return entry;
   }
 
-  /** Those in use that the control plane knows. */
+  /** The destinations in use that the control plane knows. */
   get known(): Destination[] {
     return Array.from(this.#entries.values(), ({ destination }) => destination).filter((known) => known !== undefined);
   }
 
-  /** Called now and then. */
+  /** Called periodically. */
   forgetIdle(): void {
     const idleSince = this.#options.clock.now() - forgetAfterMs;
     for (const entry of this.#entries.values()) {
@@ -110,11 +111,14 @@ interface Dial {
   readonly otherwise: Service | undefined;
 }
 
-/** One dialled name. Until the first answer, requests are held for up to a second. Who dialled it may keep it. */
+/**
+ * One dialled name. Until the control plane's first answer, requests are held for up to a second. Callers may keep this
+ * object.
+ */
 class Entry extends Timer {
   readonly dial: Dial;
   usedAtMs = 0;
-  /** As last told; undefined: not told yet, or none of the mesh's. */
+  /** As last received; undefined: nothing received yet, or not in the mesh. */
   destination: Destination | undefined;
   readonly #destinations: Destinations;
   readonly #options: DestinationsOptions;
@@ -156,7 +160,7 @@ class Entry extends Timer {
     return held;
   }
 
-  /** Nobody answered. What comes now is not held again; an answer that comes later counts from then on. */
+  /** No answer in time. Further requests are not held; a later answer still takes effect. */
   override expire(): void {
     const { name, dialled, otherwise } = this.dial;
     if (otherwise !== undefined) this.#release(otherwise);
@@ -170,7 +174,7 @@ class Entry extends Timer {
     this.#release(this.#options.refuseUnknown(this.dial.name));
   }
 
-  /** What can't be composed throws, and changes nothing. */
+  /** Throws if the stack can't be composed, and then changes nothing. */
   #apply(destination: Destination | undefined, version: string | undefined): void {
     const { compose, passThrough, wheel } = this.#options;
     const { dialled, otherwise } = this.dial;

@@ -1,5 +1,5 @@
 /**
- * One name that this sidecar subscribed to: what is in force of it, and what news of it does.
+ * One name that this sidecar has subscribed to: what is in force for it, and how news about it changes that.
  *
  * ```
  *   unknown ──resource──▶ present ◀──resource── absent
@@ -13,8 +13,7 @@
 import type { Resource, ResourceKind } from "../../model/resources.ts";
 
 /**
- * Takes what is in force from now on, and its version; undefined: there is no such resource. A text says why it can't be
- * applied.
+ * Puts a value and its version into force; undefined: there is no such resource. Returns why it can't be applied, if so.
  */
 export type Apply = (resource: Resource | undefined, version: string | undefined) => string | undefined;
 
@@ -53,7 +52,7 @@ export class HeldResource {
     return this.#appliers.size > 0;
   }
 
-  /** What is known already is applied at once; returns why it can't be. */
+  /** Applies what is already known at once; returns why it can't be, if so. */
   add(apply: Apply): string | undefined {
     const isFirst = this.#appliers.size === 0;
     this.#appliers.add(apply);
@@ -91,7 +90,7 @@ export class HeldResource {
   }
 }
 
-/** A bug in an applier must cost one resource, not the sidecar. */
+/** A bug in an applier must affect one resource, not the whole sidecar. */
 function applySafely(apply: Apply, good: GoodResource | undefined): string | undefined {
   try {
     return apply(good?.resource, good?.version);

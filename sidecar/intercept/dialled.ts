@@ -1,4 +1,4 @@
-/** Serves a connection whose destination is known: finds out what it speaks, and gives it to that codec. */
+/** Serves a connection whose destination is known: detects its protocol, and hands it to that codec. */
 
 import type net from "node:net";
 import type { Clock } from "../../model/clock.ts";
@@ -15,9 +15,9 @@ import { openTentatively } from "./tentative-tunnel.ts";
 /** Where a connection or a request wants to go. */
 export interface Dialled {
   readonly service: Service;
-  /** As declared, once that is known. */
+  /** The declared protocol, once it is known. */
   readonly protocol: Protocol;
-  /** Calls once it is known what is declared, or that nobody will say. Absent: it is. */
+  /** Calls back once it is known what is declared, or that nothing will be. Absent: it is known already. */
   readonly whenKnown?: ((call: () => void) => void) | undefined;
   /** Absent: nothing is remembered from one connection to the next. */
   readonly seen?: SeenClients | undefined;
@@ -29,14 +29,14 @@ export interface ServeOptions {
   readonly onRefused: (code: string) => void;
 }
 
-/** As long as a connection may be idle, and a head may take. */
+/** As long as a connection may be idle, plus the time a head may take. */
 const ofHttp: Patience = { silenceMs: 600_000, beginningMs: 10_000 };
-/** What speaks first is not held longer than that. */
+/** A server that speaks first is not delayed longer than this. */
 const ofAnything: Patience = { silenceMs: 300, beginningMs: 300 };
-/** Where clients were seen to speak first: still not for ever, for what runs there may be another now. */
+/** If clients were seen to speak first: limited all the same, since something else may run there by now. */
 const ofSpeakers: Patience = { silenceMs: 10_000, beginningMs: 10_000 };
 
-/** Serves a connection whose destination is known. A declared protocol is believed, and never waited for. */
+/** Serves a connection whose destination is known. A declared protocol is trusted, without waiting. */
 export function serveDialled(
   socket: net.Socket,
   connections: Connections,
@@ -84,7 +84,7 @@ class DialledConnection {
     detect(this.#socket, this.#options.wheel, patience, (found, bytes) => this.#found(found, bytes), received);
   }
 
-  /** Never a tunnel: what the codec would refuse (an empty line first, a TLS hello) must not get past it. */
+  /** Never a tunnel: what the codec would refuse (an empty first line, a TLS hello) must not get past it. */
   #detectVersion(received: Buffer): void {
     const found = (protocol: Detected | "undecided", bytes: Buffer): void => {
       if (protocol === "undecided" && bytes.length === 0) this.#socket.destroy();
@@ -149,7 +149,7 @@ function declaredAs(protocol: Protocol): Detected | undefined {
   }
 }
 
-/** One for each connection. */
+/** One per connection. */
 function overHttp2(service: Service): Service {
   const keptBodies = { bytes: 0 };
   return (exchange, response) => {

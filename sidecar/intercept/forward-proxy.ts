@@ -1,5 +1,5 @@
 /**
- * A forward-proxy client names its destination in each request, or asks for a tunnel to it: so unmodified programs get into
+ * A forward-proxy client names its destination in each request, or asks for a tunnel to it. That lets unmodified programs use
  * the mesh with `http_proxy=` alone.
  */
 

@@ -1,6 +1,7 @@
 /**
- * What iptables brings here: connections of the application on their way out, and plaintext on its way in. Each was dialled
- * for somewhere else, and the kernel still knows where. A destination that is this sidecar itself is a loop, and refused.
+ * Connections that iptables redirects here: the application's on their way out, and plaintext on its way in. Each was
+ * dialled to somewhere else, and the kernel still knows where. A destination that is this sidecar itself is a loop, and
+ * refused.
  */
 
 import type net from "node:net";
@@ -20,7 +21,7 @@ export interface RedirectedOptions extends ForwardProxyOptions {
   readonly dialAddress: (host: string, port: number) => Dialled | undefined;
 }
 
-/** The application's own connections, and those to the listener itself: these are of a forward-proxy client. */
+/** Serves the application's own connections, and those to the listener itself, which come from forward-proxy clients. */
 export function serveRedirected(socket: net.Socket, connections: Connections, options: RedirectedOptions): void {
   const destination = options.originalDestination(socket);
   if (destination === undefined || isOwnAddress(socket, destination)) {
@@ -36,7 +37,7 @@ export interface PlainInboundOptions extends ServeOptions {
   readonly originalDestination: ReadOriginalDestination;
   /** The port of the application that was dialled, declared or not; undefined: one of this sidecar's own. */
   readonly portOf: (port: number) => InboundPort | undefined;
-  /** What the clients of that port have shown. */
+  /** What is known about the clients of that port. */
   readonly seen: (port: number) => SeenClients;
   /** Gets every request with `exchange.target` set. */
   readonly service: Service;
@@ -45,8 +46,8 @@ export interface PlainInboundOptions extends ServeOptions {
 }
 
 /**
- * Connections of those without a sidecar. Nobody knows who they are, so `exchange.peer` stays undefined. Where a port takes
- * mutual TLS alone, they get no byte: a new one is reset unread, one from before that was so at its next request.
+ * Serves connections from callers without a sidecar. Nobody knows who they are, so `exchange.peer` stays undefined. If a port
+ * accepts only mutual TLS they get no byte: a new connection is reset unread, an older one at its next request.
  */
 export function servePlain(socket: net.Socket, connections: Connections, options: PlainInboundOptions): void {
   const destination = options.originalDestination(socket);
@@ -61,7 +62,7 @@ export function servePlain(socket: net.Socket, connections: Connections, options
     reset(socket);
   };
   if (target.mtls === "strict") return refuse();
-  // Asked anew for each request: policies may have changed since the connection was made.
+  // Checked again for each request: policies may have changed since the connection was opened.
   const targetNow = (): InboundPort => options.portOf(destination.port) ?? target;
   const targeted: Service = (exchange, response) => {
     exchange.target = targetNow();
@@ -69,7 +70,7 @@ export function servePlain(socket: net.Socket, connections: Connections, options
     refuse();
     return nowhere;
   };
-  // What the codec refuses meets no service, and its answer would be one too.
+  // What the codec refuses reaches no service, and its response would be a byte too.
   const onRefused = (code: string): void => {
     options.onRefused(code);
     if (targetNow().mtls === "strict") refuse();

@@ -1,6 +1,6 @@
 /**
- * A connection whose client is silent: the far side is dialled as opaque, for its server may be the one to speak first. As
- * long as neither has sent a byte, nothing is settled.
+ * A connection whose client is silent: the far side is dialled as opaque, because its server may be the one to speak first.
+ * As long as neither has sent a byte, nothing is settled.
  *
  * ```
  *   silent ── a byte from the far side, or one that is no HTTP from the client ──▶ opaque, for good
@@ -20,9 +20,9 @@ import { nowhere } from "../net/pass-through.ts";
 import { RefusedTunnel } from "../net/refused-tunnel.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 
-/** How long the beginning of a greeting may leave it open what it is; then it goes to the far side as it is. */
+/** How long the beginning of a greeting may be ambiguous; then it is passed to the far side as it is. */
 const beginningMs = 300;
-/** What a port that is declared as HTTP answers to CONNECT: see `mesh-link/target.ts`. */
+/** How a port declared as HTTP answers a CONNECT: see `mesh-link/target.ts`. */
 const noTunnels = 501;
 
 export interface TentativeOptions {
@@ -31,7 +31,7 @@ export interface TentativeOptions {
   readonly authority: string;
   readonly service: Service;
   readonly wheel: TimerWheel;
-  /** Takes the connection over, paused, with what was read of it. For `opaque`, `tunnel` is the service to use. */
+  /** Takes over the connection, paused, with what was read from it. If it is `opaque`, `tunnel` is the service to use. */
   readonly settled: (protocol: Detected, received: Buffer, tunnel: Service) => void;
 }
 
@@ -44,7 +44,7 @@ class TentativeTunnel extends Timer implements ResponseSink {
   #request: RequestSink = nowhere;
   #received: Buffer = Buffer.alloc(0);
   #head: ResponseHead | undefined;
-  /** Who gets the answer, once it is settled that this is a tunnel. */
+  /** Gets the response, once it is settled that this is a tunnel. */
   #above: ResponseSink | undefined;
   #state: "silent" | "untunnelled" | "settled" = "silent";
   /** Of an answer that is no tunnel. */
@@ -73,7 +73,7 @@ class TentativeTunnel extends Timer implements ResponseSink {
     socket.resume();
   }
 
-  /** The client began to say something, and stopped. */
+  /** The client began to send something, and stopped. */
   expire(): void {
     this.#settle("opaque", this.#received);
   }

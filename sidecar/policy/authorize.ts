@@ -1,6 +1,6 @@
 /**
- * Admits or refuses by the access policies of the port that a request is meant for. What is opaque (a CONNECT) is judged
- * by its caller alone, once, when it opens. The decision itself is `model/access.ts`.
+ * Admits or refuses by the access policies of the request's port. Opaque connections (CONNECT) are judged by their caller
+ * alone, once, when they are opened. The decision itself is `model/access.ts`.
  */
 
 import { AccessTable, type AccessVerdict } from "../../model/access.ts";
@@ -13,7 +13,7 @@ import { nowhere } from "../net/pass-through.ts";
 export interface AccessCounts {
   /** `policy`: the deny that matched; empty: there are allows, and none matched; `mtls`: plaintext is not taken. */
   refused(policy: string): void;
-  /** A policy in audit mode would have. */
+  /** A policy in audit mode would have refused. */
   wouldRefuse(policy: string): void;
 }
 
@@ -36,7 +36,7 @@ export function authorize({ trustDomain, counts }: AuthorizeOptions): Layer {
   return (next) => (exchange, response) => {
     const { target } = exchange;
     if (target === undefined) throw new Error("a request was to be authorized without a target");
-    // Who serves plaintext has reset its connection before; what came in by any other way goes no further.
+    // Redirected plaintext was reset before; what came in any other way goes no further.
     if (target.mtls === "strict" && exchange.peer === undefined) {
       counts.refused("mtls");
       response.abortResponse(new MeshError("forbidden", "It came in plaintext.", { processed: "unprocessed" }));

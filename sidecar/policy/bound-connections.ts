@@ -1,14 +1,14 @@
 /**
  * Connections to this pod's application that belong to one client each, whose own connection ends in another pod's sidecar.
- * That sidecar is told an id that nobody can guess (`tulle-connection`), says it with the client's next requests, and so
- * gets them to the same connection. An id holds for the workload that it was told to, and for no other.
+ * That sidecar is given an unguessable id (`tulle-connection`), sends it with the client's next requests, and so gets them to
+ * the same connection. An id is valid only for the workload that it was given to.
  */
 
 import type { ClientConnection } from "../net/client-connection.ts";
 import type { Exchange, Layer, ResponseHead } from "../net/exchange.ts";
 
 const idField = "tulle-connection";
-/** At a time; the oldest is closed for the next. */
+/** Connections at a time; the oldest is closed for the next. */
 const maxBound = 1_000;
 
 interface Bound {
@@ -31,7 +31,7 @@ export class BoundConnections {
     return this.#byId.size;
   }
 
-  /** Before the mesh's own fields are taken off: finds the client's connection again, if there is one. */
+  /** Finds the client's connection again, if there is one. Goes before the layer that removes the mesh's own fields. */
   readonly recall: Layer = (next) => (exchange, response) => {
     const id = exchange.headers.get(idField);
     const bound = id === undefined ? undefined : this.#byId.get(id);
@@ -39,7 +39,7 @@ export class BoundConnections {
     return next(exchange, response);
   };
 
-  /** The caller's sidecar learns by what to find the connection again, if the application has bound one. */
+  /** Tells the caller's sidecar the id of the connection, if the application has bound one. */
   readonly announce = ({ client, peer }: Exchange, head: ResponseHead): void => {
     if (client?.ownsAny !== true) return;
     const bound = this.#byClient.get(client) ?? this.#add({ id: this.#newId(), client, peer });
@@ -64,7 +64,7 @@ export class BoundConnections {
   }
 }
 
-/** At the caller's end: says by what the far sidecar knows the connection, and keeps what it says. */
+/** At the caller's end: sends the id that the far sidecar knows, and keeps the one that it returns. */
 export function rejoin(exchange: Exchange, address: string): void {
   const id = exchange.client?.bindings?.get(address)?.id;
   if (id !== undefined) exchange.headers.set(idField, id);

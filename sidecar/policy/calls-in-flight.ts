@@ -1,7 +1,7 @@
 /**
- * Which requests of the application belong to which request that it is serving: those of the same trace. The mesh puts no
- * header into an application that the application would have to pass on; where it passes on the trace context, as it does
- * for its own sake, the deadline, the attempt and the word that something was retried already go across it.
+ * Which of the application's own requests belong to which request that it is serving: those of the same trace. The mesh
+ * has no header that an application would have to pass on; but if it passes on the trace context, as it does for its own
+ * sake, the deadline, the attempt and the word that something was retried already travel across it.
  */
 
 import { MeshError } from "../../model/errors.ts";
@@ -11,22 +11,22 @@ import { PassThrough } from "../net/pass-through.ts";
 import { isOpenEnded } from "./limit-time.ts";
 import { dropOwnFields } from "./own-fields.ts";
 
-/** Calls that are remembered at a time, in all and of one trace; beyond, what they lead to stands for itself. */
+/** How many calls are remembered at a time, in total and per trace; requests made by any further call stand alone. */
 const maxCalls = 10_000;
 const maxCallsOfTrace = 64;
-/** A power of two: most traces have a place for themselves. */
+/** A power of two: most traces have a slot to themselves. */
 const places = 1_024;
 
 /**
- * Those that the application of this pod is serving. A hash table whose chains are links of the calls themselves: a request
- * comes and goes without an object of its own here. For what a `Map` would do, see `http2/stream-table.ts`.
+ * The calls that this pod's application is serving. A hash table whose chains are links in the calls themselves, so that a
+ * request needs no further object here. Why not a `Map`: see `http2/stream-table.ts`.
  */
 export class CallsInFlight {
   readonly #first: (Call | undefined)[] = Array.from({ length: places }, () => undefined);
-  /** How many calls a place has. Traces that meet at one share the limit of one. */
+  /** The number of calls per slot. Traces that share a slot share the limit of one. */
   readonly #counts = new Uint8Array(places);
   #count = 0;
-  /** All that ever were remembered. */
+  /** The number of calls ever remembered. */
   #added = 0;
 
   get isEmpty(): boolean {
@@ -41,13 +41,13 @@ export class CallsInFlight {
     return trace;
   }
 
-  /** Those of a trace that are being served, and were when so many had been remembered. */
+  /** The calls of a trace that are being served, and were already when so many had been remembered. */
   tellRetried(traceId: string, added: number, retries: number): void {
     for (let call = this.#first[placeOf(traceId)]; call !== undefined; call = call.next)
       if (call.traceId === traceId && call.nth <= added) call.retriesBelow = Math.max(retries, call.retriesBelow ?? 0);
   }
 
-  /** Where there are too many, it is not remembered. */
+  /** If there are too many, it is not remembered. */
   add(call: Call): void {
     const place = placeOf(call.traceId);
     if (this.#count >= maxCalls || (this.#counts[place] as number) >= maxCallsOfTrace) return;
@@ -75,7 +75,7 @@ export class CallsInFlight {
   }
 }
 
-/** By its last digits: those are random in ids of every origin. */
+/** By the last digits, which are random in ids of every origin. */
 function placeOf(traceId: string): number {
   let hash = 0;
   for (let i = Math.max(0, traceId.length - 4); i < traceId.length; i++) hash = hash * 37 + traceId.charCodeAt(i);
@@ -83,8 +83,8 @@ function placeOf(traceId: string): number {
 }
 
 /**
- * The calls of one trace when one of them led to a request, mostly one. They can't be told apart, so the mildest holds. None
- * of them is held on to: what it led to may go on for hours after it.
+ * The calls of one trace at the time one of them led to a request; usually one. They can't be told apart, so the most lenient
+ * applies. None of them is kept alive by this: what it led to may go on for hours after it.
  */
 class Trace implements Origin {
   deadlineAtMs = 0;
@@ -113,8 +113,8 @@ class Trace implements Origin {
 export type Vouch = (exchange: Exchange, head: ResponseHead) => void;
 
 /**
- * Inbound, and the last layer before the application: remembers a request for as long as the application works on it, and takes
- * nothing that it answers for the mesh's word, but what `vouch` adds. An application that takes no connection has processed
+ * Inbound, the last layer before the application: remembers a request while the application works on it, and removes the
+ * mesh's own fields from its response, except what `vouch` adds. An application that accepts no connection has processed
  * nothing: the peer is told so, and tries elsewhere.
  */
 export function serveCall(calls: CallsInFlight, vouch?: Vouch): Layer {
@@ -127,9 +127,9 @@ export function serveCall(calls: CallsInFlight, vouch?: Vouch): Layer {
 }
 
 /**
- * Outbound: what holds for the call in whose course the application asks holds for this request too. `lost`: there are
- * calls in flight, and the application gave it no context by which it could be told of which it is a part. One that came
- * with a context of another trace is work of its own.
+ * Outbound: a request inherits from the call that the application is serving by making it. `lost`: there are calls in
+ * flight, but the application gave it no trace context to tell which one it belongs to. A request with the context of
+ * another trace is work of its own.
  */
 export function continueCall(calls: CallsInFlight, lost: () => void): Layer {
   return (next) => (exchange, response) => {
@@ -155,7 +155,7 @@ function traceIdOf({ headers }: Exchange): string {
 class Call extends PassThrough {
   readonly exchange: Exchange;
   readonly traceId: string;
-  /** How often a request that it led to was retried in vain, if one was. */
+  /** How often a request that it led to was retried in vain, if at all. */
   retriesBelow: number | undefined;
   /** Its neighbours among the calls in flight, who own these four, and its number among all that they remembered. */
   previous: Call | undefined;

@@ -1,7 +1,7 @@
 /**
- * Makes requests slow, or answers them with an error in the application's place, as a FaultInjection asks, until its time
- * is over. It stands in each try, above the choice of a backend: retries and timeouts meet a fault as they would meet a
- * real one, and circuit breakers, which know endpoints, do not.
+ * Delays requests, or answers them with an error instead of the application, as a FaultInjection asks, until its end time.
+ * It is part of each try, above the choice of a backend: retries and timeouts treat a fault like a real one, while circuit
+ * breakers, which judge endpoints, do not see it.
  */
 
 import type { Random } from "../../model/clock.ts";
@@ -57,7 +57,7 @@ function answerWith(abort: FaultAbort): Service {
   };
 }
 
-/** Waits, and then goes on, unless its caller has given up. */
+/** Waits, then passes the request on, unless its caller has given up. */
 class DelayedRequest extends HeldRequest implements TimerEntry {
   slot: TimerSlot | undefined;
   previous: TimerEntry | undefined;

@@ -1,7 +1,7 @@
 /**
- * Admits requests as fast as the rate limits of their port allow, and no faster. A tunnel counts as one request, when it
- * opens. The buckets are `model/rate-limit.ts`'s; this file keeps them over updates that leave their policy as it was, so
- * that a change elsewhere fills none of them.
+ * Admits requests no faster than the rate limits of their port allow. A tunnel counts as one request, when it opens. The
+ * buckets are in `model/rate-limit.ts`; this file keeps them across updates that leave their policy unchanged, so that a
+ * change elsewhere does not refill them.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -14,7 +14,7 @@ import type { RequestView } from "../../model/route-match.ts";
 import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
 import { nowhere, PassThrough } from "../net/pass-through.ts";
 
-/** `limiters`: of the whole sidecar, since a policy counts over all ways in. */
+/** `limiters`: shared by the whole sidecar, since a policy counts over all ways in. */
 export function limitRate(limiters: RateLimiters): Layer {
   return (next) => (exchange, response) => {
     const limits = exchange.target?.rateLimits;
@@ -36,7 +36,7 @@ export function limitRate(limiters: RateLimiters): Layer {
 
 type Fields = readonly (readonly [name: string, value: string])[];
 
-/** The limit that is nearest, as callers learn of it before they reach it. */
+/** The nearest limit, which callers are told of before they reach it. */
 function fieldsOf(tightest: RateState): Fields {
   const { policy, state } = formatRateLimit(tightest);
   return [
@@ -45,7 +45,7 @@ function fieldsOf(tightest: RateState): Fields {
   ];
 }
 
-/** Tells the caller of an admitted request. An application's own limits stand beside ours: the fields are lists. */
+/** Adds the fields to an admitted request's response. An application's own limits stay beside ours: the fields are lists. */
 class Told extends PassThrough {
   readonly #fields: Fields;
 
@@ -60,7 +60,7 @@ class Told extends PassThrough {
   }
 }
 
-/** Policies whose buckets are kept; beyond, those of the policy that was told of longest ago go. */
+/** How many policies' buckets are kept; beyond that, the least recently updated policy's go. */
 const maxPolicies = 1_000;
 
 export class RateLimiters {

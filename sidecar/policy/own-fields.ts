@@ -1,4 +1,4 @@
-/** The `tulle-*` header fields: taken off what comes from outside, understood where they may be, and set anew. */
+/** The `tulle-*` header fields: removed from what comes from outside, read where they may be set, and set again. */
 
 import type { Clock } from "../../model/clock.ts";
 import { formatRemaining, parseRemaining } from "../../model/deadline.ts";
@@ -8,8 +8,8 @@ import { PassThrough } from "../net/pass-through.ts";
 import { isGrpc } from "./grpc.ts";
 
 /**
- * Reads the time that the caller gives (`grpc-timeout`, else `tulle-deadline`: whoever sends it can only shorten what
- * policy allows), then removes every field of the mesh's own, so that nobody outside can set one.
+ * Reads the caller's deadline (`grpc-timeout`, else `tulle-deadline`: a sender can only shorten what policy allows), then
+ * removes every field of the mesh's own, so that nobody outside can set one.
  */
 export function takeOwnFields(clock: Clock): Layer {
   return (next) => (exchange, response) => {
@@ -22,7 +22,7 @@ export function takeOwnFields(clock: Clock): Layer {
   };
 }
 
-/** Learns from a peer's sidecar which of its tries this is. An application is not asked: it could only pretend. */
+/** Reads which try this is, as the peer's sidecar says. The application is not asked: it could lie. */
 export function takeAttempt(): Layer {
   return (next) => (exchange, response) => {
     const attempt = exchange.headers.get("tulle-attempt");
@@ -31,9 +31,9 @@ export function takeAttempt(): Layer {
   };
 }
 
-/** Tells the next hop how much of the time is left. */
+/** Tells the next hop how much time is left. */
 export function carryDeadline(clock: Clock): Layer {
-  // First tries mostly leave in the turn of the event loop in which they came, with the whole of their policy's time.
+  // First tries usually leave in the turn of the event loop in which they arrived, with all of their policy's time.
   let lastMs = 0;
   let lastText = formatRemaining(lastMs);
   return (next) => (exchange, response) => {
@@ -47,7 +47,7 @@ export function carryDeadline(clock: Clock): Layer {
   };
 }
 
-/** Tells the application who calls, by the SPIFFE id of the caller's certificate. */
+/** Tells the application who calls: the SPIFFE id of the caller's certificate. */
 export function identifyCaller(): Layer {
   return (next) => (exchange, response) => {
     if (exchange.peer !== undefined) exchange.headers.set("tulle-client-id", exchange.peer);
@@ -55,7 +55,7 @@ export function identifyCaller(): Layer {
   };
 }
 
-/** For who is outside the mesh: they get none of the mesh's own fields, and what they answer is not taken for its word. */
+/** For destinations outside the mesh: they get none of the mesh's own fields, and theirs are not taken for the mesh's. */
 export function withholdOwnFields(): Layer {
   return (next) => (exchange, response) => {
     dropOwnFields(exchange.headers);
@@ -77,7 +77,7 @@ class Distrusted extends PassThrough {
   }
 }
 
-/** Of an answer: a `tulle-error` or `tulle-retried` that an application sets is none of the mesh's. */
+/** For responses: a `tulle-error` or `tulle-retried` set by an application is not the mesh's. */
 export function dropOwnFields(headers: HeaderFields): void {
   headers.removeWhere(isOwn);
 }

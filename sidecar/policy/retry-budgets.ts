@@ -1,11 +1,11 @@
-/** The retry budgets of this sidecar, by destination and policy: they outlive updates that leave their policy as it was. */
+/** The retry budgets of this sidecar, by destination and policy: they survive updates that leave their policy unchanged. */
 
 import type { Clock } from "../../model/clock.ts";
 import { defaultRetryBudget } from "../../model/defaults.ts";
 import type { RetryBudgetPolicy } from "../../model/policy.ts";
 import { RetryBudget } from "../../model/retry-budget.ts";
 
-/** The routes of one destination rarely have more than two; those not asked for any more go first. */
+/** The routes of one destination rarely have more than two policies; budgets not asked for any more go first. */
 const maxBudgets = 16;
 
 export class RetryBudgets {
@@ -32,12 +32,12 @@ export class RetryBudgets {
     return budget;
   }
 
-  /** All of a destination's. */
+  /** All budgets of a destination. */
   ofDestination(destination: string): Iterable<RetryBudget> {
     return this.#budgets.get(destination)?.values() ?? [];
   }
 
-  /** Lets go of those of all other destinations. */
+  /** Forgets the budgets of all other destinations. */
   retain(destinations: ReadonlySet<string>): void {
     for (const destination of this.#budgets.keys()) {
       if (!destinations.has(destination)) this.#budgets.delete(destination);
