@@ -143,7 +143,7 @@ export class Link {
   /** No request waits longer than this. */
   #refuseLate(): void {
     // Who makes a connection gives it a time of its own.
-    if (this.#ready.length === 0) return this.#options.wheel.arm(this.#waitLimit, maxWaitMs);
+    if (this.#ready.length === 0 && this.#connecting) return this.#options.wheel.arm(this.#waitLimit, maxWaitMs);
     const now = this.#options.clock.now();
     const late = this.#waiting.findIndex(({ untilMs }) => untilMs > now);
     const refused = this.#waiting.splice(0, late < 0 ? this.#waiting.length : late);
@@ -198,8 +198,8 @@ export class Link {
   }
 
   #add(connection: LinkConnection): void {
-    this.#failures = 0;
-    this.#backoffUntilMs = 0;
+    if (connection.canOpenStream) this.#failures = this.#backoffUntilMs = 0;
+    else this.#delayNext(noStreams); // or a peer that ends each one again would be dialled without end
     if (this.#closedBy !== undefined) return connection.drain();
     const now = this.#options.clock.now();
     if (connection.replaceAtMs <= now) this.#renewNextMs = now + renewEveryMs;
@@ -215,8 +215,7 @@ export class Link {
   #remove(connection: LinkConnection): void {
     const place = this.#ready.indexOf(connection);
     if (place >= 0) this.#ready.splice(place, 1);
-    if (this.#waiting.length > 0 && this.#ready.length === 0 && !this.#connecting)
-      this.#connect(defaultConnectTimeoutMs);
+    if (this.#waiting.length > 0 && this.#ready.length === 0) this.#connectMore();
   }
 
   #releaseWaiting(): void {
@@ -229,10 +228,14 @@ export class Link {
     else this.#connectMore();
   }
 
-  #backOff(error: MeshError): void {
+  #delayNext(error: MeshError): void {
     const backoffMs = Math.min(firstBackoffMs * 2 ** this.#failures++, maxBackoffMs);
     this.#backoffUntilMs = this.#options.clock.now() + backoffMs * (0.8 + 0.4 * this.#options.random());
     this.#lastError = error;
+  }
+
+  #backOff(error: MeshError): void {
+    this.#delayNext(error);
     if (this.#ready.length > 0) return; // those that wait get the next free stream
     this.#refuseWaiting(error);
   }
@@ -243,4 +246,5 @@ function saturated(why: string): MeshError {
 }
 
 const defaultConnectTimeoutMs = 1_000;
+const noStreams = saturated("the peer takes none");
 const drained = new MeshError("upstream_closed", "the link is idle and closed", { processed: "unprocessed" });

@@ -175,15 +175,42 @@ describe("a failed connection", () => {
 
 describe("a connection that takes no more", () => {
   it("is left for a new one, also by those that wait", () => {
-    const { ask, dial, dials, link } = linked(1);
+    const { ask, dial, dials, link, pass } = linked(1);
     ask();
     const first = dial(0).succeed();
     const waits = ask();
     dial(1).fail();
     first.goAway();
+    pass(60); // the backoff
     expect([link.connectionCount, dials.length]).toEqual([0, 3]);
     expect(dial(2).succeed().requests).toEqual([waits.exchange]);
     expect(first.ends).toEqual([]);
+  });
+
+  it("from the first is followed by another only after the backoff, twice as long each time", () => {
+    const { ask, dial, dials, pass } = linked(0);
+    const waits = ask();
+    for (const [place, waitMs] of [50, 100, 200, 400].entries()) {
+      dial(place).succeed().goAway();
+      pass(waitMs - 10);
+      expect([waits.calls, dials.length]).toEqual([[], place + 1]);
+      pass(20);
+      expect([waits.calls, dials.length]).toEqual([[], place + 2]);
+    }
+  });
+
+  it("from the first, again and again, keeps nobody waiting for longer than 5 s", () => {
+    const { ask, dial, dials, pass } = linked(0);
+    const waits = ask();
+    for (let passedMs = 0; passedMs < 10_500; passedMs += 50) {
+      if (passedMs % 500 === 0)
+        dial(dials.length - 1)
+          .succeed()
+          .goAway();
+      pass(50);
+    }
+    expect(waits.calls).toEqual([["abort", "link_saturated"]]);
+    expect(dials.length).toBeLessThan(25);
   });
 
   it("is not missed while nobody asks", () => {
