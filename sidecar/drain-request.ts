@@ -1,8 +1,8 @@
 /**
  * How a pod's preStop hook, `drain.ts`, tells the sidecar that the pod is about to end. The hook must return at once, so that
- * the application gets its SIGTERM; the sidecar lives until that has ended.
+ * the application gets its SIGTERM; the sidecar lives on until the application has exited.
  *
- * The way is a socket in the state folder: nobody else in the pod has that mounted, and none is left when the sidecar ends.
+ * It uses a socket in the state folder, which no other container mounts and which is gone when the sidecar exits.
  */
 
 import { once } from "node:events";

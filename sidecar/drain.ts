@@ -1,7 +1,7 @@
 /**
- * The preStop hook of the sidecar's container, a program of its own: to start the sidecar's would take twice the time, and what
- * comes after the hook waits for it: the end of a Job, or of a node. It ends with 0 once the sidecar knows, and with 2 where
- * there is none to tell.
+ * The preStop hook of the sidecar's container. It is a program of its own, because starting the sidecar's would take twice as
+ * long, and the end of a Job or a node waits for this hook. It exits with 0 once the sidecar knows, and with 2 if there is no
+ * sidecar to tell.
  */
 
 import { reasonOf } from "../system/log.ts";

@@ -1,10 +1,10 @@
 /**
- * Gives back to the kernel what glibc's allocator keeps of freed memory (malloc_trim(3)), while the sidecar is at work.
- * V8's compilers leave most of it behind when traffic begins: of 50 MB private after eight seconds of load, 18 were free, and
- * stayed.
+ * Returns memory to the kernel that glibc's allocator keeps after it was freed (malloc_trim(3)), while the sidecar is
+ * working. V8's compilers leave most of it behind when traffic begins: of 50 MB private after eight seconds of load, 18
+ * were free and stayed allocated.
  *
- * One call takes 2 to 6 ms, so it is made only after work was done: soon where the process has grown, else now and then.
- * Where there is no glibc (musl), nothing happens.
+ * One call takes 2 to 6 ms, so it is made only after work was done: soon if the process has grown, else occasionally.
+ * Without glibc (musl) nothing happens.
  */
 
 import { loadKoffi } from "./net/load-koffi.ts";

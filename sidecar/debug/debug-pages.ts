@@ -1,4 +1,4 @@
-/** What a person who debugs may ask this sidecar: its requests as they happen, and what it goes by. For loopback alone. */
+/** The pages for people who debug this sidecar: its requests as they happen, and what is in force. On loopback only. */
 
 import { forDebugging } from "../../system/loopback-page.ts";
 import { type Page, plainPage } from "../../system/page.ts";
@@ -11,12 +11,12 @@ import { parseTapFilter, type TapFilter } from "./tap-filter.ts";
 export const tapPath = "/debug/tap";
 export const snapshotPath = "/debug/snapshot";
 
-/** One line of `tapPath`, beside requests: so many were not shown since the last such line. */
+/** A line of `tapPath` that is not a request: how many were left out since the last such line. */
 export interface TapMissed {
   readonly missed: number;
 }
 
-/** What `snapshotPath` answers; `tulle sidecar --snapshot` takes it too. */
+/** The content of `snapshotPath`; `tulle sidecar --snapshot` reads it too. */
 export interface LiveSnapshot {
   /** Its SPIFFE id; absent: it has no certificate yet. */
   readonly identity?: string;
@@ -40,7 +40,7 @@ export interface DebugOptions {
   readonly taps: RequestTaps;
   readonly inForce: () => readonly GoodResource[];
   readonly identity: () => string | undefined;
-  /** Undefined: it is not up yet. */
+  /** Undefined: the sidecar is not up yet. */
   readonly state: () => SidecarState | undefined;
 }
 
@@ -77,7 +77,7 @@ function tapPage(taps: RequestTaps, query: URLSearchParams, gone: AbortSignal): 
   return { status: 200, type: linesType, stream: (body) => reader.writeTo(body) };
 }
 
-/** Lines of JSON to somebody who reads as fast as it suits. */
+/** Writes lines of JSON, as fast as the reader takes them. */
 class LineReader {
   #body: PageBody | undefined;
   readonly #tap: ReturnType<RequestTaps["open"]>;

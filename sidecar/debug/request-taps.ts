@@ -1,9 +1,9 @@
 /**
- * Requests shown live to those who look on. The layer costs a look at one field where nobody does; for whoever does, it
- * tells of each request when it is over, at a bounded rate, and never waits for a slow reader.
+ * Shows live requests to people who are watching (`tulle tap`). While nobody watches the layer costs one check of a field;
+ * else it reports each request when it ends, at a limited rate, and never waits for a slow reader.
  *
- * It tells neither header fields, nor the query, nor bodies: they are where credentials and people's data travel. Of a
- * GraphQL body it tells the operation's type and name.
+ * It never reports header fields, queries or bodies, because they carry credentials and personal data. For a GraphQL body it
+ * reports the operation's type and name.
  */
 
 import type { Clock } from "../../model/clock.ts";
@@ -15,16 +15,16 @@ import { describeOperation, GraphqlReader, mayBeGraphql } from "../telemetry/gra
 import { type Ending, Tap } from "../telemetry/tap.ts";
 import { isWanted, type TapDirection, type TapFilter } from "./tap-filter.ts";
 
-/** A request that is over. */
+/** A request that has ended. */
 export interface TappedRequest {
   /** When it began, ms since 1970. */
   readonly atMs: number;
   readonly direction: TapDirection;
-  /** `namespace/workload`; of a caller `namespace/service-account`, empty: it came in the clear. */
+  /** The caller: `namespace/workload`, or inbound `namespace/service-account`; empty: it came in the clear. */
   readonly from: string;
-  /** `namespace/name` of the Service that was dialled, or of the workload that was asked. */
+  /** `namespace/name` of the Service that was dialled, or inbound of the called workload. */
   readonly to: string;
-  /** `namespace/name`; absent: nobody was reached. */
+  /** `namespace/name` of the backend; absent: none was reached. */
   readonly backend?: string;
   /** `podIP:containerPort`. */
   readonly endpoint?: string;
@@ -49,12 +49,12 @@ export interface TappedRequest {
 }
 
 export interface TapReader {
-  /** False: it can't take more now, and the request is counted as not shown. */
+  /** Returns false if it can't accept more now; the request then counts as not shown. */
   readonly take: (request: TappedRequest) => boolean;
 }
 
 export interface OpenTap {
-  /** How many were not shown since this was asked last: too many came, or the reader was too slow. */
+  /** How many were not shown since the last call: there were too many, or the reader was too slow. */
   readonly takeMissed: () => number;
   readonly close: () => void;
 }
@@ -80,7 +80,7 @@ export class RequestTaps {
     return this.#readings.size === 0;
   }
 
-  /** Undefined: enough are looking on already. */
+  /** Undefined: there are enough readers already. */
   open(filter: TapFilter, requestsPerSecond: number, reader: TapReader): OpenTap | undefined {
     if (this.#readings.size >= mostTaps) return undefined;
     const rate = new TokenBucket({ requests: requestsPerSecond, perMs: 1_000, burst: requestsPerSecond }, this.#clock);

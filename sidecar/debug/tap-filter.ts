@@ -1,11 +1,11 @@
-/** Which requests somebody wants to see: as a query of the debug page, and as a test of one that is over. Pure. */
+/** Which requests a reader wants to see: as the query of the debug page, and as a test of an ended request. Pure. */
 
 import { err, ok, type Result } from "../../model/result.ts";
 import type { TappedRequest } from "./request-taps.ts";
 
 export type TapDirection = "inbound" | "outbound";
 
-/** What is absent may be anything. */
+/** An absent field matches anything. */
 export interface TapFilter {
   readonly direction?: TapDirection;
   /** `namespace/name`, or a namespace: who asked. */

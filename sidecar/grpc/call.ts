@@ -1,8 +1,8 @@
 /**
- * One gRPC call on a connection of its own, mostly TLS, over this sidecar's HTTP/2
- * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). It tries nothing twice, and it knows no message types.
+ * One gRPC call on a connection of its own, usually TLS, over this sidecar's HTTP/2
+ * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). It retries nothing, and knows no message types.
  *
- * The sidecar has three calls in all, so it needs no channels, resolvers or balancers: without the library that has them it
+ * The sidecar makes three calls in all, so it needs no channels, resolvers or balancers. Without a library that has them it
  * starts sooner and is smaller.
  *
  * ```
@@ -34,8 +34,8 @@ export interface GrpcCallOptions {
   /** Absent: in the clear. */
   readonly secureContext?: tls.SecureContext;
   /**
-   * Undefined where the certificate, in DER, is that of the server that is meant. Nothing is sent to any other. Absent: it has to
-   * be one for `serverName`.
+   * Undefined where the certificate, in DER, is that of the server that is meant. Nothing is sent to any other. Absent: it
+   * has to be one for `serverName`.
    */
   readonly wrongServer?: (certificateDer: Buffer) => Error | undefined;
   /** Names in lower case. */
@@ -50,7 +50,10 @@ export interface GrpcCallOptions {
   readonly keepAlive?: KeepAliveOptions;
 }
 
-/** Silence after which the kernel asks, once a second; after ten of those without an answer the connection breaks. It wakes nobody up. */
+/**
+ * Silence after which the kernel asks, once a second; after ten of those without an answer the connection breaks. It wakes
+ * nobody up.
+ */
 const vanishedAfterMs = 30_000;
 
 export interface GrpcCallEvents {

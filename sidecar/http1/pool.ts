@@ -1,11 +1,11 @@
 /**
  * Connections to one application port, kept alive and taken last in, first out.
  *
- * It owns the keep-alive race: a server may close an idle connection just when a request is on its way. Connections idle
- * too long are not used; requests that can't be repeated get a fresh one; the others are repeated once, unseen. What else
- * deserves a retry is not decided here.
+ * It handles the keep-alive race: a server may close an idle connection just when a request is on its way. Connections
+ * idle for too long are not used; requests that can't be repeated get a fresh one; the others are repeated once,
+ * invisibly. What else deserves a retry is not decided here.
  *
- * A connection that its server has bound to who asked (NTLM, Negotiate) is that client's own from then on, and nobody else's.
+ * A connection that its server has bound to its client (NTLM, Negotiate) belongs to that client from then on.
  *
  * ```
  *   connecting ──▶ idle ⇄ busy ──▶ gone          connecting, idle ──▶ gone
@@ -38,7 +38,9 @@ export interface Http1PoolOptions {
   readonly limits?: Partial<Http1Limits>;
   /** Connections at a time, those being made included. Default: no limit. */
   readonly maxConnections?: number;
-  /** Requests that may wait for a connection once `maxConnections` is reached; the next one is `overloaded`. Default 1,024. */
+  /**
+   * Requests that may wait for a connection once `maxConnections` is reached; the next one is `overloaded`. Default 1,024.
+   */
   readonly maxQueued?: number;
   /** How long a connection may lie idle if the server doesn't say how long it keeps it. Default 4 s. */
   readonly idleTimeoutMs?: number;
@@ -56,8 +58,8 @@ const idleShareGrowth = 1.1;
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /**
- * A connection and its one timer: the connect timeout first, the idle limit later. That one stays armed while the connection is
- * in use, and looks when it expires: most are idle for a moment only.
+ * A connection and its one timer: the connect timeout first, the idle limit later. That one stays armed while the
+ * connection is in use, and looks when it expires: most are idle for a moment only.
  */
 class PooledConnection extends Timer {
   readonly client: Http1Client;

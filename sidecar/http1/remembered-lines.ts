@@ -1,9 +1,10 @@
 /**
- * The field lines of the last head of a connection, by their place. A program sends mostly the same ones with each message:
- * a line that is octet for octet the one that stood there before is neither scanned nor made into strings again.
+ * The field lines of a connection's previous head, by position. Programs usually send the same lines with each message: a
+ * line that is identical, octet for octet, to the one at the same position before is neither scanned nor made into strings
+ * again.
  *
- * It decides nothing: it repeats what was found in the same octets. Lines that differ cost their comparison and a copy.
- * What it holds for a connection: up to 16 lines of up to 128 octets, and the strings of those that came twice.
+ * It decides nothing, but repeats what was found in the same octets. Lines that differ cost a comparison and a copy.
+ * Per connection it holds up to 16 lines of up to 128 octets, and the strings of those that occurred twice.
  */
 
 export const mostPlaces = 16;

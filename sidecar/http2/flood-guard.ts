@@ -1,6 +1,6 @@
 /**
- * Notices peers that make work and carry nothing: resets, pings, settings, empty frames (CVE-2019-9511 to -9518,
- * rapid reset CVE-2023-44487, MadeYouReset CVE-2025-8671). What is normal is paid for by useful frames.
+ * Detects peers that cause work without useful content: resets, pings, settings, empty frames (CVE-2019-9511 to -9518,
+ * rapid reset CVE-2023-44487, MadeYouReset CVE-2025-8671). Useful frames earn credit for what is normal.
  */
 
 import type { Clock } from "../../model/clock.ts";

@@ -1,6 +1,6 @@
 /**
- * Finds out that a peer is gone while nothing is sent (RFC 9113 §6.7): after a time of silence a PING, and if nothing
- * at all comes after that, the end. Any frame is a sign of life.
+ * Detects that a peer is gone while nothing is sent (RFC 9113 §6.7): after a period of silence it sends a PING, and if
+ * nothing at all arrives after that, ends the connection. Any frame is a sign of life.
  */
 
 import { Deadline } from "../net/deadline.ts";

@@ -1,7 +1,7 @@
 /**
- * The active streams of a connection by their ids. A hash table in one array, for what a `Map` does to the garbage
- * collector: with each stream that comes and goes it must be laid out anew every few dozen requests, and each layout keeps
- * those before it, with the streams they held, until the next full collection.
+ * The active streams of a connection, by id. A hash table in one array, because of what a `Map` does to the garbage
+ * collector: as streams come and go it must be rebuilt every few dozen requests, and each version keeps its predecessors
+ * alive, with the streams they held, until the next full collection.
  */
 
 import type { Http2Stream } from "./stream.ts";

@@ -1,4 +1,4 @@
-/** An answer as it is kept and given again: recorded on its way to the first caller, replayed to others byte for byte. */
+/** An answer as it is stored and repeated: recorded on its way to the first caller, replayed to others byte for byte. */
 
 import type { ResponseHead, ResponseSink } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";

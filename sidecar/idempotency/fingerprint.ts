@@ -1,4 +1,4 @@
-/** Tells whether two requests are the same, without keeping either: a digest that grows with the body as it streams by. */
+/** Tells whether two requests are the same without storing either: a digest that is updated as the body streams by. */
 
 import { createHash } from "node:crypto";
 import type { Exchange } from "../net/exchange.ts";

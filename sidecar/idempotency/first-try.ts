@@ -1,6 +1,6 @@
 /**
- * The one request of a key that goes to the application. Its answer is recorded as it passes by, and shared with those who
- * ask for the same meanwhile and later.
+ * The one request with a key that goes to the application. Its answer is recorded as it passes by, and shared with repeats
+ * that arrive meanwhile or later.
  *
  * ```
  *   attached ──caller gone, request whole──▶ detached ──time, answer too long──▶ given up: a bare record
@@ -10,8 +10,8 @@
  *      └──caller gone, request not whole · application failed──▶ the key is free again
  * ```
  *
- * Once the application has the whole request, its caller's end changes nothing: the request may be done already, so the
- * answer is fetched, and kept for the caller's next try.
+ * Once the application has the whole request, it no longer matters if the caller leaves: the work may be done already, so the
+ * answer is fetched, and stored for the caller's next try.
  */
 
 import { MeshError } from "../../model/errors.ts";

@@ -1,6 +1,6 @@
 /**
- * One key whose request is being processed, and the repeats of it that came meanwhile. It joins them: who processes the
- * request settles it, and everyone else is told.
+ * One key whose request is being processed, and the repeats that have arrived meanwhile. Whoever processes the request
+ * settles the key, and all repeats are then told.
  */
 
 import type { MeshError } from "../../model/errors.ts";

@@ -1,9 +1,9 @@
 /**
- * The records of one sidecar, in its own memory, bounded by number and bytes. Who was used longest ago goes first, and in two
- * steps: an answer whose room is needed leaves a note that its request was processed, so that it is still not processed
- * again; only where there are too many records at all is one forgotten.
+ * The records of one sidecar, in its own memory, limited in number and bytes. The least recently used go first, in two steps:
+ * an answer whose space is needed leaves a note that its request was processed, so that it still is not processed again; only
+ * if there are too many records altogether is one forgotten.
  *
- * It does not know what is in flight: what asks it has a table of that.
+ * It does not know what is in progress: its user keeps track of that.
  */
 
 import type { Clock } from "../../model/clock.ts";

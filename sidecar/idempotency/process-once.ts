@@ -1,6 +1,7 @@
 /**
- * Lets requests with an `Idempotency-Key` through to the application once: the first of a key is processed, the others get its
- * answer. Who is first is known here for what is in flight in this sidecar, and by the policy's store for all else.
+ * Lets each request with an `Idempotency-Key` through to the application once: the first with a key is processed, the
+ * others get its answer. Which one is first is decided here among requests in this sidecar, and by the policy's store
+ * among all others.
  *
  * ```
  *   keyed ──in flight here──────────────────────▶ Repeat

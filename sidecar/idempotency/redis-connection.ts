@@ -1,6 +1,7 @@
 /**
- * One connection to the Redis whose URL a file names: made at the first command, and anew after it broke, with growing pauses. Each command is
- * bounded in time, waiting for the connection included. The URL holds a password: it is said nowhere, in no error either.
+ * One connection to the Redis whose URL is in a file: opened at the first command, and again after it broke, with growing
+ * pauses. Each command is limited in time, including the wait for the connection. The URL holds a password, so it never
+ * appears anywhere, not even in an error.
  *
  * ```
  *   idle ──run──▶ connecting ──▶ connected
@@ -17,8 +18,8 @@ import type { RedisClient } from "./redis-client.ts";
 
 export interface RedisConnectionOptions {
   /**
-   * Undefined: there is no Redis, and every command fails. A file `ca.crt` beside it says who signs for a `rediss://`; without
-   * one, whom Node trusts.
+   * Undefined: there is no Redis, and every command fails. A file `ca.crt` beside it says who signs for a `rediss://`;
+   * without one, whom Node trusts.
    */
   readonly urlFile: string | undefined;
   readonly clock: Clock;
@@ -146,7 +147,10 @@ export class RedisConnection {
   }
 }
 
-/** Read for each connection: a Secret may be given another password at any time. The library is loaded here, and nowhere else. */
+/**
+ * Read for each connection: a Secret may be given another password at any time. The library is loaded here, and nowhere
+ * else.
+ */
 async function openClient(urlFile: string | undefined, onBroken: (client: RedisClient) => void): Promise<RedisClient> {
   if (urlFile === undefined) throw new Error("TULLE_REDIS_URL_FILE is not set");
   const [url, ca, { connectTo }] = await Promise.all([

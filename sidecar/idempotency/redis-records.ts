@@ -1,13 +1,14 @@
 /**
- * The records that all replicas of a workload share, in Redis. One value per key, changed by scripts, each of which is atomic:
+ * The records that all replicas of a workload share, in Redis. One value per key, changed by scripts, each of which is
+ * atomic:
  *
  * ```
  *   nothing ──claim──▶ claim of one owner ──keep──▶ record ──ttl──▶ nothing
  *      ▲                  │  renewed      └─release with a failure──▶ failure: as nothing to who claims
  *      └──lease over──────┴──release
  * ```
- * Only the owner changes its claim, so one that was taken for dead, and comes back, changes nothing. What Redis lost is made
- * anew by its owner as long as nobody else has claimed it.
+ * Only the owner changes its claim, so an owner that was considered dead and comes back changes nothing. If Redis loses a
+ * claim, its owner restores it unless somebody else has claimed the key.
  */
 
 import type { Clock, Random } from "../../model/clock.ts";

@@ -1,6 +1,6 @@
 /**
- * A request whose key is known already. Its body is compared, not kept, and not passed on; then it waits for the answer to the
- * first one, if that is still to come, and is given it.
+ * A request whose key is known already. Its body is compared, not stored, and not passed on; then it waits for the answer to
+ * the first request, if that is still to come, and gets it.
  *
  * ```
  *   reading ──end──▶ waiting ──told──▶ replaying ──▶ over

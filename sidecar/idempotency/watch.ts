@@ -1,4 +1,4 @@
-/** Follows a key that another sidecar processes, for the repeats that wait for it here. It asks now and then, ever less often. */
+/** Follows a key that another sidecar is processing, for repeats that wait here. It polls, less and less often. */
 
 import { MeshError } from "../../model/errors.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";

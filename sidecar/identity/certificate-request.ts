@@ -1,6 +1,6 @@
 /**
- * Writes the PKCS#10 request (RFC 2986) of a workload. It names nothing, as the control plane wants it, so that all but
- * key and signature is constant: no need of an ASN.1 library in the sidecar.
+ * Writes a workload's PKCS#10 request (RFC 2986). It names nothing, as the control plane requires, so everything but key and
+ * signature is constant, and the sidecar needs no ASN.1 library.
  */
 
 import { createPublicKey, type KeyObject, sign } from "node:crypto";

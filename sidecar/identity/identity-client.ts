@@ -1,5 +1,5 @@
 /**
- * Keeps the workload's certificate: asks for the first, renews it in time, and serves on with what it has meanwhile.
+ * Keeps the workload's certificate: requests the first one, renews it in time, and continues with the current one meanwhile.
  *
  * ```
  *   start ──▶ kept in the state folder and still valid? ──yes──▶ serving ◀──────────┐
@@ -9,8 +9,8 @@
  *                                        └──┴───────────────────────────────────────┘
  * ```
  *
- * The key is made here, anew for each certificate, and leaves the process only for the state folder. The trust bundle
- * is that of its file, which is read again when it changes; the control plane's answer stands in where there is none.
+ * A key is created here for each certificate, and leaves the process only for the state folder. The trust bundle is read from
+ * its file, again whenever that changes; if there is none, the control plane's answer is used.
  */
 
 import { generateKeyPair, X509Certificate } from "node:crypto";

@@ -1,6 +1,6 @@
 /**
- * Carries out the filters of a route, or of one of its backends, in the order in which they stand: headers are edited, the
- * target is rewritten, a redirect is answered. What they make of a request is decided in `model/route-filters.ts`.
+ * Applies the filters of a route, or of one of its backends, in order: edits headers, rewrites the target, answers redirects.
+ * What they make of a request is decided in `model/route-filters.ts`.
  *
  * A filter that this build does not know refuses the request: it must not be sent as if the filter were not there.
  */

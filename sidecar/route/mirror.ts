@@ -1,6 +1,6 @@
 /**
- * Sends copies of some requests elsewhere, and drops the answers. The caller must never feel it: the copy goes after the
- * request, takes its body as it streams, is not retried, and is given up if it can't keep up or if too many are under way.
+ * Sends copies of some requests elsewhere, and drops the responses. The caller must never be affected: the copy is sent after
+ * the request, takes its body as it streams, is not retried, and is abandoned if it can't keep up or if there are too many.
  */
 
 import type { Random } from "../../model/clock.ts";

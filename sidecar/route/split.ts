@@ -1,7 +1,6 @@
 /**
- * Chooses the backend of each try: the one that an earlier try, or the application, has bound it to, or that was asked for
- * its `Idempotency-Key` before; else by the key that keeps a client where it is or an `Idempotency-Key`, else by the route's
- * weights.
+ * Chooses the backend of each try: the one to which an earlier try or the application has bound it, or which was sent its
+ * `Idempotency-Key` before; else by the sticky key or the `Idempotency-Key`; else by the route's weights.
  */
 
 import type { Random } from "../../model/clock.ts";

@@ -1,4 +1,4 @@
-/** The layer that writes a line per request, where it is asked for; where it is not, it costs a look at a number. */
+/** The layer that writes one line per request, if logging is on; if not, it costs one check of a number. */
 
 import type { Clock, Random } from "../../model/clock.ts";
 import type { MeshError } from "../../model/errors.ts";

@@ -1,6 +1,6 @@
 /**
- * B3, as older tracers write it (https://github.com/openzipkin/b3-propagation): one field, or one for each part. It is only
- * read: what travels on is W3C's beside it, and B3 passes untouched to who knows nothing else.
+ * B3, as older tracers write it (https://github.com/openzipkin/b3-propagation): one field, or one per part. It is only read:
+ * W3C's fields are added beside it, and B3 is passed on unchanged for applications that know nothing else.
  */
 
 import type { HeaderFields } from "../net/header-fields.ts";

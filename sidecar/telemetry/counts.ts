@@ -1,4 +1,4 @@
-/** What the layers count, in the words of the metrics: slots are found once, the hot path adds one. */
+/** What the layers count, as metrics: slots are looked up once, so that counting on the hot path is one addition. */
 
 import type { IdempotencyCounts } from "../idempotency/process-once.ts";
 import type { AccessCounts } from "../policy/authorize.ts";

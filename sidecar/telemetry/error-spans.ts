@@ -1,6 +1,6 @@
 /**
- * A span for each answer that the mesh made itself, where the trace was not to be recorded: what went wrong is the trace that
- * people look for. It is made once the request has ended, so a request that goes well pays nothing, and at a bounded rate.
+ * A span for each response that the mesh made itself, if the trace was not to be recorded: the failed trace is the one that
+ * people look for. It is created once the request has ended, so a successful request pays nothing, and at a limited rate.
  * What lies below was not recorded: such a span stands alone, beside those of other sidecars that saw the same error.
  */
 

@@ -1,6 +1,6 @@
 /**
- * Shows metrics to Prometheus through prom-client, which writes the text. `registry.ts` loads it at the first scrape: a start
- * has no time for it.
+ * Exposes metrics to Prometheus through prom-client, which writes the text. `registry.ts` loads it at the first scrape,
+ * because loading it would delay the start.
  */
 
 import {

@@ -1,4 +1,4 @@
-/** Of which requests a stack writes a line: as TelemetryPolicies say, else as the sidecar is set. */
+/** Which requests a stack logs: as TelemetryPolicies say, else as the sidecar is set. */
 
 import type { AccessLog } from "../../model/policy.ts";
 import type { Destination, Inbound } from "../../model/resources.ts";

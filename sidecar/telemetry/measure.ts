@@ -1,10 +1,11 @@
 /**
- * The layer that counts each exchange and its duration, once, when it ends, and bytes as they pass. Errors from below end here too: they become the
- * answer that is counted (`policy/rescue.ts` makes it). Two layers would be two objects for each request.
+ * The layer that counts each exchange and its duration, once, when it ends, and bytes as they pass. Errors from below also
+ * end here: they become the response that is counted (`policy/rescue.ts` makes it). Two layers would need two objects per
+ * request.
  *
- * An answer that a mesh made, here or farther on, is known by its `tulle-error`.
+ * A response made by the mesh, here or farther on, is recognised by its `tulle-error`.
  *
- * A gRPC call that fails is a 200 whose trailers say so: its status is counted beside.
+ * A failed gRPC call is a 200 whose trailers say so: its gRPC status is counted separately.
  */
 
 import type { Clock } from "../../model/clock.ts";

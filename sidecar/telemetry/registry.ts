@@ -1,6 +1,6 @@
 /**
- * The metrics of a process. It counts nothing itself: counts lie in the arrays of `Counter` and `Histogram`, and are copied
- * when a scrape asks. `exposition.ts` makes the text of them.
+ * The metrics of a process. It counts nothing itself: counts are in the arrays of `Counter` and `Histogram`, and are
+ * copied at each scrape. `exposition.ts` turns them into text.
  */
 
 import { Counter } from "./counter.ts";

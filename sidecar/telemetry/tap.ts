@@ -1,6 +1,6 @@
 /**
- * A layer's object that watches one exchange and changes nothing: the one allocation that a watching layer makes per
- * request. It reports the end exactly once, whichever call brings it.
+ * A layer's object that watches one exchange and changes nothing: the only allocation of a watching layer per request. It
+ * reports the end exactly once, whichever call brings it.
  */
 
 import type { MeshError } from "../../model/errors.ts";

@@ -6,8 +6,8 @@
  *                                               └▶ try 2 ─▶ server (another one)     ─▶ application
  * ```
  *
- * The context always travels, recorded or not: one that came is continued, else one is begun. What is not sampled costs
- * reading one header, and a begun trace two ids.
+ * The context always travels, recorded or not: an existing one is continued, else a new one begins. For an unsampled request
+ * this costs reading one header, and for a new trace two ids.
  */
 
 import type { Clock } from "../../model/clock.ts";

@@ -1,6 +1,6 @@
 /**
- * What the application asked of others since the last report: the differences of counters that are kept anyway. It counts
- * nothing on the way of a request, and sends nothing itself.
+ * What the application has called since the last report: differences of counters that exist anyway. It counts nothing on a
+ * request's way, and sends nothing itself.
  */
 
 import type { EdgeTraffic } from "../../proto/generated/tulle/v1/EdgeTraffic.ts";
