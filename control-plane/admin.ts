@@ -1,6 +1,6 @@
 /**
- * The pages of the control plane's admin port: `/metrics`, `/ready`, `/live` for everyone; on loopback only `/status`, since
- * it tells of every policy and workload of the mesh, and the level of the log.
+ * The pages of the control plane's admin port: `/metrics`, `/ready` and `/live` for everyone. `/status`, which reveals every
+ * policy and workload of the mesh, and the log level are on loopback only.
  */
 
 import type { Registry } from "prom-client";
@@ -22,7 +22,7 @@ export interface AdminOptions {
   readonly logThreshold: LogThreshold;
 }
 
-/** Rejects in one plain line where the port can't be had. */
+/** Rejects with a one-line error if the port can't be opened. */
 export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
   const { host, port, registry, ready, status, log, logThreshold } = options;
   const pages = new Map<string, PageMaker>([

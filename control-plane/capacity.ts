@@ -1,6 +1,6 @@
 /**
- * What a replica may be made to hold, by the memory that it has: what its container may use, or the machine's. Together with a
- * cluster of 10,000 Services it fits into 1 GiB, and so no number of sidecars, true or not, ends it for want of memory.
+ * How much a replica may be made to hold, by its memory: its container's limit, or the machine's. Together with a cluster of
+ * 10,000 Services that fits into 1 GiB, so no number of sidecars, genuine or not, can exhaust its memory.
  */
 
 import { totalmem } from "node:os";

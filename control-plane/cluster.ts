@@ -1,6 +1,6 @@
 /**
- * What a control plane does for its cluster beside serving sidecars: it answers the API server's webhooks, every replica for
- * itself, and writes what became of policies and routes, one replica for all.
+ * A control plane's duties in a cluster besides serving sidecars: every replica answers the API server's webhooks, and one
+ * replica for all writes what became of policies and routes.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,4 +1,4 @@
-/** What the control plane is told on its command line. A wrong value ends it with a line that names it. */
+/** The control plane's configuration, from its command line. An invalid value ends it with a line that names it. */
 
 import { isIP } from "node:net";
 import { parseArgs } from "node:util";

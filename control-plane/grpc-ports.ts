@@ -1,6 +1,6 @@
 /**
- * The two gRPC ports under the control plane's own certificate: Discovery, with Replicas beside it, for whoever has a
- * certificate of the mesh, and Identity for whoever has none yet.
+ * The two gRPC ports under the control plane's own certificate: Discovery, and with it Replicas, for clients with a
+ * certificate of the mesh, and Identity for those that have none yet.
  */
 
 import { setTimeout as wait } from "node:timers/promises";

@@ -1,6 +1,7 @@
 /**
  * Reads a workload's SPIFFE id from its certificate, from the DER rather than from any text form of it. It does not verify the
  * certificate: TLS has done that. Both sidecars and the control plane identify peers by this.
+ * Rules: X.509-SVID (https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md), RFC 5280.
  */
 
 import { type DerElement, derTag, isExactly, readChildren, readElement, readWhole } from "./der.ts";

@@ -1,9 +1,9 @@
 /**
- * Keeps the `caBundle` of our own webhook configurations: they are found by name, and no other is touched. Helm writes the
- * rest of them and never this field, so neither undoes the other.
+ * Maintains the `caBundle` of our own webhook configurations: they are found by name, and no other is touched. Helm writes
+ * the rest of them and never this field, so neither undoes the other.
  *
- * Each configuration is watched: what it says is true as of its last event, and is put right from there. Every replica does
- * so; they write the same.
+ * Each configuration is watched, and corrected from its state as of the last event. Every replica does this, and all write
+ * the same.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,12 +1,12 @@
 /**
- * The HTTPS server that the API server's admission webhooks ask. It takes the envelope off, bounds what a caller may cost,
- * and answers whatever comes; what is admitted is its handlers' business.
+ * The HTTPS server for the API server's admission webhooks. It unpacks the envelope, limits what a caller may cost, and
+ * always answers; what is admitted is its handlers' business.
  *
- * To add a webhook: write an `AdmissionHandler` and give it a path in `handlers`. A handler returns at once, from what it
- * was given; one that throws is answered with 500, and then the webhook's `failurePolicy` decides.
+ * To add a webhook, write an `AdmissionHandler` and give it a path in `handlers`. A handler returns at once, from what it was
+ * given; if it throws, the answer is 500, and the webhook's `failurePolicy` decides.
  *
- * Callers are not asked for a certificate: the API server has none unless its own configuration is changed. So a handler
- * must be harmless in anybody's hands: it only answers, and tells nothing that the caller did not send.
+ * Callers need no certificate, because the API server has none unless its own configuration is changed. So a handler must be
+ * harmless in anybody's hands: it only answers, and reveals nothing that the caller did not send.
  */
 
 import { constants } from "node:crypto";

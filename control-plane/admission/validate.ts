@@ -1,8 +1,8 @@
 /**
- * `/validate`: policies and routes, read by the same parsers that the compiler uses, while their author is still looking.
+ * `/validate`: policies and routes, read by the compiler's own parsers, while their author is still looking.
  * It is a courtesy: what gets past it harms nothing, because the compiler refuses it too.
  *
- * It refuses invalid policies. Routes belong to all of their parents' controllers, so it only warns about them.
+ * It refuses invalid policies. Routes also belong to their other parents' controllers, so it only warns about them.
  */
 
 import { isDeepStrictEqual } from "node:util";

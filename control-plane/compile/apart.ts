@@ -1,7 +1,7 @@
 /**
- * Pods of one workload of which not the same holds: labels tell them apart, as the primary of a database from its replicas, or
- * they have nothing in common but the name, as a Deployment and a CronJob that are called alike. A policy holds for the pods
- * that it selects, and no pod's own labels may take it off another.
+ * Pods of one workload to which different policies apply: their labels tell them apart, like a database's primary and its
+ * replicas, or they share nothing but the name, like a Deployment and a CronJob of the same name. A policy applies to the
+ * pods that it selects, and another pod's labels can't take it away from them.
  */
 
 import { isDeepStrictEqual } from "node:util";

@@ -1,4 +1,4 @@
-/** Which routes hold for a Service port: whose they are, and which kind of them. */
+/** Which routes apply to a Service port: whose they are, and of which kind. */
 
 import type { GatewayRoute } from "../../model/gateway-route.ts";
 import type { IndexView } from "../index/facts.ts";
@@ -6,7 +6,10 @@ import { isBoundTo } from "../index/gateway-routes.ts";
 import type { Service, ServicePort } from "../index/service.ts";
 import { protocolOf } from "./protocol.ts";
 
-/** The routes that one namespace has bound to a Service port. In the Service's own they are its producer's, else a consumer's. */
+/**
+ * The routes that one namespace has bound to a Service port. In the Service's own they are its producer's, else a
+ * consumer's.
+ */
 export interface Claim {
   readonly namespace: string;
   /** All of one kind, the older first; never empty. */

@@ -1,7 +1,7 @@
 /**
- * Compiles what is dialled by IP address and port, as connections are that iptables redirects: a Service's address gives
- * what its name gives; a pod's own gives that pod alone, with its identity and its Service's breaker, and no routes. So does
- * the name that a pod has below a headless Service, as those of a StatefulSet have: DNS knows it as the pod's address.
+ * Compiles destinations dialled by IP address and port, as redirected connections are. A Service's address leads where its
+ * name leads. A pod's own address leads to that pod alone, with its identity and its Service's breaker, and no routes; so
+ * does a pod's name under a headless Service, as a StatefulSet's pods have, because DNS resolves it to the pod's address.
  */
 
 import net from "node:net";

@@ -37,8 +37,8 @@ export function compileEndpoints(view: IndexView, namespace: string, name: strin
 }
 
 /**
- * What callers may rely on, whichever pod they reach: only what all pods have in common, and nothing as long as one of them
- * has no sidecar. Pods that are not ready count: they may be at any time.
+ * What callers may rely on whichever pod they reach: only what all pods have in common, and nothing while any of them has no
+ * sidecar. Pods that are not ready count, since they may become ready at any time.
  */
 export function knownKeys(view: IndexView, pods: readonly Pod[], port: ServicePort): KnownKeys | undefined {
   const held = pods.map((pod) => {

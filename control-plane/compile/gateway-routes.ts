@@ -25,8 +25,8 @@ interface Frontend {
 }
 
 /**
- * One route per match, in the order in which they are tried; matches of one rule have its name in common. Where none
- * matches, there is no route: what a Service would do without any is replaced, not added to.
+ * One route per match, in the order of trial; matches of one rule share its name. If none matches, there is no route: a
+ * Service's default behaviour is replaced, not extended.
  */
 export function compileGatewayRoutes(frontend: Frontend, routes: readonly GatewayRoute[]): Route[] {
   const compiled = new Map<RouteRule, Omit<Route, "matches">>();

@@ -1,4 +1,7 @@
-/** Compiles the Inbound of a workload, or of one of its pods: the ports at which it is served, how each is read, and the policies that hold there. */
+/**
+ * Compiles the Inbound of a workload, or of one of its pods: the ports at which it is served, how each is read, and the
+ * policies that hold there.
+ */
 
 import { effectiveMtls, mtlsLevelOf } from "../../model/access.ts";
 import type { MtlsMode, NamedAccessRules, NamedIdempotencyRules, NamedRateLimits } from "../../model/policy.ts";
@@ -11,9 +14,9 @@ import { namedPorts, type Server, serverPolicies, serverPolicy } from "./server-
 import { targetPort } from "./target-port.ts";
 
 /**
- * The ports that containers declare, those that a Service leads to and those that are said to be opaque, which goes before
- * all else. What a Service says of a port's protocol goes before what the container's port name says; among Services the
- * first by name that says anything.
+ * The ports that containers declare, that a Service points to, or that are declared opaque, which takes precedence over
+ * everything. A Service's word on a port's protocol takes precedence over the container's port name; among Services the first
+ * by name that says anything wins.
  */
 export function compileInbound(view: IndexView, name: string, workload: Server): Inbound {
   const ports = protocolsOf(view, workload);

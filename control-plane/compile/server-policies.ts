@@ -1,5 +1,5 @@
 /**
- * The server's policies that hold for a port of a workload: those attached to a Service whose pods it runs, at the ports
+ * The server's policies that apply to a port of a workload: those attached to a Service that selects its pods, at the ports
  * behind that Service, and the defaults of its namespace and of the mesh; narrowed by the policy's labels and ports.
  */
 
@@ -104,7 +104,10 @@ function firstAt<K extends SingleKind>(
   return first[0];
 }
 
-/** Those of the Services that select a server which lead to a port, each with its own ports before it. A port that nobody names is behind none. */
+/**
+ * Those of the Services that select a server which lead to a port, each with its own ports before it. A port that nobody
+ * names is behind none.
+ */
 function leadingTo(
   port: number | undefined,
   server: Server,

@@ -1,4 +1,7 @@
-/** What all calls of a port may hold of messages that are not whole yet, so that nobody fills the memory with beginnings. */
+/**
+ * Limits how many bytes of incomplete messages all calls of a port may hold, so that nobody fills the memory with
+ * beginnings.
+ */
 export class ReadingBudget {
   readonly #mostBytes: number;
   #heldBytes = 0;

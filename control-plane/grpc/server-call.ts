@@ -1,7 +1,7 @@
 /**
- * One gRPC call of a client on a stream of node:http2, from its head to its end
- * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). It knows no message types, compresses nothing, and keeps
- * nothing for a client that does not read: whoever writes is told to wait.
+ * One client's gRPC call on a stream of node:http2, from its head to its end
+ * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). It knows no message types, compresses nothing, and
+ * buffers nothing for a client that does not read: the writer is told to wait.
  *
  * ```
  *   open ──end──▶ ending ──status sent──▶ closed
@@ -162,9 +162,9 @@ export class ServerCall {
 }
 
 /**
- * Calls with each chunk that arrives, straight from where node:http2 hands it to its stream: the queue, the event and the ticks
- * between are for whom they find work for, and cost as much as taking an ack. What was queued before, and what comes should Node
- * hand it on in another way, comes as `data`.
+ * Calls with each chunk that arrives, straight from where node:http2 hands it to its stream: the queue, the event and the
+ * ticks between are for whom they find work for, and cost as much as taking an ack. What was queued before, and what comes
+ * should Node hand it on in another way, comes as `data`.
  */
 function receiveFrom(stream: ServerHttp2Stream, receive: (chunk: Buffer) => void): void {
   stream.on("data", receive);
@@ -179,8 +179,8 @@ function receiveFrom(stream: ServerHttp2Stream, receive: (chunk: Buffer) => void
 const contentType = "application/grpc";
 
 /**
- * No more than must be: grpc-js, which reads by `decodeURI`, would show `%2C` for a comma that was encoded. At its ends no field
- * of HTTP/2 has a space.
+ * No more than must be: grpc-js, which reads by `decodeURI`, would show `%2C` for a comma that was encoded. At its ends no
+ * field of HTTP/2 has a space.
  */
 function percentEncode(text: string): string {
   return text.toWellFormed().replace(/^ | $|[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent);

@@ -1,13 +1,13 @@
 /**
- * A port for gRPC calls, over TLS: node:http2 with nothing between. For a thousand sidecars that each get a message and answer it,
- * a library for gRPC costs about as much again as node:http2 itself.
+ * A port for gRPC calls over TLS, directly on node:http2. For a thousand sidecars that each get a message and answer it, a
+ * gRPC library costs about as much again as node:http2 itself.
  *
- * It finds peers that are gone without a word. Those whose machine vanished, the kernel finds (`Door`). Those that hang are
- * asked: they ask for a sign of life themselves, so what they send stands for theirs, and one look at all connections every few
- * seconds finds the silent ones.
+ * It detects peers that are gone without a word. The kernel finds those whose machine vanished (`Door`). For those that hang:
+ * sidecars send PINGs of their own, whose arrival is their sign of life, and one check of all connections every few seconds
+ * finds the silent ones.
  *
- * Whoever comes may be hostile, with a certificate or before it has shown one. How many there may be is bounded (`Door`), so is
- * what is kept of what they say (`ReadingBudget`), and who makes work without asking for anything is sent away.
+ * Clients may be hostile, with a certificate or before they have shown one. Their number is limited (`Door`), and so is
+ * what is stored of their messages (`ReadingBudget`); those that cause work without asking for anything are disconnected.
  */
 
 import {
@@ -78,7 +78,10 @@ const usualTiming: StreamServerTiming = {
   deadMs: 130_000,
   idleMs: 50_000,
 };
-/** PINGs, SETTINGS, calls that are reset or refused: what a client may do of them. One that is in order does some in a minute. */
+/**
+ * PINGs, SETTINGS, calls that are reset or refused: what a client may do of them. One that is in order does some in a
+ * minute.
+ */
 const patience = { requests: 10, perMs: 1_000, burst: 200 };
 const unheard: StreamServerEvents = { opened: () => {}, closed: () => {}, refused: () => {} };
 

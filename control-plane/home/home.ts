@@ -1,6 +1,6 @@
 /**
- * Where a control plane lives: what gives it objects, tells whose a token is, and keeps its signer. There are two, a folder
- * and a cluster, and beyond this seam nothing knows which it is.
+ * Where a control plane gets its objects, finds out whose a token is, and keeps its signer. There are two such homes, a
+ * folder and a cluster, and nothing beyond this interface knows which one it is.
  */
 
 import type { ReviewLimits } from "../identity/review-queue.ts";

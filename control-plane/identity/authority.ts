@@ -1,4 +1,4 @@
-/** Signs workloads' certificates. Whose name goes in is decided by who calls, from a token. */
+/** Signs workloads' certificates. The caller decides, from a token, which name goes in. */
 
 import { X509Certificate } from "node:crypto";
 import { ok, type Result } from "../../model/result.ts";

@@ -1,7 +1,8 @@
 /**
- * The mesh's signer as a Secret of the mesh's namespace, in the layout that cert-manager writes: `tls.key`, `tls.crt` and
- * `ca.crt`. Without one, the first control plane that starts makes it; one that is there is used as it is, and written to only
- * for a rotation, over the version that was read. A change of it is taken over at once. What is in it is never logged.
+ * The mesh's signer as a Secret in the mesh's namespace, in the layout that cert-manager writes: `tls.key`, `tls.crt` and
+ * `ca.crt`. If there is none, the first control plane to start creates it; an existing one is used as it is, and is
+ * written only during a rotation, conditional on the version that was read. A change takes effect at once. Its content is
+ * never logged.
  *
  * While the root is replaced, it also holds `next.key` and `next.crt`, or `former.crt`: see `rotation.ts`.
  */

@@ -1,6 +1,6 @@
 /**
- * Who has what the mesh's signer asks for: its roots trusted, and certificates by its key. Replicas and sidecars are counted
- * alike; what follows from a lack is `root-rotation.ts`' business. Pure.
+ * Who meets the requirements of the mesh's signer: trusts its roots, and has a certificate signed by its key. Replicas and
+ * sidecars count alike; the consequences are `root-rotation.ts`' business. Pure.
  */
 
 import { rootId } from "./certificate-fields.ts";

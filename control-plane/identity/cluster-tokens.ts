@@ -1,5 +1,6 @@
 /**
- * Whose token is it? The API server says (TokenReview), and whether its pod still lives: a projected token is bound to one
+ * Finds out whose a token is: the API server says (TokenReview), and whether its pod still lives, since a projected token is
+ * bound to one
  * (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens).
  */
 

@@ -1,6 +1,6 @@
 /**
- * The certificates of the whole mesh as one replica sees them, and the replacement of their root: puts the parts together and
- * decides nothing.
+ * The certificates of the whole mesh as one replica sees them, and the replacement of their root. Only puts the parts
+ * together.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";

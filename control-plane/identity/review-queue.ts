@@ -1,6 +1,6 @@
 /**
- * Whose token is reviewed when. In a cluster each review is two requests to the API server, and anybody who reaches the port may
- * ask for one: so a few run at a time, a few wait, and an address that asks too often is refused before it costs anything.
+ * The order of token reviews. In a cluster each review takes two requests to the API server, and anybody who reaches the port
+ * can cause one. So a few run at a time, a few wait, and an address that asks too often is refused before it costs anything.
  * It knows nothing of tokens.
  *
  * ```

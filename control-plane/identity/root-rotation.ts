@@ -1,10 +1,11 @@
 /**
- * Replaces the mesh's root, step by step, whenever somebody asks for it. It owns when a step may be taken: who leads takes it,
- * over the version that it has read, once everyone has had what the last step asked for without a break for `settleMs`. What
- * a step changes is `rotation.ts`' business, and where the result is kept the store's.
+ * Replaces the mesh's root step by step, on request. It decides when a step may be taken: by the leading replica,
+ * conditional on the version that it has read, once everyone has completed the previous step for `settleMs` without
+ * interruption. What a step changes is `rotation.ts`' business, and where the result is kept the store's.
  *
- * It remembers nothing that is not kept: another process can go on at any point, and waits anew before it takes a step.
- * So does who leads again: a sidecar that is on its way from one replica to another is seen by nobody for a few seconds.
+ * It has no state besides what is kept: another process can continue at any point, and starts its wait again before it
+ * takes a step. So does a replica that leads again, because a sidecar on its way from one replica to another is invisible
+ * for a few seconds.
  */
 
 import type { Clock } from "../../model/clock.ts";
@@ -16,7 +17,9 @@ import type { IssuerPems } from "./issuer.ts";
 import { begin, finish, type KeptSigner, type SignerPems, switchOver, whyNotRotatable } from "./rotation.ts";
 
 export interface SignerStore {
-  /** Writes over what was read, and takes the request away. False: it has changed since. Rejects where it can't be written. */
+  /**
+   * Writes over what was read, and takes the request away. False: it has changed since. Rejects where it can't be written.
+   */
   replace(over: KeptSigner, pems: SignerPems): Promise<boolean>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The rotation of the mesh's root, as changes of what is kept: nothing here waits, asks or writes.
+ * The rotation of the mesh's root, as changes of its kept state: nothing here waits, asks or writes.
  *
  * ```
  *              asked for                all trust both             all certificates are of the new one

@@ -1,6 +1,6 @@
 /**
- * Keeps the trust bundle where sidecars mount it: a ConfigMap in every namespace that has, or is to have, pods of the mesh.
- * What is missing, changed by others, or of an older bundle is written again; a namespace that leaves the mesh loses it.
+ * Keeps the trust bundle where sidecars mount it: a ConfigMap in every namespace that has, or should have, pods of the mesh.
+ * If it is missing, changed by others or out of date it is written again; a namespace that leaves the mesh loses it.
  */
 
 import { type Log, reasonOf } from "../../system/log.ts";
@@ -106,7 +106,9 @@ export class TrustBundleKeeper {
     this.#markAll();
   }
 
-  /** Namespaces of the mesh that don't have the bundle as it is now. One that ends, for however long, is given nothing new. */
+  /**
+   * Namespaces of the mesh that don't have the bundle as it is now. One that ends, for however long, is given nothing new.
+   */
   get unwritten(): readonly string[] {
     const owed = (namespace: string, ends: boolean) =>
       this.#isMember(namespace) && (!ends || this.#written.has(namespace));

@@ -1,6 +1,6 @@
 /**
- * Services, pods and workloads, and who is behind whom. In a cluster, EndpointSlices and a pod's stamp say it; for a Service
- * without slices, and for workloads of which there is an object, it goes by labels, as Kubernetes' own controllers do it.
+ * Services, pods and workloads, and which is behind which. In a cluster, EndpointSlices and a pod's annotation say so; for a
+ * Service without slices, and for workloads that exist as objects, labels decide, as for Kubernetes' own controllers.
  * Each change names the facts that it touched.
  */
 

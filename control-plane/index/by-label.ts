@@ -1,6 +1,6 @@
 /**
- * Who selects whom, without asking everybody: what has labels is filed under each of them, what selects by labels under the
- * first that it asks for. A namespace of a thousand Services and pods would else be a million questions.
+ * Who selects whom, without trying everybody: labelled things are filed under each of their labels, selectors under the first
+ * label that they require. Otherwise a namespace of a thousand Services and pods would need a million comparisons.
  */
 
 import { selects } from "./pod.ts";

@@ -1,6 +1,7 @@
 /**
- * What can be asked of the index, fact by fact. Each answer is one fact with a name; whoever reads through `TrackedView`
- * leaves behind the names of the facts it read, absent ones included, and is computed anew when one of them changes.
+ * The questions that can be asked of the index, fact by fact. Each answer is one fact with a name. Whoever reads through
+ * `TrackedView` leaves behind the names of the facts it read, absent ones included, and is recomputed when one of them
+ * changes.
  */
 
 import type { GatewayRoute } from "../../model/gateway-route.ts";
@@ -28,7 +29,10 @@ export interface IndexView {
   addressOwner(ip: string): AddressOwner | undefined;
   /** By the name that its Inbound has; a pod that no workload owns is a workload of its own. */
   workload(namespace: string, name: string): Workload | undefined;
-  /** The running pods with a sidecar of a workload that is what the newest of them says; none where there is an object of it. */
+  /**
+   * The running pods with a sidecar of a workload that is what the newest of them says; none where there is an object of
+   * it.
+   */
   replicasOf(namespace: string, name: string): readonly Pod[];
   /** The one policy of a kind that applies to a port of a Service. */
   policyFor<K extends PolicyKind>(kind: K, service: ServiceRef, port: ServicePort): PolicyOf<K> | undefined;

@@ -1,4 +1,4 @@
-/** What a pod's annotations say of its sidecar. Each has a row in docs/annotations.md, and a test compares the two. */
+/** The annotations by which a pod configures its sidecar. Each has a row in docs/annotations.md; a test compares the two. */
 
 import { isIP } from "node:net";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";

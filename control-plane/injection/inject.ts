@@ -1,6 +1,6 @@
 /**
- * Gives a pod its sidecar. Pure: the same pod and configuration give the same pod, and a pod that has been through it comes
- * out as it went in, but for what other webhooks have changed since.
+ * Gives a pod its sidecar. Pure: the same pod and configuration give the same result, and injecting again changes nothing,
+ * except for what other webhooks have changed since.
  *
  * ```
  *   init containers:  tulle-init ─▶ tulle-sidecar (stays) ─▶ the application's own …

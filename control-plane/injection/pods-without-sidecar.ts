@@ -1,7 +1,7 @@
 /**
- * Pods that are to have a sidecar and run without one: they are older than the label that asks for it, or were made while the
- * webhook was out of the way. No policy holds for them, and what they say goes in the clear. It owns who they are now; that
- * they are told of is the business of `status/sidecar-events.ts`.
+ * Pods that should have a sidecar and run without one: they are older than the label that asks for it, or were created
+ * while the webhook was down. No policy applies to them, and they talk in the clear. This knows who they are now;
+ * reporting them is the business of `status/sidecar-events.ts`.
  */
 
 import { isKind, type KubeObject, type ObjectKey } from "../source/kube-object.ts";

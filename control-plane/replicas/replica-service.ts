@@ -1,6 +1,6 @@
 /**
- * `tulle.v1.Replicas`: tells other replicas of this control plane what this one's sidecars have in force, and whom they trust. To the control
- * plane's own identity only: what sidecars there are is nobody else's business.
+ * `tulle.v1.Replicas`: tells other replicas of this control plane what its sidecars have in force, and which roots they
+ * trust. Only for the control plane's own identity: which sidecars there are is nobody else's business.
  *
  * What is to be told is kept as names: a follower that is slow is told the newest figures once it reads again.
  */

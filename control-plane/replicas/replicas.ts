@@ -1,6 +1,6 @@
 /**
- * The other replicas of this control plane: found by name, followed each over one stream, and summed up. A replica that is
- * not reached counts for nothing: its sidecars come to others.
+ * The other replicas of this control plane: found by name, each followed over one stream, and summed up. A replica that
+ * can't be reached is not counted: its sidecars move to others.
  */
 
 import type { ResourceKind } from "../../model/resources.ts";

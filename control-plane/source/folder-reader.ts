@@ -1,6 +1,7 @@
 /**
- * What the folders say now, compared with what was last handed on. It looks only when told to (`folder.ts` decides when),
- * and it believes a deletion late: editors, `git checkout` and `rm -r` all make files vanish for a moment.
+ * What the folders contain now, compared with what was last handed on. It looks only when told to (`folder.ts` decides
+ * when), and believes a deletion only after a while: editors, `git checkout` and `rm -r` all make files vanish for a
+ * moment.
  *
  *   seen ──not found──▶ missing ──still not found after the grace──▶ removed
  *     ▲                    │

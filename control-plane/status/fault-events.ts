@@ -1,9 +1,9 @@
 /**
- * What a user must see once is told as an Event of `events.k8s.io/v1`, so that `kubectl describe` shows it: a policy that is
- * refused, conflicts or leads nowhere, a push that sidecars could not apply, a pod without its sidecar. Pure.
+ * What a user must see once is reported as an Event of `events.k8s.io/v1`, so that `kubectl describe` shows it: a policy
+ * that is refused, conflicts or leads nowhere, a push that sidecars could not apply, a pod without its sidecar. Pure.
  *
- * An Event's name is made of what it says: the same one, from whichever replica and after whatever restart, is refused by the
- * API server as existing. A new generation of the object is told anew.
+ * An Event's name is derived from its content, so the API server refuses the same one as existing, whichever replica sends it
+ * and after any restart. A new generation of the object is reported again.
  */
 
 import { createHash } from "node:crypto";

@@ -1,6 +1,6 @@
 /**
- * Which replica writes statuses: the holder of one Lease. It owns when to take, renew and give up the lease; how it is read
- * and written is the store's business.
+ * Decides which replica writes statuses: the holder of one Lease. It decides when to take, renew and give up the lease;
+ * how it is read and written is the store's business.
  *
  * ```
  *                free, or unchanged for its whole duration
@@ -9,8 +9,8 @@
  *        └──── taken by another, or not renewed in time ────────┘
  * ```
  *
- * No clock of another machine counts: a follower watches for how long, on its own clock, the lease has not changed, and a
- * leader counts from before it asked. It stops believing in itself well before anyone may follow it.
+ * Other machines' clocks don't matter: a follower measures, on its own clock, how long the lease has not changed, and a
+ * leader counts from before it sent its request. A leader stops well before anyone may replace it.
  */
 
 import type { Clock, Random } from "../../model/clock.ts";

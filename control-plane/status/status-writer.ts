@@ -1,8 +1,8 @@
 /**
- * Brings statuses into the API server: level, not edge. Each round compares what is true now with what was written last, and
- * writes the difference, each object read first, so that nothing is written that stands there already.
+ * Writes statuses to the API server, level-triggered: each round compares what is true now with what was written last, and
+ * writes the difference. It reads each object first, so that it never writes what is there already.
  *
- * It writes only while it leads, at a bounded rate, and waits where the API server asks it to or fails.
+ * It writes only while it leads, at a limited rate, and waits if the API server asks it to or fails.
  */
 
 import { backoffDelayMs } from "../../model/backoff.ts";

@@ -1,6 +1,6 @@
 /**
- * The traces that sidecars told of lately, for people to look at. It keeps the newest few, and of each what came; a trace may
- * be missing spans, because each sidecar tells of some only, and because applications' own are not told here.
+ * The traces that sidecars reported lately, for people to look at. It keeps the newest few, with whatever arrived of each;
+ * spans may be missing, because each sidecar reports only some, and applications' own are not reported here.
  */
 
 import type { ReportedSpan__Output } from "../../proto/generated/tulle/v1/ReportedSpan.ts";

@@ -1,6 +1,6 @@
 /**
- * What sidecars have reported of the last seconds, added up for people to look at. It keeps reports, not sums: what is told
- * is computed from those that are young enough, so nothing has to be taken back when a pod goes.
+ * What sidecars have reported for the last seconds, added up for people to look at. It keeps reports, not sums: figures are
+ * computed from those that are recent enough, so nothing has to be subtracted when a pod goes.
  */
 
 import type { Clock } from "../../model/clock.ts";
@@ -20,7 +20,10 @@ export interface EdgeTraffic {
   readonly requestsPerSecond: number;
   /** 0 to 1: those that did not fail and were not given up by their caller. */
   readonly successShare: number;
-  /** 0 to 1: those over mutual TLS, of all of which it is known. Absent: of none, as nobody was reached, or sidecars are older. */
+  /**
+   * 0 to 1: those over mutual TLS, of all of which it is known. Absent: of none, as nobody was reached, or sidecars are
+   * older.
+   */
   readonly mutualTlsShare?: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Removes what no chart knows of, because the control plane made it itself: the signer, the Lease, and the trust bundle in each
- * namespace. It waits until the control plane has ended, which would make them again.
+ * Removes what the chart does not know, because the control plane created it itself: the signer, the Lease, and the trust
+ * bundle in each namespace. It first waits until the control plane has exited, which would create them again.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";

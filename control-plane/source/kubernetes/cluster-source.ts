@@ -1,10 +1,11 @@
 /**
- * A cluster as a source: what its reflectors say, gathered into `SourceChange`s. The first change has all that there is, once
- * every kind was listed; after it, what changes is handed on at once, and what follows within 10 to 50 ms together.
+ * A cluster as a source: its reflectors' events, gathered into `SourceChange`s. The first change has everything, once
+ * every kind has been listed; after that a change is handed on at once, and those that follow within 10 to 50 ms together.
  *
- * It does not believe an API server that suddenly knows nothing: where a whole kind vanishes between two lists, its objects
- * stay for a while. What a watch says is deleted is gone at once. An object of which only the status was written is no news:
- * it is the control plane that writes it, and neither its author's next change nor another round of statuses may wait for that.
+ * It does not believe an API server that suddenly knows nothing: if a whole kind vanishes between two lists, its objects
+ * are kept for a while. What a watch reports as deleted is gone at once. If only an object's status was written, that is
+ * no change: the control plane writes it itself, and neither its author's next change nor another round of statuses may
+ * wait for that.
  */
 
 import { createHash } from "node:crypto";

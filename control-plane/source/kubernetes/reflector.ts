@@ -1,6 +1,6 @@
 /**
- * Follows one kind of object in the API server: lists it, then watches from the version of the list. It owns the connection's
- * troubles, and knows nothing of what objects mean.
+ * Follows one kind of object in the API server: lists it, then watches from the list's version. It deals with the
+ * connection's problems, and knows nothing of what objects mean.
  *
  * ```
  *              ┌──── fails: wait longer each time, or as long as the server says ────┐
@@ -11,8 +11,8 @@
  *              └──── version gone (410), or an error in the stream ◀── watch
  * ```
  *
- * What was known stays until a whole new list says otherwise. A watch that silently stops is noticed: the server sends
- * bookmarks about once a minute (https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks).
+ * What is known stays until a complete new list says otherwise. A watch that silently stops is noticed, because the server
+ * sends bookmarks about once a minute (https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks).
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -26,9 +26,15 @@ import { pathOf, type WatchedKind } from "./watched-kinds.ts";
 type Fields = Readonly<Record<string, unknown>>;
 
 export interface ReflectorEvents {
-  /** All there are, as the API server has them, or none of them where `onPage` has taken them. `served`: false where it knows no such kind. */
+  /**
+   * All there are, as the API server has them, or none of them where `onPage` has taken them. `served`: false where it
+   * knows no such kind.
+   */
   readonly onList: (objects: readonly Fields[], served: boolean) => void;
-  /** Takes a list page by page, so that it is never held whole. `first`: a list begins, and what came of one before is void. */
+  /**
+   * Takes a list page by page, so that it is never held whole. `first`: a list begins, and what came of one before is
+   * void.
+   */
   readonly onPage?: (objects: readonly Fields[], first: boolean) => void;
   readonly onChange: (object: Fields) => void;
   readonly onDelete: (object: Fields) => void;
@@ -49,7 +55,10 @@ export interface ReflectorOptions extends ReflectorEvents {
 }
 
 export interface ReflectorTiming {
-  /** Between two looks for a kind that is not served, or up to half as much again: a look is a 404, and needs no right to read definitions. */
+  /**
+   * Between two looks for a kind that is not served, or up to half as much again: a look is a 404, and needs no right to
+   * read definitions.
+   */
   readonly unservedMs: number;
   /** A watch without a byte for so long is dead: one and a half times the time between two bookmarks. */
   readonly silenceMs: number;
