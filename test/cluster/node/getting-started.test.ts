@@ -1,4 +1,7 @@
-/** docs/getting-started.md, typed as it stands there; and what Jaeger then has of it, in more detail than a reader looks. */
+/**
+ * docs/getting-started.md, typed as it stands there, with a clock beside it up to the shop's first requests; and what Jaeger then
+ * has of it, in more detail than a reader looks.
+ */
 
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -21,8 +24,12 @@ const steps = readSteps(join(root, "docs/getting-started.md")).map(
 );
 /** What it does away with is looked at before. */
 const isCleanUp = ([, heading]: (typeof steps)[number]) => heading.endsWith("Clean up");
+/** From the first command on, before `helm install`, to the shop's requests seen over mutual TLS. */
+const shownWithinMs = 60_000;
+const shown = steps.findIndex(([, heading]) => heading.endsWith("Traffic")) + 1;
 const undo = new DisposableStack();
 let terminal: Terminal;
+let startMs: number;
 
 beforeAll(async () => {
   await run(join(root, "test/cluster/image"), ["jaeger"]);
@@ -31,6 +38,7 @@ beforeAll(async () => {
   await helm("uninstall", "tulle", "--namespace", "tulle-system", "--ignore-not-found", "--wait");
   await helm("uninstall", "tulle-crds", "--ignore-not-found");
   terminal = undo.use(new Terminal(root, ". test/cluster/env.sh"));
+  startMs = performance.now();
 });
 
 afterAll(async () => {
@@ -40,7 +48,18 @@ afterAll(async () => {
   await installCharts();
 });
 
-it.each(steps.filter((step) => !isCleanUp(step)))("step %d: %s", async (_, __, step) => {
+const [first, rest] = [steps.slice(0, shown), steps.slice(shown).filter((step) => !isCleanUp(step))];
+
+it.each(first)("step %d: %s", async (_, __, step) => {
+  expect(await terminal.take(step)).toBeUndefined();
+});
+
+it(`has shown the shop's requests over mutual TLS ${shownWithinMs / 1_000} s after the first command`, () => {
+  expect(first.at(-1)?.[2].shows?.at(-1)).toMatch(/^shop\/load .* yes$/);
+  expect(performance.now() - startMs).toBeLessThan(shownWithinMs);
+});
+
+it.each(rest)("step %d: %s", async (_, __, step) => {
   expect(await terminal.take(step)).toBeUndefined();
 });
 
