@@ -128,7 +128,7 @@ it("is uninstalled all the same by force: pods serve on by themselves", async ()
   const history = JSON.parse(await inMesh("history", "tulle", "-o", "json")) as readonly { revision: number }[];
   // Helm takes a release whose uninstallation was refused for half gone, until it is rolled back to itself.
   await inMesh("rollback", "tulle", String(history.at(-1)?.revision));
-  await inMesh("upgrade", "tulle", chart, "--reuse-values", "--set", "uninstall.force=true");
+  await inMesh("upgrade", "tulle", chart, "--reset-then-reuse-values", "--set", "uninstall.force=true");
   await inMesh("uninstall", "tulle", "--wait");
   expect((await leftovers()).filter((name) => !name.startsWith("CustomResourceDefinition "))).toEqual([]);
   expect(failuresOf(await aSecondLater())).toEqual(failed);
