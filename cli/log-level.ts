@@ -1,4 +1,4 @@
-/** `tulle log-level`: from which level on a sidecar, or the control plane, writes into its log, while it runs. */
+/** `tulle log-level`: the log level of a sidecar or the control plane, while it runs. */
 
 import { Argument, Command } from "commander";
 import { logLevels } from "../system/log.ts";

@@ -1,7 +1,7 @@
 /**
- * What the replicas of a control plane see, as one picture. Each knows the traffic, breakers and spans that the sidecars told
- * it that are connected to it: these are merged by what they are of. Policies and the wanted shares of splits are the same
- * everywhere; the observed ones are of the merged edges. Pure.
+ * What the replicas of a control plane see, as one view. Each knows the traffic, breakers and spans reported by the
+ * sidecars that are connected to it; these are merged. Policies and the wanted shares of splits are the same everywhere;
+ * the observed shares are computed from the merged edges. Pure.
  */
 
 import { type MeshView, observe } from "../control-plane/dashboard/mesh-view.ts";

@@ -1,6 +1,7 @@
 /**
- * The mesh as it is now, as its control plane tells it: the same that its dashboard shows. The dashboard listens on loopback
- * only, so it is asked at an address of this machine, or in a cluster through the API server, each replica for its own sidecars.
+ * The mesh as it is now, as its control plane reports it, which is what its dashboard shows. The dashboard listens on
+ * loopback only, so it is asked at an address of this machine, or in a cluster through the API server, each replica for
+ * its own sidecars.
  */
 
 import { once } from "node:events";

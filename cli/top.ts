@@ -1,4 +1,4 @@
-/** `tulle top`: live edges, the busiest first, drawn anew every two seconds; one picture where nobody looks on. */
+/** `tulle top`: live edges, busiest first, redrawn every two seconds; printed once if the output is not a terminal. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";

@@ -1,8 +1,8 @@
 import { reasonOf } from "../control-plane/source/folder-listing.ts";
 
 /**
- * What the user, or the machine, has to put right before a command can run: a folder that can't be read, a port in use.
- * `cli/main.ts` prints its message as one line and exits with 2; no stack trace, for it is not a bug.
+ * An error that the user has to fix, or the machine's fault, before a command can run: an unreadable folder, a port in use.
+ * `cli/main.ts` prints its message as one line and exits with 2; no stack trace, because it is not a bug.
  */
 export class UsageError extends Error {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,4 +1,4 @@
-/** `tulle certs`: roots, certificates and who lacks what; `tulle certs rotate-root` has the mesh replace its root. */
+/** `tulle certs`: roots, certificates and what is missing; `tulle certs rotate-root` has the mesh replace its root. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
@@ -55,7 +55,10 @@ export function certsCommand(): Command {
     .addCommand(rotateCommand());
 }
 
-/** Where the mesh is may stand before its name and after it: both commands have these options, and the outer one takes them. */
+/**
+ * Where the mesh is may stand before its name and after it: both commands have these options, and the outer one takes
+ * them.
+ */
 function rotateCommand(): Command {
   return addMeshOptions(new Command("rotate-root"))
     .description("replace the mesh's root with a new one, step by step, without a failed request")

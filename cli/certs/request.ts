@@ -1,4 +1,4 @@
-/** Asks for another root where the mesh keeps the one that it has: whoever may write there may ask. */
+/** Requests another root where the mesh keeps its own: whoever may write there may ask. */
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +21,9 @@ export async function askInFolder({ path }: Extract<HomePlace, { kind: "folder" 
   }
 }
 
-/** By an annotation, with the user's own rights. Of another cluster's root its mesh takes no notice. Throws a `UsageError`. */
+/**
+ * By an annotation, with the user's own rights. Of another cluster's root its mesh takes no notice. Throws a `UsageError`.
+ */
 export async function askInCluster(
   { namespace, secret }: Extract<HomePlace, { kind: "cluster" }>,
   root: string,

@@ -1,4 +1,4 @@
-/** `tulle check`: is this cluster fit for the mesh, and is the mesh in it well? */
+/** `tulle check`: can this cluster run the mesh, and is the mesh in it healthy? */
 
 import { Command } from "commander";
 import { reasonOf } from "../../system/log.ts";

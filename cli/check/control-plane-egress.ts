@@ -1,6 +1,6 @@
 /**
- * A sidecar gets its certificate and its policy from the control plane. Where NetworkPolicies hold what pods may dial, one of
- * them has to admit its two ports: a pod whose sidecar gets no certificate never becomes ready.
+ * A sidecar gets its certificate and its policy from the control plane. Where NetworkPolicies restrict what pods may dial,
+ * one of them has to admit the control plane's two ports: a pod whose sidecar gets no certificate never becomes ready.
  */
 
 import { BlockList, isIPv6 } from "node:net";

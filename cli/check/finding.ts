@@ -1,11 +1,11 @@
-/** What a check is asked, and what it says. */
+/** What a check can look at, and what it reports. */
 
 import type { MeshView } from "../../control-plane/dashboard/mesh-view.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { ClusterReading } from "../cluster/cluster-pipeline.ts";
 import type { Fields } from "../cluster/fields.ts";
 
-/** `warn`: the mesh works, and not all of it as one may expect; `fail`: something does not work. */
+/** `warn`: the mesh works, but not everything as expected; `fail`: something does not work. */
 export type Verdict = "ok" | "warn" | "fail";
 
 export interface Finding {

@@ -1,7 +1,7 @@
 /**
- * NetworkPolicies see the mesh link, not the application's ports: what admits only those cuts meshed pods off from each other.
- * Each rule that lets somebody in or out by ports has to admit 15008 for the same peers; the patch that does it is printed.
- * And they hold sidecars on their way to the control plane.
+ * NetworkPolicies see the mesh link, not the application's ports: a policy that admits only those cuts meshed pods off
+ * from each other. Each rule that admits traffic by port has to admit 15008 for the same peers; the patch that does so is
+ * printed. And they apply to sidecars on their way to the control plane.
  */
 
 import { isDeepStrictEqual } from "node:util";

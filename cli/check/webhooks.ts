@@ -1,6 +1,6 @@
 /**
- * Are the webhooks there, do they know the certificate they are to trust, and does one answer? The last is tried: a pod is
- * created as a dry run, which the API server carries out up to storing it.
+ * Are the webhooks there, do they have the right certificate, and does one answer? The last is tested by creating a pod as
+ * a dry run, which the API server carries out except for storing it.
  */
 
 import { X509Certificate } from "node:crypto";

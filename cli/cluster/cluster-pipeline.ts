@@ -1,4 +1,7 @@
-/** A control plane's pipeline over what a cluster has now, read once with a person's own rights: commands decide with its code. */
+/**
+ * A control plane's pipeline over a cluster's current objects, read once with the user's own rights, so that commands
+ * decide by its code.
+ */
 
 import { parse } from "yaml";
 import { readInjectionConfig } from "../../control-plane/injection/config.ts";

@@ -1,5 +1,6 @@
 /**
- * The loopback addresses of one mesh: a block 127.x.y.0/24, of which .1 is the control plane's and the others play pod IPs.
+ * The loopback addresses of one mesh: a block 127.x.y.0/24, of which .1 is the control plane's and the others serve as pod
+ * IPs.
  *
  * A block is taken by listening on its lock port, so a crash gives it back at once and two meshes never share one.
  * The kernel answers on all of 127.0.0.0/8 without any set-up (Linux); nothing here needs root.

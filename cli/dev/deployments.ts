@@ -1,6 +1,7 @@
 /**
- * What `tulle dev` runs: the Deployments among a folder's objects. It reads no other kind; those are the control plane's.
- * Fields of a cluster that mean nothing here (resources, volumes, affinity …) are passed over, as a newer API server's would be.
+ * What `tulle dev` runs: the Deployments among a folder's objects. It reads no other kind; those are for the control
+ * plane. Fields that mean nothing outside a cluster (resources, volumes, affinity …) are ignored, like unknown fields of a
+ * newer API.
  */
 
 import { describe, fieldPath, isRecord, type KubeObject } from "../../control-plane/source/kube-object.ts";

@@ -1,6 +1,6 @@
 /**
- * The Deployments of a folder as they are now. It reads the folder the way the control plane does, and leaves what is wrong
- * with any other object, or with the YAML itself, for the control plane to say.
+ * The Deployments of a folder as they are now. It reads the folder as the control plane does, and leaves it to the control
+ * plane to report what is wrong with other objects, or with the YAML itself.
  */
 
 import { watchFolders } from "../../control-plane/source/folder.ts";

@@ -6,7 +6,8 @@
  *       └──────────────────────┴── terminate ──────┴──▶ terminating ──▶ gone
  * ```
  *
- * It plays the kubelet for its pod: the sidecar first, then the application; the application stops first, then the sidecar.
+ * It acts as the kubelet for its pod: the sidecar starts first, then the application; the application stops first, then
+ * the sidecar.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";

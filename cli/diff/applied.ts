@@ -1,6 +1,6 @@
 /**
- * What a cluster would hold after `kubectl apply` of some objects, as far as the control plane looks. It asks nobody: what
- * webhooks or controllers would make of them is not foreseen.
+ * What a cluster would hold after `kubectl apply` of some objects, as far as the control plane is concerned. It asks
+ * nobody: what webhooks or controllers would make of them is not predicted.
  */
 
 import { Pipeline } from "../../control-plane/pipeline.ts";
@@ -37,8 +37,8 @@ export function applyTo(current: readonly KubeObject[], applied: readonly KubeOb
 }
 
 /**
- * The pipeline of a control plane that holds `current` and hears of `wanted`, what `applyTo` made of that: of an object that is
- * wrong, what it said before stays in force.
+ * The pipeline of a control plane that holds `current` and hears of `wanted`, what `applyTo` made of that: of an object
+ * that is wrong, what it said before stays in force.
  */
 export function pipelineAfter(
   current: readonly KubeObject[],

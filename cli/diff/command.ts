@@ -1,4 +1,4 @@
-/** `tulle diff`: what a change of YAML would change in what sidecars are told. */
+/** `tulle diff`: what a change of YAML would change for sidecars. */
 
 import { Command } from "commander";
 import type { Pipeline } from "../../control-plane/pipeline.ts";

@@ -1,6 +1,6 @@
 /**
- * Ten things that an integration between two services should have, each answered by what is configured and what is seen. Only
- * people can know three of them: a Service's annotations say those. Pure.
+ * Ten things that an integration between two services should have, each judged by what is configured and what is observed.
+ * Three of them only people can know: a Service's annotations say those. Pure.
  */
 
 import { formatMs, formatRate, formatShare } from "../../control-plane/dashboard/page/format.ts";

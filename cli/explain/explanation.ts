@@ -1,6 +1,6 @@
 /**
- * What would become of a request, step by step, in the order in which it meets them: route, policies, backend, and what the
- * server's side would say. Each step asks the code that decides in the sidecar; nothing is sent.
+ * What would become of a request, step by step, in the order in which it passes them: route, policies, backend, and what the
+ * server's side would answer. Each step runs the code that decides in the sidecar; nothing is sent.
  */
 
 import { AccessTable } from "../../model/access.ts";

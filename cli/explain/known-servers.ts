@@ -1,6 +1,6 @@
 /**
- * What the pods behind a backend go by, told in as few words as it takes: once for each workload and port, and several times
- * only where labels, or nothing but a common name, make different policies hold for its pods.
+ * What applies to the pods behind a backend, in as few entries as possible: one for each workload and port, and several
+ * only if labels, or a name shared by chance, give its pods different policies.
  */
 
 import { isDeepStrictEqual } from "node:util";

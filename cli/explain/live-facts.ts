@@ -1,6 +1,6 @@
 /**
- * What one sidecar goes by now: its own workload, what its application has dialled, and the state of its breakers. It does not
- * know the names of policies; what the other side would say, the sidecars there know.
+ * What one sidecar has now: its own workload's policy, what its application has dialled, and the state of its breakers. It
+ * does not know the names of policies; the sidecars at the other end know what they would answer.
  */
 
 import { parseDialledAddress } from "../../control-plane/compile/dialled-address.ts";
@@ -44,7 +44,10 @@ export function liveFacts(
   };
 }
 
-/** Behind a redirect a Service is dialled by its address, and leads where its name would; a pod's address leads to that pod alone. */
+/**
+ * Behind a redirect a Service is dialled by its address, and leads where its name would; a pod's address leads to that pod
+ * alone.
+ */
 function servicesByName(
   destinations: ReadonlyMap<string, Destination>,
   domains: MeshDomains,

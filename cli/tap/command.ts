@@ -1,4 +1,4 @@
-/** `tulle tap`: requests as they happen, as the callers' sidecars see them, or those of the called. */
+/** `tulle tap`: requests as they happen, as seen by the callers' sidecars or by the called ones. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";

@@ -1,6 +1,6 @@
 /**
- * The live requests of many sidecars as one stream. Pods come and go while one looks on: every few seconds it looks who is
- * there, and a stream that ends is opened again with its pod.
+ * The live requests of many sidecars as one stream. Pods come and go meanwhile: every few seconds it looks which ones
+ * there are, and a stream that ends is reopened if its pod is still there.
  */
 
 import type { IncomingMessage } from "node:http";
