@@ -9,7 +9,7 @@ import type { Destinations } from "./discovery/destinations.ts";
 import type { Dialled } from "./intercept/dialled.ts";
 import { type Service, stack } from "./net/exchange.ts";
 import { nowhere } from "./net/pass-through.ts";
-import type { OutsideStack, Undestined } from "./outside.ts";
+import type { OutsideReason, OutsideStack } from "./outside.ts";
 import { withholdOwnFields } from "./policy/own-fields.ts";
 import { ownPorts } from "./ports.ts";
 import type { SidecarMetrics } from "./telemetry/metrics.ts";
@@ -68,7 +68,7 @@ export class Dialler {
   }
 
   /** Straight to the address, as without a sidecar, if this pod may do that; counted. */
-  passThrough(address: string, reason: Undestined): Service {
+  passThrough(address: string, reason: OutsideReason): Service {
     const { outside, plain, outsideStack, metrics } = this.#options;
     if (outside === "deny") {
       const why = `It is ${address}; the annotation tulle.dev/outside of the caller's pod says deny.`;
@@ -95,7 +95,7 @@ export class Dialler {
     };
   }
 
-  #refuse(address: string, reason: Undestined, why: string): Service {
+  #refuse(address: string, reason: OutsideReason, why: string): Service {
     const { outsideStack, metrics } = this.#options;
     const code = reason === "outside" ? "outside_denied" : reason;
     const slot = metrics.refused.slot({ listener: "outbound", code });

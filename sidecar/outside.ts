@@ -14,13 +14,13 @@ import { loggedEverywhere } from "./telemetry/logged-requests.ts";
 import { measureAndRescue } from "./telemetry/measure.ts";
 
 /** Why there is no destination: the address is outside the mesh, or the control plane has not answered yet. */
-export type Undestined = "outside" | "no_policy_yet";
+export type OutsideReason = "outside" | "no_policy_yet";
 
 /** The names used in metrics, since an application may use any number of addresses. */
-const serviceNames = { outside: "outside", no_policy_yet: "unknown" } as const satisfies Record<Undestined, string>;
+const serviceNames = { outside: "outside", no_policy_yet: "unknown" } as const satisfies Record<OutsideReason, string>;
 
 /** These names have no slash, so no Service (`namespace/name`) can be called the same. */
-export function isUndestined(service: string): boolean {
+export function isOutsideMesh(service: string): boolean {
   return service === serviceNames.outside || service === serviceNames.no_policy_yet;
 }
 
@@ -30,18 +30,18 @@ export interface OutsideOptions extends Omit<Shared, "wheel"> {
 }
 
 /** Returns the stack for one address, as it was dialled. */
-export type OutsideStack = (reason: Undestined, address: string, innermost: Service) => Service;
+export type OutsideStack = (reason: OutsideReason, address: string, innermost: Service) => Service;
 
 export function outsideStacks(options: OutsideOptions): OutsideStack {
   const { metrics, clock, tracer, accessLog } = options;
   const logged = loggedEverywhere(accessLog);
-  const measured = (reason: Undestined) => {
+  const measured = (reason: OutsideReason) => {
     const service = serviceNames[reason];
     const recordError = recordErrors({ kind: "client", tracer, service, policyVersion: () => undefined });
     return measureAndRescue({ metrics, clock, direction: "outbound", service, recordError });
   };
   // Created when first used, so that a pod that never leaves the mesh has no such series.
-  const measures = new Map<Undestined, Layer>();
+  const measures = new Map<OutsideReason, Layer>();
   return (reason, address, innermost) => {
     const named = { ...options, direction: "outbound", service: address } as const;
     const measure = measures.get(reason) ?? measured(reason);

@@ -13,7 +13,7 @@ import { SeenClients } from "../net/detect.ts";
 import type { Exchange, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
-import type { Undestined } from "../outside.ts";
+import type { OutsideReason } from "../outside.ts";
 
 /**
  * Follows one resource; `apply` is called with each value and its version, `undefined` when there is no such resource.
@@ -28,7 +28,7 @@ export interface DestinationsOptions {
   readonly follow: FollowDestination;
   readonly compose: (destination: Destination, version: string | undefined) => Service;
   /** For addresses that are, or may be, outside the mesh: dials them as a client without a mesh would. */
-  readonly passThrough: (address: string, reason: Undestined) => Service;
+  readonly passThrough: (address: string, reason: OutsideReason) => Service;
   /** For a name about which the control plane has not answered. */
   readonly refuseUnknown: (name: string) => Service;
   /** Whether a dial is forwarded in the clear when the control plane can't be asked; else it is refused. */

@@ -6,7 +6,7 @@
 import type { EdgeTraffic } from "../../proto/generated/tulle/v1/EdgeTraffic.ts";
 import type { TrafficReport } from "../../proto/generated/tulle/v1/TrafficReport.ts";
 import type { Identity } from "../identity/credentials.ts";
-import { isUndestined } from "../outside.ts";
+import { isOutsideMesh } from "../outside.ts";
 import type { SidecarState } from "../sidecar.ts";
 import type { SidecarMetrics } from "./metrics.ts";
 import type { RecentSpans } from "./recent-spans.ts";
@@ -79,7 +79,7 @@ export class TrafficReporter {
       const total = requests.value(slot);
       const fresh = total - (this.#requestsTold.get(labels) ?? 0);
       this.#requestsTold.set(labels, total);
-      if (direction !== "outbound" || fresh === 0 || isUndestined(service)) continue;
+      if (direction !== "outbound" || fresh === 0 || isOutsideMesh(service)) continue;
       const key = `${service}\u0000${peer}`;
       const edge = edges.get(key) ?? { service, backend: peer, requests: 0, failures: 0, mutualTls: 0, plaintext: 0 };
       edge.requests += fresh;
@@ -96,7 +96,7 @@ export class TrafficReporter {
     const latencies: { service: string; cumulative: number[] }[] = [];
     for (const [slot, labels] of requestDuration.labelSets.entries) {
       const { direction, service } = labels;
-      if (direction !== "outbound" || isUndestined(service)) continue;
+      if (direction !== "outbound" || isOutsideMesh(service)) continue;
       const total = [...requestDuration.cumulative(slot), requestDuration.count(slot)];
       const told = this.#durationsTold.get(labels);
       this.#durationsTold.set(labels, total);
