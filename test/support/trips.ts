@@ -186,7 +186,8 @@ function answerTrip(response: http.ServerResponse, trip: Trip): void {
   response.end();
 }
 
-function asPairs(fields: Fields): [name: string, value: string][] {
+/** As Node takes trailers. */
+export function asPairs(fields: Fields): [name: string, value: string][] {
   return fields.map(([name, value]) => [name, value]);
 }
 
