@@ -21,7 +21,7 @@ export class ClusterMetrics {
     const registers = [registry];
     this.#admissions = new Counter({
       name: "tulle_admission_requests_total",
-      help: "Requests of the API server's webhooks, by how they were answered.",
+      help: "Webhook requests of the API server, by outcome.",
       labelNames: ["path", "outcome"],
       registers,
     });
@@ -34,7 +34,7 @@ export class ClusterMetrics {
     });
     this.#statusWrites = new Counter({
       name: "tulle_status_writes_total",
-      help: "Statuses that were to be written into the API server, by how that went.",
+      help: "Writes of statuses to the API server, by outcome.",
       labelNames: ["outcome"],
       registers,
     });

@@ -113,14 +113,14 @@ export class ControlPlaneMetrics {
     show(
       registers,
       "tulle_replicas",
-      "Replicas of the control plane that this one knows the acks of, itself included.",
+      "Replicas of the control plane whose acknowledgements this one knows, itself included.",
       sources.replicas,
     );
     showBy(
       registers,
       "severity",
       "tulle_problems",
-      "What is wrong with the source and its policies, by severity.",
+      "Problems with the source and its policies, by severity.",
       sources.problems,
     );
     showBy(
@@ -140,14 +140,14 @@ export class ControlPlaneMetrics {
     show(
       registers,
       "tulle_root_rotation_phase",
-      "Whether the mesh's root is being replaced: 0 no, 1 the next one is spread, 2 certificates are reissued.",
+      "The phase of a root rotation: 0 none, 1 the next root is being distributed, 2 certificates are being reissued.",
       () => ["settled", "spreading", "reissuing"].indexOf(sources.rotationPhase()),
     );
     showBy(
       registers,
       "state",
       "tulle_token_reviews",
-      "Tokens that are being reviewed, and those that wait for it.",
+      "Tokens that are being reviewed, and those that wait for a review.",
       () => {
         const { underWay, waiting } = sources.reviews();
         return { under_way: underWay, waiting };
@@ -200,7 +200,7 @@ function watchLags(lags: MetricSources["lags"], registers: Registry[]): void {
     );
   new Gauge({
     name: "tulle_sidecars_behind",
-    help: "Connected sidecars that do not have the newest version of all they hold, by why: they have not answered, or refused it.",
+    help: "Connected sidecars that do not have the newest version of everything they hold, by the reason.",
     labelNames: ["reason"],
     registers,
     collect() {
@@ -209,7 +209,7 @@ function watchLags(lags: MetricSources["lags"], registers: Registry[]): void {
   });
   new Gauge({
     name: "tulle_sidecar_versions_behind",
-    help: "Resources of which a sidecar does not have the newest version, for the hundred that are behind for longest.",
+    help: "Resources of which a sidecar does not have the newest version, for the hundred sidecars that have lagged longest.",
     labelNames: ["sidecar", "reason"],
     registers,
     collect() {
@@ -219,7 +219,7 @@ function watchLags(lags: MetricSources["lags"], registers: Registry[]): void {
   });
   new Gauge({
     name: "tulle_sidecar_lag_seconds",
-    help: "Time since the oldest change that a sidecar does not have in force, for the hundred that are behind for longest.",
+    help: "Time since the oldest change that a sidecar does not have in force, for the hundred sidecars that have lagged longest.",
     labelNames: ["sidecar", "reason"],
     registers,
     collect() {
@@ -248,8 +248,8 @@ function pushMetrics(registry: Registry): PushEvents {
   const encoded = counter("tulle_push_encoded_total", "Resources encoded, each once for all of its subscribers.");
   const writes = counter("tulle_pushes_total", "Updates written to a subscriber.");
   const bytes = counter("tulle_push_bytes_total", "Bytes of updates written to subscribers.");
-  const acks = counter("tulle_push_acks_total", "Resources that a subscriber has put in force.");
-  const nacks = counter("tulle_push_nacks_total", "Resources that a subscriber could not apply.");
+  const acks = counter("tulle_push_acks_total", "Resources that subscribers have put in force.");
+  const nacks = counter("tulle_push_nacks_total", "Resources that subscribers could not apply.");
   const refused = counter("tulle_subscriptions_refused_total", "Subscriptions to another workload's Inbound.");
   const seconds = new Histogram({
     name: "tulle_push_seconds",

@@ -83,7 +83,7 @@ export const service: Dashboard = {
       },
       {
         title: "Retries not made",
-        says: "Tries that failed and were not made again, by why not.",
+        says: "Failed tries that were not retried, by the reason.",
         kind: "timeseries",
         unit: "reqps",
         queries: [
