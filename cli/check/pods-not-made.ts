@@ -6,11 +6,12 @@
 import { webhookSuffix } from "../../control-plane/injection/marks.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import { at, type Fields, listAt, numberAt, textAt } from "../cluster/fields.ts";
-import { type Check, type Finding, fail } from "./finding.ts";
+import { type Check, type Finding, fail, warn } from "./finding.ts";
 import { askedInVain } from "./webhooks.ts";
 
 /** Each is asked about. */
 const mostAsked = 20;
+const listEvents = "kubectl get events -A --field-selector reason=FailedCreate";
 
 export const podsNotMade: Check = {
   name: "pods not made",
@@ -18,15 +19,20 @@ export const podsNotMade: Check = {
     const told = await cluster.list("/api/v1/events", { fieldSelector: "reason=FailedCreate" });
     const refused = told.filter((event) => textAt(event, "message")?.includes(webhookSuffix));
     // Who asked often has several: the last of them counts.
-    const owners = [...new Map(refused.map((event) => [nameOfOwner(event), event])).values()].slice(-mostAsked);
-    const findings = await Promise.all(owners.map((event) => findingOf(cluster, event)));
-    return findings.flatMap((finding) => finding ?? []);
+    const owners = [...new Map(refused.map((event) => [nameOfOwner(event), event])).values()];
+    const findings = await Promise.all(owners.slice(0, mostAsked).map((event) => findingOf(cluster, event)));
+    const more = owners.length - mostAsked;
+    return [
+      ...findings.flatMap((finding) => finding ?? []),
+      ...(more > 0 ? [warn(`not looked at: ${more} more that got no pods within the last hour`, listEvents)] : []),
+    ];
   },
 };
 
 async function findingOf(cluster: Cluster, event: Fields): Promise<Finding | undefined> {
   const { status, body } = await cluster.request({ path: pathOfOwner(event) });
-  if (status !== 200 || !lacksPods(textAt(event, "involvedObject", "kind") ?? "", body)) return undefined;
+  const isGone = status === 404;
+  if (isGone || (status === 200 && !lacksPods(textAt(event, "involvedObject", "kind") ?? "", body))) return undefined;
   const message = textAt(event, "message") ?? "";
   const refusal = /denied the request: (.*)$/s.exec(message)?.[1];
   return refusal === undefined
