@@ -29,3 +29,9 @@ it("counts all sidecars that are behind, and names the hundred of each reason th
   expect((await series("tulle_sidecars_behind")).map(({ value }) => value)).toEqual([0, 0]);
   expect(await series("tulle_sidecar_lag_seconds")).toEqual([]);
 });
+
+it("tells of Node what costs nothing between two scrapes, and no delays of its event loop, for which a timer would have to run", async () => {
+  const { registry } = new ControlPlaneMetrics();
+  const names = [...parseExposition(await registry.metrics()).keys()].filter((name) => name.includes("eventloop"));
+  expect(names).toEqual(["nodejs_eventloop_lag_seconds"]);
+});
