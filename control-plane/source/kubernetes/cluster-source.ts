@@ -15,8 +15,9 @@ import type { ClusterApi } from "../../kubernetes/cluster-api.ts";
 import { isRecord, type KubeObject, type ObjectKey, readObject } from "../kube-object.ts";
 import { compareProblems, type Problem } from "../problem.ts";
 import type { SourceChange } from "../source.ts";
-import { Reflector, type ReflectorTiming } from "./reflector.ts";
+import { Reflector, type ReflectorTiming, usualReflectorTiming } from "./reflector.ts";
 import { strip } from "./strip.ts";
+import { UnservedGroups } from "./unserved-groups.ts";
 import { type WatchedKind, watchedKinds } from "./watched-kinds.ts";
 
 export interface ClusterSourceOptions {
@@ -102,6 +103,8 @@ class ClusterSource {
       this.#onStarted = resolve;
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     });
+    const { unservedMs: everyMs = usualReflectorTiming.unservedMs } = timing;
+    const unserved = new UnservedGroups({ api, everyMs, random, signal });
     for (const followed of this.#followed) {
       const { kind } = followed;
       const reflector = new Reflector({
@@ -110,6 +113,7 @@ class ClusterSource {
         signal,
         random,
         timing,
+        unserved,
         strip: (object) => strip(kind.kind, object),
         onPage: (objects, first) => this.#takePage(followed, objects, first),
         onList: () => this.#endList(followed),

@@ -7,7 +7,7 @@
  *              ▼                                                                     │
  *   start ─▶ list ───────────────▶ watch ── closed, broken, silent ──▶ watch from the last version
  *              ▲ │ 404             │
- *              │ └─▶ not served ─▶ list, now and then
+ *              │ └─▶ not served ─▶ list, once its group is served (`unserved-groups.ts`)
  *              └──── version gone (410), or an error in the stream ◀── watch
  * ```
  *
@@ -21,6 +21,7 @@ import type { Random } from "../../../model/clock.ts";
 import { reasonOf } from "../../../system/log.ts";
 import { type ApiAnswer, type ClusterApi, describeAnswer, SilentWatch } from "../../kubernetes/cluster-api.ts";
 import { isRecord } from "../kube-object.ts";
+import { UnservedGroups } from "./unserved-groups.ts";
 import { pathOf, type WatchedKind } from "./watched-kinds.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -52,13 +53,12 @@ export interface ReflectorOptions extends ReflectorEvents {
   readonly signal: AbortSignal;
   readonly random: Random;
   readonly timing?: Partial<ReflectorTiming>;
+  /** Looks for kinds that are not served, for several reflectors. Default: for this one alone. */
+  readonly unserved?: UnservedGroups;
 }
 
 export interface ReflectorTiming {
-  /**
-   * Between two looks for a kind that is not served, or up to half as much again: a look is a 404, and needs no right to
-   * read definitions.
-   */
+  /** Between two looks for a kind that is not served, or up to half as much again. */
   readonly unservedMs: number;
   /** A watch without a byte for so long is dead: one and a half times the time between two bookmarks. */
   readonly silenceMs: number;
@@ -68,7 +68,7 @@ export interface ReflectorTiming {
   readonly longestBackoffMs: number;
 }
 
-const usualTiming: ReflectorTiming = {
+export const usualReflectorTiming: ReflectorTiming = {
   unservedMs: 2_000,
   silenceMs: 90_000,
   listMs: 60_000,
@@ -92,6 +92,7 @@ const relist: Step = { kind: "list" };
 export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #timing: ReflectorTiming;
+  readonly #unserved: UnservedGroups;
   /** In a row. */
   #failures = 0;
   /** Of the kind's versions, the one that is served. */
@@ -101,7 +102,8 @@ export class Reflector {
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
-    this.#timing = { ...usualTiming, ...options.timing };
+    this.#timing = { ...usualReflectorTiming, ...options.timing };
+    this.#unserved = options.unserved ?? new UnservedGroups({ ...options, everyMs: this.#timing.unservedMs });
   }
 
   /** Resolves when `signal` aborts. */
@@ -152,7 +154,7 @@ export class Reflector {
     return api.request({ path: this.#path, query, timeoutMs: this.#timing.listMs, signal });
   }
 
-  /** The kind is not served in this version: the next one, and after the last the first again, a while later. */
+  /** The kind is not served in this version: the next one, and after the last the first again, once there may be more to find. */
   async #lookElsewhere(): Promise<Step> {
     const { kind, onList, onPage } = this.#options;
     this.#versionIndex++;
@@ -164,7 +166,7 @@ export class Reflector {
     onPage?.([], true);
     onList([], false);
     this.#recovered();
-    await this.#wait(this.#timing.unservedMs * (1 + this.#options.random() / 2));
+    await this.#unserved.appears(kind.group);
     return relist;
   }
 

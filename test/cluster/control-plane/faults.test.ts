@@ -95,13 +95,33 @@ const on = (verb: ProxiedRequest["verb"], plural: string, kind: "hang" | "empty"
   return (request: ProxiedRequest) => (request.verb === verb && request.plural === plural ? { kind } : undefined);
 };
 
-it("a kind that is not served is asked for again and again, and that it still is not is no news", async () => {
-  proxy.fault = ({ plural }) => (plural === "httproutes" ? { kind: "status", status: 404 } : undefined);
-  const followed = await follow(50);
-  const { empty } = followed;
-  const asked = proxy.count("list", "httproutes");
-  await expect.poll(() => proxy.count("list", "httproutes")).toBeGreaterThan(asked + 3);
-  expect(followed.empty).toBe(empty);
+describe("a kind that is not served", () => {
+  const group = "gateway.networking.k8s.io";
+  const kinds = ["httproutes", "grpcroutes", "referencegrants"];
+  const asked = () => kinds.map((plural) => proxy.count("list", plural));
+
+  it("is looked for by its group, once for all kinds of that, and that it still is not there is no news", async () => {
+    proxy.fault = ({ plural }) => ([group, ...kinds].includes(plural) ? { kind: "status", status: 404 } : undefined);
+    const followed = await follow(50);
+    await expect.poll(() => proxy.count("list", group)).toBeGreaterThan(0);
+    const [before, { empty }] = [asked(), followed];
+    const looks = proxy.count("list", group);
+    await expect.poll(() => proxy.count("list", group)).toBeGreaterThan(looks + 3);
+    expect(asked()).toEqual(before);
+    expect(followed.empty).toBe(empty);
+  });
+
+  it("is asked for again and again where its group is there, or nobody may say whether it is", async () => {
+    proxy.fault = ({ plural }) => {
+      if (plural === group) return { kind: "status", status: 403 };
+      return kinds.includes(plural) ? { kind: "status", status: 404 } : undefined;
+    };
+    const followed = await follow(50);
+    const { empty } = followed;
+    const [first = 0] = asked();
+    await expect.poll(() => asked()[0]).toBeGreaterThan(first + 3);
+    expect(followed.empty).toBe(empty);
+  });
 });
 
 describe("at the start", () => {
@@ -160,7 +180,7 @@ describe("a watch", () => {
     await shop.pod("orders-2", "orders", { ip: "10.2.0.2" });
     proxy.fault = () => undefined;
     await expect.poll(() => followed.addresses()).toEqual(["10.2.0.1:8080", "10.2.0.2:8080"]);
-    const gateway = new Set(["httproutes", "grpcroutes", "referencegrants"]);
+    const gateway = new Set(["gateway.networking.k8s.io", "httproutes", "grpcroutes", "referencegrants"]);
     const again = proxy.requests.filter(({ verb, plural }) => verb === "list" && !gateway.has(plural)).length;
     expect(again).toBeLessThanOrEqual(lists);
   });
