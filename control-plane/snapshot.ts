@@ -120,10 +120,13 @@ export class Snapshot {
     const before = this.#apart.get(name);
     if (told.size === 0) return this.#apart.delete(name);
     const known = new Map([...(before?.values() ?? [])].map(({ published }) => [published.version, published]));
+    // Pods that look alike share one value: it is hashed once.
+    const hashed = new Map<Inbound, PublishedResource>();
     const after = new Map<string, PublishedApart>();
     for (const [pod, { value, identity }] of told) {
-      const fresh = publishedOf({ kind: "inbound", value });
+      const fresh = hashed.get(value) ?? publishedOf({ kind: "inbound", value });
       const published = known.get(fresh.version) ?? fresh;
+      hashed.set(value, published);
       known.set(published.version, published);
       after.set(pod, { published, identity });
     }

@@ -8,11 +8,13 @@ import { isDeepStrictEqual } from "node:util";
 import type { Inbound } from "../../model/resources.ts";
 import type { IndexView } from "../index/facts.ts";
 import type { Workload } from "../index/pod.ts";
+import { servicesSelecting } from "../index/selecting.ts";
 import type { PodInbound } from "../snapshot.ts";
 import { compareStrings } from "../source/problem.ts";
 import { identityOf } from "./endpoints.ts";
 import { compileInbound } from "./inbound.ts";
 import type { MeshNames } from "./names.ts";
+import { askedLabels } from "./server-policies.ts";
 
 /** By the pods' names: what they have instead of `usual`, which is what the workload's other pods have. */
 export function compileApart(
@@ -22,10 +24,11 @@ export function compileApart(
   names: MeshNames,
 ): ReadonlyMap<string, PodInbound> {
   const apart = new Map<string, PodInbound>();
+  const looks = new Looks(view, workload.namespace);
   // Replicas that look alike, as most do, are compiled once.
-  const compiled = new Map([[lookOf(workload), usual.value]]);
+  const compiled = new Map([[looks.of(workload), usual.value]]);
   for (const pod of view.replicasOf(workload.namespace, workload.name)) {
-    const look = lookOf(pod);
+    const look = looks.of(pod);
     const value = compiled.get(look) ?? equalOr(usual.value, compileInbound(view, workload.name, pod));
     compiled.set(look, value);
     const identity = identityOf(pod, names);
@@ -38,8 +41,27 @@ function equalOr(usual: Inbound, value: Inbound): Inbound {
   return isDeepStrictEqual(value, usual) ? usual : value;
 }
 
-/** All of a pod that its Inbound comes from. */
-function lookOf({ labels, ports, opaquePorts }: Pick<Workload, "labels" | "ports" | "opaquePorts">): string {
-  const sorted = [...labels].sort(([a], [b]) => compareStrings(a, b));
-  return JSON.stringify([sorted, ports, opaquePorts]);
+/**
+ * All of a pod that its Inbound comes from. Of its labels, that is which Services they bring, and those that a policy asks for: a
+ * StatefulSet numbers its pods by labels, and most of the time that makes no difference to anybody.
+ */
+class Looks {
+  readonly #view: IndexView;
+  readonly #namespace: string;
+  /** By the names of the Services that select a pod. */
+  readonly #asked = new Map<string, ReadonlySet<string>>();
+
+  constructor(view: IndexView, namespace: string) {
+    this.#view = view;
+    this.#namespace = namespace;
+  }
+
+  of({ labels, ports, opaquePorts }: Pick<Workload, "labels" | "ports" | "opaquePorts">): string {
+    const services = servicesSelecting(this.#view.servicesIn(this.#namespace), labels);
+    const selecting = services.map(({ name }) => name).join(" ");
+    const asked = this.#asked.get(selecting) ?? askedLabels(this.#view, this.#namespace, services);
+    this.#asked.set(selecting, asked);
+    const seen = Array.from(labels, (label) => label.join("=")).filter((label) => asked.has(label));
+    return JSON.stringify([selecting, seen.sort(compareStrings), ports, opaquePorts]);
+  }
 }

@@ -134,6 +134,20 @@ export function namedPorts(view: IndexView, server: Server): ReadonlySet<number>
   return named;
 }
 
+/** `name=value` of each label to which policies of the namespace, the mesh and these Services are narrowed. */
+export function askedLabels(view: IndexView, namespace: string, services: readonly Service[]): ReadonlySet<string> {
+  const asked = new Set<string>();
+  const note = ({ spec }: PolicyOf<ServerKind>): boolean => {
+    for (const label of spec.labels ?? []) asked.add(label.join("="));
+    return false; // which of them is in force is asked of those that look different
+  };
+  for (const kind of serverKinds) {
+    for (const place of [meshNamespace, namespace]) view.policiesAt(kind, place, undefined, note);
+    for (const { name } of services) view.policiesAt(kind, namespace, name, note);
+  }
+  return asked;
+}
+
 function holdsFor({ labels = [], ports }: ServerScope, server: Server, port: number | undefined): boolean {
   if (ports !== undefined && (port === undefined || !ports.includes(port))) return false;
   return labels.every(([name, value]) => server.labels.get(name) === value);

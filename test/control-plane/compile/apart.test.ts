@@ -89,6 +89,26 @@ it("has one for all where labels make no difference, as between the pods before 
   expect(snapshot.versionOf("inbound", "shop/web")).toBe(snapshot.get("inbound", "shop/web")?.version);
 });
 
+it("compiles once what nobody tells apart, and each for itself what a Service or a policy does", () => {
+  const numbered = (index: number) => pod(`web-${index}`, `app: db, index: '${index}'`);
+  const service = (name: string, selector: string, port: number) =>
+    `\n{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: ${name}}, spec: {selector: {${selector}}, ports: [{port: ${port}, targetPort: ${port}}]}}\n---\n`;
+  const pipeline = open(numbered(0) + numbered(1) + numbered(2) + service("all", "app: db", 8080));
+  const versions = () =>
+    [0, 1, 2].map((index) => pipeline.snapshot.get("inbound", "shop/web", `web-${index}`)?.version);
+  expect(new Set(versions()).size).toBe(1);
+  pipeline.apply(changeOf(service("first", "index: '0'", 9090)));
+  expect(versions()[1]).toBe(versions()[2]);
+  expect(versions()[0]).not.toBe(versions()[1]);
+  pipeline.apply(
+    changeOf(
+      strict.replace("app: db", "index: '1'").replace("spec: {", "spec: {targetRefs: [{kind: Service, name: all}], "),
+    ),
+  );
+  expect(new Set(versions()).size).toBe(3);
+  expect([0, 1, 2].map((index) => mtlsOf(pipeline, `web-${index}`))).toEqual([undefined, "strict", undefined]);
+});
+
 it("forgets what a pod had of its own with the pod, and all with the last", () => {
   const pipeline = open(pod("web-0", "app: db") + pod("web-1", "app: front", { day: 2 }) + strict);
   pipeline.apply(changeOf("", ["Pod shop/web-0"]));
