@@ -39,7 +39,7 @@ const keptAddresses = 10_000;
 
 export interface ReviewRefusal {
   readonly why: "busy" | "too_often";
-  /** False: its address was refused for the same before, and has not been let in since. */
+  /** False: its address was refused for the same before, and has not been let in since, or the queue has not been empty since. */
   readonly isNews: boolean;
 }
 
@@ -67,6 +67,8 @@ export class ReviewQueue {
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiting>();
   readonly #room: FairLimit<Waiting>;
+  /** Addresses that were turned away since the queue was empty last. */
+  readonly #turnedAway = new Set<string>();
   #underWay = 0;
 
   constructor(limits: ReviewLimits, clock: Clock) {
@@ -88,7 +90,7 @@ export class ReviewQueue {
     const tooOften = this.#charge(applicant.address);
     if (tooOften !== undefined) return err(tooOften);
     if (this.#underWay < this.#limits.atOnce) this.#underWay++;
-    else if (!(await this.#turn(applicant))) return err({ why: "busy", isNews: true });
+    else if (!(await this.#turn(applicant))) return err({ why: "busy", isNews: this.#isFirst(applicant.address) });
     try {
       return ok(await review());
     } finally {
@@ -112,6 +114,13 @@ export class ReviewQueue {
     return asking.wasRefused ? { why: "too_often", isNews } : undefined;
   }
 
+  /** True once for each address, until the queue has been empty. */
+  #isFirst(address: string): boolean {
+    const isFirst = !this.#turnedAway.has(address);
+    if (this.#turnedAway.size < keptAddresses) this.#turnedAway.add(address);
+    return isFirst;
+  }
+
   /** Resolves to false where there is no room to wait, or no longer. */
   #turn(applicant: Applicant): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -129,6 +138,7 @@ export class ReviewQueue {
       this.#dismiss(waiting, isThere);
       if (isThere) return;
     }
+    this.#turnedAway.clear();
     this.#underWay--;
   }
 

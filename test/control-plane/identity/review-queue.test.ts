@@ -74,11 +74,22 @@ describe("a review", () => {
     const flood = Array.from({ length: 5 }, () => desk.ask("flood"));
     const late = desk.ask("other");
     const tooMany = desk.ask("flood");
-    expect(await tooMany).toBe("busy");
+    expect(await tooMany).toBe("busy still");
     while (desk.queue.underWay > 0) await desk.answer();
     expect(await late).toBe("reviewed");
     expect((await Promise.all(flood)).filter((outcome) => outcome === "busy")).toHaveLength(1);
   });
+});
+
+it("that an address is turned away is news once, until nobody waits any more", async () => {
+  const desk = new Desk({ atOnce: 1, waiting: 1 });
+  const crowd = async (): Promise<string[]> => {
+    const asked = ["a", "a", "a", "a"].map((address) => desk.ask(address));
+    while (desk.queue.underWay > 0) await desk.answer();
+    return (await Promise.all(asked)).filter((outcome) => outcome !== "reviewed");
+  };
+  expect(await crowd()).toEqual(["busy", "busy still"]);
+  expect(await crowd()).toEqual(["busy", "busy still"]);
 });
 
 describe("an address that asks too often", () => {
