@@ -171,6 +171,9 @@ class SidecarStream {
   }
 
   giveUp(): void {
+    const { identity, namespace, pod } = this.#peer ?? {};
+    const subscriptions = this.#subscriber?.subscriptions.size;
+    this.#options.log("warn", "stream ended", { reason: "subscriptions", identity, namespace, pod, subscriptions });
     this.#reject(
       "subscriptions",
       status.RESOURCE_EXHAUSTED,
