@@ -1,6 +1,7 @@
 /**
- * The control plane's process, and with the argument `uninstall` the chart's hooks around `helm uninstall`. It ends with 0 on SIGTERM or SIGINT, after sidecars were sent away, and with 2 where its
- * arguments or its machine do not let it run: one plain line on standard error says why.
+ * The control plane's process, and with the argument `uninstall` the chart's hooks around `helm uninstall`. It ends with 0 on
+ * SIGTERM or SIGINT, after sidecars were sent away, and with 2 where its arguments or its machine do not let it run: one plain
+ * line on standard error says why.
  */
 
 import { holdHeap } from "../system/hold-heap.ts";
@@ -11,6 +12,8 @@ import { startTracing } from "./tracing.ts";
 import { runUninstall } from "./uninstall/command.ts";
 
 const environmentExitCode = 2;
+/** Of a large cluster's 200 MB a tenth is room enough: little of what an event makes outlives it. */
+const heapGrowingPercent = 10;
 
 function refuse(reason: string): never {
   process.stderr.write(`tulle-control-plane: ${reason}\n`);
@@ -32,7 +35,7 @@ const stopped = new Promise<void>((resolve) => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
 });
 try {
-  await holdHeap();
+  await holdHeap(heapGrowingPercent);
   const stopTracing = await startTracing(process.env);
   const clock = { now: () => performance.now() };
   // In a cluster that does not answer, starting takes until somebody ends it.

@@ -102,7 +102,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}`, afterMs });
 
   const exporting = await startExport(options, spans, wheel);
-  await holdHeap();
+  await holdHeap(20);
   const stopTrimming = trimMemory();
   await drained(sidecar, options);
   sidecar.close();
