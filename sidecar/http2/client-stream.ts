@@ -17,24 +17,24 @@ import { Http2Stream, type StreamHost } from "./stream.ts";
 
 export interface ClientStreamHost extends StreamHost {
   readonly maxHeaderFields: number;
-  /** True if what was written since then is still here: the peer can't have seen it. */
+  /** True if what was written when `flushes` had this value is still here: the peer can't have seen it. */
   isUnsent(flushes: number): boolean;
   readonly flushes: number;
   noteRefused(): void;
-  /** Whether one more request may be cancelled at once, without the peer taking us for an attacker. */
+  /** Whether one more request may be cancelled at once without the peer taking us for an attacker. */
   admitCancel(): boolean;
-  /** A request of which the peer takes next to nothing is lost. */
+  /** Whether a request is lost if the peer takes next to nothing of it. */
   readonly losesStalled: boolean;
 }
 
-/** From this age on a peer sees a cancellation, not a rapid reset: twice what our own server asks for. */
+/** Cancelling a stream of this age doesn't look like a rapid reset to the peer: twice the age that our own server asks for. */
 const grownUpMs = 200;
 
-/** An answer has a few; a server that sends one after the other would keep us busy for ever. */
+/** A response normally has a few; a server that sends one after the other would keep us busy for ever. */
 const mostInformationals = 100;
 
 /**
- * How far the answer is:
+ * How far the response has got:
  * ```
  *   awaited ──head──▶ begun ──end──▶ complete
  *    │  ▲ 1xx            │
@@ -53,7 +53,7 @@ export class ClientStream extends Http2Stream implements RequestSink {
   #flushesAtHead = 0;
   #informationals = 0;
   readonly #openedAtMs: number;
-  /** Armed while a cancellation waits. */
+  /** Armed while a cancellation is delayed. */
   #cancel: Deadline | undefined;
 
   constructor(host: ClientStreamHost, id: number, sendWindowBytes: number, exchange: Exchange, response: ResponseSink) {
@@ -139,7 +139,9 @@ export class ClientStream extends Http2Stream implements RequestSink {
     this.#fail(new MeshError("bad_response", reason));
   }
 
-  /** An application may take its time with a body: for how long is policy's to say. Once it has answered, nobody waits for it. */
+  /**
+   * An application may read a body slowly: policy limits how long. Once it has answered, nobody waits for it to read the rest.
+   */
   giveUp(): boolean {
     if (!this.#host.losesStalled && !this.#isAnswered) return false;
     this.reset("CANCEL");
@@ -147,7 +149,7 @@ export class ClientStream extends Http2Stream implements RequestSink {
     return true;
   }
 
-  /** In a tunnel each direction ends by itself. */
+  /** In a tunnel each direction ends on its own. */
   get #isAnswered(): boolean {
     const { method, upgrade } = this.#exchange;
     return this.#answer === "complete" && method !== "CONNECT" && upgrade === undefined;
@@ -171,7 +173,7 @@ export class ClientStream extends Http2Stream implements RequestSink {
     this.#fail(new MeshError(error.code, error.message, { cause: error.cause, processed: "unprocessed" }));
   }
 
-  /** GOAWAY named an earlier stream as the last. */
+  /** The peer's GOAWAY named an earlier stream as the last one. */
   loseUnprocessed(reason: string): void {
     this.close("reset-there");
     this.#fail(new MeshError("refused_stream", reason, { processed: "unprocessed" }));
@@ -199,8 +201,8 @@ export class ClientStream extends Http2Stream implements RequestSink {
   }
 
   /**
-   * A link carries the requests of many callers: where one of them opens and cancels without end, the link is not to be
-   * closed for it. What comes too early waits until it is no rapid reset any more; the answer is read, and dropped.
+   * A link carries the requests of many callers, and must not be closed because one of them keeps opening and cancelling. A
+   * cancellation that comes too early waits until it no longer is a rapid reset; the response is read and dropped.
    */
   #cancelSoon(): void {
     const ageMs = this.host.clock.now() - this.#openedAtMs;
@@ -219,7 +221,7 @@ export class ClientStream extends Http2Stream implements RequestSink {
   }
 }
 
-/** What the layers above read: 101 for a switch, and the status that an answer without one had before it was HTTP/2. */
+/** The status that the layers above read: 101 for a switch; for a response that declined one, the status it had before HTTP/2. */
 function statusToUpgrade({ status, headers }: ReceivedResponse): number {
   if (status < 300) return 101;
   const own = headers.get(declinedUpgrade.field);

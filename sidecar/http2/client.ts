@@ -14,17 +14,17 @@ import type { Http2Options } from "./options.ts";
 
 export interface Http2ClientOptions extends Http2Options {
   /**
-   * For writers that can't be stopped: a request of which the server takes less than `minBytesPerSecond` is lost. Default false:
+   * For writers that can't be stopped: a request is lost if the server takes less than `minBytesPerSecond` of it. Default false:
    * a server may take its time.
    */
   readonly losesStalled?: boolean;
 }
 
-/** Early cancellations: half of what our own server takes for an attack, and no more than common ones take. */
+/** Early cancellations: half of what our own server considers an attack, and no more than common servers accept. */
 const cancelBurst = 250;
 const cancelsPerSecond = 25;
 
-/** How many streams we open before the peer said how many it takes. RFC 9113 §6.5.2 recommends no less than 100. */
+/** How many streams we open before the peer has announced its limit. RFC 9113 §6.5.2 recommends that it be no less than 100. */
 const streamsBeforeSettings = 100;
 
 export class Http2Client extends Http2Connection implements ClientStreamHost {
@@ -34,9 +34,9 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
   readonly losesStalled: boolean;
   /** The peer's SETTINGS arrived. */
   onReady: (() => void) | undefined;
-  /** The peer, or `drain`, ended the taking of new streams; running ones finish. */
+  /** The peer, or `drain`, allows no new streams; running ones finish. */
   onGoaway: ((reason: string) => void) | undefined;
-  /** A stream ended, or the peer raised its limit, and `canOpenStream` holds. */
+  /** `canOpenStream` is true again: a stream ended, or the peer raised its limit. */
   onStreamSlot: (() => void) | undefined;
   #nextStreamId = 1;
   readonly #cancels: TokenBucket;
@@ -50,7 +50,7 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
     this.sendSettings([[setting.enablePush, 0]]);
   }
 
-  /** What the peer allows at a time. */
+  /** How many streams the peer allows at a time. */
   get maxConcurrentStreams(): number {
     return this.state === "opening" ? streamsBeforeSettings : this.peer.maxConcurrentStreams;
   }
@@ -63,7 +63,7 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
     );
   }
 
-  /** The peer takes extended CONNECT (RFC 8441); false until its SETTINGS arrived. */
+  /** Whether the peer accepts extended CONNECT (RFC 8441); false until its SETTINGS arrive. */
   get canUpgrade(): boolean {
     return this.peer.enableConnectProtocol;
   }
@@ -84,7 +84,7 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
     return this.#cancels.take();
   }
 
-  /** Opens a stream; where that can't be, aborts at once with `refused_stream`, surely unprocessed. */
+  /** Opens a stream. If it can't, it aborts at once with `refused_stream`: the request was certainly not processed. */
   readonly request: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
     const refusal = this.#refusal(exchange);
     if (refusal !== undefined) {
@@ -157,7 +157,7 @@ export class Http2Client extends Http2Connection implements ClientStreamHost {
   }
 }
 
-/** Where a request ends that was refused before it began. */
+/** The request sink of a request that was refused before it began. */
 const closedRequest: RequestSink = {
   writeRequest: () => true,
   endRequest: () => {},

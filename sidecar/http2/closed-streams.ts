@@ -5,9 +5,9 @@
 
 export type Closing = "ended" | "reset-here" | "reset-there";
 
-/** A peer may have this many streams with frames on their way when we reset them. */
+/** How many streams may still have frames on their way when we reset them. */
 const rememberedResets = 512;
-/** Only to name the right error; a few are enough. */
+/** Only needed to name the right error, so a few are enough. */
 const rememberedEnds = 16;
 
 class Ring {
@@ -41,7 +41,7 @@ export class ClosedStreams {
     else this.#resetThere.add(id);
   }
 
-  /** Undefined: too long ago, or never opened. */
+  /** Undefined: it closed too long ago, or was never opened. */
   find(id: number): Closing | undefined {
     if (this.#resetHere.has(id)) return "reset-here";
     if (this.#resetThere.has(id)) return "reset-there";

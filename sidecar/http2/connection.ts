@@ -43,10 +43,10 @@ import type { Http2Options } from "./options.ts";
 import { PeerSettings } from "./settings.ts";
 import type { Http2Stream, StreamHost } from "./stream.ts";
 
-/** Makes a section malformed. */
+/** Added to a section to make it malformed. */
 const malformedField = new Field("", "");
 
-/** What a connection did since it began. */
+/** What a connection has done since it began. */
 export interface Http2Counters {
   resetsReceived: number;
   resetsSent: number;
@@ -67,11 +67,11 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
   readonly #window: ConnectionWindow;
   readonly #headerFrames: HeaderFrames;
   readonly #isServer: boolean;
-  /** The stream of the DATA frame that is being read, if it wants it. */
+  /** The stream of the DATA frame being read, if it accepts the frame. */
   #dataStream: Http2Stream | undefined;
-  /** What of that frame counts for its windows and was not passed on: padding, in the end. */
+  /** The bytes of that frame that count against its windows but were not passed on: at the end of the frame, the padding. */
   #dataCredit = 0;
-  /** Of nothing but padding too. */
+  /** Whether that frame has carried nothing so far, or only padding. */
   #dataIsEmpty = true;
   #dataEndsStream = false;
 
@@ -90,7 +90,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     this.#headerFrames = new HeaderFrames(this, { bytes: limits.maxHeadBytes * 4, timeoutMs: limits.headTimeoutMs });
   }
 
-  /** What the peer is told first. */
+  /** Sends our first frame. */
   protected sendSettings(own: readonly (readonly [id: number, value: number])[]): void {
     const { limits } = this;
     const settings = [...own, [setting.maxHeaderListSize, limits.maxHeadBytes] as const];
@@ -104,14 +104,14 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     writeWindowUpdate(this.outbox, 0, limits.connectionWindowBytes - defaultWindowBytes);
   }
 
-  /** Bytes read from the socket, or before this codec had it. */
+  /** Takes bytes read from the socket, or received before this codec took over. */
   protected receive(chunk: Buffer): void {
     this.#reader.read(chunk);
   }
 
-  /** No frame on a stream that was never opened (RFC 9113 §5.1). */
+  /** Whether a stream was never opened, so that no frame may come on it (RFC 9113 §5.1). */
   protected abstract isIdle(streamId: number): boolean;
-  /** A header section for a stream that is not active. */
+  /** Receives a header section for a stream that is not active. */
   protected abstract receiveNewHeaders(
     streamId: number,
     fields: readonly Field[],
@@ -133,7 +133,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     if (this.#headerFrames.isOpen !== (type === frameType.continuation)) {
       return this.fail("PROTOCOL_ERROR", "a field block was interrupted, or continued where there is none");
     }
-    // Hot: of each message, and read where it lies.
+    // Hot: every message has one, so it is read in place.
     if (type === frameType.headers) return this.#headerFrames.begin(flags, streamId, bytes, from, to);
     const payload = bytes.subarray(from, to);
     switch (type) {
@@ -160,7 +160,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     }
   }
 
-  /** What is malformed is decoded all the same, for the table's sake. */
+  /** A malformed section is decoded too, to keep the HPACK table in step. */
   receiveBlock(
     streamId: number,
     endStream: boolean,
@@ -201,7 +201,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
   receiveData(chunk: Buffer): void {
     this.#dataCredit -= chunk.length;
     this.#dataIsEmpty = false;
-    // A frame comes in pieces, and its stream may have been reset between two of them.
+    // A frame arrives in pieces, and its stream may have been reset between two of them.
     if (this.#dataStream?.canReceive === true) this.#dataStream.receiveData(chunk);
   }
 
@@ -215,7 +215,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     else if (this.#dataCredit > 0) stream.credit(this.#dataCredit);
   }
 
-  /** DATA for a stream that is gone: on its way when we reset it, or a breach. */
+  /** DATA for a stream that is gone: it was on its way when we reset the stream, or it breaks the protocol. */
   #receiveLateData(streamId: number): void {
     if (this.isIdle(streamId)) return this.fail("PROTOCOL_ERROR", "DATA on a stream that was never opened");
     switch (this.closedStreams.find(streamId)) {
@@ -316,7 +316,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     this.chargeReset();
   }
 
-  /** A stream was lost through the peer's doing. */
+  /** A stream was lost because of the peer. */
   protected chargeReset(): void {
     if (this.#isServer && !this.guard.admitReset()) this.calm("streams that are reset, or must be");
   }

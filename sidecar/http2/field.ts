@@ -7,7 +7,7 @@
 import { isAuthority } from "../net/authority.ts";
 import { upgradeProtocol } from "../net/upgrade.ts";
 
-/** `malformed`: its octets break RFC 9113 §8.2.1 or §8.3, whatever the message it stands in. */
+/** `malformed`: its octets break RFC 9113 §8.2.1 or §8.3, whatever message it is in. */
 export type FieldKind =
   | "regular"
   | "malformed"
@@ -22,7 +22,7 @@ export type FieldKind =
   | ":scheme"
   | ":status";
 
-/** What a field costs beyond its octets, in tables and in limits (RFC 7541 §4.1, RFC 9113 §6.5.2). */
+/** What a field counts for beyond its octets, in tables and in limits (RFC 7541 §4.1, RFC 9113 §6.5.2). */
 export const fieldOverheadBytes = 32;
 
 export class Field {
@@ -31,7 +31,7 @@ export class Field {
   readonly value: string;
   readonly sizeBytes: number;
   readonly kind: FieldKind;
-  /** It came as never-indexed: whoever passes it on keeps it so. */
+  /** It was received as never-indexed, and must stay so when it is passed on. */
   readonly isSensitive: boolean;
 
   constructor(name: string, value: string, isSensitive = false) {
@@ -43,7 +43,7 @@ export class Field {
   }
 }
 
-/** Names that mean something to the codec, with the rule that their value must keep. */
+/** Names with a meaning for the codec, each with the rule for its value. */
 const special = new Map<string, { kind: FieldKind; valid: (value: string) => boolean }>([
   [":authority", { kind: ":authority", valid: isAuthority }],
   [":method", { kind: ":method", valid: isToken }],
@@ -65,7 +65,7 @@ const special = new Map<string, { kind: FieldKind; valid: (value: string) => boo
 function judge(name: string, value: string): FieldKind {
   const rule = special.get(name);
   if (rule !== undefined) return rule.valid(value) ? rule.kind : "malformed";
-  // A colon is no token character: unknown pseudo-header fields end here.
+  // A colon is not a token character, so unknown pseudo-header fields are malformed.
   return isLowerCaseToken(name) && isFieldValue(value) ? "regular" : "malformed";
 }
 
@@ -118,7 +118,7 @@ function isBlank(value: string, at: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** Origin form, or the asterisk (whose method is checked with the message). ASCII only, as RFC 3986 has it. */
+/** Origin form, or the asterisk (whose method is checked with the message). ASCII only, as in RFC 3986. */
 function isPath(value: string): boolean {
   return (value.startsWith("/") || value === "*") && consistsOf(value, pathCharacter, 0);
 }
@@ -127,7 +127,7 @@ function isStatus(value: string): boolean {
   return /^[1-5][0-9][0-9]$/.test(value);
 }
 
-/** Digits only, exact as a number, and none before it that some would read as octal. */
+/** Digits only, no leading zero, which some would read as octal, and few enough to be exact as a number. */
 function isLength(value: string): boolean {
   return /^(?:0|[1-9][0-9]{0,14})$/.test(value);
 }

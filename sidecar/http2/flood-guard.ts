@@ -5,7 +5,7 @@
 
 import type { Clock } from "../../model/clock.ts";
 
-/** A bucket of tokens that fills with time and with useful work. */
+/** A bucket of tokens that is refilled by time and by useful work. */
 export class TokenBucket {
   readonly #clock: Clock;
   readonly #capacity: number;
@@ -21,12 +21,12 @@ export class TokenBucket {
     this.#filledAtMs = clock.now();
   }
 
-  /** Useful work happened. */
+  /** Puts tokens back for useful work. */
   refund(tokens: number): void {
     this.#tokens = Math.min(this.#capacity, this.#tokens + tokens);
   }
 
-  /** False: the bucket is empty. */
+  /** Returns false if the bucket is empty. */
   take(): boolean {
     this.#fill();
     if (this.#tokens < 1) return false;
@@ -41,14 +41,14 @@ export class TokenBucket {
   }
 }
 
-/** How much is too much. Each bucket: a burst, what comes back in a second, and what useful work gives back. */
+/** How much is too much. Each bucket has a burst and a rate; useful work puts tokens back too. */
 export interface FloodLimits {
-  /** Streams that the client resets at once, or that we must reset for its breaches. Default 500 and 50/s. */
+  /** Streams that the client resets early, or that we must reset because it broke the rules. Default 500 and 50/s. */
   readonly resets?: number;
   readonly resetsPerSecond?: number;
   /**
-   * Frames that carry nothing: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA, unknown ones, and heads that are
-   * refused unseen. Default 2,000 and 200/s.
+   * Frames without content: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA, unknown frames, and heads that are refused
+   * unread. Default 2,000 and 200/s.
    */
   readonly emptyFrames?: number;
   readonly emptyFramesPerSecond?: number;
@@ -63,23 +63,25 @@ export class FloodGuard {
     this.#emptyFrames = new TokenBucket(limits.emptyFrames ?? 2000, limits.emptyFramesPerSecond ?? 200, clock);
   }
 
-  /** A stream was reset as an attacker would have it. False: a flood. */
+  /** Counts a stream that was reset the way an attacker would do it. Returns false if it is a flood. */
   admitReset(): boolean {
     return this.#resets.take();
   }
 
-  /** A frame that carries nothing. False: a flood. */
+  /** Counts a frame without content. Returns false if it is a flood. */
   admitEmptyFrame(): boolean {
     return this.#emptyFrames.take();
   }
 
-  /** A stream ended as it should: cancellations may be as many, and some clients open each with a WINDOW_UPDATE. */
+  /**
+   * A stream ended normally. One cancellation per completed stream is normal, and some clients open each with a WINDOW_UPDATE.
+   */
   noteCompletion(): void {
     this.#resets.refund(1);
     this.#emptyFrames.refund(4);
   }
 
-  /** DATA went out or came in: an honest peer answers each frame by at most two WINDOW_UPDATE and a PING. */
+  /** DATA was sent or received: an honest peer answers each frame with at most two WINDOW_UPDATE and a PING. */
   noteData(): void {
     this.#emptyFrames.refund(4);
   }

@@ -8,7 +8,7 @@
 
 import type { Clock } from "../../model/clock.ts";
 
-/** Bytes that all streams of the process together may add to their first windows. */
+/** How many bytes all streams of the process together may add to their initial windows. */
 export class WindowBudget {
   readonly limitBytes: number;
   #takenBytes = 0;
@@ -32,7 +32,7 @@ export class WindowBudget {
   }
 }
 
-/** The window of a connection. */
+/** A connection's receive window. */
 export class ConnectionWindow {
   readonly #sizeBytes: number;
   #leftBytes: number;
@@ -42,13 +42,13 @@ export class ConnectionWindow {
     this.#leftBytes = sizeBytes;
   }
 
-  /** False: the peer sent more than it was allowed. */
+  /** Returns false if the peer sent more than it was allowed. */
   receive(bytes: number): boolean {
     this.#leftBytes -= bytes;
     return this.#leftBytes >= 0;
   }
 
-  /** The increment to announce now, or 0: a quarter of the window is worth a frame. */
+  /** Returns the increment to announce now, or 0: it announces in steps of at least a quarter of the window. */
   takeCredit(): number {
     const credit = this.#sizeBytes - this.#leftBytes;
     if (credit * 4 < this.#sizeBytes) return 0;
@@ -58,15 +58,15 @@ export class ConnectionWindow {
 }
 
 export interface StreamWindowLimits {
-  /** What a stream starts with: SETTINGS_INITIAL_WINDOW_SIZE. */
+  /** The initial window of a stream: SETTINGS_INITIAL_WINDOW_SIZE. */
   readonly initialBytes: number;
   readonly maxBytes: number;
 }
 
-/** A window that is used up faster than this is what slows the stream down: 64 KiB in 250 ms are 256 KiB/s. */
+/** If a window is used up faster than this, it is what slows the stream down: 64 KiB in 250 ms are 256 KiB/s. */
 const fastWindowMs = 250;
 
-/** The window of a stream. */
+/** A stream's receive window. */
 export class StreamWindow {
   readonly #limits: StreamWindowLimits;
   readonly #budget: WindowBudget;
@@ -74,7 +74,7 @@ export class StreamWindow {
   #sizeBytes: number;
   #leftBytes: number;
   #creditBytes = 0;
-  /** When credit was announced last; not a number before the first time, and then no comparison holds. */
+  /** When credit was last announced; NaN before the first time, so that no comparison holds. */
   #announcedAtMs = Number.NaN;
 
   constructor(limits: StreamWindowLimits, budget: WindowBudget, clock: Clock) {
@@ -89,18 +89,18 @@ export class StreamWindow {
     return this.#sizeBytes;
   }
 
-  /** False: the peer sent more than it was allowed. */
+  /** Returns false if the peer sent more than it was allowed. */
   receive(bytes: number): boolean {
     this.#leftBytes -= bytes;
     return this.#leftBytes >= 0;
   }
 
-  /** The receiver took `bytes`. Returns the increment to announce now, or 0. */
+  /** The receiver has consumed `bytes`. Returns the increment to announce now, or 0. */
   consume(bytes: number): number {
     this.#creditBytes += bytes;
     if (this.#creditBytes * 2 < this.#sizeBytes) return 0;
     const now = this.#clock.now();
-    // Half a window was consumed since the last time.
+    // Half a window has been consumed since the last announcement.
     if (now - this.#announcedAtMs < fastWindowMs / 2) this.#grow();
     this.#announcedAtMs = now;
     const increment = this.#creditBytes;
@@ -116,7 +116,7 @@ export class StreamWindow {
     this.#creditBytes += bytes;
   }
 
-  /** Gives back what the stream took from the budget. */
+  /** Returns to the budget what the stream took from it. */
   release(): void {
     this.#budget.give(this.#sizeBytes - this.#limits.initialBytes);
     this.#sizeBytes = this.#limits.initialBytes;

@@ -9,13 +9,13 @@ import type { Http2ErrorName } from "./frames.ts";
 import { clientPreface, defaultMaxFrameBytes, flag, frameHeaderBytes, frameType, readUint31 } from "./frames.ts";
 
 export interface FrameReceiver {
-  /** True: no more frames are wanted; looked at before each. */
+  /** True if no more frames are wanted; checked before each. */
   readonly isFailed: boolean;
-  /** Any frame but DATA. Its payload is `bytes[from, to)`, and the receiver's during the call only. */
+  /** Any frame but DATA. Its payload is `bytes[from, to)`, valid only during the call. */
   receiveFrame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void;
-  /** A DATA frame begins; `length` counts padding, as flow control does. */
+  /** A DATA frame begins; `length` includes padding, as flow control counts it. */
   beginData(flags: number, streamId: number, length: number): void;
-  /** Octets of the DATA frame that began last, without padding. */
+  /** Octets of the current DATA frame, without padding. */
   receiveData(chunk: Buffer): void;
   endData(): void;
   fail(error: Http2ErrorName, reason: string): void;
@@ -34,7 +34,7 @@ const noBytes = Buffer.alloc(0);
 export class FrameReader {
   readonly #receiver: FrameReceiver;
   #phase: Phase;
-  /** Octets of the preface, the frame header or the payload that are here already. */
+  /** How many octets of the preface, the frame header or the payload have arrived. */
   #have = 0;
   readonly #header = Buffer.alloc(frameHeaderBytes);
   #payload = noBytes;
@@ -45,13 +45,13 @@ export class FrameReader {
   #paddingLeft = 0;
   #padLengthIsNext = false;
 
-  /** A server expects the client's preface first. */
+  /** `expectsPreface`: on a server the client's preface comes first. */
   constructor(receiver: FrameReceiver, expectsPreface: boolean) {
     this.#receiver = receiver;
     this.#phase = expectsPreface ? "preface" : "header";
   }
 
-  /** True inside a frame: a peer that stops here is slow or gone. */
+  /** True inside a frame: a peer that stops there is slow or gone. */
   get isMidFrame(): boolean {
     return this.#phase !== "header" || this.#have > 0;
   }
@@ -102,7 +102,7 @@ export class FrameReader {
     return this.#beginFrame(this.#header, 0, chunk, at + length);
   }
 
-  /** Returns where to read on: behind the payload, if that is here whole. */
+  /** Returns the offset to continue at: after the payload, if all of it is here. */
   #beginFrame(header: Buffer, at: number, chunk: Buffer, payloadAt: number): number {
     const length = ((header[at] as number) << 16) | ((header[at + 1] as number) << 8) | (header[at + 2] as number);
     const type = header[at + 3] as number;

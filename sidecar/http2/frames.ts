@@ -6,15 +6,17 @@
 import type { Outbox } from "../net/outbox.ts";
 
 export const frameHeaderBytes = 9;
-/** SETTINGS_MAX_FRAME_SIZE at its smallest and by default. We announce no other. */
+/** The smallest and default SETTINGS_MAX_FRAME_SIZE. We announce no other. */
 export const defaultMaxFrameBytes = 16_384;
-/** What a DATA frame of ours carries at most: with its header it fills a TLS record, and four of them an outbox's buffer. */
+/**
+ * The most that a DATA frame of ours carries: with its header it fills a TLS record, and four of them fill an outbox's buffer.
+ */
 export const fullDataBytes = defaultMaxFrameBytes - frameHeaderBytes;
 export const largestMaxFrameBytes = 16_777_215;
 export const largestWindowBytes = 0x7fffffff;
 export const largestStreamId = 0x7fffffff;
 export const defaultWindowBytes = 65_535;
-/** SETTINGS_HEADER_TABLE_SIZE. */
+/** The default SETTINGS_HEADER_TABLE_SIZE. */
 export const defaultTableBytes = 4096;
 
 export const frameType = {
@@ -42,7 +44,7 @@ export const setting = {
   enableConnectProtocol: 0x8,
 } as const;
 
-/** RFC 9113 §7. */
+/** The error codes of RFC 9113 §7. */
 export const errorCode = {
   NO_ERROR: 0x0,
   PROTOCOL_ERROR: 0x1,
@@ -64,7 +66,7 @@ export type Http2ErrorName = keyof typeof errorCode;
 
 const errorNames = new Map<number, string>(Object.entries(errorCode).map(([name, code]) => [code, name]));
 
-/** For messages: the name of an error code, or its number where RFC 9113 has no name for it. */
+/** The name of an error code for messages, or its number if RFC 9113 has no name for it. */
 export function nameOfError(code: number): string {
   return errorNames.get(code) ?? `error code ${code}`;
 }
@@ -116,13 +118,13 @@ export function writeSettingsAck(outbox: Outbox): void {
   beginFrame(outbox, 0, frameType.settings, flag.ack, 0);
 }
 
-/** `opaque` are 8 octets. */
+/** `opaque`: 8 octets. */
 export function writePing(outbox: Outbox, opaque: Buffer, isAck: boolean): void {
   const at = beginFrame(outbox, 8, frameType.ping, isAck ? flag.ack : 0, 0);
   opaque.copy(outbox.buffer, at, 0, 8);
 }
 
-/** `reason` is for whoever reads the peer's log: ASCII, and nothing secret. */
+/** `reason` is for people who read the peer's log: ASCII, nothing secret. */
 export function writeGoaway(outbox: Outbox, lastStreamId: number, code: number, reason: string): void {
   const at = beginFrame(outbox, 8 + reason.length, frameType.goaway, 0, 0);
   writeUint32(outbox.buffer, at, lastStreamId);
@@ -141,12 +143,12 @@ export function writeWindowUpdate(outbox: Outbox, streamId: number, increment: n
   writeUint32(outbox.buffer, at, increment);
 }
 
-/** Where a frame has its flags. */
+/** The offset of the flags in a frame. */
 export const flagsOffset = 4;
 
 /**
- * Writes `chunk[from, to)` as one frame, and returns the frame's offset in `outbox.buffer`. The caller has seen to
- * windows and the peer's largest frame.
+ * Writes `chunk[from, to)` as one frame, and returns the frame's offset in `outbox.buffer`. The caller has checked the windows
+ * and the peer's largest frame.
  */
 export function writeData(
   outbox: Outbox,
@@ -162,7 +164,7 @@ export function writeData(
   return at - frameHeaderBytes;
 }
 
-/** Writes a whole field block as HEADERS and as many CONTINUATION as it takes. */
+/** Writes a whole field block as HEADERS and as many CONTINUATION frames as it needs. */
 export function writeHeaderBlock(outbox: Outbox, streamId: number, block: Buffer, endStream: boolean): void {
   let type: number = frameType.headers;
   let flags: number = endStream ? flag.endStream : 0;
@@ -185,7 +187,7 @@ export function readUint32(payload: Buffer, at: number): number {
   );
 }
 
-/** A stream id, a window increment: the first bit is reserved and ignored. */
+/** Reads a stream id or a window increment: the first bit is reserved and ignored. */
 export function readUint31(payload: Buffer, at: number): number {
   return readUint32(payload, at) & 0x7fffffff;
 }

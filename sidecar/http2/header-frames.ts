@@ -9,12 +9,12 @@ import { Deadline } from "../net/deadline.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { flag, type Http2ErrorName, readUint31 } from "./frames.ts";
 
-/** A block of 128 KiB needs 8 full frames; this leaves room for senders that cut finer. */
+/** A block of 128 KiB needs 8 full frames; this leaves room for senders that use smaller ones. */
 const mostFrames = 64;
 
 export interface BlockReceiver {
   readonly timers: TimerWheel;
-  /** The block is `bytes[from, to)`, the receiver's during the call. `isMalformed`: by the frame around it. */
+  /** The block is `bytes[from, to)`, valid only during the call. `isMalformed`: the frame around it is. */
   receiveBlock(
     streamId: number,
     endStream: boolean,
@@ -24,21 +24,21 @@ export interface BlockReceiver {
     to: number,
   ): void;
   fail(error: Http2ErrorName, reason: string): void;
-  /** Too much of something. */
+  /** The peer sent too much of something. */
   calm(what: string): void;
 }
 
 export interface BlockLimits {
-  /** Of a block, as it is encoded. */
+  /** The largest block, in encoded octets. */
   readonly bytes: number;
-  /** From HEADERS to the last CONTINUATION. */
+  /** How long a block may take from HEADERS to its last CONTINUATION. */
   readonly timeoutMs: number;
 }
 
 export class HeaderFrames {
   readonly #receiver: BlockReceiver;
   readonly #limits: BlockLimits;
-  /** Of the block that is incomplete; 0: there is none. */
+  /** The stream of the incomplete block; 0: there is none. */
   #streamId = 0;
   #endStream = false;
   #isMalformed = false;
@@ -51,12 +51,12 @@ export class HeaderFrames {
     this.#limits = limits;
   }
 
-  /** True between HEADERS without END_HEADERS and the last CONTINUATION: nothing else may come. */
+  /** True between HEADERS without END_HEADERS and the last CONTINUATION: no other frame may come. */
   get isOpen(): boolean {
     return this.#streamId !== 0;
   }
 
-  /** HEADERS whose payload is `bytes[payloadAt, payloadEnd)`. */
+  /** Receives HEADERS, whose payload is `bytes[payloadAt, payloadEnd)`. */
   begin(flags: number, streamId: number, bytes: Buffer, payloadAt: number, payloadEnd: number): void {
     const receiver = this.#receiver;
     if (streamId === 0) return receiver.fail("PROTOCOL_ERROR", "HEADERS on stream 0");
@@ -86,7 +86,7 @@ export class HeaderFrames {
     this.#receiver.timers.arm(this.#deadline, this.#limits.timeoutMs);
   }
 
-  /** CONTINUATION. */
+  /** Receives CONTINUATION. */
   resume(flags: number, streamId: number, part: Buffer): void {
     if (streamId !== this.#streamId) return this.#receiver.fail("PROTOCOL_ERROR", "CONTINUATION of another stream");
     this.#bytes += part.length;
@@ -104,7 +104,7 @@ export class HeaderFrames {
     this.#receiver.receiveBlock(streamId, this.#endStream, this.#isMalformed, block, 0, block.length);
   }
 
-  /** Nobody waits for the rest. */
+  /** Drops an incomplete block, because nobody waits for the rest. */
   stop(): void {
     if (this.#deadline !== undefined) this.#receiver.timers.clear(this.#deadline);
   }

@@ -12,7 +12,7 @@ import { HeaderFields } from "../net/header-fields.ts";
 import type { Field } from "./field.ts";
 
 export interface ReceivedRequest extends RequestHead {
-  /** -1: not said. */
+  /** -1: there is no content-length. */
   readonly contentLength: number;
 }
 
@@ -22,7 +22,7 @@ export interface ReceivedResponse {
   readonly contentLength: number;
 }
 
-/** Why a section is refused. `too-many-fields` may be answered with 431. */
+/** Why a section is refused. A request with `too-many-fields` may get a 431. */
 export type Refused = "malformed" | "too-many-fields";
 
 /** Collects a section's regular fields and the pseudo-header fields before them. */
@@ -39,7 +39,7 @@ class Section {
   status: string | undefined;
   #cookieAt = -1;
 
-  /** False: malformed. */
+  /** Returns false if it makes the section malformed. */
   add(field: Field): boolean {
     const { name, value } = field;
     if (field.isSensitive) (this.#sensitive ??= []).push(name);
@@ -96,7 +96,7 @@ class Section {
     return headers;
   }
 
-  /** Crumbs become one field again (RFC 9113 §8.2.3). */
+  /** Joins cookie crumbs into one field again (RFC 9113 §8.2.3). */
   #addCookie(value: string): void {
     if (this.#cookieAt >= 0) {
       this.flat[this.#cookieAt] = `${this.flat[this.#cookieAt]}; ${value}`;
@@ -105,7 +105,7 @@ class Section {
     this.#cookieAt = this.flat.push("cookie", value) - 1;
   }
 
-  /** Each at most once, and before all others (RFC 9113 §8.3). */
+  /** Whether a pseudo-header field may come here: each at most once, and before all other fields (RFC 9113 §8.3). */
   #admitsPseudo(before: string | undefined): boolean {
     return this.flat.length === 0 && this.host === undefined && before === undefined;
   }
@@ -117,7 +117,7 @@ function collect(fields: readonly Field[], maxFields: number): Section | Refused
   return section.flat.length > maxFields * 2 ? "too-many-fields" : section;
 }
 
-/** The head of a request. `endStream`: the HEADERS frame ended the stream. */
+/** Reads a request's head. `endStream`: the HEADERS frame ended the stream. */
 export function readRequest(
   fields: readonly Field[],
   endStream: boolean,
@@ -134,7 +134,7 @@ export function readRequest(
   const headers = section.takeHeaders();
   const bodyless = endStream;
   if (method === "CONNECT") {
-    // As HTTP/1.1 a length would make the tunnel's first bytes a body. 0 says nothing, and is not passed on.
+    // In HTTP/1.1 a length would make the tunnel's first bytes a body. 0 says nothing, and is not passed on.
     if (contentLength > 0) return "malformed";
     headers.remove("content-length");
   }
@@ -145,13 +145,13 @@ export function readRequest(
   if (path === undefined || (scheme !== "http" && scheme !== "https")) return "malformed";
   if (path === "*" && method !== "OPTIONS") return "malformed";
   if (protocol === undefined) return { method, authority, path, scheme, headers, bodyless, contentLength };
-  // Extended CONNECT: to the layers above it is the GET with Upgrade that it stands for.
+  // Extended CONNECT: the layers above see the GET with Upgrade that it stands for.
   if (method !== "CONNECT" || !section.authority) return "malformed";
   const upgrade = protocol.toLowerCase();
   return { method: "GET", authority, path, scheme, headers, bodyless, contentLength: -1, upgrade };
 }
 
-/** The head of an answer, informational ones too. */
+/** Reads a response's head; informational ones too. */
 export function readResponse(fields: readonly Field[], maxFields: number): ReceivedResponse | Refused {
   const section = collect(fields, maxFields);
   if (typeof section === "string") return section;
@@ -162,7 +162,7 @@ export function readResponse(fields: readonly Field[], maxFields: number): Recei
   return { status: Number(status), headers: section.takeHeaders(), contentLength: section.contentLength };
 }
 
-/** Fields that would change how the message is framed, routed or trusted, had they come in its head (RFC 9110 §6.5.1). */
+/** Fields that would change how a message is framed, routed or trusted if they came in its head (RFC 9110 §6.5.1). */
 const forbiddenTrailers = new Set([
   "authorization",
   "content-encoding",
@@ -189,7 +189,7 @@ function mayBeTrailer(name: string): boolean {
   return !forbiddenTrailers.has(name) && !/^(?:tulle[-_]|x-forwarded-)/.test(name);
 }
 
-/** Trailers; those that have no business there are dropped, never merged. Undefined if none is left. */
+/** Reads trailers. Fields that are not allowed there are dropped, never merged. Undefined: none is left. */
 export function readTrailers(fields: readonly Field[], maxFields: number): HeaderFields | undefined | Refused {
   const trailers = new HeaderFields();
   for (const { kind, name, value, isSensitive } of fields) {
@@ -202,7 +202,7 @@ export function readTrailers(fields: readonly Field[], maxFields: number): Heade
   return trailers.count === 0 ? undefined : trailers;
 }
 
-/** The pseudo-header fields of a request, name, value, name, value … */
+/** A request's pseudo-header fields: name, value, name, value … */
 export function requestPseudo(head: RequestHead): string[] {
   const { method, scheme, path, authority, upgrade } = head;
   if (upgrade !== undefined) {

@@ -7,9 +7,9 @@ import { Deadline } from "../net/deadline.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 
 export interface KeepAliveOptions {
-  /** Silence after which a PING is sent; seen up to a quarter late. */
+  /** The silence after which a PING is sent; detected up to a quarter of it late. */
   readonly intervalMs: number;
-  /** How long it may take until anything comes back. */
+  /** How long the peer may take to send anything after that. */
   readonly timeoutMs: number;
 }
 
@@ -21,7 +21,7 @@ export interface KeepAliveHost {
 
 const opaque = Buffer.from("tulle ka", "latin1");
 
-/** Looks at silence this often per interval: cheaper than a clock reading per frame, and precise enough. */
+/** Checks for silence this many times per interval: cheaper than reading the clock per frame, and precise enough. */
 const looksPerInterval = 4;
 
 /**

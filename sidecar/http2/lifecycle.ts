@@ -27,18 +27,18 @@ import { StreamTable } from "./stream-table.ts";
  *      └──────────────────────┴── error: GOAWAY sent ─────────────────────┴──────────────────────────▶ closing
  *   any ── socket closed ──▶ closed
  * ```
- * `opening`: nothing came from the peer; `draining`: no new streams; `closing`: everything is said, nothing is read.
+ * `opening`: nothing received yet; `draining`: no new streams; `closing`: everything is written, nothing is read.
  */
 export type ConnectionState = "opening" | "open" | "draining" | "closing" | "closed";
 
-/** How long the peer has to close its end after our last octet, in ms. */
+/** How long the peer may take to close its end after our last octet, in ms. */
 const lingerMs = 1000;
 
 export abstract class ConnectionLifecycle {
   state: ConnectionState = "opening";
   /** Called once, when the socket is gone. */
   onClosed: ((error: Error | undefined) => void) | undefined;
-  /** Streams that were opened since the connection began. */
+  /** How many streams were opened since the connection began. */
   openedStreams = 0;
   readonly scheduler: SendScheduler;
   readonly timers: TimerWheel;
@@ -55,7 +55,7 @@ export abstract class ConnectionLifecycle {
   /** The highest stream that the peer opened. */
   protected abstract readonly lastPeerStreamId: number;
   readonly #socket: Socket;
-  /** Armed while there is no stream: for the first SETTINGS, later for the idle timeout. */
+  /** Armed while there is no stream: first for the peer's SETTINGS, then for the idle timeout. */
   readonly #idle: Deadline;
   #error: Error | undefined;
 
@@ -81,10 +81,10 @@ export abstract class ConnectionLifecycle {
     socket.on("error", (error) => {
       this.#error ??= error;
     });
-    // The peer sends no more: nothing that is open can be completed.
+    // The peer sends nothing more, so nothing that is open can be completed.
     socket.on("end", () => this.destroy());
     socket.on("close", () => this.#afterClose());
-    // What was handed over too late says nothing any more; the owner has not set `onClosed` yet.
+    // Events of a socket that was handed over too late won't come again; the owner has not set `onClosed` yet.
     if (socket.readableEnded || socket.closed) process.nextTick(() => this.#endLate());
   }
 
@@ -103,7 +103,7 @@ export abstract class ConnectionLifecycle {
     return this.streams.size === 0;
   }
 
-  /** No frame is wanted any more. */
+  /** True if no more frames are wanted. */
   get isFailed(): boolean {
     return this.state === "closing" || this.state === "closed";
   }
@@ -157,27 +157,27 @@ export abstract class ConnectionLifecycle {
     if (this.state === "draining" && this.streams.size === 0) this.finish("NO_ERROR", "");
   }
 
-  /** A connection error of the peer (RFC 9113 §5.4.1): GOAWAY, and the end. */
+  /** A connection error of the peer (RFC 9113 §5.4.1): sends GOAWAY and ends the connection. */
   fail(error: Http2ErrorName, reason: string): void {
     if (this.isFailed) return;
     this.#error = new Error(`HTTP/2 ${error}: ${reason}`);
     this.finish(error, reason);
   }
 
-  /** Says GOAWAY and closes; streams that are still open are lost. */
+  /** Sends GOAWAY and closes; streams that are still open are lost. */
   protected finish(error: Http2ErrorName, reason: string): void {
     if (this.isFailed) return;
     writeGoaway(this.outbox, this.lastPeerStreamId, errorCode[error], reason);
     this.stopTimers();
     this.state = "closing";
-    // First the octets, then the word on them: a request that goes out now may be processed.
+    // Flush first, then tell the streams: a request that goes out now may be processed.
     this.outbox.flush();
     this.#loseStreams(`the connection ended: ${error}, ${reason}`);
     this.#socket.end();
     this.#linger(error === "NO_ERROR" ? this.limits.stallTimeoutMs : lingerMs);
   }
 
-  /** Waits for the peer to read the last octets, as long as it reads, and to close; then closes for it. */
+  /** Waits until the peer has read the last octets, as long as it keeps reading, and has closed; then closes our side. */
   #linger(patienceMs: number): void {
     let unsentBytes = this.outbox.unsentBytes;
     let stalledMs = 0;

@@ -10,36 +10,36 @@ import type { KeepAliveOptions } from "./keep-alive.ts";
 export interface Http2Options {
   readonly clock: Clock;
   readonly timers: TimerWheel;
-  /** Of a header section as decoded, 32 more octets a field (RFC 9113 §6.5.2). Default 32 KiB. */
+  /** The largest header section as decoded, plus 32 octets per field (RFC 9113 §6.5.2). Default 32 KiB. */
   readonly maxHeadBytes?: number;
-  /** Of a header section, cookie crumbs counted as one. Default 100. */
+  /** The most fields in a header section; all cookie crumbs count as one. Default 100. */
   readonly maxHeaderFields?: number;
-  /** Streams that the client may have open at a time; more are refused. Default 256. */
+  /** How many streams the client may have open at a time; more are refused. Default 256. */
   readonly maxConcurrentStreams?: number;
-  /** What each stream may send us before anything was consumed. Default 65,535, the protocol's own. */
+  /** How much each stream may send us before anything is consumed. Default 65,535, the protocol's own. */
   readonly initialWindowBytes?: number;
-  /** How far a fast stream's window grows. Default 1 MiB. */
+  /** How far the window of a fast stream grows. Default 1 MiB. */
   readonly maxWindowBytes?: number;
-  /** Credited on receipt, so only the peer's own bursts are bounded by it. Default 16 MiB. */
+  /** Credited on receipt, so it limits only the peer's own bursts. Default 16 MiB. */
   readonly connectionWindowBytes?: number;
-  /** What windows may grow by in all. Default: one budget of 64 MiB for the process. */
+  /** How much all windows together may grow. Default: one budget of 64 MiB for the process. */
   readonly windowBudget?: WindowBudget;
-  /** What the peer's encoder may keep here. Default 4,096, the protocol's own. */
+  /** The size of our decoder's dynamic table, which the peer's encoder may fill. Default 4,096, the protocol's own. */
   readonly decoderTableBytes?: number;
-  /** Of our encoder's dynamic table, if the peer allows as much. Default 4,096. */
+  /** The size of our encoder's dynamic table, if the peer allows as much. Default 4,096. */
   readonly encoderTableBytes?: number;
-  /** For the preface and the first SETTINGS. Default 10 s. */
+  /** How long the preface and the first SETTINGS may take. Default 10 s. */
   readonly handshakeTimeoutMs?: number;
-  /** For a field block, from HEADERS to its last CONTINUATION. Default 10 s. */
+  /** How long a field block may take from HEADERS to its last CONTINUATION. Default 10 s. */
   readonly headTimeoutMs?: number;
-  /** Without any stream; then GOAWAY. Default 10 min. */
+  /** How long a connection may have no stream; then GOAWAY. Default 10 min. */
   readonly idleTimeoutMs?: number;
   /** How long body octets wait for a peer that takes none. Default 60 s. */
   readonly stallTimeoutMs?: number;
   /**
-   * The least that the client sends of a body whose length it gave, or takes of an answer that waits for it, on average over
-   * `stallTimeoutMs`; else the stream is reset. A body without a length may be a conversation, and a tunnel is one. 0: off.
-   * Default 100.
+   * The least that the client must send of a body whose length it announced, or take of a response that waits for it, on average
+   * over `stallTimeoutMs`; otherwise the stream is reset. A body without a length may be a conversation, and a tunnel is one. 0:
+   * off. Default 100.
    */
   readonly minBytesPerSecond?: number;
   /** Default: none. */
@@ -47,7 +47,7 @@ export interface Http2Options {
   readonly floods?: FloodLimits;
 }
 
-/** The same with every default filled in. */
+/** The options with every default filled in. */
 export type Http2Limits = Required<Omit<Http2Options, "clock" | "timers" | "keepAlive">> &
   Pick<Http2Options, "keepAlive">;
 

@@ -8,17 +8,20 @@ import type { FloodGuard } from "./flood-guard.ts";
 import { defaultWindowBytes, flag, flagsOffset, fullDataBytes, largestWindowBytes, writeData } from "./frames.ts";
 
 const noBytes = Buffer.alloc(0);
-/** Of a connection that is congested already: chunks of other writers, who could not be told before, go out behind what is there. */
+/**
+ * The limit of a congested connection: up to this, chunks of other writers, who could not be told to stop before, still go out
+ * behind what is there.
+ */
 const fullBytes = 512 * 1024;
 
-/** A stream as the scheduler sees it. */
+/** A stream, as the scheduler sees it. */
 export interface Sender {
   readonly id: number;
-  /** What the peer still allows this stream; negative after SETTINGS took some back (RFC 9113 §6.9.2). */
+  /** What the peer still allows this stream; negative if its SETTINGS took some back (RFC 9113 §6.9.2). */
   sendWindowBytes: number;
-  /** True while it stands in the queue for a turn. Owned by the scheduler. */
+  /** True while it is in the queue for a turn. Set by the scheduler only. */
   isQueued: boolean;
-  /** Sends at most one frame. True: it could send more at once. */
+  /** Sends at most one frame. Returns true if it could send more at once. */
   takeTurn(): boolean;
 }
 
@@ -27,7 +30,7 @@ export class SendScheduler {
   readonly #guard: FloodGuard;
   #windowBytes = defaultWindowBytes;
   #queue: Sender[] = [];
-  /** The DATA frame written last: whose it is, where it is, and the outbox's flushes then. */
+  /** The last DATA frame: its stream, its offset, and the outbox's count of flushes at that time. */
   #lastSender: Sender | undefined;
   #lastFrameAt = 0;
   #lastFlushes = 0;
@@ -45,23 +48,23 @@ export class SendScheduler {
     return this.#outbox.congested;
   }
 
-  /** Nothing that could wait goes in any more. */
+  /** Whether nothing that can wait is accepted any more. */
   get isFull(): boolean {
     return this.#outbox.unsentBytes >= fullBytes;
   }
 
-  /** Octets of the connection that the kernel has taken since it began. */
+  /** How many octets of this connection the kernel has taken so far. */
   get sentBytes(): number {
     return this.#outbox.takenBytes;
   }
 
-  /** The peer credits the connection. False: more than 2^31-1. */
+  /** The peer credits the connection. Returns false if the window exceeds 2^31-1. */
   credit(bytes: number): boolean {
     this.#windowBytes += bytes;
     return this.#windowBytes <= largestWindowBytes;
   }
 
-  /** Octets that may go out in one frame now, if the connection is not full. */
+  /** How many octets may be sent in one frame now, if the connection is not full. */
   allowance(sender: Sender): number {
     return Math.min(this.#windowBytes, sender.sendWindowBytes, fullDataBytes);
   }
@@ -77,8 +80,8 @@ export class SendScheduler {
   }
 
   /**
-   * Ends a stream by END_STREAM on its last DATA frame, if that is still here: saves a frame for each message whose
-   * body and end come in one tick. Else by an empty frame.
+   * Ends a stream by END_STREAM on its last DATA frame, if that was not sent yet: this saves a frame for each message whose body
+   * and end come in one tick. Otherwise by an empty frame.
    */
   end(sender: Sender): void {
     if (this.#lastSender !== sender || this.#lastFlushes !== this.#outbox.flushes) {
@@ -88,7 +91,7 @@ export class SendScheduler {
     this.#outbox.buffer[at] = (this.#outbox.buffer[at] as number) | flag.endStream;
   }
 
-  /** The stream is over; nothing of it is kept. */
+  /** The stream has ended: drops all references to it. */
   forget(sender: Sender): void {
     if (this.#lastSender === sender) this.#lastSender = undefined;
   }
@@ -100,7 +103,7 @@ export class SendScheduler {
     this.#queue.push(sender);
   }
 
-  /** Gives turns as long as there is room. Called when a window or the outbox opened. */
+  /** Gives turns as long as there is room. Called when a window or the outbox has room again. */
   pump(): void {
     while (this.#queue.length > 0 && this.#windowBytes > 0 && !this.#outbox.congested) {
       const sender = this.#queue.shift() as Sender;

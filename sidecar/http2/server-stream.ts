@@ -13,7 +13,7 @@ import { type ReceivedRequest, readTrailers } from "./headers.ts";
 import type { Decoded } from "./hpack/decoder.ts";
 import { Http2Stream, type StreamHost } from "./stream.ts";
 
-/** What a server stream needs of its connection beyond what every stream needs. */
+/** What a server stream needs from its connection beyond what every stream needs. */
 export interface ServerStreamHost extends StreamHost {
   readonly maxHeaderFields: number;
   /** The peer broke the rules on this stream. */
@@ -21,13 +21,13 @@ export interface ServerStreamHost extends StreamHost {
 }
 
 /**
- * Streams that are reset later than this cost no more than streams that are answered, for their number at a time is
- * limited: 256 make at most 2,560 requests a second. Callers whose requests time out are no attackers.
+ * Streams that are reset later than this cost no more than streams that are answered, because the number of streams at a time is
+ * limited: 256 make at most 2,560 requests a second. Callers whose requests time out are not attackers.
  */
 const youngMs = 100;
 
 /**
- * How far the answer is:
+ * How far the response has got:
  * ```
  *   awaited ──head──▶ begun ──end──▶ complete
  *      └───────────────┴──abort by either side, loss──▶ dropped
@@ -44,7 +44,7 @@ export class ServerStream extends Http2Stream implements ResponseSink {
   readonly #openedAtMs: number;
   /** Undefined while the service is being called. */
   #sink: RequestSink | undefined;
-  /** Why the request can't go on, if that was found out while the service was being called. */
+  /** Why the request can't continue, if that was found out while the service was being called. */
   #loss: MeshError | undefined;
 
   constructor(host: ServerStreamHost, id: number, sendWindowBytes: number, received: ReceivedRequest) {
@@ -90,8 +90,8 @@ export class ServerStream extends Http2Stream implements ResponseSink {
   }
 
   /**
-   * The answer is complete before the request: the rest of it serves nobody (RFC 9113 §8.1). In a tunnel each direction
-   * ends by itself.
+   * The response is complete before the request: nobody needs the rest of it (RFC 9113 §8.1). In a tunnel each direction ends on
+   * its own.
    */
   protected onSendingEnded(): void {
     this.#answer = "complete";
@@ -104,7 +104,7 @@ export class ServerStream extends Http2Stream implements ResponseSink {
     this.#host.refuseStream(this.id, "PROTOCOL_ERROR", reason);
   }
 
-  /** Who has a tunnel may let it rest: what it is for is not known here. */
+  /** A tunnel may be silent for as long as its ends like: its purpose is not known here. */
   giveUp(): boolean {
     if (this.#isTunnel) return false;
     this.reset("CANCEL");
@@ -122,7 +122,7 @@ export class ServerStream extends Http2Stream implements ResponseSink {
     this.#abortRequest(error);
   }
 
-  /** Tells the service, unless it knows, or has nothing left to do. */
+  /** Tells the service, unless it already knows or has nothing left to do. */
   #abortRequest(error: MeshError): void {
     if (this.#answer === "dropped" || (this.#answer === "complete" && this.#isRequestComplete)) return;
     this.#answer = "dropped";
@@ -152,7 +152,7 @@ export class ServerStream extends Http2Stream implements ResponseSink {
     if (endStream) this.#complete();
   }
 
-  /** The upstream answered what HTTP/2 can't carry: 502 in its place, and the upstream is told to stop. */
+  /** The upstream's response can't be carried by HTTP/2: the caller gets a 502 instead, and the upstream is told to stop. */
   #refuseAnswer(status: number): void {
     const error = new MeshError("bad_response", `status ${status} in answer to ${this.#exchange.method}`);
     this.host.sendHeaders(this.id, [":status", "502"], new HeaderFields(["tulle-error", error.code]), true);
@@ -188,10 +188,10 @@ export class ServerStream extends Http2Stream implements ResponseSink {
 
   #resetCodeOf(error: MeshError): Http2ErrorName {
     if (timeouts.has(error.code)) return "CANCEL";
-    // A TCP connection that broke (RFC 9113 §8.5).
+    // The TCP connection of a CONNECT broke (RFC 9113 §8.5).
     return this.#isTunnel && this.#exchange.method === "CONNECT" ? "CONNECT_ERROR" : "INTERNAL_ERROR";
   }
 }
 
-/** gRPC reads CANCEL as CANCELLED and INTERNAL_ERROR as INTERNAL: a time-out is no fault of the application. */
+/** gRPC reads CANCEL as CANCELLED and INTERNAL_ERROR as INTERNAL: a timeout is not the application's fault. */
 const timeouts = new Set<ErrorCode>(["deadline_exceeded", "idle_timeout", "request_timeout", "try_timeout"]);

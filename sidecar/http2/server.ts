@@ -17,18 +17,18 @@ import type { Http2Options } from "./options.ts";
 import { ServerStream, type ServerStreamHost } from "./server-stream.ts";
 
 export interface Http2ServerOptions extends Http2Options {
-  /** A request was refused by the codec itself. */
+  /** Called when the codec itself refuses a request. */
   readonly onRefused?: (code: ErrorCode) => void;
 }
 
-/** For the PING between the two GOAWAY of a drain. */
+/** The payload of the PING between the two GOAWAY frames of a drain. */
 const drainPing = Buffer.from("tulle go", "latin1");
-/** A peer that does not answer that PING is told the last stream all the same. */
+/** If a peer does not answer that PING within this time, the last stream is announced anyway. */
 const drainPingTimeoutMs = 2000;
-/** How long a connection that is to end waits for the request that it was made for. */
+/** How long a connection that is to be closed waits for the request that it was opened for. */
 const restBeforeLeavingMs = 1000;
 
-/** Serves a connection on which the client's preface is next, or in `received`. */
+/** Serves a connection whose next bytes, or first bytes in `received`, are the client's preface. */
 export function serveHttp2(
   socket: Socket,
   service: Service,
@@ -56,7 +56,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
   #lastStreamId = 0;
   #drain: Drain = "none";
   #drainDeadline: Deadline | undefined;
-  /** For all streams at once: a timer for each body would cost more than it is worth. */
+  /** One for all streams: a timer per body would cost more than it is worth. */
   readonly #pace = new Deadline(() => this.#judgePace());
 
   constructor(socket: Socket, service: Service, options: Http2ServerOptions, received: Buffer | undefined) {
@@ -72,7 +72,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     if (received !== undefined) this.receive(received);
   }
 
-  /** Bodies of announced length that come too slowly are given up. */
+  /** Gives up bodies of announced length that arrive too slowly. */
   #judgePace(): void {
     for (const stream of this.streams.values()) {
       if (stream.keepsPace(Math.max(1, this.leastBytesPerStall))) continue;
@@ -92,7 +92,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     return this.#lastStreamId;
   }
 
-  /** Even streams are ours to open, and we push nothing. */
+  /** We would open the even streams, and we push nothing. */
   protected isIdle(streamId: number): boolean {
     return streamId > this.#lastStreamId || streamId % 2 === 0;
   }
@@ -116,7 +116,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     stream.start(this.#service);
   }
 
-  /** A stream that is gone: trailers that were on their way when we reset it, or a breach. */
+  /** Trailers for a stream that is gone: they were on their way when we reset it, or they break the protocol. */
   #receiveLateHeaders(streamId: number): void {
     const closing = this.closedStreams.find(streamId);
     if (closing === "reset-here") return;
@@ -124,7 +124,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     this.fail("STREAM_CLOSED", "HEADERS on a stream that is closed");
   }
 
-  /** The table of the decoder is in step, only this request is lost. */
+  /** The decoder's table is in step, so only this request is lost. */
   #refuseHead(streamId: number, endStream: boolean): void {
     this.#noteRefused("head_too_large");
     const headers = new HeaderFields(["tulle-error", "head_too_large" satisfies ErrorCode]);
@@ -139,7 +139,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     this.#onRefused?.(code);
   }
 
-  /** Beyond our limit: no service saw it, so it costs us no more than a frame. */
+  /** The stream is beyond our limit. No service saw it, so it costs us no more than a frame. */
   #refuseUnseen(streamId: number): void {
     this.sendReset(streamId, "REFUSED_STREAM");
     if (!this.guard.admitEmptyFrame()) this.calm("streams beyond the limit");
@@ -156,7 +156,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     if (this.#drain === "announced" && opaque.equals(drainPing)) this.#announceLast();
   }
 
-  /** A drain; of a new connection not before its first request, or its client would make one after the other in vain. */
+  /** Drains, but a new connection not before its first request: otherwise its client would open one after the other in vain. */
   leave(): void {
     if (this.openedStreams > 0) return this.drain();
     if (this.#drain !== "none" || this.isFailed) return;
@@ -165,7 +165,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     this.timers.arm(this.#drainDeadline, restBeforeLeavingMs);
   }
 
-  /** No new requests after a round trip; running ones finish, and then the connection ends. */
+  /** Accepts no new requests after a round trip; running ones finish, and then the connection ends. */
   drain(): void {
     if (this.#drain === "announced" || this.#drain === "final" || this.isFailed) return;
     if (this.#drainDeadline !== undefined) this.timers.clear(this.#drainDeadline);

@@ -18,7 +18,7 @@ export interface SettingsError {
 
 export class PeerSettings {
   headerTableBytes = defaultTableBytes;
-  /** The smallest that the last frame has set on the way to that (RFC 7541 §4.2). */
+  /** The smallest size that the last SETTINGS frame set before that one (RFC 7541 §4.2). */
   leastTableBytes = defaultTableBytes;
   /** Unlimited until the peer says otherwise. */
   maxConcurrentStreams = Number.POSITIVE_INFINITY;

@@ -7,11 +7,11 @@
 import type { Http2Stream } from "./stream.ts";
 
 const fewestPlaces = 16;
-/** An empty table keeps this many: where requests come in bursts it would else be laid out anew for each. */
+/** An empty table keeps this many places: otherwise it would be rebuilt for each burst of requests. */
 const keptPlaces = 128;
 
 export class StreamTable {
-  /** Each stream is at its own place or behind it, with no free one between. The length is a power of two. */
+  /** Each stream is at its own place or after it, with no free place between. The length is a power of two. */
   #places: (Http2Stream | undefined)[] = emptyPlaces(fewestPlaces);
   #count = 0;
 
@@ -23,7 +23,7 @@ export class StreamTable {
     return this.#places[this.#find(id)];
   }
 
-  /** A stream whose id is not in the table. */
+  /** Adds a stream whose id is not in the table. */
   add(stream: Http2Stream): void {
     if (this.#count * 2 >= this.#places.length) this.#resize(this.#places.length * 2);
     this.#places[this.#find(stream.id)] = stream;
@@ -37,7 +37,7 @@ export class StreamTable {
     if (places[free] === undefined) return;
     this.#count--;
     places[free] = undefined;
-    // Those behind it move up, unless that would be before their own place.
+    // The streams after it move up, unless that would put them before their own place.
     for (let at = (free + 1) & mask; ; at = (at + 1) & mask) {
       const stream = places[at];
       if (stream === undefined) break;
@@ -50,12 +50,12 @@ export class StreamTable {
     if (this.#count === 0 && places.length > keptPlaces) this.#places = emptyPlaces(fewestPlaces);
   }
 
-  /** As they are now: who goes through them may end some. */
+  /** A copy of the current streams: the caller may end some while it goes through them. */
   values(): Http2Stream[] {
     return this.#places.filter((stream) => stream !== undefined);
   }
 
-  /** Where it is, or would be. */
+  /** The index at which a stream is, or would be. */
   #find(id: number): number {
     const places = this.#places;
     const mask = places.length - 1;
@@ -71,7 +71,7 @@ export class StreamTable {
   }
 }
 
-/** All ids of an end are odd, or all even, and ascend: neighbours in time are neighbours here. */
+/** The ids that one end opens are all odd or all even, and ascend: streams opened one after the other are neighbours here. */
 function ownPlace(id: number, mask: number): number {
   return (id >>> 1) & mask;
 }

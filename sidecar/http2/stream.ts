@@ -24,7 +24,7 @@ import type { Sender, SendScheduler } from "./send-scheduler.ts";
  */
 export type StreamState = "open" | "half-closed-local" | "half-closed-remote" | "closed";
 
-/** What a stream needs of its connection. */
+/** What a stream needs from its connection. */
 export interface StreamHost {
   readonly scheduler: SendScheduler;
   readonly timers: TimerWheel;
@@ -33,18 +33,18 @@ export interface StreamHost {
   readonly windowBudget: WindowBudget;
   /** How long a writer may wait for the peer to take octets, in ms. */
   readonly stallTimeoutMs: number;
-  /** The least that the peer takes meanwhile, if it is up to this stream alone. */
+  /** The least that the peer must take in that time, unless other streams are in the way. */
   readonly leastBytesPerStall: number;
   sendHeaders(streamId: number, pseudo: readonly string[], headers: HeaderFields | undefined, endStream: boolean): void;
   sendReset(streamId: number, error: Http2ErrorName): void;
   sendWindowUpdate(streamId: number, increment: number): void;
-  /** The stream is closed: it takes no frames any more. */
+  /** The stream is closed, and takes no more frames. */
   forget(stream: Http2Stream, closing: "ended" | "reset-here" | "reset-there"): void;
-  /** The peer takes nothing at all any more. */
+  /** The peer takes nothing at all any more: destroys the connection. */
   destroyStalled(): void;
 }
 
-/** The end of what a stream sends, while body octets still wait before it. */
+/** The end of what a stream sends, while body octets are still waiting before it. */
 interface PendingEnd {
   readonly trailers: HeaderFields | undefined;
 }
@@ -58,18 +58,18 @@ export abstract class Http2Stream implements Sender {
   isQueued = false;
   protected readonly host: StreamHost;
   readonly #window: StreamWindow;
-  /** Body octets announced by content-length and not received yet; -1: not announced. */
+  /** Body octets announced by content-length and not received yet; -1: no length was announced. */
   #announcedBytes = -1;
-  /** The same when it was last looked at; -1: nobody waited for the peer then. */
+  /** The same at the last check; -1: nobody was waiting for the peer then. */
   #announcedBefore = -1;
-  /** Octets that the receiver took but did not finish with. */
+  /** Octets that the receiver took but has not finished with. */
   #heldBytes = 0;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #pendingEnd: PendingEnd | undefined;
   #writerWaits = false;
   #stall: StallTimer | undefined;
-  /** Octets that waited and were sent since the stall timer was armed, and what the whole connection had sent until then. */
+  /** Waiting octets that were sent since the stall timer was armed, and what the whole connection had sent before. */
   #takenBytes = 0;
   #sentBefore = 0;
 
@@ -82,20 +82,20 @@ export abstract class Http2Stream implements Sender {
 
   /** A header section arrived for this stream. */
   abstract receiveHeaders(fields: readonly Field[], decoded: Decoded, endStream: boolean): void;
-  /** False: wait for `resumeReceiving`. */
+  /** Returns false if the receiver wants no more until `resumeReceiving`. */
   protected abstract deliver(chunk: Buffer): boolean;
   protected abstract deliverEnd(trailers: HeaderFields | undefined): void;
   protected abstract resumeWriter(): void;
-  /** The stream's own end was sent and the peer's has not come. */
+  /** The stream's own end was sent before the peer's arrived. */
   protected abstract onSendingEnded(): void;
   /** The peer, or the connection, ended the stream. */
   abstract lose(error: MeshError): void;
-  /** The peer sent what is not HTTP. */
+  /** The peer sent something that is not HTTP. */
   protected abstract refuse(reason: string): void;
-  /** The peer takes next to nothing of what waits for it. False: it may take its time. */
+  /** The peer takes next to nothing of what is waiting for it. Returns false if it may take its time. */
   abstract giveUp(): boolean;
   abstract receiveReset(code: number): void;
-  /** Opened so recently that a reset now looks like an attack. */
+  /** Whether it was opened so recently that a reset now looks like an attack. */
   abstract readonly isYoung: boolean;
 
   get canReceive(): boolean {
@@ -112,7 +112,7 @@ export abstract class Http2Stream implements Sender {
     this.#announcedBytes = contentLength;
   }
 
-  /** Accounts a DATA frame, padding included. False: beyond the window. */
+  /** Counts a DATA frame against the window, padding included. Returns false if it exceeds the window. */
   admitData(length: number): boolean {
     return this.#window.receive(length);
   }
@@ -128,7 +128,7 @@ export abstract class Http2Stream implements Sender {
     else this.#heldBytes += chunk.length;
   }
 
-  /** Octets that nobody has to wait for: taken by the receiver, or padding. */
+  /** Octets that nobody has to wait for any more: consumed by the receiver, or padding. */
   credit(bytes: number): void {
     if (!this.canReceive) return;
     const increment = this.#window.consume(bytes);
@@ -154,7 +154,9 @@ export abstract class Http2Stream implements Sender {
     else if (this.state === "half-closed-local") this.close("ended");
   }
 
-  /** Looks how much of an announced body has come since the last look. False: less than `leastBytes`, and it is the peer's fault. */
+  /**
+   * Checks how much of an announced body has arrived since the last check. Returns false if the peer sent less than `leastBytes`.
+   */
   keepsPace(leastBytes: number): boolean {
     const before = this.#announcedBefore;
     const isAwaited = this.canReceive && this.#announcedBytes > 0 && this.#heldBytes === 0;
@@ -164,7 +166,7 @@ export abstract class Http2Stream implements Sender {
 
   // ---- sending
 
-  /** The peer credits the stream. False: more than 2^31-1. */
+  /** The peer credits the stream. Returns false if the window exceeds 2^31-1. */
   creditSending(bytes: number): boolean {
     this.sendWindowBytes += bytes;
     if (this.sendWindowBytes > largestWindowBytes) return false;
@@ -173,8 +175,9 @@ export abstract class Http2Stream implements Sender {
   }
 
   /**
-   * Sends body octets; what does not fit is copied. A chunk that nothing waits before is sent as far as the windows allow, also
-   * into a connection that is congested but not full: copying it would cost more than the room. False: wait for `resumeWriter`.
+   * Sends body octets; what can't be sent is copied. If nothing is waiting before a chunk, it is sent as far as the windows
+   * allow, even into a connection that is congested but not full: copying it would cost more than the room. Returns false if the
+   * writer should wait for `resumeWriter`.
    */
   protected send(chunk: Buffer): boolean {
     if (!this.canSend) return true;
@@ -197,7 +200,7 @@ export abstract class Http2Stream implements Sender {
     return false;
   }
 
-  /** Ends what this side sends, after what waits. */
+  /** Ends the sending side, after everything that is waiting. */
   protected sendEnd(trailers: HeaderFields | undefined): void {
     if (!this.canSend) return;
     if (this.#pendingBytes > 0) this.#pendingEnd = { trailers };
@@ -220,7 +223,7 @@ export abstract class Http2Stream implements Sender {
   }
 
   #waitForTurn(): void {
-    // Without a window of its own the stream has no turn to wait for: `creditSending` enqueues it.
+    // A stream whose own window is used up can't wait for a turn: `creditSending` enqueues it.
     if (this.#pendingBytes === 0 || this.sendWindowBytes > 0) this.host.scheduler.enqueue(this);
     this.#stall ??= new StallTimer(this);
     if (this.#stall.slot === undefined) this.#awaitPeer(this.#stall);
@@ -232,7 +235,10 @@ export abstract class Http2Stream implements Sender {
     this.host.timers.arm(stall, this.host.stallTimeoutMs);
   }
 
-  /** Octets wait since then. That a connection is full of those of others is not this stream's fault, nor the other way round. */
+  /**
+   * Octets have been waiting since the timer was armed. If other streams' octets fill the connection, that is not this stream's
+   * fault, nor the reverse.
+   */
   judgeStall(stall: StallTimer): void {
     const { leastBytesPerStall, scheduler } = this.host;
     const { isCongested, sentBytes } = scheduler;
@@ -255,7 +261,7 @@ export abstract class Http2Stream implements Sender {
     return false;
   }
 
-  /** One frame of what waits. */
+  /** Sends one frame of the waiting octets. */
   #sendPending(): void {
     const first = this.#pending[0] as Buffer;
     const length = Math.min(first.length, this.host.scheduler.allowance(this));
@@ -292,7 +298,7 @@ export abstract class Http2Stream implements Sender {
   }
 }
 
-/** Armed while a writer waits, and armed again as long as the peer takes enough. */
+/** Armed while a writer waits, and again as long as the peer takes enough. */
 class StallTimer extends Timer {
   readonly #stream: Http2Stream;
 

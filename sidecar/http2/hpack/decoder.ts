@@ -10,18 +10,18 @@ import { decodeHuffman } from "./huffman.ts";
 import { IntegerCursor } from "./integers.ts";
 import { staticFields } from "./static-table.ts";
 
-/** `too-large`: the fields in `into` are only the first; `invalid`: the connection can't go on (COMPRESSION_ERROR). */
+/** `too-large`: `into` has only the first fields; `invalid`: the connection can't continue (COMPRESSION_ERROR). */
 export type Decoded = "ok" | "too-large" | "invalid";
 
 export class HpackDecoder {
   readonly #table = new DecodingTable(defaultTableBytes);
   readonly #cursor = new IntegerCursor();
-  /** What the peer may set the table to, in octets of RFC 7541 §4.1. */
+  /** The largest table that the peer may set, in octets as RFC 7541 §4.1 counts them. */
   #limitBytes: number;
-  /** After our limit went below the table's size the peer must say so first (RFC 7541 §4.2). */
+  /** If we lowered our limit below the table's size, the peer must announce the smaller size first (RFC 7541 §4.2). */
   #owesSizeUpdate = false;
 
-  /** `limitBytes` is what we announce; until the peer acknowledged it, it may go by the protocol's default. */
+  /** `limitBytes`: our announced limit. Until the peer has acknowledged it, it may use the protocol's default. */
   constructor(limitBytes: number) {
     this.#limitBytes = Math.max(defaultTableBytes, limitBytes);
   }
@@ -31,13 +31,13 @@ export class HpackDecoder {
     return this.#table.sizeBytes;
   }
 
-  /** The peer acknowledged our SETTINGS. */
+  /** The peer has acknowledged our SETTINGS. */
   setLimit(limitBytes: number): void {
     this.#owesSizeUpdate = limitBytes < this.#table.limitBytes;
     this.#limitBytes = limitBytes;
   }
 
-  /** Appends the fields of the block `bytes[from, to)` to `into`, up to `limitBytes` of decoded size (RFC 9113 §6.5.2). */
+  /** Appends the fields of the block `bytes[from, to)` to `into`, up to a decoded size of `limitBytes` (RFC 9113 §6.5.2). */
   decode(bytes: Buffer, into: Field[], limitBytes: number, from = 0, to = bytes.length): Decoded {
     const cursor = this.#cursor;
     cursor.bytes = bytes;
@@ -69,7 +69,7 @@ export class HpackDecoder {
     return true;
   }
 
-  /** Index 0 and one beyond the table have no field; neither has -1, an integer that could not be read. */
+  /** Index 0 and indexes beyond the table have no field; nor has -1, an integer that could not be read. */
   #lookUp(index: number): Field | undefined {
     return index <= staticFields.length ? staticFields[index - 1] : this.#table.at(index - staticFields.length - 1);
   }

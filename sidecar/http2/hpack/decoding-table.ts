@@ -7,7 +7,7 @@ import type { Field } from "../field.ts";
 
 export class DecodingTable {
   #ring: (Field | undefined)[] = [];
-  /** Where the oldest stands. */
+  /** The oldest field's place in the ring. */
   #oldest = 0;
   #count = 0;
   #sizeBytes = 0;
@@ -25,13 +25,13 @@ export class DecodingTable {
     return this.#limitBytes;
   }
 
-  /** 0 is the newest. */
+  /** Index 0 is the newest. */
   at(index: number): Field | undefined {
     if (index < 0 || index >= this.#count) return undefined;
     return this.#ring[(this.#oldest + this.#count - 1 - index) & (this.#ring.length - 1)];
   }
 
-  /** A field larger than the table empties it, and that is no error (RFC 7541 §4.4). */
+  /** A field larger than the table empties it, which is not an error (RFC 7541 §4.4). */
   insert(field: Field): void {
     this.#evictDownTo(this.#limitBytes - field.sizeBytes);
     if (field.sizeBytes > this.#limitBytes) return;
@@ -55,7 +55,7 @@ export class DecodingTable {
     }
   }
 
-  /** Keeps a power of two, so that a mask does for a remainder. */
+  /** The size stays a power of two, so that a mask can replace the remainder. */
   #grow(): void {
     const larger: (Field | undefined)[] = Array.from({ length: Math.max(8, this.#ring.length * 2) });
     for (let i = 0; i < this.#count; i++) larger[i] = this.at(this.#count - 1 - i);

@@ -16,16 +16,16 @@ import { defaultTableBytes } from "../frames.ts";
 import { longestIntegerBytes, writeInteger } from "./integers.ts";
 import { staticFields } from "./static-table.ts";
 
-/** A cookie this long can't be guessed bit by bit; a short one might be (nghttp2 draws the same line). */
+/** A cookie this long can't be guessed bit by bit; a shorter one might be (nghttp2 draws the same line). */
 const guessableCookieLength = 20;
-/** All of them are in the static table. */
+/** All of these names are in the static table. */
 const credentials = new Set(["authorization", "proxy-authorization", "set-cookie"]);
 
-/** What is known of a name beforehand. */
+/** What is known of a name from the start. */
 interface FixedName {
-  /** Of the first entry with that name in the static table; 0: it has none. */
+  /** The index of the first entry with that name in the static table; 0: it has none. */
   readonly index: number;
-  /** Those of the static table. */
+  /** The values that the static table has for it, with their indexes. */
   readonly values: ReadonlyMap<string, number>;
   readonly isCredential: boolean;
 }
@@ -39,15 +39,15 @@ for (const [i, { name }] of staticFields.entries()) {
 
 const unfixedName: FixedName = { index: 0, values: new Map(), isCredential: false };
 
-/** What one connection knows of a name. */
+/** What one connection knows about a name. */
 class KnownName {
   readonly name: string;
   readonly fixed: FixedName;
-  /** It is the record of its name. Of one whose entries were all evicted another may have been made. */
+  /** Whether this is still the record of its name. If all its entries were evicted, the name may have got a new one. */
   isCurrent = false;
-  /** value → the number of its insertion into the dynamic table. Undefined: it has none there. */
+  /** value → the number of its insertion into the dynamic table. Undefined: none is there. */
   numbers: Map<string, number> | undefined;
-  /** The value that was found last, in either table, and where: the number of its insertion, or minus its static index. */
+  /** The last value that was found in either table, and its place: the number of its insertion, or minus its static index. */
   lastValue: string | undefined;
   lastPlace = 0;
 
@@ -64,25 +64,25 @@ interface Entry {
 }
 
 const candidateSlots = 64;
-/** So many names are known by their places in the last block. */
+/** This many names of the last block are recognised by their position. */
 const mostPlaces = 32;
 
 export class HpackEncoder {
-  /** Our own bound, whatever the peer allows. */
+  /** Our own limit, whatever the peer allows. */
   readonly #maxBytes: number;
   #limitBytes = defaultTableBytes;
   #sizeBytes = 0;
-  /** Those of the static table, once they were sent, and those that have an entry. The newest insertion has index 62. */
+  /** Names of the static table that were sent before, and names with a dynamic entry. The newest insertion has index 62. */
   readonly #names = new Map<string, KnownName>();
-  /** Those of the last block, by their places in it. */
+  /** The names of the last block, by position. */
   readonly #places: KnownName[] = [];
-  /** Oldest first; the first `#dropped` are evicted already, and cut off now and then. */
+  /** Oldest first. The first `#dropped` are already evicted; they are cut off from time to time. */
   #entries: Entry[] = [];
   #dropped = 0;
   #inserted = 0;
-  /** Pairs seen once, as values in the slot of their hash. */
+  /** Pairs seen once: the value, in the slot of the pair's hash. */
   readonly #candidates: string[] = [];
-  /** The smallest limit since the last block, to be announced with the next (RFC 7541 §4.2). */
+  /** The smallest limit set since the last block, to be announced with the next one (RFC 7541 §4.2). */
   #announceBytes: number | undefined;
 
   constructor(maxBytes: number) {
@@ -103,7 +103,7 @@ export class HpackEncoder {
     this.#evictDownTo(limitBytes);
   }
 
-  /** Octets that `encode` writes at most for these fields. */
+  /** The most octets that `encode` writes for these fields. */
   bound(flat: readonly string[]): number {
     let bytes = 0;
     for (const text of flat) bytes += text.length + longestIntegerBytes;
@@ -111,8 +111,8 @@ export class HpackEncoder {
   }
 
   /**
-   * Writes name, value, name, value … as one part of a block, and returns the offset after it. `sensitive` names enter
-   * no table, here and further on. `fieldsBefore`: in other parts of the block.
+   * Writes name, value, name, value … as one part of a block, and returns the offset after it. `sensitive` names enter no table,
+   * neither here nor at later hops. `fieldsBefore`: the number of fields in earlier parts of the block.
    */
   encode(buffer: Buffer, at: number, flat: readonly string[], sensitive?: readonly string[], fieldsBefore = 0): number {
     let end = this.#announceBytes === undefined ? at : this.#announceLimit(buffer, at);
@@ -121,7 +121,7 @@ export class HpackEncoder {
       const value = flat[i + 1] as string;
       const known = this.#known(fieldsBefore + (i >> 1), name);
       const isSecret = isCredential(known.fixed, name, value) || sensitive?.includes(name) === true;
-      // Never-indexed: no intermediary may put it into a table either (RFC 7541 §6.2.3).
+      // Never-indexed: intermediaries may not put it into a table either (RFC 7541 §6.2.3).
       if (isSecret) end = writeLiteral(buffer, end, 0x10, 4, known.fixed.index, name, value);
       else end = this.#encodeField(buffer, end, known, name, value);
     }
@@ -143,7 +143,9 @@ export class HpackEncoder {
     return known;
   }
 
-  /** A name that has no record. Only those of the static table get one at once: there may be any number of others. */
+  /**
+   * Makes a record for a name that has none. Only names of the static table are kept at once: there may be any number of others.
+   */
   #meet(name: string): KnownName {
     const fixed = fixedNames.get(name);
     const known = new KnownName(name, fixed ?? unfixedName);
@@ -174,7 +176,7 @@ export class HpackEncoder {
     return writeInteger(buffer, at, 0x80, 7, lastPlace < 0 ? -lastPlace : this.#indexOf(lastPlace));
   }
 
-  /** Not evicted. */
+  /** Whether it has not been evicted. */
   #isThere(place: number): boolean {
     return place < 0 || this.#inserted - place <= this.#entries.length - this.#dropped;
   }
@@ -189,7 +191,7 @@ export class HpackEncoder {
     return 0;
   }
 
-  /** True from the second time on, as far as the slot was not taken by another pair meanwhile. */
+  /** True from the second time on, unless another pair has taken the slot meanwhile. */
   #wasSeen(name: string, value: string): boolean {
     const size = name.length + value.length + fieldOverheadBytes;
     if (size > this.#limitBytes >> 1) return false;

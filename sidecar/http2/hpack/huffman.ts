@@ -69,7 +69,7 @@ function buildSteps(): Uint32Array {
   return table;
 }
 
-/** Padding is fewer than 8 bits of EOS, which is all ones: the first eight nodes along that path may be the last. */
+/** Padding is fewer than 8 bits of EOS, all ones, so the input may end at any of the first eight nodes along that path. */
 function endingNodes(children: readonly number[][]): Set<number> {
   const endings = new Set<number>();
   let node = 0;
@@ -95,10 +95,10 @@ function walk(children: readonly number[][], endings: Set<number>, from: number,
 
 const scratch = Buffer.allocUnsafeSlow(4096);
 
-/** The text of `input[from, to)` as latin1, or undefined: EOS inside, or padding that is too long or not all ones. */
+/** The text of `input[from, to)` as latin1. Undefined: it contains EOS, or its padding is too long or not all ones. */
 export function decodeHuffman(input: Buffer, from: number, to: number): string | undefined {
   const mostBytes = Math.floor(((to - from) * 8) / 5);
-  // A huge string is decoded once and its room is not kept.
+  // The buffer of a huge string is not kept.
   const output = mostBytes <= scratch.length ? scratch : Buffer.allocUnsafe(mostBytes);
   let length = 0;
   let step = mayEnd;

@@ -1,13 +1,13 @@
 /** The integers of HPACK: a prefix of some bits, then seven bits an octet (RFC 7541 §5.1). */
 
-/** Reads integers out of a block; a cursor, so that nothing is allocated for an answer of two parts. */
+/** Reads integers from a block. It is a cursor, so that returning a value and a position allocates nothing. */
 export class IntegerCursor {
   bytes: Buffer = Buffer.alloc(0);
   at = 0;
-  /** Where the block ends. */
+  /** The end of the block. */
   end = 0;
 
-  /** The next integer, or -1: cut off, or longer than any length that we would accept. */
+  /** Returns the next integer, or -1 if it is cut off or longer than any length that we would accept. */
   read(prefixBits: number): number {
     const { bytes, end } = this;
     if (this.at >= end) return -1;
@@ -24,7 +24,7 @@ export class IntegerCursor {
   }
 }
 
-/** Octets that `writeInteger` needs at most for a value below 2^28. */
+/** The most octets that `writeInteger` needs for a value below 2^28. */
 export const longestIntegerBytes = 5;
 
 /** Writes `value` with the bits of `pattern` above the prefix, and returns the offset after it. */
