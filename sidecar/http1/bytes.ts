@@ -29,18 +29,18 @@ export const valueBytes = classOf((byte) => byte === HTAB || (byte >= SP && byte
  */
 export const targetBytes = classOf((byte) => byte > SP && byte < 0x7f && byte !== HASH);
 
-/** The value of a hexadecimal digit; 255 for every other byte. */
+/** The value of a hexadecimal digit; 255 for any other byte. */
 export const hexValues = Uint8Array.from({ length: 256 }, (_, byte) => {
   const digit = "0123456789abcdef".indexOf(String.fromCharCode(byte).toLowerCase());
   return digit < 0 ? 255 : digit;
 });
 
-/** ASCII lower case; every other byte is itself. */
+/** Maps ASCII letters to lower case, and every other byte to itself. */
 export const lowerBytes = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte,
 );
 
-/** Whether a string is one token, for values that were not scanned as such. */
+/** Whether a string is one token, for values that were not scanned as one. */
 export function isToken(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (tokenBytes[text.charCodeAt(i)] !== 1) return false;
   return text.length > 0;

@@ -36,13 +36,13 @@ export class ChunkedDecoder {
   refusal: Refusal | undefined;
   trailers: HeaderFields | undefined;
 
-  /** `body` gets each piece of data, valid during the call. */
+  /** `body` gets each piece of data; the piece is valid only during the call. */
   constructor(limits: Http1Limits, body: (chunk: Buffer) => void) {
     this.#limits = limits;
     this.#body = body;
   }
 
-  /** Returns the offset behind the body's last byte, or `needsMore`, or `refused`: see `refusal`. */
+  /** Returns the offset after the body's last byte, `needsMore`, or `refused`: see `refusal`. */
   read(chunk: Buffer, from: number): number {
     let at = from;
     while (at < chunk.length) {
@@ -68,7 +68,7 @@ export class ChunkedDecoder {
     return refused;
   }
 
-  /** Takes one byte of framing. Returns what is wrong with it. */
+  /** Consumes one byte of framing. Returns what is wrong with it, if anything. */
   #step(byte: number): string | undefined {
     switch (this.#state) {
       case "size":
@@ -144,7 +144,7 @@ export class ChunkedDecoder {
     }
   }
 
-  /** Behind a size or an extension: the next extension, or the end of the line. */
+  /** After a size or an extension comes the next extension, or the end of the line. */
   #endExtension(byte: number, otherwise: string): string | undefined {
     if (byte === SEMICOLON) {
       this.#state = "ext-name";

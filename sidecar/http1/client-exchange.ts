@@ -15,24 +15,24 @@ import type { HeaderFields } from "../net/header-fields.ts";
 import type { Outbox } from "../net/outbox.ts";
 import { type Framing, writeChunk, writeLastChunk, writeRequestHead } from "./writer.ts";
 
-/** What an exchange asks of the connection it is sent on. */
+/** What an exchange needs from the connection on which it is sent. */
 export interface RequestConnection {
   readonly outbox: Outbox;
-  /** The half of a tunnel that we write is over. */
+  /** The half of a tunnel that we write has ended. */
   endTunnel(): void;
-  /** Cuts the exchange that runs: its connection is of no more use. */
+  /** Cuts the current exchange: its connection can't be used any more. */
   abandon(error: MeshError): void;
   resumeReading(): void;
 }
 
-/** Bytes kept before there is a place to send them to. What comes when this is reached is asked to stop. */
+/** Bytes kept before there is a connection to send them on. Beyond this the caller is asked to stop. */
 const maxEarlyBytes = 64 * 1024;
 const expectsLength = new Set(["POST", "PUT", "PATCH"]);
 
 export class ClientExchange implements RequestSink {
   readonly exchange: Exchange;
   readonly response: ResponseSink;
-  /** Called if the caller gives up while no connection has been found. */
+  /** Called if the caller gives up before a connection was found. */
   readonly #leaveQueue: ((exchange: ClientExchange) => void) | undefined;
   #connection: RequestConnection | undefined;
   #state: "waiting" | "sending" | "held" | "tunnel" | "ended" | "over" = "waiting";
@@ -49,17 +49,17 @@ export class ClientExchange implements RequestSink {
     this.#leaveQueue = leaveQueue;
   }
 
-  /** Whether the whole request was handed to its connection. */
+  /** Whether the whole request was passed to its connection. */
   get sent(): boolean {
     return this.#state === "ended" || (this.#state === "held" && this.#earlyBytes === 0);
   }
 
-  /** Whether nobody waits for an answer any more. */
+  /** Whether nobody waits for a response any more. */
   get over(): boolean {
     return this.#state === "over";
   }
 
-  /** Sends head, and what has come of the body. */
+  /** Sends the head, and what has arrived of the body. */
   start(connection: RequestConnection): void {
     this.#connection = connection;
     this.#frame();
@@ -69,7 +69,7 @@ export class ClientExchange implements RequestSink {
     if (!switches) this.#releaseEarly();
   }
 
-  /** The connection died before a byte of an answer came, and the request can be sent again. */
+  /** The connection died before the first byte of a response, and the request can be sent again. */
   restart(): void {
     this.#connection = undefined;
     this.#endedEarly = this.#state === "ended";
@@ -128,12 +128,12 @@ export class ClientExchange implements RequestSink {
     if (this.#state !== "over") this.#connection?.resumeReading();
   }
 
-  /** The connection takes bytes again. */
+  /** The connection accepts bytes again. */
   drained(): void {
     if (this.#state === "sending" || this.#state === "tunnel") this.response.resumeRequest();
   }
 
-  /** Answered, or given up: takes nothing more. */
+  /** The response is complete, or was given up: nothing more is accepted. */
   finish(): void {
     this.#state = "over";
     this.#connection = undefined;
@@ -168,7 +168,7 @@ export class ClientExchange implements RequestSink {
     if (this.#endedEarly && !this.#over()) this.endRequest(this.#trailers);
   }
 
-  /** The state, asked anew: a write may have ended the exchange. */
+  /** Reads the state again: a write may have ended the exchange. */
   #over(): boolean {
     return this.#state === "over";
   }

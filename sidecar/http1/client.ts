@@ -4,8 +4,8 @@
  * ```
  *   idle ──send──▶ exchange ──▶ idle        exchange ──▶ tunnel        any ──▶ closed
  * ```
- * A server that answers what it was not asked is cut off: a byte before a request, behind an answer, or where no body may
- * be would otherwise be read as the next request's answer.
+ * A server that sends what it was not asked for is cut off: a byte before a request, after a response, or where no body is
+ * allowed would otherwise be read as part of the next response.
  */
 
 import type * as net from "node:net";
@@ -20,28 +20,31 @@ import { type MessageListener, ResponseParser } from "./parser.ts";
 import { nothingAsked, type ReceivedResponse } from "./response-head.ts";
 
 export interface Http1ClientOptions {
-  /** `targetBytes` plays no part here. */
+  /** `targetBytes` has no effect here. */
   readonly limits?: Partial<Http1Limits>;
   /** Names the server in errors: `10.1.2.3:8080`. */
   readonly peer?: string;
-  /** The exchange is over and the connection can take another one. */
+  /** The exchange has ended and the connection can take another one. */
   readonly onIdle?: (client: Http1Client) => void;
-  /** The connection is gone. Called once, before the exchange that ran is told. */
+  /** The connection is gone. Called once, before the current exchange is told. */
   readonly onClosed?: (client: Http1Client, cause: Error | undefined) => void;
-  /** The server has bound the connection to who asked. True: it is kept for nobody else. Default: it is closed behind the answer. */
+  /**
+   * The server has bound the connection to its client. Returns true if it is reserved for that client. Default: it is closed
+   * after the response.
+   */
   readonly onBound?: (client: Http1Client, exchange: Exchange) => boolean;
-  /** It closed before a byte of an answer came. True: the exchange is taken care of. */
+  /** The connection closed before the first byte of a response. Returns true if the exchange is taken care of. */
   readonly onUnanswered?: (client: Http1Client, exchange: ClientExchange) => boolean;
 }
 
-/** 1xx heads per exchange. */
+/** How many 1xx heads an exchange may have. */
 const maxInformational = 32;
 
 export class Http1Client implements MessageListener<ReceivedResponse>, RequestConnection {
   readonly outbox: Outbox;
-  /** Exchanges that were sent on this connection. */
+  /** How many exchanges were sent on this connection. */
   requestCount = 0;
-  /** From the server's last `Keep-Alive: timeout=…`. */
+  /** The value of the server's last `Keep-Alive: timeout=…`. */
   keepAliveTimeoutMs: number | undefined;
 
   readonly #socket: net.Socket;
@@ -52,12 +55,12 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
   #tunnel: "none" | "open" | "server-ended" = "none";
   #closed = false;
   #keepAlive = true;
-  /** Whether a byte of an answer has come. */
+  /** Whether a byte of the response has arrived. */
   #answered = false;
   #informationalCount = 0;
   #flushesBefore = 0;
 
-  /** The socket is connected, or about to be; what is sent before waits in it. It should allow half open. */
+  /** The socket is connected or connecting; what is sent earlier waits in it. It should allow half-open connections. */
   constructor(socket: net.Socket, options: Http1ClientOptions = {}) {
     this.#socket = socket;
     this.#options = options;
@@ -74,7 +77,7 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
     socket.on("close", () => this.#close(undefined));
   }
 
-  /** Whether it can take an exchange. */
+  /** Whether it can accept an exchange. */
   get idle(): boolean {
     return this.#current === undefined && !this.#closed && this.#keepAlive;
   }
@@ -105,7 +108,7 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
     this.#close(error);
   }
 
-  /** Bytes from the server; called by whoever reads the socket, if its `data` events don't. */
+  /** Takes bytes from the server; called by the socket's reader if `data` events are not used. */
   receive(chunk: Buffer): void {
     if (this.#closed) return;
     const current = this.#current;
@@ -199,7 +202,7 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
     return new MeshError(code, peer === undefined ? why : `${peer}: ${why}`, { cause, processed });
   }
 
-  /** The server broke the rules: the exchange fails, the connection goes. */
+  /** The server broke the rules: the exchange fails and the connection is closed. */
   #fail(code: ErrorCode, why: string): void {
     const current = this.#current;
     this.#current = undefined;
@@ -229,7 +232,7 @@ export class Http1Client implements MessageListener<ReceivedResponse>, RequestCo
   }
 }
 
-/** NTLM and Negotiate authenticate the connection instead of the request: it must not be shared with others. */
+/** NTLM and Negotiate authenticate the connection instead of the request, so it must not be shared. */
 function bindsConnection(headers: HeaderFields): boolean {
   const { flat } = headers;
   for (let i = 0; i < flat.length; i += 2)

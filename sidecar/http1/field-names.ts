@@ -7,7 +7,7 @@
 
 import { lowerBytes } from "./bytes.ts";
 
-/** What a field means to the framing of a message. */
+/** What a field means for the framing of a message. */
 export type FieldRole =
   | "ordinary"
   | "host"
@@ -17,12 +17,12 @@ export type FieldRole =
   | "keep-alive"
   | "upgrade"
   | "expect"
-  /** Removed on receipt without a look. */
+  /** Removed on receipt, whatever it says. */
   | "hop-by-hop";
 
 export interface FieldName {
   readonly lower: string;
-  /** As it is written before a value: `Content-Type: `. */
+  /** The field's name as it is written before a value: `Content-Type: `. */
   readonly prefix: Buffer;
   readonly role: FieldRole;
   readonly bytes: Buffer;
@@ -59,7 +59,7 @@ X-Forwarded-Proto X-Frame-Options X-Powered-By X-Real-IP X-Request-ID X-Requeste
   .trim()
   .split(/\s+/);
 
-/** Known names; a field's place in this list is its index in the scanner's table, and 0 stands for all others. */
+/** The known names. A field's position in this list is its index in the scanner's table; 0 stands for all other names. */
 export const fieldNames: readonly (FieldName | undefined)[] = [
   undefined,
   ...usualNames.map((name) => {
@@ -70,12 +70,14 @@ export const fieldNames: readonly (FieldName | undefined)[] = [
 
 const byName = new Map(fieldNames.flatMap((name) => (name === undefined ? [] : [[name.lower, name] as const])));
 
-/** A known field by its lower-case name. */
+/** Finds a known field by its lower-case name. */
 export function knownField(lower: string): FieldName | undefined {
   return byName.get(lower);
 }
 
-/** One step of a name's hash; starts from 0. Case falls away, and `^` meets `~`: `internName` compares the bytes. */
+/**
+ * One step of a name's hash, which starts at 0. It ignores case and can't tell `^` from `~`, so `internName` compares the bytes.
+ */
 export function hashNameByte(hash: number, byte: number): number {
   return (Math.imul(hash, 33) + (byte | 0x20)) | 0;
 }
@@ -89,7 +91,7 @@ fieldNames.forEach((name, index) => {
   slots[slot] = index;
 });
 
-/** The index of a known name in `fieldNames`, or 0. `hash` is that of the same bytes. */
+/** The index of a known name in `fieldNames`, or 0. `hash` is the hash of the same bytes. */
 export function internName(bytes: Buffer, from: number, to: number, hash: number): number {
   for (let slot = hash & slotMask; slots[slot] !== 0; slot = (slot + 1) & slotMask) {
     const index = slots[slot] as number;
@@ -104,14 +106,14 @@ function sameName(lower: Buffer, bytes: Buffer, from: number, to: number): boole
   return true;
 }
 
-/** Fields of the mesh, of identity and of routing that this codec does not know one by one. */
+/** Fields of the mesh, of identity and of routing that this codec does not list one by one. */
 function isGuarded(lower: string): boolean {
   return /^tulle[-_]/.test(lower) || lower.startsWith("x-forwarded-") || lower.startsWith("grpc-");
 }
 
 /**
- * Whether `Connection` may name a field, and so have it removed (RFC 9110 §7.6.1). Known end-to-end fields can't be
- * named: it would let a client take away what a proxy before us or the application relies on.
+ * Whether `Connection` may name a field, and so have it removed (RFC 9110 §7.6.1). Known end-to-end fields can't be named:
+ * otherwise a client could remove what the application, or a proxy before us, relies on.
  */
 export function mayBeConnectionOption(lower: string): boolean {
   if (isGuarded(lower)) return false;
@@ -135,8 +137,8 @@ export function mayBeConnectionOption(lower: string): boolean {
 const allowedTrailers = new Set(["etag", "grpc-message", "grpc-status", "server-timing", "link", "last-modified"]);
 
 /**
- * Whether a trailer section may carry a field (RFC 9110 §6.5.1). Of the known ones few may: framing, routing,
- * authentication and content fields mean something only before the content.
+ * Whether a trailer section may carry a field (RFC 9110 §6.5.1). Few of the known fields may: framing, routing, authentication
+ * and content fields mean something only before the content.
  */
 export function mayBeTrailer(lower: string): boolean {
   if (allowedTrailers.has(lower)) return true;

@@ -19,7 +19,7 @@ import { hashNameByte, internName } from "./field-names.ts";
 import { badRequest, type Http1Limits, Refusal } from "./limits.ts";
 import { mostPlaces, RememberedLines } from "./remembered-lines.ts";
 
-/** What comes before the fields. */
+/** What the fields belong to. */
 export type HeadKind = "request" | "response" | "trailers";
 
 /** `read` has consumed all bytes and needs more. */
@@ -74,7 +74,7 @@ export class HeadScanner {
     this.reset();
   }
 
-  /** Whether a part of a head has been read. An empty line before it is none: some clients send one behind a body. */
+  /** Whether part of a head has been read. An empty line before it doesn't count: some clients send one after a body. */
   get started(): boolean {
     return this.#heldBytes > 0 && this.#startLine !== "start" && this.#startLine !== "leading-lf";
   }
@@ -100,7 +100,7 @@ export class HeadScanner {
     this.refusal = undefined;
   }
 
-  /** Scans from an offset of `chunk`. Returns the offset behind the head, or `needsMore`, or `refused`. */
+  /** Scans from an offset of `chunk`. Returns the offset after the head, `needsMore`, or `refused`. */
   read(chunk: Buffer, from: number): number {
     const heldBefore = this.#heldBytes;
     const resumed = heldBefore > 0;
@@ -143,8 +143,8 @@ export class HeadScanner {
   }
 
   /**
-   * Returns the offset behind the start line, or `needsMore`, or `refused`. Here and in `#scanFields` an inner loop per
-   * state passes over what is long (names, values, targets) without a look at the state.
+   * Returns the offset after the start line, `needsMore`, or `refused`. Here and in `#scanFields` an inner loop per state goes
+   * through the long parts (names, values, targets) without checking the state.
    */
   #scanStartLine(bytes: Buffer, base: number, from: number, to: number): number {
     for (let at = from; at < to; at++) {
@@ -189,7 +189,7 @@ export class HeadScanner {
     return needsMore;
   }
 
-  /** `byte` undefined: the method may go on. */
+  /** `byte` undefined: the method may continue. */
   #endMethod(byte: number | undefined, end: number): boolean {
     if (end - this.headStart > longestMethodBytes) {
       this.refusal = new Refusal("unsupported", "method too long");
@@ -205,7 +205,7 @@ export class HeadScanner {
     return true;
   }
 
-  /** `byte` undefined: the target may go on. */
+  /** `byte` undefined: the target may continue. */
   #endTarget(byte: number | undefined, end: number): boolean {
     const length = end - this.methodEnd - 1;
     if (length > this.#limits.targetBytes) {
@@ -222,7 +222,7 @@ export class HeadScanner {
     return true;
   }
 
-  /** Returns the offset behind the head, or `needsMore`, or `refused`. */
+  /** Returns the offset after the head, `needsMore`, or `refused`. */
   #scanFields(bytes: Buffer, base: number, from: number, to: number): number {
     for (let at = from; at < to; at++) {
       switch (this.#fields) {
@@ -270,7 +270,7 @@ export class HeadScanner {
     return needsMore;
   }
 
-  /** Returns the offset behind a line that is known, or else begins a field and returns `at`. */
+  /** If the line is known, returns the offset after it; otherwise begins a field and returns `at`. */
   #passRemembered(bytes: Buffer, base: number, at: number, to: number): number {
     const line = this.lines?.find(this.fieldCount, bytes, at, to);
     const offset = at - base;
@@ -279,7 +279,7 @@ export class HeadScanner {
       return at;
     }
     const { table } = this;
-    const entry = this.fieldCount * fieldStride; // there are fewer such places than the table has at first
+    const entry = this.fieldCount * fieldStride; // has room: the table starts with more fields than are remembered
     table[entry] = offset;
     table[entry + 1] = offset + line.nameEnd;
     table[entry + 2] = offset + line.valueStart;
@@ -289,7 +289,7 @@ export class HeadScanner {
     return at + line.length;
   }
 
-  /** Remembers the lines of a scanned head that were not known. */
+  /** Remembers the new lines of a scanned head. */
   keepLines(): void {
     const { lines, table, fieldCount, bytes, base } = this;
     for (let place = 0; place < fieldCount && place < mostPlaces; place++) {
@@ -325,7 +325,7 @@ export class HeadScanner {
     this.#fields = "name";
   }
 
-  /** False: the name is empty. */
+  /** Returns false if the name is empty. */
   #endName(bytes: Buffer, base: number, at: number): boolean {
     const entry = this.fieldCount * fieldStride;
     const start = base + (this.table[entry] as number);

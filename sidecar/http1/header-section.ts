@@ -11,19 +11,19 @@ import { fieldStride, type HeadScanner } from "./head-scanner.ts";
 import { badRequest, Refusal } from "./limits.ts";
 import { mostPlaces } from "./remembered-lines.ts";
 
-/** What the sections of requests and responses have in common. `undefined`: the field is not there. */
+/** What the sections of requests and responses have in common. `undefined`: the field is missing. */
 export interface HeaderSection {
   headers: HeaderFields;
   host: string | undefined;
   contentLength: number | undefined;
   chunked: boolean;
-  /** `Connection: close`. */
+  /** It has `Connection: close`. */
   close: boolean;
-  /** `Connection: keep-alive`, what HTTP/1.0 needs to go on. */
+  /** It has `Connection: keep-alive`, without which an HTTP/1.0 connection closes. */
   keepAlive: boolean;
-  /** `Connection: upgrade`, without which `Upgrade` means nothing. */
+  /** It has `Connection: upgrade`, without which `Upgrade` means nothing. */
   upgradeOption: boolean;
-  /** The value of `Upgrade`; of several, joined. */
+  /** The value of `Upgrade`; several are joined. */
   upgrade: string | undefined;
   /** The value of `Keep-Alive`. */
   keepAliveParameters: string | undefined;
@@ -45,7 +45,7 @@ function emptySection(flat: string[]): HeaderSection {
   };
 }
 
-/** Reads the section behind the start line of a complete head. */
+/** Reads the section after the start line of a complete head. */
 export function readHeaderSection(scanner: HeadScanner): HeaderSection | Refusal {
   const flat: string[] = [];
   const section = emptySection(flat);
@@ -145,10 +145,10 @@ function readTransferEncoding(value: string, section: HeaderSection): Refusal | 
 }
 
 const malformedConnection: string[] = [];
-/** Fields that `Connection` may name: each costs a look at all others. */
+/** The number of fields that `Connection` may name: for each, all other fields are searched. */
 const maxNamed = 16;
 
-/** Notes the options of one `Connection` field; fields that it names beyond them are collected. */
+/** Records the options of one `Connection` field, and collects the other fields that it names. */
 function readConnection(value: string, section: HeaderSection, named: string[] | undefined): string[] | undefined {
   let fields = named;
   if (value === "keep-alive") {
@@ -179,7 +179,7 @@ function readConnection(value: string, section: HeaderSection, named: string[] |
   return fields;
 }
 
-/** The fields of a scanned trailer section that may be there; the others are dropped, never merged anywhere. */
+/** The allowed fields of a scanned trailer section; the others are dropped, never merged anywhere. */
 export function readTrailers(scanner: HeadScanner): HeaderFields | undefined {
   if (scanner.fieldCount === 0) return undefined;
   const { table, fieldCount } = scanner;

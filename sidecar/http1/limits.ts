@@ -3,15 +3,15 @@
 import type { ErrorCode } from "../../model/errors.ts";
 
 export interface Http1Limits {
-  /** Start line and header section, in bytes; 431 above. */
+  /** Start line and header section, in bytes; 431 if exceeded. */
   readonly headBytes: number;
-  /** Fields in a header section; 431 above. */
+  /** Fields in a header section; 431 if exceeded. */
   readonly fields: number;
-  /** Request target, in bytes; 414 above. */
+  /** Request target, in bytes; 414 if exceeded. */
   readonly targetBytes: number;
-  /** Chunk extensions of one message together, in bytes; 400 above. They are never forwarded. */
+  /** All chunk extensions of one message together, in bytes; 400 if exceeded. They are never forwarded. */
   readonly chunkExtensionBytes: number;
-  /** Trailer section, in bytes; 431 above. Fields are bounded by `fields`. */
+  /** Trailer section, in bytes; 431 if exceeded. The number of its fields is limited by `fields`. */
   readonly trailerBytes: number;
 }
 
@@ -23,10 +23,10 @@ export const defaultLimits: Http1Limits = {
   trailerBytes: 8 * 1024,
 };
 
-/** Why a message was not taken. Known by its class: `in` would be a look-up for each head. */
+/** Why a message was refused. Recognised by its class, because `in` would be a look-up per head. */
 export class Refusal {
   readonly code: ErrorCode;
-  /** For people, without bytes of the message. */
+  /** A description for people, which contains no bytes of the message. */
   readonly detail: string;
 
   constructor(code: ErrorCode, detail: string) {

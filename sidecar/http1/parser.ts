@@ -17,7 +17,7 @@ import { type Http1Limits, Refusal } from "./limits.ts";
 import { type BodyLength, type ReceivedRequest, readRequestHead } from "./request-head.ts";
 import { type AskedRequest, nothingAsked, type ReceivedResponse, readResponseHead } from "./response-head.ts";
 
-/** Hears what a parser finds. Any call may stop the parser. */
+/** Receives what a parser finds. Any call may stop the parser. */
 export interface MessageListener<Head> {
   receiveHead(head: Head): void;
   /** Valid during the call. */
@@ -30,16 +30,16 @@ export type ParserPhase = "head" | "body" | "complete" | "refused" | "stopped";
 
 abstract class MessageParser<Head extends { readonly bodyLength: BodyLength }> {
   phase: ParserPhase = "head";
-  /** While a head or an end is reported: bytes read together with the message that don't belong to it. */
+  /** While a head or an end is reported: how many bytes that were read with the message don't belong to it. */
   surplusBytes = 0;
   readonly #scanner: HeadScanner;
   readonly #listener: MessageListener<Head>;
   readonly #limits: Http1Limits;
   #chunked: ChunkedDecoder | undefined;
-  /** Bytes to come; infinite until the connection closes. */
+  /** How many body bytes are still to come; infinite if the body lasts until the connection closes. */
   #remaining = 0;
 
-  /** A listener that stopped the parser gets no more of what its decoder still had. */
+  /** A listener that has stopped the parser gets nothing more, even if its decoder still has data. */
   readonly #takeData = (chunk: Buffer): void => {
     if (this.phase === "body") this.#listener.receiveBody(chunk);
   };
@@ -57,12 +57,12 @@ abstract class MessageParser<Head extends { readonly bodyLength: BodyLength }> {
     return false;
   }
 
-  /** Says whose fault it is that a message is refused. */
+  /** Decides whose fault a refused message is. */
   protected blame(refusal: Refusal): Refusal {
     return refusal;
   }
 
-  /** Whether some bytes of a head have come, but not all. */
+  /** Whether part of a head has arrived. */
   get insideHead(): boolean {
     return this.phase === "head" && this.#scanner.started;
   }
@@ -72,7 +72,7 @@ abstract class MessageParser<Head extends { readonly bodyLength: BodyLength }> {
     return this.phase === "body" && this.#chunked === undefined && this.#remaining === Number.POSITIVE_INFINITY;
   }
 
-  /** Reads from an offset. Returns the offset of what it did not take: bytes behind a complete message. */
+  /** Reads from an offset. Returns the offset of the first byte that it did not consume: what follows a complete message. */
   read(chunk: Buffer, from: number): number {
     let at = from;
     while (at < chunk.length && (this.phase === "head" || this.phase === "body"))
@@ -80,17 +80,17 @@ abstract class MessageParser<Head extends { readonly bodyLength: BodyLength }> {
     return at;
   }
 
-  /** Ready for the message behind the complete one. */
+  /** Gets ready for the message after the complete one. */
   next(): void {
     this.phase = "head";
   }
 
-  /** Takes no more bytes. */
+  /** Accepts no more bytes. */
   stop(): void {
     this.phase = "stopped";
   }
 
-  /** The connection was closed: true if the message is complete by that. */
+  /** The connection was closed. Returns true if that completes the message. */
   close(): boolean {
     if (!this.untilClose) return false;
     this.#complete(undefined, 0);
@@ -111,7 +111,7 @@ abstract class MessageParser<Head extends { readonly bodyLength: BodyLength }> {
     return end;
   }
 
-  /** `bytesBehind` the head are here already. */
+  /** `bytesBehind`: how many bytes after the head have already arrived. */
   #frame(bodyLength: BodyLength, bytesBehind: number): void {
     this.phase = "body";
     this.#chunked = undefined;
@@ -164,9 +164,12 @@ export class RequestParser extends MessageParser<ReceivedRequest> {
   }
 }
 
-/** A 1xx other than 101 is reported as a head, and the parser goes on with the next one. */
+/** A 1xx other than 101 is reported as a head, and the parser continues with the next one. */
 export class ResponseParser extends MessageParser<ReceivedResponse> {
-  /** The request that the next response answers. A connection at rest has none: it would keep all that belonged to its last. */
+  /**
+   * The request that the next response answers. An idle connection has none, which would keep everything of its last request
+   * alive.
+   */
   asked: AskedRequest = nothingAsked;
 
   constructor(limits: Http1Limits, listener: MessageListener<ReceivedResponse>) {

@@ -36,43 +36,45 @@ export interface Http1PoolOptions {
   /** Names the server in errors: `10.1.2.3:8080`. */
   readonly peer?: string;
   readonly limits?: Partial<Http1Limits>;
-  /** Connections at a time, those being made included. Default: no limit. */
+  /** Connections at a time, including those being opened. Default: no limit. */
   readonly maxConnections?: number;
   /**
    * Requests that may wait for a connection once `maxConnections` is reached; the next one is `overloaded`. Default 1,024.
    */
   readonly maxQueued?: number;
-  /** How long a connection may lie idle if the server doesn't say how long it keeps it. Default 4 s. */
+  /** How long a connection may be idle if the server doesn't say how long it keeps it. Default 4 s. */
   readonly idleTimeoutMs?: number;
 }
 
-/** A connection idle for less than this is taken for a request that can't be repeated. */
+/** A connection idle for less than this may carry a request that can't be repeated. */
 const freshMs = 1_000;
-/** For a connection of one client's own, which its server keeps the login of. */
+/** How long a connection reserved for one client may be idle: its server keeps the login with the connection. */
 const ownIdleMs = 120_000;
-/** The share of the server's own idle timeout that is used: the rest is for the network's delay. */
+/** The share of the server's own idle timeout that is used; the rest allows for the network's delay. */
 const keepAliveShare = 0.8;
-/** As far as the idle limit is halved by races, and how it grows back with each late reuse that goes well. */
+/**
+ * Each race halves the idle limit, down to this share of it; each late reuse that goes well lets it grow again by this factor.
+ */
 const leastIdleShare = 1 / 64;
 const idleShareGrowth = 1.1;
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /**
- * A connection and its one timer: the connect timeout first, the idle limit later. That one stays armed while the
- * connection is in use, and looks when it expires: most are idle for a moment only.
+ * A connection and its one timer: first for the connect timeout, then for the idle limit. The latter stays armed while the
+ * connection is in use and is checked when it expires, because most connections are idle only for a moment.
  */
 class PooledConnection extends Timer {
   readonly client: Http1Client;
   connected = false;
   idleSinceMs = 0;
-  /** When it has been idle too long, and for when the timer is armed: then, or sooner. */
+  /** When the connection will have been idle for too long, and when its timer expires: at that time or sooner. */
   idleUntilMs = 0;
   armedForMs = Number.POSITIVE_INFINITY;
-  /** It was taken late in its idle time: if that goes well, the limit was short enough. */
+  /** It was reused late in its idle time: if that goes well, the limit was short enough. */
   takenLate = false;
-  /** The client whose own it is. */
+  /** The client that it is reserved for. */
   owner: ClientConnection | undefined;
-  /** Until it is connected. */
+  /** The request that it was dialled for, until it is connected. */
   dialledFor: ClientExchange | undefined;
   readonly #onExpired: (connection: PooledConnection) => void;
 
@@ -89,7 +91,7 @@ class PooledConnection extends Timer {
 }
 
 export class Http1Pool {
-  /** Connections that were made, and races with a server's closing that were seen. */
+  /** How many connections were opened, and how many races with a closing server were seen. */
   connectCount = 0;
   closeRaceCount = 0;
 
@@ -99,7 +101,7 @@ export class Http1Pool {
   readonly #idle: PooledConnection[] = [];
   readonly #own = new Map<ClientConnection, PooledConnection>();
   readonly #waiting: ClientExchange[] = [];
-  /** Requests that were sent again, and won't be once more. */
+  /** Requests that were repeated once, and won't be again. */
   readonly #repeated = new WeakSet<ClientExchange>();
   #connecting = 0;
   #idleShare = 1;
@@ -116,12 +118,12 @@ export class Http1Pool {
     return clientExchange;
   };
 
-  /** Connections open or being made. */
+  /** How many connections are open or being opened. */
   get size(): number {
     return this.#connections.size;
   }
 
-  /** Drops idle connections and takes no requests; exchanges that run finish. */
+  /** Closes idle connections and accepts no requests; exchanges in progress finish. */
   close(): void {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.client.destroy();
@@ -133,7 +135,7 @@ export class Http1Pool {
     if (this.#closed) return exchange.fail(this.#unsent("connect_failed", "the pool is closed"));
     const connection = this.#takeOwn(exchange.exchange) ?? this.#takeIdle(exchange);
     if (connection !== undefined) return connection.client.send(exchange);
-    // A connection too old for this request may hold the last place.
+    // A connection that has been idle too long for this request may occupy the last place.
     if (this.#full()) this.#idle[0]?.client.destroy();
     if (this.#full() && this.#waiting.length - this.#connecting >= (this.#options.maxQueued ?? 1_024))
       return exchange.fail(this.#unsent("overloaded", "too many requests wait for a connection"));
@@ -145,7 +147,7 @@ export class Http1Pool {
     return this.#connections.size >= (this.#options.maxConnections ?? Number.POSITIVE_INFINITY);
   }
 
-  /** One connection in the making for each request that waits, as far as there is room. */
+  /** Opens a connection for each waiting request, as far as the limit allows. */
   #openForWaiting(): void {
     while (!this.#closed && !this.#full()) {
       const next = this.#waiting[this.#connecting];
@@ -160,12 +162,12 @@ export class Http1Pool {
     return connection?.client.idle === true ? connection : undefined;
   }
 
-  /** Over HTTP/2 all requests share a connection, and a copy has no client: nothing can be bound to these. */
+  /** Over HTTP/2 all requests share a connection, and a mirrored copy has no client: no connection can be bound to these. */
   readonly #bind = (client: Http1Client, exchange: Exchange): boolean => {
     const connection = this.#connections.get(client);
     if (connection === undefined || exchange.overHttp2) return false;
     if (connection.owner !== undefined) return connection.owner === exchange.client;
-    // A peer's sidecar is told of it, and finds it again.
+    // A peer's sidecar is told about the connection, and asks for it again.
     if (exchange.client === undefined && exchange.peer === undefined) return false;
     exchange.client ??= new ClientConnection();
     const owner = exchange.client;
@@ -183,7 +185,7 @@ export class Http1Pool {
     const repeatable = isRepeatable(exchange.exchange) && !this.#repeated.has(exchange);
     const idleMs = this.#options.clock.now() - connection.idleSinceMs;
     const limitMs = this.#idleLimitMs(connection);
-    // The last one is the freshest: if it won't do, none will.
+    // The last one is the freshest: if it is too old, all are.
     if (connection.client.requestCount > 0 && idleMs >= (repeatable ? limitMs : Math.min(limitMs, freshMs)))
       return undefined;
     this.#idle.pop();
@@ -227,7 +229,7 @@ export class Http1Pool {
     this.#release(connection.client);
   }
 
-  /** A connection is free: whoever waits longest gets it. */
+  /** A connection is free: it goes to the request that has waited longest. */
   readonly #release = (client: Http1Client): void => {
     const connection = this.#connections.get(client);
     if (connection === undefined) return;
@@ -275,7 +277,10 @@ export class Http1Pool {
     this.#openForWaiting();
   };
 
-  /** Fails the request for which the connection was dialled; if that is served or gone, who still waits gets another dial. */
+  /**
+   * Fails the request for which the connection was dialled. If that was already served or is gone, the other waiting requests get
+   * another dial.
+   */
   #connectFailed(exchange: ClientExchange | undefined, cause: Error | undefined): void {
     this.#connecting--;
     const at = exchange === undefined ? -1 : this.#waiting.indexOf(exchange);
@@ -285,7 +290,7 @@ export class Http1Pool {
     exchange?.fail(cause instanceof MeshError ? cause : this.#unsent(connectFailureCode(cause), why, cause));
   }
 
-  /** A reused connection died under a request: the server had closed it before it saw that. */
+  /** A reused connection died under a request: the server had closed it before it saw the request. */
   readonly #repeat = (client: Http1Client, exchange: ClientExchange): boolean => {
     if (client.requestCount < 2) return false;
     this.closeRaceCount++;
@@ -309,7 +314,7 @@ export class Http1Pool {
   }
 }
 
-/** Whether a request can be sent again without the application seeing it twice in effect (RFC 9110 §9.2.2). */
+/** Whether a request can be repeated without changing its effect on the application (RFC 9110 §9.2.2). */
 function isRepeatable(exchange: Exchange): boolean {
   return exchange.bodyless && exchange.upgrade === undefined && idempotentMethods.has(exchange.method);
 }

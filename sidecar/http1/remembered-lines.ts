@@ -9,27 +9,27 @@
 
 export const mostPlaces = 16;
 const longestLine = 128;
-/** Room is made for so many lines at a time. */
+/** Room is allocated for this many lines at a time. */
 const placesPerStep = 4;
 const noBytes = Buffer.alloc(0);
 
-/** Where the parts of a field line lie, from its first octet. */
+/** Offsets of the parts of a field line, from its first octet. */
 export interface LineParts {
   readonly nameEnd: number;
   readonly valueStart: number;
   readonly valueEnd: number;
-  /** In `fieldNames`; 0: not among them. */
+  /** The name's index in `fieldNames`; 0: it is not listed. */
   readonly nameIndex: number;
 }
 
 class Line implements LineParts {
-  /** With its CRLF; 0: there is none. */
+  /** The line's length including CRLF; 0: no line is remembered. */
   length = 0;
   nameEnd = 0;
   valueStart = 0;
   valueEnd = 0;
   nameIndex = 0;
-  /** As strings, once it came twice. */
+  /** Name and value as strings, once the line has come twice. */
   name: string | undefined;
   value: string | undefined;
 }
@@ -39,7 +39,7 @@ export class RememberedLines {
   #bytes: Buffer = noBytes;
   readonly #lines: Line[] = [];
 
-  /** The line at `place` if it is what `bytes[at, to)` begins with. */
+  /** Returns the line remembered at `place` if `bytes[at, to)` begins with it. */
   find(place: number, bytes: Buffer, at: number, to: number): Line | undefined {
     const line = this.#lines[place];
     if (line === undefined || line.length === 0 || at + line.length > to) return undefined;
@@ -49,21 +49,21 @@ export class RememberedLines {
     return line;
   }
 
-  /** Lower case. For a line that was found. */
+  /** The name, in lower case, of a line that was found. */
   nameAt(place: number): string {
     const line = this.#lines[place] as Line;
     line.name ??= this.#text(place, 0, line.nameEnd).toLowerCase();
     return line.name;
   }
 
-  /** For a line that was found. */
+  /** The value of a line that was found. */
   valueAt(place: number): string {
     const line = this.#lines[place] as Line;
     line.value ??= this.#text(place, line.valueStart, line.valueEnd);
     return line.value;
   }
 
-  /** `bytes[at, at + length)` is a line that was found valid, its CRLF included. */
+  /** Remembers the line `bytes[at, at + length)`, which was found valid and includes its CRLF. */
   keep(place: number, bytes: Buffer, at: number, length: number, parts: LineParts): void {
     if (place >= mostPlaces) return;
     while (this.#lines.length <= place) this.#lines.push(new Line());
@@ -86,7 +86,7 @@ export class RememberedLines {
     this.#bytes = grown;
   }
 
-  /** A string of its own, not a part of a whole head. */
+  /** A string of its own, not a slice of a whole head. */
   #text(place: number, from: number, to: number): string {
     return this.#bytes.toString("latin1", place * longestLine + from, place * longestLine + to);
   }

@@ -1,4 +1,4 @@
-/** From a scanned request head to a `RequestHead` and its framing. What is ambiguous is refused (RFC 9112 §3, §6). */
+/** Turns a scanned request head into a `RequestHead` and its framing. Ambiguous heads are refused (RFC 9112 §3, §6). */
 
 import { hostOf, isAuthority, portOf, sameAuthority } from "../net/authority.ts";
 import type { RequestHead } from "../net/exchange.ts";
@@ -7,23 +7,23 @@ import type { HeadScanner } from "./head-scanner.ts";
 import { type HeaderSection, isRefusal, readHeaderSection } from "./header-section.ts";
 import { badRequest, Refusal } from "./limits.ts";
 
-/** How long the body is: a number of bytes, or told by its own framing. */
+/** How long the body is: a number of bytes, or as long as its own framing says. */
 export type BodyLength = number | "chunked" | "until-close";
 
 export interface ReceivedRequest extends RequestHead {
   /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
   readonly minorVersion: 0 | 1;
-  /** Whether the client wants to send another request on this connection. */
+  /** Whether the client allows another request on this connection. */
   readonly keepAlive: boolean;
-  /** The client waits for 100 (Continue) before it sends the body. */
+  /** Whether the client waits for 100 (Continue) before it sends the body. */
   readonly expectsContinue: boolean;
   readonly bodyLength: BodyLength;
-  /** The target was in absolute form, or this is CONNECT: the client takes us for its proxy. */
+  /** Whether the client takes us for its proxy: the target is in absolute form, or this is CONNECT. */
   readonly proxied: boolean;
 }
 
 interface Target {
-  /** Undefined: the target has none, the Host field names it. */
+  /** Undefined: the target has none; the Host field says it. */
   readonly authority: string | undefined;
   readonly path: string;
 }
@@ -41,11 +41,11 @@ export function readRequestHead(scanner: HeadScanner): ReceivedRequest | Refusal
 
   const bodyLength = section.chunked ? "chunked" : (section.contentLength ?? 0);
   const authority = target.authority ?? section.host ?? "";
-  // Over a mesh link it becomes an extended CONNECT, which says to whom it goes (RFC 8441 §4).
+  // Over a mesh link it becomes an extended CONNECT, which must say to whom it goes (RFC 8441 §4).
   const mayUpgrade = minorVersion === 1 && method === "GET" && bodyLength === 0 && authority !== "";
   const upgrade = mayUpgrade ? askedUpgrade(section) : undefined;
   if (minorVersion === 0 && section.expect !== undefined) section.headers.remove("expect");
-  // A tunnel has no length; 0 says nothing.
+  // A tunnel has no length, and 0 says nothing.
   if (upgrade !== undefined || method === "CONNECT") section.headers.remove("content-length");
   const head: ReceivedRequest = {
     method,
@@ -69,7 +69,7 @@ const usualMethods = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"
   bytes: Buffer.from(name),
 }));
 
-/** The usual ones are known by their bytes, and need no string. */
+/** Common methods are recognised by their bytes, and need no string. */
 function readMethod(scanner: HeadScanner): string {
   const { bytes, base, headStart, methodEnd } = scanner;
   for (const usual of usualMethods)
@@ -85,14 +85,14 @@ function isThere(bytes: Buffer, from: number, to: number, expected: Buffer): boo
 
 export const versionLength = "HTTP/1.1".length;
 
-/** Between two offsets of a head. The scanner has seen to it that they begin with `HTTP/1.`. */
+/** Reads the version between two offsets of a head. The scanner has checked that it begins with `HTTP/1.`. */
 export function readVersion({ bytes, base }: HeadScanner, from: number, to: number): 0 | 1 | undefined {
   if (to - from !== versionLength) return undefined;
   const minor = (bytes[base + to - 1] as number) - 0x30;
   return minor === 0 || minor === 1 ? minor : undefined;
 }
 
-/** The four forms of RFC 9112 §3.2. */
+/** Reads the four forms of RFC 9112 §3.2. */
 function readTarget(method: string, target: string): Target | Refusal {
   if (method === "CONNECT") {
     if (!isAuthority(target) || portOf(target) === undefined || hostOf(target) === "")

@@ -1,4 +1,4 @@
-/** From a scanned response head to a `ResponseHead` and its framing (RFC 9112 §4, §6.3). */
+/** Turns a scanned response head into a `ResponseHead` and its framing (RFC 9112 §4, §6.3). */
 
 import type { ResponseHead } from "../net/exchange.ts";
 import { SP } from "./bytes.ts";
@@ -7,7 +7,7 @@ import { type HeaderSection, isRefusal, readHeaderSection } from "./header-secti
 import { Refusal } from "./limits.ts";
 import { type BodyLength, readVersion, versionLength } from "./request-head.ts";
 
-/** What a response's framing depends on besides itself. */
+/** What a response's framing depends on besides the response itself. */
 export interface AskedRequest {
   readonly method: string;
   readonly upgrade?: string;
@@ -16,11 +16,11 @@ export interface AskedRequest {
 export const nothingAsked: AskedRequest = { method: "GET" };
 
 export interface ReceivedResponse extends ResponseHead {
-  /** Whether the server leaves the connection open behind this response. */
+  /** Whether the server leaves the connection open after this response. */
   readonly keepAlive: boolean;
-  /** From `Keep-Alive: timeout=…`: how long the server keeps it idle. */
+  /** From `Keep-Alive: timeout=…`: how long the server keeps an idle connection. */
   readonly keepAliveTimeoutMs: number | undefined;
-  /** 101 to an upgrade, 2xx to CONNECT: raw bytes follow. */
+  /** A 101 to an upgrade or a 2xx to CONNECT: raw bytes follow. */
   readonly switches: boolean;
   readonly bodyLength: BodyLength;
 }
@@ -53,7 +53,7 @@ export function readResponseHead(scanner: HeadScanner, asked: AskedRequest): Rec
 
 const statusLength = 3;
 
-/** Three digits between a space and either another or the end of the line. */
+/** Reads three digits between one space and either another space or the end of the line. */
 function readStatus({ bytes, base, startLineEnd }: HeadScanner, versionEnd: number): number | undefined {
   const from = base + versionEnd + 1;
   const to = from + statusLength;
@@ -75,7 +75,7 @@ function badResponse(detail: string): Refusal {
 function bodyLengthOf(status: number, section: HeaderSection, asked: AskedRequest): BodyLength | Refusal {
   if (status < 200 || status === 204) {
     if (section.chunked || (section.contentLength ?? 0) > 0) return badResponse("a body where none may be");
-    // Content-Length: 0 is common here although forbidden; it is harmless, and not passed on.
+    // Content-Length: 0 is common here although it is forbidden. It is harmless, and not passed on.
     section.headers.remove("content-length");
     return 0;
   }

@@ -54,7 +54,7 @@ export class ServerExchange implements ResponseSink {
   #over = false;
   /** Why the exchange ended before the service had returned a sink to report it to. */
   #orphanedBy: MeshError | undefined;
-  /** The answer opened a tunnel. */
+  /** Whether the response opened a tunnel. */
   #switched = false;
   #framing: Framing = "none";
   /** Response bytes still to come by Content-Length. */
@@ -72,7 +72,7 @@ export class ServerExchange implements ResponseSink {
     return this.#request.bodyLength !== "chunked";
   }
 
-  /** Whether an answer has begun, so that no other can be given. */
+  /** Whether a response has begun, so that no other can be given. */
   get answered(): boolean {
     return this.#responseState !== "waiting";
   }
@@ -203,11 +203,11 @@ export class ServerExchange implements ResponseSink {
   /** Decides whether the connection stays open after this response, and says so if the version doesn't imply it. */
   #connectionOption(status: number): string | undefined {
     const { keepAlive, minorVersion, expectsContinue } = this.#request;
-    // Whether the rest of a long body comes once it is refused, or one that was never asked for, is open: closing is not.
+    // The rest of a long body that is refused, or a body that was never asked for, may or may not come: so the connection closes.
     const unread = this.requestState === "body" && !this.#endsSoon();
     const unasked = this.#sink === undefined || (expectsContinue && !this.#continued);
     const refusesBody = unread && (status >= 300 || unasked);
-    // Bytes sent ahead of a switch that is refused now are no request.
+    // Bytes sent before a switch that is now refused are not a request.
     const strayBytes = this.#asksSwitch() && this.#connection.earlyBytes > 0;
     const departs = this.#connection.departure !== "none";
     this.#close = !keepAlive || departs || this.#framing === "close" || refusesBody || strayBytes;
@@ -247,16 +247,16 @@ export class ServerExchange implements ResponseSink {
     this.#settle();
   }
 
-  /** Whether the rest of the request is surely on its way, and short. */
+  /** Whether the rest of the request is certainly on its way, and short. */
   #endsSoon(): boolean {
     const { bodyLength, expectsContinue } = this.#request;
     if (bodyLength === 0) return true;
     return typeof bodyLength === "number" && bodyLength <= longestWaste && (!expectsContinue || this.#continued);
   }
 
-  /** Answered before the request had ended: a short rest is taken and dropped by the service, a long one closes. */
+  /** The response ended before the request: the service takes and drops a short rest; with a long one the connection closes. */
   #endBeforeRequest(): void {
-    if (this.#request.bodyLength === 0) return; // its end is the next that is reported
+    if (this.#request.bodyLength === 0) return; // its end is reported next
     if (this.#endsSoon() && !this.#close) return this.#connection.pauseRequest(false);
     this.abandon(new MeshError("upstream_closed", "answered before the request had ended"));
     this.#connection.finish(true);

@@ -1,6 +1,6 @@
 /**
- * What an HTTP/1 server connection waits for, and for how long: one timer for all of it, armed anew by each request at most. It
- * judges; what a verdict does to the connection is the connection's own.
+ * What an HTTP/1 server connection waits for, and for how long. One timer serves all of it, armed at most once per request. It
+ * judges; what a verdict does to the connection is up to the connection.
  *
  * ```
  *   request ⇄ head, progress          request ──▶ lingers    head ──▶ 408    progress ──▶ 408, or cut
@@ -15,40 +15,43 @@ import type { Departure } from "./server-exchange.ts";
 
 /** `Infinity` for a timeout turns it off. */
 export interface Http1Patience {
-  /** From the first byte of a head to its last; 408. Default 10 s. */
+  /** How long a head may take from its first byte to its last; 408. Default 10 s. */
   readonly headTimeoutMs?: number;
-  /** A request body without a byte (408), or an answer of which the client takes no byte (cut). Seen within twice this time. Default 60 s. */
+  /**
+   * How long a request body may stall (408), or the client may take no byte of a response (cut). Noticed within twice this time.
+   * Default 60 s.
+   */
   readonly stallTimeoutMs?: number;
   /**
-   * The least that a client sends of a body whose length it gave (408), or takes of an answer that waits for it (cut), on
-   * average over `stallTimeoutMs`. A body without a length may be a conversation, and is held to that timeout alone. 0: off.
+   * The least that a client must send of a body whose length it announced (408), or take of a response that waits for it (cut),
+   * on average over `stallTimeoutMs`. A body without a length may be a conversation, so only that timeout applies to it. 0: off.
    * Default 100.
    */
   readonly minBytesPerSecond?: number;
-  /** A connection without a request. Default 10 min. */
+  /** How long a connection may be without a request. Default 10 min. */
   readonly idleTimeoutMs?: number;
   /** How long the client may take to close once the kernel has our last byte. Default 2 s. */
   readonly lingerTimeoutMs?: number;
 }
 
-/** What the request that runs has still to send; `nothing` also while it is asked to wait. */
+/** What the current request has still to send; `nothing` also while the client is asked to wait. */
 export type AwaitedOfRequest = "nothing" | "body" | "body-of-known-length" | "tunnel";
 
-/** What is looked at, and what a verdict asks for. */
+/** The connection's state on which a verdict is based, and the calls that carry the verdict out. */
 export interface AwaitedConnection {
   readonly outbox: Outbox;
   readonly departure: Departure;
   readonly isLingering: boolean;
   readonly awaitedOfRequest: AwaitedOfRequest;
-  /** The client is gone, which nobody hears of who is not reading. */
+  /** Whether the client is gone: nobody is told while reading is paused. */
   readonly isLost: boolean;
-  /** Closes, after what is still to be said. */
+  /** Closes the connection after what is still to be written. */
   linger(): void;
   refuse(refusal: Refusal): void;
   destroy(): void;
 }
 
-/** How long a connection that is to end waits for a request that may be on its way. */
+/** How long a connection that is about to close waits for a request that may be on its way. */
 const restBeforeLeavingMs = 1_000;
 
 type Awaited = "request" | "head" | "progress";
@@ -58,10 +61,10 @@ export class ServerPatience extends Timer {
   readonly #timers: TimerWheel;
   readonly #options: Http1Patience & { readonly onRefused?: (code: ErrorCode, detail: string) => void };
   #awaited: Awaited = "request";
-  /** When that has taken too long. The timer is armed for then, or sooner: each request awaits several things. */
+  /** When the awaited step is overdue. The timer is armed for then or sooner, because each request waits for several things. */
   #dueAtMs = Number.POSITIVE_INFINITY;
   #armedAtMs = Number.POSITIVE_INFINITY;
-  /** Bytes read from the socket, and what they were when progress was last awaited. */
+  /** How many bytes were read from the socket, and how many of them before progress was last awaited. */
   #bytesRead = 0;
   #bytesReadBefore = 0;
   #bytesTakenBefore = 0;
@@ -82,7 +85,7 @@ export class ServerPatience extends Timer {
     this.#bytesRead += bytes;
   }
 
-  /** Starts the timeout of what has to come next. A head that is awaited has its time already. */
+  /** Starts the timeout for the next step. If a head is already awaited, its time goes on. */
   waitFor(what: Awaited): void {
     if (what === "head" && this.#awaited === "head") return;
     this.#awaited = what;
@@ -94,7 +97,7 @@ export class ServerPatience extends Timer {
     this.#unsentBefore = outbox.unsentBytes > 0;
   }
 
-  /** The client may send again: it is given its time anew. */
+  /** The client may send again, and gets the full time. */
   beginAnew(): void {
     if (this.#awaited === "progress") this.waitFor("progress");
   }
@@ -143,9 +146,9 @@ export class ServerPatience extends Timer {
   #judgeProgress(): void {
     const { outbox, isLingering, awaitedOfRequest } = this.#connection;
     const received = this.#bytesRead - this.#bytesReadBefore;
-    // What it left is read to its end, as long as somebody takes it.
+    // What it left unread is still read to its end, as long as somebody takes it.
     if (received === 0 && this.#connection.isLost) return this.#connection.destroy();
-    if (awaitedOfRequest === "tunnel") return this.waitFor("progress"); // its ends may rest
+    if (awaitedOfRequest === "tunnel") return this.waitFor("progress"); // both ends may be silent
     const isUnsent = outbox.unsentBytes > 0;
     if (isLingering && !isUnsent) return this.#connection.destroy();
     const options = this.#options;

@@ -74,11 +74,11 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   readonly outbox: Outbox;
   readonly client = new ClientConnection();
   departure: Departure = "none";
-  /** Requests presented to the service. */
+  /** How many requests were passed to the service. */
   requestCount = 0;
-  /** Requests refused by the codec itself. */
+  /** How many requests the codec itself refused. */
   refusedCount = 0;
-  /** Bytes of later requests, or ahead of a switch, that were read and wait. */
+  /** How many bytes of later requests, or sent before a protocol switch, were read and are waiting. */
   heldBytes = 0;
 
   readonly #socket: net.Socket | tls.TLSSocket;
@@ -102,7 +102,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
   #current: ServerExchange | undefined;
   #held: Buffer[] = [];
   #requestPaused = false;
-  /** The next request waits until the client has taken the answers before it. */
+  /** Whether the next request waits until the client has taken the previous responses. */
   #nextWaits = false;
 
   constructor(socket: net.Socket | tls.TLSSocket, service: Service, options: Http1ServerOptions) {
@@ -113,7 +113,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.#parser = new RequestParser({ ...defaultLimits, ...options.limits }, this);
     if (options.timers !== undefined) this.#patience = new ServerPatience(this, options.timers, options);
     socket.setNoDelay(true);
-    // Who takes over the connection of a CONNECT reads it in its own way.
+    // Whoever takes over the connection of a CONNECT reads it in its own way.
     if (options.onTunnel === undefined) receiveFrom(socket, this.#onData);
     else socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
@@ -227,7 +227,7 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     this.#current.start(this.#service);
   }
 
-  /** Leaves the socket, paused, to another codec. */
+  /** Hands the paused socket over to another codec. */
   #handOver(authority: string, received: Buffer): void {
     this.#phase = "handed-over";
     this.#patience?.stop();

@@ -1,4 +1,4 @@
-/** Puts heads and chunks into an outbox. It trusts its caller: names and values are those of checked heads. */
+/** Writes heads and chunks into an outbox. It trusts its caller: names and values come from checked heads. */
 
 import type { Exchange, ResponseHead } from "../net/exchange.ts";
 import type { HeaderFields } from "../net/header-fields.ts";
@@ -6,10 +6,10 @@ import { copyBytes, writeLatin1 } from "../net/latin1.ts";
 import type { Outbox } from "../net/outbox.ts";
 import { type FieldName, knownField } from "./field-names.ts";
 
-/** How a message's end is told to its receiver. `none`: by what it answers; `empty`: by a Content-Length of 0. */
+/** How the receiver learns where a message ends. `none`: from the request it answers; `empty`: from a Content-Length of 0. */
 export type Framing = "none" | "empty" | "length" | "chunked" | "close";
 
-/** The registered reason phrases (RFC 9110 §15 and IANA); another status is written without one. */
+/** The registered reason phrases (RFC 9110 §15 and IANA); any other status is written without one. */
 const reasonPhrases: Readonly<Record<number, string>> = {
   100: "Continue",
   101: "Switching Protocols",
@@ -80,9 +80,9 @@ const statusLines: readonly Buffer[] = Array.from({ length: 600 }, (_, status) =
 );
 
 const longestWrite = 64 * 1024;
-/** So many names are known by their places. */
+/** This many names are recognised by their position. */
 const mostPlaces = 32;
-/** Bytes of the longest head without method, target, authority, field names and values. */
+/** The size of the longest head without method, target, authority, field names and values. */
 const fixedBytes = 256;
 
 const requestLineEnd = Buffer.from(" HTTP/1.1\r\nHost: ");
@@ -95,19 +95,19 @@ const upgradeName = Buffer.from("Upgrade: ");
 const lastChunk = Buffer.from("0\r\n");
 
 /**
- * A head in the making. It goes where it is sent from, octet by octet: put together as a string it would be about thirty
- * strings first. There is one, for a head is made in one go.
+ * A head being written. It is written octet by octet into the buffer from which it is sent: as a string it would first be about
+ * thirty strings. One object is enough, because a head is written without interruption.
  */
 class HeadText {
   #buffer: Buffer = lineEnd;
   #at = 0;
   #from = 0;
   #mostBytes = 0;
-  /** The names of the last head by their places, and what is known of them: heads in a row mostly have the same. */
+  /** The names of the previous head by position, and what is known of them: consecutive heads usually have the same names. */
   readonly #names: string[] = [];
   readonly #known: (FieldName | undefined)[] = [];
 
-  /** `mostBytes` without what every head has. */
+  /** `mostBytes`: the largest size of the head, without what every head has. */
   begin(outbox: Outbox, mostBytes: number): this {
     this.#mostBytes = mostBytes + fixedBytes;
     const fits = this.#mostBytes <= longestWrite;
@@ -133,7 +133,9 @@ class HeadText {
     return this;
   }
 
-  /** End-to-end fields as lines. Hop-by-hop ones are this codec's to make, so what a layer left of them is not written. */
+  /**
+   * Writes end-to-end fields as lines. Hop-by-hop fields are made by this codec, so any that a layer has left are not written.
+   */
   fields({ flat }: HeaderFields, withLength: boolean): this {
     for (let i = 0; i < flat.length; i += 2) {
       const name = flat[i] as string;
@@ -210,7 +212,7 @@ export function writeRequestHead(outbox: Outbox, exchange: Exchange, framing: Fr
     .end(outbox);
 }
 
-/** `connection` is the value of the `Connection` field, if there is to be one; `upgrade` that of `Upgrade`. */
+/** `connection`: the value of the `Connection` field, if there is to be one; `upgrade`: that of `Upgrade`. */
 export function writeResponseHead(
   outbox: Outbox,
   head: ResponseHead,
@@ -230,7 +232,7 @@ export function writeResponseHead(
     .end(outbox);
 }
 
-/** Not for empty chunks: such a one ends a body. */
+/** Must not be called with an empty chunk, which would end the body. */
 export function writeChunk(outbox: Outbox, chunk: Buffer): void {
   headText.begin(outbox, 0).text(chunk.length.toString(16)).bytes(lineEnd).end(outbox);
   outbox.append(chunk);
