@@ -32,7 +32,7 @@ export function logAccess(options: AccessLogOptions): Layer {
 
 class LoggedExchange extends Tap {
   readonly #options: AccessLogOptions;
-  /** 0 to 1: it is written where the share is larger. */
+  /** 0 to 1: the line is written if the share to log is larger. */
   readonly #lot: number;
   readonly #startMs: number;
   readonly #method: string;
@@ -75,7 +75,7 @@ class LoggedExchange extends Tap {
     this.#options.log("info", "request", this.#fields(ending, error));
   }
 
-  /** Neither query nor header fields: they are where credentials travel. */
+  /** Neither query nor header fields are logged, because they carry credentials. */
   #fields(ending: Ending, error: MeshError | undefined): LogFields {
     const { exchange } = this;
     return {

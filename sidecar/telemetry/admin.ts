@@ -1,7 +1,7 @@
 /**
  * The pages of the sidecar's admin port: `/metrics`, `/ready`, `/live` and the application's probes, for kubelet and
  * Prometheus, open to the pod network.
- * What tells more than that, the debug pages, is served on loopback alone.
+ * The debug pages, which tell more, are served on loopback only.
  */
 
 import { isLoopback } from "../../model/address.ts";
@@ -19,21 +19,21 @@ export type Readiness = () => readonly string[];
 export interface AdminOptions {
   /** The pod's IP. */
   readonly host: string;
-  /** 15020 in a pod; 0: any free one. */
+  /** 15020 in a pod; 0: any free port. */
   readonly port: number;
   readonly registry: MetricRegistry;
   readonly readiness: Readiness;
-  /** What kubelet asks the application through this port, by path. */
+  /** The probes that kubelet sends to the application through this port, by path. */
   readonly probes: ReadonlyMap<string, ApplicationProbe>;
-  /** For those probes, and for who asks too slowly. */
+  /** Times those probes, and clients that send too slowly. */
   readonly wheel: TimerWheel;
-  /** What only this machine, or this pod, may ask; default: nothing. */
+  /** Pages that only this machine, or this pod, may request; default: none. */
   readonly debug?: ReadonlyMap<string, SidecarPage>;
-  /** What PUT does there, by path; default: nothing can be changed. */
+  /** What a PUT to a path does, on the same address as the debug pages; default: nothing can be changed. */
   readonly changes?: ReadonlyMap<string, SidecarPage>;
 }
 
-/** Listens. Rejects where it can't: the port is in use. */
+/** Starts to listen. Rejects if it can't: the port is in use. */
 export async function openAdmin(options: AdminOptions): Promise<Pick<Listener, "port" | "close">> {
   const { host, port, registry, readiness, probes, wheel, debug = new Map<string, SidecarPage>(), changes } = options;
   const pages = new Map<string, SidecarPage>([
@@ -46,7 +46,7 @@ export async function openAdmin(options: AdminOptions): Promise<Pick<Listener, "
   ]);
   for (const [path, probe] of probes) pages.set(path, ({ gone }) => probePage(probe, host, wheel, gone));
   const local = { pages: new Map([...pages, ...debug]), wheel, ...(changes && { changes }) };
-  // Where pods are played on loopback, there is but one address for both.
+  // If pods are simulated on loopback, there is only one address for both.
   if (debug.size === 0 || isLoopback(host)) return servePages({ host, port, ...local });
   const open = await servePages({ host, port, pages, wheel });
   try {
@@ -62,7 +62,7 @@ export async function openAdmin(options: AdminOptions): Promise<Pick<Listener, "
   }
 }
 
-/** Prometheus names OpenMetrics first; whoever does not name it gets what everybody reads. */
+/** Prometheus asks for OpenMetrics first; a client that does not mention it gets the text format, which everybody reads. */
 function formatFor(accept: string): "openmetrics" | "text" {
   return /application\/openmetrics-text(?![^,]*;\s*q=0(?:\.0*)?(?:\s|,|$))/i.test(accept) ? "openmetrics" : "text";
 }

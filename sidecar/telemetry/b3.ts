@@ -9,7 +9,7 @@ import { type CallerContext, isId } from "./trace-context.ts";
 const spanIdLength = 16;
 const traceIdLength = 32;
 
-/** Undefined: none came, or none that can be read. */
+/** Undefined: there is none, or it can't be read. */
 export function readB3(headers: HeaderFields): CallerContext | undefined {
   const single = headers.get("b3");
   if (single !== undefined) return readSingle(single);
@@ -19,7 +19,7 @@ export function readB3(headers: HeaderFields): CallerContext | undefined {
   return contextOf(traceId, headers.get("x-b3-spanid") ?? "", decision);
 }
 
-/** `{trace}-{span}-{decision}-{parent}`, of which the last two may be missing; or the decision alone. */
+/** `{trace}-{span}-{decision}-{parent}`, where the last two may be missing; or only the decision. */
 function readSingle(value: string): CallerContext | undefined {
   const [traceId = "", spanId, decision, parentId, ...rest] = value.split("-");
   if (spanId === undefined) return decided(value);
@@ -33,17 +33,17 @@ function contextOf(traceId: string, spanId: string, decision: string | undefined
   if (spanId.length !== spanIdLength || !isId(traceId, 0, traceId.length) || !isId(spanId, 0, spanIdLength)) {
     return undefined;
   }
-  // An id of 64 bits is the lower half of one of 128.
+  // A 64-bit id is the lower half of a 128-bit one.
   return { traceId: traceId.padStart(traceIdLength, "0"), spanId, sampled: sampledBy(decision), tracestate: undefined };
 }
 
-/** A caller that records nothing, or wants a record of what follows, and has no trace of its own. */
+/** A caller that says only whether to record what follows, and has no trace of its own. */
 function decided(decision: string): CallerContext | undefined {
   const sampled = sampledBy(decision);
   return sampled === undefined ? undefined : { traceId: undefined, spanId: undefined, sampled, tracestate: undefined };
 }
 
-/** Undefined: the caller leaves it to whoever comes next. */
+/** Undefined: the caller leaves the decision to the next hop. */
 function sampledBy(decision: string | undefined): boolean | undefined {
   if (decision === "1" || decision === "d" || decision === "true") return true;
   return decision === "0" || decision === "false" ? false : undefined;

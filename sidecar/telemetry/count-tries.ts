@@ -8,8 +8,8 @@ import type { SidecarMetrics } from "./metrics.ts";
 const statusClasses = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /**
- * Outcomes are a class of statuses, `2xx`; the status of a gRPC call that was not OK, `UNAVAILABLE`; a code of the mesh where
- * there was no whole answer; `abandoned`.
+ * An outcome is a class of statuses (`2xx`); the status of a gRPC call that was not OK (`UNAVAILABLE`); an error code of the mesh
+ * if there was no whole response; or `abandoned`.
  */
 export class CountedTries implements TryCounts {
   readonly #metrics: SidecarMetrics;
@@ -17,7 +17,7 @@ export class CountedTries implements TryCounts {
   readonly #slots = new Map<string, number>();
   #epoch = 0;
 
-  /** `service` is the `namespace/name` of what was dialled. */
+  /** `service`: the `namespace/name` that was dialled. */
   constructor(metrics: SidecarMetrics, service: string) {
     this.#metrics = metrics;
     this.#service = service;

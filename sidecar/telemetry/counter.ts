@@ -13,7 +13,10 @@ export class Counter<L extends string> {
     this.labelSets = new LabelSets(definition.labels, definition.growing ?? [], limit);
   }
 
-  /** Where this label set is counted. Past the limit of label sets, many share one whose growing labels say `other`. */
+  /**
+   * The slot in which this label set is counted. Past the limit of label sets, many share a slot whose growing labels say
+   * `other`.
+   */
   slot(labels: Readonly<Record<L, string>>): number {
     const slot = this.labelSets.slot(labels);
     if (slot >= this.#counts.length) {

@@ -13,24 +13,24 @@ import { readTraceContext } from "./trace-context.ts";
 /** Where such spans go. */
 export interface ErrorSpans {
   readonly sink: SpanSink;
-  /** Whether there may be one more now: the rate's bound, for the whole process. */
+  /** Whether one more is allowed now, by the rate for the whole process. */
   readonly admit: () => boolean;
 }
 
-/** In a process: this many at once, and afterwards one a second. */
+/** The rate of a process: this many at once, then one a second. */
 export const errorSpanRate = { requests: 1, perMs: 1_000, burst: 10 };
 
-/** `startMs` on the tracer's clock. */
+/** `startMs`: on the tracer's clock. */
 export type RecordError = (exchange: Exchange, ended: Ended, startMs: number) => void;
 
-/** For the layer that sees how a request ends. */
+/** Returns what the layer that sees how a request ends calls for an error. */
 export function recordErrors({ kind, tracer, service, policyVersion }: TraceRequestOptions): RecordError {
   return (exchange, ended, startMs) => {
     const { errors, ids, clock } = tracer;
     const context = readTraceContext(exchange.headers);
     if (exchange.span !== undefined || errors?.admit() !== true) return;
     const { traceId = ids.traceId(), spanId, tracestate } = context ?? {};
-    // A trace that was begun here has no caller, and the id that went on, if any did, is this request's own.
+    // A trace that began here has no caller, and the id that was passed on, if any, is this request's own.
     const parentSpanId = exchange.beginsTrace ? undefined : spanId;
     const ownSpanId = exchange.beginsTrace ? spanId : undefined;
     const span: Span = {

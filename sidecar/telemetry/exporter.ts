@@ -19,7 +19,7 @@ import type { Span } from "./span.ts";
 import type { ExportOptions, SpanExport, SpanQueue } from "./span-queue.ts";
 import type { TraceContext } from "./trace-context.ts";
 
-/** Connects the queue to the receiver, whether anyone listens there or not. */
+/** Connects the queue to the receiver, whether or not anyone is listening there. */
 export function openExporter(queue: SpanQueue, options: ExportOptions): SpanExport {
   const batchSpans = Math.min(maxBatchSpans, queue.capacity);
   const maxHeld = queue.capacity + batchSpans;
@@ -41,7 +41,7 @@ export function openExporter(queue: SpanQueue, options: ExportOptions): SpanExpo
   return {
     async close(timeoutMs) {
       closed = true;
-      // A batch that fails to go out has been counted; what is left to do then is to let go of the connection.
+      // A failed batch has been counted; what remains is to close the connection.
       await within(
         timeoutMs,
         processor.shutdown().catch(() => exporter.shutdown()),
@@ -61,12 +61,12 @@ function otlpExporter(queue: SpanQueue, { receiver, clock, wheel }: ExportOption
 
 const maxBatchSpans = 512;
 
-/** `ExportResultCode.SUCCESS` of @opentelemetry/core, which is not a dependency of its own. */
+/** `ExportResultCode.SUCCESS` of @opentelemetry/core, which is not a direct dependency. */
 const exportSucceeded = 0;
 
 /**
- * Knows how many spans wait in the batch processor or are under way, and counts those that could not be sent. Those under
- * way must be bounded here: after a failure the processor sends several batches at a time.
+ * Knows how many spans are waiting in the batch processor or being sent, and counts those that could not be sent. The number
+ * being sent must be limited here, because after a failure the processor sends several batches at a time.
  */
 class CountingExporter implements SpanExporter {
   readonly #exporter: SpanExporter;

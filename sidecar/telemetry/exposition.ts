@@ -16,10 +16,10 @@ import { exposedBoundsMs, type Histogram } from "./histogram.ts";
 import type { MetricDefinition } from "./metrics.ts";
 import type { GaugeReader } from "./registry.ts";
 
-/** What a scraper may ask for; exemplars are in OpenMetrics alone. */
+/** The formats that a scraper may ask for; only OpenMetrics has exemplars. */
 export type Format = "text" | "openmetrics";
 
-/** A metric as a registry knows it. */
+/** A metric, as a registry knows it. */
 export type Exposed =
   | { readonly kind: "counter"; readonly counter: Counter<string> }
   | { readonly kind: "histogram"; readonly histogram: Histogram<string> }
@@ -32,7 +32,7 @@ const contentTypes = {
 
 export interface ExpositionOptions {
   readonly format: Format;
-  /** On every series. */
+  /** The labels of every series. */
   readonly labels: Readonly<Record<string, string>>;
   readonly seriesLimit: number;
   /** Unix time in ms at which the sidecar's clock showed 0. */
@@ -44,7 +44,10 @@ export class Exposition {
   readonly #limit: number;
   readonly #epochMs: number;
 
-  /** prom-client renames counters for OpenMetrics, so what is added to one exposition can't be in one of the other format. */
+  /**
+   * prom-client renames counters for OpenMetrics, so a metric that was added to one format's exposition can't be added to the
+   * other's.
+   */
   constructor({ format, labels, seriesLimit, epochMs }: ExpositionOptions) {
     this.#prom = new Registry<PrometheusContentType | OpenMetricsContentType>();
     this.#prom.setContentType(contentTypes[format]);
@@ -77,7 +80,7 @@ export class Exposition {
   }
 }
 
-/** In no registry yet: else prom-client puts it into its global one. */
+/** `registers` is empty because prom-client would otherwise put the metric into its global registry. */
 function described(definition: MetricDefinition) {
   return { name: definition.name, help: definition.help, labelNames: definition.labels, registers: [] };
 }
@@ -97,7 +100,7 @@ class ExposedCounter<L extends string> extends PromCounter {
 }
 
 class ExposedGauge<L extends string> extends PromGauge {
-  /** Past the limit, what is read is left out: `other` would be nobody's state. */
+  /** Past the limit, further values are left out: a state under `other` would be nobody's. */
   constructor(definition: MetricDefinition<L>, read: GaugeReader<L>, limit: number) {
     super({
       ...described(definition),
@@ -112,7 +115,7 @@ class ExposedGauge<L extends string> extends PromGauge {
   }
 }
 
-/** One line of the text. */
+/** One line of the exposed text. */
 interface Sample {
   readonly metricName: string;
   readonly labels: Readonly<Record<string, string | number>>;
@@ -126,7 +129,7 @@ interface Sample {
   };
 }
 
-/** prom-client asks a histogram for its samples by `getForPromString`; its own are replaced by ours. */
+/** prom-client asks a histogram for its samples with `getForPromString`; ours replace its own. */
 class ExposedHistogram<L extends string> extends PromHistogram {
   readonly #histogram: Histogram<L>;
   readonly #epochMs: number;

@@ -1,4 +1,4 @@
-/** The gauges that mirror what lives in a sidecar: read from it at each scrape, kept nowhere. */
+/** The gauges that show the live state of a sidecar: read at each scrape, stored nowhere. */
 
 import type { ResourceKind, WeightedBackend } from "../../model/resources.ts";
 import type { RetryBudget } from "../../model/retry-budget.ts";
@@ -42,7 +42,7 @@ export function exposeGauges(
   });
   registry.gauge(sidecarMetrics.splitWeight, (emit) => {
     for (const { service, routes } of state().destinations.known) {
-      // Each match of a rule is a route, and all of them have the rule's name and backends.
+      // Each match of a rule is a route of its own; all of them have the rule's name and backends.
       const byName = new Map(routes.map((route) => [route.name, route]));
       for (const [route, { backends }] of byName) {
         for (const [backend, weight] of weightsOf(backends)) {
@@ -80,7 +80,7 @@ export function exposeGauges(
   registry.gauge(sidecarMetrics.controlStreamConnected, (emit) => emit({}, controlStreamConnected() ? 1 : 0));
 }
 
-/** By Service: a route may name one several times, with other ports or filters. */
+/** Adds up weights by Service, because a route may name one several times, with different ports or filters. */
 function weightsOf(backends: readonly WeightedBackend[]): ReadonlyMap<string, number> {
   const weights = new Map<string, number>();
   for (const { service, weight } of backends) {
@@ -92,7 +92,7 @@ function weightsOf(backends: readonly WeightedBackend[]): ReadonlyMap<string, nu
 
 type BudgetStanding = RetryBudget["standing"];
 
-/** By Service, which may have several: a destination for each port, and in it one for each policy. */
+/** The tightest retry budget of each Service: it may have a destination per port, and each of those a budget per policy. */
 function tightestBudgets({ destinations, retryBudgets }: SidecarState): ReadonlyMap<string, BudgetStanding> {
   const tightest = new Map<string, BudgetStanding>();
   for (const { name, service } of destinations.known) {

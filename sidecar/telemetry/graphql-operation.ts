@@ -11,17 +11,17 @@ export interface GraphqlOperation {
   readonly name: string | undefined;
 }
 
-/** `mutation Pay`, for people. */
+/** Describes an operation for people: `mutation Pay`. */
 export function describeOperation(operation: GraphqlOperation | undefined): string | undefined {
   if (operation === undefined) return undefined;
   return operation.name === undefined ? operation.type : `${operation.type} ${operation.name}`;
 }
 
-/** Of a body; operations mostly stand at its beginning. */
+/** How much of a body is read; operations are usually at its beginning. */
 const mostBytes = 8 * 1024;
 const longestName = 128;
 
-/** Whether a request looks like one to a GraphQL endpoint: its body's type says so, or it is JSON for a path that ends so. */
+/** Whether it looks like a request to a GraphQL endpoint: by its content type, or as JSON to a path that ends like one. */
 export function mayBeGraphql({ method, headers, path }: Exchange): boolean {
   const type = headers.get("content-type") ?? "";
   if (type.startsWith("application/graphql")) return true;
@@ -49,7 +49,9 @@ export class GraphqlReader {
     this.#bytes += kept.length;
   }
 
-  /** From what came, and from the query of the path where nothing did. Undefined: it is not GraphQL, or too much of it is missing. */
+  /**
+   * The operation in what was read, or in the path's query if nothing was. Undefined: it is not GraphQL, or too much is missing.
+   */
   operation({ path }: Exchange): GraphqlOperation | undefined {
     if (this.#bytes === 0) return operationInQuery(path);
     const text = Buffer.concat(this.#chunks).toString("utf8");
@@ -72,10 +74,10 @@ interface RequestFields {
   operationName?: string;
 }
 
-/** What structures JSON, and its strings: the last one may be cut off by the end. */
+/** The structure characters of JSON, and its strings, of which the last may be cut off. */
 const jsonToken = /[{}[\],:]|"((?:[^"\\]|\\.)*)("?)/gs;
 
-/** The two fields of a JSON object that matter, as far as it goes. */
+/** Reads the two fields of a JSON object that matter here, as far as the text goes. */
 function readFields(text: string): RequestFields {
   const fields: RequestFields = {};
   let depth = 0;
@@ -93,7 +95,7 @@ function readFields(text: string): RequestFields {
 }
 
 function unescaped(inner: string): string {
-  // An escape that was cut in half is no loss.
+  // An escape that was cut in half may be dropped.
   const whole = inner.replace(/\\(?:u[0-9a-fA-F]{0,3})?$/, "");
   try {
     return JSON.parse(`"${whole}"`) as string;
@@ -102,11 +104,11 @@ function unescaped(inner: string): string {
   }
 }
 
-/** Strings and comments as wholes, what opens and closes, and names; the rest falls between. */
+/** Whole strings and comments, brackets, `@`, and names; everything else is skipped. */
 const documentToken = /"""(?:\\"""|[^])*?(?:"""|$)|"(?:[^"\\\n]|\\.)*"?|#[^\n]*|[{}()[\]@]|[_A-Za-z]\w*/g;
 const isName = /^[_A-Za-z]/;
 
-/** The operation of that name, else the first. */
+/** The operation of the wanted name, else the first one. */
 function findOperation(document: string, wanted: string | undefined): GraphqlOperation | undefined {
   let first: GraphqlOperation | undefined;
   let depth = 0;

@@ -13,17 +13,17 @@ const decade = [1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9];
 const lowestMs = 0.1;
 const decades = 6;
 
-/** Upper bounds of the fine buckets, ascending; what is above the last is counted in one more. */
+/** The upper bounds of the fine buckets, ascending. Values above the last bound are counted in one more bucket. */
 const boundsMs = Array.from({ length: decades }, (_, power) =>
   decade.map((step) => (step * 10 ** power) / (1 / lowestMs)),
 ).flat();
 const buckets = boundsMs.length + 1;
 
-/** The bounds that Prometheus sees; each is one of the fine ones. */
+/** The bounds shown to Prometheus; each is also the bound of a fine bucket. */
 export const exposedBoundsMs = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
 const exposedBuckets = exposedBoundsMs.map((bound) => boundsMs.indexOf(bound));
 
-/** Shares its bytes with `bits`: the way to a number's exponent and mantissa. */
+/** Shares its bytes with `bits`, to read a number's exponent and mantissa. */
 const float = new Float64Array(1);
 const bits = new Uint32Array(float.buffer);
 const highWord = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
@@ -33,7 +33,10 @@ function cellOf(value: number): number {
   return (bits[highWord] as number) >>> 16;
 }
 
-/** For each cell of equal exponent and mantissa bits, from the lowest bound's on: the first bucket a value in it may be in. */
+/**
+ * For each cell of equal exponent and mantissa bits, from that of the lowest bound on: the first bucket in which its values may
+ * belong.
+ */
 const firstCell = cellOf(lowestMs);
 const lastCell = cellOf(boundsMs.at(-1) as number);
 const firstBucket = new Uint8Array(lastCell - firstCell + 1);
@@ -51,7 +54,7 @@ function bucketOf(valueMs: number): number {
   return bucket;
 }
 
-/** One of the values in a bucket, by the trace that has it. */
+/** An example of the values in a bucket, with the trace that it belongs to. */
 export interface Exemplar {
   readonly traceId: string;
   readonly valueMs: number;
@@ -66,7 +69,7 @@ export class Histogram<L extends string> {
   readonly labelSets: LabelSets<L>;
   #counts = new Float64Array(8 * buckets);
   #sumsMs = new Float64Array(8);
-  /** By slot and exposed bucket, the newest of each; empty as long as no trace is recorded. */
+  /** The newest exemplar per slot and exposed bucket; empty as long as no trace is recorded. */
   readonly #exemplars = new Map<number, Exemplar>();
 
   constructor(definition: MetricDefinition<L>, limit: number) {
@@ -74,7 +77,7 @@ export class Histogram<L extends string> {
     this.labelSets = new LabelSets(definition.labels, definition.growing ?? [], limit);
   }
 
-  /** Where this label set is counted; see `Counter.slot`. */
+  /** The slot in which this label set is counted; see `Counter.slot`. */
   slot(labels: Readonly<Record<L, string>>): number {
     const slot = this.labelSets.slot(labels);
     if (slot >= this.#sumsMs.length) {
@@ -84,20 +87,22 @@ export class Histogram<L extends string> {
     return slot;
   }
 
-  /** A value below zero counts as zero: a duration can't be. */
+  /** Records a duration. A value below zero counts as zero. */
   record(slot: number, valueMs: number): void {
     const value = valueMs > 0 ? valueMs : 0;
     (this.#counts[slot * buckets + bucketOf(value)] as number)++;
     (this.#sumsMs[slot] as number) += value;
   }
 
-  /** Names a recorded trace that took as long. It makes an object, so only for requests that are recorded. */
+  /**
+   * Notes a recorded trace as an example of this duration. It allocates an object, so it is called only for recorded requests.
+   */
   illustrate(slot: number, exemplar: Exemplar): void {
     const bucket = exposedBoundsMs.findIndex((bound) => exemplar.valueMs <= bound);
     this.#exemplars.set(slot * exposedPerSlot + (bucket === -1 ? exposedBoundsMs.length : bucket), exemplar);
   }
 
-  /** For the place of a bound in `exposedBoundsMs`; one more for what is above them all. */
+  /** `bucket`: the index of a bound in `exposedBoundsMs`, or one more for what is above all of them. */
   exemplar(slot: number, bucket: number): Exemplar | undefined {
     return this.#exemplars.get(slot * exposedPerSlot + bucket);
   }
@@ -120,7 +125,7 @@ export class Histogram<L extends string> {
     for (let bucket = 0; bucket < exposedPerSlot; bucket++) this.#exemplars.delete(slot * exposedPerSlot + bucket);
   }
 
-  /** How many values were at most each of `exposedBoundsMs`. */
+  /** How many values were at or below each of `exposedBoundsMs`. */
   cumulative(slot: number): number[] {
     const counts = this.#slice(slot);
     let sum = 0;
@@ -131,7 +136,10 @@ export class Histogram<L extends string> {
     });
   }
 
-  /** The value below which a share of all lies (0.99: p99), interpolated within its bucket. Undefined: nothing counted. */
+  /**
+   * The value below which this share of all values lies (0.99: p99), interpolated within its bucket. Undefined: nothing was
+   * counted.
+   */
   quantileMs(slot: number, share: number): number | undefined {
     const counts = this.#slice(slot);
     const total = this.count(slot);

@@ -1,16 +1,16 @@
 /**
- * Lets go of the series of one metric that have not grown for long: peers, services and endpoints come and go, and a sidecar
- * may live for months. It looks at the counts now and then, so that counting itself has nothing to do for it.
+ * Drops the series of one metric that have not grown for a long time: peers, services and endpoints come and go, and a sidecar
+ * may live for months. It checks the counts from time to time, so that counting itself costs nothing more.
  */
 
 import type { LabelSets } from "./label-sets.ts";
 
-/** What a metric gives to be looked through. */
+/** What is needed of a metric to find its idle series. */
 export interface Series {
   readonly labelSets: LabelSets<string>;
-  /** It only grows. */
+  /** A number that only grows. */
   total(slot: number): number;
-  /** Back to nothing: the slot will be another's. */
+  /** Resets the slot to zero, because another label set will get it. */
   reset(slot: number): void;
 }
 
@@ -23,7 +23,7 @@ interface Seen {
 export class IdleSeries {
   readonly #series: Series;
   readonly #idleMs: number;
-  /** By slot. */
+  /** What was seen of each slot. */
   readonly #seen: Seen[] = [];
 
   constructor(series: Series, idleMs: number) {
@@ -31,7 +31,7 @@ export class IdleSeries {
     this.#idleMs = idleMs;
   }
 
-  /** To be called several times within `idleMs`. */
+  /** Should be called several times within `idleMs`. */
   release(nowMs: number): void {
     const { labelSets } = this.#series;
     for (const [slot, labels] of labelSets.entries) {

@@ -1,4 +1,4 @@
-/** The slot of one label set, looked up once, and anew where idle series were let go meanwhile. */
+/** The slot of one label set: looked up once, and again if idle series were dropped meanwhile. */
 
 interface Slotted<L extends string> {
   readonly labelSets: { readonly epoch: number };

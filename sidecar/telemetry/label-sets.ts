@@ -1,9 +1,9 @@
 /**
- * The label sets of one metric, each registered once and known by a slot from then on.
- * It bounds their number, whatever traffic brings; it holds no counts.
+ * The label sets of one metric: each is registered once, and has a slot from then on. Their number is limited, whatever traffic
+ * brings. It holds no counts.
  */
 
-/** What a growing label says once the limit is reached, or where a value is absurdly long. */
+/** The value of a growing label once the limit is reached, or if its own value is absurdly long. */
 export const otherValue = "other";
 
 const longestValue = 253;
@@ -18,8 +18,8 @@ export class LabelSets<L extends string> {
   #epoch = 0;
 
   /**
-   * `growing` are the labels whose values come from the cluster or from traffic, and not from a list in the code.
-   * Past `limit` sets they become `other` in each new one, while the labels that can't grow stay as they are.
+   * `growing`: the labels whose values come from the cluster or from traffic, not from a list in the code. Past `limit` sets they
+   * become `other` in each new set; the other labels keep their values.
    */
   constructor(names: readonly L[], growing: readonly L[], limit: number) {
     this.names = names;
@@ -31,12 +31,12 @@ export class LabelSets<L extends string> {
     return this.#sets.length - this.#free.length;
   }
 
-  /** Changes whenever a slot has been released: what was kept of any of them before is to be found anew. */
+  /** Changes whenever a slot is released: any slot that was remembered before must be looked up again. */
   get epoch(): number {
     return this.#epoch;
   }
 
-  /** Each slot in use, and its labels. An object that is not the one of before is another label set. */
+  /** Each slot in use, with its labels. A different object under a slot is a different label set. */
   get entries(): (readonly [slot: number, labels: Readonly<Record<L, string>>])[] {
     return this.#sets.flatMap((labels, slot) => (labels === undefined ? [] : [[slot, labels] as const]));
   }
@@ -45,14 +45,14 @@ export class LabelSets<L extends string> {
     return this.entries.map(([, labels]) => labels);
   }
 
-  /** The slot of a label set, the same one while `epoch` is. Not for the hot path: keep what it returns. */
+  /** Returns the slot of a label set, which stays the same as long as `epoch` does. Not for the hot path: keep the result. */
   slot(labels: Readonly<Record<L, string>>): number {
     const known = this.#slots.get(this.#key(labels, false));
     if (known !== undefined) return known;
     return this.#register(labels, this.count >= this.#limit);
   }
 
-  /** The slot is another label set's from now on, should one come. */
+  /** Frees the slot: the next new label set may get it. */
   release(slot: number): void {
     const labels = this.#sets[slot];
     if (labels === undefined) return;

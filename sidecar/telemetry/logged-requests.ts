@@ -6,9 +6,9 @@ import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 import type { Exchange } from "../net/exchange.ts";
 
 export interface LoggedRequests {
-  /** The largest share that holds for any request of the stack; 0: not a line is written. */
+  /** The largest share that applies to any request of the stack; 0: no line is written. */
   readonly atMost: () => number;
-  /** What holds for a request that is over: only then its route, or its port, is known for certain. */
+  /** The setting for a request that has ended: only then is its route, or its port, certain. */
   readonly of: (exchange: Exchange) => AccessLog;
 }
 
@@ -31,13 +31,13 @@ export function shareOf({ requests, ratio }: AccessLog): number {
   return requests === "none" ? 0 : ratio;
 }
 
-/** Where no policy can say otherwise. */
+/** For stacks where no policy can say otherwise. */
 export function loggedEverywhere(own: AccessLog): LoggedRequests {
   const most = shareOf(own);
   return { atMost: () => most, of: () => own };
 }
 
-/** A route's, else its destination's. */
+/** The route's setting, else its destination's. */
 export function loggedByRoute(own: AccessLog, destination: Destination): LoggedRequests {
   const { routes, accessLog = own } = destination;
   const ofRoutes = new Map(routes.flatMap((route) => (route.accessLog ? [[route.name, route.accessLog]] : [])));
@@ -45,7 +45,9 @@ export function loggedByRoute(own: AccessLog, destination: Destination): LoggedR
   return { atMost: () => most, of: ({ route }) => ofRoutes.get(route ?? "") ?? accessLog };
 }
 
-/** That of the port that was asked for. What was refused before that was known is logged as any other port. */
+/**
+ * The setting of the requested port. A request that was refused before its port was known is logged like one to any other port.
+ */
 export function loggedByPort(own: AccessLog, inbound: () => Inbound | undefined): LoggedRequests {
   let known: Inbound | undefined;
   let most = shareOf(own);

@@ -23,15 +23,15 @@ import { type Ending, Tap } from "./tap.ts";
 
 export type Direction = "inbound" | "outbound";
 
-/** As nginx has it: the caller was gone before there was an answer. */
+/** The status that nginx logs if the caller was gone before there was a response. */
 const callerGone = 499;
 
 const codes = Object.keys(errorCodes);
 const codeNumbers = new Map(codes.map((code, i) => [code, i + 1]));
-/** A `tulle-error` that we never sent. */
+/** Stands for a `tulle-error` that we never sent. */
 const unknownError = codes.length + 1;
 
-/** Distinct peers per layer, at most; the others share one row. */
+/** The most peers that a layer counts separately; the others share one row. */
 const peerLimit = 500;
 
 export interface MeasureOptions extends RescueOptions {
@@ -40,7 +40,7 @@ export interface MeasureOptions extends RescueOptions {
   readonly direction: Direction;
   /** `namespace/name` of what was dialled (outbound) or of this workload (inbound). */
   readonly service: string;
-  /** Called for each answer that the mesh made itself or cut short. */
+  /** Called for each response that the mesh made itself or cut short. */
   readonly recordError?: RecordError;
 }
 
@@ -51,35 +51,35 @@ export function measureAndRescue(options: MeasureOptions): Layer {
 
 /** How a request ended, as it is counted. */
 interface Outcome {
-  /** Of HTTP. */
+  /** The HTTP status. */
   readonly status: number;
   readonly grpcStatus: number | undefined;
-  /** Its place in `codes` + 1; 0: none. */
+  /** Its index in `codes` + 1; 0: there is no error. */
   readonly error: number;
-  /** The answer began, and its end never came. */
+  /** Whether the response began but its end never came. */
   readonly cut: boolean;
 }
 
-/** Of the connection to the peer, as it is counted; the first: to nobody. */
+/** The kind of the connection to the peer, as it is counted; the first: there was none. */
 const tlsKinds = ["", "mutual", "none"] as const;
 
 const grpcStatuses = 32;
 const errorNumbers = 256;
 
-/** One small number for each outcome. */
+/** Turns an outcome into one small number. */
 function keyOf({ status, grpcStatus, error, cut }: Outcome): number {
   const grpc = grpcStatus === undefined ? 0 : Math.min(grpcStatus + 1, grpcStatuses - 1);
   return ((status * grpcStatuses + grpc) * 2 + (cut ? 1 : 0)) * errorNumbers + error;
 }
 
-/** `abandoned`: the caller was gone before there was an answer. */
+/** `abandoned`: the caller was gone before there was a response. */
 function resultOf({ status, grpcStatus, cut }: Outcome): "success" | "failure" | "abandoned" {
   if (status === callerGone) return "abandoned";
   const failed = status >= 500 || cut || (grpcStatus !== undefined && isGrpcFailure(grpcStatus));
   return failed ? "failure" : "success";
 }
 
-/** The slots of one layer: by peer, then by outcome as one number, so that a known one costs two look-ups. */
+/** The slots of one layer: by peer, then by outcome as a number, so that a known one costs two look-ups. */
 class Tally {
   readonly clock: Clock;
   readonly recordError: RecordError | undefined;
@@ -133,7 +133,7 @@ class Tally {
     requestDuration.illustrate(durations, { traceId, valueMs: durationMs, atMs: this.clock.now() });
   }
 
-  /** Its place in `tlsKinds`. */
+  /** Returns an index in `tlsKinds`. */
   #tlsTo({ peer, overMutualTls }: Exchange): 0 | 1 | 2 {
     if (this.#direction === "inbound") return peer === undefined ? 2 : 1;
     if (overMutualTls === undefined) return 0;
@@ -164,13 +164,13 @@ class Tally {
   }
 }
 
-/** `namespace/service-account` of a SPIFFE id; a backend's name is short enough. */
+/** `namespace/service-account` of a SPIFFE id. A backend's name is short enough as it is. */
 function shortName(peer: string): string {
   const id = parseSpiffeId(peer);
   return id.ok ? `${id.value.namespace}/${id.value.serviceAccount}` : peer;
 }
 
-/** It is its own outcome, so that counting makes no object more. */
+/** It is its own `Outcome`, so that counting allocates no further object. */
 class Measured extends Tap implements Outcome {
   readonly #tally: Tally;
   readonly #startMs: number;
@@ -193,7 +193,7 @@ class Measured extends Tap implements Outcome {
     return super.writeResponse(chunk);
   }
 
-  /** After the head an error can't be told any more. */
+  /** After the head, the caller can't be told about an error any more. */
   override abortResponse(error: MeshError): void {
     if (this.status !== 0 || this.#tally.passOn.has(error.code)) return super.abortResponse(error);
     this.below = nowhere;

@@ -14,7 +14,7 @@ export interface MetricDefinition<L extends string = string> {
   readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
   readonly labels: readonly L[];
-  /** The labels whose values are not from a list in the code: they become `other` past the limit of label sets. */
+  /** The labels whose values do not come from a list in the code: past the limit of label sets they become `other`. */
   readonly growing?: readonly L[];
 }
 
@@ -252,7 +252,7 @@ export const sidecarMetrics = {
 type Labels<D> = D extends MetricDefinition<infer L> ? L : never;
 type Defined = typeof sidecarMetrics;
 
-/** The counters and the histogram of one sidecar. */
+/** The counters and the histogram of a sidecar. */
 export interface SidecarMetrics {
   readonly requests: Counter<Labels<Defined["requests"]>>;
   readonly requestDuration: Histogram<Labels<Defined["requestDuration"]>>;

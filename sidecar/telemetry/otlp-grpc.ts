@@ -17,7 +17,7 @@ export interface OtlpGrpcOptions {
   readonly receiver: OtlpReceiver & { readonly kind: "grpc" };
   readonly clock: Clock;
   readonly wheel: TimerWheel;
-  /** Of a batch that went out, as many were refused. */
+  /** Called with the number of spans that the receiver refused of a batch that was sent. */
   readonly rejected: (spans: number) => void;
 }
 
@@ -25,10 +25,13 @@ const path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const maxMessageBytes = 4 * 1024 * 1024;
 const firstDelayMs = 1_000;
 const delayGrowth = 1.5;
-/** `ExportResultCode` of @opentelemetry/core, which is not a dependency of its own. */
+/** `ExportResultCode` of @opentelemetry/core, which is not a direct dependency. */
 const resultCodes = { success: 0, failed: 1 } as const;
 
-/** What the specification calls retryable; RESOURCE_EXHAUSTED only with a delay of the server's, which is not read here. */
+/**
+ * The statuses that the specification calls retryable. RESOURCE_EXHAUSTED is retryable only with a delay from the server, which
+ * is not read here.
+ */
 const retryable: ReadonlySet<number> = new Set([
   grpcCodes.CANCELLED,
   grpcCodes.DEADLINE_EXCEEDED,
@@ -47,7 +50,7 @@ export class OtlpGrpcExporter implements SpanExporter {
   readonly #waiting = new Map<NodeJS.Timeout, Done>();
   #closed = false;
 
-  /** Throws where a file of the receiver's can't be read. */
+  /** Throws if one of the receiver's files can't be read. */
   constructor(options: OtlpGrpcOptions) {
     this.#options = options;
     const { tls } = options.receiver;
@@ -67,7 +70,7 @@ export class OtlpGrpcExporter implements SpanExporter {
     this.#send(Buffer.from(message), endAtMs, firstDelayMs, done);
   }
 
-  /** What is under way is given up. */
+  /** Gives up the export in progress. */
   shutdown(): Promise<void> {
     this.#closed = true;
     for (const call of this.#calls.keys()) call.cancel();

@@ -6,7 +6,7 @@
 import { joinAddress } from "../../model/address.ts";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 
-/** One export, its repetitions included, may take as long as `timeoutMs`. */
+/** `timeoutMs`: how long one export may take, including its retries. */
 export type OtlpReceiver =
   | { readonly kind: "http"; readonly url: string; readonly timeoutMs: number }
   | {
@@ -14,7 +14,10 @@ export type OtlpReceiver =
       /** `host:port` */
       readonly address: string;
       readonly host: string;
-      /** Undefined: in the clear. Files in PEM; absent ones are the system's, or none. */
+      /**
+       * Undefined: in the clear. PEM files; without `ca` the default roots are trusted, without the others no certificate is
+       * presented.
+       */
       readonly tls: { readonly ca?: string; readonly certificate?: string; readonly key?: string } | undefined;
       readonly metadata: readonly (readonly [name: string, value: string])[];
       readonly timeoutMs: number;
@@ -25,7 +28,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 const grpcPort = 4_317;
 const defaultTimeoutMs = 10_000;
 
-/** Undefined: nowhere. */
+/** Undefined: spans are sent nowhere. */
 export function parseOtlpReceiver(env: Variables): Result<OtlpReceiver | undefined, FieldError> {
   const protocol = ofTraces(env, "PROTOCOL");
   const endpoint = ofTraces(env, "ENDPOINT");
@@ -46,7 +49,7 @@ export function parseOtlpReceiver(env: Variables): Result<OtlpReceiver | undefin
 
 interface Variable {
   readonly name: string;
-  /** Empty: not set. */
+  /** Empty: the variable is not set. */
   readonly value: string;
 }
 
@@ -57,7 +60,7 @@ function ofTraces(env: Variables, what: string): Variable {
   return { name: isOwn ? own : all, value: env[isOwn ? own : all] ?? "" };
 }
 
-/** What is meant for traces alone is the whole URL. */
+/** A variable for traces alone contains the whole URL. */
 function tracesUrl({ name, value }: Variable): string {
   return name.includes("_TRACES_") ? value : `${value.replace(/\/+$/, "")}/v1/traces`;
 }
@@ -70,7 +73,7 @@ function parseGrpc(env: Variables, endpoint: Variable, timeoutMs: number): Resul
     return err({ path: endpoint.name, message: `must be http(s)://HOST:PORT, got ${endpoint.value}` });
   }
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  // A URL leaves out the port that its scheme has anyway.
+  // A URL drops the port if it is the default of its scheme.
   const written = /:(\d+)\/?$/.exec(text)?.[1];
   const metadata = parseHeaders(ofTraces(env, "HEADERS"));
   if (!metadata.ok) return metadata;
@@ -93,7 +96,7 @@ function tlsFiles(env: Variables): { ca?: string; certificate?: string; key?: st
 
 const token = /^[a-z0-9_.-]+$/;
 
-/** `api-key=secret,tenant=a%20b`. What is wrong is named without its value, which is a secret as a rule. */
+/** Parses `api-key=secret,tenant=a%20b`. An error never contains the value, which is usually a secret. */
 function parseHeaders({ name, value }: Variable): Result<(readonly [string, string])[], FieldError> {
   const pairs: (readonly [string, string])[] = [];
   for (const pair of value.split(",").filter((part) => part.trim() !== "")) {

@@ -1,12 +1,12 @@
 /**
- * The spans of the last seconds, a few of them, for the dashboard: it shows traces where no receiver is set up. What is told
- * is a sample and never all; whole traces are the exporter's business.
+ * A few of the spans of the last seconds, for the dashboard, which shows traces even if no receiver is set up. They are a sample
+ * and never all of them; whole traces are the exporter's business.
  */
 
 import type { ReportedSpan } from "../../proto/generated/tulle/v1/ReportedSpan.ts";
 import type { Span, SpanSink } from "./span.ts";
 
-/** At a time; as many as discovery.proto admits. */
+/** The most spans in one report; as many as discovery.proto allows. */
 const mostTold = 64;
 const mostHeld = 4 * mostTold;
 const mostAttributes = 32;
@@ -27,7 +27,7 @@ export class RecentSpans implements SpanSink {
     if (this.#held.length > mostHeld) this.#choose();
   }
 
-  /** Each span is told once. */
+  /** Returns each span only once. */
   take(): ReportedSpan[] {
     this.#choose();
     const told = this.#held.map((span) => this.#report(span));
@@ -35,7 +35,10 @@ export class RecentSpans implements SpanSink {
     return told;
   }
 
-  /** By the trace's random part: so all sidecars of a trace choose it, or none, as far as they saw the same ones. */
+  /**
+   * Chooses by the random part of the trace id, so that all sidecars of a trace choose it, or none does, as far as they saw the
+   * same traces.
+   */
   #choose(): void {
     if (this.#held.length <= mostTold) return;
     this.#held.sort((a, b) => (randomPart(a) < randomPart(b) ? -1 : 1));

@@ -9,19 +9,19 @@ import { Histogram } from "./histogram.ts";
 import { IdleSeries } from "./idle-series.ts";
 import type { MetricDefinition } from "./metrics.ts";
 
-/** Takes one value of a gauge. */
+/** Receives one value of a gauge. */
 export type Emit<L extends string> = (labels: Readonly<Record<L, string>>, value: number) => void;
 
-/** Says all values of a gauge as they are now. */
+/** Reports all current values of a gauge. */
 export type GaugeReader<L extends string> = (emit: Emit<L>) => void;
 
-/** Series of one metric, at most; `tulle_requests_total` of a sidecar with 100 peers has about 500. */
+/** The most series of one metric; `tulle_requests_total` of a sidecar with 100 peers has about 500. */
 const defaultSeriesLimit = 2_000;
-/** A series that has not grown for as long is let go, if its labels are not from a list in the code. */
+/** A series that has not grown for this long is dropped, unless all its labels come from a list in the code. */
 const idleMs = 3_600_000;
 
 export interface RegistryOptions {
-  /** They stand on every series: namespace, workload, pod. */
+  /** The labels on every series: namespace, workload, pod. */
   readonly labels: Readonly<Record<string, string>>;
   readonly seriesLimit?: number;
   /** Unix time in ms at which the sidecar's clock showed 0; default: that of `performance`. */
@@ -60,17 +60,17 @@ export class MetricRegistry {
     return histogram;
   }
 
-  /** What `read` says at a scrape is all there is: a gauge keeps nothing from one scrape to the next. */
+  /** A scrape shows only what `read` reports at that time: a gauge keeps nothing from one scrape to the next. */
   gauge<L extends string>(definition: MetricDefinition<L>, read: GaugeReader<L>): void {
     this.#exposed.push({ kind: "gauge", definition, read });
   }
 
-  /** To be called every minute or so. */
+  /** Should be called about once a minute. */
   releaseIdle(nowMs: number): void {
     for (const idle of this.#idle) idle.release(nowMs);
   }
 
-  /** In the format that was asked for: with OpenMetrics come exemplars. */
+  /** Returns the text in the requested format; OpenMetrics includes exemplars. */
   async expose(format: Format = "text"): Promise<Scrape> {
     const filled = this.#expositions.get(format) ?? { made: this.#open(format), count: 0 };
     this.#expositions.set(format, filled);
@@ -89,6 +89,6 @@ export class MetricRegistry {
 
 interface FilledExposition {
   readonly made: Promise<Exposition>;
-  /** How many metrics it has. */
+  /** The number of metrics in it. */
   count: number;
 }

@@ -1,4 +1,4 @@
-/** Which traces are recorded: decided from the trace id and the caller's word, before any span is built. */
+/** Which traces are recorded: decided by the trace id and the caller's decision, before any span is built. */
 
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 import { isTraceSampled } from "../../model/trace-sampling.ts";
@@ -12,7 +12,7 @@ export interface Sampler {
 
 export const defaultSampler: Sampler = { ratio: 0.01, parentBased: true };
 
-/** The same trace gets the same answer at each sidecar with the same ratio, and a larger ratio only adds traces. */
+/** Sidecars with the same ratio decide alike about a trace, and a larger ratio only adds traces. */
 export function isSampled(
   { parentBased, ratio: ownRatio }: Sampler,
   traceId: string,
@@ -26,8 +26,8 @@ export function isSampled(
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`, as
- * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ has them. Without the first: parent-based, 1 %.
+ * Reads `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`, as defined by
+ * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/. If the first is not set: parent-based, 1 %.
  */
 export function parseSampler(env: Variables): Result<Sampler, FieldError> {
   const name = env["OTEL_TRACES_SAMPLER"] ?? "";

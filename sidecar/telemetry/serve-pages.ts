@@ -1,6 +1,6 @@
 /**
- * The sidecar's admin port by its own HTTP/1: what a start loads anyway, and as strict as the data path. It holds few
- * connections, and has little patience. What its pages say, and to whom, is its caller's business.
+ * Serves the sidecar's admin port with its own HTTP/1, which is loaded at the start anyway and is as strict as the data path. It
+ * keeps few connections, and has little patience. What its pages say, and to whom, is its caller's business.
  */
 
 import type { Socket } from "node:net";
@@ -11,18 +11,18 @@ import { HeaderFields } from "../net/header-fields.ts";
 import { type Accept, type Listener, listen } from "../net/listener.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 
-/** Lines for whoever reads them, and for as long. */
+/** The body of a page that is written as long as it is read. */
 export interface PageBody {
   write(text: string): void;
-  /** Its reader has not taken what was written: it is to get no more for now. */
+  /** Whether its reader has not yet taken what was written: nothing more should be written for now. */
   readonly isBehind: boolean;
 }
 
-/** A page that goes on until the request's `gone`. */
+/** A page that continues until the request's `gone` aborts. */
 export interface StreamedPage {
   readonly status: number;
   readonly type: string;
-  /** The head is sent. */
+  /** Called once the head has been sent. */
   readonly stream: (body: PageBody) => void;
 }
 
@@ -30,18 +30,18 @@ export type SidecarPage = PageMaker<Page | StreamedPage>;
 
 export interface PageServerOptions extends Pages<Page | StreamedPage> {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly wheel: TimerWheel;
 }
 
 const headTimeoutMs = 5_000;
 const idleTimeoutMs = 5_000;
-/** As long as a scrape may take, as a rule. */
+/** As long as a scrape usually may take. */
 const stallTimeoutMs = 10_000;
 const mostConnections = 64;
 
-/** Rejects where it can't listen: the port is in use. */
+/** Rejects if it can't listen: the port is in use. */
 export function servePages({ host, port, wheel: timers, ...pages }: PageServerOptions): Promise<Listener> {
   const timing = { timers, headTimeoutMs, idleTimeoutMs, stallTimeoutMs };
   const accept: Accept = (socket, connections) => {
@@ -55,7 +55,7 @@ export function servePages({ host, port, wheel: timers, ...pages }: PageServerOp
   return listen({ host, port }, accept, { most: mostConnections });
 }
 
-/** One request for a page, and the way of its answer. A body that comes with it is dropped. */
+/** One request for a page, and the way back for its response. A request body is dropped. */
 class AskedPage implements PageRequest, PageBody, RequestSink {
   readonly method: string;
   readonly target: string;
@@ -97,7 +97,7 @@ class AskedPage implements PageRequest, PageBody, RequestSink {
     this.#response.endResponse();
   }
 
-  /** Of a page without an end, who asks for its head alone has seen all: nothing is held for them. */
+  /** A HEAD request for a page without an end is complete after the head: nothing is held for it. */
   #stream({ status, stream }: StreamedPage, headers: HeaderFields): void {
     const bodyless = this.method === "HEAD";
     this.#response.head({ status, headers, bodyless });

@@ -1,6 +1,6 @@
 /**
- * What a span says of a request: https://opentelemetry.io/docs/specs/semconv/http/http-spans/, and for gRPC beside it
- * https://opentelemetry.io/docs/specs/semconv/rpc/grpc/. Never a query, a header or a body; nothing without a bound.
+ * What a span says about a request: https://opentelemetry.io/docs/specs/semconv/http/http-spans/, and for gRPC also
+ * https://opentelemetry.io/docs/specs/semconv/rpc/grpc/. Never a query, a header or a body; every value is limited in size.
  */
 
 import { grpcCodes, grpcStatusName, isGrpcFailure } from "../grpc/status.ts";
@@ -10,13 +10,13 @@ import type { Span, SpanAttributes } from "./span.ts";
 
 const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "QUERY"]);
 
-/** A method of few, or the gRPC method. */
+/** The HTTP method if it is a known one, or the gRPC method. */
 export function spanName(exchange: Exchange): string {
   if (isGrpc(exchange)) return grpcMethod(exchange);
   return knownMethods.has(exchange.method) ? exchange.method : "HTTP";
 }
 
-/** What is known when it comes. */
+/** What is known about a request when it arrives. */
 export function requestAttributes(exchange: Exchange, kind: Span["kind"]): SpanAttributes {
   const { method, path, authority, scheme } = exchange;
   const known = knownMethods.has(method);
@@ -42,23 +42,23 @@ export function requestAttributes(exchange: Exchange, kind: Span["kind"]): SpanA
   return attributes;
 }
 
-/** What the sidecar that records it knows beforehand. */
+/** What the recording sidecar knows beforehand. */
 export function ownAttributes(service: string, policyVersion: string | undefined): SpanAttributes {
   return { "tulle.service": service, ...(policyVersion !== undefined && { "tulle.policy_version": policyVersion }) };
 }
 
-/** How it ended. */
+/** How a request ended. */
 export interface Ended {
-  /** 0: there was no answer. */
+  /** 0: there was no response. */
   readonly status: number;
   readonly grpcStatus: number | undefined;
-  /** The code of an error that the mesh made, if it did. */
+  /** The code of the mesh's error, if it made one. */
   readonly code: string | undefined;
-  /** It ended without a whole answer. */
+  /** Whether it ended without a whole response. */
   readonly isCut: boolean;
 }
 
-/** What the layers below found out, and how it ended. */
+/** Adds what the layers below found out, and how the request ended. */
 export function complete(span: Span, exchange: Exchange, { status, grpcStatus, code, isCut }: Ended): void {
   const { attributes, kind } = span;
   if (exchange.route !== undefined) attributes["tulle.route"] = exchange.route;
@@ -79,7 +79,7 @@ export function complete(span: Span, exchange: Exchange, { status, grpcStatus, c
   span.failed = isBad || isCut;
 }
 
-/** For a client all but OK; for a server what is its own fault. */
+/** For a client any status but OK is an error; for a server only those that are its own fault. */
 function isGrpcError(kind: Span["kind"], status: number | undefined): boolean {
   if (status === undefined) return false;
   return kind === "server" ? isGrpcFailure(status) : status !== grpcCodes.OK;
@@ -90,7 +90,7 @@ function grpcMethod({ path }: Exchange): string {
   return bounded(withoutQuery(path).slice(1));
 }
 
-/** It may hold secrets. */
+/** Queries may contain secrets. */
 function withoutQuery(path: string): string {
   const query = path.indexOf("?");
   return query === -1 ? path : path.slice(0, query);
@@ -98,7 +98,7 @@ function withoutQuery(path: string): string {
 
 const defaultPorts = { http: 80, https: 443 } as const;
 
-/** Without a user and a password: who sends those has no address here. */
+/** Matches no user name or password: an authority with these is not recorded as an address. */
 const hostAndPort = /^(\[[^\]]*\]|[^:@]*)(?::(\d{1,5}))?$/;
 
 interface HostAndPort {
@@ -106,12 +106,12 @@ interface HostAndPort {
   readonly port: number | undefined;
 }
 
-/** Reads addresses; the one that it read last is mostly the next one too. */
+/** Parses addresses. It remembers the last one, which is usually the next one too. */
 class AddressReader {
   #last = "";
   #read: HostAndPort | undefined;
 
-  /** Undefined: it is none. */
+  /** Undefined: it is not an address. */
   read(address: string): HostAndPort | undefined {
     if (address !== this.#last) {
       const match = hostAndPort.exec(address);
@@ -128,7 +128,7 @@ const peers = new AddressReader();
 
 const longestAttribute = 1_024;
 
-/** So that the ring's memory is bounded by its length. */
+/** Limits a value's length, so that the number of spans in the ring limits its memory. */
 function bounded(value: string): string {
   return value.length > longestAttribute ? value.slice(0, longestAttribute) : value;
 }

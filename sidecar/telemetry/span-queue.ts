@@ -14,7 +14,7 @@ import type { TimerWheel } from "../net/timer-wheel.ts";
 import type { OtlpReceiver } from "./otlp-receiver.ts";
 import type { Span, SpanSink } from "./span.ts";
 
-/** How many spans wait, at most, in the ring, and then in the batch processor beside a batch under way: about 1 KiB each. */
+/** The most spans that wait in the ring, and later in the batch processor, besides a batch being sent: about 1 KiB each. */
 const defaultCapacity = 2_048;
 
 /** Holds spans until there is an exporter, and counts those that it could not keep. */
@@ -30,7 +30,7 @@ export class SpanQueue implements SpanSink {
     this.#countDropped = options.countDropped;
   }
 
-  /** Without an exporter the newest spans are kept. */
+  /** Without an exporter, the newest spans are kept. */
   push(span: Span): void {
     if (this.#sink !== undefined) return this.#sink.push(span);
     if (this.#ring.length < this.capacity) {
@@ -46,7 +46,7 @@ export class SpanQueue implements SpanSink {
     this.#countDropped(spans);
   }
 
-  /** Gives away what waits, oldest first, and everything from now on. */
+  /** Passes on what is waiting, oldest first, and everything from now on. */
   drainTo(sink: SpanSink): void {
     this.#sink = sink;
     const waiting = [...this.#ring.slice(this.#oldest), ...this.#ring.slice(0, this.#oldest)];
@@ -57,18 +57,18 @@ export class SpanQueue implements SpanSink {
 
 export interface ExportOptions {
   readonly receiver: OtlpReceiver;
-  /** What stands on every span: `service.name`, `k8s.pod.name` … */
+  /** The attributes of every span: `service.name`, `k8s.pod.name` … */
   readonly resource: Readonly<Record<string, string>>;
   /** Unix time in ms at which the sidecar's clock showed 0. */
   readonly epochMs: number;
-  /** How long a span waits for others to be sent with. Default 5 s. */
+  /** How long a span waits for others to be sent with it. Default 5 s. */
   readonly batchDelayMs?: number;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
 }
 
 export interface SpanExport {
-  /** Sends what waits, for at most that long, and stops. Later spans are dropped. */
+  /** Sends what is waiting, for at most this long, and stops. Later spans are dropped. */
   close(timeoutMs: number): Promise<void>;
 }
 

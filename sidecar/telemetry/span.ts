@@ -7,7 +7,7 @@ export type SpanAttributes = Record<string, string | number>;
 export interface Span {
   readonly name: string;
   readonly kind: "server" | "client";
-  /** Its own trace and span id. */
+  /** The span's own trace and span id. */
   readonly context: TraceContext;
   /** Undefined: this is the root of its trace. */
   readonly parentSpanId: string | undefined;
@@ -16,12 +16,12 @@ export interface Span {
   readonly attributes: SpanAttributes;
   /** On the sidecar's clock. */
   readonly startMs: number;
-  /** On the sidecar's clock; 0 until it ended. */
+  /** On the sidecar's clock; 0 until the span has ended. */
   endMs: number;
   failed: boolean;
 }
 
-/** Takes spans that ended. It must be quick, and it must not throw. */
+/** Accepts ended spans. It must be quick, and must not throw. */
 export interface SpanSink {
   push(span: Span): void;
 }

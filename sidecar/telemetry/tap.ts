@@ -9,14 +9,14 @@ import type { HeaderFields } from "../net/header-fields.ts";
 import { PassThrough } from "../net/pass-through.ts";
 import { grpcStatusIn } from "../policy/grpc.ts";
 
-/** How an exchange ended: with a whole answer, without one or with half of one, or because the caller went away. */
+/** How an exchange ended: with a whole response; with no response or part of one; or because the caller left. */
 export type Ending = "answered" | "failed" | "abandoned";
 
 export abstract class Tap extends PassThrough {
   protected readonly exchange: Exchange;
-  /** The status of the final head; 0 before it came. */
+  /** The status of the final head; 0 before it arrives. */
   status = 0;
-  /** How a gRPC call ended, if it said so. Known when `ended` is called. */
+  /** The status of a gRPC call, if it reported one. Known when `ended` is called. */
   grpcStatus: number | undefined;
   #ended = false;
 
@@ -25,16 +25,16 @@ export abstract class Tap extends PassThrough {
     this.exchange = exchange;
   }
 
-  /** Sends the exchange on, with this object between. */
+  /** Passes the exchange on, with this object in between. */
   through(next: Service): RequestSink {
     this.attach(next(this.exchange, this));
     return this;
   }
 
-  /** The final head is about to go up. */
+  /** The final head is about to be passed up. */
   protected answered(_head: ResponseHead): void {}
 
-  /** Called once. `error` is there unless the exchange was answered. */
+  /** Called once. `error` is present unless the exchange was answered. */
   protected abstract ended(ending: Ending, error: MeshError | undefined): void;
 
   #end(ending: Ending, error: MeshError | undefined): void {
@@ -50,7 +50,7 @@ export abstract class Tap extends PassThrough {
 
   override head(head: ResponseHead): void {
     this.status = head.status;
-    // Trailers-only; else it is in the trailers.
+    // A trailers-only response has it here; otherwise it comes in the trailers.
     if (head.bodyless) this.grpcStatus = grpcStatusIn(head.headers);
     this.answered(head);
     super.head(head);

@@ -6,28 +6,28 @@
 import { randomFillSync } from "node:crypto";
 import type { HeaderFields } from "../net/header-fields.ts";
 
-/** Where in which trace: what a `traceparent` says. */
+/** A trace and a place in it: what a `traceparent` says. */
 export interface TraceContext {
   /** 32 hex digits. */
   readonly traceId: string;
-  /** 16 hex digits: the span that what comes next is a child of. */
+  /** 16 hex digits: the parent span of what comes next. */
   readonly spanId: string;
   readonly sampled: boolean;
-  /** Vendors' own data, passed on as it came. */
+  /** Vendor-specific data, passed on unchanged. */
   readonly tracestate: string | undefined;
 }
 
-/** What a request brought. */
+/** The trace context that came with a request. */
 export interface CallerContext {
-  /** Both, or neither where the caller only said whether to record. */
+  /** Both, or neither if the caller only said whether to record. */
   readonly traceId: string | undefined;
   readonly spanId: string | undefined;
-  /** Undefined: the caller leaves that to whoever comes next. */
+  /** Undefined: the caller leaves the decision to the next hop. */
   readonly sampled: boolean | undefined;
   readonly tracestate: string | undefined;
 }
 
-/** Where the parts of `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01` lie, and its length. */
+/** The offsets of the parts of `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`, and its length. */
 const traceIdAt = 3;
 const spanIdAt = 36;
 const flagsAt = 53;
@@ -35,7 +35,7 @@ const version00Length = 55;
 const longestTraceparent = 512;
 const sampledFlag = 1;
 
-/** The context that a request brought. Undefined: none, two, or none that the specification admits. */
+/** The context that came with a request. Undefined: there was none, there were two, or it is not valid by the specification. */
 export function readTraceContext(headers: HeaderFields): TraceContext | undefined {
   const value = headers.get("traceparent");
   if (value === undefined) return undefined;
@@ -47,7 +47,9 @@ export function readTraceContext(headers: HeaderFields): TraceContext | undefine
   return { traceId, spanId, sampled, tracestate: readTracestate(headers) };
 }
 
-/** A version that is not `ff`; ids that are not all zero; and after the flags either the end, or a field of a later version. */
+/**
+ * Its version is not `ff`, its ids are not all zero, and after the flags it ends, or continues with a field of a later version.
+ */
 function isTraceparent(value: string): boolean {
   if (!isHex(value, 0, 2) || !isHex(value, flagsAt, 2) || value.startsWith("ff")) return false;
   if (!isId(value, traceIdAt, 2 * traceIdBytes) || !isId(value, spanIdAt, 2 * spanIdBytes)) return false;
@@ -55,7 +57,7 @@ function isTraceparent(value: string): boolean {
   return value.length === version00Length || (value[version00Length] === "-" && !value.startsWith("00"));
 }
 
-/** Hex digits in lower case, and not all zero. */
+/** Whether these are lower-case hex digits, not all zero. */
 export function isId(text: string, from: number, length: number): boolean {
   let anyBut0 = 0;
   for (let at = from; at < from + length; at++) {
@@ -72,7 +74,7 @@ function isHex(text: string, from: number, length: number): boolean {
 }
 
 const noDigit = 0xff;
-/** What a hex digit is worth, by its code. Lower case only, as the specification has it. */
+/** The value of each hex digit, by its character code. Lower case only, as the specification requires. */
 const digits = new Uint8Array(256).fill(noDigit);
 for (let digit = 0; digit < 16; digit++) digits[digit.toString(16).charCodeAt(0)] = digit;
 
@@ -84,7 +86,9 @@ const tracestateKey = /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240
 const tracestateValue = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 const mostMembers = 32;
 
-/** All `tracestate` fields as one list. Undefined: there is none, or a member is not valid, and then all are dropped. */
+/**
+ * Joins all `tracestate` fields into one list. Undefined: there is none, or a member is not valid, in which case all are dropped.
+ */
 function readTracestate(headers: HeaderFields): string | undefined {
   if (!headers.has("tracestate")) return undefined;
   const members = headers
@@ -107,13 +111,13 @@ const poolBytes = 4_096;
 const traceIdBytes = 16;
 const spanIdBytes = 8;
 
-/** Random ids out of a pool, so that the system is asked once for hundreds of them. */
+/** Makes random ids from a pool, so that the system is asked only once for hundreds of them. */
 export class IdSource {
   readonly #fill: (pool: Buffer) => void;
   readonly #pool = Buffer.alloc(poolBytes);
   #used = poolBytes;
 
-  /** `fill` makes all bytes random; by default with the system's own source. */
+  /** `fill` fills the pool with random bytes; default: from the system's own source. */
   constructor(fill: (pool: Buffer) => void = randomFillSync) {
     this.#fill = fill;
   }
@@ -126,7 +130,7 @@ export class IdSource {
     return this.#next(spanIdBytes);
   }
 
-  /** An id of zeros means "none", so it is never given out. */
+  /** An id of zeros means "none", so it is never returned. */
   #next(length: number): string {
     for (;;) {
       if (this.#used + length > poolBytes) {

@@ -28,11 +28,11 @@ export interface Tracer {
   readonly ids: IdSource;
   readonly clock: Clock;
   /**
-   * Undefined: spans would go nowhere, so none is made, and a caller's context passes untouched, sampled or not. A span that
-   * is recorded and never exported would leave what follows without a parent.
+   * Undefined: spans would go nowhere, so none is made, and a caller's context passes unchanged, sampled or not. If a span were
+   * recorded but never exported, the spans below it would have no parent.
    */
   readonly sink: SpanSink | undefined;
-  /** For answers that the mesh made itself, sampled or not. Undefined: nowhere. */
+  /** The spans of responses that the mesh made itself, sampled or not. Undefined: there are none. */
   readonly errors: ErrorSpans | undefined;
 }
 
@@ -42,9 +42,9 @@ export interface TraceRequestOptions {
   readonly tracer: Tracer;
   /** `namespace/name` of what was dialled (client) or of this workload (server). */
   readonly service: string;
-  /** Of the policy that is in force; undefined: nobody gave it one. Asked only for what is recorded. */
+  /** The version of the policy in force; undefined: it has none. Called only for what is recorded. */
   readonly policyVersion: () => string | undefined;
-  /** The share of traces to record for a request, where that is not the sampler's own; absent: it always is. */
+  /** The share of traces to record for a request, if it is not the sampler's own; absent: it always is. */
   readonly ratioOf?: (exchange: Exchange) => number | undefined;
 }
 
@@ -60,7 +60,7 @@ export function traceRequest({ kind, tracer, service, policyVersion, ratioOf }: 
   };
 }
 
-/** Records one try as a child of the request's span. It stands below the retry, above what picks an endpoint. */
+/** Records one try as a child of the request's span. Its place is below the retry, above what picks an endpoint. */
 export function traceTry(tracer: Tracer): Layer {
   return (next) => (exchange, response) => {
     const parent = exchange.span;
@@ -85,7 +85,7 @@ export function traceTry(tracer: Tracer): Layer {
   };
 }
 
-/** Puts right what travels on, and makes the span if there is to be one. */
+/** Corrects the context that is passed on, and makes the span if there is to be one. */
 function beginRequest(
   tracer: Tracer,
   exchange: Exchange,
@@ -98,7 +98,7 @@ function beginRequest(
   const traceId = parent?.traceId ?? tracer.ids.traceId();
   const sampled = tracer.sink !== undefined && isSampled(tracer.sampler, traceId, parent?.sampled, ratio);
   if (own?.tracestate === undefined && headers.has("tracestate")) headers.remove("tracestate");
-  // Not recorded here: the caller's span stays the parent of what follows, as if there were no sidecar.
+  // Not recorded here: the caller's span remains the parent of what follows, as if there were no sidecar.
   if (parent?.spanId !== undefined && !sampled && (parent.sampled !== true || tracer.sink === undefined)) {
     if (own === undefined) setTraceparent(exchange, formatTraceparent(traceId, parent.spanId, parent.sampled === true));
     return undefined;
@@ -149,7 +149,7 @@ class TracedExchange extends Tap {
   }
 }
 
-/** Looks at the body as it passes, to name the operation. */
+/** Reads the body as it passes, to name the operation. */
 class TracedGraphql extends TracedExchange {
   readonly #reader = new GraphqlReader(this.exchange);
 

@@ -18,28 +18,28 @@ export interface ReportSources {
   readonly spans: RecentSpans;
 }
 
-/** Without traffic a sidecar says as often that it is there, and for how long yet. */
+/** Without traffic, a sidecar reports this often that it exists, and until when its certificate is valid. */
 const aliveEveryMs = 60_000;
-/** Of each list, so that a report's size is bounded. */
+/** The most entries in each list, so that a report's size is limited. */
 const mostEntries = 500;
 
 export class TrafficReporter {
   readonly #sources: ReportSources;
-  /** By the series, as its labels are one object as long as it lives: what the last report has told of. */
+  /** What the last report said, by series: the labels of a series are one object as long as it lives. */
   readonly #requestsTold = new WeakMap<object, number>();
   readonly #durationsTold = new WeakMap<object, readonly number[]>();
   readonly #lostTold = new WeakMap<object, number>();
-  /** Since the last report, without anything to tell. */
+  /** The time since the last report, during which there was nothing to report. */
   #quietMs = Number.POSITIVE_INFINITY;
 
-  /** One report more is due, to say that they have closed. */
+  /** The last report named breakers, so one more is due to say that they have closed. */
   #toldBreakers = false;
 
   constructor(sources: ReportSources) {
     this.#sources = sources;
   }
 
-  /** `windowMs` is the time since it was asked last. Undefined: there is nothing to tell that the last report did not. */
+  /** `windowMs`: the time since the last call. Undefined: there is nothing new to report. */
   take(windowMs: number): TrafficReport | undefined {
     const edges = this.#edges();
     const latencies = this.#latencies();
