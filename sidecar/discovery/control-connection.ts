@@ -1,4 +1,4 @@
-/** One `Discovery.Stream` on one TLS connection, from the dial to its end. It has no memory and tries nothing twice. */
+/** One `Discovery.Stream` on one TLS connection, from the dial to its end. It keeps no memory and retries nothing. */
 
 import type { Clock } from "../../model/clock.ts";
 import type { SidecarMessage } from "../../proto/generated/tulle/v1/SidecarMessage.ts";
@@ -20,17 +20,20 @@ export interface ConnectionOptions {
 }
 
 export interface ConnectionEvents {
-  /** The control plane let this sidecar in. */
+  /** The control plane has accepted this sidecar. */
   readonly opened: () => void;
   readonly update: (update: Update__Output) => void;
-  /** Comes once, whatever happened; nothing comes after it. */
+  /** Called once, whatever happened; nothing is called after it. */
   readonly closed: (reason: string) => void;
 }
 
-/** From the dial to `opened`. */
+/** The longest time from the dial to `opened`. */
 const openTimeoutMs = 10_000;
 const maxMessageBytes = 64 * 1024 * 1024;
-/** The control plane takes what is sent for a sign of life, and has to answer each of these: a thousand sidecars do it. */
+/**
+ * Rare, because the control plane takes anything that is sent as a sign of life, and must answer each PING of maybe a thousand
+ * sidecars.
+ */
 const keepAlive = { intervalMs: 90_000, timeoutMs: 10_000 };
 
 export class ControlConnection {
@@ -40,7 +43,7 @@ export class ControlConnection {
   readonly #timeout: NodeJS.Timeout;
   #closed = false;
 
-  /** Dials at once; events come later, never from here. */
+  /** Dials at once; events come later, never during this call. */
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     const { address, credentials, controlPlaneIdentity, clock, wheel } = options;
     this.address = address;
@@ -65,12 +68,12 @@ export class ControlConnection {
     this.#timeout = setTimeout(() => this.#end(`no answer within ${openTimeoutMs} ms`), openTimeoutMs);
   }
 
-  /** Messages wait for the connection; those of a closed one are dropped. */
+  /** Messages wait for the connection to open; those of a closed connection are dropped. */
   send(message: SidecarMessage): void {
     this.#call.send(encodeMessage("SidecarMessage", message));
   }
 
-  /** Silently: there is no `closed` after it. */
+  /** Closes silently: `closed` is not called. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

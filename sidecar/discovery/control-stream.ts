@@ -32,7 +32,7 @@ import { type Apply, type GoodResource, HeldResource } from "./held-resource.ts"
 import { KeptSnapshot } from "./kept-snapshot.ts";
 
 export interface ControlStreamOptions {
-  /** `host:port` of Discovery; tried in turn. */
+  /** `host:port` of Discovery; several are tried in turn. */
   readonly endpoints: readonly string[];
   readonly identity: Identity;
   readonly controlPlaneIdentity: string;
@@ -42,19 +42,19 @@ export interface ControlStreamOptions {
     readonly pod: string;
     readonly proxyVersion: string;
   };
-  /** Where the last good resources are kept across restarts. Absent: nowhere. */
+  /** Where the last good resources are kept across restarts. Absent: they are not kept. */
   readonly stateFolder?: string;
-  /** The control plane signs with a new key: a new certificate is wanted within so many milliseconds. */
+  /** The control plane signs with a new key: a new certificate is needed within this many milliseconds. */
   readonly onRenew?: (withinMs: number) => void;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: Random;
   readonly log: Log;
-  /** How long a connection must have been up before it is believed that a resource is gone. Default 30 s. */
+  /** How long a connection must be up before it is believed that a resource is gone. Default 30 s. */
   readonly absenceGraceMs?: number;
   /** How long to keep what was subscribed on this sidecar's behalf if nothing asks for it. Default 10 min. */
   readonly unaskedMs?: number;
-  /** The wait before dialling again. Default 250 ms, doubled each time up to 5 s, ± 50 %. */
+  /** The delay before dialling again. Default 250 ms, doubled each time up to 5 s, ± 50 %. */
   readonly retry?: { readonly initialDelayMs: number; readonly maxDelayMs: number };
 }
 
@@ -68,12 +68,12 @@ const keptUnaskedMs = 10 * 60 * 1000;
 export class ControlStream {
   readonly #options: ControlStreamOptions;
   readonly #held = new Map<string, HeldResource>();
-  /** Those of them that the control plane subscribed on this sidecar's behalf and that nothing here has asked for yet. */
+  /** The held resources that the control plane subscribed on this sidecar's behalf and that nothing here has asked for yet. */
   readonly #unasked = new Set<HeldResource>();
   /** Resources from before the restart, until they are asked for. */
   readonly #kept = new Map<string, GoodResource>();
   readonly #snapshot: KeptSnapshot | undefined;
-  /** Still in force although this connection says they are gone: it has not been up for long. */
+  /** Still in force although this connection says that they are gone: it has not been up for long enough. */
   readonly #doubted = new Set<HeldResource>();
   readonly #connectedListeners = new Set<(connected: boolean) => void>();
   #current: ControlConnection | undefined;
@@ -84,7 +84,7 @@ export class ControlStream {
   #attempts = 0;
   #failures = 0;
   #openedAtMs: number | undefined;
-  /** The connection has been up long enough to believe it about what is gone. */
+  /** Whether the connection has been up for long enough to believe it when it says that a resource is gone. */
   #trusted = false;
   #startedAtMs = 0;
   #running = false;
@@ -98,18 +98,18 @@ export class ControlStream {
     return this.#current !== undefined;
   }
 
-  /** The last good version of every resource that is subscribed to. */
+  /** The last good version of every subscribed resource. */
   get inForce(): GoodResource[] {
     return [...this.#held.values()].flatMap(({ good }) => good ?? []);
   }
 
-  /** Called at each change of `connected`. Returns a function that stops that. */
+  /** Called at each change of `connected`. Returns a function that removes the listener. */
   onConnected(listener: (connected: boolean) => void): () => void {
     this.#connectedListeners.add(listener);
     return () => void this.#connectedListeners.delete(listener);
   }
 
-  /** Resolves once what was kept is loaded; then it stays connected until `signal` aborts. */
+  /** Resolves once the kept resources are loaded; then it stays connected until `signal` aborts. */
   async start(signal: AbortSignal): Promise<void> {
     for (const { kind, name, good } of (await this.#snapshot?.load()) ?? []) this.#restore(kind, name, good);
     if (signal.aborted) return;
@@ -125,15 +125,15 @@ export class ControlStream {
   }
 
   /**
-   * From now on `apply` is given what is in force of a name, at once if that is known already.
-   * Returns what ends it; the resource is forgotten with its last subscription.
+   * Calls `apply` with what is in force for a name from now on, at once if that is known already. Returns a function that
+   * unsubscribes; the resource is forgotten with its last subscription.
    */
   subscribe(kind: ResourceKind, name: string, apply: Apply): () => void {
     const key = keyOf(kind, name);
     const known = this.#held.get(key);
     const held = known ?? new HeldResource(kind, name, this.#kept.get(key));
     const reason = held.add(apply);
-    // What was subscribed on its behalf is asked for anyway: it may be that it can't be applied.
+    // A resource that was subscribed on its behalf is requested anyway: it may turn out that it can't be applied.
     if (known === undefined || this.#unasked.delete(known)) {
       this.#kept.delete(key);
       this.#held.set(key, held);
@@ -143,7 +143,7 @@ export class ControlStream {
     return () => this.#unsubscribe(key, held, apply);
   }
 
-  /** Dropped while there is no connection. */
+  /** Sends a report, or drops it while there is no connection. */
   report(report: TrafficReport): void {
     this.#current?.send({ report });
   }
@@ -221,7 +221,7 @@ export class ControlStream {
 
   #onNewCredentials(): void {
     this.#failures = Math.max(this.#failures, 1);
-    // All sidecars may be given a new trust bundle at the same time.
+    // All sidecars may get a new trust bundle at the same time, so this is spread out.
     this.#dialLater();
   }
 
@@ -252,7 +252,7 @@ export class ControlStream {
     }
   }
 
-  /** What this pod's siblings use: it is here before it is dialled, and goes again if it is not. */
+  /** What this pod's siblings use: it is held before it is dialled, and dropped if it is not. */
   #takeSubscriptions(names: readonly ResourceName__Output[]): void {
     for (const message of names) {
       const name = decodeName(message);
@@ -311,7 +311,7 @@ export class ControlStream {
     }, absenceGraceMs).unref();
   }
 
-  /** What is in doubt is asked for again by the next connection, and in force until then. */
+  /** Resources in doubt stay in force, and the next connection asks for them again. */
   #endGrace(): void {
     clearTimeout(this.#grace);
     this.#trusted = false;

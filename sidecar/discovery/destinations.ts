@@ -16,8 +16,8 @@ import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import type { OutsideReason } from "../outside.ts";
 
 /**
- * Follows one resource; `apply` is called with each value and its version, `undefined` when there is no such resource.
- * Returns what ends it.
+ * Follows one resource: calls `apply` with each value and its version, `undefined` if there is no such resource. Returns a
+ * function that stops following.
  */
 export type FollowDestination = (
   name: string,
@@ -27,9 +27,9 @@ export type FollowDestination = (
 export interface DestinationsOptions {
   readonly follow: FollowDestination;
   readonly compose: (destination: Destination, version: string | undefined) => Service;
-  /** For addresses that are, or may be, outside the mesh: dials them as a client without a mesh would. */
+  /** Dials an address that is, or may be, outside the mesh, as a client without a mesh would. */
   readonly passThrough: (address: string, reason: OutsideReason) => Service;
-  /** For a name about which the control plane has not answered. */
+  /** The service for a name about which the control plane has not answered. */
   readonly refuseUnknown: (name: string) => Service;
   /** Whether a dial is forwarded in the clear when the control plane can't be asked; else it is refused. */
   readonly outboundMtls: "preferred" | "required";
@@ -40,7 +40,7 @@ export interface DestinationsOptions {
 const firstAnswerMs = 1_000;
 const forgetAfterMs = 10 * 60_000;
 const maxDestinations = 10_000;
-/** The precision of the order of use: moving an entry costs more than every request should pay. */
+/** The precision of the order of use, because moving an entry costs more than every request should pay. */
 const orderedToMs = 1_000;
 
 export class Destinations {
@@ -53,14 +53,14 @@ export class Destinations {
   }
 
   /**
-   * For a full name (`orders.shop.svc.cluster.local:80`). If it turns out to be foreign, `otherwise` serves it, or without
-   * that the address `dialled`.
+   * Returns what a full name (`orders.shop.svc.cluster.local:80`) leads to. If the name turns out to be outside the mesh,
+   * `otherwise` serves it, or, if that is absent, the address `dialled`.
    */
   dial(name: string, dialled: string, otherwise?: Service): Dialled {
     return this.use({ key: otherwise === undefined ? name : `${name} ${dialled}`, name, dialled, otherwise });
   }
 
-  /** Returns the destination, also when it is used again after it was forgotten: a connection may outlive that. */
+  /** Returns the destination, even if it was forgotten: a connection may outlive that. */
   use(dial: Dial): Entry {
     const { key } = dial;
     const now = this.#options.clock.now();
@@ -104,7 +104,7 @@ export class Destinations {
 }
 
 interface Dial {
-  /** By what it is known here. */
+  /** The entry's name in this table. */
   readonly key: string;
   readonly name: string;
   readonly dialled: string;
@@ -112,13 +112,12 @@ interface Dial {
 }
 
 /**
- * One dialled name. Until the control plane's first answer, requests are held for up to a second. Callers may keep this
- * object.
+ * One dialled name. Until the control plane's first answer, requests are held for up to a second. Callers may keep this object.
  */
 class Entry extends Timer {
   readonly dial: Dial;
   usedAtMs = 0;
-  /** As last received; undefined: nothing received yet, or not in the mesh. */
+  /** The last value received; undefined: none was received yet, or it is not in the mesh. */
   destination: Destination | undefined;
   readonly #destinations: Destinations;
   readonly #options: DestinationsOptions;
@@ -149,7 +148,7 @@ class Entry extends Timer {
     else this.#waiting.push(call);
   };
 
-  /** By its name, as it is known now: if it was forgotten meanwhile, it is asked for anew. */
+  /** Looks the destination up again by its name: if it was forgotten meanwhile, it is requested again. */
   readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink =>
     this.#destinations.use(this.dial).pass(exchange, response);
 
@@ -160,7 +159,7 @@ class Entry extends Timer {
     return held;
   }
 
-  /** No answer in time. Further requests are not held; a later answer still takes effect. */
+  /** No answer in time. Further requests are not held; a late answer still takes effect. */
   override expire(): void {
     const { name, dialled, otherwise } = this.dial;
     if (otherwise !== undefined) this.#release(otherwise);
@@ -174,7 +173,7 @@ class Entry extends Timer {
     this.#release(this.#options.refuseUnknown(this.dial.name));
   }
 
-  /** Throws if the stack can't be composed, and then changes nothing. */
+  /** Throws if the stack can't be composed; then nothing changes. */
   #apply(destination: Destination | undefined, version: string | undefined): void {
     const { compose, passThrough, wheel } = this.#options;
     const { dialled, otherwise } = this.dial;

@@ -12,9 +12,7 @@
 
 import type { Resource, ResourceKind } from "../../model/resources.ts";
 
-/**
- * Puts a value and its version into force; undefined: there is no such resource. Returns why it can't be applied, if so.
- */
+/** Puts a value and its version in force; undefined: there is no such resource. Returns the reason if it can't be applied. */
 export type Apply = (resource: Resource | undefined, version: string | undefined) => string | undefined;
 
 export interface GoodResource {
@@ -43,7 +41,7 @@ export class HeldResource {
     return this.#state;
   }
 
-  /** What is in force. */
+  /** The value in force. */
   get good(): GoodResource | undefined {
     return this.#state.kind === "present" ? this.#state.good : undefined;
   }
@@ -52,13 +50,13 @@ export class HeldResource {
     return this.#appliers.size > 0;
   }
 
-  /** Applies what is already known at once; returns why it can't be, if so. */
+  /** Applies what is already known at once. Returns the reason if that can't be applied. */
   add(apply: Apply): string | undefined {
     const isFirst = this.#appliers.size === 0;
     this.#appliers.add(apply);
     if (this.#state.kind === "unknown") return undefined;
     const reason = applySafely(apply, this.good);
-    // Then it is in force nowhere, and must be asked for anew.
+    // Then it is in force nowhere, and must be requested again.
     if (reason !== undefined && isFirst) this.#state = { kind: "unknown" };
     return reason;
   }
@@ -67,7 +65,7 @@ export class HeldResource {
     this.#appliers.delete(apply);
   }
 
-  /** Undefined: in force. A text: why not, and nothing has changed. */
+  /** Returns undefined if it is in force, else why not; then nothing has changed. */
   offer(good: GoodResource): string | undefined {
     if (this.good?.version === good.version) return undefined;
     const took: Apply[] = [];

@@ -26,7 +26,7 @@ export class KeptSnapshot {
     this.#log = log;
   }
 
-  /** What was kept; what can't be read is left out, and logged. */
+  /** Returns what was kept; anything unreadable is left out and logged. */
   async load(): Promise<{ readonly kind: ResourceKind; readonly name: string; readonly good: GoodResource }[]> {
     try {
       const { resources } = decodeUpdate(await readFile(this.#path));
@@ -42,12 +42,12 @@ export class KeptSnapshot {
     }
   }
 
-  /** Writes what `list` returns then, once changes have settled. */
+  /** Writes what `list` returns once changes have settled. */
   saveSoon(list: () => Iterable<GoodResource>): void {
     this.#timer ??= setTimeout(() => this.#save(list), settleMs).unref();
   }
 
-  /** Writes what is still to be written. */
+  /** Writes what is not written yet. */
   async close(list: () => Iterable<GoodResource>): Promise<void> {
     if (this.#timer !== undefined) {
       clearTimeout(this.#timer);

@@ -13,13 +13,13 @@ export interface Answer {
 
 /** What is known of a key whose request was processed. */
 export interface KeyRecord {
-  /** Of the request. */
+  /** The request's fingerprint. */
   readonly fingerprint: string;
-  /** Undefined: it is not kept; the request was processed all the same. */
+  /** Undefined: the answer is not kept, but the request was processed. */
   readonly answer: Answer | undefined;
 }
 
-/** How many bytes all recordings of a sidecar hold together, at most. */
+/** The most bytes that all recordings of a sidecar may hold together. */
 export class RecordingBudget {
   #leftBytes: number;
 
@@ -38,7 +38,7 @@ export class RecordingBudget {
   }
 }
 
-/** Keeps a copy of an answer that passes by. Whoever makes one calls `stop` when it is over. */
+/** Keeps a copy of an answer that passes by. Its creator calls `stop` when it is over. */
 export class Recording {
   readonly #budget: RecordingBudget;
   readonly #maxBytes: number;
@@ -52,7 +52,7 @@ export class Recording {
     this.#budget = budget;
   }
 
-  /** It can't be kept any more. */
+  /** Whether it has become too long to be kept. */
   get tooLong(): boolean {
     return this.#tooLong;
   }
@@ -72,7 +72,7 @@ export class Recording {
     this.#bytes += chunk.length;
   }
 
-  /** Undefined: it was too long, or there was none. */
+  /** Undefined: the answer was too long, or there was none. */
   finish(trailers: HeaderFields | undefined): Answer | undefined {
     if (this.#tooLong || this.#head === undefined) return undefined;
     return { ...this.#head, body: Buffer.concat(this.#chunks), trailers: trailers?.copy() };
@@ -85,10 +85,10 @@ export class Recording {
   }
 }
 
-/** At a time; the caller's congestion is looked at in between. */
+/** How much is sent at a time; in between, the caller's congestion is checked. */
 const pieceBytes = 64 * 1024;
 
-/** Gives an answer again, as fast as it is taken. */
+/** Replays an answer, as fast as the caller takes it. */
 export class Replay {
   readonly #answer: Answer;
   readonly #response: ResponseSink;
@@ -110,7 +110,7 @@ export class Replay {
   }
 
   resume(): void {
-    if (this.#sending) return; // called back while it writes
+    if (this.#sending) return; // called back during a write
     const { body, trailers } = this.#answer;
     this.#sending = true;
     let takesMore = true;
@@ -125,7 +125,7 @@ export class Replay {
     this.#response.endResponse(trailers?.copy());
   }
 
-  /** Nobody takes the rest. */
+  /** The caller no longer takes the rest. */
   stop(): void {
     this.#over = true;
   }

@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import type { Exchange } from "../net/exchange.ts";
 
 /**
- * Fields that make another request of one with the same target and body. The authorization is among them, so that one
- * user of a workload is never given the answer to another.
+ * Fields that make two requests with the same target and body different. The authorization is one of them, so that one user of a
+ * workload never gets the answer to another.
  */
 const tellingFields = ["authorization", "content-type", "content-encoding"];
 
@@ -18,7 +18,7 @@ export class Fingerprint {
     this.#hash.update(JSON.stringify([target?.port, method, authority.toLowerCase(), path, fields]));
   }
 
-  /** Of the body so far. */
+  /** The length of the body so far. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -28,15 +28,15 @@ export class Fingerprint {
     this.#hash.update(chunk);
   }
 
-  /** To be called once, when the body has ended. */
+  /** Call it once, when the body has ended. */
   digest(): string {
     return this.#hash.digest("base64url");
   }
 }
 
 /**
- * The name under which the answer to a keyed request is kept: keys of different callers are different names. Callers without
- * an identity share one.
+ * The name under which the answer to a keyed request is stored. It includes the caller, so that the keys of different callers
+ * differ. Callers without an identity share one.
  */
 export function nameOfKey(peer: string | undefined, key: string): string {
   // No SPIFFE id has a space in it.

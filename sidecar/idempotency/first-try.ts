@@ -31,9 +31,9 @@ import type { Claim } from "./record-store.ts";
 /** What became of an answer. */
 export type AnswerOutcome =
   | "kept"
-  /** It is not the last word. */
+  /** It is not final, so the key is free again. */
   | "not_final"
-  /** It was too long, or nobody was there to take it to its end: only the fact is kept. */
+  /** It was too long, or nobody was there to take it to its end: only the fact that the request was processed is kept. */
   | "lost"
   /** There was none, or it came before the request was whole. */
   | "none";
@@ -41,11 +41,11 @@ export type AnswerOutcome =
 export interface FirstTryOptions {
   readonly wheel: TimerWheel;
   readonly budget: RecordingBudget;
-  /** How long the application may go on without a caller. */
+  /** How long the application may work on without a caller. */
   readonly detachedMs: number;
-  /** False: too many do that already. */
+  /** Returns false if too many requests already do that. */
   readonly mayDetach: () => boolean;
-  /** Once, when nothing is under way any more. `wasDetached`: `mayDetach` has said yes. */
+  /** Called once, when nothing is in progress any more. `wasDetached`: `mayDetach` has returned true. */
   readonly over: (outcome: AnswerOutcome, wasDetached: boolean) => void;
 }
 
@@ -60,7 +60,7 @@ export class FirstTry extends PassThrough implements TimerEntry {
   readonly #claim: Claim;
   readonly #recording: Recording;
   readonly #digest: Fingerprint;
-  /** -1: it has none. */
+  /** -1: there is no content-length. */
   readonly #contentLength: number;
   readonly #isGrpc: boolean;
   #fingerprint: string | undefined;
@@ -98,7 +98,7 @@ export class FirstTry extends PassThrough implements TimerEntry {
     this.#finishIfDone(undefined);
   }
 
-  /** The application may have a whole request before its end is known: all the bytes of its `Content-Length`. */
+  /** The application may have the whole request before its end is known: when all bytes of its `Content-Length` were sent. */
   override abortRequest(error: MeshError): void {
     if (this.#over || this.#detached) return;
     const isWhole = this.#fingerprint !== undefined || this.#digest.bytes === this.#contentLength;
@@ -140,7 +140,7 @@ export class FirstTry extends PassThrough implements TimerEntry {
     return true;
   }
 
-  /** The record is there before the caller has the answer's end. */
+  /** The record is stored before the caller has the end of the answer. */
   override endResponse(trailers?: HeaderFields): void {
     if (this.#over) return;
     this.#responseEnded = true;
@@ -186,7 +186,7 @@ export class FirstTry extends PassThrough implements TimerEntry {
     }
   }
 
-  /** Trailers that came before the request had ended. */
+  /** The trailers, if they arrived before the request had ended. */
   #trailers: HeaderFields | undefined;
 
   #isFinal(trailers: HeaderFields | undefined): boolean {

@@ -8,25 +8,28 @@ import type { KeyRecord } from "./answer.ts";
 
 export type Outcome =
   | { readonly kind: "answered"; readonly record: KeyRecord }
-  /** There is no answer. */
+  /** There was no answer. */
   | { readonly kind: "failed"; readonly error: MeshError };
 
-/** A request that came with a key which is known already. */
+/** A request whose key was known when it arrived. */
 export interface Waiting {
-  /** Of the whole request; undefined while its body is still coming. */
+  /** The fingerprint of the whole request; undefined while its body is still arriving. */
   readonly fingerprint: string | undefined;
   tell(outcome: Outcome): void;
-  /** It is not the request that the key was used for. */
+  /** It is a different request from the one that the key was used for. */
   tellApart(): void;
 }
 
 export class InFlight {
   readonly name: string;
-  /** Of the request that is processed; undefined while its body is still coming, or where another sidecar has it. */
+  /**
+   * The fingerprint of the request being processed; undefined while its body is still arriving, or if another sidecar processes
+   * it.
+   */
   #fingerprint: string | undefined;
   readonly #repeats = new Set<Waiting>();
   #outcome: Outcome | undefined;
-  /** The last repeat has left. */
+  /** Called when the last repeat has left. */
   onAlone: (() => void) | undefined;
 
   constructor(name: string) {
@@ -41,7 +44,7 @@ export class InFlight {
     return this.#repeats.size;
   }
 
-  /** The whole request is known: repeats that differ need not wait. */
+  /** The whole request is known: repeats that differ from it need not wait. */
   identify(fingerprint: string): void {
     this.#fingerprint = fingerprint;
     for (const repeat of this.#repeats) {
@@ -57,13 +60,13 @@ export class InFlight {
     if (this.#repeats.delete(repeat) && this.#repeats.size === 0) this.onAlone?.();
   }
 
-  /** A repeat has its fingerprint: it is told at once if that is possible. */
+  /** A repeat has its fingerprint: it is told at once, if something is known already. */
   ready(repeat: Waiting): void {
     if (this.#outcome !== undefined) repeat.tell(this.#outcome);
     else if (this.#fingerprint !== undefined && this.#fingerprint !== repeat.fingerprint) repeat.tellApart();
   }
 
-  /** Once. Repeats whose body is still coming are told when it has ended. */
+  /** Call it once. Repeats whose body is still arriving are told when it has ended. */
   settle(outcome: Outcome): void {
     this.#outcome = outcome;
     for (const repeat of this.#repeats) if (repeat.fingerprint !== undefined) repeat.tell(outcome);

@@ -12,12 +12,12 @@ import type { Claim, Found, RecordStore } from "./record-store.ts";
 
 export interface MemoryLimits {
   readonly maxRecords: number;
-  /** Of answers: bodies, fields, and what it takes to keep one. */
+  /** The size of all answers: bodies, fields, and the overhead of keeping them. */
   readonly maxBytes: number;
 }
 
 export interface MemoryCounts {
-  /** `answer`: the record stays without it; `record`: the key is forgotten. */
+  /** `answer`: the record stays, without its answer; `record`: the key is forgotten. */
   evicted(what: "answer" | "record"): void;
 }
 
@@ -27,18 +27,18 @@ interface Entry {
   readonly bytes: number;
 }
 
-/** What an answer takes besides its text: objects, map entries, strings' heads. Measured, rounded up. */
+/** What an answer takes besides its text: objects, map entries, string headers. Measured, rounded up. */
 const overheadBytes = 512;
-/** Looked at in one call of `forgetExpired`, so that no call takes long. */
+/** How many entries one call of `forgetExpired` checks, so that no call takes long. */
 const sweptAtOnce = 2_000;
 
 export class MemoryRecords implements RecordStore {
   readonly #clock: Clock;
   readonly #limits: MemoryLimits;
   readonly #counts: MemoryCounts;
-  /** With their answers, the least recently used first. */
+  /** Records with their answers, the least recently used first. */
   readonly #answered = new Map<string, Entry>();
-  /** Those without. */
+  /** Records without answers. */
   readonly #bare = new Map<string, Entry>();
   #bytes = 0;
   #sweep: Iterator<[string, Entry]> | undefined;
@@ -58,7 +58,7 @@ export class MemoryRecords implements RecordStore {
     return record === undefined ? { kind: "claimed", claim: this.#claimFor(name) } : { kind: "recorded", record };
   }
 
-  /** Called now and then: gives back the room of what nobody asks for any more. */
+  /** Called from time to time: frees the space of expired records, which nobody asks for any more. */
   forgetExpired(): void {
     const now = this.#clock.now();
     for (let looked = 0; looked < sweptAtOnce; looked++) {

@@ -33,7 +33,7 @@ import { Watch } from "./watch.ts";
 export type KeyedOutcome =
   | RepeatOutcome
   | "processed"
-  /** Processed, while the store could not be reached. */
+  /** Processed although the store could not be reached. */
   | "unguarded"
   | "key_missing"
   | "key_invalid"
@@ -49,13 +49,13 @@ export interface KeyedRequestsOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly counts: IdempotencyCounts;
-  /** The one that all replicas share, made when it is first asked for. */
+  /** Returns the store that all replicas share; it is opened at the first call. */
   readonly sharedRecords: () => RecordStore;
 }
 
-/** How long a repeat waits for the answer to the first. */
+/** How long a repeat waits for the answer to the first request. */
 const waitMs = 30_000;
-/** How long an application may go on without a caller, and how many requests may do so at a time. */
+/** How long an application may work on without a caller, and for how many requests at a time. */
 const detachedMs = 300_000;
 const maxDetached = 256;
 const memoryLimits = { maxRecords: 50_000, maxBytes: 32 * 1024 * 1024 };
@@ -79,11 +79,11 @@ export function processOnce(keyed: KeyedRequests): Layer {
   };
 }
 
-/** What a sidecar knows of keys: one for all its ways in, and it outlives updates of the policies. */
+/** What a sidecar knows about keys. There is one for all its ways in, and it outlives updates of the policies. */
 export class KeyedRequests {
   readonly #options: KeyedRequestsOptions;
   readonly #memory: MemoryRecords;
-  /** By the name of the key: a key has one store, that of the policy at its first request. */
+  /** By the key's name. The store of a key is that of the policy at its first request. */
   readonly #inFlight = new Map<string, InFlight>();
   readonly #budget = new RecordingBudget(recordingBytes);
   #detached = 0;
@@ -93,17 +93,17 @@ export class KeyedRequests {
     this.#memory = new MemoryRecords(options.clock, memoryLimits, options.counts);
   }
 
-  /** What is held here now; `bytes` of answers. */
+  /** What is held here now; `bytes`: the size of the answers. */
   get held(): { readonly inFlight: number; readonly answered: number; readonly bare: number; readonly bytes: number } {
     return { inFlight: this.#inFlight.size, ...this.#memory.size };
   }
 
-  /** The policies that will be asked for: their store is opened before the first request. */
+  /** Opens the stores that these policies will need, before the first request. */
   prepare(policies: readonly PortPolicies[]): void {
     if (policies.some(({ idempotency }) => idempotency?.store === "redis")) this.#options.sharedRecords();
   }
 
-  /** Called now and then. */
+  /** Called from time to time. */
   forgetExpired(): void {
     this.#memory.forgetExpired();
   }
@@ -137,7 +137,7 @@ export class KeyedRequests {
       if (held.gone) this.#dropUnused(later, inFlight);
       else held.release(this.#serviceFor(later, inFlight, rules, next));
     });
-    // A store that answers at once needs nothing to be held.
+    // If the store answers at once, nothing needs to be held.
     return found === undefined ? held : this.#serviceFor(found, inFlight, rules, next)(exchange, response);
   }
 
@@ -164,7 +164,7 @@ export class KeyedRequests {
     }
   }
 
-  /** Its caller left while the store was asked. */
+  /** The caller left while the store was being asked. */
   #dropUnused(found: Found, inFlight: InFlight): void {
     if (found.kind === "claimed") found.claim.release();
     if (found.kind === "elsewhere" && inFlight.repeats > 0) return this.#watch(inFlight, found.look);
@@ -237,7 +237,7 @@ function storeFailed(): MeshError {
   return new MeshError("idempotency_store_failed", "", unprocessed);
 }
 
-/** Over the mesh link it becomes REFUSED_STREAM, and the request is tried again. */
+/** Over the mesh link this becomes REFUSED_STREAM, and the request is tried again. */
 function neverSent(): MeshError {
   return new MeshError("refused_stream", "the request that it repeats was never sent", unprocessed);
 }

@@ -6,7 +6,7 @@
 import { HeaderFields } from "../net/header-fields.ts";
 import type { KeyRecord } from "./answer.ts";
 
-/** `failure`: shown for a while to those who wait, and no record of anything. */
+/** `failure`: shown for a while to those who wait; it is not a record. */
 export type StoredKind = "record" | "failure";
 
 const letters = { claim: "c", record: "r", failure: "f" } as const;
@@ -14,10 +14,10 @@ const letters = { claim: "c", record: "r", failure: "f" } as const;
 export type Stored =
   | { readonly kind: "claim" }
   | { readonly kind: StoredKind; readonly record: KeyRecord }
-  /** Not ours, or damaged. */
+  /** The value is not ours, or is damaged. */
   | { readonly kind: "unknown" };
 
-/** As it stands while a request is under way; `owner` is who may change it. */
+/** The value while a request is in progress; `owner`: the only one who may change it. */
 export function encodeClaim(owner: string): string {
   return `${letters.claim}${owner}`;
 }

@@ -5,14 +5,14 @@
 
 import { createClient, RESP_TYPES } from "@redis/client";
 
-/** Where a Redis is, and whom to believe that it is the one. */
+/** Where a Redis is, and whose certificate proves that it is the right one. */
 export interface RedisAddress {
   readonly url: string;
-  /** PEM: who has signed the certificate of a `rediss://`. Undefined: those that Node trusts. */
+  /** PEM: the authorities that may have signed the certificate of a `rediss://` URL. Undefined: those that Node trusts. */
   readonly ca: string | undefined;
 }
 
-/** Of the client, what is used. */
+/** The parts of the client that are used here. */
 export interface RedisClient {
   readonly isOpen: boolean;
   readonly isReady: boolean;
@@ -20,7 +20,7 @@ export interface RedisClient {
   destroy(): void;
 }
 
-/** Strings of replies come as Buffers. `onBroken`: it can't be used any more; called any number of times. */
+/** Strings in replies are Buffers. `onBroken`: the client can't be used any more; it may be called more than once. */
 export async function connectTo(
   { url, ca }: RedisAddress,
   timeoutMs: number,
@@ -31,7 +31,7 @@ export async function connectTo(
     disableOfflineQueue: true,
     disableClientInfo: true,
     maintNotifications: "disabled",
-    // Who asks decides when to connect anew, so that nothing waits for a reconnect that it does not know of.
+    // Our caller decides when to reconnect, so that nothing waits for a reconnect that it doesn't know of.
     socket: {
       connectTimeout: timeoutMs,
       reconnectStrategy: false,
@@ -39,7 +39,7 @@ export async function connectTo(
     },
     commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
   });
-  // What fails is known by the commands that fail; without a listener the process would end.
+  // Failed commands tell their callers; but without a listener an error would end the process.
   client.on("error", () => onBroken(client));
   client.on("end", () => onBroken(client));
   await client.connect();

@@ -18,8 +18,8 @@ import type { RedisClient } from "./redis-client.ts";
 
 export interface RedisConnectionOptions {
   /**
-   * Undefined: there is no Redis, and every command fails. A file `ca.crt` beside it says who signs for a `rediss://`;
-   * without one, whom Node trusts.
+   * Undefined: there is no Redis, and every command fails. A file `ca.crt` beside it has the authorities for a `rediss://` URL;
+   * without it, those that Node trusts are used.
    */
   readonly urlFile: string | undefined;
   readonly clock: Clock;
@@ -29,12 +29,12 @@ export interface RedisConnectionOptions {
 
 export type Reply =
   | { readonly ok: true; readonly value: unknown }
-  /** `sent`: it may have been done all the same. */
+  /** `sent`: the command may have been executed anyway. */
   | { readonly ok: false; readonly sent: boolean };
 
-/** For a reply, once the command was sent. */
+/** How long a reply may take once the command was sent. */
 const commandMs = 1_000;
-/** For the connection that a command waits for, the loading of the library included. */
+/** How long a command may wait for the connection, including loading the library. */
 const waitMs = 3_000;
 const connectMs = 1_000;
 const firstPauseMs = 100;
@@ -50,14 +50,14 @@ type State =
 export class RedisConnection {
   readonly #options: RedisConnectionOptions;
   #state: State = { kind: "idle" };
-  /** Since the last connection that could be made. */
+  /** Failures since the last successful connection. */
   #failures = 0;
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
   }
 
-  /** Strings of the reply come as Buffers. `told` is called once, later. */
+  /** Strings in the reply are Buffers. `told` is called once, later. */
   run(command: readonly (string | Buffer)[], told: (reply: Reply) => void): void {
     let sentTo: RedisClient | undefined;
     let answered = false;
@@ -95,7 +95,7 @@ export class RedisConnection {
     if (state.kind === "connected") destroy(state.client);
   }
 
-  /** Rejects while it pauses: who asks is told at once. */
+  /** Rejects during a pause, so that the caller is told at once. */
   #client(): Promise<RedisClient> {
     const { clock } = this.#options;
     if (this.#state.kind === "pausing" && clock.now() >= this.#state.untilMs) this.#state = { kind: "idle" };
@@ -130,14 +130,14 @@ export class RedisConnection {
     }
   }
 
-  /** Whoever waits for a reply on it is told that there is none. */
+  /** Tells everyone who waits for a reply on it that there is none. */
   #break(client: RedisClient, reason: string): void {
     if (this.#state.kind !== "connected" || this.#state.client !== client) return;
     this.#pause(reason);
     destroy(client);
   }
 
-  /** Says the first of several failures in a row. */
+  /** Logs only the first of several failures in a row. */
   #pause(reason: string): void {
     if (this.#state.kind === "closed") return;
     const { clock, random, log } = this.#options;
@@ -148,8 +148,8 @@ export class RedisConnection {
 }
 
 /**
- * Read for each connection: a Secret may be given another password at any time. The library is loaded here, and nowhere
- * else.
+ * Reads the file for each connection, because a Secret may get another password at any time. The library is loaded here, and
+ * nowhere else.
  */
 async function openClient(urlFile: string | undefined, onBroken: (client: RedisClient) => void): Promise<RedisClient> {
   if (urlFile === undefined) throw new Error("TULLE_REDIS_URL_FILE is not set");
@@ -170,12 +170,15 @@ async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-/** It complains if it is closed already. */
+/** Closing a client that is closed already would throw. */
 function destroy(client: RedisClient): void {
   if (client.isOpen) client.destroy();
 }
 
-/** A short word that holds no part of a URL: the code of a system error, or the first word of Redis' own, `WRONGPASS`. */
+/**
+ * A short word that contains no part of a URL: the code of a system error, or the first word of Redis' own message, such as
+ * `WRONGPASS`.
+ */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return "failed";
   if ("code" in error && typeof error.code === "string" && /^[A-Z_0-9]{1,40}$/.test(error.code)) return error.code;

@@ -18,12 +18,12 @@ import { decodeStored, encodeClaim, encodeRecord } from "./record-codec.ts";
 import type { Claim, Found, RecordStore, Seen } from "./record-store.ts";
 import type { RedisConnection, Reply } from "./redis-connection.ts";
 
-/** What a call was to do, for the metrics. */
+/** What a call should do, for the metrics. */
 export type StoreOperation = "claim" | "look" | "renew" | "keep" | "release";
 
 export interface RedisRecordsOptions {
   readonly connection: Pick<RedisConnection, "run">;
-  /** `namespace/workload`: others have keys of their own. */
+  /** `namespace/workload`: other workloads have keys of their own. */
   readonly workload: string;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -31,23 +31,23 @@ export interface RedisRecordsOptions {
   readonly failed: (operation: StoreOperation) => void;
 }
 
-/** A claim whose owner is not heard of for this long is nobody's. */
+/** A claim expires if its owner does not renew it for this long. */
 const leaseMs = 30_000;
 const renewEveryMs = 10_000;
-/** What can't be written is tried again this often, and for this long. */
+/** A failed write is repeated this often, for up to this long. */
 const writeAgainMs = 500;
 const keepForMs = 60_000;
-/** Long enough for all who wait to look. */
+/** Long enough for everyone who waits to look. */
 const failureMs = 5_000;
 
-/** A failure gives way to a new claim. Returns what stands in the way of one. */
+/** A new claim may replace a failure. Returns what prevents it, if anything. */
 const claimScript = `
 local v = redis.call('GET', KEYS[1])
 if v and string.sub(v, 1, 1) ~= 'f' then return v end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return false`;
 
-/** In place of the owner's claim, or of nothing; once more does no harm. Returns 0 where somebody else has the key. */
+/** Replaces the owner's claim, or nothing; repeating it does no harm. Returns 0 if somebody else has the key. */
 const putScript = `
 local v = redis.call('GET', KEYS[1])
 if v and v ~= ARGV[1] and v ~= ARGV[2] then return 0 end
@@ -60,7 +60,7 @@ return 1`;
 
 export class RedisRecords implements RecordStore {
   readonly #options: RedisRecordsOptions;
-  /** Tells this process's claims from all others'. */
+  /** Distinguishes this process's claims from all others. */
   readonly #owner: string;
   #claims = 0;
 
@@ -68,7 +68,7 @@ export class RedisRecords implements RecordStore {
     this.#options = options;
     const part = () => Math.floor(options.random() * 2 ** 48).toString(36);
     this.#owner = `${part()}${part()}`;
-    // So that the first request does not wait for the connection.
+    // Connects early, so that the first request does not wait for that.
     options.connection.run(["PING"], () => {});
   }
 
@@ -146,19 +146,19 @@ function evalOf(
   return ["EVAL", script, "1", key, claim, ...rest];
 }
 
-/** The last thing that is to be written for a claim. */
+/** The final write for a claim. */
 interface Write {
   readonly operation: "keep" | "release";
   readonly command: readonly (string | Buffer)[];
   readonly untilMs: number;
 }
 
-/** Renews a claim until it is settled, then writes what came of it, again and again if need be. */
+/** Renews a claim until it is settled, then writes the result, repeatedly if necessary. */
 class HeldClaim extends Timer implements Claim {
   readonly #key: string;
   readonly #claim: string;
   readonly #options: RedisRecordsOptions;
-  /** Undefined: it is held. */
+  /** Undefined: the claim is still held. */
   #write: Write | undefined;
 
   constructor(key: string, claim: string, options: RedisRecordsOptions) {
@@ -189,7 +189,7 @@ class HeldClaim extends Timer implements Claim {
     else this.#put(this.#write);
   }
 
-  /** A claim that somebody else has by now is lost, and what comes of it will be refused. */
+  /** A claim that somebody else has taken meanwhile is lost: writing its result will be refused. */
   #renew(): void {
     const { connection, wheel, failed } = this.#options;
     connection.run(evalOf(putScript, this.#key, this.#claim, this.#claim, leaseMs), (reply) => {

@@ -19,15 +19,15 @@ import type { InFlight, Outcome, Waiting } from "./in-flight.ts";
 
 /** What became of a repeat. */
 export type RepeatOutcome =
-  /** It got the answer of a request that had been processed when it came. */
+  /** It got the answer to a request that had been processed when it arrived. */
   | "replayed"
-  /** It waited for it. */
+  /** It waited for the answer. */
   | "joined"
   /** It waited, and there was no answer. */
   | "failed"
   | "answer_lost"
   | "key_reused"
-  /** It waited for too long. */
+  /** It waited too long. */
   | "in_flight";
 
 export interface RepeatOptions {
@@ -37,7 +37,7 @@ export interface RepeatOptions {
   readonly ended: (outcome: RepeatOutcome) => void;
 }
 
-/** For `Retry-After`. */
+/** The value of `Retry-After`. */
 const askAgainMs = 1_000;
 
 type State =
@@ -63,7 +63,7 @@ export class Repeat extends Timer implements RequestSink, Waiting {
     this.#options = options;
     this.#digest = new Fingerprint(exchange);
     inFlight.enter(this);
-    // Nobody else will ask for the body of a caller that waits to be asked.
+    // Nobody else will ask for the body of a caller that waits for 100 (Continue).
     if (!exchange.bodyless && exchange.headers.get("expect")?.toLowerCase() === "100-continue") {
       response.informational({ status: 100, headers: new HeaderFields(), bodyless: true });
     }
@@ -135,5 +135,5 @@ export class Repeat extends Timer implements RequestSink, Waiting {
   }
 }
 
-/** This request, that is: the one before it was. */
+/** This is said of the repeat itself, not of the first request. */
 const unprocessed = { processed: "unprocessed" } as const;

@@ -16,7 +16,7 @@ export class Watch extends Timer {
   #delayMs = firstLookMs;
   #stopped = false;
 
-  /** `over`: once, just before the repeats are told. */
+  /** `over`: called once, just before the repeats are told. */
   constructor(inFlight: InFlight, look: Look, wheel: TimerWheel, over: () => void) {
     super();
     this.#inFlight = inFlight;
@@ -39,7 +39,7 @@ export class Watch extends Timer {
     this.#look((seen) => this.#see(seen));
   }
 
-  /** A store that does not answer now may do so before the repeats' patience ends. */
+  /** A store that does not answer now may do so before the repeats give up. */
   #see(seen: Seen): void {
     if (this.#stopped) return;
     switch (seen.kind) {

@@ -13,7 +13,7 @@ const versionAndSubject = Buffer.from("0201003000", "hex");
 /** `[0] {}`: no attributes. */
 const noAttributes = Buffer.from("a000", "hex");
 
-/** DER, about 200 bytes. */
+/** Returns DER, about 200 bytes. */
 export function buildCertificateRequest(privateKey: KeyObject): Buffer {
   const publicKeyDer = createPublicKey(privateKey).export({ type: "spki", format: "der" });
   const body = element(sequence, versionAndSubject, publicKeyDer, noAttributes);
@@ -22,7 +22,7 @@ export function buildCertificateRequest(privateKey: KeyObject): Buffer {
   return element(sequence, body, ecdsaWithSha256, element(0x03, noUnusedBits, signature));
 }
 
-/** Of less than 256 bytes. */
+/** Encodes an element of less than 256 bytes. */
 function element(tag: number, ...contents: Buffer[]): Buffer {
   const content = Buffer.concat(contents);
   const header = content.length < 0x80 ? Buffer.of(tag, content.length) : Buffer.of(tag, 0x81, content.length);

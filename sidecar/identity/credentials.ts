@@ -5,7 +5,7 @@ import { readPeerIdentity } from "../../model/peer-identity.ts";
 import { err, ok, type Result } from "../../model/result.ts";
 
 export interface Credentials {
-  /** The leaf first. */
+  /** The leaf comes first. */
   readonly certificateChainPem: string;
   /** PKCS#8. */
   readonly privateKeyPem: string;
@@ -13,7 +13,7 @@ export interface Credentials {
   readonly trustBundlePem: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  /** Of the leaf, hexadecimal. */
+  /** The serial number of the leaf, in hexadecimal. */
   readonly serial: string;
 }
 
@@ -21,7 +21,7 @@ export interface Identity {
   readonly spiffeId: string;
   /** Changes when the certificate is renewed or the trust bundle changes. */
   current(): Credentials;
-  /** Returns what ends it. */
+  /** Returns a function that removes the listener. */
   onChange(listener: (credentials: Credentials) => void): () => void;
 }
 
@@ -58,7 +58,7 @@ export function readCredentials(
 
 const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** Whether the text is one or more certificates in PEM: what a half-written file is not. */
+/** Whether the text is one or more certificates in PEM; a half-written file is not. */
 export function isCertificates(pem: string): boolean {
   try {
     return certificatesIn(pem).length > 0;
@@ -68,14 +68,13 @@ export function isCertificates(pem: string): boolean {
 }
 
 /**
- * The ids by which the control plane knows roots: the SHA-256 of their DER, in hexadecimal. Throws if one is no
- * certificate.
+ * The ids by which the control plane knows roots: the SHA-256 of their DER, in hexadecimal. Throws if one is not a certificate.
  */
 export function rootIds(pem: string): string[] {
   return certificatesIn(pem).map(({ raw }) => createHash("sha256").update(raw).digest("hex"));
 }
 
-/** Throws where one is no certificate. */
+/** Throws if one is not a certificate. */
 export function certificatesIn(pem: string): X509Certificate[] {
   return (pem.match(certificateBlock) ?? []).map((block) => new X509Certificate(block));
 }

@@ -34,15 +34,15 @@ import {
 import { issueCertificate } from "./issue.ts";
 
 export interface IdentityOptions {
-  /** The SPIFFE id that this workload is to have; a certificate with another is an error. */
+  /** The SPIFFE id that this workload should have; a certificate with another one is an error. */
   readonly spiffeId: string;
   /** `host:port` of the Identity service; several are tried in turn. */
   readonly addresses: readonly string[];
   readonly controlPlaneIdentity: string;
-  /** Read anew for each request: it is replaced before it expires. */
+  /** Read again for each request, because it is replaced before it expires. */
   readonly tokenFile: string;
   readonly trustBundleFile: string;
-  /** Where key, chain and bundle outlive a restart, readable by the owner only. Absent: nowhere. */
+  /** Where key, chain and bundle survive a restart, readable by the owner only. Absent: nowhere. */
   readonly stateFolder?: string;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
@@ -50,15 +50,15 @@ export interface IdentityOptions {
   readonly wheel: TimerWheel;
   readonly random: Random;
   readonly log: Log;
-  /** How often the trust bundle's file is looked at. Default 2 s. */
+  /** How often the trust bundle's file is checked. Default 2 s. */
   readonly trustBundleCheckMs?: number;
-  /** Between failed requests. Default 500 ms, doubled each time up to 30 s, ± 50 %. */
+  /** The delay between failed requests. Default 500 ms, doubled each time up to 30 s, ± 50 %. */
   readonly retry?: { readonly initialDelayMs: number; readonly maxDelayMs: number };
 }
 
 const renewAt = 0.7;
 const renewSpread = 0.05;
-/** Whatever an answer says: it must not make this sidecar ask without end. */
+/** Applies whatever an answer says: it must not make this sidecar send requests without end. */
 const shortestRenewalMs = 1_000;
 const longestTimerMs = 60 * 60 * 1000;
 const defaultRetry = { initialDelayMs: 500, maxDelayMs: 30_000 };
@@ -66,11 +66,11 @@ const fileName = "credentials.json";
 const makeKey = promisify(generateKeyPair);
 
 export interface RenewableIdentity extends Identity {
-  /** Asks for another certificate at a random moment within so many milliseconds, unless one is due before. */
+  /** Requests another certificate at a random moment within this many milliseconds, unless one is due sooner. */
   renew(withinMs: number): void;
 }
 
-/** Resolves once there is a valid certificate; rejects only when `signal` aborts. It lives on until then. */
+/** Resolves once there is a valid certificate; rejects only if `signal` aborts. It keeps running until then. */
 export async function startIdentity(options: IdentityOptions, signal: AbortSignal): Promise<RenewableIdentity> {
   const client = new IdentityClient(options);
   await client.start(signal);
@@ -85,7 +85,7 @@ class IdentityClient implements RenewableIdentity {
   #trustBundlePem = "";
   #trustBundleFrom: "nowhere" | "kept" | "file" = "nowhere";
   #renewAtMs = 0;
-  /** Ends the wait for `#renewAtMs`: it is another now. */
+  /** Aborted to end the wait for `#renewAtMs`, because that has changed. */
   #wake = new AbortController();
   #keeping: Promise<void> = Promise.resolve();
 
@@ -129,7 +129,7 @@ class IdentityClient implements RenewableIdentity {
 
   async #keepFresh(signal: AbortSignal): Promise<void> {
     for (;;) {
-      // In steps, since a machine that slept wakes up with its timers late.
+      // In steps, because the timers of a machine that was suspended are late.
       const leftMs = Math.min(Math.max(this.#renewAtMs - this.#options.wallClock(), 0), longestTimerMs);
       this.#wake = new AbortController();
       const ended = AbortSignal.any([signal, this.#wake.signal]);
@@ -156,7 +156,7 @@ class IdentityClient implements RenewableIdentity {
     const { tokenFile, trustBundleFile, controlPlaneIdentity, wallClock, clock, wheel, random, log } = this.#options;
     await this.#readTrustBundle();
     const trustBundlePem = this.#trustBundlePem;
-    // Node would take no root for its own list of public ones.
+    // Without a root, Node would use its own list of public ones.
     if (trustBundlePem === "") throw new Error(`${trustBundleFile}: holds no certificate`);
     const token = (await readFile(tokenFile, "utf8")).trim();
     const { privateKey } = await makeKey("ec", { namedCurve: "P-256" });
@@ -169,7 +169,7 @@ class IdentityClient implements RenewableIdentity {
       trustBundlePem: issued.trustBundleDer.map(toPem).join(""),
     };
     const credentials = this.#check(pems);
-    // From the answer, not from the certificate's dates: this clock may be off.
+    // By the answer, not by the certificate's dates, because this machine's clock may be wrong.
     const renewInMs = issued.lifetimeMs * (renewAt + renewSpread * (2 * random() - 1));
     this.#renewAtMs = wallClock() + Math.max(renewInMs, shortestRenewalMs);
     if (this.#trustBundleFrom !== "file") this.#trustBundlePem = pems.trustBundlePem;
@@ -189,7 +189,7 @@ class IdentityClient implements RenewableIdentity {
     return credentials;
   }
 
-  /** A file that is missing, empty or half written leaves in force what was known. */
+  /** If the file is missing, empty or half-written, the previous bundle stays in force. */
   async #readTrustBundle(): Promise<void> {
     let pem: string;
     try {
@@ -207,7 +207,7 @@ class IdentityClient implements RenewableIdentity {
     this.#options.log("info", "trust bundle changed");
   }
 
-  /** Resolves once they are kept; whoever listens has them before. */
+  /** Resolves once the credentials are stored; listeners get them before that. */
   #publish(leaf: Credentials): Promise<void> {
     const credentials = { ...leaf, trustBundlePem: this.#trustBundlePem };
     this.#credentials = credentials;
@@ -223,7 +223,7 @@ class IdentityClient implements RenewableIdentity {
       const kept: CredentialPems = { certificateChainPem, privateKeyPem, trustBundlePem };
       await writeDurably(join(stateFolder, fileName), JSON.stringify(kept));
     } catch (error) {
-      this.#warn("certificate not kept", error); // it is good all the same
+      this.#warn("certificate not kept", error); // it is valid anyway
     }
   }
 

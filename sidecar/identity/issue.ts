@@ -14,7 +14,7 @@ import type { TimerWheel } from "../net/timer-wheel.ts";
 const timeoutMs = 10_000;
 const maxMessageBytes = 4 * 1024 * 1024;
 
-/** For calls to the control plane, and to nobody else. The name is for `:authority` alone. */
+/** For calls to the control plane and to nobody else. The name is only used for `:authority`. */
 export function controlPlaneServer(
   identity: string,
   context: SecureContextOptions,
@@ -26,7 +26,7 @@ export function controlPlaneServer(
   };
 }
 
-/** Rejects with a `GrpcError`, whose message is plain and free of secrets. */
+/** Rejects with a `GrpcError`, whose message is plain and contains no secrets. */
 export function issueCertificate(options: {
   /** `host:port` */
   readonly address: string;

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { type Identity, readCredentials } from "./credentials.ts";
 
-/** Rejects in one plain line where a file can't be read or the parts don't belong together. */
+/** Rejects with one plain line if a file can't be read or the parts don't belong together. */
 export async function loadStaticIdentity(files: {
   readonly certificate: string;
   readonly privateKey: string;

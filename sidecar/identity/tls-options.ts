@@ -1,7 +1,7 @@
 /**
  * TLS of the mesh link: 1.3 only, ALPN `h2`, both sides with a certificate, and no resumption of any kind.
- * A resumed session skips the check of the certificate, so the server gives no tickets, and both sides refuse a session
- * that was resumed all the same.
+ * A resumed session would skip the check of the certificate, so the server issues no tickets, and both sides refuse a session
+ * that was resumed anyway.
  */
 
 import { constants } from "node:crypto";
@@ -18,12 +18,12 @@ import { err, ok, type Result } from "../../model/result.ts";
 import { parseSpiffeId } from "../../model/spiffe.ts";
 import type { Credentials } from "./credentials.ts";
 
-/** One workload by its SPIFFE id, or anyone of a trust domain. */
+/** One workload, by its SPIFFE id, or any of a trust domain. */
 export type ExpectedPeer = string | { readonly trustDomain: string };
 
 const alpn = "h2";
 
-/** For `Server.setSecureContext` after a rotation; connections that are open stay as they are. */
+/** For `Server.setSecureContext` after a rotation; open connections keep theirs. */
 export function meshContextOptions(credentials: Credentials): SecureContextOptions {
   return {
     cert: credentials.certificateChainPem,
@@ -35,7 +35,7 @@ export function meshContextOptions(credentials: Credentials): SecureContextOptio
   };
 }
 
-/** For `tls.createServer`. Whoever accepts calls `checkPeer` before the first byte. */
+/** For `tls.createServer`. The accepting side must call `checkPeer` before the first byte. */
 export function meshServerOptions(credentials: Credentials): TlsOptions {
   return {
     ...meshContextOptions(credentials),
@@ -46,14 +46,14 @@ export function meshServerOptions(credentials: Credentials): TlsOptions {
   };
 }
 
-/** Costs 0.8 ms: made once per rotation, and used for all connections. */
+/** Costs 0.8 ms, so it is made once per rotation and used for all connections. */
 export function meshClientContext(credentials: Credentials): SecureContext {
   return createSecureContext(meshContextOptions(credentials));
 }
 
 /**
- * For `tls.connect`, beside host and port or a socket. A peer other than the expected one fails the handshake before a
- * byte is sent; `checkPeer` then holds for what that check can't see.
+ * For `tls.connect`, in addition to host and port or a socket. A peer other than the expected one fails the handshake before a
+ * byte is sent; `checkPeer` then covers what that check can't see.
  */
 export function meshClientOptions(context: SecureContext, expected: ExpectedPeer): ConnectionOptions {
   return {
@@ -67,7 +67,7 @@ export function meshClientOptions(context: SecureContext, expected: ExpectedPeer
   };
 }
 
-/** The peer's SPIFFE id, after the handshake; the error, in plain words, is a reason to destroy the socket. */
+/** Returns the peer's SPIFFE id after the handshake. An error, in plain words, means that the socket must be destroyed. */
 export function checkPeer(socket: TLSSocket, expected: ExpectedPeer): Result<string, string> {
   if (!socket.authorized) return err(`not verified: ${String(socket.authorizationError)}`);
   if (socket.isSessionReused()) return err("a resumed session");

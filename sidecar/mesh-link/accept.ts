@@ -39,16 +39,16 @@ export interface AcceptOptions {
   readonly maxHandshakes?: number;
   /** `ok`, or why it failed. */
   readonly onHandshake: (outcome: string) => void;
-  /** A request was refused by the codec itself. */
+  /** Called when the codec itself refuses a request. */
   readonly onRefused?: (code: ErrorCode) => void;
 }
 
-/** Rejects where it can't listen. A new certificate serves new links; those there are stay while their roots are trusted. */
+/** Rejects if it can't listen. New links get a new certificate; existing links stay as long as their roots are trusted. */
 export async function acceptLinks(options: AcceptOptions): Promise<Listener> {
   const { identity, onHandshake, maxHandshakes = usualMaxHandshakes } = options;
   const connections = new Connections(options.limit);
   const trusted = new Map<ServedConnection, LastingTrust>();
-  // Settled connections are counted by what is served on them. It also has the kernel ask those that are silent.
+  // Settled connections are counted by `connections`. The door also makes the kernel probe those that are silent.
   const door = new Door(
     { maxConnections: Number.POSITIVE_INFINITY, maxHandshakes },
     { opened() {}, closed() {}, refused: (why) => void (why === "too_many" && options.limit?.onExceeded?.()) },
@@ -82,7 +82,7 @@ function serveLink(
   const peer = checkPeer(socket, { trustDomain });
   if (!peer.ok) {
     onHandshake("identity_refused");
-    socket.on("error", () => {}); // nothing to do for it: it is being closed
+    socket.on("error", () => {}); // nothing to do: it is being closed
     socket.destroy();
     return;
   }

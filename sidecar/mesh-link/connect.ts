@@ -26,7 +26,7 @@ export interface ConnectOptions {
   readonly onHandshake: (outcome: string) => void;
 }
 
-/** A peer that says nothing for this long is asked; one that does not answer is dead within the sum. */
+/** A peer that is silent for this long is asked; if it doesn't answer it is dead, after the sum of the two. */
 const keepAlive = { intervalMs: 5_000, timeoutMs: 3_000 };
 const maxAgeMs = 8 * 3_600_000;
 /** A connection is replaced this long before either leaf expires, or a fifth of the remaining time if that is shorter. */
@@ -109,7 +109,7 @@ class Handshake extends Timer {
   #onSecure = (): void => {
     const peer = checkPeer(this.#socket, this.#identity);
     if (!peer.ok) return this.#fail("identity_mismatch", peer.error);
-    this.#socket.off("close", this.#onClose); // from here on the client tells
+    this.#socket.off("close", this.#onClose); // from here on the client reports the end
     const { clock, wheel } = this.#options;
     const client = new Http2Client(this.#socket, { clock, timers: wheel, keepAlive, ...linkHeadLimits });
     // Its SETTINGS say how many streams it takes and whether it supports upgrades: half a round trip, once per link.

@@ -1,6 +1,7 @@
 /**
- * Whether a connection that was trusted once still is: a root that is dropped from the bundle ends what it has vouched for.
- * It looks at whose key each chain goes back to; signatures were checked in the handshake, and expiry is `connect.ts`' business.
+ * Whether a connection that was trusted once still is: when a root is dropped from the bundle, the connections that rely on it
+ * end. It checks whose key each chain goes back to; signatures were checked in the handshake, and expiry is `connect.ts`'
+ * business.
  */
 
 import type { X509Certificate } from "node:crypto";
@@ -9,13 +10,13 @@ import { certificatesIn, type Identity } from "../identity/credentials.ts";
 
 export class LastingTrust {
   readonly #identity: Identity;
-  /** The last certificate of each end's chain: a root has issued it. */
+  /** The last certificate of each end's chain, issued by a root. */
   readonly #tops: readonly X509Certificate[];
-  /** For which bundle it was looked at last. */
+  /** The bundle that was checked last. */
   #bundlePem: string;
   #holds = true;
 
-  /** After the handshake, with the credentials that it was made with. */
+  /** To be created after the handshake, with the credentials that were used in it. */
   constructor(socket: TLSSocket, identity: Identity) {
     const { certificateChainPem, trustBundlePem } = identity.current();
     const own = certificatesIn(certificateChainPem).at(-1);
@@ -25,7 +26,7 @@ export class LastingTrust {
     this.#bundlePem = trustBundlePem;
   }
 
-  /** Cheap while the bundle is the same. */
+  /** Cheap as long as the bundle stays the same. */
   get holds(): boolean {
     const { trustBundlePem } = this.#identity.current();
     if (trustBundlePem !== this.#bundlePem) {

@@ -3,7 +3,7 @@
 import type { Http2Client } from "../http2/client.ts";
 import type { LinkConnection, LinkEvents } from "./link.ts";
 
-/** Call it when the peer's SETTINGS have come. `replaceAtMs`: see `LinkConnection`. */
+/** Call it when the peer's SETTINGS have arrived. `replaceAtMs`: see `LinkConnection`. */
 export function asLinkConnection(client: Http2Client, events: LinkEvents, replaceAtMs: () => number): LinkConnection {
   client.onReady = undefined;
   client.onStreamSlot = events.slotFreed;

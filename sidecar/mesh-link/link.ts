@@ -142,7 +142,7 @@ export class Link {
 
   /** No request waits longer than this. */
   #refuseLate(): void {
-    // Who makes a connection gives it a time of its own.
+    // An attempt to connect has a time limit of its own.
     if (this.#ready.length === 0 && this.#connecting) return this.#options.wheel.arm(this.#waitLimit, maxWaitMs);
     const now = this.#options.clock.now();
     const late = this.#waiting.findIndex(({ untilMs }) => untilMs > now);
@@ -199,7 +199,7 @@ export class Link {
 
   #add(connection: LinkConnection): void {
     if (connection.canOpenStream) this.#failures = this.#backoffUntilMs = 0;
-    else this.#delayNext(noStreams); // or a peer that ends each one again would be dialled without end
+    else this.#delayNext(noStreams); // otherwise a peer that ends each connection again would be dialled without end
     if (this.#closedBy !== undefined) return connection.drain();
     const now = this.#options.clock.now();
     if (connection.replaceAtMs <= now) this.#renewNextMs = now + renewEveryMs;
@@ -236,7 +236,7 @@ export class Link {
 
   #backOff(error: MeshError): void {
     this.#delayNext(error);
-    if (this.#ready.length > 0) return; // those that wait get the next free stream
+    if (this.#ready.length > 0) return; // waiting requests get the next free stream
     this.#refuseWaiting(error);
   }
 }

@@ -11,7 +11,7 @@ import { type ConnectLink, Link } from "./link.ts";
 import { aimAt } from "./target.ts";
 
 export interface PeersOptions {
-  /** Connects to the mesh port of a pod whose certificate must be `identity`'s. */
+  /** Connects to the mesh port of a pod whose certificate must carry `identity`. */
   readonly connectTo: (podIp: string, identity: string) => ConnectLink;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -26,7 +26,7 @@ export class Peers {
     this.#options = options;
   }
 
-  /** The way to one container port of a meshed pod. */
+  /** Returns the way to one container port of a pod in the mesh. */
   service(endpoint: Endpoint, identity: string): Service {
     const { clock } = this.#options;
     const { host } = splitAddress(endpoint.address);
@@ -42,7 +42,7 @@ export class Peers {
     return count;
   }
 
-  /** Called now and then: replaces connections that are due, and forgets idle links. */
+  /** Called from time to time: replaces connections that are due, and forgets idle links. */
   tend(): void {
     for (const [key, link] of this.#links) {
       link.renewDue();

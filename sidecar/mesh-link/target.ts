@@ -18,7 +18,7 @@ export function aimAt(address: string): Layer {
   };
 }
 
-/** Recognises the answer of the wrong pod, so that the request can be tried elsewhere; undefined: it is another answer. */
+/** Recognises the wrong pod's response, so that the request can be tried elsewhere; undefined: it is a different response. */
 export function wrongPodIn({ status, headers }: ResponseHead): MeshError | undefined {
   if (status !== 421 || headers.get("tulle-error") !== "wrong_pod") return undefined;
   return new MeshError("wrong_pod", "its address belongs to another pod now", { processed: "unprocessed" });
@@ -62,8 +62,8 @@ export function takeTarget({ podIp, ports }: TargetOptions): Layer {
 }
 
 /**
- * Opens no tunnel to a port that is declared as HTTP: it would carry requests there past all that is done with requests, with
- * fields of the mesh's own. Whoever has an HTTP/2 connection may ask for one, a peer as well as anybody in the clear.
+ * Opens no tunnel to a port that is declared as HTTP: requests inside it would bypass all checks, and could carry fields of the
+ * mesh's own. Anyone with an HTTP/2 connection may ask for a tunnel: a peer, or a caller in the clear.
  */
 export function refuseTunnels(): Layer {
   return (next) => (exchange, response) => {
@@ -74,12 +74,12 @@ export function refuseTunnels(): Layer {
   };
 }
 
-/** Declared so. */
+/** Whether the port is declared as HTTP. */
 function isHttp({ protocol }: InboundPort): boolean {
   return protocol === "http1" || protocol === "http2" || protocol === "grpc";
 }
 
-/** Without a target (a foreign client): the authority's port if the pod declares it, else the only port there is. */
+/** If there is no target (a foreign client): the authority's port if the pod declares it, else the pod's only port. */
 function targetPort(exchange: Exchange, podIp: string, known: PortIndex): InboundPort | undefined {
   const isTunnel = exchange.method === "CONNECT";
   const target = isTunnel ? exchange.authority : exchange.headers.get("tulle-target");
@@ -89,11 +89,11 @@ function targetPort(exchange: Exchange, podIp: string, known: PortIndex): Inboun
   return byPort.get(port) ?? (ports.length === 1 ? ports[0] : undefined);
 }
 
-/** A pod may declare a thousand ports, and each request asks for one. */
+/** An index, because a pod may declare a thousand ports and each request asks for one. */
 class PortIndex {
   readonly ports: readonly InboundPort[];
   readonly byPort: ReadonlyMap<number | undefined, InboundPort>;
-  /** The target asked for last, and what it led to: the requests of a link mostly go to one port. */
+  /** The last target, and what it led to: the requests of a link usually go to the same port. */
   #lastTarget = "";
   #lastFound: InboundPort | undefined;
 
@@ -102,7 +102,7 @@ class PortIndex {
     this.byPort = new Map(ports.map((port) => [port.port, port]));
   }
 
-  /** Undefined: a target of another pod, or with a port that this one does not declare. */
+  /** Undefined: the target is another pod's, or a port that this one does not declare. */
   at(target: string, podIp: string): InboundPort | undefined {
     if (target === this.#lastTarget) return this.#lastFound;
     const { host, port } = splitAddress(target);

@@ -1,4 +1,4 @@
-/** Connections to servers that speak HTTP/2 in the clear, known beforehand to do so (RFC 9113 §3.3). */
+/** Connections in the clear to servers known beforehand to speak HTTP/2 (RFC 9113 §3.3). */
 
 import net from "node:net";
 import type { Clock } from "../../model/clock.ts";
@@ -31,9 +31,9 @@ export function plainHttp2(target: PlainTarget, clock: Clock, wheel: TimerWheel)
     };
     socket.once("error", fail);
     socket.once("connect", () => {
-      socket.off("error", fail); // from here on the client tells, once
+      socket.off("error", fail); // from here on the client reports the end, once
       const client = new Http2Client(socket, { clock, timers: wheel });
-      // It may speak something else: then it closes, or we do.
+      // It may speak something else: then it closes the connection, or we do.
       client.onClosed = (error) => fail(new Error(`no HTTP/2 connection: ${error?.message ?? "closed"}`));
       client.onReady = () => {
         wheel.clear(late);

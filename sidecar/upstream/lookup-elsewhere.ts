@@ -1,6 +1,6 @@
 /**
- * What leads back to this sidecar, whatever it is called. A request that is sent there comes in again as another one, with a
- * connection more each time: one would take all that there are.
+ * Addresses that lead back to this sidecar, whatever name they go by. A request sent there would come in again as a new one, with
+ * one more connection each time: a single request would use up all there are.
  */
 
 import dns from "node:dns";
@@ -8,17 +8,20 @@ import type net from "node:net";
 import { isLoopback } from "../../model/address.ts";
 import { MeshError } from "../../model/errors.ts";
 
-/** What the kernel takes for this machine where it is dialled. */
+/** Addresses that the kernel takes to mean this machine when they are dialled. */
 const unspecified = new Set(["0.0.0.0", "::"]);
 const mappedPrefix = "::ffff:";
 
-/** Whether an address in its canonical form is that of this sidecar. Pods of one machine have loopback IPs, one each. */
+/** Whether an address in its canonical form is this sidecar's. Pods simulated on one machine have one loopback IP each. */
 export function isOwnAddress(address: string, podIp: string): boolean {
   const ip = address.startsWith(mappedPrefix) ? address.slice(mappedPrefix.length) : address;
   return ip === podIp || unspecified.has(ip) || (isLoopback(ip) && !isLoopback(podIp));
 }
 
-/** For a dial at one of the sidecar's own ports: fails with `loop_detected` where a name, or an odd way to write an address, means it. */
+/**
+ * For dialling one of the sidecar's own ports: fails with `loop_detected` if a name, or an unusual way to write an address, leads
+ * to this sidecar.
+ */
 export function lookupElsewhere(podIp: string): net.LookupFunction {
   return (name, options, done) => {
     dns.lookup(name, options, (error, found, family) => {

@@ -17,14 +17,14 @@ import { lookupElsewhere } from "./lookup-elsewhere.ts";
 import { askForAccept, giveAccept } from "./websocket-handshake.ts";
 
 export interface PlainUpstreamsOptions {
-  /** This sidecar's own: at its own ports it is not dialled, whatever name leads there. */
+  /** This sidecar's own IP: its own ports are not dialled there, whatever name leads to it. */
   readonly podIp: string;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: Random;
 }
 
-/** Addresses with connections of their own, at most; the oldest is dropped for the next. */
+/** The most addresses with connections of their own; the oldest is dropped for the next. */
 const maxUpstreams = 1_000;
 
 export class PlainUpstreams {
@@ -36,7 +36,7 @@ export class PlainUpstreams {
     this.#options = options;
   }
 
-  /** To `host:port`: tunnels for CONNECT, HTTP/2 for what speaks it, else HTTP/1.1. */
+  /** Returns the service for `host:port`: a tunnel for CONNECT, HTTP/2 if it is spoken there, else HTTP/1.1. */
   service(address: string, protocol: Protocol = "detect"): Service {
     const tunnel = dialTcp(() => net.connect({ ...this.#target(address), allowHalfOpen: true }));
     const http2 = stack([giveAccept()], (exchange, response) => this.#link(address).service(exchange, response));
@@ -84,13 +84,13 @@ export class PlainUpstreams {
   }
 }
 
-/** Whether an application behind such a port is spoken to in HTTP/2. A tunnel is not asked about. */
+/** Whether requests to such a port of an application go over HTTP/2. Not called for tunnels. */
 export function goesOverHttp2(exchange: Exchange, protocol: Protocol): boolean {
   if (protocol === "http2" || protocol === "grpc") return true;
   return (exchange.overHttp2 && protocol === "detect") || isGrpc(exchange);
 }
 
-/** Makes room for one more. */
+/** Drops the oldest if there is no room for one more. */
 function dropOldest<T>(upstreams: Map<string, T>, close: (upstream: T) => void): void {
   if (upstreams.size < maxUpstreams) return;
   for (const [address, upstream] of upstreams) {

@@ -1,8 +1,8 @@
 /**
- * The proof that a server means WebSocket when it says 101: HTTP/1.1 asks for it by `Sec-WebSocket-Key` and gives it by
- * `Sec-WebSocket-Accept` (RFC 6455 §4), extended CONNECT does neither (RFC 8441 §5). Where a client speaks the one and the
- * application the other, the sidecar that speaks to the application asks for the proof, or gives it.
- * What an HTTP/1.1 client should have asked for and did not is not made up for it: the application refuses that.
+ * The proof that a server means WebSocket when it says 101: HTTP/1.1 asks for it with `Sec-WebSocket-Key` and gives it with
+ * `Sec-WebSocket-Accept` (RFC 6455 §4); extended CONNECT does neither (RFC 8441 §5). If the client speaks one and the application
+ * the other, the sidecar at the application asks for the proof, or gives it. If an HTTP/1.1 client did not ask for the proof as
+ * it should have, nothing is invented for it: the application refuses it.
  */
 
 import { createHash } from "node:crypto";
@@ -14,10 +14,10 @@ import { PassThrough } from "../net/pass-through.ts";
 const keyField = "sec-websocket-key";
 const acceptField = "sec-websocket-accept";
 const keyBytes = 16;
-/** RFC 6455 §1.3. */
+/** The GUID of RFC 6455 §1.3. */
 const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/** Above an application that speaks HTTP/1.1: asks for the client that speaks HTTP/2, and believes no 101 without the proof. */
+/** Above an application that speaks HTTP/1.1: asks for the proof on behalf of an HTTP/2 client, and accepts no 101 without it. */
 export function askForAccept(random: Random): Layer {
   return (next) => (exchange, response) => {
     const { headers, upgrade, overHttp2 } = exchange;
@@ -30,7 +30,7 @@ export function askForAccept(random: Random): Layer {
   };
 }
 
-/** Above an application that speaks HTTP/2: gives the proof to the client that asked for it by HTTP/1.1. */
+/** Above an application that speaks HTTP/2: gives the proof to a client that asked for it over HTTP/1.1. */
 export function giveAccept(): Layer {
   return (next) => (exchange, response) => {
     const key = exchange.upgrade === "websocket" ? exchange.headers.get(keyField) : undefined;
@@ -78,7 +78,7 @@ class AskedForAccept extends PassThrough {
     above.abortResponse(error);
   }
 
-  /** Another try may come, and has a key of its own. */
+  /** Another try may follow, with a key of its own. */
   #takeBack(): void {
     this.#exchange.headers.remove(keyField);
   }
