@@ -18,7 +18,7 @@ export class Application {
   readonly #options: ApplicationOptions;
   readonly #upstreams: PlainUpstreams;
   readonly #ports = new Map<string, Service>();
-  /** The same, keyed by the objects of an update, so that no key is composed per request. */
+  /** The services by objects of an update, so that no key is composed per request. */
   readonly #found = new WeakMap<InboundPort, Service>();
 
   constructor(options: ApplicationOptions) {

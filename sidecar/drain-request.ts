@@ -14,14 +14,14 @@ const socketName = "drain.sock";
 const answer = "draining\n";
 const answerWithinMs = 2_000;
 
-/** Calls `asked` at each request. Rejects where the folder takes no socket: its path is longer than about 90 bytes. */
+/** Calls `asked` at each request. Rejects if no socket can be made in the folder: its path is longer than about 90 bytes. */
 export async function takeDrainRequests(stateFolder: string, asked: () => void): Promise<{ close(): void }> {
   await mkdir(stateFolder, { recursive: true });
   const path = join(stateFolder, socketName);
-  await rm(path, { force: true }); // of a sidecar that was killed
+  await rm(path, { force: true }); // left by a sidecar that was killed
   const server = net.createServer((socket) => {
     asked();
-    socket.on("error", () => {}); // who asked does not wait for the answer
+    socket.on("error", () => {}); // the hook does not wait for the answer
     socket.end(answer);
   });
   server.listen(path).unref();
@@ -29,7 +29,7 @@ export async function takeDrainRequests(stateFolder: string, asked: () => void):
   return { close: () => server.close() };
 }
 
-/** Rejects where no sidecar of that state folder runs, or it does not answer. */
+/** Rejects if no sidecar of that state folder runs, or if it does not answer. */
 export async function askToDrain(stateFolder: string): Promise<void> {
   const socket = net.connect(join(stateFolder, socketName));
   socket.setTimeout(answerWithinMs, () => socket.destroy(new Error(`no answer within ${answerWithinMs} ms`)));

@@ -1,6 +1,6 @@
 /**
- * The sidecar's process in a pod. It ends with 0 on SIGTERM, after a drain, and with 2 where its environment or its machine
- * does not let it run.
+ * The sidecar's process in a pod. It exits with 0 on SIGTERM, after a drain, and with 2 if its environment or its machine does
+ * not let it run.
  */
 
 import type { FieldError, Result } from "../model/result.ts";

@@ -1,4 +1,4 @@
-/** The application's ports as plaintext meets them: what holds there, and whether clients there speak first. */
+/** The application's ports as seen by plaintext callers: which policies apply there, and whether clients there speak first. */
 
 import { undeclaredProtocol } from "../model/defaults.ts";
 import type { NamedAccessRules } from "../model/policy.ts";
@@ -18,7 +18,7 @@ export class PlainPorts {
     this.#inbound = inbound;
   }
 
-  /** Ports that the pod does not declare are the application's too; undefined: this sidecar's own. */
+  /** Ports that the pod does not declare belong to the application too; undefined: the port is this sidecar's own. */
   of(port: number): InboundPort | undefined {
     if (ownPorts.has(port)) return undefined;
     const protocol = undeclaredProtocol(port);

@@ -3,9 +3,9 @@
 import { meshPort } from "./mesh-link/connect.ts";
 
 export const outboundPort = 15_001;
-/** Where plaintext for the application is redirected to. */
+/** The port to which plaintext for the application is redirected. */
 export const plainPort = 15_006;
 export const adminPort = 15_020;
 
-/** Dialled by the application, these of its pod would come back to where they came from. */
+/** If the application dialled these ports of its own pod, its connection would come back to this sidecar. */
 export const ownPorts: ReadonlySet<number> = new Set([outboundPort, plainPort, meshPort, adminPort]);

@@ -38,14 +38,14 @@ export interface RunOptions {
   readonly config: SidecarConfig;
   readonly sampler: Sampler;
   readonly accessLog: AccessLog;
-  /** Where traces go; undefined: nowhere. */
+  /** Where spans are sent; undefined: nowhere. */
   readonly otlp: OtlpReceiver | undefined;
   readonly log: Log;
-  /** Of that log. */
+  /** The threshold of `log`. */
   readonly logThreshold: LogThreshold;
-  /** Aborted: the pod is about to end, and callers are to go elsewhere. `stop` comes when its application has ended. */
+  /** Aborted when the pod is about to end: callers should go elsewhere. `stop` follows when its application has ended. */
   readonly leave?: AbortSignal;
-  /** Aborted: drain, and end. */
+  /** Aborted to drain and end. */
   readonly stop: AbortSignal;
   readonly openSources: (wheel: TimerWheel, stop: AbortSignal) => Promise<Sources>;
 }
@@ -54,12 +54,12 @@ const flushSpansMs = 2_000;
 const defaultBatchDelayMs = 5_000;
 const reportEveryMs = 2_000;
 const releaseIdleEveryMs = 60_000;
-/** What is left to finish for who was asked to leave before: its application is gone. */
+/** How long a sidecar that was asked to leave before may still take to finish: its application is gone. */
 const graceAfterLeaveMs = 1_000;
 /** Room above what was alive at the last collection: docs/performance.md says what it costs. */
 const heapGrowingPercent = 20;
 
-/** Resolves when it has ended. Rejects where it can't run: a port is in use, a file is missing. */
+/** Resolves when the sidecar has ended. Rejects if it can't run: a port is in use, a file is missing. */
 export async function runSidecar(options: RunOptions): Promise<void> {
   const { config, log, stop, openSources } = options;
   const { namespace, workload, pod, podIp } = config;
@@ -99,7 +99,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   const releasing = setInterval(() => registry.releaseIdle(clock.now()), releaseIdleEveryMs).unref();
   const reporting = reportTraffic(new TrafficReporter({ metrics, state, identity, spans: recent }), sources);
   await sidecar.start();
-  // Since its process began: after a crash, that is for how long the pod answered nobody.
+  // Measured from the start of the process: after a crash, the pod served nobody for that long.
   const afterMs = Math.round(process.uptime() * 1_000);
   log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}`, afterMs });
 
@@ -115,9 +115,9 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   admin.close();
 }
 
-/** Resolves when the sidecar was told to stop, and has finished what it may. */
+/** Resolves when the sidecar was told to stop and has finished what it could. */
 async function drained(sidecar: Sidecar, { config, log, leave, stop }: RunOptions): Promise<void> {
-  // The pod may have been asked to leave before anybody could come.
+  // The pod may have been asked to leave before any caller could come.
   void aborted(leave).then(() => {
     log("info", "callers are sent elsewhere");
     sidecar.sendCallersAway();
@@ -128,7 +128,7 @@ async function drained(sidecar: Sidecar, { config, log, leave, stop }: RunOption
   await sidecar.drain(graceMs);
 }
 
-/** Without anywhere to send them no span is made, and callers' contexts pass as they are. */
+/** If spans are sent nowhere, none is made and callers' contexts pass unchanged. */
 function tracerOf({ config, sampler, otlp }: RunOptions, clock: Clock, spans: SpanSink, recent: RecentSpans): Tracer {
   const sink = config.recentTraces || otlp !== undefined ? bothOf(recent, otlp && spans) : undefined;
   const errorSpans = new TokenBucket(errorSpanRate, clock);
@@ -136,7 +136,7 @@ function tracerOf({ config, sampler, otlp }: RunOptions, clock: Clock, spans: Sp
   return { sampler, ids: new IdSource(), clock, sink, errors };
 }
 
-/** What kubelet may ask about before it is there. */
+/** What kubelet may ask about before it exists. */
 interface Started {
   sidecar?: Sidecar;
   sources?: Sources;
@@ -178,7 +178,7 @@ function bothOf(recent: SpanSink, exported: SpanSink | undefined): SpanSink {
   };
 }
 
-/** What happens without a control plane is told to the next one, as far as it fits into one report. */
+/** Traffic during the control plane's absence is reported to the next one, as far as it fits into one report. */
 function reportTraffic(reporter: TrafficReporter, { connected, report }: Sources): NodeJS.Timeout {
   let toldAtMs = performance.now();
   return setInterval(() => {
@@ -190,7 +190,10 @@ function reportTraffic(reporter: TrafficReporter, { connected, report }: Sources
   }, reportEveryMs).unref();
 }
 
-/** Rejects where redirected connections could not be understood. Nothing of it is loaded where none are redirected. */
+/**
+ * Rejects if the original destination of redirected connections could not be read. Its modules are loaded only if connections are
+ * redirected.
+ */
 async function openInterception({ interception, podIp }: SidecarConfig): Promise<ReadOriginalDestination | undefined> {
   if (interception === "off") return undefined;
   const { openOriginalDestination } = await import("./net/original-destination.ts");
@@ -199,7 +202,7 @@ async function openInterception({ interception, podIp }: SidecarConfig): Promise
   return opened.value;
 }
 
-/** Nothing of OpenTelemetry is loaded unless traces go somewhere. */
+/** OpenTelemetry is loaded only if traces are sent somewhere. */
 async function startExport(
   { config, otlp: receiver, log }: RunOptions,
   spans: SpanQueue,
@@ -220,7 +223,7 @@ async function startExport(
     epochMs: performance.timeOrigin,
     batchDelayMs: Number(process.env["OTEL_BSP_SCHEDULE_DELAY"] ?? defaultBatchDelayMs),
   });
-  // A file with a certificate is missing, as it may be: requests are served all the same.
+  // A certificate's file may be missing: requests are served anyway.
   return await exporting.catch((error: unknown) => {
     log("error", "traces are not exported", { reason: reasonOf(error) });
     return undefined;
@@ -237,7 +240,7 @@ function counted(follow: Follow, { policyUpdates }: SidecarMetrics, onApplied: (
     });
 }
 
-/** Never, where there is no signal. */
+/** Resolves when the signal aborts; never if there is none. */
 function aborted(signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) resolve();

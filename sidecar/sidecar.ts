@@ -162,7 +162,7 @@ export class Sidecar {
     this.#application = new Application({ podIp, clock, wheel, random });
   }
 
-  /** As it is now. */
+  /** The current state. */
   readonly state = (): SidecarState => ({
     backends: this.#backends,
     destinations: this.#destinations,
@@ -286,7 +286,10 @@ export class Sidecar {
     });
   }
 
-  /** Never where others can reach it, it would be a proxy with this pod's identity: pods of one machine have loopback IPs. */
+  /**
+   * Listens where others can't reach it: otherwise it would be a proxy with this pod's identity. Pods simulated on one machine
+   * have loopback IPs.
+   */
   #listenOutbound(): Promise<Listener[]> {
     const { podIp, originalDestination } = this.#options;
     const options = {
@@ -373,7 +376,7 @@ export class Sidecar {
   }
 }
 
-/** Wherever a route may send something, copies included. */
+/** Everything to which a route may send something, copies included. */
 function targetsOf({ backends, mirrors = [] }: Route): readonly { readonly endpoints: string }[] {
   return [...backends, ...mirrors];
 }

@@ -19,11 +19,11 @@ export interface Sources {
   readonly identity: Identity;
   readonly follow: Follow;
   readonly connected: () => boolean;
-  /** What this sidecar goes by now. */
+  /** The resources in force in this sidecar. */
   readonly inForce: () => readonly GoodResource[];
-  /** Tells the control plane, if there is one now. */
+  /** Reports to the control plane, if it is connected. */
   readonly report: (report: TrafficReport) => void;
-  /** Writes what is still to be kept. */
+  /** Writes what is not stored yet. */
   flush(): Promise<void>;
 }
 
@@ -71,14 +71,14 @@ export async function fromControlPlane(
 }
 
 export interface SourceFiles {
-  /** What `tulle compile --for … -o json` prints, or a sidecar's page `/debug/snapshot`. */
+  /** The output of `tulle compile --for … -o json`, or of a sidecar's page `/debug/snapshot`. */
   readonly snapshot: string;
   readonly certificate: string;
   readonly privateKey: string;
   readonly trustBundle: string;
 }
 
-/** For a sidecar without a control plane: what the files say never changes. */
+/** For a sidecar without a control plane: the content of its files never changes. */
 export async function fromFiles(files: SourceFiles): Promise<Sources> {
   const identity = await loadStaticIdentity(files);
   const { resources } = JSON.parse(await readFile(files.snapshot, "utf8")) as {

@@ -10,22 +10,22 @@
 import { loadKoffi } from "./net/load-koffi.ts";
 
 export interface TrimOptions {
-  /** How often it is looked whether there is something to give back. */
+  /** How often it is checked whether there is memory to return. */
   readonly everyMs: number;
-  /** Less CPU time than this since the last time is no work. */
+  /** Less CPU time than this since the last trim does not count as work. */
   readonly minCpuMs: number;
-  /** By so much the process must have grown since then. */
+  /** How much the process must have grown since then. */
   readonly minGrowthBytes: number;
-  /** After so many looks it need not have grown. */
+  /** After this many checks it need not have grown. */
   readonly mostLooks: number;
-  /** Gives memory back. */
+  /** Returns the memory. */
   readonly trim: () => void;
-  /** CPU ms of this process so far. */
+  /** The CPU time of this process so far, in ms. */
   readonly cpuMs: () => number;
   readonly residentBytes: () => number;
 }
 
-/** Returns what ends it. */
+/** Returns a function that stops it. */
 export function trimMemory(options: Partial<TrimOptions> = {}): () => void {
   const { everyMs = 2_000, minCpuMs = 500, minGrowthBytes = 4 * 1024 * 1024, mostLooks = 8 } = options;
   const { cpuMs = ownCpuMs, residentBytes = ownResidentBytes, trim = lazily(loadMallocTrim) } = options;
@@ -54,7 +54,7 @@ function ownResidentBytes(): number {
   return process.memoryUsage.rss();
 }
 
-/** Loading takes time that the start of a sidecar does not have. */
+/** Loaded late, because loading would delay the start of the sidecar. */
 function lazily(load: () => () => void): () => void {
   let loaded: (() => void) | undefined;
   return () => {
@@ -65,7 +65,7 @@ function lazily(load: () => () => void): () => void {
 
 const nothing = (): void => {};
 
-/** Returns what does nothing where the C library has no such function. */
+/** Returns a function that does nothing if the C library has no such function. */
 export function loadMallocTrim(): () => void {
   try {
     const mallocTrim = loadKoffi().load(null).func("int malloc_trim(size_t pad)") as (pad: number) => number;

@@ -15,18 +15,18 @@ export class Affinity {
     this.#clock = clock;
   }
 
-  /** Where the last request went, unless that is longer ago than the session lasts. */
+  /** The endpoint of the last request, unless that was longer ago than a session lasts. */
   current(lastsMs: number): LiveEndpoint | undefined {
     return this.#clock.now() - this.#usedAtMs < lastsMs ? this.#endpoint : undefined;
   }
 
-  /** A request goes there: the session begins, or goes on. */
+  /** A request goes to this endpoint: the session begins, or continues. */
   keep(endpoint: LiveEndpoint): void {
     this.#endpoint = endpoint;
     this.#usedAtMs = this.#clock.now();
   }
 
-  /** After an update: who is gone has no sessions. */
+  /** After an update: an endpoint that is gone has no session any more. */
   retain(endpoints: readonly LiveEndpoint[]): void {
     if (this.#endpoint !== undefined && !endpoints.includes(this.#endpoint)) this.#endpoint = undefined;
   }

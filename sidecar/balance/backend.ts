@@ -36,7 +36,7 @@ export interface BackendOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly random: Random;
-  /** `endpoint` is its address, or `*` for a breaker that all share. */
+  /** `endpoint`: its address, or `*` for a breaker that all endpoints share. */
   readonly onBreakerTransition: (backend: string, endpoint: string, to: string) => void;
   /** A request was refused because of a limit. */
   readonly onOverload: (backend: string, limit: BreakerLimit) => void;
@@ -47,12 +47,12 @@ const firstAnswerMs = 1_000;
 /** The `Retry-After` when it is only known that a probe is in progress. */
 const probeAnswerMs = 1_000;
 
-/** Its timer is armed while requests wait for the control plane to tell the endpoints. */
+/** Its timer is armed while requests wait for the control plane to name the endpoints. */
 export class Backend extends Timer {
   readonly name: string;
   readonly #options: BackendOptions;
   #endpoints = new Map<string, LiveEndpoint>();
-  /** Undefined until the control plane has told who the endpoints are. */
+  /** Undefined until the control plane has named the endpoints. */
   #picker: Picker | undefined;
   #protocol: Protocol = "detect";
   readonly #line = new WaitingLine((first) => this.#admitWaiting(first));
@@ -110,7 +110,7 @@ export class Backend extends Timer {
   readonly service: Service = (exchange: Exchange, response: ResponseSink): RequestSink => {
     if (this.#picker === undefined) return this.#hold(exchange, response);
     const connects = this.#connects(exchange);
-    // Who came before goes before.
+    // Requests that already wait come first.
     const pick = this.#line.isEmpty ? this.#pick(this.#picker, exchange, connects) : undefined;
     if (pick?.kind === "picked") return pick.endpoint.send(exchange, response, pick.permit, connects);
     const limit = pick?.kind === "none" ? undefined : this.#fullBy(connects);
@@ -158,7 +158,10 @@ export class Backend extends Timer {
     return true;
   }
 
-  /** Whoever knows the request by its key; then a retry goes elsewhere if it can, and the session stays where it is. */
+  /**
+   * An endpoint that knows the request comes first, by its connection or its key; then a retry goes elsewhere if it can, and a
+   * session stays where it is.
+   */
   #pick(picker: Picker, exchange: Exchange, connects: boolean): Pick {
     const { tried, onlyEndpoint } = exchange;
     if (onlyEndpoint !== undefined) return admitted(this.#at(onlyEndpoint.address), connects);
@@ -184,7 +187,10 @@ export class Backend extends Timer {
     return pick;
   }
 
-  /** Who has had the key, be it that it terminates; if it takes nothing more then, who has it now. */
+  /**
+   * The endpoint that was sent the key before, even if it is terminating; but if it is, and was tried in vain, the endpoint that
+   * owns the key now.
+   */
   #ownerOf(keys: KeyOwners, key: string, tried: readonly string[] | undefined): LiveEndpoint | undefined {
     const former = this.#formerOwners.of(key);
     if (former === undefined) return keys.ownerOf(key);
@@ -192,7 +198,7 @@ export class Backend extends Timer {
     return state === "terminating" && tried?.includes(address) ? keys.ownerOf(key) : former;
   }
 
-  /** The endpoint that knows the client by its connection, if it is there still. */
+  /** The endpoint that knows the client by its connection, if it still exists. */
   #boundTo(client: ClientConnection | undefined): LiveEndpoint | undefined {
     if (client?.bindings === undefined) return undefined;
     for (const address of client.bindings.keys()) {
@@ -280,7 +286,7 @@ export class Backend extends Timer {
   }
 }
 
-/** What is no choice: this one or none. */
+/** Admits to this endpoint or to none: there is no choice. */
 function admitted(endpoint: LiveEndpoint | undefined, connects: boolean): Pick {
   const permit = endpoint?.admit(connects);
   if (endpoint === undefined) return { kind: "none" };

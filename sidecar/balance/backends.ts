@@ -1,4 +1,4 @@
-/** The backends that destinations name, each followed once, and dropped when no destination names it any more. */
+/** The backends that destinations name. Each is followed once, and dropped when no destination names it any more. */
 
 import type { Endpoints } from "../../model/resources.ts";
 import { Backend, type BackendOptions } from "./backend.ts";
@@ -27,7 +27,7 @@ export class Backends {
     return Array.from(this.#backends.values(), ({ backend }) => backend);
   }
 
-  /** Keeps only these. */
+  /** Drops all other backends. */
   retain(names: ReadonlySet<string>): void {
     for (const [name, { backend, unfollow }] of this.#backends) {
       if (names.has(name)) continue;

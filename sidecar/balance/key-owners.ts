@@ -1,9 +1,9 @@
 /**
- * Where requests with an `Idempotency-Key` go whose target knows them by it. Where each pod remembers by itself, a key belongs to
- * one of them, the same for all sidecars of the calling workload, wherever these run; else to whoever is free.
+ * Where requests with an `Idempotency-Key` go if their target recognises them by it. If each pod remembers by itself, a key
+ * belongs to one pod, the same for all sidecars of the calling workload, wherever they run; otherwise to any free one.
  *
- * Pods and weights change, and with them whose a key is. Whoever has had it knows it, so this sidecar remembers who had the
- * last ones: what is asked for again after a scale-up goes where it went before.
+ * A key may get another owner when pods and weights change. The pod that had the key knows it, so this sidecar remembers the
+ * owners of its last keys: what is repeated after a scale-up goes where it went before.
  */
 
 import { knownKeyIn, ownerOfKey } from "../../model/idempotency.ts";
@@ -11,10 +11,10 @@ import type { KnownKeys } from "../../model/resources.ts";
 import type { Exchange } from "../net/exchange.ts";
 import type { LiveEndpoint } from "./live-endpoint.ts";
 
-/** Of one backend. 100 requests a second are remembered for over a minute. */
+/** The most keys remembered for a backend: 100 requests a second are remembered for over a minute. */
 const rememberedKeys = 10_000;
 
-/** A snapshot: other endpoints are others' keys. */
+/** A snapshot: with other endpoints, keys may have other owners. */
 export class KeyOwners {
   readonly store: KnownKeys["store"];
   readonly #keys: KnownKeys;
@@ -31,7 +31,7 @@ export class KeyOwners {
     this.#pods = endpoints.map(({ endpoint }) => endpoint.pod);
   }
 
-  /** Undefined: the target does not know the request by a key. */
+  /** Undefined: the target does not recognise the request by a key. */
   keyOf({ method, headers, upgrade }: Exchange): string | undefined {
     return upgrade === undefined ? knownKeyIn(this.#keys, method, headers) : undefined;
   }
@@ -42,9 +42,9 @@ export class KeyOwners {
   }
 }
 
-/** Who was asked for the last keys of a backend. It outlives updates. */
+/** The endpoints that were sent the last keys of a backend. It outlives updates. */
 export class FormerOwners {
-  /** By key, the one that was used longest ago first. */
+  /** The owner of each key, the least recently used key first. */
   readonly #owners = new Map<string, LiveEndpoint>();
 
   has(key: string): boolean {
@@ -62,7 +62,7 @@ export class FormerOwners {
     for (const oldest of this.#owners.keys()) return void this.#owners.delete(oldest);
   }
 
-  /** After an update: who is gone knows nothing any more. */
+  /** After an update: an endpoint that is gone knows no key any more. */
   retain(endpoints: ReadonlySet<LiveEndpoint>): void {
     for (const [key, owner] of this.#owners) if (!endpoints.has(owner)) this.#owners.delete(key);
   }

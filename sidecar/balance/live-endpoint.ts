@@ -17,19 +17,19 @@ import { keepBinding } from "../policy/bound-connections.ts";
 import { isGrpc } from "../policy/grpc.ts";
 import { PeakEwma } from "./peak-ewma.ts";
 
-/** Without any request nothing would ever warm up. */
+/** Never less than this, since nothing warms up without requests. */
 const leastWarmth = 0.1;
 
 export interface LiveEndpointOptions {
   readonly clock: Clock;
-  /** It came while this sidecar looked on, and so it may have to warm up. */
+  /** Whether it appeared while this sidecar was running, and so may have to warm up. */
   readonly isNew: boolean;
-  /** A request is over. */
+  /** Called when a request has ended. */
   readonly onRoom: () => void;
 }
 
 export class LiveEndpoint {
-  /** As last told; its address and identity never change. */
+  /** As last received; its address and identity never change. */
   endpoint: Endpoint;
   readonly service: Service;
   readonly load: PeakEwma;
@@ -37,9 +37,9 @@ export class LiveEndpoint {
   warmUpMs = 0;
   readonly clock: Clock;
   readonly #onRoom: () => void;
-  /** Requests under way that have a connection to the application for themselves. */
+  /** Requests in progress that occupy a connection to the application each. */
   #connections = 0;
-  /** Undefined: it was there before this sidecar, or is warm. */
+  /** Undefined: it existed before this sidecar, or is warm. */
   #newSinceMs: number | undefined;
   #breaker: CircuitBreaker | undefined;
   #breakers: Breakers | undefined;
@@ -53,7 +53,7 @@ export class LiveEndpoint {
     if (isNew) this.#newSinceMs = clock.now();
   }
 
-  /** The share of its usual requests that it is to get now: it rises evenly over `warmUpMs`, to 1. */
+  /** The share of its usual requests that it should get now: it rises evenly to 1 over `warmUpMs`. */
   get warmth(): number {
     if (this.#newSinceMs === undefined || this.warmUpMs === 0) return 1;
     const share = (this.clock.now() - this.#newSinceMs) / this.warmUpMs;
@@ -61,7 +61,7 @@ export class LiveEndpoint {
     return Math.min(1, Math.max(leastWarmth, share));
   }
 
-  /** Undefined: no policy asks for a breaker. The same breakers leave it in its state. */
+  /** Undefined: no policy asks for a breaker. If the breakers are the same as before, it keeps its state. */
   applyBreaker(breakers: Breakers | undefined): void {
     if (breakers === this.#breakers) return;
     this.#breakers = breakers;
@@ -77,7 +77,7 @@ export class LiveEndpoint {
     return this.#breaker?.openUntilMs;
   }
 
-  /** A probe would be admitted: until one is sent, nobody learns that the endpoint has recovered. */
+  /** Whether a probe would be admitted: until one is sent, nobody learns whether the endpoint has recovered. */
   get awaitsProbe(): boolean {
     const state = this.#breaker?.state;
     switch (state?.kind) {
@@ -91,7 +91,7 @@ export class LiveEndpoint {
     }
   }
 
-  /** The limit of the policy that keeps a request away; undefined: there is room. `connects`: it takes a connection. */
+  /** The policy's limit that a request would exceed; undefined: there is room. `connects`: the request occupies a connection. */
   fullBy(connects: boolean): "maxRequests" | "maxConnections" | undefined {
     if (this.#breakers === undefined) return undefined;
     const { maxRequests, maxConnections } = this.#breakers.policy;
@@ -100,7 +100,7 @@ export class LiveEndpoint {
     return undefined;
   }
 
-  /** Undefined: not now. `unlimited` where no policy asks for a breaker. */
+  /** Undefined: it admits no request now. `unlimited` if no policy asks for a breaker. */
   admit(connects: boolean): Permit | undefined {
     if (this.#breaker === undefined) return unlimited;
     return this.fullBy(connects) === undefined ? this.#breaker.admit() : undefined;
@@ -118,13 +118,13 @@ export class LiveEndpoint {
     return dispatch;
   }
 
-  /** A request was sent here … */
+  /** A request has been sent here. */
   begin(connects: boolean): void {
     this.load.begin();
     if (connects) this.#connections++;
   }
 
-  /** … and is over, so that there may be room for another. */
+  /** A request has ended, so there may be room for another. */
   end(connects: boolean): void {
     this.load.end();
     if (connects) this.#connections--;
@@ -133,8 +133,8 @@ export class LiveEndpoint {
 }
 
 /**
- * One try at one endpoint: tells the load and the breaker how it went, exactly once each, and understands what a peer's
- * sidecar says of itself.
+ * One try at one endpoint: reports to the load and the breaker how it went, exactly once each, and understands what a peer's
+ * sidecar says about itself.
  */
 class Dispatch extends PassThrough {
   readonly #exchange: Exchange;

@@ -27,7 +27,7 @@ export class Picker {
     this.#random = random;
   }
 
-  /** `avoid`: addresses that are picked only if there is nothing else. `connects`: it takes a connection for itself. */
+  /** `avoid`: addresses that are picked only if there is nothing else. `connects`: the request occupies a connection. */
   pick(avoid: readonly string[] | undefined, connects: boolean): Pick {
     const count = this.#endpoints.length;
     if (count === 0) return none;
@@ -71,7 +71,7 @@ export class Picker {
     return this.#scanOf(this.#endpoints, avoid, connects) ?? this.#scanOf(this.#others, avoid, connects);
   }
 
-  /** From a random place, so that those behind open ones get no more than their share. */
+  /** Starts at a random place, so that the endpoints after open ones get no more than their share. */
   #scanOf(
     endpoints: readonly LiveEndpoint[],
     avoid: readonly string[] | undefined,

@@ -1,4 +1,4 @@
-/** The circuit breakers of one backend under one policy: one for each endpoint, or one for all of them. */
+/** The circuit breakers of one backend under one policy: one per endpoint, or one for all endpoints. */
 
 import { CircuitBreaker } from "../../model/circuit-breaker.ts";
 import type { Clock } from "../../model/clock.ts";
@@ -6,13 +6,13 @@ import type { CircuitBreakerPolicy } from "../../model/policy.ts";
 
 export interface BreakersOptions {
   readonly clock: Clock;
-  /** `endpoint` is its address, or `*` for a breaker that all share. */
+  /** `endpoint`: its address, or `*` for a breaker that all endpoints share. */
   readonly onTransition: (endpoint: string, to: string) => void;
-  /** Whether one more endpoint's breaker may open. */
+  /** Whether the breaker of one more endpoint may open. */
   readonly mayOpen: () => boolean;
 }
 
-/** Another policy is another object, and so starts with closed breakers. */
+/** A different policy gets a new object, and so starts with closed breakers. */
 export class Breakers {
   readonly policy: CircuitBreakerPolicy;
   readonly #options: BreakersOptions;
@@ -27,7 +27,7 @@ export class Breakers {
     }
   }
 
-  /** The breaker of an endpoint that is new. */
+  /** Returns the breaker for a new endpoint. */
   of(address: string): CircuitBreaker {
     if (this.#shared !== undefined) return this.#shared;
     const { clock, onTransition, mayOpen } = this.#options;

@@ -1,6 +1,6 @@
 /**
- * Requests that wait for their turn where every endpoint is full: first come, first served, and never more than
- * `maxPendingRequests`. Who goes where is its owner's decision; it is asked again whenever something may have changed.
+ * Requests that wait because every endpoint is full: first come, first served, and never more than `maxPendingRequests`. Its
+ * owner decides where each goes, and is asked again whenever something may have changed.
  */
 
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
@@ -11,7 +11,7 @@ export class WaitingLine {
   #held: HeldRequest[] = [];
   #advancing = false;
 
-  /** `admitFirst` sends on or refuses who is first, or returns false: not yet. */
+  /** `admitFirst` forwards or refuses the first request, or returns false if it must wait on. */
   constructor(admitFirst: (first: HeldRequest) => boolean) {
     this.#admitFirst = admitFirst;
   }
@@ -20,12 +20,12 @@ export class WaitingLine {
     return this.#held.length === 0;
   }
 
-  /** Those whose callers still wait. */
+  /** How many requests wait whose callers are still there. */
   get length(): number {
     return this.#held.reduce((count, { gone }) => (gone ? count : count + 1), 0);
   }
 
-  /** Undefined: as many wait as may. */
+  /** Undefined: the line is full. */
   join(exchange: Exchange, response: ResponseSink, most: number): RequestSink | undefined {
     if (this.#held.length >= most) this.#held = this.#held.filter(({ gone }) => !gone);
     if (this.#held.length >= most) return undefined;
@@ -35,8 +35,8 @@ export class WaitingLine {
   }
 
   /**
-   * Lets in who can be, once the call that freed a place has returned: by then a codec has its connection back, and the
-   * next request can have it.
+   * Admits as many as possible, once the call that freed a place has returned: by then a codec has its connection back, and the
+   * next request can use it.
    */
   advanceSoon(): void {
     if (this.isEmpty || this.#advancing) return;

@@ -25,7 +25,7 @@ export interface LiveSnapshot {
     readonly version: string;
     readonly value: GoodResource["resource"]["value"];
   }[];
-  /** Breakers of endpoints, where a policy asks for one. */
+  /** The breakers of endpoints, if a policy asks for them. */
   readonly breakers: readonly LiveBreaker[];
 }
 
@@ -46,7 +46,7 @@ export interface DebugOptions {
 
 export const usualRequestsPerSecond = 100;
 export const mostRequestsPerSecond = 1_000;
-/** Also what shows that a reader is gone. */
+/** How often it is reported how many requests were left out. */
 const missedEveryMs = 1_000;
 const linesType = "application/x-ndjson";
 

@@ -32,19 +32,19 @@ export interface TappedRequest {
   readonly authority: string;
   /** Without its query. */
   readonly path: string;
-  /** Of a GraphQL request: `mutation Pay`. */
+  /** The operation of a GraphQL request: `mutation Pay`. */
   readonly operation?: string;
   /** 0: there was no answer. */
   readonly status: number;
-  /** Of docs/errors.md, where the mesh answered or the request broke off. */
+  /** A code of docs/errors.md, if the mesh answered or the request broke off. */
   readonly error?: string;
   readonly durationMs: number;
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly route?: string;
-  /** Tries in all. */
+  /** The number of tries. */
   readonly attempts: number;
-  /** Of its trace, where it is recorded. */
+  /** The id of its trace, if that is recorded. */
   readonly trace?: string;
 }
 
@@ -109,7 +109,7 @@ export interface TapOptions {
   readonly direction: TapDirection;
   /** `namespace/workload` of this pod. */
   readonly workload: string;
-  /** `namespace/name` of what was dialled; inbound: of this workload. */
+  /** `namespace/name` that was dialled; inbound: of this workload. */
   readonly service: string;
   readonly clock: Clock;
   /** Milliseconds since 1970. */
@@ -122,7 +122,7 @@ export function showRequests(options: TapOptions): Layer {
     taps.isIdle ? next(exchange, response) : new ShownExchange(exchange, response, options).through(next);
 }
 
-/** A path may be as long as a codec takes it. */
+/** Longer paths are cut: a path may be as long as a codec accepts. */
 const longestPath = 512;
 
 class ShownExchange extends Tap {
@@ -141,7 +141,7 @@ class ShownExchange extends Tap {
     this.#options = options;
     this.#atMs = options.unixNow();
     this.#startMs = options.clock.now();
-    // As the caller wrote them: layers below may rewrite both.
+    // As the caller wrote them, because layers below may rewrite both.
     this.#method = exchange.method;
     this.#path = (exchange.path.split("?", 1)[0] ?? "").slice(0, longestPath);
     if (mayBeGraphql(exchange)) this.#graphql = new GraphqlReader(exchange);

@@ -8,17 +8,20 @@ export type TapDirection = "inbound" | "outbound";
 /** An absent field matches anything. */
 export interface TapFilter {
   readonly direction?: TapDirection;
-  /** `namespace/name`, or a namespace: who asked. */
+  /** The caller: `namespace/name`, or a namespace. */
   readonly from?: string;
-  /** The same: what was asked, or the backend that the request went to. Outside the mesh a host, or a host and port. */
+  /**
+   * What was called, or the backend that the request went to: `namespace/name` or a namespace; outside the mesh a host, or a host
+   * and port.
+   */
   readonly to?: string;
   /** In upper case. */
   readonly method?: string;
-  /** The path begins with it, as it was sent. */
+  /** The beginning of the path, as it was sent. */
   readonly path?: string;
-  /** `503`, or all of a class: `5xx`. */
+  /** `503`, or a whole class: `5xx`. */
   readonly status?: string;
-  /** Only what the mesh answered itself, what broke off, and statuses from 500 on. */
+  /** Only requests that the mesh answered itself or that broke off, and statuses from 500 on. */
   readonly errors?: true;
 }
 
@@ -27,7 +30,7 @@ const statusPattern = /^[1-5](?:[0-9]{2}|xx)$/;
 const namePattern = /^[a-z0-9.-]+(?:\/[A-Za-z0-9._:-]+|:\d{1,5})?$/;
 const methodPattern = /^[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*$/;
 
-/** The error is one line that names the word. An empty word is as good as none. */
+/** The error is one line that names the word. An empty word counts as absent. */
 export function parseTapFilter(words: Readonly<Record<string, string | undefined>>): Result<TapFilter, string> {
   const { direction, from, to, method, path, status, errors } = words;
   const tooLong = Object.entries(words).find(([, word = ""]) => word.length > longestWord);
@@ -50,7 +53,7 @@ export function parseTapFilter(words: Readonly<Record<string, string | undefined
   });
 }
 
-/** The reverse, as a query. */
+/** The reverse of `parseTapFilter`, as a query. */
 export function formatTapFilter({ errors, ...words }: TapFilter): Record<string, string> {
   return { ...words, ...(errors && { errors: "true" }) };
 }

@@ -27,31 +27,31 @@ import { GrpcError, grpcCodes } from "./status.ts";
 export interface GrpcCallOptions {
   /** `host:port` */
   readonly address: string;
-  /** For `:authority`, and for TLS's server name where the certificate has to be one for it. */
+  /** For `:authority`, and for TLS's server name if the certificate must be valid for it. */
   readonly serverName: string;
   /** `/package.Service/Method` */
   readonly path: string;
   /** Absent: in the clear. */
   readonly secureContext?: tls.SecureContext;
   /**
-   * Undefined where the certificate, in DER, is that of the server that is meant. Nothing is sent to any other. Absent: it
-   * has to be one for `serverName`.
+   * Returns undefined if the certificate, in DER, is the intended server's. Nothing is sent to any other server. Absent: it must
+   * be valid for `serverName`.
    */
   readonly wrongServer?: (certificateDer: Buffer) => Error | undefined;
   /** Names in lower case. */
   readonly metadata?: readonly (readonly [name: string, value: string])[];
   readonly clock: Clock;
   readonly wheel: TimerWheel;
-  /** Of a message from the server. */
+  /** The largest message accepted from the server. */
   readonly maxMessageBytes: number;
-  /** For the whole call. Absent: as long as it lasts. */
+  /** The limit for the whole call. Absent: none. */
   readonly timeoutMs?: number;
-  /** Finds a server that hangs; one that vanished, the kernel finds sooner. Absent: neither is noticed. */
+  /** Detects a server that hangs; the kernel detects one that has vanished, sooner. Absent: neither is detected. */
   readonly keepAlive?: KeepAliveOptions;
 }
 
 /**
- * Silence after which the kernel asks, once a second; after ten of those without an answer the connection breaks. It wakes
+ * After this much silence the kernel probes once a second; after ten probes without an answer the connection breaks. It wakes
  * nobody up.
  */
 const vanishedAfterMs = 30_000;
@@ -60,7 +60,7 @@ export interface GrpcCallEvents {
   /** The server has begun to answer. */
   readonly opened?: () => void;
   readonly message: (message: Buffer) => void;
-  /** Comes once, and nothing after it; not after `cancel`. Undefined: OK. */
+  /** Called once, and nothing after it; not after `cancel`. Undefined: OK. */
   readonly closed: (error: GrpcError | undefined) => void;
 }
 
@@ -72,12 +72,12 @@ export class GrpcCall {
   readonly #deadline: NodeJS.Timeout | undefined;
   #client: Http2Client | undefined;
   #request: RequestSink | undefined;
-  /** What was sent while dialling. */
+  /** Messages sent while dialling. */
   #waiting: Buffer[] = [];
   #ended = false;
   #over = false;
 
-  /** Dials at once; events come later, never from here. */
+  /** Dials at once; events come later, never during this call. */
   constructor(options: GrpcCallOptions, events: GrpcCallEvents) {
     const { secureContext, maxMessageBytes, timeoutMs } = options;
     this.#options = options;
@@ -95,7 +95,7 @@ export class GrpcCall {
     );
   }
 
-  /** Waits for the connection; dropped once the call is over. */
+  /** Waits for the connection to open; dropped once the call is over. */
   send(message: Buffer): void {
     if (this.#over) return;
     if (this.#request === undefined) this.#waiting.push(framed(message));
@@ -110,7 +110,7 @@ export class GrpcCall {
     this.#request?.endRequest();
   }
 
-  /** Ends it silently. */
+  /** Ends the call without an event. */
   cancel(): void {
     if (this.#over) return;
     this.#over = true;
@@ -131,7 +131,7 @@ export class GrpcCall {
     const socket = tls.connect({
       host,
       port,
-      // It can't be an address (RFC 6066 §3), and it means nothing to who is known by another name.
+      // It must not be an address (RFC 6066 §3), and means nothing to a server that is known by another name.
       servername: wrongServer === undefined && net.isIP(serverName) === 0 ? serverName : "",
       secureContext,
       ALPNProtocols: ["h2"],
@@ -178,7 +178,7 @@ export class GrpcCall {
   };
 }
 
-/** What the server says: a head, messages, and the status in its trailers, or in its head where that is all it says. */
+/** What the server sends: a head, messages, and the status in its trailers, or in the head if it sends nothing else. */
 class Answer implements ResponseSink {
   readonly #reader: MessageReader;
   readonly #events: GrpcCallEvents;
@@ -224,7 +224,7 @@ class Answer implements ResponseSink {
   resumeRequest(): void {}
 }
 
-/** Percent-encoded UTF-8, and a server's mistake in it is no reason to lose the rest. */
+/** The message is percent-encoded UTF-8; if a server gets that wrong, the rest is not lost. */
 function messageOf(status: HeaderFields | undefined): string {
   const message = status?.get("grpc-message") ?? "no reason was given";
   try {

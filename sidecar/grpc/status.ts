@@ -22,7 +22,7 @@ export const grpcCodes = {
 
 const names = new Map<number, string>(Object.entries(grpcCodes).map(([name, code]) => [code, name]));
 
-/** `UNAVAILABLE` for 14; what is no status is `UNKNOWN`, as gRPC's clients have it. */
+/** `UNAVAILABLE` for 14. A number that is not a status is `UNKNOWN`, as for gRPC's clients. */
 export function grpcStatusName(code: number): string {
   return names.get(code) ?? "UNKNOWN";
 }
@@ -36,7 +36,7 @@ const failures: ReadonlySet<number> = new Set([
   grpcCodes.DATA_LOSS,
 ]);
 
-/** Whether it was the server that failed, as with 5xx, and not that it refused: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/. */
+/** Whether the server failed, as with 5xx, rather than refused: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/. */
 export function isGrpcFailure(code: number): boolean {
   return failures.has(code) || !names.has(code);
 }

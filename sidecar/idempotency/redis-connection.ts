@@ -170,7 +170,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-/** Closing a client that is closed already would throw. */
+/** If it is closed already, there is nothing to do. */
 function destroy(client: RedisClient): void {
   if (client.isOpen) client.destroy();
 }

@@ -12,14 +12,14 @@ import { serveTcp } from "../net/tcp.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 import { openTentatively } from "./tentative-tunnel.ts";
 
-/** Where a connection or a request wants to go. */
+/** What a connection or a request wants to reach. */
 export interface Dialled {
   readonly service: Service;
   /** The declared protocol, once it is known. */
   readonly protocol: Protocol;
-  /** Calls back once it is known what is declared, or that nothing will be. Absent: it is known already. */
+  /** Calls back once the declaration is known, or it is known that there will be none. Absent: it is known already. */
   readonly whenKnown?: ((call: () => void) => void) | undefined;
-  /** Absent: nothing is remembered from one connection to the next. */
+  /** Absent: nothing is remembered between connections. */
   readonly seen?: SeenClients | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface ServeOptions {
   readonly onRefused: (code: string) => void;
 }
 
-/** As long as a connection may be idle, plus the time a head may take. */
+/** As long as a connection may be idle, and in addition as long as a head may take. */
 const ofHttp: Patience = { silenceMs: 600_000, beginningMs: 10_000 };
 /** A server that speaks first is not delayed longer than this. */
 const ofAnything: Patience = { silenceMs: 300, beginningMs: 300 };

@@ -19,7 +19,7 @@ export interface ForwardProxyOptions extends ServeOptions {
 
 const defaultHttpPort = 80;
 
-/** Serves a forward-proxy client: requests in absolute form, and CONNECT, behind which anything may be spoken. */
+/** Serves a forward-proxy client: requests in absolute form, and CONNECT, after which anything may be spoken. */
 export function serveForwardProxy(socket: net.Socket, connections: Connections, options: ForwardProxyOptions): void {
   const service: Service = (exchange, response) => {
     const { host, port = defaultHttpPort } = splitAddress(exchange.authority);

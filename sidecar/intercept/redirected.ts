@@ -41,7 +41,7 @@ export interface PlainInboundOptions extends ServeOptions {
   readonly seen: (port: number) => SeenClients;
   /** Gets every request with `exchange.target` set. */
   readonly service: Service;
-  /** A connection was reset because its port takes mutual TLS alone. */
+  /** A connection was reset because its port accepts only mutual TLS. */
   readonly onPlaintextRefused: () => void;
 }
 
@@ -84,13 +84,13 @@ function isOwnAddress(socket: net.Socket, { host, port }: OriginalDestination): 
   return port === socket.localPort && host === socket.localAddress;
 }
 
-/** What was dialled is this sidecar itself. */
+/** Refuses a connection that was dialled to this sidecar itself. */
 export function refuseLoop(socket: net.Socket, { onRefused }: Pick<ServeOptions, "onRefused">): void {
   onRefused("loop_detected");
   reset(socket);
 }
 
 function reset(socket: net.Socket): void {
-  socket.on("error", () => {}); // nothing to do for it: it is being closed
+  socket.on("error", () => {}); // nothing to do: it is being closed
   socket.resetAndDestroy();
 }

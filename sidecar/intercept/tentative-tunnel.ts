@@ -47,7 +47,7 @@ class TentativeTunnel extends Timer implements ResponseSink {
   /** Gets the response, once it is settled that this is a tunnel. */
   #above: ResponseSink | undefined;
   #state: "silent" | "untunnelled" | "settled" = "silent";
-  /** Of an answer that is no tunnel. */
+  /** Takes the rest of a response that refuses the tunnel. */
   #refusal: RefusedTunnel | undefined;
 
   constructor(options: TentativeOptions) {
@@ -63,12 +63,12 @@ class TentativeTunnel extends Timer implements ResponseSink {
     socket.on("error", ignore);
     const headers = new HeaderFields();
     const exchange = new Exchange({ method: "CONNECT", authority, path: "", scheme: "http", headers, bodyless: false });
-    // Held, for the service may answer before it returns.
+    // Held, because the service may answer before it returns.
     const request = new HeldRequest(exchange, this);
     this.#request = request;
     request.release(service);
     if (this.#state === "settled") return;
-    // What left it open until now may do so no longer.
+    // A beginning that is still ambiguous is now taken for opaque.
     if (received.length > 0) return this.#settle("opaque", received);
     socket.resume();
   }
@@ -141,14 +141,14 @@ class TentativeTunnel extends Timer implements ResponseSink {
     this.#options.settled(protocol, received, isTunnel ? this.#tunnel : this.#options.service);
   }
 
-  /** Instead of a new tunnel. */
+  /** The service that joins the open tunnel instead of opening a new one. */
   readonly #tunnel: Service = (_exchange, response) => {
     this.#above = response;
     if (this.#head !== undefined) response.head(this.#head);
     return this.#request;
   };
 
-  /** A tunnel that was refused is over by itself. */
+  /** A tunnel that was refused ends on its own. */
   #giveUp(why: string): void {
     if (this.#refusal === undefined) this.#request.abortRequest(new MeshError("upstream_closed", why));
   }

@@ -1,6 +1,6 @@
 import { Timer } from "./timer-wheel.ts";
 
-/** A timer with a closure: for what is made once per connection, or in what is rare, and not for each request. */
+/** A timer with a closure: for what is made once per connection or rarely, not once per request. */
 export class Deadline extends Timer {
   readonly #onExpired: () => void;
 

@@ -1,6 +1,6 @@
 /**
- * The value of a text of decimal digits: a length that a codec has checked. `Number` does the same by a call into V8's runtime,
- * for every request and every answer.
+ * The value of a text of decimal digits: a length that a codec has checked. `Number` gives the same, but by a call into V8's
+ * runtime for every request and every response.
  */
 export function readDecimal(digits: string): number {
   let value = 0;

@@ -30,7 +30,7 @@ let proven: StreamBinding | undefined;
 /** Free request objects: one that the kernel took at once can be used again. */
 let spareRequest: WriteRequest | undefined;
 
-/** Tries it on a loopback connection of its own. Unless this has resolved to true, streams are used. */
+/** Tests direct writes on a loopback connection of its own. Streams are used unless this has resolved to true. */
 export async function proveDirectWrites(): Promise<boolean> {
   proven = findBinding();
   if (proven === undefined) return false;
@@ -38,7 +38,7 @@ export async function proveDirectWrites(): Promise<boolean> {
   return proven !== undefined;
 }
 
-/** Two writes arrive in order, and the end after them. */
+/** Whether two writes arrive in order, and the end after them. */
 async function inOrder(client: net.Socket, accepted: net.Socket, patience: AbortSignal): Promise<boolean> {
   if (client.connecting) await once(client, "connect", { signal: patience });
   const writer = new DirectWriter(client);
@@ -59,7 +59,7 @@ function findBinding(): StreamBinding | undefined {
     const found: unknown = open.call(process, "stream_wrap");
     return isStreamBinding(found) ? found : undefined;
   } catch {
-    return undefined; // a Node that has it no more
+    return undefined; // a version of Node that no longer has it
   }
 }
 
@@ -75,7 +75,7 @@ function isTcpHandle(handle: unknown): handle is WriteHandle {
   return typeof handle === "object" && handle?.constructor.name === "TCP" && "writeBuffer" in handle;
 }
 
-/** `taken`: by the kernel, or lost with a socket that is destroyed for it. `queued`: `written` is called when it is taken. */
+/** `taken`: by the kernel, or lost because the socket was destroyed. `queued`: `written` is called once it is taken. */
 export type DirectWrite = "taken" | "queued" | "not-now";
 
 export class DirectWriter {
@@ -87,7 +87,7 @@ export class DirectWriter {
     this.#socket = socket;
   }
 
-  /** `chunk` must stay as it is until it is taken. Writes are taken in order, those through the stream among them. */
+  /** `chunk` must not change until it is taken. Writes are taken in order, including those through the stream. */
   write(chunk: Buffer, written: () => void): DirectWrite {
     const socket = this.#socket;
     if (proven === undefined || !this.#isPossible || socket.connecting || socket.writableLength > 0 || !socket.writable)
@@ -112,7 +112,7 @@ export class DirectWriter {
     return "taken";
   }
 
-  /** Final once it is connected. */
+  /** The result is final once the socket is connected. */
   #findHandle(): WriteHandle | undefined {
     const handle: unknown = Reflect.get(this.#socket, "_handle");
     if (isTcpHandle(handle)) this.#handle = handle;

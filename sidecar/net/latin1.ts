@@ -1,6 +1,6 @@
 /** Writes text whose code units are octets into a buffer. */
 
-/** Up to this length a loop is faster than the call that does it in one go. */
+/** Up to this length a loop is faster than one call. */
 const shortText = 16;
 const shortBytes = 8;
 
@@ -11,7 +11,7 @@ export function writeLatin1(buffer: Buffer, at: number, text: string): number {
   return at + text.length;
 }
 
-/** The same for constant text. */
+/** The same for bytes prepared from constant text. */
 export function copyBytes(buffer: Buffer, at: number, bytes: Buffer): number {
   if (bytes.length > shortBytes) buffer.set(bytes, at);
   else for (let i = 0; i < bytes.length; i++) buffer[at + i] = bytes[i] as number;

@@ -80,7 +80,7 @@ export class Connections {
     }
     const excess = this.#limit.admit(address, socket);
     if (excess === socket) {
-      socket.on("error", () => {}); // nothing to do for it: it is being closed
+      socket.on("error", () => {}); // nothing to do: it is being closed
       socket.destroy();
       return false;
     }
@@ -99,7 +99,7 @@ export class Connections {
     return this.#drains.size === 0 && this.#displaced.size === 0;
   }
 
-  /** The one that came first of those on which nothing runs, or of which it is not known yet what they speak. */
+  /** Closes the oldest connection on which nothing is in progress, or whose protocol is not known yet. */
   #closeIdle(): void {
     let left = longestSearch;
     for (const [socket, connection] of this.#drains) {
@@ -108,7 +108,7 @@ export class Connections {
     }
   }
 
-  /** Closes gracefully, as long as only a few others are still closing. */
+  /** Closes gracefully, if only a few others are still closing. */
   #displace(socket: net.Socket, connection: ServedConnection | undefined): void {
     this.#limit.leave(socket.remoteAddress ?? "", socket);
     this.#drains.delete(socket);
@@ -195,7 +195,8 @@ function isWithoutIpv6(error: unknown): boolean {
 
 export function asListener(server: net.Server, connections: Connections): Listener {
   const bound = server.address();
-  // One connection could not be accepted, for want of descriptors say; an error without a listener would end the process.
+  // A single connection could not be accepted, perhaps for lack of file descriptors. Without a listener the error would end the
+  // process.
   server.on("error", () => {});
   return {
     port: bound !== null && typeof bound === "object" ? bound.port : 0,

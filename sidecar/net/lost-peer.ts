@@ -14,24 +14,22 @@ import { keepAliveAfterMs } from "./keep-alive.ts";
 import { Timer, type TimerWheel } from "./timer-wheel.ts";
 
 /**
- * Whether the kernel has given the connection up before its time. False once we have ended our half: behind both ends it is
- * closed by the book, and what lies here may still be read.
+ * Whether the kernel has given up the connection early. False once we have ended our half: after both ends it is closed properly,
+ * and what has arrived may still be read.
  */
 export function isLost(socket: net.Socket): boolean {
   if (socket.writableEnded) return false;
-  // Node's own `remoteAddress` is what it was when it was asked first.
+  // Node's own `remoteAddress` keeps the value of its first use.
   const handle: unknown = Reflect.get(socket, "_handle");
   return namesPeer(handle) && handle.getpeername({}) === -constants.errno.ENOTCONN;
 }
 
-/** Returns 0, or the negative number of an error. */
+/** Whether the handle has libuv's `getpeername`, which returns 0 or the negative number of an error. */
 function namesPeer(handle: unknown): handle is { getpeername(into: object): unknown } {
   return typeof handle === "object" && handle !== null && "getpeername" in handle;
 }
 
-/**
- * Destroys a socket that is lost, and of which nothing was read since it was looked at. It costs nothing while it is read.
- */
+/** Destroys a socket that is lost, if nothing was read from it since the last check. It costs nothing while it is being read. */
 export class UnreadWatch extends Timer {
   readonly #socket: net.Socket;
   readonly #wheel: TimerWheel;

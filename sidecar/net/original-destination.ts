@@ -75,7 +75,7 @@ function descriptorOf(socket: net.Socket): number | undefined {
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
 }
 
-/** struct sockaddr_in and sockaddr_in6: the port at 2 in network order, the address at 4 or, behind the flow, at 8. */
+/** Parses struct sockaddr_in or sockaddr_in6: the port is at 2 in network order, the address at 4 or, after the flow, at 8. */
 export function parseSocketAddress(bytes: Buffer, isIpv6: boolean): OriginalDestination {
   const port = bytes.readUInt16BE(2);
   if (!isIpv6) return { host: bytes.subarray(4, 8).join("."), port };
@@ -94,7 +94,7 @@ async function tryOnce(
     const { port } = server.address() as net.AddressInfo;
     const accepted = once(server, "connection") as Promise<[net.Socket]>;
     const client = net.connect({ host, port });
-    client.on("error", () => {}); // `accepted` would not come, and its server's own error ends the wait
+    client.on("error", () => {}); // `accepted` would not arrive, and its server's own error ends the wait
     const [socket] = await accepted;
     const found = descriptorOf(socket) === undefined ? undefined : read(socket);
     socket.destroy();

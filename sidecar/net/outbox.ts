@@ -54,11 +54,13 @@ export class Outbox {
   #highWaterBytes: number;
   #used = 0;
   readonly #inFlight: Filled[] = [];
-  /** Full buffers, behind those being written. Given several writes at once, a TLS socket would copy them together first. */
+  /**
+   * Full buffers, waiting for those being written. A TLS socket that gets several writes at once would first copy them together.
+   */
   readonly #held: Filled[] = [];
   #unsentBytes = 0;
   #scheduled = false;
-  /** Begun since the last write; and those among them that this turn found. */
+  /** Messages begun since the last write, and how many of them had begun before this turn. */
   #messages = 0;
   #messagesBefore = 0;
   #extraTurns = 0;
@@ -111,15 +113,15 @@ export class Outbox {
   }
 
   /**
-   * A request or a response begins in what is reserved next. Where a turn has brought several of them there is more to come,
-   * and a write into TLS, a read out of it and waking who reads cost more than the messages in it: they wait for another
-   * turn. A lone message never does.
+   * A request or a response begins in what is reserved next. If a turn brought several, more are likely to come, and a write into
+   * TLS, a read from it and waking the reader cost more than the messages themselves: so they wait for another turn. A single
+   * message never waits.
    */
   beginMessage(): void {
     this.#messages++;
   }
 
-  /** At the end of the turn. While a write is on its way the next one waits and grows. */
+  /** Called at the end of the turn. While a write is in progress, the next one waits and grows. */
   flushInTurn(): void {
     this.#scheduled = false;
     if (this.#inFlight.length > 0) return;
@@ -165,7 +167,7 @@ export class Outbox {
     this.#target.write(held.buffer.subarray(0, held.bytes), this.#written);
   }
 
-  /** At once: who writes does not expect to be called back before it has returned. */
+  /** Called during the write, so `onDrain` is called later: a writer does not expect a call before its own has returned. */
   #taken(buffer: Buffer, bytes: number): void {
     this.takenBytes += bytes;
     release(buffer);
@@ -174,7 +176,7 @@ export class Outbox {
 
   /** Writes complete in order, with or without an error. */
   #written = (): void => {
-    // There is mostly one, and `pop` is much cheaper than `shift`.
+    // There is usually one, and `pop` is much cheaper than `shift`.
     const written = this.#inFlight.length === 1 ? this.#inFlight.pop() : this.#inFlight.shift();
     if (written === undefined) return;
     this.#unsentBytes -= written.bytes;

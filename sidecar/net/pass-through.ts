@@ -1,10 +1,10 @@
-/** What most layers are made of: an object that stands in both directions of one exchange and passes everything on. */
+/** The base of most layers: an object that is in both directions of one exchange and passes everything on. */
 
 import type { MeshError } from "../../model/errors.ts";
 import type { RequestSink, ResponseHead, ResponseSink } from "./exchange.ts";
 import type { HeaderFields } from "./header-fields.ts";
 
-/** Takes the rest of a request that nobody waits for any more. */
+/** Drops the rest of a request that nobody waits for any more. */
 export const nowhere: RequestSink = {
   writeRequest: () => true,
   endRequest: () => {},
@@ -12,7 +12,7 @@ export const nowhere: RequestSink = {
   resumeResponse: () => {},
 };
 
-/** Takes the rest of a response that nobody waits for any more. */
+/** Drops the rest of a response that nobody waits for any more. */
 const nobody: ResponseSink = {
   informational: () => {},
   head: () => {},

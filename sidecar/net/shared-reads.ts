@@ -10,10 +10,13 @@ import { once } from "node:events";
 import net from "node:net";
 import { worksOnLoopback } from "./loopback-trial.ts";
 
-/** On a link, what four DATA frames carry that fill a TLS record each: a full read leaves in as few of both as it can. */
+/**
+ * On a link, this is the content of four DATA frames that fill a TLS record each, so a full read leaves in as few of both as
+ * possible.
+ */
 const buffer = Buffer.allocUnsafeSlow(4 * (16_384 - 9));
 
-/** Views of its beginning by their length, up to this one: most reads of requests and answers are of the same few lengths. */
+/** Views of its beginning, by length, up to this one: most reads of requests and responses have one of the same few lengths. */
 const longestView = 1_024;
 const views: (Buffer | undefined)[] = Array.from({ length: longestView + 1 }, () => undefined);
 
@@ -25,7 +28,7 @@ interface Fields {
 
 let proven: Fields | undefined;
 
-/** For `net.connect`, as its `onread`: `receive` is called with what arrives. */
+/** The `onread` for `net.connect`: `receive` is called with what arrives. */
 export function readingShared(receive: (chunk: Buffer) => void): net.OnReadOpts {
   return { buffer, callback: readCallback(receive) };
 }
@@ -42,9 +45,9 @@ function beginning(length: number): Buffer {
   return (views[length] ??= buffer.subarray(0, length));
 }
 
-/** From now on `receive` is called with what arrives; it may pause and resume the socket. Call it once for a socket. */
+/** From now on `receive` is called with what arrives; it may pause and resume the socket. Call it once per socket. */
 export function receiveFrom(socket: net.Socket, receive: (chunk: Buffer) => void): void {
-  // What Node has read already comes as `data`, and all else of this socket with it.
+  // What Node has already read comes as `data`, and so does everything else from this socket.
   if (proven === undefined || socket.readableLength > 0 || !attach(socket, proven, receive)) {
     socket.on("data", receive);
   } else if (socket.isPaused()) {
@@ -66,7 +69,7 @@ export async function proveSharedReads(): Promise<boolean> {
   return works;
 }
 
-/** By their values: names of private fields may change. */
+/** Finds them by their values, because the names of private fields may change. */
 function findFields(): Fields | undefined {
   const mark = Buffer.alloc(1);
   const callback = (): boolean => true;
@@ -78,7 +81,7 @@ function findFields(): Fields | undefined {
   return fields.buffer && fields.callback && { buffer: fields.buffer, callback: fields.callback };
 }
 
-/** What is sent lands in the buffer, and so does the end after it. */
+/** Whether what is sent arrives in the buffer, and the end after it. */
 async function landIn(accepted: net.Socket, client: net.Socket, fields: Fields, patience: AbortSignal) {
   const text = "tulle";
   let received = "";

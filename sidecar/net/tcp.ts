@@ -16,7 +16,7 @@ import { RefusedTunnel } from "./refused-tunnel.ts";
 import { receiveFrom } from "./shared-reads.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 
-/** Presents an accepted connection as a CONNECT to `authority`. `received` are bytes that were read before. */
+/** Presents an accepted connection as a CONNECT to `authority`. `received`: bytes already read from it. */
 export function serveTcp(
   socket: net.Socket,
   authority: string,
@@ -36,7 +36,7 @@ export function serveTcp(
   end.attach(service(exchange, end));
   if (received !== undefined && received.length > 0) end.feed(received);
   if (socket.readableEnded) end.receiveFin();
-  return { drain() {} }; // bytes have no end that could be waited for: the application's own close is
+  return { drain() {} }; // raw bytes have no end to wait for: the application's own close is that
 }
 
 /** Opens a connection for a CONNECT; the tunnel is open once the connection is. */
@@ -44,7 +44,7 @@ export function dialTcp(connect: () => net.Socket): Service {
   return (exchange, response) => new DialledEnd(connect(), exchange, response);
 }
 
-/** One socket of a tunnel: reads with backpressure, writes once per tick, and reports each end of life once. */
+/** One socket of a tunnel: reads with backpressure, writes once per tick, and reports each of its ends once. */
 abstract class TunnelEnd {
   protected readonly socket: net.Socket;
   protected readonly outbox: Outbox;
@@ -56,11 +56,11 @@ abstract class TunnelEnd {
       if (!this.over) this.drained();
     });
     socket.setNoDelay(true);
-    // A peer that vanished without a word is found out, however long the tunnel may be silent.
+    // Detects a peer that vanished without a word, however long the tunnel may be silent.
     socket.setKeepAlive(true, keepAliveAfterMs);
     receiveFrom(socket, (chunk) => this.feed(chunk));
     socket.on("end", () => this.receiveFin());
-    socket.on("error", () => {}); // told by "close"
+    socket.on("error", () => {}); // reported by "close"
     socket.on("close", () => this.#closed());
   }
 
@@ -110,7 +110,7 @@ class AcceptedEnd extends TunnelEnd implements ResponseSink {
   readonly #wheel: TimerWheel;
   readonly #watch: UnreadWatch;
   #request: RequestSink | undefined;
-  /** Of an answer that is no tunnel. */
+  /** Takes the rest of a response that is not a tunnel. */
   #refusal: RefusedTunnel | undefined;
 
   constructor(socket: net.Socket, wheel: TimerWheel) {
@@ -172,7 +172,7 @@ class AcceptedEnd extends TunnelEnd implements ResponseSink {
     this.#request?.resumeResponse();
   }
 
-  /** Once, and as soon as there is somebody to tell. */
+  /** Aborts once, as soon as there is somebody to tell. */
   #abort(): void {
     const request = this.#request;
     this.#request = undefined;
@@ -180,7 +180,7 @@ class AcceptedEnd extends TunnelEnd implements ResponseSink {
   }
 }
 
-/** `connecting ──▶ connected`, or `late` when the time for it is over. */
+/** `connecting ──▶ connected`, or `late` if it took too long. */
 class DialledEnd extends TunnelEnd implements RequestSink {
   readonly #response: ResponseSink;
   #state: "connecting" | "connected" | "late" = "connecting";
@@ -191,7 +191,7 @@ class DialledEnd extends TunnelEnd implements RequestSink {
     socket.once("connect", () => this.#open());
     if (!Number.isFinite(exchange.connectTimeoutMs)) return;
     socket.setTimeout(exchange.connectTimeoutMs);
-    // After the sockets' turn: it may be connected, and nobody have looked yet.
+    // After the sockets' turn: it may be connected without anybody having looked yet.
     socket.once("timeout", () => setImmediate(() => this.#giveUp()));
   }
 

@@ -114,7 +114,7 @@ export class TimerWheel {
     else this.#noteLook(now);
     clearInterval(this.#interval);
     this.#everyMs = everyMs;
-    // Of a turn of the event loop, sockets come between the two.
+    // In a turn of the event loop, sockets come between the two.
     this.#interval = setInterval(() => setImmediate(this.#look), everyMs).unref();
   }
 
@@ -131,7 +131,7 @@ export class TimerWheel {
     this.#lookedAtMs = now;
   }
 
-  /** Or in a later turn of the wheel. One tick more than a rest has, for a look that is late. */
+  /** What it finds may be due only in a later turn of the wheel. One tick more than a rest, because a look may be late. */
   #isDueSoon(): boolean {
     for (let ahead = 1; ahead <= restTicks + 1; ahead++)
       if (this.#slots[(this.#tick + ahead) % slots]?.first !== undefined) return true;
@@ -152,7 +152,7 @@ export class TimerWheel {
     const due: TimerEntry[] = [];
     for (let timer = slot.first; timer !== undefined; timer = timer.next) if (timer.dueTick <= last) due.push(timer);
     for (const timer of due) {
-      if (timer.slot !== slot) continue; // cleared, or armed anew, by one that expired before it
+      if (timer.slot !== slot) continue; // cleared, or armed again, by one that expired before it
       this.clear(timer);
       timer.expire();
     }

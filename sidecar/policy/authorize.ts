@@ -11,20 +11,20 @@ import type { Exchange, Layer } from "../net/exchange.ts";
 import { nowhere } from "../net/pass-through.ts";
 
 export interface AccessCounts {
-  /** `policy`: the deny that matched; empty: there are allows, and none matched; `mtls`: plaintext is not taken. */
+  /** `policy`: the deny that matched; empty: there are allows, and none matched; `mtls`: plaintext is not accepted. */
   refused(policy: string): void;
-  /** A policy in audit mode would have refused. */
+  /** A policy in audit mode would have refused the request. */
   wouldRefuse(policy: string): void;
 }
 
 export interface AuthorizeOptions {
-  /** The mesh's own. */
+  /** The mesh's own trust domain. */
   readonly trustDomain: string;
   readonly counts: AccessCounts;
 }
 
 export function authorize({ trustDomain, counts }: AuthorizeOptions): Layer {
-  /** Made once per update, which brings new lists. */
+  /** Created once per update, because each update brings new lists. */
   const tables = new WeakMap<readonly NamedAccessRules[], AccessTable>();
   const tableOf = (access: readonly NamedAccessRules[]): AccessTable => {
     const known = tables.get(access);
@@ -36,7 +36,7 @@ export function authorize({ trustDomain, counts }: AuthorizeOptions): Layer {
   return (next) => (exchange, response) => {
     const { target } = exchange;
     if (target === undefined) throw new Error("a request was to be authorized without a target");
-    // Redirected plaintext was reset before; what came in any other way goes no further.
+    // Redirected plaintext was reset earlier; what arrives in the clear in any other way is refused here.
     if (target.mtls === "strict" && exchange.peer === undefined) {
       counts.refused("mtls");
       response.abortResponse(new MeshError("forbidden", "It came in plaintext.", { processed: "unprocessed" }));
@@ -59,7 +59,7 @@ function decide(table: AccessTable, { peer, method, path }: Exchange): AccessVer
   return table.decide({ peer, http: { method, path: pathOf(path) } });
 }
 
-/** The caller learns who it was taken for, and not which policy it met: that is in the server's own metrics. */
+/** The caller learns who it was taken for, but not which policy refused it: that is in the server's own metrics. */
 function errorOf(verdict: Exclude<AccessVerdict, { kind: "admitted" }>, { peer }: Exchange): MeshError {
   switch (verdict.kind) {
     case "refused":

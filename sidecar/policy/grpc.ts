@@ -12,7 +12,7 @@ export function isGrpc({ headers }: Pick<RequestHead, "headers">): boolean {
   return next === undefined || next === "+" || next === ";";
 }
 
-/** The gRPC status of an answer that has it together with its head: trailers-only. */
+/** The gRPC status of a response that has it in its head: trailers-only. */
 export function grpcStatusOf(head: ResponseHead): number | undefined {
   return grpcStatusIn(head.headers);
 }

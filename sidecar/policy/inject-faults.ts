@@ -46,7 +46,7 @@ function viewOf({ method, path: target, headers }: Exchange): RequestView {
   return { method, path, query: target.slice(path.length + 1), headers };
 }
 
-/** The status is that of the policy, in the form that it was asked for: HTTP's for a gRPC caller too. */
+/** The policy's status, in the form in which the policy gives it: an HTTP status even for a gRPC caller. */
 function answerWith(abort: FaultAbort): Service {
   const { says } = errorCodes.fault_injected;
   return (exchange, response) => {

@@ -83,8 +83,8 @@ export function dropOwnFields(headers: HeaderFields): void {
 }
 
 /**
- * Of each field of each head: few begin with a `t`, and that is seen without a call. Applications that get their fields as
- * variables (CGI, WSGI) read `tulle_client_id` as `tulle-client-id`: so neither may come from outside.
+ * Called for each field of each head: few begin with a `t`, which is checked without a call. Applications that get their fields
+ * as variables (CGI, WSGI) read `tulle_client_id` as `tulle-client-id`, so neither may come from outside.
  */
 function isOwn(name: string): boolean {
   return name.charCodeAt(0) === letterT && (name.startsWith("tulle-") || name.startsWith("tulle_"));

@@ -55,7 +55,7 @@ export function answerHttp(
   response.endResponse();
 }
 
-/** As `grpc-message` wants it: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses */
+/** Encodes text as `grpc-message` requires: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses */
 function percentEncode(text: string): string {
   let encoded = "";
   for (const byte of Buffer.from(text)) {

@@ -315,7 +315,7 @@ class Retrying extends Try implements RequestSink {
     this.#below?.resumeResponse();
   }
 
-  /** While a try is being sent, what it has still to be sent stays. */
+  /** While a try is being sent, the chunks that it has not been sent yet are kept. */
   #stopKeeping(): void {
     this.#keeping = false;
     if (this.#below === undefined) return;

@@ -1,6 +1,6 @@
 /**
- * Asks the application what kubelet would have asked it: one connection for each probe, to the pod's IP, as kubelet does. It
- * keeps no verdict and no connection.
+ * Asks the application what kubelet would have asked it: one connection per probe, to the pod's IP, as kubelet does. It keeps no
+ * verdict and no connection.
  */
 
 import net from "node:net";
@@ -15,7 +15,7 @@ import { HeaderFields } from "../net/header-fields.ts";
 import type { TimerWheel } from "../net/timer-wheel.ts";
 
 export interface ProbeVerdict {
-  /** For kubelet: 2xx and 3xx pass. */
+  /** The status for kubelet: 2xx and 3xx pass. */
   readonly status: number;
   /** One line, shown in the pod's events. */
   readonly says: string;
@@ -26,7 +26,7 @@ const failed = 503;
 const healthCheck = "/grpc.health.v1.Health/Check";
 const maxHealthBytes = 4 * 1024;
 
-/** A lifecycle hook without a timeout may take as long as kubelet keeps its own connection. Never rejects. */
+/** A lifecycle hook without a timeout may take as long as kubelet keeps its own connection open. Never rejects. */
 export async function askApplication(
   { action, timeoutMs }: ApplicationProbe,
   podIp: string,
@@ -62,7 +62,7 @@ function askHttp(
   host: string,
   signal: AbortSignal,
 ): Promise<ProbeVerdict> {
-  // Kubelet trusts any certificate too: a probe is no secret.
+  // Kubelet accepts any certificate too: a probe contains no secrets.
   const socket = overTls ? tls.connect({ host, port, rejectUnauthorized: false }) : net.connect({ host, port });
   const fields = new HeaderFields();
   for (const [name, value] of headers) fields.append(name.toLowerCase(), value);
@@ -94,7 +94,7 @@ function askTcp(port: number, host: string, signal: AbortSignal): Promise<ProbeV
   }).finally(() => socket.destroy());
 }
 
-/** https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
+/** Uses gRPC's health checking: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
 function askGrpc(
   { port, service }: Extract<ProbeAction, { kind: "grpc" }>,
   host: string,

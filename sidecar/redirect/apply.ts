@@ -1,4 +1,4 @@
-/** Sets the redirect in this network namespace, and says what stands in its way. Doing it again changes nothing. */
+/** Sets the redirect in this network namespace, and says what prevents it. Repeating it changes nothing. */
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { chains, type Family, jumps, redirectPorts, redirectRules, type Skipped 
 
 const commands: Readonly<Record<Family, string>> = { ipv4: "iptables-nft", ipv6: "ip6tables-nft" };
 
-/** The families of this pod's addresses, loopback and link-local ones aside. */
+/** The families of this pod's addresses, not counting loopback and link-local ones. */
 export function podFamilies(): readonly Family[] {
   const addresses = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
   const own = addresses.filter(({ internal, address }) => !internal && !address.startsWith("fe80:"));
@@ -17,8 +17,8 @@ export function podFamilies(): readonly Family[] {
 }
 
 /**
- * Sets the rules of both families. A kernel without IPv6's is an error only where the pod has an IPv6 address.
- * Returns what the user should know all the same.
+ * Sets the rules of both families. If the kernel has no IPv6 rules, that is an error only if the pod has an IPv6 address. Returns
+ * notes that the user should read.
  */
 export function setRedirect(skipped: Skipped, families: readonly Family[]): Result<readonly string[], string> {
   const notes = [...noteLegacyRules()];
@@ -40,7 +40,7 @@ function setFamily(family: Family, skipped: Skipped): Result<undefined, string> 
     const added = iptables(command, "-A", jump);
     if (!added.ok) return added;
   }
-  // What comes in can't be tried from here.
+  // The inbound redirect can't be tried from here, so the rules are looked up.
   for (const rule of [...jumps, [chains.inbound, "-p", "tcp", ...redirectTo(redirectPorts.inbound)]]) {
     const found = iptables(command, "-C", rule);
     if (!found.ok) return err(`the rule ${rule.join(" ")} was set and is not there: ${found.error}`);
@@ -64,13 +64,13 @@ function run(command: string, args: readonly string[], input: string): Result<un
   return err(`${command}: ${reason || `exit code ${status}`}`);
 }
 
-/** Two sets of rules apply to each connection then, and the other may come first. */
+/** Returns a note if legacy rules exist: both sets of rules then apply to each connection, and the other may come first. */
 function noteLegacyRules(): readonly string[] {
   const tables = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].filter((file) => {
     try {
       return readFileSync(file, "utf8").split("\n").includes("nat");
     } catch {
-      return false; // a kernel without them
+      return false; // the kernel has no such table
     }
   });
   return tables.length === 0 ? [] : ["iptables-legacy has a nat table in this pod, beside the rules (nft) set here"];

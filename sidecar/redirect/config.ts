@@ -1,4 +1,4 @@
-/** What the init container is told by its environment. */
+/** The init container's configuration, from its environment. */
 
 import { isIP } from "node:net";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
@@ -6,7 +6,7 @@ import type { Skipped } from "./rules.ts";
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Lists separated by commas. All that is wrong, not only the first. */
+/** Reads comma-separated lists. Returns all errors, not only the first. */
 export function readSkipped(env: Variables): Result<Skipped, FieldError[]> {
   const errors: FieldError[] = [];
   const list = (path: string): string[] =>

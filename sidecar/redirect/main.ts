@@ -1,6 +1,6 @@
 /**
- * The init container's process: sets the redirect, tries it, ends. With 2 it did not work, and the pod must not start: its
- * application would speak in the clear.
+ * The init container's process: sets the redirect, tries it, and exits. With 2 it did not work and the pod must not start,
+ * because its application would send plaintext.
  */
 
 import { jsonLog } from "../../system/log.ts";

@@ -1,6 +1,5 @@
 /**
- * The rules that bring a pod's connections to its sidecar, as `iptables-restore` reads them. Pure text; who sets them is
- * `apply.ts`.
+ * The rules that bring a pod's connections to its sidecar, in the format of `iptables-restore`. Only text; `apply.ts` sets them.
  *
  * ```
  *   from outside ─▶ PREROUTING ─▶ TULLE_INBOUND ──▶ 15006         application ─▶ OUTPUT ─▶ TULLE_OUTBOUND ──▶ 15001
@@ -13,7 +12,7 @@ import { isIPv6 } from "node:net";
 
 export type Family = "ipv4" | "ipv6";
 
-/** What is not to be redirected, beside what never is. */
+/** What is not redirected, besides what never is. */
 export interface Skipped {
   readonly inboundPorts: readonly number[];
   readonly outboundPorts: readonly number[];
@@ -25,12 +24,15 @@ export const chains = { inbound: "TULLE_INBOUND", outbound: "TULLE_OUTBOUND" } a
 export const proxyUser = 1337;
 export const redirectPorts = { inbound: 15_006, outbound: 15_001 } as const;
 
-/** Dialled in other pods, and by others here: the mesh link proves who it is itself, and the admin port is plain. */
+/**
+ * Called in other pods, and by other pods here. They are not redirected: the mesh link checks identities itself, and the admin
+ * port is plain.
+ */
 const meshPorts = [15_008, 15_020];
 const dnsPort = 53;
 const loopback: Readonly<Record<Family, string>> = { ipv4: "127.0.0.0/8", ipv6: "::1/128" };
 
-/** The whole of both chains. Restored with `--noflush` it replaces what they held, all at once, and touches no other. */
+/** The whole content of both chains. Restored with `--noflush`, it replaces their content at once and touches no other chain. */
 export function redirectRules(family: Family, skipped: Skipped): string {
   const { inbound, outbound } = chains;
   const ports = (chain: string, numbers: readonly number[]) =>
@@ -40,10 +42,10 @@ export function redirectRules(family: Family, skipped: Skipped): string {
     "*nat",
     `:${inbound} - [0:0]`,
     `:${outbound} - [0:0]`,
-    // 15001 is on loopback alone: from outside, nobody listens there.
+    // 15001 listens on loopback only: it is not reachable from outside.
     ...ports(inbound, [redirectPorts.outbound, redirectPorts.inbound, ...meshPorts, ...skipped.inboundPorts]),
     `-A ${inbound} -p tcp -j REDIRECT --to-ports ${redirectPorts.inbound}`,
-    // Or what the sidecar sends would come back to it.
+    // Otherwise the sidecar's own connections would come back to it.
     `-A ${outbound} -m owner --uid-owner ${proxyUser} -j RETURN`,
     `-A ${outbound} -o lo -j RETURN`,
     `-A ${outbound} -d ${loopback[family]} -j RETURN`,
@@ -55,7 +57,7 @@ export function redirectRules(family: Family, skipped: Skipped): string {
   ].join("\n");
 }
 
-/** Where the kernel's own chains lead to ours, without the command (`-C`, `-A`). */
+/** The jumps from the kernel's own chains to ours, without the command (`-C`, `-A`). */
 export const jumps: readonly (readonly string[])[] = [
   ["PREROUTING", "-p", "tcp", "-j", chains.inbound],
   ["OUTPUT", "-p", "tcp", "-j", chains.outbound],

@@ -1,6 +1,6 @@
 /**
- * Tries the redirect before anybody relies on it: dials an address that belongs to no one, as another user than the sidecar's,
- * and expects to meet itself on the outbound port, with that address kept.
+ * Tries the redirect before anybody relies on it: dials an address that belongs to nobody, as a user other than the sidecar's,
+ * and expects to reach itself on the outbound port with that address preserved.
  */
 
 import { once } from "node:events";
@@ -9,7 +9,7 @@ import { joinAddress } from "../../model/address.ts";
 import { openOriginalDestination } from "../net/original-destination.ts";
 import { type Family, redirectPorts, type Skipped } from "./rules.ts";
 
-/** For documentation only (RFC 5737, RFC 3849): if a packet escaped, nobody would answer. */
+/** Addresses for documentation (RFC 5737, RFC 3849): if a packet escaped, nobody would answer. */
 const nowhere: Readonly<Record<Family, readonly string[]>> = {
   ipv4: ["192.0.2.1", "198.51.100.1", "203.0.113.1"],
   ipv6: ["2001:db8::1"],
@@ -17,7 +17,7 @@ const nowhere: Readonly<Record<Family, readonly string[]>> = {
 const loopback: Readonly<Record<Family, string>> = { ipv4: "127.0.0.1", ipv6: "::1" };
 const withinMs = 3_000;
 
-/** What is wrong, in one line; undefined: it works, or all that could be tried is skipped on purpose. */
+/** Returns one line that says what is wrong; undefined: it works, or everything that could be tried is skipped on purpose. */
 export async function tryRedirect(family: Family, skipped: Skipped): Promise<string | undefined> {
   const destination = destinationFor(family, skipped);
   if (destination === undefined) return undefined;

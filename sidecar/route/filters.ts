@@ -13,10 +13,10 @@ import type { Exchange, Layer, RequestSink, ResponseHead, ResponseSink, Service 
 import { HeaderFields } from "../net/header-fields.ts";
 import { nowhere, PassThrough } from "../net/pass-through.ts";
 
-/** False: it has answered, and the request goes no further. */
+/** Returns false if it has answered, so that the request goes no further. */
 type Step = (exchange: Exchange, response: ResponseSink) => boolean;
 
-/** The filters of a whole route. It stands above the retry: a request is edited once, however often it is tried. */
+/** The filters of a whole route. Its place is above the retry: a request is edited once, however often it is tried. */
 export function filterRequests(route: Route): Layer {
   const { filters = [] } = route;
   const steps = stepsOf(route, filters);
@@ -31,8 +31,8 @@ export function filterRequests(route: Route): Layer {
 }
 
 /**
- * The filters of one backend. It stands below the retry: another try may go to another backend, so what is edited for one
- * is undone when that try ends, and the retry judges and sends the request as the route left it.
+ * The filters of one backend. Its place is below the retry: the next try may go to another backend, so the edits for a backend
+ * are undone when its try ends, and the retry judges and sends the request as the route left it.
  */
 export function filterTries(route: Route, filters: readonly RouteFilter[]): Layer {
   const steps = stepsOf(route, filters);
@@ -116,7 +116,7 @@ class EditedAnswer extends PassThrough {
   }
 }
 
-/** Puts back what it found before anyone above learns how the try went. */
+/** Restores what it found before anyone above learns how the try went. */
 class FilteredTry extends EditedAnswer {
   readonly #exchange: Exchange;
   readonly #headers: HeaderFields;
@@ -154,7 +154,7 @@ class FilteredTry extends EditedAnswer {
     super.abortRequest(error);
   }
 
-  /** Once only: a late call of a try that was given up must not undo what the next one has made. */
+  /** Only once: a late call of a try that was given up must not undo the edits of the next one. */
   #restore(): void {
     if (this.#restored) return;
     this.#restored = true;

@@ -11,15 +11,15 @@ import type { HeaderFields } from "../net/header-fields.ts";
 import { PassThrough } from "../net/pass-through.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 
-/** A copy holds its place no longer than this, whatever it waits for. */
+/** A copy occupies its place no longer than this, whatever it waits for. */
 const copyTimeoutMs = 30_000;
 
-/** `answered`, whatever the status; `failed`: no whole answer; `slow`: given up; `crowded`: not sent at all. */
+/** `answered`: with any status; `failed`: no whole response; `slow`: given up; `crowded`: not sent at all. */
 export type MirrorOutcome = "answered" | "failed" | "slow" | "crowded";
 
 /**
- * How many copies may be under way at once, and how many bytes of bodies may wait for connections that do not take them
- * yet, all copies together. One for a whole sidecar.
+ * How many copies may be in progress at once, and how many body bytes all copies together may hold for connections that do not
+ * take them yet. One per sidecar.
  */
 export class MirrorLimit {
   #freePlaces: number;
@@ -52,7 +52,7 @@ export class MirrorLimit {
 }
 
 export interface MirrorOptions {
-  /** The service of a backend by the name of its `Endpoints`. */
+  /** Returns the service of a backend, given the name of its `Endpoints`. */
   readonly backend: (endpoints: string) => Service;
   readonly random: Random;
   readonly wheel: TimerWheel;
@@ -84,12 +84,12 @@ export function mirror(route: Route, { backend, random, wheel, limit, count }: M
   };
 }
 
-/** What goes through it is a conversation, not a request. */
+/** A tunnel carries a conversation, not a request. */
 function isTunnel({ method, upgrade }: Exchange): boolean {
   return method === "CONNECT" || upgrade !== undefined;
 }
 
-/** Made before the request goes on, for what it meets there may edit it. */
+/** Created before the request is passed on, because the layers below may edit it. */
 function copiesOf(exchange: Exchange, targets: readonly Target[], random: Random): Copy[] {
   const copies: Copy[] = [];
   for (const target of targets) {
@@ -100,7 +100,7 @@ function copiesOf(exchange: Exchange, targets: readonly Target[], random: Random
   return copies;
 }
 
-/** The request on its way, with its copies listening. */
+/** The request on its way, and the copies that get what it gets. */
 class Mirrored extends PassThrough {
   readonly #copies: readonly Copy[];
 
@@ -125,7 +125,7 @@ class Mirrored extends PassThrough {
     for (const copy of this.#copies) copy.breakOff(error);
   }
 
-  /** The rest of the body may never come then. */
+  /** After that the rest of the body may never come. */
   override abortResponse(error: MeshError): void {
     super.abortResponse(error);
     for (const copy of this.#copies) copy.breakOff(error);
@@ -186,7 +186,7 @@ class Copy extends Timer implements ResponseSink {
     this.#below?.endRequest(trailers);
   }
 
-  /** The body will not be whole. A copy that was sent in full goes on. */
+  /** The body will not be complete. A copy that was already sent in full continues. */
   breakOff(error: MeshError): void {
     if (this.#state === "sending" || this.#state === "answered") this.#giveUp(error, "failed");
   }
@@ -228,7 +228,7 @@ class Copy extends Timer implements ResponseSink {
     this.resumeRequest();
   }
 
-  /** Once for each copy: when its answer ended, or when it is certain that there will be none. */
+  /** Called once per copy: when its response has ended, or when it is certain that there will be none. */
   #settle(outcome: MirrorOutcome): void {
     this.#target.limit.leave();
     this.#target.count(outcome);

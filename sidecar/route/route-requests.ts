@@ -23,7 +23,7 @@ export function routeRequests(routes: readonly Route[], serviceOf: (route: Route
   };
 }
 
-/** Finds the route of a request as it is now. */
+/** Finds the route of a request as it is at the moment. */
 export function matchRoutes(routes: readonly Route[]): (exchange: Exchange) => Route | undefined {
   const table = new RouteTable(routes);
   const { routeOfAll } = table;
@@ -42,7 +42,7 @@ function matchesHost({ headers = [] }: RouteMatch): boolean {
   return headers.some(({ name }) => name === "host");
 }
 
-/** Codecs keep the host apart from the fields, but it is a field to whoever writes a match. */
+/** Codecs keep the host apart from the other fields, but in a match it is written as one. */
 class WithHost implements HeaderLookup {
   readonly #exchange: Exchange;
 

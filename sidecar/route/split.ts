@@ -15,9 +15,9 @@ import { nowhere } from "../net/pass-through.ts";
 import { filterTries } from "./filters.ts";
 
 export interface SplitOptions {
-  /** The service of a backend by the name of its `Endpoints`. */
+  /** Returns the service of a backend, given the name of its `Endpoints`. */
   readonly backend: (endpoints: string) => Service;
-  /** Whether a backend was asked for a key lately, also if its weight is 0 by now. */
+  /** Whether a backend was recently sent a request with this key, even if its weight is 0 by now. */
   readonly remembers: (endpoints: string, key: string) => boolean;
   readonly random: Random;
   readonly count: (route: string, backend: string) => void;
