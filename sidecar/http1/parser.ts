@@ -167,7 +167,7 @@ export class RequestParser extends MessageParser<ReceivedRequest> {
 /** A 1xx other than 101 is reported as a head, and the parser continues with the next one. */
 export class ResponseParser extends MessageParser<ReceivedResponse> {
   /**
-   * The request that the next response answers. An idle connection has none, which would keep everything of its last request
+   * The request that the next response answers. An idle connection has none: one would keep everything of its last request
    * alive.
    */
   asked: AskedRequest = nothingAsked;
