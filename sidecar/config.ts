@@ -18,7 +18,7 @@ export interface SidecarConfig {
   readonly workload: string;
   readonly pod: string;
   readonly podIp: string;
-  /** What is not set is unknown: then no endpoint is preferred for it, and none is local. */
+  /** A part of the place that is not set is unknown: no endpoint is then preferred for it, and none is local. */
   readonly place: Place;
   readonly trustDomain: string;
   readonly upstreams: readonly Upstream[];
@@ -37,7 +37,7 @@ export interface SidecarConfig {
   readonly recentTraces: boolean;
 }
 
-/** What it needs to get everything else from a control plane. */
+/** What the sidecar needs to get everything else from a control plane. */
 export interface ControlPlaneConfig {
   readonly serviceAccount: string;
   readonly tokenFile: string;

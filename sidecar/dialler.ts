@@ -107,7 +107,7 @@ export class Dialler {
     });
   }
 
-  /** For programs that look up pods themselves and name the Service in Host, as ingress controllers do. */
+  /** Serves programs that look up pods themselves and name the Service in Host, as ingress controllers do. */
   #routeByHost(address: string, dialled: Service): Service {
     return (exchange, response) => {
       const { host, port = defaultHttpPort } = splitAddress(exchange.authority);

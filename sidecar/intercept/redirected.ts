@@ -17,7 +17,7 @@ import { type ForwardProxyOptions, serveForwardProxy } from "./forward-proxy.ts"
 
 export interface RedirectedOptions extends ForwardProxyOptions {
   readonly originalDestination: ReadOriginalDestination;
-  /** By IP address. Undefined: this sidecar itself, a loop. */
+  /** Dials an IP address. Undefined: it is this sidecar itself, a loop. */
   readonly dialAddress: (host: string, port: number) => Dialled | undefined;
 }
 

@@ -11,9 +11,9 @@ export type Detected = "http1" | "http2" | "tls" | "opaque";
 
 /** How long a connection may leave its protocol undecided. */
 export interface Patience {
-  /** Without sending a byte. */
+  /** How long it may send nothing at all. */
   readonly silenceMs: number;
-  /** With a beginning that fits several protocols. */
+  /** How long its beginning may fit several protocols. */
   readonly beginningMs: number;
 }
 

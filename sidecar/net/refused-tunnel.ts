@@ -34,7 +34,7 @@ export class RefusedTunnel extends Timer {
     this.#over();
   }
 
-  /** It broke off: whoever sent it knows. */
+  /** The response broke off; whoever aborted it knows. */
   abort(): void {
     if (this.isOpen) this.#stop();
   }

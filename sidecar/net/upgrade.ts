@@ -4,8 +4,9 @@
 const protocolPattern = /^[!#$%&'*+.^_`|~0-9a-z-]+(?:\/[!#$%&'*+.^_`|~0-9a-z-]+)?$/;
 
 /**
- * The protocol in lower case, since names are case-insensitive; undefined if it is none. `h2c` is none, whatever its version:
- * behind a proxy that reads only HTTP/1.1 it would be a tunnel past every rule, and RFC 9113 has dropped it.
+ * The protocol in lower case, since names are case-insensitive; undefined if the text is not a protocol's name, or is `h2c`,
+ * whatever its version: behind a proxy that reads only HTTP/1.1 it would be a tunnel past every rule, and RFC 9113 has dropped
+ * it.
  */
 export function upgradeProtocol(text: string): string | undefined {
   const protocol = text.toLowerCase();
@@ -13,7 +14,8 @@ export function upgradeProtocol(text: string): string | undefined {
 }
 
 /**
- * An answer of success that does not switch (RFC 9110 §7.8: a server may ignore `Upgrade`) can't be said to extended CONNECT,
- * where each 2xx switches. HTTP/2 carries it as 501, RFC 9220's for a protocol that is not spoken, with its own status here.
+ * A successful response that does not switch (RFC 9110 §7.8: a server may ignore `Upgrade`) can't be expressed in extended
+ * CONNECT, where each 2xx switches. HTTP/2 carries it as 501, RFC 9220's status for a protocol that is not supported, with its
+ * own status in this field.
  */
 export const declinedUpgrade = { status: "501", field: "tulle-status" } as const;

@@ -75,7 +75,7 @@ export class CallsInFlight {
   }
 }
 
-/** By the last digits, which are random in ids of every origin. */
+/** The slot of a trace, by the last digits of its id, which are random in ids of every origin. */
 function placeOf(traceId: string): number {
   let hash = 0;
   for (let i = Math.max(0, traceId.length - 4); i < traceId.length; i++) hash = hash * 37 + traceId.charCodeAt(i);

@@ -65,7 +65,7 @@ const maxPolicies = 1_000;
 
 export class RateLimiters {
   readonly #clock: Clock;
-  /** By policy. */
+  /** The limits and the limiter of each policy, by its name. */
   readonly #known = new Map<string, { readonly limits: readonly RateLimit[]; readonly limiter: RateLimiter }>();
   /** Found once per update, which brings new lists. */
   readonly #found = new WeakMap<readonly NamedRateLimits[], readonly RateLimiter[]>();

@@ -69,12 +69,12 @@ export function limitTry(perTryMs: number | undefined, wheel: TimerWheel): Layer
   };
 }
 
-/** In ms; `Infinity`: none. */
+/** Times in ms; `Infinity`: no limit. */
 interface Limits {
-  /** The reason once `delayMs` has passed. */
+  /** The error once `delayMs` has passed. */
   readonly code: ErrorCode;
   readonly delayMs: number;
-  /** Beyond `delayMs`. */
+  /** Time that is added to `delayMs`. */
   readonly graceMs: number;
   readonly idleMs: number;
 }

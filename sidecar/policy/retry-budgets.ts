@@ -10,7 +10,7 @@ const maxBudgets = 16;
 
 export class RetryBudgets {
   readonly #clock: Clock;
-  /** By destination, then by policy, the one that was asked for longest ago first. */
+  /** By destination, then by policy; of each destination, the least recently used budget first. */
   readonly #budgets = new Map<string, Map<string, RetryBudget>>();
 
   constructor(clock: Clock) {

@@ -29,7 +29,7 @@ export interface AdminOptions {
   readonly wheel: TimerWheel;
   /** Pages that only this machine, or this pod, may request; default: none. */
   readonly debug?: ReadonlyMap<string, SidecarPage>;
-  /** What a PUT to a path does, on the same address as the debug pages; default: nothing can be changed. */
+  /** The pages for PUT, by path, served where the debug pages are; default: nothing can be changed. */
   readonly changes?: ReadonlyMap<string, SidecarPage>;
 }
 
