@@ -1,4 +1,4 @@
-/** Signs workloads' certificates. The caller decides, from a token, which name goes in. */
+/** Signs workloads' certificates. The caller takes the name from a token. */
 
 import { X509Certificate } from "node:crypto";
 import { ok, type Result } from "../../model/result.ts";
@@ -11,7 +11,7 @@ const backdateMs = 5 * 60 * 1000;
 
 export interface IssuedCertificate {
   readonly certificateDer: Buffer;
-  /** What lies between it and a root: empty, or intermediates from the issuer up. */
+  /** The certificates between this one and a root: empty, or intermediates from the issuer up. */
   readonly issuerChainDer: readonly Buffer[];
   /** Hexadecimal, as `openssl x509 -serial` prints it. */
   readonly serial: string;
@@ -41,23 +41,23 @@ export class CertificateAuthority {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Calls after each `replace`. */
+  /** Calls `listener` after each `replace`, until `signal`. */
   onReplaced(listener: () => void, signal: AbortSignal): void {
     this.#listeners.add(listener);
     signal.addEventListener("abort", () => this.#listeners.delete(listener), { once: true });
   }
 
-  /** Who signs now. */
+  /** The current signer. */
   get issuer(): Issuer {
     return this.#issuer;
   }
 
-  /** When the first of the signer's certificate and the roots ends. */
+  /** When the first among the signer's certificate and the roots expires. */
   get notAfterMs(): number {
     return Math.min(...[this.#issuer.certificate, ...this.#issuer.trusted].map(({ validTo }) => Date.parse(validTo)));
   }
 
-  /** Every root that workloads are to trust. */
+  /** Every root that workloads should trust. */
   get trustBundleDer(): readonly Buffer[] {
     return this.#issuer.trusted.map(({ raw }) => raw);
   }
@@ -66,18 +66,20 @@ export class CertificateAuthority {
     return bundleOf(this.#issuer);
   }
 
-  /** A leaf for the key in a certificate request, named `identity`, whatever the request says. */
+  /** Issues a leaf for the key in a certificate request, under the name `identity`, whatever the request says. */
   issue(requestDer: Buffer, identity: string): Result<IssuedCertificate, RequestFault> {
     const publicKey = readCertificateRequest(requestDer);
     return publicKey.ok ? ok(this.certify(publicKey.value, identity)) : publicKey;
   }
 
-  /** A leaf for a P-256 key (SubjectPublicKeyInfo in DER) whose owner is known to hold it. Never outlives its issuer. */
+  /**
+   * Issues a leaf for a P-256 key (SubjectPublicKeyInfo in DER) whose owner is known to hold it. It never outlives its issuer.
+   */
   certify(publicKeyDer: Buffer, identity: string): IssuedCertificate {
     return this.#sign((leaf) => buildLeaf(this.#issuer.signer, { ...leaf, publicKeyDer, identity }));
   }
 
-  /** A leaf for a server that is called by DNS names: it is nobody's identity in the mesh. */
+  /** Issues a leaf for a server that is called by DNS names: it is nobody's identity in the mesh. */
   certifyServer(publicKeyDer: Buffer, dnsNames: readonly string[]): IssuedCertificate {
     return this.#sign((leaf) => buildServerLeaf(this.#issuer.signer, { ...leaf, publicKeyDer, dnsNames }));
   }
@@ -85,7 +87,7 @@ export class CertificateAuthority {
   #sign(build: (leaf: { serial: Buffer; validity: Validity }) => Buffer): IssuedCertificate {
     const nowMs = this.#options.wallClock();
     const wantedMs = Math.min(nowMs + this.#options.leafLifetimeMs, Date.parse(this.#issuer.certificate.validTo));
-    const notAfterMs = Math.floor(wantedMs / 1000) * 1000; // certificates know no smaller unit
+    const notAfterMs = Math.floor(wantedMs / 1000) * 1000; // certificates have no finer unit
     const serial = randomSerial();
     const certificateDer = build({ serial, validity: { notBeforeMs: nowMs - backdateMs, notAfterMs } });
     const issuerChainDer = this.#issuer.chainDer;
@@ -93,7 +95,7 @@ export class CertificateAuthority {
   }
 }
 
-/** A certificate with all that a peer needs to verify it, as TLS sends it. */
+/** A certificate with everything that a peer needs to verify it, as TLS sends it. */
 export function chainPem({ certificateDer, issuerChainDer }: IssuedCertificate): string {
   return [certificateDer, ...issuerChainDer].map((der) => new X509Certificate(der).toString()).join("");
 }

@@ -18,7 +18,7 @@ import type { SignerStore } from "./root-rotation.ts";
 import { type KeptSigner, readSigner, type SignerPems } from "./rotation.ts";
 
 export const caSecretName = "tulle-ca";
-/** Whoever may write the Secret may ask for another root, by the id of the one that is to go. */
+/** Anyone who may write the Secret may ask for a new root, by setting this to the id of the current one. */
 export const rotateRootAnnotation = "tulle.dev/rotate-root";
 
 const collection = `/api/v1/namespaces/${meshNamespace}/secrets`;
@@ -26,12 +26,12 @@ const path = `${collection}/${caSecretName}`;
 const place = `Secret ${meshNamespace}/${caSecretName}`;
 const secrets: WatchedKind = { group: "", versions: ["v1"], kind: "Secret", plural: "secrets", empty: "unlikely" };
 
-/** Loads the signer, or makes it. Throws in plain words where there is none to be had, or none that can sign. */
+/** Loads the signer, or creates it. Throws a readable error if there is none and none can be made, or if it can't sign. */
 export async function openCaSecret(api: ClusterApi, trustDomain: string, nowMs: number): Promise<KeptSigner> {
   const kept = await read(api);
   if (kept !== undefined) return keptIn(kept);
   const made = await api.request({ method: "POST", path: collection, body: secretOf(makeRoot(trustDomain, nowMs)) });
-  // Of several that start at once, the one that comes first makes it for all.
+  // If several start at once, the first creates it for all.
   if (made.status !== 201 && made.status !== 409) throw new Error(`${place} can't be created: ${describeAnswer(made)}`);
   const now = await read(api);
   if (now === undefined) throw new Error(`${place} vanished while it was created`);
@@ -45,7 +45,7 @@ async function read(api: ClusterApi): Promise<Fields | undefined> {
   return fieldsOf(answer.body);
 }
 
-/** Writes of the rotation. */
+/** Writes the steps of a rotation. */
 export class CaSecretStore implements SignerStore {
   readonly #api: ClusterApi;
 
@@ -58,7 +58,7 @@ export class CaSecretStore implements SignerStore {
     if (now === undefined || versionOf(now) !== over.version) return false;
     const metadata = fieldsOf(now["metadata"]);
     const { [rotateRootAnnotation]: _asked, ...annotations } = fieldsOf(metadata["annotations"]);
-    // With the resourceVersion that was read: the API server takes it only over that.
+    // Includes the resourceVersion that was read: the API server accepts the write only over that version.
     const body = { ...now, metadata: { ...metadata, annotations }, data: dataOf(pems, fieldsOf(now["data"])) };
     const answer: ApiAnswer = await this.#api.request({ method: "PUT", path, body });
     if (answer.status === 409) return false;
@@ -75,7 +75,7 @@ export interface CaWatchOptions {
   readonly timing?: Partial<ReflectorTiming>;
 }
 
-/** Calls with each new state of the Secret until `signal`. While it is gone or can't sign, the former signer stays. */
+/** Calls with each new state of the Secret until `signal`. While it is missing or can't sign, the previous signer stays. */
 export function watchCaSecret({ api, onSigner, log, signal, timing = {} }: CaWatchOptions): void {
   const take = (object: unknown): void => {
     try {
@@ -120,7 +120,7 @@ function secretOf(pems: SignerPems): object {
   };
 }
 
-/** What others have put there stays. */
+/** Keeps what others have put there. */
 function dataOf({ keyPem, certificatesPem, trustedPem, next, formerPem }: SignerPems, now: Fields): Fields {
   const texts = {
     "tls.key": keyPem,

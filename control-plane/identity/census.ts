@@ -11,29 +11,29 @@ export interface SidecarCertificate {
   readonly namespace: string;
   readonly workload: string;
   readonly pod: string;
-  /** As its client certificate says, like the two below. */
+  /** The identity in its client certificate; so are the two below. */
   readonly identity: string;
-  /** Since 1970. */
+  /** Milliseconds since 1970. */
   readonly notAfterMs: number;
-  /** Of the key that signed it, in hexadecimal; empty: it does not say. */
+  /** The id of the key that signed the certificate, in hexadecimal; empty: the certificate does not say. */
   readonly signerKeyId: string;
-  /** Their ids, as it says itself; empty: it does not. */
+  /** The ids of the roots it trusts, by its own account; empty: it gives none. */
   readonly trustedRoots: readonly string[];
 }
 
-/** One replica of the control plane, with the sidecars that are connected to it. */
+/** A replica of the control plane, with the sidecars that are connected to it. */
 export interface ReplicaCertificates {
   readonly replica: string;
   readonly trustedRoots: readonly string[];
   readonly signerKeyId: string;
-  /** Where the roots are still to be written, as far as it knows: namespaces, webhooks. */
+  /** What it knows still lacks its roots: namespaces, webhooks. */
   readonly unwritten: readonly string[];
   readonly sidecars: readonly SidecarCertificate[];
 }
 
 export interface Census {
   readonly replicas: readonly ReplicaCertificates[];
-  /** Replicas that are there and have not said what they have, by address; or why it is not known which there are. */
+  /** Replicas that exist but have not reported their certificates, by address; or why the list of replicas is unknown. */
   readonly unheard: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export interface Lack {
   readonly why: string;
 }
 
-/** All that is missing until everyone has what the signer asks for; replicas first. */
+/** Everything that is missing until all have what the signer requires; replicas first. */
 export function lacksOf(issuer: Issuer, { replicas, unheard }: Census): Lack[] {
   const lacks: Lack[] = unheard.map((who) => ({ who: `replica ${who}`, why: "has not said what it has" }));
   for (const { replica, unwritten, ...held } of replicas) {
@@ -58,7 +58,7 @@ export function lacksOf(issuer: Issuer, { replicas, unheard }: Census): Lack[] {
   return lacks;
 }
 
-/** In plain words; undefined: it has what it needs. */
+/** A readable reason; undefined: nothing is missing. */
 export function lackOf(
   { trusted, signer: { keyId } }: Issuer,
   { trustedRoots, signerKeyId }: Pick<SidecarCertificate, "trustedRoots" | "signerKeyId">,

@@ -1,14 +1,14 @@
-/** What `node:crypto` does not tell of a certificate: its names in DER, and by which key it was signed. Reads, and checks nothing. */
+/** What `node:crypto` does not expose of a certificate: its names in DER, and which key signed it. Reads, and checks nothing. */
 
 import { createHash, type X509Certificate } from "node:crypto";
 import { derTag, readChildren, readWhole } from "../../model/der.ts";
 
-/** What a root is known by, in messages and to people: the SHA-256 of its DER, in lower-case hexadecimal. */
+/** Identifies a root to people and in messages: the SHA-256 of its DER, in lower-case hexadecimal. */
 export function rootId({ raw }: Pick<X509Certificate, "raw">): string {
   return createHash("sha256").update(raw).digest("hex");
 }
 
-/** The subject's name, in DER. Throws where this is no certificate with extensions. */
+/** The subject's name, in DER. Throws if this is not a certificate with extensions. */
 export function subjectOf({ raw }: X509Certificate): Buffer {
   const subject = fieldsOf(raw)[5];
   if (subject === undefined) throw new Error("a certificate of version 1");
@@ -19,14 +19,14 @@ export function subjectOf({ raw }: X509Certificate): Buffer {
 const subjectKeyIdOid = Buffer.from("0603551d0e", "hex");
 const authorityKeyIdOid = Buffer.from("0603551d23", "hex");
 
-/** Leaves name their issuer by it: OpenSSL rejects a chain in which they don't. Undefined: the certificate has none. */
+/** Leaves name their issuer by this id, or OpenSSL rejects the chain. Undefined: the certificate has none. */
 export function subjectKeyIdOf({ raw }: Pick<X509Certificate, "raw">): Buffer | undefined {
   const value = extensionOf(raw, subjectKeyIdOid);
   const id = value && readWhole(value, derTag.octetString);
   return id && value.subarray(id.content, id.end);
 }
 
-/** By which key a certificate was signed, as far as it says so. */
+/** The id of the key that signed a certificate, if the certificate names it. */
 export function authorityKeyIdOf(raw: Buffer): Buffer | undefined {
   const value = extensionOf(raw, authorityKeyIdOid);
   const all = value && readWhole(value, derTag.sequence);

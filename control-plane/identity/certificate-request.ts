@@ -48,12 +48,12 @@ export function readCertificateRequest(der: Buffer): Result<Buffer, RequestFault
   return verify("sha256", signed, { key, dsaEncoding: "der" }, signatureDer) ? ok(publicKeyDer) : err("csr_signature");
 }
 
-/** Named curve, uncompressed point: the one form that everybody writes. OpenSSL checks that the point is on the curve. */
+/** A named curve and an uncompressed point: the one form that everybody writes. OpenSSL checks that the point is on the curve. */
 function readP256(der: Buffer): KeyObject | undefined {
   if (der.length !== p256Bytes || !der.subarray(0, p256Prefix.length).equals(p256Prefix)) return undefined;
   try {
     return createPublicKey({ key: der, format: "der", type: "spki" });
   } catch {
-    return undefined; // not a point of the curve
+    return undefined; // not a point on the curve
   }
 }

@@ -1,4 +1,4 @@
-/** Roots, certificates and the rotation as people look at them: `/api/certs`, `tulle certs`. Plain data, made anew each time. */
+/** Roots, certificates and the rotation for people: `/api/certs`, `tulle certs`. Plain data, built for each request. */
 
 import type { X509Certificate } from "node:crypto";
 import type { HomePlace } from "../home/home.ts";
@@ -9,22 +9,22 @@ import { type KeptSigner, whyNotRotatable } from "./rotation.ts";
 
 export interface CertificatesView {
   readonly trustDomain: string;
-  /** Where the signer is kept, and a rotation asked for. */
+  /** Where the signer is kept and a rotation can be requested. */
   readonly place: HomePlace;
   readonly signer: RootView;
-  /** All that workloads are to trust. */
+  /** Every root that workloads should trust. */
   readonly roots: readonly (RootView & { readonly role: RootRole })[];
   readonly rotation: {
     readonly phase: KeptSigner["rotation"]["kind"];
-    /** Somebody wants it, and it has not begun. */
+    /** A rotation is requested and has not begun. */
     readonly asked: boolean;
-    /** Absent: it could be begun now. */
+    /** Why it can't begin; absent: it could begin now. */
     readonly whyNot?: string;
-    /** What is missing until everyone has what the phase asks for. */
+    /** What is missing until everyone has what the phase requires. */
     readonly lacks: readonly Lack[];
   };
   readonly replicas: readonly { readonly replica: string; readonly sidecars: number; readonly lacks?: string }[];
-  /** Those that are connected to any replica, sorted by workload and pod. */
+  /** All sidecars connected to any replica, sorted by workload and pod. */
   readonly sidecars: readonly SidecarView[];
 }
 
@@ -34,7 +34,7 @@ export interface RootView {
   /** The SHA-256 of its DER, in hexadecimal. */
   readonly id: string;
   readonly subject: string;
-  /** Since 1970. */
+  /** Milliseconds since 1970. */
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
@@ -46,7 +46,7 @@ export interface SidecarView {
   readonly identity: string;
   readonly replica: string;
   readonly notAfterMs: number;
-  /** Absent: it has all that it needs. */
+  /** What is missing; absent: nothing. */
   readonly lacks?: string;
 }
 

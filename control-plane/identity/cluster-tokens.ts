@@ -1,7 +1,6 @@
 /**
- * Finds out whose a token is: the API server says (TokenReview), and whether its pod still lives, since a projected token is
- * bound to one
- * (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens).
+ * Finds the owner of a token: the API server tells (TokenReview), and also whether the pod still exists, since a projected token
+ * is bound to one (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens).
  */
 
 import { err, ok, type Result } from "../../model/result.ts";
@@ -10,7 +9,7 @@ import { isRecord } from "../source/kube-object.ts";
 import { maxTokenCharacters, type TokenFault, type TokenOwner, type TokenReviewer, tokenAudience } from "./tokens.ts";
 
 const reviewPath = "/apis/authentication.k8s.io/v1/tokenreviews";
-/** A sidecar that gets no answer asks again. */
+/** A sidecar that gets no answer tries again. */
 const timeoutMs = 5_000;
 const podNameKey = "authentication.kubernetes.io/pod-name";
 const podUidKey = "authentication.kubernetes.io/pod-uid";
@@ -44,7 +43,7 @@ export class ClusterTokens implements TokenReviewer {
     const extra = recordIn(user, "extra");
     const pod = firstOf(extra[podNameKey]);
     const uid = firstOf(extra[podUidKey]);
-    // A token of nobody's pod, made by hand or of the old kind without an end.
+    // The token belongs to no pod: it was made by hand, or is of the old kind that never expires.
     if (pod === undefined || uid === undefined) return err("token_pod");
     return this.#findPod({ namespace, serviceAccount, pod }, uid);
   }
@@ -58,7 +57,7 @@ export class ClusterTokens implements TokenReviewer {
     return ok({ ...owner, podIps: addressesOf(recordIn(answer.body, "status")) });
   }
 
-  /** The API server says only that it refuses. What the token says of itself tells its holder more, and opens nothing. */
+  /** The API server gives no reason for a refusal. The token's own claims tell its holder more, and grant nothing. */
   #faultOf(token: string): TokenFault {
     const { exp, aud } = readClaims(token);
     if (typeof exp === "number" && exp * 1_000 <= this.#wallClock()) return "token_expired";
@@ -67,13 +66,13 @@ export class ClusterTokens implements TokenReviewer {
   }
 }
 
-/** Of each family that the pod has one of: it may call from any. */
+/** One address of each family that the pod has: it may call from any. */
 function addressesOf({ podIP, podIPs }: Readonly<Record<string, unknown>>): string[] {
   const all: readonly unknown[] = Array.isArray(podIPs) ? podIPs.map((entry) => recordOf(entry)["ip"]) : [];
   return [podIP, ...all].flatMap((ip) => (typeof ip === "string" && ip !== "" ? [ip] : []));
 }
 
-/** The unproven claims of a JSON Web Token; none of what is not one. */
+/** The unverified claims of a JSON Web Token; empty if it is not one. */
 function readClaims(token: string): Readonly<Record<string, unknown>> {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"));

@@ -1,6 +1,6 @@
 /**
- * `tulle.v1.Identity`: a token and a certificate request in, a certificate out. Every call leaves a line in the log.
- * It keeps no state: whoever has a valid token may ask again, as a restarted sidecar does.
+ * `tulle.v1.Identity`: a token and a certificate request in, a certificate out. Every call leaves a line in the log. It keeps no
+ * state: anyone with a valid token may ask again, as a restarted sidecar does.
  */
 
 import { isIP } from "node:net";
@@ -20,7 +20,7 @@ import type { Applicant, ReviewQueue, ReviewRefusal } from "./review-queue.ts";
 import type { TokenFault, TokenOwner, TokenReviewer } from "./tokens.ts";
 
 export const issueMethod = "/tulle.v1.Identity/Issue";
-/** The size of a request: the longest token and a certificate request. */
+/** The maximum size of a request: the longest token and a certificate request. */
 export const maxRequestBytes = 64 * 1024;
 const usualRequestMs = 10_000;
 
@@ -106,7 +106,7 @@ function readRequest(bytes: Buffer): IssueRequest__Output | undefined {
   try {
     return decodeMessage("IssueRequest", bytes) as IssueRequest__Output;
   } catch {
-    return undefined; // no protobuf
+    return undefined; // not valid protobuf
   }
 }
 
@@ -137,7 +137,7 @@ async function issue(
   if (!reviewed.ok) {
     const reason = faultOf[reviewed.error.why];
     count(reason);
-    // Whoever floods this port must not flood the log as well.
+    // A caller that floods this port must not also flood the log.
     if (reviewed.error.isNews) log("warn", "certificate refused", { reason, caller });
     return err(reason);
   }
@@ -185,7 +185,7 @@ async function reviewToken(
   return ok({ ...owner.value, identity });
 }
 
-/** Each address has one form; an IPv4 caller of an IPv6 socket is `::ffff:10.0.0.1` (RFC 4291 §2.5.5.2). */
+/** Brings an address into its one form; an IPv4 caller of an IPv6 socket is `::ffff:10.0.0.1` (RFC 4291 §2.5.5.2). */
 function plainAddress(text: string): string {
   const ip = canonicalIp(text) ?? text;
   const mapped = /^::ffff:([0-9.]+)$/.exec(ip)?.[1];

@@ -1,6 +1,6 @@
 /**
- * The signer: a key, its certificate, the intermediates between that and a root, and the roots that workloads should
- * trust. It knows what the PEM of a signer must hold; where it is kept is the business of `root.ts` and `ca-secret.ts`.
+ * The signer: a key, its certificate, the intermediates between that and a root, and the roots that workloads should trust. It
+ * knows what a signer's PEM must contain; `root.ts` and `ca-secret.ts` store it.
  */
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
@@ -19,7 +19,7 @@ export interface Issuer {
 
 export interface IssuerPems {
   readonly keyPem: string;
-  /** The signer's certificate first, then those above it. */
+  /** The signer's certificate first, then the ones above it. */
   readonly certificatesPem: string;
   /** Absent: the signer is the root itself. */
   readonly trustedPem?: string;
@@ -29,17 +29,17 @@ const lifetimeMs = 10 * 365 * 24 * 60 * 60 * 1000;
 const backdateMs = 5 * 60 * 1000;
 const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
 
-/** What workloads verify each other by, in PEM. */
+/** The roots that workloads verify each other by, in PEM. */
 export function bundleOf({ trusted }: Issuer): string {
   return trusted.map(String).join("");
 }
 
-/** Whether it signs with the same key and certificate, and trusts the same roots. */
+/** Whether both sign with the same key and certificate, and trust the same roots. */
 export function isSameIssuer(a: Issuer, b: Issuer): boolean {
   return a.certificate.raw.equals(b.certificate.raw) && bundleOf(a) === bundleOf(b);
 }
 
-/** A new root, for ten years. */
+/** Creates a root that is valid for ten years. */
 export function makeRoot(trustDomain: string, nowMs: number): IssuerPems {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const publicKeyDer = publicKey.export({ type: "spki", format: "der" });
@@ -52,7 +52,7 @@ export function makeRoot(trustDomain: string, nowMs: number): IssuerPems {
   };
 }
 
-/** Throws in plain words, beginning with `place`, where this can't sign for the mesh. */
+/** Throws a readable error, beginning with `place`, if this can't sign for the mesh. */
 export function readIssuer({ keyPem, certificatesPem, trustedPem }: IssuerPems, place: string): Issuer {
   const privateKey = readKey(keyPem, place);
   const [certificate, ...above] = readCertificates(certificatesPem, place);

@@ -30,14 +30,14 @@ export interface MeshCertificatesOptions {
   readonly signal: AbortSignal;
 }
 
-/** What one replica is to do for all, and what it has still to write for that. */
+/** This replica's part in what one replica does for all, and what it still has to write for it. */
 export interface ClusterPart {
   readonly leads: boolean;
   readonly unwritten: readonly string[];
 }
 
 const stepEveryMs = 500;
-/** In a folder nobody else does it, and each step is one change of a name. */
+/** In a folder nobody else takes part, and each step is a single rename. */
 const alone: ClusterPart = { leads: true, unwritten: [] };
 
 export class MeshCertificates {
@@ -62,13 +62,13 @@ export class MeshCertificates {
     });
   }
 
-  /** Takes the steps of a rotation from now on, where this replica leads. */
+  /** From now on, takes the steps of a rotation while this replica leads. */
   start(part: ClusterPart = alone): void {
     this.#part = part;
     void this.#run();
   }
 
-  /** What is kept of the signer has changed. */
+  /** Takes over a change of the stored signer. */
   take(kept: KeptSigner): void {
     const { authority, log } = this.#options;
     const before = authority.issuer;
@@ -79,7 +79,7 @@ export class MeshCertificates {
     log("info", "signer replaced", { phase, notAfter: new Date(authority.notAfterMs).toISOString() });
   }
 
-  /** What this replica itself trusts and signs with. */
+  /** The roots that this replica trusts and the key it signs with. */
   readonly holdings = (): Omit<ReplicaCertificates, "replica" | "sidecars"> => {
     const { signer, trusted } = this.#options.authority.issuer;
     return {

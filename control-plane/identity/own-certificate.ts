@@ -6,7 +6,7 @@ import { type CertificateAuthority, chainPem } from "./authority.ts";
 import { renewInTime } from "./renewal.ts";
 import type { ServerCertificate } from "./server-certificate.ts";
 
-/** Who sidecars expect to be answered by. */
+/** The identity that sidecars expect of the control plane. */
 export function controlPlaneIdentity(trustDomain: string): string {
   return formatSpiffeId({ trustDomain, namespace: "tulle-system", serviceAccount: "tulle-control-plane" });
 }
@@ -26,7 +26,7 @@ export function issueOwnCertificate(
   };
 }
 
-/** Calls `rotate` with a new leaf when the former has lived for 70 % of its time or its issuer changes, until `signal`. */
+/** Calls `rotate` with a new leaf after 70 % of the previous one's lifetime, or when its issuer changes, until `signal`. */
 export function keepOwnCertificateFresh(
   authority: CertificateAuthority,
   trustDomain: string,

@@ -1,10 +1,10 @@
-/** When the control plane renews a certificate of its own. */
+/** Decides when the control plane renews a certificate of its own. */
 
 /** The share of its lifetime after which a leaf is renewed. */
 const renewAt = 0.7;
 const longestTimerMs = 60 * 60 * 1000;
 
-/** Calls `rotate` with what `issue` gives whenever the former has lived for 70 % of its time, until `signal`. */
+/** Calls `rotate` with the result of `issue` after 70 % of each certificate's lifetime, until `signal`. */
 export function renewInTime<T extends { readonly notAfterMs: number }>(
   issue: () => T,
   wallClock: () => number,
@@ -14,7 +14,7 @@ export function renewInTime<T extends { readonly notAfterMs: number }>(
 ): void {
   let renewAtMs = wallClock() + (first.notAfterMs - wallClock()) * renewAt;
   let timer: NodeJS.Timeout;
-  // In steps, since a machine that slept wakes up with its timers late.
+  // Waits in steps, because the timers of a machine that slept fire late.
   const wait = (): void => {
     timer = setTimeout(check, Math.min(Math.max(renewAtMs - wallClock(), 0), longestTimerMs)).unref();
   };

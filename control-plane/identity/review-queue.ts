@@ -1,7 +1,7 @@
 /**
- * The order of token reviews. In a cluster each review takes two requests to the API server, and anybody who reaches the port
- * can cause one. So a few run at a time, a few wait, and an address that asks too often is refused before it costs anything.
- * It knows nothing of tokens.
+ * The queue of token reviews. In a cluster each review costs two requests to the API server, and anybody who reaches the port can
+ * cause one. So only a few run at a time and a few wait, and an address that asks too often is refused before it costs anything.
+ * The queue knows nothing of tokens.
  *
  * ```
  *   asked ──▶ waiting ──▶ under way ──▶ done
@@ -18,23 +18,23 @@ import { FairLimit } from "../../system/fair-limit.ts";
 
 export interface ReviewLimits {
   readonly atOnce: number;
-  /** For their turn; one more, and the address that has most of them gives one up. */
+  /** The number that may wait for their turn. One more, and the address with the most waiting loses one. */
   readonly waiting: number;
-  /** Absent: who asks costs nobody anything. */
+  /** Absent: no limit, because asking costs nobody anything. */
   readonly perAddress?: TokenRate;
 }
 
-/** Of an API server's work. A node's worth of pods may come from one address, behind source NAT, and all at once. */
+/** The load on an API server. A node's worth of pods may call from one address, behind source NAT, and all at once. */
 export const clusterReviewLimits: ReviewLimits = {
   atOnce: 50,
   waiting: 1_000,
   perAddress: { requests: 20, perMs: 1_000, burst: 300 },
 };
 
-/** Of reading files, which the processes of one machine ask for. */
+/** The load of reading files, for the processes of one machine. */
 export const folderReviewLimits: ReviewLimits = { atOnce: 50, waiting: 1_000 };
 
-/** With more of them, the one that asked longest ago has a full bucket again. */
+/** Beyond this number, the address that asked longest ago is forgotten and gets a full bucket again. */
 const keptAddresses = 10_000;
 
 export interface ReviewRefusal {
@@ -45,7 +45,7 @@ export interface ReviewRefusal {
 
 export interface Applicant {
   readonly address: string;
-  /** False: it has hung up, and nobody waits for an answer. */
+  /** False: the caller has hung up, and nobody waits for an answer. */
   readonly isThere: () => boolean;
 }
 
@@ -62,9 +62,9 @@ interface Waiting {
 export class ReviewQueue {
   readonly #limits: ReviewLimits;
   readonly #clock: Clock;
-  /** By address, the one that asked longest ago first. */
+  /** By address, least recent caller first. */
   readonly #asking = new Map<string, Asking>();
-  /** In the order in which they came. */
+  /** In order of arrival. */
   readonly #waiting = new Set<Waiting>();
   readonly #room: FairLimit<Waiting>;
   /** Addresses that were turned away since the queue was empty last. */
@@ -85,7 +85,7 @@ export class ReviewQueue {
     return this.#waiting.size;
   }
 
-  /** Rejects as `review` does. */
+  /** Rejects if `review` does. */
   async take<T>(applicant: Applicant, review: () => Promise<T>): Promise<Result<T, ReviewRefusal>> {
     const tooOften = this.#charge(applicant.address);
     if (tooOften !== undefined) return err(tooOften);
@@ -131,7 +131,7 @@ export class ReviewQueue {
     return promise;
   }
 
-  /** The place of one that is done goes to the next, without a moment in which another could take it. */
+  /** Passes the place of a finished review straight to the next, so that nobody else can take it in between. */
   #handOn(): void {
     for (const waiting of this.#waiting) {
       const isThere = waiting.applicant.isThere();

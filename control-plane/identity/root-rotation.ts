@@ -1,11 +1,10 @@
 /**
- * Replaces the mesh's root step by step, on request. It decides when a step may be taken: by the leading replica,
- * conditional on the version that it has read, once everyone has completed the previous step for `settleMs` without
- * interruption. What a step changes is `rotation.ts`' business, and where the result is kept the store's.
+ * Replaces the mesh's root step by step, on request. It decides when a step may be taken: only by the leading replica,
+ * conditional on the version it has read, and once everyone has completed the previous step for `settleMs` without interruption.
+ * `rotation.ts` defines what a step changes, and the store keeps the result.
  *
- * It has no state besides what is kept: another process can continue at any point, and starts its wait again before it
- * takes a step. So does a replica that leads again, because a sidecar on its way from one replica to another is invisible
- * for a few seconds.
+ * It has no state besides what is stored: another process can continue at any point, but restarts the wait before it takes a
+ * step. So does a replica that leads again, because a sidecar moving from one replica to another is invisible for a few seconds.
  */
 
 import type { Clock } from "../../model/clock.ts";
@@ -18,7 +17,7 @@ import { begin, finish, type KeptSigner, type SignerPems, switchOver, whyNotRota
 
 export interface SignerStore {
   /**
-   * Writes over what was read, and takes the request away. False: it has changed since. Rejects where it can't be written.
+   * Writes over the version that was read, and removes the request. False: it has changed since. Rejects if it can't be written.
    */
   replace(over: KeptSigner, pems: SignerPems): Promise<boolean>;
 }
@@ -26,7 +25,7 @@ export interface SignerStore {
 export interface RotationOptions {
   readonly store: SignerStore;
   readonly census: () => Census;
-  /** Of all replicas, at most one at a time. Where two think so, the store lets one of them write. */
+  /** At most one replica leads at a time. If two believe they do, the store lets one of them write. */
   readonly leads: () => boolean;
   readonly settleMs: number;
   readonly clock: Clock;
@@ -36,22 +35,22 @@ export interface RotationOptions {
 
 export interface RotationProgress {
   readonly phase: "settled" | "spreading" | "reissuing";
-  /** It is asked for, and not begun. */
+  /** A rotation is requested and has not begun. */
   readonly asked: boolean;
   /** What is missing for the next step. */
   readonly lacks: readonly Lack[];
 }
 
-/** How often a rotation that waits says in the log for what. */
+/** How often a waiting rotation logs what it is waiting for. */
 const tellEveryMs = 60_000;
 const toldLacks = 10;
 
 export class RootRotation {
   readonly #options: RotationOptions;
   #kept: KeptSigner;
-  /** Since when everyone has had what this version asks for. */
+  /** Since when everyone has had what this version requires. */
   #calm: { readonly version: string; readonly sinceMs: number } | undefined;
-  /** The version over which a step was taken: what comes of it is told by the store. */
+  /** The version over which a step was taken. The store reports the result. */
   #replaced: string | undefined;
   #toldAtMs: number;
 
@@ -65,7 +64,7 @@ export class RootRotation {
     return this.#kept;
   }
 
-  /** What is kept has become something else. */
+  /** Takes over a change of the stored signer. */
   take(kept: KeptSigner): void {
     this.#kept = kept;
   }
@@ -76,7 +75,7 @@ export class RootRotation {
     return { phase: rotation.kind, asked, lacks: lacksOf(issuer, this.#options.census()) };
   }
 
-  /** Takes the next step, if it is time for one. Called now and then. Never rejects: the next call tries again. */
+  /** Takes the next step, if it is due. Called periodically. Never rejects: the next call tries again. */
   async step(): Promise<void> {
     const kept = this.#kept;
     if (!this.#options.leads()) {
@@ -114,7 +113,7 @@ export class RootRotation {
     }
   }
 
-  /** A request names the root that is to go: one for a root that has gone already is done. */
+  /** A request names the root to be replaced; if that root is gone already, the request is done. */
   #answer(kept: KeptSigner, request: string) {
     const { pems, issuer } = kept;
     const refusal = whyNotRotatable(kept);

@@ -1,12 +1,12 @@
 /**
- * The mesh's root in a folder, never logged. Standalone only; every file is whole or not there:
+ * The mesh's root in a folder, never logged. Standalone only. Every file is either complete or absent:
  *
  *     root.pem      key and certificate of the root that signs; made once, and like the others only its owner may read it
  *     next.pem      the same of the root to come, while everyone learns to trust it
  *     former.pem    the certificate of the root that signed before, while certificates of it are in use
  *     rotate-root   the id of the root that somebody wants to be replaced
  *
- * Each step of a rotation is one change of a name, and of several control planes on one folder one succeeds.
+ * Each step of a rotation is a single rename, so it succeeds for only one of several control planes that share a folder.
  */
 
 import { createHash } from "node:crypto";
@@ -23,22 +23,22 @@ const rootFile = "root.pem";
 const nextFile = "next.pem";
 const formerFile = "former.pem";
 const keyBlock = /-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----\n?/;
-/** Nothing tells of a change on every file system: it is looked for. */
+/** Not every file system reports changes, so it is polled. */
 const lookEveryMs = 500;
 
-/** Loads the root from the folder, or makes it there. Throws in plain words where the files are not to be trusted. */
+/** Loads the root from the folder, or creates it there. Throws a readable error if the files can't be trusted. */
 export async function openRoot(folder: string, trustDomain: string, nowMs: number): Promise<KeptSigner> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const kept = await readRoot(folder);
   if (kept !== undefined) return kept;
-  // Of several control planes that start at once on one folder, the one that comes first makes the root of all.
+  // If several control planes start at once on one folder, the first creates the root for all.
   await createDurably(join(folder, rootFile), textOf(makeRoot(trustDomain, nowMs)));
   const made = await readRoot(folder);
   if (made === undefined) throw new Error(`${join(folder, rootFile)}: vanished while it was created`);
   return made;
 }
 
-/** Calls with each new state of the folder until `signal`. While it can't sign, the former signer stays. */
+/** Calls with each new state of the folder until `signal`. While it can't sign, the previous signer stays. */
 export function watchRoot(
   folder: string,
   from: KeptSigner,
@@ -65,7 +65,7 @@ export function watchRoot(
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
 }
 
-/** Writes of the rotation. */
+/** Writes the steps of a rotation. */
 export class RootFolderStore implements SignerStore {
   readonly #folder: string;
 
@@ -86,7 +86,7 @@ export class RootFolderStore implements SignerStore {
       await rm(this.#path(formerFile), { force: true });
       return true;
     }
-    // First the former root: while there is one to come, it is not read.
+    // The former root first: it is not read as long as there is a next one.
     await writeDurably(this.#path(formerFile), formerPem);
     try {
       await rename(this.#path(nextFile), this.#path(rootFile));
@@ -110,7 +110,7 @@ async function readRoot(folder: string): Promise<KeptSigner | undefined> {
   const next = await readPrivate(join(folder, nextFile));
   const former = next === undefined ? await readPrivate(join(folder, formerFile)) : undefined;
   const request = (await readPrivate(join(folder, rotateRootFile)))?.trim();
-  // A step was taken in between.
+  // A rotation step was taken in between.
   if ((await readPrivate(path)) !== root) return await readRoot(folder);
   const signer = pemsOf(root, path);
   const pems: SignerPems = {

@@ -1,5 +1,5 @@
 /**
- * The rotation of the mesh's root, as changes of its kept state: nothing here waits, asks or writes.
+ * The rotation of the mesh's root, as changes of its stored state: nothing here waits, asks or writes.
  *
  * ```
  *              asked for                all trust both             all certificates are of the new one
@@ -8,15 +8,15 @@
  *   and is trusted            both are trusted            both are trusted                     and is trusted
  * ```
  *
- * There is no other arrow: no root signs before everyone trusts it, and none is dropped while something that it signed is in
- * use. What is kept is the whole state, so whoever reads it can take the next step.
+ * There is no other arrow: no root signs before everyone trusts it, and none is dropped while something that it signed is in use.
+ * The stored data is the whole state, so anyone who reads it can take the next step.
  */
 
 import type { X509Certificate } from "node:crypto";
 import { rootId } from "./certificate-fields.ts";
 import { type Issuer, type IssuerPems, readCertificates, readIssuer } from "./issuer.ts";
 
-/** What is kept, wherever that is. */
+/** What is stored, in a Secret or in a folder. */
 export interface SignerPems extends IssuerPems {
   /** The root to come, with its key: trusted, and signs nothing yet. */
   readonly next?: Pick<IssuerPems, "keyPem" | "certificatesPem">;
@@ -29,18 +29,18 @@ export type Rotation =
   | { readonly kind: "spreading"; readonly next: X509Certificate }
   | { readonly kind: "reissuing"; readonly former: X509Certificate };
 
-/** What is kept, read and found to be consistent. */
+/** The stored signer, read and found consistent. */
 export interface KeptSigner {
   readonly pems: SignerPems;
   readonly issuer: Issuer;
   readonly rotation: Rotation;
-  /** Changes with what is kept. */
+  /** Changes whenever the stored data does. */
   readonly version: string;
-  /** The id of the root that somebody wants to be replaced. */
+  /** The id of the root that should be replaced. */
   readonly request?: string;
 }
 
-/** Throws in plain words, beginning with `place`, where the parts don't fit together. */
+/** Throws a readable error, beginning with `place`, if the parts don't fit together. */
 export function readSigner(pems: SignerPems, place: string): Pick<KeptSigner, "pems" | "issuer" | "rotation"> {
   const issuer = readIssuer(pems, place);
   const rotation = readRotation(pems, issuer, place);
@@ -81,13 +81,13 @@ export function begin(pems: SignerPems, next: Pick<IssuerPems, "keyPem" | "certi
   return { keyPem, certificatesPem, trustedPem: join(trustedPem, next.certificatesPem), next };
 }
 
-/** spreading ─▶ reissuing. Throws in any other state: nobody may ask for it there. */
+/** spreading ─▶ reissuing. Throws in any other state: it must not be called there. */
 export function switchOver({ certificatesPem, trustedPem, next }: SignerPems): SignerPems {
   if (next === undefined || trustedPem === undefined) throw new Error("there is no root to come");
   return { ...next, trustedPem, formerPem: certificatesPem };
 }
 
-/** reissuing ─▶ settled. Throws in any other state: nobody may ask for it there. */
+/** reissuing ─▶ settled. Throws in any other state: it must not be called there. */
 export function finish({ keyPem, certificatesPem, trustedPem, formerPem }: SignerPems): SignerPems {
   if (formerPem === undefined || trustedPem === undefined) throw new Error("there is no former root");
   const dropped = new Set(readCertificates(formerPem, "the former root").map(rootId));

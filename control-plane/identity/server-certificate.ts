@@ -1,4 +1,7 @@
-/** TLS for the control plane's gRPC ports: TLS 1.3 only, and no session tickets: a resumed session shows no certificate anew. */
+/**
+ * TLS for the control plane's gRPC ports: TLS 1.3 only, and no session tickets: a resumed session does not present a certificate
+ * again.
+ */
 
 import { constants } from "node:crypto";
 import type { SecureContextOptions } from "node:tls";

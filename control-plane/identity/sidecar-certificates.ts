@@ -1,4 +1,4 @@
-/** What the sidecars of this replica prove themselves with and whom they trust, each from the start of its stream to its end. */
+/** The certificates and trusted roots of this replica's sidecars, each from the start of its stream to its end. */
 
 import type { SidecarCertificate } from "./census.ts";
 import { authorityKeyIdOf } from "./certificate-fields.ts";
@@ -7,14 +7,14 @@ export interface ConnectedSidecar extends Omit<SidecarCertificate, "notAfterMs" 
   /** Its client certificate, in DER. */
   readonly certificateDer: Buffer;
   readonly notAfterMs: number;
-  /** Asks it for another certificate, at a random moment within so many milliseconds. */
+  /** Asks the sidecar to get another certificate, at a random moment within this many milliseconds. */
   readonly renew: (withinMs: number) => void;
 }
 
-/** Called with the number of a stream that came or went. */
+/** Called with the number of a stream that was added or removed. */
 type Listener = (stream: number) => void;
 
-/** All that have to renew do it within this, so that neither the API server nor the signer feels it. */
+/** Renewals are spread at this pace per sidecar, so that neither the API server nor the signer is overloaded. */
 const renewalPaceMs = 20;
 const shortestSpreadMs = 2_000;
 
@@ -29,12 +29,12 @@ export class SidecarCertificates {
   readonly #signerKeyId: () => string;
   #lastStream = 0;
 
-  /** `signerKeyId` is that of the key that signs now; empty: it is not known by one. */
+  /** `signerKeyId` returns the id of the key that signs now; empty: the key has none. */
   constructor(signerKeyId: () => string) {
     this.#signerKeyId = signerKeyId;
   }
 
-  /** Returns what to call at the end of its stream. */
+  /** Returns a function to call at the end of the stream. */
   add({ certificateDer, renew, ...said }: ConnectedSidecar): () => void {
     const stream = ++this.#lastStream;
     const signerKeyId = authorityKeyIdOf(certificateDer)?.toString("hex") ?? "";
@@ -47,7 +47,7 @@ export class SidecarCertificates {
     };
   }
 
-  /** By the number of their streams. */
+  /** By stream number. */
   get all(): ReadonlyMap<number, SidecarCertificate> {
     return new Map(Array.from(this.#streams, ([stream, { certificate }]) => [stream, certificate]));
   }
@@ -56,13 +56,13 @@ export class SidecarCertificates {
     return this.#streams.get(stream)?.certificate;
   }
 
-  /** Until the returned function is called. */
+  /** Watches until the returned function is called. */
   watch(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Another key signs: whoever has a certificate of another is asked to get a new one. */
+  /** Another key signs now: asks every sidecar whose certificate was signed by a different key to renew it. */
   renewForeign(): void {
     this.#askToRenew([...this.#streams.values()]);
   }

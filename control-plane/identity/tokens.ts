@@ -1,4 +1,4 @@
-/** Whose token is it? In a cluster the API server knows; standalone a folder does. */
+/** Finds the owner of a token. In a cluster the API server knows it; standalone a folder does. */
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ export interface TokenOwner {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly pod: string;
-  /** Where the pod is known to call from, in any writing; none: nobody knows. */
+  /** The addresses from which the pod is known to call, in any notation; empty: unknown. */
   readonly podIps: readonly string[];
 }
 
@@ -19,19 +19,19 @@ export interface TokenOwner {
 export type TokenFault = "token_unknown" | "token_expired" | "token_audience" | "token_pod";
 
 export interface TokenReviewer {
-  /** Rejects where the token can't be reviewed now. */
+  /** Rejects if the token can't be reviewed now. */
   review(token: string): Promise<Result<TokenOwner, TokenFault>>;
 }
 
-/** Tokens for anybody else open nothing here. */
+/** Tokens for any other audience are refused here. */
 export const tokenAudience = "tulle";
-/** Longer ones are none. */
+/** A longer token is refused. */
 export const maxTokenCharacters = 16_384;
 
 /**
- * Tokens as files: `<sha256 of the token, hex>.json` holds
- * `{namespace, serviceAccount, pod, podIP?, audience: "tulle", expiresAt?}` with `expiresAt` as an ISO 8601 date.
- * Whoever runs the pods writes them, and removes them when the pod is gone. The tokens themselves are not in there.
+ * Tokens as files: `<sha256 of the token, hex>.json` holds `{namespace, serviceAccount, pod, podIP?, audience: "tulle",
+ * expiresAt?}` with `expiresAt` as an ISO 8601 date. Whoever runs the pods writes these files, and removes them when the pod is
+ * gone. They don't contain the tokens themselves.
  */
 export class FolderTokens implements TokenReviewer {
   readonly #folder: string;
@@ -55,7 +55,7 @@ export class FolderTokens implements TokenReviewer {
     const kept: unknown = JSON.parse(text);
     if (!isKeptToken(kept)) throw new Error(`${name}.json: not a token's description`);
     if (kept.audience !== tokenAudience) return err("token_audience");
-    // An unreadable date is NaN, and so never in the future.
+    // An invalid date is NaN, and so never in the future.
     if (kept.expiresAt !== undefined && !(Date.parse(kept.expiresAt) > this.#wallClock())) return err("token_expired");
     const { namespace, serviceAccount, pod, podIP } = kept;
     return ok({ namespace, serviceAccount, pod, podIps: podIP === undefined ? [] : [podIP] });

@@ -1,6 +1,6 @@
 /**
- * Keeps the trust bundle where sidecars mount it: a ConfigMap in every namespace that has, or should have, pods of the mesh.
- * If it is missing, changed by others or out of date it is written again; a namespace that leaves the mesh loses it.
+ * Keeps the trust bundle where sidecars mount it: a ConfigMap in every namespace that has, or should have, pods of the mesh. If
+ * it is missing, changed by others or out of date, it is written again; a namespace that leaves the mesh loses it.
  */
 
 import { type Log, reasonOf } from "../../system/log.ts";
@@ -22,7 +22,7 @@ const configMaps: WatchedKind = {
   empty: "unlikely",
 };
 const ownLabels = { "app.kubernetes.io/part-of": "tulle" };
-/** Between two tries to write what could not be written. */
+/** The wait before a failed write is tried again. */
 const retryMs = 2_000;
 
 export interface TrustBundleOptions {
@@ -34,13 +34,13 @@ export interface TrustBundleOptions {
 
 export class TrustBundleKeeper {
   readonly #options: TrustBundleOptions;
-  /** Namespaces that are there, whether they ask for sidecars, and whether they are on their way out. */
+  /** The existing namespaces: whether they ask for sidecars, and whether they are being deleted. */
   readonly #namespaces = new Map<string, { readonly asks: boolean; readonly ends: boolean }>();
-  /** Pods with a sidecar, by key: their namespaces. */
+  /** The namespaces of pods with a sidecar, by the pod's key. */
   readonly #pods = new Map<ObjectKey, string>();
-  /** How many of them a namespace has. */
+  /** The number of such pods, by namespace. */
   readonly #podCounts = new Map<string, number>();
-  /** What the ConfigMap of a namespace says; undefined: it is not one of ours. */
+  /** What a namespace's ConfigMap says; undefined: it is not one of ours. */
   readonly #written = new Map<string, string | undefined>();
   readonly #due = new Set<string>();
   #bundlePem: string;
@@ -52,7 +52,7 @@ export class TrustBundleKeeper {
     this.#options = options;
   }
 
-  /** Follows the ConfigMaps, and writes from now on. */
+  /** Starts to follow and write the ConfigMaps. */
   start(): void {
     const { api, log, signal, timing = {} } = this.#options;
     const reflector = new Reflector({
@@ -81,7 +81,7 @@ export class TrustBundleKeeper {
     void reflector.run();
   }
 
-  /** Which namespaces are in the mesh is read from what the source says. */
+  /** Learns from the source which namespaces are in the mesh. */
   apply({ applied, removed }: SourceChange): void {
     for (const key of removed) {
       if (key.startsWith("Namespace ")) this.#namespaces.delete(key.slice("Namespace /".length));
@@ -99,7 +99,7 @@ export class TrustBundleKeeper {
     }
   }
 
-  /** Other roots are to be trusted. */
+  /** Changes the roots to be trusted. */
   replace(bundlePem: string): void {
     if (bundlePem === this.#bundlePem) return;
     this.#bundlePem = bundlePem;
@@ -107,7 +107,8 @@ export class TrustBundleKeeper {
   }
 
   /**
-   * Namespaces of the mesh that don't have the bundle as it is now. One that ends, for however long, is given nothing new.
+   * Namespaces of the mesh whose bundle is missing or out of date. A namespace that is being deleted, however long that takes,
+   * gets nothing new.
    */
   get unwritten(): readonly string[] {
     const owed = (namespace: string, ends: boolean) =>
@@ -188,7 +189,7 @@ export class TrustBundleKeeper {
     const answer = isThere
       ? await api.request({ method: "PUT", path: `${path}/${trustBundleName}`, body, signal })
       : await api.request({ method: "POST", path, body, signal });
-    // The namespace ends, or another replica was first: the watch tells.
+    // The namespace is being deleted, or another replica was first: the watch will tell.
     if (answer.status === 409 || answer.status === 404 || isEnding(answer)) return undefined;
     if (answer.status < 300) log("info", "trust bundle written", { namespace });
     return refusalIn(answer);

@@ -14,14 +14,14 @@ export interface Validity {
   readonly notAfterMs: number;
 }
 
-/** Who signs: for a root, itself. */
+/** Who signs; a root signs itself. */
 export interface Signer {
   /** The DER of its subject name. */
   readonly nameDer: Buffer;
   readonly privateKey: KeyObject;
   /** The DER of its SubjectPublicKeyInfo. */
   readonly publicKeyDer: Buffer;
-  /** The subjectKeyIdentifier of its certificate; undefined: that has none. */
+  /** The subjectKeyIdentifier of its certificate; undefined: the certificate has none. */
   readonly keyId: Buffer | undefined;
 }
 
@@ -57,12 +57,12 @@ interface Leaf {
 const serverAuth = "1.3.6.1.5.5.7.3.1";
 const clientAuth = "1.3.6.1.5.5.7.3.2";
 
-/** A certificate whose only name is the URI `identity`; DER. */
+/** Builds a certificate whose only name is the URI `identity`; DER. */
 export function buildLeaf(issuer: Signer, { identity, ...leaf }: Leaf & { identity: string }): Buffer {
   return buildEnd(issuer, leaf, [contextPrimitive(6, Buffer.from(identity, "ascii"))], [serverAuth, clientAuth]);
 }
 
-/** A certificate for a server that is called by DNS names, and no workload's identity; DER. */
+/** Builds a certificate for a server that is called by DNS names and has no workload identity; DER. */
 export function buildServerLeaf(
   issuer: Signer,
   { dnsNames, ...leaf }: Leaf & { readonly dnsNames: readonly string[] },
@@ -115,7 +115,7 @@ function extension(id: string, value: Asn1, critical = false): Asn1 {
   return critical ? sequence(oid(id), boolean(true), contents) : sequence(oid(id), contents);
 }
 
-/** UTCTime until 2049, as RFC 5280 §4.1.2.5 wants it. */
+/** UTCTime until 2049, as RFC 5280 §4.1.2.5 requires. */
 function time(ms: number): Asn1 {
   const date = new Date(ms);
   return date.getUTCFullYear() < 2050
@@ -135,7 +135,7 @@ function oid(id: string): Asn1 {
   return asn1.create(asn1.Class.UNIVERSAL, asn1.Type.OID, false, asn1.oidToDer(id).getBytes());
 }
 
-/** Not negative: a set top bit would say so, and gets a zero in front. */
+/** An integer that is not negative: a set top bit would make it so, and gets a zero octet in front. */
 function integer(octets: Buffer): Asn1 {
   const positive = (octets[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), octets]) : octets;
   return primitive(asn1.Type.INTEGER, positive);

@@ -7,7 +7,7 @@ export interface Condition {
   readonly status: "True" | "False" | "Unknown";
   /** One word for programs. */
   readonly reason: string;
-  /** For people. */
+  /** The explanation for people. */
   readonly message: string;
 }
 
@@ -19,7 +19,7 @@ export function oneLine({ path, message }: FieldError): string {
   return `${path}: ${message}`;
 }
 
-/** A reference that leads nowhere, or where it may not lead. */
+/** A reference to something that is missing or not permitted. */
 export interface UnresolvedRef extends FieldError {
   readonly reason: "BackendNotFound" | "RefNotPermitted" | "InvalidKind";
 }

@@ -1,13 +1,13 @@
 /**
- * Pods of which a policy asks that plaintext be refused, and that can't do it: no rule leads their connections through the
- * sidecar, so that whoever dials the application's own port meets the application. Pure.
+ * Pods that can't refuse plaintext although a policy requires it: no rule redirects their connections to the sidecar, so a caller
+ * that dials the application's own port reaches the application. Pure.
  */
 
 import { strictPolicies } from "../compile/inbound.ts";
 import type { ClusterIndex } from "../index/cluster-index.ts";
 import { policyName } from "../index/facts.ts";
 
-/** By the policy's `policyName`: `namespace/name` of each such pod, sorted; a policy with none is not in it. */
+/** Exposed pods by the policy's `policyName`: each `namespace/name`, sorted. Policies without exposed pods are left out. */
 export function findExposedPods(index: ClusterIndex): ReadonlyMap<string, readonly string[]> {
   const exposed = new Map<string, string[]>();
   for (const pod of index.podsWithoutRedirect()) {

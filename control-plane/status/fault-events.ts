@@ -12,13 +12,13 @@ import { controllerName } from "./route-status.ts";
 import type { StatusTarget } from "./status-target.ts";
 
 export interface EventSource {
-  /** The replica that says so. */
+  /** The replica that reports it. */
   readonly instance: string;
   /** RFC 3339 with microseconds. */
   readonly now: string;
 }
 
-/** What the API server takes for a note, in characters, and for a name. */
+/** The API server's limit for a note, in characters; below, for a name. */
 const maxNoteLength = 1_024;
 const maxNameLength = 253;
 
@@ -40,7 +40,7 @@ export interface ToldObject {
 }
 
 export interface ToldFault {
-  /** With the reason, what tells this Event from others about the object. */
+  /** Together with the reason, distinguishes this Event from others about the object. */
   readonly said: readonly unknown[];
   readonly reason: string;
   readonly action: string;
@@ -73,7 +73,7 @@ export function faultEvent(
   };
 }
 
-/** What its author has to put right. That sidecars have not answered yet is none of it, nor what follows of another fault. */
+/** What the author has to fix. Sidecars that have not answered yet are not part of it, nor are consequences of another fault. */
 function faultsOf(conditions: readonly Condition[]): readonly Condition[] {
   const faults = conditions.filter(({ type, status, reason }) => {
     if (type === "PartiallyInvalid") return status === "True";

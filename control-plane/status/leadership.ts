@@ -17,30 +17,30 @@ import type { Clock, Random } from "../../model/clock.ts";
 import { type Log, reasonOf } from "../../system/log.ts";
 
 export interface Lease {
-  /** Changes with each write, by whomever. */
+  /** Changes with each write, whoever makes it. */
   readonly version: string;
-  /** Empty: given up. */
+  /** Empty: released. */
   readonly holder: string;
-  /** For how long it must be left alone without a change. */
+  /** How long the lease must go unchanged before another may take it. */
   readonly durationMs: number;
-  /** How often it changed hands. */
+  /** How often the holder has changed. */
   readonly transitions: number;
 }
 
-/** Rejects where the API server does not answer, or not as it should. */
+/** Methods reject if the API server does not answer, or gives an unexpected answer. */
 export interface LeaseStore {
   /** Undefined: there is none yet. */
   read(): Promise<Lease | undefined>;
-  /** Makes the lease; undefined: somebody else did. */
+  /** Creates the lease; undefined: somebody else did. */
   create(lease: Omit<Lease, "version">): Promise<Lease | undefined>;
-  /** Another holder, or none. Undefined: it has changed since `over`. */
+  /** Sets another holder, or none. Undefined: the lease has changed since `over`. */
   take(over: Lease, holder: string, durationMs: number): Promise<Lease | undefined>;
-  /** The same holder, a while longer. Undefined: it has changed since `over`. */
+  /** Extends the holder's lease. Undefined: it has changed since `over`. */
   renew(over: Lease): Promise<Lease | undefined>;
 }
 
 export interface LeadershipOptions {
-  /** Of this process alone: a restarted one is another. */
+  /** Unique to this process: after a restart it is a different one. */
   readonly identity: string;
   readonly store: LeaseStore;
   readonly clock: Clock;
@@ -55,11 +55,11 @@ type State =
   | { readonly kind: "leading"; readonly lease: Lease; readonly renewedAtMs: number };
 
 const leaseDurationMs = 15_000;
-/** A leader that could not renew for so long is none any more. Requests are given up sooner than the rest of the lease. */
+/** A leader that could not renew for this long stops leading. A request is abandoned before the rest of the lease runs out. */
 export const renewDeadlineMs = 10_000;
 const renewEveryMs = 4_000;
 const followEveryMs = 2_000;
-/** So that replicas that started at once don't ask at once. */
+/** Keeps replicas that started at once from asking at once. */
 const jitter = 0.2;
 
 export class Leadership {
@@ -70,7 +70,7 @@ export class Leadership {
     this.#options = options;
   }
 
-  /** True at this moment: ask before each write. */
+  /** Whether this replica leads at this moment. Check it before each write. */
   get leads(): boolean {
     const state = this.#state;
     return state.kind === "leading" && this.#options.clock.now() - state.renewedAtMs < renewDeadlineMs;
@@ -82,7 +82,7 @@ export class Leadership {
     return every * (1 - jitter + 2 * jitter * this.#options.random());
   }
 
-  /** Asks once, and takes or renews where it may. Never rejects: what went wrong is logged, and the next step tries again. */
+  /** Reads the lease once, and takes or renews it if it may. Never rejects: an error is logged, and the next step tries again. */
   async step(): Promise<void> {
     const { log } = this.#options;
     const startMs = this.#options.clock.now();
@@ -96,7 +96,7 @@ export class Leadership {
     }
   }
 
-  /** Gives the lease up, if it is held, so that nobody has to wait for its end. Never rejects. */
+  /** Releases the lease, if held, so that nobody has to wait for it to expire. Never rejects. */
   async release(): Promise<void> {
     const state = this.#state;
     if (state.kind === "following") return;
@@ -111,7 +111,7 @@ export class Leadership {
   async #renew(held: Lease, startMs: number): Promise<void> {
     const renewed = await this.#options.store.renew(held);
     if (renewed !== undefined) return this.#become({ kind: "leading", lease: renewed, renewedAtMs: startMs });
-    // Somebody has written it: perhaps only a label, perhaps its holder.
+    // Somebody else has written it: perhaps only a label was added, perhaps it has a new holder.
     const lease = await this.#options.store.read();
     if (lease?.holder === this.#options.identity)
       return this.#become({ kind: "leading", lease, renewedAtMs: this.#renewedAtMs() });
@@ -135,7 +135,7 @@ export class Leadership {
     const { seen } = this.#state.kind === "following" ? this.#state : { seen: undefined };
     const sinceMs = seen?.version === lease.version ? seen.sinceMs : nowMs;
     this.#state = { kind: "following", seen: { version: lease.version, sinceMs } };
-    // Its own, where the answer to an earlier request was lost.
+    // It is already ours if the answer to an earlier request was lost.
     const free = lease.holder === "" || lease.holder === identity;
     if (!free && nowMs - sinceMs < lease.durationMs) return undefined;
     return await store.take(lease, identity, leaseDurationMs);

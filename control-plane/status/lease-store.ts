@@ -4,7 +4,7 @@ import { type ApiAnswer, type ClusterApi, describeAnswer } from "../kubernetes/c
 import { isRecord } from "../source/kube-object.ts";
 import type { Lease, LeaseStore } from "./leadership.ts";
 
-/** Of the Lease whose holder writes statuses. */
+/** The name of the Lease whose holder writes statuses. */
 export const leaseName = "tulle-status-writer";
 /** A leader must learn in time that it can't renew. */
 const timeoutMs = 3_000;
@@ -58,7 +58,7 @@ export class ApiLeaseStore implements LeaseStore {
     return `${this.#collection}/${this.#name}`;
   }
 
-  /** Only over the version that was read. */
+  /** Patches only the version that was read. */
   async #patch({ version }: Lease, spec: object): Promise<Lease | undefined> {
     const answer = await this.#api.request({
       method: "PATCH",
@@ -70,18 +70,18 @@ export class ApiLeaseStore implements LeaseStore {
     return answer.status === 409 || answer.status === 404 ? undefined : leaseOf(answer);
   }
 
-  /** `metav1.MicroTime` wants six digits. */
+  /** `metav1.MicroTime` requires six digits. */
   #now(): string {
     return new Date(this.#wallClock()).toISOString().replace("Z", "000Z");
   }
 }
 
-/** An empty holder is no holder to the API server, and `null` is how a merge patch says so. */
+/** The API server does not accept an empty holder; `null` in a merge patch removes it. */
 function held(holder: string, durationMs: number): object {
   return { holderIdentity: holder === "" ? null : holder, leaseDurationSeconds: durationMs / 1000 };
 }
 
-/** Throws where the answer holds no Lease. */
+/** Throws if the answer contains no Lease. */
 function leaseOf(answer: ApiAnswer): Lease {
   const { status, body } = answer;
   if (status >= 300 || !isRecord(body)) throw new Error(describeAnswer(answer));

@@ -1,4 +1,4 @@
-/** What the statuses of policies and routes have in common: which object they are about, and what is wrong with it. */
+/** What the statuses of policies and routes share: the object they are about, and its problems. */
 
 import type { KubeObject } from "../source/kube-object.ts";
 import { compareProblems, type Problem } from "../source/problem.ts";
@@ -10,9 +10,9 @@ export interface ObjectStatus {
   readonly file: string;
   /** Absent in a cluster. */
   readonly line?: number;
-  /** Which generation of the object this is about; absent in a folder. */
+  /** The generation of the object that this is about; absent in a folder. */
   readonly observedGeneration?: number;
-  /** What there is to put right, by file and line: invalid fields, references, conflicts, and what looks unintended. */
+  /** What its author should fix, by file and line: invalid fields, references, conflicts, and what looks unintended. */
   readonly problems: readonly Problem[];
 }
 

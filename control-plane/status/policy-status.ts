@@ -24,7 +24,7 @@ export interface PolicyStatus extends ObjectStatus {
   readonly conditions: readonly Condition[];
 }
 
-/** What the sidecars say of the newest version of a resource; undefined: none has subscribed to it. */
+/** What sidecars have answered about the newest version of a resource; undefined: none has subscribed to it. */
 export type Acknowledgements = (resource: ResourceName) => ResourceAck | undefined;
 
 /** Sorted by kind, namespace and name. */
@@ -53,7 +53,7 @@ export function policyStatuses(
   });
 }
 
-/** Which pods is in the condition: they come and go, and this is written into a log. */
+/** The condition lists the pods. This text is logged, so it does not name them: they come and go. */
 const notRedirected: FieldError = {
   path: "spec.mtls",
   message: "plaintext still reaches pods that it selects, whose connections are not redirected to their sidecar",
@@ -91,7 +91,7 @@ function judge(
   };
 }
 
-/** A policy is in force where it can be, and says where it is not. */
+/** A policy is in force wherever it can be, and its condition says where it is not. */
 function accepted(policy: Policy, faults: readonly TargetFault[]): Condition {
   const targets = policy.kind === "TrafficSplit" ? 1 : Math.max(1, policy.targets.length);
   const message = faults.map(oneLine).join("; ");

@@ -3,23 +3,23 @@
 import type { ResourceName, ResourcesWith } from "../compile/compiler.ts";
 import type { Condition } from "./condition.ts";
 
-/** Of the newest version of one resource; push counts it. */
+/** The sidecars' answers about the newest version of one resource; push counts them. */
 export interface ResourceAck {
   readonly subscribers: number;
   readonly acked: number;
-  /** Who could not apply it, and why. */
+  /** Sidecars that could not apply it, and why. */
   readonly nacks: readonly { readonly pod: string; readonly reason: string }[];
-  /** Who has not answered yet; possibly not all of them. */
+  /** Sidecars that have not answered yet; the list may be incomplete. */
   readonly laggards: readonly string[];
 }
 
-/** No more are named: the rest is counted. */
+/** At most this many are named; the rest are counted. */
 const maxNamed = 10;
 
 export interface Content {
   /** Generation of the object when it last said what is in force; undefined: in a folder there is none. It moves with no push. */
   readonly version?: number | undefined;
-  /** Pods that can't do what it asks, whatever their sidecars confirm. */
+  /** Pods that can't do what it requires, whatever their sidecars confirm. */
   readonly exposed?: readonly string[] | undefined;
 }
 
@@ -50,14 +50,14 @@ export function describeProgrammed(acks: readonly ResourceAck[], { version, expo
   }
 }
 
-/** How many are not in force at every sidecar that holds them, by the reason of their conditions. */
+/** The number of policies and routes that are not in force at every sidecar that holds them, by the reason in their condition. */
 export interface NotProgrammed {
   readonly Refused: number;
   readonly Pending: number;
   readonly NotRedirected: number;
 }
 
-/** The same of many policies and routes, counted. Each resource is asked about once, however many it carries. */
+/** Counts the same standing over many policies and routes. Asks about each resource once, however many policies it carries. */
 export function countNotProgrammed(
   policies: Iterable<string>,
   resourcesWith: ResourcesWith,

@@ -1,4 +1,4 @@
-/** What a policy refers to and does not get: targets that are missing or taken, backends that can't be resolved. */
+/** Finds a policy's failed references: targets that are missing or taken, backends that can't be resolved. */
 
 import type { Policy, TargetRef } from "../../model/policy-object.ts";
 import type { FieldError } from "../../model/result.ts";
@@ -13,11 +13,11 @@ import type { UnresolvedRef } from "./condition.ts";
 
 export interface TargetFault extends FieldError {
   readonly reason: "TargetNotFound" | "Conflicted";
-  /** The policy has no effect at a target, or not at all of its ports. */
+  /** The policy has no effect at the whole target, or only at part of its ports. */
   readonly extent: "target" | "part";
 }
 
-/** Where the policy has no effect. */
+/** Finds where the policy has no effect. */
 export function findTargetFaults(index: ClusterIndex, policy: Policy): TargetFault[] {
   return attachmentsOf(policy).flatMap(
     (at): TargetFault | [] => missing(index, at) ?? conflict(index, policy, at) ?? claimed(index, policy) ?? [],
@@ -80,7 +80,7 @@ function conflict(index: ClusterIndex, policy: Policy, attachment: Attachment): 
   return { path, reason: "Conflicted", extent: "target", message };
 }
 
-/** A split gives way to routes, at each port that they claim. */
+/** A split yields to routes at each port that they claim. */
 function claimed(index: ClusterIndex, policy: Policy): TargetFault | undefined {
   if (policy.kind !== "TrafficSplit") return undefined;
   const service = index.service(policy.namespace, policy.spec.service);
@@ -96,7 +96,7 @@ function claimed(index: ClusterIndex, policy: Policy): TargetFault | undefined {
   return { path: "spec.service", reason: "Conflicted", extent, message };
 }
 
-/** Backends with a share, and copies, that lead nowhere: once each, for whichever port they fail. */
+/** Backends with a share, and mirrors, that can't be resolved: each once, with the first port at which it fails. */
 export function findUnresolved(index: ClusterIndex, policy: Policy): UnresolvedRef[] {
   if (policy.kind !== "TrafficSplit") return [];
   const { namespace } = policy;
@@ -113,7 +113,7 @@ export function findUnresolved(index: ClusterIndex, policy: Policy): UnresolvedR
   });
 }
 
-/** The ports for which the split holds. */
+/** The ports to which the split applies. */
 function dialledPorts(index: ClusterIndex, { namespace, spec }: PolicyOf<"TrafficSplit">): readonly ServicePort[] {
   const ports = index.service(namespace, spec.service)?.ports ?? [];
   return spec.port === undefined ? ports : ports.filter(({ port }) => port === spec.port);

@@ -1,6 +1,7 @@
 /**
  * What becomes of each HTTPRoute and GRPCRoute, for each Service that is its parent, as its author would see it
- * (https://gateway-api.sigs.k8s.io/reference/spec/#routeparentstatus). Parents of other kinds are others' to report on.
+ * (https://gateway-api.sigs.k8s.io/reference/spec/#routeparentstatus). Parents of other kinds are for other controllers to report
+ * on.
  *
  *   Accepted          it is valid, its parent exists, and no route of a more special kind has taken that
  *   ResolvedRefs      the Services that it leads to exist and may be used
@@ -23,11 +24,11 @@ import { type ObjectStatus, objectStatus } from "./object-status.ts";
 import type { Acknowledgements } from "./policy-status.ts";
 import { describeProgrammed } from "./programmed.ts";
 
-/** Who reports, in Gateway API's `controllerName`. */
+/** Identifies the reporter in Gateway API's `controllerName`. */
 export const controllerName = "tulle.dev/controller";
 
 export interface RouteStatus extends ObjectStatus {
-  /** One for each parent that is called Service. Empty: the route was never valid. */
+  /** One for each parent of kind Service. Empty: the route was never valid. */
   readonly parents: readonly ParentStatus[];
 }
 
@@ -89,7 +90,7 @@ function judge(
 
 interface ParentFault extends FieldError {
   readonly reason: "NoMatchingParent" | "Conflicted";
-  /** The route does not hold for the parent, or not at all of its ports. */
+  /** The route applies to nothing of the parent, or only to part of its ports. */
   readonly extent: "parent" | "part";
 }
 
@@ -141,7 +142,7 @@ function conflict(
   return { path, message: lost.join("; "), reason: "Conflicted", extent };
 }
 
-/** References that lead nowhere from one of the ports, once each. */
+/** References that can't be resolved from one of the ports, each once. */
 function findUnresolved(index: ClusterIndex, route: GatewayRoute, dialled: readonly Dialled[]): UnresolvedRef[] {
   return referencesOf(route).flatMap(([path, ref]): UnresolvedRef[] => {
     if (ref.kind === "unsupported")
@@ -179,7 +180,7 @@ function unknownFilters({ rules }: GatewayRoute): FieldError[] {
   });
 }
 
-/** What is accepted all the same. */
+/** What is accepted but has no effect. */
 function warnings({ hostnames, rules }: GatewayRoute): FieldError[] {
   const noHosts = {
     path: "spec.hostnames",

@@ -1,6 +1,6 @@
 /**
- * Tells of each pod that runs without the sidecar that it is to have, once, as an Event on it. Only the replica that leads
- * tells, and only of pods that it met in two rounds: who labels a namespace restarts its pods next, and needs no reminder.
+ * Reports each pod that runs without the sidecar it should have, once, as an Event on it. Only the leading replica reports, and
+ * only pods that it saw in two rounds: whoever labels a namespace restarts its pods next, and needs no reminder.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ import { faultEvent } from "./fault-events.ts";
 export interface SidecarEventsOptions {
   readonly api: Pick<ClusterApi, "request">;
   readonly pods: () => readonly PodWithoutSidecar[];
-  /** Asked before each Event. */
+  /** Checked before each Event. */
   readonly leads: () => boolean;
   /** Names this replica in Events. */
   readonly instance: string;
@@ -29,14 +29,14 @@ const note =
 
 export class SidecarEvents {
   readonly #options: SidecarEventsOptions;
-  /** By uid, those that are there now: whether they were told of. */
+  /** By uid, the pods of the last round: whether each was reported. */
   #known = new Map<string, boolean>();
 
   constructor(options: SidecarEventsOptions) {
     this.#options = options;
   }
 
-  /** Rounds until `signal`. Never rejects. */
+  /** Runs rounds until `signal`. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.round();
@@ -44,7 +44,7 @@ export class SidecarEvents {
     }
   }
 
-  /** Never rejects: what could not be told is tried again in the next round. */
+  /** Never rejects: a failed report is tried again in the next round. */
   async round(): Promise<void> {
     const { pods, leads, log } = this.#options;
     const before = this.#known;
@@ -62,7 +62,7 @@ export class SidecarEvents {
     }
   }
 
-  /** Undefined: done, or told before by another replica. */
+  /** Undefined: done, or reported before by another replica. */
   async #tell({ namespace, name }: PodWithoutSidecar, uid: string): Promise<string | undefined> {
     const { api, instance, wallClock } = this.#options;
     const now = new Date(wallClock()).toISOString().replace("Z", "000Z");
@@ -73,7 +73,7 @@ export class SidecarEvents {
       path: `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
       body,
     });
-    // 404: its namespace is gone. 409: it was told.
+    // 404: its namespace is gone. 409: it was reported before.
     return answer.status < 300 || answer.status === 404 || answer.status === 409 ? undefined : describeAnswer(answer);
   }
 }

@@ -1,4 +1,4 @@
-/** Where each status is to stand in the API, and how it gets there. Pure. */
+/** Where each status belongs in the API, and how it gets there. Pure. */
 
 import { isPolicyKind } from "../../model/parse/policy.ts";
 import { pluralOf, policyApiVersion } from "../../model/policy-object.ts";
@@ -12,13 +12,13 @@ export interface StatusTarget {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
-  /** Of the object; its status is below it. */
+  /** The object's path; its status is a subresource of it. */
   readonly path: string;
-  /** The generation that this is about. */
+  /** The generation of the object that this is about. */
   readonly generation: number | undefined;
-  /** All that is said: what is wrong is told as an Event too. */
+  /** The conditions to write; problems are also reported as Events. */
   readonly conditions: readonly Condition[];
-  /** As in `written-status.ts`. */
+  /** See `written-status.ts`. */
   readonly next: (current: unknown, now: string) => object | undefined;
 }
 
@@ -26,7 +26,7 @@ type ToldRoute = Pick<RouteStatus, "kind" | "namespace" | "name" | "observedGene
 
 const gatewayApiVersion = "gateway.networking.k8s.io/v1";
 
-/** None for a kind that the API server does not know either. */
+/** Undefined for a kind that the API server does not know either. */
 export function policyTarget(status: PolicyStatus): StatusTarget | undefined {
   const { kind, conditions } = status;
   if (!isPolicyKind(kind)) return undefined;
@@ -46,7 +46,7 @@ export function routeTarget(status: ToldRoute): StatusTarget {
   };
 }
 
-/** Names the object among all targets. */
+/** Identifies the object among all targets. */
 export function targetKey({ kind, namespace, name }: StatusTarget): string {
   return `${kind} ${namespace}/${name}`;
 }

@@ -1,6 +1,6 @@
 /**
- * Writes statuses to the API server, level-triggered: each round compares what is true now with what was written last, and
- * writes the difference. It reads each object first, so that it never writes what is there already.
+ * Writes statuses to the API server, level-triggered: each round compares what is true now with what was written last, and writes
+ * the difference. It reads each object first, so that it never writes what is already there.
  *
  * It writes only while it leads, at a limited rate, and waits if the API server asks it to or fails.
  */
@@ -14,14 +14,14 @@ import { isRecord } from "../source/kube-object.ts";
 import { faultEvents } from "./fault-events.ts";
 import { type StatusTarget, targetKey } from "./status-target.ts";
 
-/** How one status fared; a label of the metric. `unchanged`: it stood there already. */
+/** How one status fared; a label of the metric. `unchanged`: it was already there. */
 export type WriteOutcome = "written" | "unchanged" | "gone" | "conflict" | "refused" | "failed";
 
 export interface StatusWriterOptions {
   readonly api: Pick<ClusterApi, "request">;
-  /** All that should stand in the API server now. */
+  /** Every status that should be in the API server now. */
   readonly targets: () => readonly StatusTarget[];
-  /** Asked before each write. */
+  /** Checked before each write. */
   readonly leads: () => boolean;
   /** Names this replica in Events. */
   readonly instance: string;
@@ -33,16 +33,16 @@ export interface StatusWriterOptions {
   readonly count: (outcome: WriteOutcome) => void;
 }
 
-/** Changes come in bursts, and sidecars take a moment to confirm: what is true for less is not written. */
+/** Changes come in bursts, and sidecars take a moment to confirm, so a state is written only once it has settled. */
 const settleMs = 300;
-/** What others did to our statuses is noticed by then. */
+/** The longest time until others' changes to our statuses are noticed. */
 const resyncMs = 10 * 60 * 1000;
-/** How often a replica that does not lead looks whether it does. */
+/** How often a replica that does not lead checks whether it does now. */
 const followMs = 2_000;
 const writesPerSecond = 50;
-/** Gathering all statuses takes at most this share of the time, however often something changes. */
+/** Collecting all statuses takes at most this share of the time, however often something changes. */
 const planShare = 0.05;
-/** Readings and writings of one object that others keep changing. */
+/** The attempts to read and write one object that others keep changing. */
 const maxConflicts = 3;
 const backoff = { initialDelayMs: 500, backoffMultiplier: 2, maxDelayMs: 30_000, jitter: 0.2 };
 
@@ -51,7 +51,7 @@ interface Pending {
   readonly text: string;
 }
 
-/** What the API server said to one status: it is dealt with, or to be tried again. */
+/** The API server's answer to one status: it is settled, or to be tried again. */
 type Verdict =
   | { readonly kind: "settled"; readonly outcome: WriteOutcome }
   | { readonly kind: "postponed"; readonly reason: string; readonly afterMs: number };
@@ -59,10 +59,10 @@ type Verdict =
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #bucket: TokenBucket;
-  /** What stands in the API server, by target; nothing to write where it is the same. */
+  /** What is in the API server, by target; a status that is the same is not written. */
   readonly #settled = new Map<string, string>();
   readonly #pending = new Map<string, Pending>();
-  /** When something changed that is not planned yet. */
+  /** When the first change came that is not planned yet. */
   #changedAtMs: number | undefined;
   #planNotBeforeMs = 0;
   #resyncAtMs: number;
@@ -77,14 +77,14 @@ export class StatusWriter {
     this.#resyncAtMs = options.clock.now() + resyncMs;
   }
 
-  /** Something changed that a status may depend on, or this replica leads from now on. */
+  /** Call when something changes that a status may depend on, or when this replica begins to lead. */
   markChanged(): void {
     if (this.#changedAtMs !== undefined) return;
     this.#changedAtMs = this.#options.clock.now();
     this.#wake();
   }
 
-  /** Rounds until `signal`. Never rejects. */
+  /** Runs rounds until `signal`. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#sleep(signal);
@@ -102,7 +102,7 @@ export class StatusWriter {
     return Math.max(0, Math.min(...dueMs) - nowMs);
   }
 
-  /** Does what is due, as far as the rate allows. Never rejects. */
+  /** Does what is due, within the rate limit. Never rejects. */
   async round(): Promise<void> {
     const { clock, leads, count } = this.#options;
     if (!leads()) return this.#forget();
@@ -113,7 +113,7 @@ export class StatusWriter {
       this.#pending.delete(key);
       const verdict = await this.#write(target);
       if (verdict.kind === "postponed") {
-        // Behind the others: it may be this one that can't be written.
+        // To the end of the queue: it may be this one that can't be written.
         this.#pending.set(key, { target, text });
         return this.#postpone(verdict);
       }
@@ -127,7 +127,7 @@ export class StatusWriter {
     return Math.max(changedAtMs + settleMs, this.#planNotBeforeMs);
   }
 
-  /** Another writes now: nothing that this one remembers of the API server holds when it leads again. */
+  /** Another replica writes now. By the time this one leads again, all it remembers of the API server may be outdated. */
   #forget(): void {
     this.#pending.clear();
     this.#settled.clear();
@@ -185,7 +185,7 @@ export class StatusWriter {
     if (read.status !== 200) return this.#judge(target, read);
     const { metadata, status } = isRecord(read.body) ? read.body : {};
     const { resourceVersion, generation, uid } = isRecord(metadata) ? metadata : {};
-    // The source has not seen this one yet; what is true of it comes with it.
+    // The source has not seen this version yet; its status follows once it has.
     if (generation !== target.generation) return { kind: "settled", outcome: "unchanged" };
     const next = target.next(status, new Date(wallClock()).toISOString().replace(/\.\d+Z$/, "Z"));
     if (next === undefined) return { kind: "settled", outcome: "unchanged" };
@@ -210,20 +210,20 @@ export class StatusWriter {
     return { kind: "settled", outcome: "refused" };
   }
 
-  /** An Event that is lost is not worth a second try of the status: the condition says the same. */
+  /** A lost Event does not justify writing the status again: the condition says the same. */
   async #tell(target: StatusTarget, uid: string): Promise<void> {
     const { api, instance, wallClock, log } = this.#options;
     const now = new Date(wallClock()).toISOString().replace("Z", "000Z");
     const path = `/apis/events.k8s.io/v1/namespaces/${target.namespace}/events`;
     for (const body of faultEvents(target, uid, { instance, now })) {
       const answer = await api.request({ method: "POST", path, body });
-      // 409: it was told before.
+      // 409: it was reported before.
       if (answer.status >= 300 && answer.status !== 409)
         log("warn", "event not written", { reason: describeAnswer(answer) });
     }
   }
 
-  /** Until something is due, or has changed. */
+  /** Sleeps until something is due or has changed. */
   #sleep(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {

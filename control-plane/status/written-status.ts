@@ -1,6 +1,6 @@
 /**
- * From what is true to what stands in an object's `status`: the next content of it, or nothing where that says it already.
- * What others have written there (conditions of other types, other controllers' parents) stays as it is. Pure.
+ * Computes the next content of an object's `status` from what is true, or nothing if the status says so already. What others have
+ * written there (conditions of other types, other controllers' parents) stays as it is. Pure.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -12,11 +12,11 @@ import { controllerName, type ParentStatus, type RouteStatus } from "./route-sta
 /** As in `metav1.Condition`. */
 export interface WrittenCondition extends Condition {
   readonly observedGeneration?: number;
-  /** RFC 3339; when `status` last became another. */
+  /** When `status` last changed; RFC 3339. */
   readonly lastTransitionTime: string;
 }
 
-/** What the API server takes (`metav1.Condition`), in characters. */
+/** The API server's limit (`metav1.Condition`), in characters. */
 const maxMessageLength = 32_768;
 
 const ownTypes: ReadonlySet<unknown> = new Set<Condition["type"]>([
@@ -26,7 +26,7 @@ const ownTypes: ReadonlySet<unknown> = new Set<Condition["type"]>([
   "Programmed",
 ]);
 
-/** `current` is the status as it stands, whatever it is; undefined: it says all of this. */
+/** `current` is the status as it stands, unchecked. Undefined: it already says all of this. */
 export function nextPolicyStatus(
   current: unknown,
   { conditions, observedGeneration }: Pick<PolicyStatus, "conditions" | "observedGeneration">,
@@ -37,7 +37,7 @@ export function nextPolicyStatus(
   return isDeepStrictEqual(before, next) ? undefined : { conditions: next };
 }
 
-/** As `nextPolicyStatus`, for `parents[]`. */
+/** Like `nextPolicyStatus`, for `parents[]`. */
 export function nextRouteStatus(
   current: unknown,
   { parents, observedGeneration }: Pick<RouteStatus, "parents" | "observedGeneration">,
