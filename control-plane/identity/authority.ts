@@ -52,7 +52,7 @@ export class CertificateAuthority {
     return this.#issuer;
   }
 
-  /** When the first among the signer's certificate and the roots expires. */
+  /** The earliest expiry among the signer's certificate and the roots. */
   get notAfterMs(): number {
     return Math.min(...[this.#issuer.certificate, ...this.#issuer.trusted].map(({ validTo }) => Date.parse(validTo)));
   }

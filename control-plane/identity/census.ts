@@ -26,7 +26,7 @@ export interface ReplicaCertificates {
   readonly replica: string;
   readonly trustedRoots: readonly string[];
   readonly signerKeyId: string;
-  /** What it knows still lacks its roots: namespaces, webhooks. */
+  /** Namespaces and webhooks that, as far as it knows, do not have its roots yet. */
   readonly unwritten: readonly string[];
   readonly sidecars: readonly SidecarCertificate[];
 }

@@ -1,6 +1,6 @@
 /**
- * Which Service or pod has an IP address. Two may claim one for a while: a pod that has ended keeps its address in the API
- * while the next one lives there already. One of them has it then, the same one whatever came first.
+ * Which Service or pod owns an IP address. Two may claim the same one for a while: a pod that has ended keeps its address in
+ * the API while the next pod already uses it. One of them then counts as the owner, the same one in whatever order they came.
  */
 
 import { compareStrings } from "../source/problem.ts";
@@ -13,7 +13,7 @@ export type AddressOwner =
   | { readonly kind: "pod"; readonly pod: Pod };
 
 export class Addresses {
-  /** The one that has it first. */
+  /** The owner comes first. */
   readonly #claims = new Map<string, readonly AddressOwner[]>();
 
   ownerOf(ip: string): AddressOwner | undefined {
@@ -32,7 +32,7 @@ export class Addresses {
   }
 }
 
-/** The lowest has the address: a Service, a pod that stays, a pod that is about to end. */
+/** The lowest rank owns the address: a Service, then a pod that stays, then a pod that is terminating. */
 function rankOf(owner: AddressOwner): string {
   if (owner.kind === "service") return `0 ${owner.service.namespace}/${owner.service.name}`;
   return `${owner.pod.terminating ? 2 : 1} ${owner.pod.namespace}/${owner.pod.name}`;

@@ -1,7 +1,7 @@
 /**
- * Services, pods and workloads, and which is behind which. In a cluster, EndpointSlices and a pod's annotation say so; for a
- * Service without slices, and for workloads that exist as objects, labels decide, as for Kubernetes' own controllers.
- * Each change names the facts that it touched.
+ * Services, pods and workloads, and which pods are behind which. In a cluster, EndpointSlices and a pod's annotation say so;
+ * for a Service without slices, and for workloads that exist as objects, labels decide, as in Kubernetes' own controllers. Each
+ * change names the facts that it touched.
  */
 
 import { compareStrings } from "../source/problem.ts";
@@ -15,16 +15,16 @@ import type { Service } from "./service.ts";
 import { Slices } from "./slices.ts";
 import { Table } from "./table.ts";
 
-/** In the order in which they win a name that two of them have. */
+/** In order of precedence: if two kinds share a name, the first wins it. */
 export const workloadKinds = ["Deployment", "StatefulSet", "DaemonSet"] as const;
 export type WorkloadKind = (typeof workloadKinds)[number];
 
 export class BackingPods {
   readonly #services = new Table<Service>();
   readonly #pods = new Table<Pod>();
-  /** Those of them with an opaque port. */
+  /** Pods with an opaque port. */
   readonly #opaquePods = new Table<Pod>();
-  /** Those with a sidecar and an address, and without a redirect to it. */
+  /** Pods with a sidecar and an address, but without a redirect to the sidecar. */
   readonly #podsWithoutRedirect = new Table<Pod>();
   readonly #servicesByLabel = new Selecting<Service>();
   readonly #podsByLabel = new Labelled<Pod>();
@@ -93,7 +93,7 @@ export class BackingPods {
     return ready.map(({ namespace, name }) => `${namespace}/${name}`).sort(compareStrings);
   }
 
-  /** All workloads, sorted, pods whose owner is not known among them. */
+  /** All workloads, sorted; a pod whose owner is not known counts as one. */
   workloads(): readonly Workload[] {
     const names = new Map<string, Workload>();
     const replicas = this.#pods.all().map(({ namespace, workload }) => ({ namespace, name: workload }));
@@ -140,7 +140,7 @@ export class BackingPods {
     this.#workloads[kind].toggle(workload, present);
     this.#workloadsByLabel.toggle({ ...workload, name: `${kind} ${workload.name}` }, present);
     touched.add(facts.workload(workload.namespace, workload.name));
-    // A pod that gains or loses its owner ceases or begins to be a workload itself.
+    // A pod that gains an owner stops being a workload itself; one that loses its owner becomes one.
     for (const pod of this.#podsByLabel.selectedBy(workload.namespace, workload.selector))
       touched.add(facts.workload(pod.namespace, pod.workload));
   }
@@ -150,7 +150,7 @@ export class BackingPods {
     touched.add(facts.podsOf(slice.namespace, slice.service));
   }
 
-  /** Whether a workload makes it. */
+  /** Whether a workload creates this pod. */
   #isOwned(pod: Pod): boolean {
     return this.#workloadsByLabel.of(pod.namespace, pod.labels).length > 0;
   }

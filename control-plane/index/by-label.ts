@@ -1,6 +1,6 @@
 /**
- * Who selects whom, without trying everybody: labelled things are filed under each of their labels, selectors under the first
- * label that they require. Otherwise a namespace of a thousand Services and pods would need a million comparisons.
+ * Finds who selects whom without comparing everything: labelled things are filed under each of their labels, selectors under
+ * the first label that they require. Otherwise a namespace of a thousand Services and pods would need a million comparisons.
  */
 
 import { selects } from "./pod.ts";
@@ -12,7 +12,7 @@ interface Named {
 
 type Labels = ReadonlyMap<string, string>;
 
-/** Lists of things by a label of theirs, each thing once in a list. */
+/** Lists of things, each filed under its labels; a thing appears once in a list. */
 class Files<T extends Named> {
   readonly #files = new Map<string, Map<string, T>>();
 
@@ -43,7 +43,7 @@ export class Labelled<T extends Named & { readonly labels: Labels }> {
     for (const label of thing.labels) this.#files.toggle(thing, label, present);
   }
 
-  /** In no order; an empty selector selects nothing. */
+  /** Unordered; an empty selector selects nothing. */
   selectedBy(namespace: string, selector: Labels): T[] {
     let fewest: ReadonlyMap<string, T> | undefined;
     for (const label of selector) {
@@ -62,7 +62,7 @@ export class Selecting<T extends Named & { readonly selector: Labels }> {
     if (first !== undefined) this.#files.toggle(thing, first, present);
   }
 
-  /** Those that select something with these labels, in no order. */
+  /** The things whose selectors match these labels, unordered. */
   of(namespace: string, labels: Labels): T[] {
     const found: T[] = [];
     for (const label of labels)

@@ -1,5 +1,5 @@
 /**
- * What is true now: takes changes from sources, keeps the last valid reading of every object, and names the facts that
+ * What is true now: it takes changes from sources, keeps the last valid reading of every object, and names the facts that
  * changed. An invalid object affects only itself: it becomes a problem with file and line, and its last valid version stays.
  */
 
@@ -23,7 +23,7 @@ import { permits, type ReferenceGrant } from "./reference-grant.ts";
 import type { Service, ServicePort } from "./service.ts";
 import { Table } from "./table.ts";
 
-/** An object that has a status, or with which something is wrong. */
+/** An object that has a status or a problem. */
 interface Shown {
   readonly object: KubeObject;
   /** What is wrong with its current version. */
@@ -35,31 +35,34 @@ interface Shown {
 /** A policy object, valid or not. */
 export interface HeldPolicy {
   readonly object: KubeObject;
-  /** What it says, or said when it was last valid; undefined: it never was. */
+  /** Its last valid content; undefined: it was never valid. */
   readonly policy: Policy | undefined;
-  /** It was never valid, and `policy` closes what it would have applied to. */
+  /** The object was never valid, and `policy` is a stand-in that closes what the object would have applied to. */
   readonly standsIn: boolean;
   readonly errors: readonly FieldError[];
   /** The generation from which `policy` was read; undefined: there is none, or it is in a folder. */
   readonly version: number | undefined;
 }
 
-/** A route without one: other programs' business, but for what was once said of it here. */
+/**
+ * A route without a Service among its parents. It is for other programs, except that a status which was once written here must
+ * be removed.
+ */
 export interface OthersRoute {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
-  /** Its generation; absent in a folder. */
+  /** The object's generation; absent in a folder. */
   readonly observedGeneration?: number;
 }
 
 /** A route with a Service among its parents, valid or not. */
 export interface HeldRoute {
   readonly object: KubeObject;
-  /** What it says, or said when it was last valid; undefined: it never was. */
+  /** Its last valid content; undefined: it was never valid. */
   readonly route: GatewayRoute | undefined;
   readonly errors: readonly FieldError[];
-  /** As of a policy. */
+  /** As in `HeldPolicy`. */
   readonly version: number | undefined;
 }
 
@@ -68,9 +71,9 @@ export class ClusterIndex implements IndexView {
   readonly #policies = new PolicyTable();
   readonly #routes = new GatewayRoutes();
   readonly #grants = new Table<ReferenceGrant>();
-  /** For every object of a kind that the mesh reads: its last valid content, or what stands in for it. */
+  /** The last valid content of every object of a kind that the mesh reads, or its stand-in. */
   readonly #readings = new Map<ObjectKey, Reading>();
-  /** Not for every object: a cluster has a hundred thousand pods. */
+  /** Not kept for every object: a cluster has a hundred thousand pods. */
   readonly #shown = new Map<ObjectKey, Shown>();
   readonly #othersRoutes = new Map<ObjectKey, OthersRoute>();
   /** Objects of kinds that are not read but deserve a warning. */
@@ -111,7 +114,7 @@ export class ClusterIndex implements IndexView {
     });
   }
 
-  /** Those with a Service among their parents, sorted by kind, namespace and name. */
+  /** The routes with a Service among their parents, sorted by kind, namespace and name. */
   routes(): readonly HeldRoute[] {
     return this.#shownOf(isRoute).map(([key, shown]) => {
       const reading = this.#readings.get(key);
@@ -119,7 +122,7 @@ export class ClusterIndex implements IndexView {
     });
   }
 
-  /** Those without. */
+  /** The routes without a Service among their parents. */
   othersRoutes(): readonly OthersRoute[] {
     return [...this.#othersRoutes.values()];
   }
@@ -158,7 +161,7 @@ export class ClusterIndex implements IndexView {
     return this.#pods.opaquePodsIn(namespace);
   }
 
-  /** The pods that nevertheless have a sidecar; sorted by namespace and name. */
+  /** The pods with a sidecar but without a redirect to it; sorted by namespace and name. */
   podsWithoutRedirect(): readonly Pod[] {
     return this.#pods.podsWithoutRedirect();
   }
@@ -232,7 +235,7 @@ export class ClusterIndex implements IndexView {
     this.#replace(key, kept, touched);
   }
 
-  /** A route may have moved to a Gateway: then it was read before. */
+  /** The route may have moved to a Gateway; then it was read before. */
   #takeUnread(key: ObjectKey, object: KubeObject, touched: Set<Fact>): void {
     this.#shown.delete(key);
     this.#replace(key, undefined, touched);
@@ -242,7 +245,7 @@ export class ClusterIndex implements IndexView {
     else this.#unknown.set(key, problem);
   }
 
-  /** A key never changes its kind, so two readings of it are of one sort. */
+  /** A key never changes its kind, so two readings under one key are of the same type. */
   #replace(key: ObjectKey, after: Reading | undefined, touched: Set<Fact>): void {
     const before = this.#readings.get(key);
     if (before !== undefined) this.#toggle(before, false, touched);

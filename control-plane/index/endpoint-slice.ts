@@ -1,6 +1,6 @@
 /**
- * What the mesh reads of an EndpointSlice (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/), and what
- * all slices of a Service say together: its pods as the cluster sees them, or addresses that are no pods at all.
+ * The parts of an EndpointSlice that the mesh reads (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/),
+ * and what all slices of a Service say together: its pods as the cluster sees them, or addresses that are not pods.
  */
 
 import { isIP } from "node:net";
@@ -14,32 +14,32 @@ import type { Pod } from "./pod.ts";
 export interface EndpointSlice {
   readonly namespace: string;
   readonly name: string;
-  /** Of the same namespace. */
+  /** A Service in the same namespace. */
   readonly service: string;
   readonly family: "IPv4" | "IPv6";
-  /** Only TCP, by the names of the Service's ports; one without a name is "". */
+  /** TCP ports only, by the names of the Service's ports; an unnamed port has the key "". */
   readonly ports: ReadonlyMap<string, number>;
   readonly endpoints: readonly SliceEndpoint[];
 }
 
 export interface SliceEndpoint {
   readonly address: string;
-  /** Takes new connections: it is ready, or it ends and still serves. */
+  /** Accepts new connections: it is ready, or is terminating and still serves. */
   readonly ready: boolean;
   readonly terminating: boolean;
-  /** Absent: it is no pod, or nobody says which. */
+  /** Absent: it is not a pod, or it is unknown which. */
   readonly pod?: { readonly name: string; readonly uid?: string };
   readonly node?: string;
   readonly zone?: string;
   readonly forZones?: readonly string[];
   readonly forNodes?: readonly string[];
-  /** Its own name below the Service's. */
+  /** Its own name under the Service's. */
   readonly hostname?: string;
 }
 
 const serviceLabel = "kubernetes.io/service-name";
 
-/** Undefined: it is of no Service, or of names instead of addresses. */
+/** Undefined: it belongs to no Service, or lists names instead of addresses. */
 export function readEndpointSlice(object: KubeObject): Result<EndpointSlice | undefined, FieldError[]> {
   const errors: FieldError[] = [];
   const spec = new Fields(object.spec, "", errors);
@@ -57,7 +57,7 @@ export function readEndpointSlice(object: KubeObject): Result<EndpointSlice | un
   return errors.length === 0 ? ok({ namespace, name, service, family, ports, endpoints }) : err(errors);
 }
 
-/** Kubernetes means the first of an endpoint's addresses; the others are there for history. */
+/** Only the first of an endpoint's addresses counts in Kubernetes; the field is a list for historical reasons. */
 function readEndpoint(fields: Fields): SliceEndpoint[] {
   const address = fields.strings("addresses")?.[0];
   if (address === undefined || isIP(address) === 0) {
@@ -104,9 +104,10 @@ function namesOf(list: readonly Fields[]): string[] {
 type LocatedPod = Pod & { readonly ip: string };
 
 /**
- * The endpoints of one Service as pods, sorted by name and address. `family` is the one that its callers dial; where there are none of it, the others are taken.
+ * The endpoints of one Service as pods, sorted by name and address. `family` is the one that callers dial; if there are none of
+ * it, the others are used.
  *
- * An endpoint whose pod is not known (yet, or any more, or under this UID) is left out: whether it has a sidecar decides how
+ * An endpoint whose pod is unknown (not seen yet, gone, or under another UID) is left out: whether it has a sidecar decides how
  * it is dialled, and a guess could send in the clear what must not be.
  */
 export function podsOfSlices(
@@ -138,13 +139,13 @@ function podBehind(
   return { ...pod, ...asSeen, ip: meshAddress(pod, address) };
 }
 
-/** A sidecar listens at the first of its pod's addresses, whatever family the Service is of. */
+/** A sidecar listens at the first of its pod's addresses, whatever the Service's family. */
 function meshAddress({ meshed, ip, otherIps }: Pod, address: string): string {
   if (!meshed || ip === undefined || otherIps === undefined) return address;
   return otherIps.includes(canonicalIp(address) ?? address) ? ip : address;
 }
 
-/** Something with an address that is not known to be a pod: never of the mesh. */
+/** An address that is not known to be a pod's: never in the mesh. */
 const stranger = {
   labels: new Map<string, string>(),
   serviceAccount: "default",
@@ -154,7 +155,7 @@ const stranger = {
   createdAt: "",
 };
 
-/** An address may stand in two slices: of different ports, or for a moment, while its owner moves it. */
+/** An address may be in two slices: with different ports, or briefly while its owner moves it. */
 function merge(one: LocatedPod | undefined, other: LocatedPod): LocatedPod {
   if (one === undefined) return other;
   const servicePorts = new Map([...(one.servicePorts ?? []), ...(other.servicePorts ?? [])]);

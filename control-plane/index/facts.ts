@@ -1,7 +1,6 @@
 /**
- * The questions that can be asked of the index, fact by fact. Each answer is one fact with a name. Whoever reads through
- * `TrackedView` leaves behind the names of the facts it read, absent ones included, and is recomputed when one of them
- * changes.
+ * The questions that can be asked of the index. Each answer is one fact with a name. Anyone who reads through `TrackedView`
+ * leaves behind the names of the facts it read, absent ones included, and is recomputed when one of them changes.
  */
 
 import type { GatewayRoute } from "../../model/gateway-route.ts";
@@ -14,7 +13,7 @@ import type { Service, ServicePort } from "./service.ts";
 
 export type PolicyOf<K extends PolicyKind> = Extract<Policy, { kind: K }>;
 
-/** Whose policies without targets hold for the whole mesh. */
+/** The namespace whose policies without targets apply to the whole mesh. */
 export const meshNamespace = "tulle-system";
 
 export interface IndexView {
@@ -23,15 +22,15 @@ export interface IndexView {
   servicesIn(namespace: string): readonly Service[];
   /** The pods behind a Service, whatever their state, sorted by name. */
   podsOf(namespace: string, service: string): readonly Pod[];
-  /** Those that say of a port that its bytes are not to be looked into, sorted by name. */
+  /** Pods that declare a port opaque, so that nobody looks into its bytes; sorted by name. */
   opaquePodsIn(namespace: string): readonly Pod[];
-  /** By IP address, in its usual form. */
+  /** By IP address, in canonical form. */
   addressOwner(ip: string): AddressOwner | undefined;
-  /** By the name that its Inbound has; a pod that no workload owns is a workload of its own. */
+  /** By the name of its Inbound; a pod that no workload owns is a workload of its own. */
   workload(namespace: string, name: string): Workload | undefined;
   /**
-   * The running pods with a sidecar of a workload that is what the newest of them says; none where there is an object of
-   * it.
+   * The running pods with a sidecar of a workload without an object of its own, for which the newest pod speaks; none if there
+   * is such an object.
    */
   replicasOf(namespace: string, name: string): readonly Pod[];
   /** The one policy of a kind that applies to a port of a Service. */
@@ -50,7 +49,7 @@ export interface IndexView {
   targetsIn(kind: PolicyKind, namespace: string): readonly string[];
   /** The one policy of a kind that is attached to a rule of a route, or to the whole of it; `rule` is the rule's name. */
   routePolicyFor<K extends PolicyKind>(kind: K, route: GatewayRoute, rule: string | undefined): PolicyOf<K> | undefined;
-  /** HTTPRoutes and GRPCRoutes with this Service as a parent, whichever their namespace; the older first. */
+  /** HTTPRoutes and GRPCRoutes with this Service as a parent, in any namespace; older first. */
   routesOf(service: ServiceRef): readonly GatewayRoute[];
   /** Whether a ReferenceGrant lets objects of this kind and namespace lead to a Service of another namespace. */
   grants(kind: PolicyKind | RouteKind, from: string, service: ServiceRef): boolean;
@@ -66,7 +65,7 @@ export const facts = {
   opaquePodsIn: (namespace: string): Fact => `opaque pods ${namespace}`,
   addressOwner: (ip: string): Fact => `address ${ip}`,
   workload: (namespace: string, name: string): Fact => `workload ${namespace}/${name}`,
-  /** The policies and routes of a Service, of all kinds: a fact for each would be most of what a large cluster costs. */
+  /** All policies and routes of a Service together: a fact for each kind would be most of what a large cluster costs. */
   attachedTo: (namespace: string, service: string): Fact => `attached ${namespace}/${service}`,
   policiesOfRoute: (kind: PolicyKind, route: RouteKind, namespace: string, name: string): Fact =>
     `${kind} ${route} ${namespace}/${name}`,
@@ -80,10 +79,10 @@ export function policyName({ kind, namespace, name }: { kind: string; namespace:
   return `${kind} ${namespace}/${name}`;
 }
 
-/** Answers from another view, and remembers what was asked, and which policies and routes were the answer. */
+/** Answers from another view, and records what was asked and which policies and routes were returned. */
 export class TrackedView implements IndexView {
   readonly read = new Set<Fact>();
-  /** Names of policies and routes. */
+  /** The names of policies and routes that were returned. */
   readonly applied = new Set<string>();
   readonly #view: IndexView;
 

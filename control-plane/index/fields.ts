@@ -1,6 +1,6 @@
 /**
- * A cursor over unchecked values that gathers what is wrong with them. It is for Kubernetes' own kinds, of which the mesh
- * reads a few fields and ignores the rest; what is given must have the right type, what is absent is undefined.
+ * A cursor over unchecked values that collects what is wrong with them. It is for Kubernetes' own kinds, of which the mesh
+ * reads a few fields and ignores the rest. A field that is present must have the right type; an absent one is undefined.
  */
 
 import type { FieldError } from "../../model/result.ts";
@@ -62,7 +62,7 @@ export class Fields {
     return this.refuse(key, `must be a whole number from ${least} to ${most}`, value);
   }
 
-  /** A port by number, or by the name that a container gives it. */
+  /** A port by number, or by its name in a container. */
   portOrName(key: string): number | string | undefined {
     const value = this.#get(key);
     if (typeof value === "string") {
@@ -76,7 +76,7 @@ export class Fields {
     return stringMap(this.#get(key), fieldPath(this.path, key), this.#errors);
   }
 
-  /** Notes what is allowed and what was there. An empty key means the value at this cursor itself. */
+  /** Records an error: what is allowed, and what was found. An empty key means the value at this cursor itself. */
   refuse(key: string, allowed: string, value: unknown): undefined {
     const path = key === "" ? this.path : fieldPath(this.path, key);
     this.#errors.push({ path, message: `${allowed}, got ${describe(value)}` });

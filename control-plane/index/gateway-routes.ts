@@ -39,7 +39,7 @@ export class GatewayRoutes {
     return this.#routes.get(keyOf(kind, namespace, name));
   }
 
-  /** The older first, see `compareRoutes`. */
+  /** Older first, see `compareRoutes`. */
   of({ namespace, name }: ServiceRef): readonly GatewayRoute[] {
     return [...(this.#byService.get(`${namespace}/${name}`) ?? [])].sort(compareRoutes);
   }
@@ -49,7 +49,7 @@ function keyOf(kind: RouteKind, namespace: string, name: string): string {
   return `${kind} ${namespace}/${name}`;
 }
 
-/** The core group's Service; a parent of another kind is another program's business. */
+/** Whether a parent is the core group's Service; other kinds of parents are for other programs. */
 export function isServiceParent({ group, kind }: RouteParent): boolean {
   return group === "" && kind === "Service";
 }
@@ -60,7 +60,7 @@ function servicesOf(route: GatewayRoute): ServiceRef[] {
     .map(({ namespace, name }) => ({ namespace: namespace ?? route.namespace, name }));
 }
 
-/** Whether a parent names this Service port: by number, by name, or by neither and then all of them. */
+/** Whether a parent names this Service port: by number, by name, or, without either, all ports. */
 export function namesPort({ port, sectionName }: RouteParent, of: ServicePort): boolean {
   return (port === undefined || port === of.port) && (sectionName === undefined || sectionName === of.name);
 }
@@ -76,7 +76,7 @@ export function isBoundTo(route: GatewayRoute, service: ServiceRef, port: Servic
   );
 }
 
-/** A route may belong to a Gateway, which is none of the mesh's business. It is the mesh's where a parent is called Service. */
+/** Whether one of a route's parents is a Service. Otherwise the route belongs to a Gateway, which the mesh ignores. */
 export function leadsToService({ spec }: Pick<KubeObject, "spec">): boolean {
   return new Fields(spec, "spec", []).children("parentRefs").some((parent) => parent.string("kind") === "Service");
 }

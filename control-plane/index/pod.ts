@@ -1,4 +1,4 @@
-/** What the mesh reads of a Pod, and of the template that a workload makes its pods from. */
+/** The parts of a Pod that the mesh reads, and of the template from which a workload creates its pods. */
 
 import { canonicalIp } from "../../model/ip-address.ts";
 import type { FieldError, Result } from "../../model/result.ts";
@@ -20,36 +20,36 @@ export interface Pod {
   readonly name: string;
   /** Absent in folders. */
   readonly uid?: string;
-  /** What it is a replica of: the name of its Inbound. */
+  /** The workload that it is a replica of: the name of its Inbound. */
   readonly workload: string;
   readonly labels: ReadonlyMap<string, string>;
   readonly serviceAccount: string;
   /** It has a sidecar. */
   readonly meshed: boolean;
-  /** Its connections are led through the sidecar, whatever its program wants. */
+  /** Its connections are redirected to the sidecar, whatever its program does. */
   readonly redirected: boolean;
   /** Absent until the pod has an address, and once all its containers have ended. */
   readonly ip?: string;
-  /** Of the other family, in a cluster of two; the sidecar listens at `ip` alone. Never empty. */
+  /** Its addresses of the other family, in a dual-stack cluster; the sidecar listens only at `ip`. Never empty. */
   readonly otherIps?: readonly string[];
   readonly ready: boolean;
   readonly terminating: boolean;
-  /** All its containers have ended, and none is to be started again. */
+  /** All its containers have ended, and none will be started again. */
   readonly ended?: true;
   /** RFC 3339; empty in folders. */
   readonly createdAt: string;
   readonly ports: readonly ContainerPort[];
-  /** Whose bytes are not to be looked into; never empty. */
+  /** Ports whose bytes nobody looks into; never empty. */
   readonly opaquePorts?: readonly number[];
-  /** What it runs on. */
+  /** The node it runs on. */
   readonly node?: string;
   readonly zone?: string;
-  /** The zones and nodes whose callers are to prefer it: an EndpointSlice's hints. Never empty. */
+  /** The zones and nodes whose callers should prefer it: an EndpointSlice's hints. Never empty. */
   readonly forZones?: readonly string[];
   readonly forNodes?: readonly string[];
-  /** By which it is known below the name of the Service that was asked for its pods, a headless one. */
+  /** Its name under the name of the headless Service that was asked for its pods. */
   readonly hostname?: string;
-  /** As an EndpointSlice has resolved them: its ports by the names of the Service's. Absent: `ports` tell. */
+  /** Its ports as resolved by an EndpointSlice, by the names of the Service's ports. Absent: `ports` apply. */
   readonly servicePorts?: ReadonlyMap<string, number>;
 }
 
@@ -62,20 +62,20 @@ export interface ContainerPort {
 export interface Workload {
   readonly namespace: string;
   readonly name: string;
-  /** Pods that carry all of these labels are its own. */
+  /** Pods that carry all of these labels belong to it. */
   readonly selector: ReadonlyMap<string, string>;
-  /** The labels of the pods it makes. */
+  /** The labels of the pods it creates. */
   readonly labels: ReadonlyMap<string, string>;
   readonly serviceAccount: string;
   readonly ports: readonly ContainerPort[];
-  /** As a pod's. */
+  /** As in `Pod`. */
   readonly opaquePorts?: readonly number[];
   readonly replicas: number;
 }
 
-/** On pods where the cluster copies it from their node. */
+/** On pods, if the cluster copies it from their node. */
 const zoneLabel = "topology.kubernetes.io/zone";
-/** An ended pod keeps its address in its status, and another may have it already. */
+/** An ended pod keeps its address in its status, while another pod may already have it. */
 const endedPhases = new Set(["Succeeded", "Failed"]);
 
 export function readPod(object: KubeObject): Result<Pod, FieldError[]> {
@@ -116,7 +116,7 @@ export function readWorkload(object: KubeObject): Result<Workload, FieldError[]>
   const template = spec.child("template");
   const matchLabels = spec.child("selector").stringMap("matchLabels");
   const labels = template.child("metadata").stringMap("labels");
-  // A selector by expressions only: its pods are known by the template's labels.
+  // If the selector has only expressions, the template's labels identify its pods.
   const selector = matchLabels.size === 0 ? labels : matchLabels;
   if (labels.size === 0) template.child("metadata").refuse("labels", "must name at least one label", undefined);
   else if (!selects(selector, labels))
@@ -135,23 +135,23 @@ export function readWorkload(object: KubeObject): Result<Workload, FieldError[]>
 
 function readPodSpec(spec: Fields): Pick<Pod, "serviceAccount" | "ports"> {
   const serviceAccount = spec.string("serviceAccountName") ?? "default";
-  // It becomes the last part of a SPIFFE id, where a slash would make another id of it.
+  // The name becomes the last part of a SPIFFE id, and a slash in it would make a different id.
   if (!parseSpiffeId(formatSpiffeId({ trustDomain: "any", namespace: "any", serviceAccount })).ok)
     spec.refuse("serviceAccountName", "must be a DNS subdomain", serviceAccount);
-  // A native sidecar is an init container that stays, and its ports are the pod's too.
+  // A native sidecar is an init container that keeps running, so its ports are the pod's too.
   const containers = [...spec.children("containers"), ...spec.children("initContainers").filter(staysOn)];
   const ports = containers.flatMap((container) => container.children("ports").flatMap(readPort));
   return { serviceAccount, ports: ports.length === 0 ? noPorts : ports };
 }
 
-/** `podIPs` has them all, the first of them again. */
+/** `podIPs` lists all addresses, the first one included. */
 function readOtherIps(status: Fields, first: string): Pick<Pod, "otherIps"> {
   const others = status.children("podIPs").flatMap((entry) => entry.string("ip") ?? []);
   const otherIps = others.filter((ip) => ip !== first && ip !== "").map((ip) => canonicalIp(ip) ?? ip);
   return otherIps.length === 0 ? {} : { otherIps };
 }
 
-/** Its containers tell, and where it has yet to get the mesh's own, in a folder, what it asks for. */
+/** Its containers show it. In a folder the mesh's own may not be injected yet; then the annotation decides. */
 function isRedirected(spec: Fields, annotations: ReadonlyMap<string, string>): boolean {
   const names = [...spec.children("initContainers"), ...spec.children("containers")].map((container) =>
     container.string("name"),
@@ -159,14 +159,14 @@ function isRedirected(spec: Fields, annotations: ReadonlyMap<string, string>): b
   return names.includes(sidecarName) ? names.includes(initName) : annotations.get(interceptAnnotation) !== "off";
 }
 
-/** Injection has refused what is no port; of a pod that came another way it is passed over. */
+/** Injection refuses invalid ports; in a pod that was created another way they are ignored. */
 function readOpaquePorts(annotations: ReadonlyMap<string, string>): Pick<Pod, "opaquePorts"> {
   const numbers = (annotations.get(opaquePortsAnnotation) ?? "").split(",").map(Number);
   const ports = numbers.filter((port) => Number.isInteger(port) && port > 0 && port <= 65_535);
   return ports.length === 0 ? {} : { opaquePorts: ports };
 }
 
-/** One for all: of a pod without a sidecar nothing else is kept in a cluster. */
+/** Shared by all: in a cluster, nothing else is kept of a pod without a sidecar. */
 const noPorts: readonly ContainerPort[] = [];
 
 function staysOn(container: Fields): boolean {

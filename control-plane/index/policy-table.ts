@@ -20,7 +20,7 @@ import type { ServicePort } from "./service.ts";
 /** A policy as it competes with others for a target. */
 export interface Contender {
   readonly value: Policy;
-  /** RFC 3339; empty where the source knows none. */
+  /** RFC 3339; empty if the source has no timestamps. */
   readonly creationTimestamp: string;
 }
 
@@ -68,9 +68,9 @@ interface Place {
 }
 
 export class PolicyTable {
-  /** By kind and thing, see `placeOf`. */
+  /** By kind and target, see `placeOf`. */
   readonly #places = new Map<string, Place>();
-  /** The Services with a place, by kind and namespace. */
+  /** Services with a place, by kind and namespace. */
   readonly #targets = new Map<Fact, Set<string>>();
 
   toggle({ value: policy, creationTimestamp }: Contender, present: boolean, touched: Set<Fact>): void {
@@ -112,7 +112,7 @@ export class PolicyTable {
       own.find(({ section }) => section === undefined) ??
       this.#at(serviceOrNamespace(kind, service.namespace))[0] ??
       this.#at(serviceOrNamespace(kind, meshNamespace))[0];
-    // Whatever is attached under a kind is of that kind.
+    // Everything attached under a kind is of that kind.
     return winner?.value as PolicyOf<K> | undefined;
   }
 
@@ -143,8 +143,8 @@ export class PolicyTable {
   }
 
   /**
-   * The policy that is attached to exactly the same target and takes precedence over this one everywhere. `port` is the
-   * one that the section names.
+   * The policy that is attached to exactly the same target and takes precedence over this one everywhere. `port` is the port
+   * that the section names.
    */
   rivalOf(policy: Policy, attachment: Attachment, port: ServicePort | undefined): Policy | undefined {
     const first = this.#at(placeOf(policy.kind, attachment)).find(({ section, value }) => {
@@ -174,7 +174,7 @@ function placeOf(kind: PolicyKind, { namespace, target }: Pick<Attachment, "name
   return `${kind} ${target.kind} ${namespace}/${target.name}`;
 }
 
-/** The place of a Service, or without one that of its namespace. */
+/** The place of a Service, or, without one, of its namespace. */
 function serviceOrNamespace(kind: PolicyKind, namespace: string, service?: string): string {
   return service === undefined ? `${kind} ${namespace}` : `${kind} ${namespace}/${service}`;
 }
@@ -187,7 +187,7 @@ export function compareNames(a: ServiceRef, b: ServiceRef): number {
   return compareStrings(a.namespace, b.namespace) || compareStrings(a.name, b.name);
 }
 
-/** To which of the pods and ports behind its targets a policy is narrowed, of the kinds of which one holds. */
+/** The pods and ports behind its targets to which a policy is narrowed; for kinds of which only one policy applies. */
 export function scopeOf(policy: Policy): ServerScope {
   return policy.kind === "IdempotencyPolicy" ? policy.spec : {};
 }

@@ -1,4 +1,4 @@
-/** Which objects the mesh reads, and what each says. */
+/** Which objects the mesh reads, and what each of them says. */
 
 import type { GatewayRoute } from "../../model/gateway-route.ts";
 import { closedAccessPolicy } from "../../model/parse/closed-access-policy.ts";
@@ -14,19 +14,19 @@ import { type Pod, readPod, readWorkload, type Workload } from "./pod.ts";
 import { type ReferenceGrant, readReferenceGrant } from "./reference-grant.ts";
 import { readService, type Service } from "./service.ts";
 
-/** What an object says, by what reads it. */
+/** The content of an object, tagged by its reader. */
 export type Reading =
-  /** `ignored`: what is wrong with it and passed over. */
+  /** `ignored`: errors that were passed over. */
   | { readonly as: "service"; readonly value: Service; readonly ignored: readonly FieldError[] }
   | { readonly as: "pod"; readonly value: Pod }
   | { readonly as: "slice"; readonly value: EndpointSlice }
   | { readonly as: "workload"; readonly kind: WorkloadKind; readonly value: Workload }
   | { readonly as: "grant"; readonly value: ReferenceGrant }
   | { readonly as: "route"; readonly value: GatewayRoute }
-  /** `standsIn`: for one that was never valid. */
+  /** `standsIn`: in place of a policy that was never valid. */
   | { readonly as: "policy"; readonly value: Policy; readonly creationTimestamp: string; readonly standsIn?: true };
 
-/** Undefined: nothing that the mesh reads. */
+/** Undefined: the mesh does not read this kind. */
 export function readKnown(object: KubeObject): Result<Reading, FieldError[]> | undefined {
   const { kind } = object;
   switch (groupOf(object.apiVersion)) {
@@ -60,7 +60,7 @@ export function readKnown(object: KubeObject): Result<Reading, FieldError[]> | u
   }
 }
 
-/** What holds instead of an object that was never valid; undefined: nothing does. */
+/** What applies in place of an object that was never valid; undefined: nothing does. */
 export function readStandIn({ apiVersion, kind, metadata, spec }: KubeObject): Reading | undefined {
   if (apiVersion !== policyApiVersion || kind !== "AccessPolicy") return undefined;
   const closed = closedAccessPolicy(spec);
@@ -68,7 +68,7 @@ export function readStandIn({ apiVersion, kind, metadata, spec }: KubeObject): R
   return closed && { as: "policy", value: { kind, namespace, name, ...closed }, creationTimestamp, standsIn: true };
 }
 
-/** The whole of the object but its origin, so that a misspelt `spec` does not pass for an absent one. */
+/** Reads the whole object except its origin, so that a misspelt `spec` does not pass for an absent one. */
 function readPolicy({ apiVersion, kind, metadata, spec, otherFields }: KubeObject): Result<Policy, FieldError[]> {
   return parsePolicy({
     ...Object.fromEntries(otherFields.map((name) => [name, null])),

@@ -1,4 +1,7 @@
-/** ReferenceGrant: a namespace's consent that others' policies lead to its Services (https://gateway-api.sigs.k8s.io/api-types/referencegrant/). */
+/**
+ * ReferenceGrant: a namespace's consent that policies of others refer to its Services
+ * (https://gateway-api.sigs.k8s.io/api-types/referencegrant/).
+ */
 
 import type { PolicyKind } from "../../model/policy-object.ts";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
@@ -11,7 +14,7 @@ export interface ReferenceGrant {
   readonly namespace: string;
   readonly name: string;
   readonly from: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[];
-  /** Only Services; a name that is absent means all of them. */
+  /** Only Services; an absent name means all of them. */
   readonly services: readonly { readonly name?: string }[];
 }
 
@@ -32,7 +35,7 @@ export function readReferenceGrant(object: KubeObject): Result<ReferenceGrant, F
   return errors.length === 0 ? ok({ namespace, name, from, services }) : err(errors);
 }
 
-/** Whether a grant lets policies or routes of a kind and namespace lead to a Service of its own namespace. */
+/** Whether a grant lets policies or routes of a kind and namespace refer to a Service in the grant's namespace. */
 export function permits(grant: ReferenceGrant, kind: PolicyKind | RouteKind, from: string, service: string): boolean {
   const group = isRouteKind(kind) ? "gateway.networking.k8s.io" : "tulle.dev";
   return (

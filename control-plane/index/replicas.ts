@@ -1,4 +1,4 @@
-/** Pods by the workload that they are replicas of, for workloads of which there is no object. */
+/** Pods by the workload that they are replicas of, for workloads without an object of their own. */
 
 import { isDeepStrictEqual } from "node:util";
 import { compareStrings } from "../source/problem.ts";
@@ -8,7 +8,7 @@ export class Replicas {
   /** By namespace and workload, then by the pod's name. */
   readonly #pods = new Map<string, Map<string, Pod>>();
 
-  /** The one that shows best what the workload's template says now. */
+  /** The newest pod, which best reflects the workload's current template. */
   newest(namespace: string, workload: string): Pod | undefined {
     let newest: Pod | undefined;
     for (const pod of this.#pods.get(`${namespace}/${workload}`)?.values() ?? [])
@@ -16,12 +16,12 @@ export class Replicas {
     return newest;
   }
 
-  /** In no order. */
+  /** All replicas, unordered. */
   of(namespace: string, workload: string): readonly Pod[] {
     return [...(this.#pods.get(`${namespace}/${workload}`)?.values() ?? [])];
   }
 
-  /** The same, with the parts that it has in common with another replica held once for both. */
+  /** The same pod, but sharing in memory the parts that equal another replica's. */
   sharing(pod: Pod): Pod {
     const [other] = this.#pods.get(`${pod.namespace}/${pod.workload}`)?.values() ?? [];
     if (other === undefined) return pod;
@@ -37,9 +37,9 @@ export class Replicas {
   }
 
   toggle(pod: Pod, present: boolean): void {
-    // In a folder, a pod without a sidecar is one that has yet to get it; in a cluster it never will.
+    // In a folder, a pod without a sidecar has yet to get one; in a cluster it never will.
     if (!pod.meshed && pod.uid !== undefined) return;
-    // A CronJob's may bear the name of a Deployment, and would decide long after its end which policies hold for that.
+    // A CronJob's pod may bear the name of a Deployment, and would decide long after its end which policies apply to that.
     if (pod.ended) return;
     const key = `${pod.namespace}/${pod.workload}`;
     const pods = this.#pods.get(key) ?? new Map<string, Pod>();

@@ -4,10 +4,10 @@ import { compareStrings } from "../source/problem.ts";
 import { selects } from "./pod.ts";
 import type { Service } from "./service.ts";
 
-/** By the list that it was made from: a list that is the same object has the same content. */
+/** By the list it was built from: the same list object has the same content. */
 const filed = new WeakMap<readonly Service[], ReadonlyMap<string, readonly Service[]>>();
 
-/** Sorted by name. `services` is a list of one namespace that nobody changes, and is best the same one each time. */
+/** Sorted by name. `services` is the list of one namespace; it must not change, and should be the same object each time. */
 export function servicesSelecting(services: readonly Service[], labels: ReadonlyMap<string, string>): Service[] {
   const byLabel = filed.get(services) ?? fileByLabel(services);
   const found = [...labels].flatMap(([key, value]) => byLabel.get(`${key}=${value}`) ?? []);

@@ -1,4 +1,4 @@
-/** What the mesh reads of a Service. */
+/** The parts of a Service that the mesh reads. */
 
 import { parseDuration } from "../../model/duration.ts";
 import { canonicalIp } from "../../model/ip-address.ts";
@@ -12,37 +12,37 @@ export interface Service {
   readonly name: string;
   /** Pods that carry all of these labels are its endpoints; empty: it selects none. */
   readonly selector: ReadonlyMap<string, string>;
-  /** `ExternalName`: an alias in DNS, no Service of this mesh. */
+  /** `ExternalName` is an alias in DNS, and not a Service of this mesh. */
   readonly type: "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
   /** Only TCP ports, in the order of the Service. */
   readonly ports: readonly ServicePort[];
-  /** A pod is an endpoint whether it is ready or not, and while it ends. */
+  /** Pods are endpoints whether they are ready or not, and while they terminate. */
   readonly publishNotReadyAddresses: boolean;
-  /** Callers have only the endpoints of their own node. */
+  /** Callers get only the endpoints on their own node. */
   readonly nodeLocal: boolean;
-  /** Which endpoints callers are to prefer, where hints do not say it. */
+  /** The endpoints that callers should prefer unless hints say otherwise. */
   readonly prefer?: "same-zone" | "same-node";
-  /** Callers stay at one endpoint until they have not called for this long. */
+  /** A caller stays at one endpoint until it has not called for this long. */
   readonly affinityMs?: number;
-  /** For how long a new endpoint gets less than its share. */
+  /** How long a new endpoint gets less than its share. */
   readonly warmUpMs?: number;
-  /** Of the addresses that it is dialled by; of two, the first. */
+  /** The family of the addresses at which it is dialled; if it has two, the first. */
   readonly family: "IPv4" | "IPv6";
-  /** Its own addresses, one of each family at most; none: it is headless, or the cluster has yet to give it one. */
+  /** Its own addresses, at most one of each family; empty: it is headless, or the cluster has not assigned one yet. */
   readonly clusterIps: readonly string[];
 }
 
 export interface ServicePort {
   readonly port: number;
   readonly name?: string;
-  /** The container port by number, or by name and then possibly another one in each pod. */
+  /** The container port by number, or by name, which may be a different port in each pod. */
   readonly targetPort: number | string;
   readonly appProtocol?: string;
 }
 
 const serviceTypes = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"] as const;
 
-/** As Kubernetes' own API has it where `sessionAffinityConfig` says nothing. */
+/** The default of Kubernetes' API if `sessionAffinityConfig` is absent. */
 const defaultAffinitySeconds = 10_800;
 const mostAffinitySeconds = 86_400;
 const warmUpAnnotation = "tulle.dev/warm-up";
@@ -54,7 +54,7 @@ const distributions: ReadonlyMap<string, Service["prefer"]> = new Map([
   ["PreferSameNode", "same-node"],
 ] as const);
 
-/** What is wrong and can be passed over is added to `ignored`: for a misspelt annotation no Service is to be gone. */
+/** Errors that can be passed over are added to `ignored`: a misspelt annotation must not remove a Service. */
 export function readService(object: KubeObject, ignored: FieldError[]): Result<Service, FieldError[]> {
   const errors: FieldError[] = [];
   const spec = new Fields(object.spec, "spec", errors);
@@ -86,7 +86,7 @@ function oneOf(fields: Fields, key: string, words: readonly string[]): string | 
   return word;
 }
 
-/** It is a wish, and newer clusters know more of them than this: what is not known is passed over. */
+/** The field is only a preference, and newer clusters have more values than this list: unknown ones are ignored. */
 function readDistribution(spec: Fields, ignored: FieldError[]): Pick<Service, "prefer"> {
   const word = spec.string("trafficDistribution");
   if (word === undefined) return {};
@@ -113,7 +113,7 @@ function readWarmUp({ metadata }: KubeObject, ignored: FieldError[]): Pick<Servi
   return {};
 }
 
-/** `clusterIPs` has them all; `clusterIP` is the first of them, and all that people write. */
+/** `clusterIPs` lists all; `clusterIP` is the first of them, and the only one that people write. */
 function readClusterIps(spec: Fields): string[] {
   const first = spec.string("clusterIP") ?? "";
   const others = spec.strings("clusterIPs")?.filter((text) => text !== first) ?? [];
@@ -137,7 +137,7 @@ function readPorts(list: readonly Fields[]): ServicePort[] {
   return [...ports.values()];
 }
 
-/** Undefined: not TCP. */
+/** Undefined: the port is not TCP. */
 function readPort(fields: Fields): ServicePort | undefined {
   const port = fields.integer("port", 1, 65_535);
   if (port === undefined && !fields.has("port")) fields.refuse("port", "must be given", undefined);

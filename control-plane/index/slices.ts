@@ -1,4 +1,4 @@
-/** EndpointSlices, found by their Service, and Services by the pods that their slices name. */
+/** EndpointSlices, by their Service, and Services, by the pods that their slices name. */
 
 import { compareStrings } from "../source/problem.ts";
 import type { EndpointSlice } from "./endpoint-slice.ts";
@@ -6,7 +6,10 @@ import type { EndpointSlice } from "./endpoint-slice.ts";
 export class Slices {
   /** By namespace and Service; sorted by name. */
   readonly #slices = new Map<string, readonly EndpointSlice[]>();
-  /** By namespace, then by pod: the Services, each once for every slice that names the pod. Lists are shared. */
+  /**
+   * The Services of each pod, by namespace and pod; a Service is listed once for every slice that names the pod. Lists are
+   * shared.
+   */
   readonly #services = new Map<string, Map<string, readonly string[]>>();
 
   /** Sorted by name. */
@@ -14,7 +17,7 @@ export class Slices {
     return this.#slices.get(`${namespace}/${service}`) ?? [];
   }
 
-  /** Possibly one of them twice. */
+  /** May list a Service twice. */
   servicesOf({ namespace, name }: { readonly namespace: string; readonly name: string }): readonly string[] {
     return this.#services.get(namespace)?.get(name) ?? [];
   }
@@ -44,7 +47,7 @@ export class Slices {
   }
 }
 
-/** `only` is the list of nothing else: most pods are in one slice. */
+/** `only` is a list of just this Service, to be shared: most pods are in one slice. */
 function withOne(before: readonly string[] | undefined, service: string, only: readonly string[]): readonly string[] {
   return before === undefined ? only : [...before, service];
 }

@@ -1,6 +1,6 @@
 /**
- * Pods for workloads that have none, as they will be once someone runs them: a folder in version control holds Deployments,
- * and what a sidecar would be told of them is worth seeing before there is a cluster.
+ * Pods for workloads that have none yet: a folder in version control holds Deployments, and it is worth seeing what their
+ * sidecars would receive before there is a cluster.
  */
 
 import { opaquePortsAnnotation, proxyVersionAnnotation } from "../injection/marks.ts";

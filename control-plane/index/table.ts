@@ -1,4 +1,4 @@
-/** Things that have a namespace and a name, found by both. */
+/** Things with a namespace and a name, found by both. */
 
 import { compareStrings } from "../source/problem.ts";
 
@@ -9,7 +9,7 @@ interface Named {
 
 interface Namespace<T> {
   readonly names: Map<string, T>;
-  /** By name; made when it is asked for. */
+  /** Sorted by name; built on demand. */
   sorted: readonly T[] | undefined;
 }
 
@@ -33,7 +33,7 @@ export class Table<T extends Named> {
     return [...this.#namespaces.keys()].sort(compareStrings).flatMap((namespace) => this.in(namespace));
   }
 
-  /** Puts a value in, or takes whatever has its name out. */
+  /** Adds a value, or removes the one with its name. */
   toggle(value: T, present: boolean): void {
     let namespace = this.#namespaces.get(value.namespace);
     if (namespace === undefined) {

@@ -9,9 +9,9 @@ import { compareStrings } from "./problem.ts";
 export interface FolderListing {
   /** By path, sorted. */
   readonly files: ReadonlyMap<string, FoundFile>;
-  /** By path: the inode, which differs when a directory was made anew under its old name. */
+  /** By path: the inode, which changes when a directory is replaced by a new one of the same name. */
   readonly directories: ReadonlyMap<string, bigint>;
-  /** Directories below the root that could not be listed, by path: why. */
+  /** The reasons why directories below the root could not be listed, by path. */
   readonly unreadable: ReadonlyMap<string, string>;
 }
 
@@ -64,7 +64,7 @@ class Walk {
       if (entry.isDirectory() && found.isDirectory()) await this.list(path, found);
       else if (found.isFile()) this.files.push([path, describeFile(found)]);
     } catch (error) {
-      // It vanished since its directory was read, or is a dangling link: then it is not there. All else is worth a word.
+      // It vanished after its directory was read, or is a dangling link: treated as absent. Any other error is reported.
       if (!isMissing(error)) this.unreadable.set(path, reasonOf(error));
     }
   }
@@ -78,7 +78,7 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }
 
-/** `no such file or directory` and the like, as the system puts it. */
+/** `no such file or directory` and the like, in the system's words. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error && "errno" in error && typeof error.errno === "number"
     ? getSystemErrorMessage(error.errno)

@@ -1,7 +1,6 @@
 /**
- * What the folders contain now, compared with what was last handed on. It looks only when told to (`folder.ts` decides
- * when), and believes a deletion only after a while: editors, `git checkout` and `rm -r` all make files vanish for a
- * moment.
+ * The current contents of the folders, compared with what was last handed on. It looks only when told to (`folder.ts` decides
+ * when), and accepts a deletion only after a while: editors, `git checkout` and `rm -r` all make files vanish for a moment.
  *
  *   seen ──not found──▶ missing ──still not found after the grace──▶ removed
  *     ▲                    │
@@ -21,19 +20,19 @@ export interface FolderScan {
   readonly change: SourceChange | undefined;
   /** All directories to watch, by path, with their inodes. */
   readonly directories: ReadonlyMap<string, bigint>;
-  /** Look again after so long, to believe or forget a deletion. Undefined: nothing is missing. */
+  /** Look again after this long, to accept or forget a deletion. Undefined: nothing is missing. */
   readonly recheckMs: number | undefined;
 }
 
-/** How long an object stays after it vanished. */
+/** How long an object is kept after it vanished. */
 const graceMs = 200;
-/** The same for the last objects of a folder: one that is empty is more likely being replaced than meant. */
+/** The same for a folder's last objects: an empty folder is more likely being replaced than intended. */
 const lastObjectsGraceMs = 5_000;
 /** A larger file is refused unread. */
 const maxFileBytes = 4 * 1024 * 1024;
 
 interface FileState {
-  /** Undefined: to be read again at the next scan. */
+  /** Undefined: read it again at the next scan. */
   readonly stamp: string | undefined;
   readonly objects: ReadonlyMap<ObjectKey, KubeObject>;
   readonly problems: readonly Problem[];
@@ -42,16 +41,16 @@ interface FileState {
 interface RootState {
   files: ReadonlyMap<string, FileState>;
   directories: ReadonlyMap<string, bigint>;
-  /** Directories that can't be read now, the root itself among them. */
+  /** Reports directories that can't be read now, including the root. */
   problems: readonly Problem[];
-  /** Since when it has held an object, on the clock; undefined: it holds none. */
+  /** Since when the folder has held an object, by the clock; undefined: it holds none. */
   populatedSinceMs: number | undefined;
 }
 
 interface Published {
   readonly object: KubeObject;
   readonly root: string;
-  /** On the clock; undefined: it is there. */
+  /** Since when it has been missing, by the clock; undefined: it is there. */
   missingSinceMs: number | undefined;
 }
 
@@ -61,13 +60,13 @@ export class FolderReader {
   readonly #published = new Map<ObjectKey, Published>();
   #problemsPublished = "[]";
 
-  /** Folders (or single files) in their order of precedence: what an earlier one defines, a later one can't. */
+  /** Folders (or single files) in order of precedence: a later one can't redefine what an earlier one defines. */
   constructor(folders: readonly string[], clock: Clock) {
     this.#clock = clock;
     this.#roots = new Map(folders.map((path) => [path, emptyRoot()]));
   }
 
-  /** One at a time: the caller waits for a scan before it asks for the next. */
+  /** Scans run one at a time: the caller waits for each before it asks for the next. */
   async scan(): Promise<FolderScan> {
     for (const [path, state] of this.#roots) await this.#scanRoot(path, state);
     const { found, duplicates } = this.#merge();
@@ -89,7 +88,7 @@ export class FolderReader {
     try {
       listing = await listFolder(root);
     } catch (error) {
-      // Its objects stay until it is back and says otherwise.
+      // Its objects stay until it is readable again and says otherwise.
       state.problems = [unreadable(root, reasonOf(error))];
       state.directories = new Map();
       return;
@@ -190,7 +189,7 @@ async function readState(
     return { stamp: undefined, objects: kept, problems: [unreadable(path, reasonOf(error))] };
   }
   const manifest = parseManifest(text, path);
-  // A file that is read only in part deletes nothing: what is missing may be what could not be read.
+  // A file that was only partly understood deletes nothing: what seems missing may be what could not be read.
   const objects = new Map(manifest.complete ? [] : kept);
   const problems = [...manifest.problems];
   const own = new Map<ObjectKey, KubeObject>();

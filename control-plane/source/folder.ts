@@ -1,6 +1,6 @@
 /**
- * Folders as a source: decides when `FolderReader` looks. Watch events make it fast (a change is handed on in 10 ms, and
- * what it takes to look), a periodic look makes it right: events get lost, and network file systems send none.
+ * Folders as a source: decides when `FolderReader` looks. Watch events make it fast (a change is handed on in 10 ms, plus the
+ * time to look), and periodic scans make it reliable: events get lost, and network file systems send none.
  */
 
 import { type FSWatcher, watch } from "node:fs";
@@ -10,16 +10,16 @@ import { formatProblem } from "./problem.ts";
 import type { SourceChange } from "./source.ts";
 
 export interface FolderSourceOptions {
-  /** Folders or single files, in their order of precedence. */
+  /** Folders or single files, in order of precedence. */
   readonly folders: readonly string[];
   readonly onChange: (change: SourceChange) => void;
   /** Ends the watch: no file, watcher or timer stays open. */
   readonly signal: AbortSignal;
-  /** Between two looks without an event. Default 1,000. */
+  /** The time between two looks without an event. Default 1,000. */
   readonly rescanMs?: number;
 }
 
-/** Writers that write in several steps get this long to finish; the first event of a burst counts. */
+/** Gives writers that write in several steps this long to finish, from the first event of a burst. */
 const settleMs = 10;
 
 const monotonic: Clock = { now: () => performance.now() };
@@ -62,14 +62,14 @@ class FolderWatch {
   async start(): Promise<void> {
     const { signal } = this.#options;
     signal.throwIfAborted();
-    // Watched before anything is handed on: an edit made in answer to the first state must not be missed.
+    // Watch first, hand on afterwards: an edit in reaction to the first state must not be missed.
     const { change, directories, recheckMs } = await this.#reader.scan();
     const first = refuseUnreadable(this.#options.folders, change ?? { applied: [], removed: [], problems: [] });
     if (signal.aborted) return;
     signal.addEventListener("abort", () => this.#stop(), { once: true });
     this.#watch(directories);
     this.#options.onChange(first);
-    // The watchers began after that look: what happened in between is found by a second one.
+    // The watchers began after that scan: a second one finds what happened in between.
     this.#lookWithin(Math.min(settleMs, recheckMs ?? settleMs));
   }
 
@@ -84,7 +84,7 @@ class FolderWatch {
 
   async #look(): Promise<void> {
     this.#dueMs = Number.POSITIVE_INFINITY;
-    // A look that is due during a look follows it.
+    // A look that comes due during another one follows it.
     if (this.#scanning) return this.#lookWithin(settleMs);
     this.#scanning = true;
     const { change, directories, recheckMs } = await this.#reader.scan();
@@ -95,7 +95,7 @@ class FolderWatch {
     if (change !== undefined) this.#options.onChange(change);
   }
 
-  /** One watcher per directory: a recursive one does not survive that a directory is made anew. */
+  /** One watcher per directory: a recursive watcher breaks when a directory is replaced. */
   #watch(directories: ReadonlyMap<string, bigint>): void {
     for (const [path, { inode, watcher }] of this.#watchers) {
       if (directories.get(path) === inode) continue;
@@ -116,7 +116,9 @@ class FolderWatch {
   }
 }
 
-/** Undefined where no watcher can be had (the directory is gone again, the kernel has none left): the periodic look serves. */
+/**
+ * Undefined if no watcher is available (the directory is gone again, or the kernel has none left): the periodic look suffices.
+ */
 function openWatcher(path: string, onEvent: () => void): FSWatcher | undefined {
   try {
     const watcher = watch(path, onEvent);

@@ -1,6 +1,6 @@
 /**
- * The kinds of Kubernetes itself and of Tulle: a folder may hold them all, and the mesh reads only some. A kind that is in
- * none of these groups is someone's own and passes with a warning; one that claims such a group and is not listed is a
+ * The kinds of Kubernetes itself and of Tulle: a folder may hold all of them, and the mesh reads only some. A kind outside
+ * these groups is someone's own and passes with a warning; a kind that claims one of the groups but is not listed is a
  * misspelling.
  */
 

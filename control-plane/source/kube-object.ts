@@ -1,13 +1,13 @@
 /**
- * A Kubernetes object as every source hands it on: the parts that the mesh reads, and where they were written.
- * It owns the shape that all objects share; what a Service or a policy holds inside is its reader's business.
+ * A Kubernetes object as every source hands it on: the parts that the mesh reads, and where they were written. It owns the
+ * shape that all objects share; the content of a Service or a policy is for its reader.
  */
 
 import type { FieldError, Result } from "../../model/result.ts";
 import { err, ok } from "../../model/result.ts";
 
 export interface KubeObject {
-  /** One string for everybody who keeps it. */
+  /** One string, shared by everybody who keeps it. */
   readonly key: ObjectKey;
   readonly apiVersion: string;
   readonly kind: string;
@@ -16,43 +16,43 @@ export interface KubeObject {
   readonly spec: unknown;
   /** Plain JSON values, not yet checked. */
   readonly status: unknown;
-  /** Fields beside the usual ones, by name: a misspelt `spec` is found here. */
+  /** The names of fields besides the usual ones: a misspelt `spec` shows up here. */
   readonly otherFields: readonly string[];
   readonly origin: Origin;
 }
 
 export interface ObjectMeta {
-  /** Empty for kinds that live in no namespace. */
+  /** Empty for cluster-scoped kinds. */
   readonly namespace: string;
   readonly name: string;
   readonly labels: ReadonlyMap<string, string>;
   readonly annotations: ReadonlyMap<string, string>;
-  /** Tells an object from another that had its name before; absent in folders. */
+  /** Distinguishes an object from an earlier one of the same name; absent in folders. */
   readonly uid?: string;
   readonly generation?: number;
   /** RFC 3339, as written; absent in folders. */
   readonly creationTimestamp?: string;
-  /** RFC 3339, as written; present: the object is on its way out. */
+  /** RFC 3339, as written; present: the object is being deleted. */
   readonly deletionTimestamp?: string;
 }
 
-/** Where an object was read: a place in a file, or its name in a cluster, where there are no lines. */
+/** Where an object was read: a place in a file, or its name in a cluster, which has no lines. */
 export interface Origin {
   /** `deploy/demo/policies.yaml`, or `RetryPolicy shop/orders`. */
   readonly file: string;
-  /** Where the object begins, from 1. */
+  /** The line where the object begins, from 1. */
   readonly line?: number;
   /** The line of a field such as `spec.backends[1].weight`, or of the nearest field above it that exists. */
   lineOf(path: string): number | undefined;
 }
 
-/** Names an object among all, whatever the version of its API: `TrafficSplit.tulle.dev shop/catalog`. */
+/** Identifies an object, whatever its API version: `TrafficSplit.tulle.dev shop/catalog`. */
 export type ObjectKey = string;
 
 export function objectKey(object: Pick<KubeObject, "apiVersion" | "kind" | "metadata">): ObjectKey {
   const group = groupOf(object.apiVersion);
   const { namespace, name } = object.metadata;
-  // A template would keep all its parts beside the whole, and there are hundreds of thousands of keys.
+  // A template literal would keep all its parts besides the whole, and there are hundreds of thousands of keys.
   return [group === "" ? object.kind : `${object.kind}.${group}`, " ", namespace, "/", name].join("");
 }
 
@@ -62,23 +62,23 @@ export function groupOf(apiVersion: string): string {
   return slash < 0 ? "" : apiVersion.slice(0, slash);
 }
 
-/** Whether it is of this kind of the core group. */
+/** Whether it is the core group's kind of this name. */
 export function isKind({ apiVersion, kind }: KubeObject, wanted: string): boolean {
   return apiVersion === "v1" && kind === wanted;
 }
 
 const usualFields = new Set(["apiVersion", "kind", "metadata", "spec", "status"]);
 const clusterScoped = new Set(["Namespace"]);
-/** Wider than DNS names, because RBAC names hold colons; what no name may hold is what separates names. */
+/** Wider than DNS names, because RBAC names hold colons, but without the characters that separate names. */
 const namePattern = /^[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?$/;
-/** RFC 1123: what namespaces and Services are called. It holds no dot, so that their names joined by dots stay distinct. */
+/** RFC 1123: the names of namespaces and Services. They hold no dot, so that names joined by dots stay distinct. */
 const dnsLabelPattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export function isDnsLabel(text: string): boolean {
   return dnsLabelPattern.test(text);
 }
 
-/** Takes an object apart. `value` holds plain JSON values; a namespace that is not given is `default`. */
+/** Splits an object into its parts. `value` holds plain JSON values; an absent namespace means `default`. */
 export function readObject(value: unknown, origin: Origin): Result<KubeObject, FieldError[]> {
   const errors: FieldError[] = [];
   if (!isRecord(value)) return err([{ path: "", message: `must be a Kubernetes object, got ${describe(value)}` }]);
@@ -98,7 +98,7 @@ export function readObject(value: unknown, origin: Origin): Result<KubeObject, F
   });
 }
 
-/** An EndpointSlice has no `spec`: its fields stand beside its metadata. */
+/** An EndpointSlice has no `spec`: its fields are next to its metadata. */
 function sliceSpecOf({ addressType, endpoints, ports }: Record<string, unknown>): unknown {
   return { addressType, endpoints, ports };
 }
@@ -143,7 +143,7 @@ function requiredName(meta: Record<string, unknown>, field: string, errors: Fiel
   return name;
 }
 
-/** One for all: most pods of a cluster say nothing that is kept. */
+/** Shared by all: most pods of a cluster have nothing here that is kept. */
 const noStrings: ReadonlyMap<string, string> = new Map();
 
 /** A mapping of strings to strings, such as labels. Absent: empty. */
@@ -173,7 +173,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A value as a message shows it: short, and never a whole subtree. */
+/** A value as shown in a message: short, and never a whole subtree. */
 export function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";

@@ -9,11 +9,11 @@ import { YamlRefusal, YamlTree } from "./yaml-nodes.ts";
 export interface Manifest {
   readonly objects: readonly KubeObject[];
   readonly problems: readonly Problem[];
-  /** All of the text was understood; if not, objects may be missing that its author did not mean to delete. */
+  /** The whole text was understood. If not, objects may be missing that its author did not mean to delete. */
   readonly complete: boolean;
 }
 
-/** `file` is only for messages. */
+/** `file` is used only in messages. */
 export function parseManifest(text: string, file: string): Manifest {
   const reading = new Reading(text, file);
   reading.read();
@@ -42,14 +42,14 @@ class Reading implements Manifest {
         logLevel: "error",
       });
       for (const document of documents) {
-        // The first error is the author's; those after it are mostly the parser's, from having lost its way. What it only
-        // warns of, such as a tag that it does not know, would mean something else to Kubernetes.
+        // The first error is the author's; later ones mostly come from the parser having lost its way. What it only warns of,
+        // such as an unknown tag, would mean something else to Kubernetes.
         const [error] = [...document.errors, ...document.warnings];
         if (error !== undefined) this.#refuse(explain(error), error.pos[0]);
         else if (document.contents !== null) this.#readDocument(document);
       }
     } catch (error) {
-      // The library's parser recurses: text that nests without end exhausts the stack, and nothing else does.
+      // The library's parser recurses: only text nested without end exhausts the stack.
       if (!(error instanceof RangeError)) throw error;
       this.#refuse(tooDeep, undefined);
     }
@@ -78,11 +78,11 @@ class Reading implements Manifest {
     const object = readObject(value, origin);
     if (object.ok) {
       this.objects.push(object.value);
-      // The object that it was before a letter of its kind got lost must not count as deleted.
+      // If a kind was misspelt by an edit, the object it was before must not count as deleted.
       if (recognizeKind(groupOf(object.value.apiVersion), object.value.kind) === "misspelt") this.complete = false;
       return;
     }
-    // Which object this was meant to be is not known, so nothing of this file may count as deleted.
+    // It is unknown which object this was meant to be, so nothing in this file may count as deleted.
     this.complete = false;
     for (const { path, message } of object.error)
       this.problems.push({ severity: "error", file: this.#file, line: origin.lineOf(path), path, message });
@@ -99,7 +99,7 @@ class Reading implements Manifest {
     this.problems.push({ severity: "error", file: this.#file, ...line, message: `not readable as YAML: ${message}` });
   }
 
-  /** An error at the very end of the text lies on its last line, not on the empty one after it. */
+  /** An error at the very end of the text is reported on its last line, not on the empty one after it. */
   #lineAt(offset: number): number {
     const lastCharacter = this.#text.trimEnd().length - 1;
     return Math.max(1, this.#lines.linePos(Math.max(0, Math.min(offset, lastCharacter))).line);
@@ -117,7 +117,7 @@ function pathSteps(path: string): (string | number)[] {
 
 const tooDeep = "nests too deeply to be read";
 
-/** Where the library catches its own exhausted stack, it passes the engine's message on. */
+/** The library catches its own stack overflow, and passes on the engine's message. */
 function explain(error: YAMLError): string {
   return error.message.startsWith("Maximum call stack") ? tooDeep : error.message.replace(/\s+/g, " ").trim();
 }

@@ -1,15 +1,15 @@
-/** What is wrong with the input, said so that its author finds the place. */
+/** What is wrong with the input, reported so that its author finds the place. */
 
 export interface Problem {
-  /** `error`: this was not taken over; `warning`: it was, or it does not concern the mesh. */
+  /** `error`: not applied; `warning`: applied, or not the mesh's concern. */
   readonly severity: "error" | "warning";
   /** As the user named the folder: `deploy/demo/policies.yaml`; in a cluster the object: `RetryPolicy shop/orders`. */
   readonly file: string;
-  /** From 1; absent where the whole file or folder is meant, and in a cluster. */
+  /** From 1; absent if the whole file or folder is meant, and in a cluster. */
   readonly line?: number | undefined;
-  /** The field from the object's root, `spec.backends[1].weight`; absent where no single field is meant. */
+  /** The field from the object's root, `spec.backends[1].weight`; absent if no single field is meant. */
   readonly path?: string;
-  /** What is allowed, and what was there. */
+  /** What is allowed, and what was found. */
   readonly message: string;
 }
 

@@ -1,8 +1,8 @@
 /**
  * From YAML's syntax tree to plain JSON values and back to lines.
  *
- * The conversion is ours, not the library's, so that one budget bounds whatever aliases and merge keys multiply
- * (a "billion laughs" costs as much as the budget), and so that a key such as `__proto__` is only a key.
+ * The conversion is ours, not the library's, so that one budget bounds whatever aliases and merge keys multiply (a "billion
+ * laughs" costs no more than the budget), and so that a key such as `__proto__` is only a key.
  */
 
 import type { Node, Pair, YAMLMap } from "yaml";
@@ -13,7 +13,7 @@ const maxValues = 100_000;
 /** No object of Kubernetes comes near this; a parser's stack does. */
 const maxDepth = 100;
 
-/** Why a document that is well-formed YAML is refused all the same, and where. */
+/** Why a document is refused although it is well-formed YAML, and where. */
 export class YamlRefusal extends Error {
   /** The offset in the text; undefined: the document as a whole. */
   readonly offset: number | undefined;
@@ -33,18 +33,18 @@ export class YamlTree {
   readonly #root: Node | null;
   readonly #anchors: Anchors;
 
-  /** Throws `YamlRefusal` for an alias without anchor and a key given twice. */
+  /** Throws `YamlRefusal` for an alias without an anchor, or a key given twice. */
   constructor(document: Document) {
     this.#root = document.contents;
     this.#anchors = findAnchors(document);
   }
 
-  /** The whole document as plain values. Throws `YamlRefusal` for what expands or nests beyond the limits. */
+  /** The whole document as plain values. Throws `YamlRefusal` if it expands or nests beyond the limits. */
   value(): unknown {
     return new Conversion(this.#anchors).convert(this.#root, 0);
   }
 
-  /** The offset in the text of the field that `path` names from the root, or of the nearest one above it. */
+  /** The offset in the text of the field at `path` from the root, or of the nearest one above it. */
   offsetOf(path: readonly (string | number)[]): number {
     let node: unknown = this.#root;
     let offset = this.#root?.range?.[0] ?? 0;
@@ -108,7 +108,7 @@ function mergeSources(value: unknown, pair: Pair): Record<string, unknown>[] {
   });
 }
 
-/** Sets a property as data, also if it is called `__proto__`. */
+/** Sets a property as a plain value, even if it is called `__proto__`. */
 function define(record: Record<string, unknown>, key: string, value: unknown): void {
   Object.defineProperty(record, key, { value, enumerable: true, configurable: true, writable: true });
 }
@@ -133,7 +133,7 @@ function findAnchors(document: Document): Anchors {
   return targets;
 }
 
-/** Done here because the library compares each key with all before it: quadratic in the size of a mapping. */
+/** Checked here because the library compares each key with all before it, which is quadratic in the size of a mapping. */
 function refuseRepeatedKeys(map: YAMLMap): void {
   const seen = new Set<string>();
   for (const pair of map.items) {

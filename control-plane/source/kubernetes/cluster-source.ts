@@ -2,10 +2,9 @@
  * A cluster as a source: its reflectors' events, gathered into `SourceChange`s. The first change has everything, once
  * every kind has been listed; after that a change is handed on at once, and those that follow within 10 to 50 ms together.
  *
- * It does not believe an API server that suddenly knows nothing: if a whole kind vanishes between two lists, its objects
- * are kept for a while. What a watch reports as deleted is gone at once. If only an object's status was written, that is
- * no change: the control plane writes it itself, and neither its author's next change nor another round of statuses may
- * wait for that.
+ * It does not trust an API server that suddenly knows nothing: if a whole kind vanishes between two lists, its objects are kept
+ * for a while. What a watch reports as deleted is removed at once. A write to an object's status alone is not a change: the
+ * control plane itself writes statuses, and they must delay neither the author's next change nor another round of statuses.
  */
 
 import { createHash } from "node:crypto";
@@ -31,38 +30,38 @@ export interface ClusterSourceOptions {
 }
 
 export interface ClusterTiming extends ReflectorTiming {
-  /** How long objects stay of which the API server suddenly knows none. */
+  /** How long objects are kept when the API server suddenly has none of their kind. */
   readonly graceMs: number;
 }
 
 const usualGraceMs = 60_000;
 const firstWindowMs = 10;
-/** While changes keep coming, each window is twice the one before. */
+/** While changes keep coming, each window is twice as long as the one before. */
 const longestWindowMs = 50;
-/** Handed on in one go: between two of them, others get their turn. */
+/** The most to hand on in one go: others get their turn in between. */
 const mostObjects = 1_000;
 
-/** Resolves once the first state is handed on: for as long as the API server does not answer, that is not. */
+/** Resolves once the first state is handed on, which takes as long as the API server does not answer. */
 export function watchCluster(options: ClusterSourceOptions): Promise<void> {
   const source = new ClusterSource(options);
   return source.start();
 }
 
-/** What is known of one kind. */
+/** The state of one kind. */
 interface Followed {
   readonly kind: WatchedKind;
   readonly keys: Set<ObjectKey>;
-  /** Of kinds whose status is ours: a hash of what each object said last. */
+  /** For kinds whose status is ours: a hash of each object's last content. */
   readonly said: Map<ObjectKey, string>;
-  /** While a list comes: those of the former state that it has not had yet. */
+  /** While a list is arriving: the known objects that it has not contained so far. */
   unlisted: Set<ObjectKey>;
-  /** Of the list that comes, or came last. */
+  /** The number of objects in the list that is arriving, or that arrived last. */
   listedCount: number;
-  /** Those that a list did not have any more and that are not believed to be gone yet, with what ends their grace. */
+  /** Objects that were absent from a list but are not believed gone yet, with the timer of their grace. */
   readonly missing: Map<ObjectKey, NodeJS.Timeout>;
-  /** What is wrong with objects that can't be read, by their names. */
+  /** The problems of objects that can't be read, by the objects' names. */
   readonly malformed: Map<string, readonly Problem[]>;
-  /** The list that comes takes back what was said of some. */
+  /** The list that is arriving has cleared earlier problems. */
   cleared: boolean;
   listed: boolean;
   trouble: string | undefined;
@@ -73,7 +72,10 @@ class ClusterSource {
   readonly #followed: readonly Followed[];
   readonly #pending = new Map<ObjectKey, KubeObject | undefined>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  /** `starting`: not all is listed; `closed`: the next news goes out at once; `open`: with the end of the window. */
+  /**
+   * `starting`: not everything is listed yet; `closed`: the next news goes out at once; `open`: it goes out when the window
+   * ends.
+   */
   #window: "starting" | "closed" | "due" | "open" = "starting";
   #windowMs = firstWindowMs;
   #troubleChanged = false;
@@ -145,16 +147,16 @@ class ClusterSource {
     followed.unlisted = new Set();
     if (followed.listedCount > 0) for (const key of gone) this.#remove(followed, key);
     else if (gone.length > 0) this.#doubt(followed, gone);
-    // Kinds that are not served are asked for every few seconds: that they still are not is no news.
+    // Kinds that are not served are asked for again and again: that they are still not served is no news.
     const isNews = !followed.listed || followed.cleared;
     followed.listed = true;
     followed.cleared = false;
     if (isNews) this.#news();
   }
 
-  /** All of a kind at once: believed if it is still so after the grace. */
+  /** A whole kind vanished at once: accepted if it is still so after the grace. */
   #doubt(followed: Followed, gone: readonly ObjectKey[]): void {
-    // Of those that are missing already the grace goes on.
+    // For objects that are missing already, the grace continues.
     const missing = gone.filter((key) => !followed.missing.has(key));
     if (missing.length === 0) return;
     const { graceMs = usualGraceMs } = this.#options.timing ?? {};
@@ -170,7 +172,7 @@ class ClusterSource {
 
   #put(followed: Followed, fields: Readonly<Record<string, unknown>>): ObjectKey | undefined {
     const { kind, group, versions } = followed.kind;
-    // The items of a list don't say what they are.
+    // List items don't say what kind they are.
     const apiVersion = fields["apiVersion"] ?? (group === "" ? versions[0] : `${group}/${versions[0]}`);
     const origin = new ClusterOrigin(nameOf(kind, fields));
     const read = readObject({ ...fields, apiVersion, kind }, origin);
@@ -214,7 +216,7 @@ class ClusterSource {
   #trouble(followed: Followed, reason: string | undefined): void {
     if (followed.trouble === reason) return;
     followed.trouble = reason;
-    // Before all is listed, there is no change to carry it.
+    // Before everything is listed, there is no change that could carry this.
     const { plural } = followed.kind;
     if (reason === undefined) this.#options.log("info", "followed again", { plural });
     else this.#options.log("warn", "can't be followed", { plural, reason });
@@ -231,7 +233,7 @@ class ClusterSource {
       } else if (this.#pending.size >= mostObjects) this.#tell(true);
     } else if (this.#window === "closed") {
       this.#window = "due";
-      // What one read from a socket brought goes out together.
+      // Everything from one read of a socket goes out together.
       setImmediate(() => this.#handOn());
     }
   }
@@ -285,7 +287,7 @@ class ClusterSource {
   }
 }
 
-/** The items of a list don't say of which version they are. */
+/** List items don't say their API version. */
 function digest(fields: Readonly<Record<string, unknown>>): string {
   return createHash("sha1")
     .update(JSON.stringify({ ...fields, apiVersion: undefined }))
@@ -305,7 +307,7 @@ class ClusterOrigin {
   }
 }
 
-/** `RetryPolicy shop/orders`; of what lives in no namespace `Namespace shop`. */
+/** `RetryPolicy shop/orders`; for cluster-scoped kinds `Namespace shop`. */
 function nameOf(kind: string, { metadata }: Readonly<Record<string, unknown>>): string {
   const { namespace, name } = isRecord(metadata) ? metadata : {};
   return `${kind} ${typeof namespace === "string" ? `${namespace}/` : ""}${typeof name === "string" ? name : "?"}`;

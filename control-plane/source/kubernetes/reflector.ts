@@ -1,6 +1,6 @@
 /**
- * Follows one kind of object in the API server: lists it, then watches from the list's version. It deals with the
- * connection's problems, and knows nothing of what objects mean.
+ * Follows one kind of object in the API server: lists it, then watches from the list's version. It handles the connection's
+ * problems, and knows nothing of the objects' meaning.
  *
  * ```
  *              ┌──── fails: wait longer each time, or as long as the server says ────┐
@@ -28,12 +28,12 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export interface ReflectorEvents {
   /**
-   * All there are, as the API server has them, or none of them where `onPage` has taken them. `served`: false where it
-   * knows no such kind.
+   * All objects in the API server, or an empty list if `onPage` took them. `served` is false if the server does not know the
+   * kind.
    */
   readonly onList: (objects: readonly Fields[], served: boolean) => void;
   /**
-   * Takes a list page by page, so that it is never held whole. `first`: a list begins, and what came of one before is
+   * Takes a list page by page, so that it is never held whole. `first`: a new list begins, and what came of an earlier one is
    * void.
    */
   readonly onPage?: (objects: readonly Fields[], first: boolean) => void;
@@ -46,23 +46,23 @@ export interface ReflectorEvents {
 export interface ReflectorOptions extends ReflectorEvents {
   readonly api: ClusterApi;
   readonly kind: WatchedKind;
-  /** Only there, or only objects of that name; absent: all. */
+  /** Limits it to a namespace, or to objects of one name; absent: all. */
   readonly scope?: { readonly namespace?: string; readonly name?: string };
-  /** What is kept of each object, taken page by page. */
+  /** Returns the part of each object that is kept; applied page by page. */
   readonly strip?: (object: Fields) => Fields;
   readonly signal: AbortSignal;
   readonly random: Random;
   readonly timing?: Partial<ReflectorTiming>;
-  /** Looks for kinds that are not served, for several reflectors. Default: for this one alone. */
+  /** Polls for kinds that are not served; may be shared by several reflectors. Default: one for this reflector alone. */
   readonly unserved?: UnservedGroups;
 }
 
 export interface ReflectorTiming {
-  /** Between two looks for a kind that is not served, or up to half as much again. */
+  /** The time between two looks for a kind that is not served, up to half as much again. */
   readonly unservedMs: number;
-  /** A watch without a byte for so long is dead: one and a half times the time between two bookmarks. */
+  /** A watch without a byte for this long is dead: one and a half times the time between two bookmarks. */
   readonly silenceMs: number;
-  /** For one page of a list. */
+  /** The time limit for one page of a list. */
   readonly listMs: number;
   readonly firstBackoffMs: number;
   readonly longestBackoffMs: number;
@@ -77,11 +77,11 @@ export const usualReflectorTiming: ReflectorTiming = {
 };
 
 const pageSize = "500";
-/** The server ends a watch by itself after this long, and up to twice as much. */
+/** The server ends a watch by itself after this long, or up to twice as long. */
 const watchSeconds = 300;
-/** A server that starts does not serve resource definitions at once: so many times it is asked again soon. */
+/** A starting server does not serve resource definitions at once, so it is asked again soon, this many times. */
 const unservedTries = 6;
-/** A watch that ends sooner, without a word, was none. */
+/** A watch that ends sooner than this, without an event, counts as failed. */
 const shortWatchMs = 1_000;
 
 /** What to do next. */
@@ -93,9 +93,9 @@ export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #timing: ReflectorTiming;
   readonly #unserved: UnservedGroups;
-  /** In a row. */
+  /** Failures in a row. */
   #failures = 0;
-  /** Of the kind's versions, the one that is served. */
+  /** The index of the served version among the kind's versions. */
   #versionIndex = 0;
   #heard = false;
   #wasServed = false;
@@ -154,7 +154,10 @@ export class Reflector {
     return api.request({ path: this.#path, query, timeoutMs: this.#timing.listMs, signal });
   }
 
-  /** The kind is not served in this version: the next one, and after the last the first again, once there may be more to find. */
+  /**
+   * This version of the kind is not served: tries the next one, and after the last the first again, once there may be more to
+   * find.
+   */
   async #lookElsewhere(): Promise<Step> {
     const { kind, onList, onPage } = this.#options;
     this.#versionIndex++;
@@ -197,7 +200,7 @@ export class Reflector {
       .catch((error: unknown) => new BrokenWatch(error));
     if (signal.aborted) return relist;
     const next: Step = expired ? relist : { kind: "watch", version: last };
-    // Others lost the thread at the same moment.
+    // Spread out, because other watches expired at the same moment.
     if (expired) await this.#wait(this.#timing.firstBackoffMs * random());
     if (ended instanceof BrokenWatch) await this.#backOff(ended.reason, undefined, ended.wasSilent);
     else if (ended !== undefined) return this.#refused(ended, next);
@@ -206,7 +209,7 @@ export class Reflector {
     return next;
   }
 
-  /** The version to go on from; undefined: the server has lost the thread, and all must be listed again. */
+  /** Returns the version to continue from; undefined: the server has expired it, and everything must be listed again. */
   #take(event: unknown): string | undefined {
     const { type, object } = asRecord(event);
     const fields = asRecord(object);
@@ -220,7 +223,7 @@ export class Reflector {
   }
 
   async #refused(answer: ApiAnswer, next: Step): Promise<Step> {
-    // From a version that is gone, nothing can be watched and no list be continued.
+    // A version that is gone can neither be watched nor continue a list.
     if (answer.status === 410) return relist;
     await this.#backOff(describeAnswer(answer), answer.retryAfterMs);
     return answer.status === 429 || answer.status >= 500 ? next : relist;
@@ -231,7 +234,7 @@ export class Reflector {
     this.#options.onTrouble(undefined);
   }
 
-  /** One watch that breaks is nothing to speak of; one that told nothing of what happened is. */
+  /** A single broken watch is not worth reporting, unless it was silent: then events may have been missed. */
   async #backOff(reason: string, leastMs: number | undefined, wasSilent = false): Promise<void> {
     this.#failures++;
     if (this.#failures > 1 || wasSilent) this.#options.onTrouble(reason);

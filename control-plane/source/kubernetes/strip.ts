@@ -1,6 +1,6 @@
 /**
- * Takes from an object of the API server what is read of it, before it is kept: a pod's full text has kilobytes, and a cluster
- * has thousands of pods. Pure.
+ * Reduces an object from the API server to what is read of it, before it is kept: a pod's full text takes kilobytes, and a
+ * cluster has thousands of pods. Pure.
  */
 
 import { initName, injectLabel, proxyVersionAnnotation, sidecarName } from "../../injection/marks.ts";
@@ -8,11 +8,11 @@ import { isRecord } from "../kube-object.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** On pods that their node makes from a file. */
+/** On pods that their node creates from a file. */
 const mirrorAnnotation = "kubernetes.io/config.mirror";
 const ownPrefix = "tulle.dev/";
 
-/** A copy with nothing but what the mesh reads. Statuses of policies and routes are the control plane's own words. */
+/** A copy with only what the mesh reads. Statuses of policies and routes are left out: the control plane writes them itself. */
 export function strip(kind: string, object: Fields): Fields {
   const { metadata, spec, status, ...rest } = object;
   switch (kind) {
@@ -30,7 +30,7 @@ export function strip(kind: string, object: Fields): Fields {
     case "Service":
       return { ...rest, kind, metadata: stripMeta(record(metadata), false), spec };
     default:
-      // What its author misspelt must be found, so all other fields stay.
+      // All other fields stay, so that a field which its author misspelt is found.
       return { ...rest, kind, metadata: stripMeta(record(metadata), false), spec };
   }
 }
@@ -73,7 +73,7 @@ function stripPod(meta: Fields, spec: Fields, status: Fields): Fields {
   };
 }
 
-/** EndpointSlices have its address: that it is there, and whether it should have a sidecar, is all there is to know. */
+/** Its address is in EndpointSlices; only its existence, and whether it should have a sidecar, matter here. */
 function stripUnmeshed({ namespace, name, uid, labels, annotations }: Fields): Fields {
   const wish = record(labels)[injectLabel];
   return {
@@ -98,7 +98,7 @@ function hasSidecar(meta: Fields, spec: Fields): boolean {
   );
 }
 
-/** Another native sidecar has ports like any container; of the mesh's own it is read that they are there. */
+/** Other native sidecars have ports like any container; for the mesh's own containers it matters only that they are there. */
 function isRead({ name, restartPolicy }: Fields): boolean {
   return restartPolicy === "Always" || name === initName;
 }

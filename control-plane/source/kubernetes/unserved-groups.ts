@@ -1,6 +1,6 @@
 /**
- * Looks now and then whether an API group that the server does not know has appeared: one look for all kinds that wait for it. A
- * look is a 404 on what everybody may read (`system:discovery`), so it needs no right to read definitions, and no watch of them.
+ * Polls for API groups that the server does not know yet, once for all kinds that wait for the same group. A look is a 404 on a
+ * path that everybody may read (`system:discovery`), so it needs neither the right to read definitions nor a watch of them.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,10 +9,10 @@ import type { ClusterApi } from "../../kubernetes/cluster-api.ts";
 
 export interface UnservedGroupsOptions {
   readonly api: Pick<ClusterApi, "request">;
-  /** Between two looks, or up to half as much again. */
+  /** The time between two looks, up to half as much again. */
   readonly everyMs: number;
   readonly random: Random;
-  /** Ends all looking. */
+  /** Ends all polling. */
   readonly signal: AbortSignal;
 }
 
@@ -24,7 +24,7 @@ export class UnservedGroups {
     this.#options = options;
   }
 
-  /** Resolves, after one pause at least, once it is worth asking for a kind of this group again. Never rejects. */
+  /** Resolves, after at least one pause, once it is worth asking for a kind of this group again. Never rejects. */
   appears(group: string): Promise<void> {
     const known = this.#looking.get(group);
     if (known !== undefined) return known;
@@ -40,7 +40,7 @@ export class UnservedGroups {
     } while (!signal.aborted && (await this.#isUnserved(group)));
   }
 
-  /** Whatever else goes wrong here, the kinds' own lists will meet too, and tell. */
+  /** Any other error counts as served: the kinds' own lists will meet it too, and report it. */
   async #isUnserved(group: string): Promise<boolean> {
     const { api, signal } = this.#options;
     try {

@@ -1,11 +1,11 @@
-/** Which kinds the control plane follows in a cluster, and what is to be thought of one that is not there. */
+/** Which kinds the control plane follows in a cluster, and what it means if one is absent. */
 
 import { policyKinds } from "../../../model/parse/policy.ts";
 import { pluralOf } from "../../../model/policy-object.ts";
 
 export interface WatchedKind {
   readonly group: string;
-  /** The one that is preferred first; what the server does not serve is asked for in the next. */
+  /** In order of preference; if the server does not serve one, the next is tried. */
   readonly versions: readonly string[];
   readonly kind: string;
   readonly plural: string;
@@ -16,7 +16,7 @@ export interface WatchedKind {
    * `uninstalled`: the same, and even the kind may be missing.
    */
   readonly empty: "never" | "unlikely" | "uninstalled";
-  /** The control plane writes their status, and hears of each by its own watch. */
+  /** The control plane writes its status, and sees each write in its own watch. */
   readonly ownStatus?: true;
 }
 
@@ -48,7 +48,7 @@ export const watchedKinds: readonly WatchedKind[] = [
   { ...gateway, versions: ["v1", "v1beta1"], kind: "ReferenceGrant", plural: "referencegrants" },
 ];
 
-/** `/api/v1/pods`, `/apis/tulle.dev/v1alpha1/namespaces/shop/retrypolicies`; without a namespace, in all of them. */
+/** `/api/v1/pods`, `/apis/tulle.dev/v1alpha1/namespaces/shop/retrypolicies`; without a namespace, the path for all of them. */
 export function pathOf({ group, plural }: WatchedKind, version: string, namespace?: string): string {
   const base = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
   return namespace === undefined ? `${base}/${plural}` : `${base}/namespaces/${namespace}/${plural}`;
