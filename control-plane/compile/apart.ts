@@ -16,7 +16,7 @@ import { compileInbound } from "./inbound.ts";
 import type { MeshNames } from "./names.ts";
 import { askedLabels } from "./server-policies.ts";
 
-/** By the pods' names: what they have instead of `usual`, which is what the workload's other pods have. */
+/** Returns the Inbounds, by the pods' names, that differ from `usual`, which all other pods of the workload get. */
 export function compileApart(
   view: IndexView,
   workload: Workload,
@@ -25,7 +25,7 @@ export function compileApart(
 ): ReadonlyMap<string, PodInbound> {
   const apart = new Map<string, PodInbound>();
   const looks = new Looks(view, workload.namespace);
-  // Replicas that look alike, as most do, are compiled once.
+  // Replicas that look alike, as most do, are compiled only once.
   const compiled = new Map([[looks.of(workload), usual.value]]);
   for (const pod of view.replicasOf(workload.namespace, workload.name)) {
     const look = looks.of(pod);
@@ -42,13 +42,13 @@ function equalOr(usual: Inbound, value: Inbound): Inbound {
 }
 
 /**
- * All of a pod that its Inbound comes from. Of its labels, that is which Services they bring, and those that a policy asks for: a
- * StatefulSet numbers its pods by labels, and most of the time that makes no difference to anybody.
+ * Everything about a pod that its Inbound depends on. Of its labels, that is which Services they match, and those that a policy
+ * asks for: a StatefulSet numbers its pods with labels, and usually that makes no difference to anybody.
  */
 class Looks {
   readonly #view: IndexView;
   readonly #namespace: string;
-  /** By the names of the Services that select a pod. */
+  /** The labels that matter, by the names of the Services that select a pod. */
   readonly #asked = new Map<string, ReadonlySet<string>>();
 
   constructor(view: IndexView, namespace: string) {

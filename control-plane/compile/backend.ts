@@ -1,4 +1,4 @@
-/** Finds the Service port behind a reference of a policy or a route. */
+/** Finds the Service port that a policy or a route refers to. */
 
 import type { PolicyKind } from "../../model/policy-object.ts";
 import type { ServiceRef } from "../../model/resources.ts";
@@ -13,10 +13,10 @@ export interface Dialled extends ServiceRef {
 }
 
 export interface ServiceReference {
-  /** Absent: that of the object it stands in. */
+  /** Absent: the namespace of the object that contains the reference. */
   readonly namespace?: string;
   readonly service: string;
-  /** Absent: the port that was dialled, or the only one that the Service has. */
+  /** Absent: the port that was dialled, or else the Service's only one. */
   readonly port?: number;
 }
 
@@ -27,12 +27,15 @@ export interface Backend {
 
 export interface UnresolvedBackend {
   readonly reason: "BackendNotFound" | "RefNotPermitted";
-  /** Which part of the reference is to blame. */
+  /** The part of the reference that is wrong. */
   readonly field: "namespace" | "service" | "port";
   readonly message: string;
 }
 
-/** `from` is where the reference stands. What was dialled needs no consent: the caller asked for it. */
+/**
+ * `from` is the object that contains the reference. A reference to the dialled Service needs no consent: the caller asked for
+ * it.
+ */
 export function resolveBackend(
   view: IndexView,
   from: { readonly kind: PolicyKind | RouteKind; readonly namespace: string },
@@ -60,7 +63,7 @@ export function resolveBackend(
   return err({ reason: "BackendNotFound", field: ref.port === undefined ? "service" : "port", message });
 }
 
-/** What else could have been meant, for messages; a long list helps nobody. */
+/** Lists the alternatives, for messages; a long list helps nobody, and is left out. */
 export function othersIn(view: IndexView, namespace: string): string {
   const names = view.servicesIn(namespace).map(({ name }) => name);
   if (names.length === 0) return "; it has none";

@@ -12,7 +12,7 @@ import { protocolOf } from "./protocol.ts";
  */
 export interface Claim {
   readonly namespace: string;
-  /** All of one kind, the older first; never empty. */
+  /** All of one kind, older first; never empty. */
   readonly routes: readonly GatewayRoute[];
 }
 
@@ -26,13 +26,15 @@ export function claimsOn(view: IndexView, service: Service, port: ServicePort): 
   });
 }
 
-/** GRPCRoutes go before HTTPRoutes, which are ignored then (https://gateway-api.sigs.k8s.io/geps/gep-1426/#route-types). */
+/**
+ * GRPCRoutes take precedence: beside them HTTPRoutes are ignored (https://gateway-api.sigs.k8s.io/geps/gep-1426/#route-types).
+ */
 function ofOneKind(routes: readonly GatewayRoute[]): readonly GatewayRoute[] {
   const grpc = routes.filter(({ kind }) => kind === "GRPCRoute");
   return grpc.length > 0 ? grpc : routes;
 }
 
-/** Nobody looks into the bytes of an opaque port, or of the application's own TLS. */
+/** False for opaque ports and the application's own TLS: nobody looks into their bytes. */
 export function mayCarryHttp(view: IndexView, service: Service, port: ServicePort): boolean {
   const protocol = protocolOf(view, service, port);
   return protocol !== "opaque" && protocol !== "tls";

@@ -1,8 +1,8 @@
 /**
- * Keeps the snapshot in step with the index, at the least cost. The units are: all Destinations of one Service, all
- * Endpoints of one Service, one Inbound, one dialled address. Each unit remembers the facts it was compiled from, and is
- * compiled again, as a whole, only when one of them changes. What is dialled by IP address, or by a pod's own name, is
- * compiled only while some sidecar wants it: every pod has an address, and few are dialled by it.
+ * Keeps the snapshot in step with the index, at the lowest cost. The units are: all Destinations of one Service, all Endpoints
+ * of one Service, one Inbound, one dialled address. Each unit remembers the facts it was compiled from, and is compiled again,
+ * as a whole, only when one of them changes. Destinations dialled by IP address, or by a pod's own name, are compiled only
+ * while some sidecar wants them: every pod has an address, but few are dialled by it.
  */
 
 import type { Resource, ResourceKind } from "../../model/resources.ts";
@@ -19,35 +19,35 @@ import type { MeshNames } from "./names.ts";
 interface Unit {
   readonly kind: ResourceKind;
   readonly namespace: string;
-  /** Of the Service, or of the workload. */
+  /** The name of the Service or workload. */
   readonly name: string;
-  /** What the unit is then, and not a Service or workload. */
+  /** Present: the unit is this dialled address or pod, and not a Service or workload. */
   readonly address?: DialledAddress | DialledPod;
 }
 
-/** By the name of an Inbound: who may have it, and what pods have instead of it. */
+/** By the name of an Inbound: the identity that may have it, and the pods that get a different one. */
 interface Owners {
   readonly identities: Map<string, string>;
   readonly apart: Map<string, ReadonlyMap<string, PodInbound>>;
 }
 
-/** A fact, and the units that read it. One object per fact for all units: a large cluster has a hundred thousand of these. */
+/** A fact, and the units that read it. Units share one object per fact: a large cluster has a hundred thousand of these. */
 interface Readership {
   readonly fact: Fact;
-  /** By their keys. */
+  /** By unit key. */
   readonly units: Map<string, Unit>;
 }
 
 interface CompiledUnit {
   readonly unit: Unit;
   readonly reads: readonly Readership[];
-  /** Names of the policies and routes that are in it. */
+  /** The names of the policies and routes that are in it. */
   readonly policies: ReadonlySet<string>;
-  /** Names of the resources it gave. */
+  /** The names of the resources it produced. */
   readonly gave: readonly string[];
 }
 
-/** The effects of a policy or a route, by its name. */
+/** Returns the resources that a policy or a route is part of, by its name. */
 export type ResourcesWith = (policy: string) => readonly ResourceName[];
 
 export interface ResourceName {
@@ -66,7 +66,7 @@ export class Compiler {
   readonly #options: CompilerOptions;
   readonly #compiled = new Map<string, CompiledUnit>();
   readonly #readerships = new Map<Fact, Readership>();
-  /** By the name of a policy or route: the keys of the units that it is in. */
+  /** The keys of the units that a policy or route is in, by its name. */
   readonly #carriers = new Map<string, Set<string>>();
 
   constructor(index: IndexView, snapshot: Snapshot, options: CompilerOptions) {
@@ -75,7 +75,7 @@ export class Compiler {
     this.#options = options;
   }
 
-  /** Compiles what depends on the facts that changed, and commits it to the snapshot at once. */
+  /** Compiles everything that depends on the changed facts, and commits it to the snapshot at once. */
   update(changed: ReadonlySet<Fact>): void {
     const units = new Map<string, Unit>();
     for (const fact of changed) {
@@ -85,7 +85,7 @@ export class Compiler {
     this.#compileAll(units);
   }
 
-  /** Sets whether any sidecar wants what is dialled by this name. Services' names are always compiled. */
+  /** Sets whether any sidecar wants the destination dialled by this name. Services' names are always compiled. */
   setWanted(kind: ResourceKind, name: string, wanted: boolean): void {
     const address = parseDialled(name, this.#options);
     if (address === undefined || kind === "inbound") return;
@@ -111,7 +111,7 @@ export class Compiler {
     this.#snapshot.commit({ published, withdrawn, ...owners });
   }
 
-  /** The resources that a policy or a route is part of, by its name; none: it is in force nowhere. */
+  /** The resources that a policy or a route is part of, by its name; empty: it is in force nowhere. */
   readonly resourcesWith: ResourcesWith = (policy) =>
     Array.from(this.#carriers.get(policy) ?? [], (key) => this.#compiled.get(key)).flatMap((compiled) =>
       compiled === undefined ? [] : compiled.gave.map((name) => ({ kind: compiled.unit.kind, name })),
@@ -194,7 +194,7 @@ export class Compiler {
   }
 }
 
-/** One for all units that no policy is in. */
+/** Shared by all units without a policy. */
 const none: ReadonlySet<string> = new Set();
 
 const unitKinds: Readonly<Record<string, readonly ResourceKind[]>> = {

@@ -1,4 +1,4 @@
-/** Compiles the Destinations of a Service: what a sidecar does with a request that an application sends there. */
+/** Compiles the Destinations of a Service: what a sidecar does with a request to it. */
 
 import { withoutTimeoutPolicy } from "../../model/defaults.ts";
 import type { Destination, Route } from "../../model/resources.ts";
@@ -10,7 +10,7 @@ import { type MeshNames, servicePortName } from "./names.ts";
 import { protocolOf } from "./protocol.ts";
 import { compileTrafficSplit } from "./traffic-split.ts";
 
-/** One Destination per TCP port; none for an ExternalName, which leads out of the mesh. */
+/** One Destination per TCP port; none for an ExternalName, which points out of the mesh. */
 export function compileDestinations(view: IndexView, namespace: string, name: string, names: MeshNames): Destination[] {
   const service = view.service(namespace, name);
   if (service === undefined || service.type === "ExternalName") return [];

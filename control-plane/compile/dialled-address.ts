@@ -17,7 +17,7 @@ import type { MeshNames } from "./names.ts";
 import { targetPort } from "./target-port.ts";
 
 export interface DialledAddress {
-  /** `10.96.0.5:80`, `[fd00:96::5]:80`: what the resources are called. */
+  /** The name of the resources: `10.96.0.5:80`, `[fd00:96::5]:80`. */
   readonly name: string;
   readonly ip: string;
   readonly port: number;
@@ -27,7 +27,7 @@ export interface DialledAddress {
 export interface DialledPod {
   readonly name: string;
   readonly hostname: string;
-  /** The headless one. */
+  /** The headless Service. */
   readonly service: ServiceRef;
   readonly port: number;
 }
@@ -46,14 +46,14 @@ function parseDialledPod(name: string, { clusterDomain }: MeshNames): DialledPod
   return { name, hostname, service: { namespace, name: service }, port: Number(digits) };
 }
 
-/** Undefined: a name of DNS, or not a name at all. */
+/** Undefined: a DNS name, or not a name at all. */
 export function parseDialledAddress(name: string): DialledAddress | undefined {
   const [, ipv6, ipv4, digits] = /^(?:\[([^\]]+)\]|([\d.]+)):(\d{1,5})$/.exec(name) ?? [];
   const ip = ipv6 ?? ipv4 ?? "";
   return net.isIP(ip) === 0 ? undefined : { name, ip, port: Number(digits) };
 }
 
-/** Undefined: nothing of the mesh's, and to be passed on as it is. */
+/** Undefined: the address is not in the mesh, and traffic to it is passed on as it is. */
 export function compileDialled(
   view: IndexView,
   kind: ResourceKind,
@@ -73,13 +73,13 @@ export function compileDialled(
   return { kind, value: podEndpoints(view, served, names) };
 }
 
-/** DNS has no such name where the Service has an address of its own. */
+/** DNS has no names for pods of a Service that has an address of its own. */
 function ipOf(view: IndexView, { hostname, service: { namespace, name } }: DialledPod): string | undefined {
   if (view.service(namespace, name)?.clusterIps.length !== 0) return undefined;
   return view.podsOf(namespace, name).find((pod) => pod.hostname === hostname)?.ip;
 }
 
-/** Where neither selector nor EndpointSlices say who is behind it, whoever set it up made it lead somewhere. */
+/** Undefined also if the Service has neither a selector nor pods: then whoever set it up decided where it leads. */
 function compileServiceAddress(
   view: IndexView,
   service: Service,
@@ -97,13 +97,13 @@ interface ServedPort {
   readonly name: string;
   readonly pod: Pod;
   readonly port: number;
-  /** What all resources of it have in common. */
+  /** What all resources for this port share. */
   readonly shared: Pick<Destination, "service" | "protocol">;
-  /** As the Service has it that leads there, the first by name. */
+  /** The port of the Service that points to it; if there are several Services, the first by name. */
   readonly servicePort: ServicePort;
 }
 
-/** Undefined: its sidecar does not take it from peers. */
+/** Undefined: the pod's sidecar does not accept this port from peers. */
 function servedPort(view: IndexView, pod: Pod, { name, port }: DialledAddress | DialledPod): ServedPort | undefined {
   const protocol = pod.meshed ? protocolsOf(view, pod).get(port) : undefined;
   if (protocol === undefined) return undefined;
@@ -113,7 +113,7 @@ function servedPort(view: IndexView, pod: Pod, { name, port }: DialledAddress | 
     if (servicePort === undefined || !selects(service.selector, pod.labels)) continue;
     return { name, pod, port, servicePort, shared: { service: { namespace, name: service.name }, protocol } };
   }
-  // Behind no Service, only the defaults of namespace and mesh can hold for it.
+  // A port behind no Service gets only the defaults of the namespace and the mesh.
   const servicePort = { port, targetPort: port };
   return { name, pod, port, servicePort, shared: { service: { namespace, name: pod.name }, protocol } };
 }
@@ -126,7 +126,7 @@ function podDestination(view: IndexView, { name, shared, servicePort }: ServedPo
   return { name, ...shared, routes: [route], ...telemetry };
 }
 
-/** That pod, ready or not: who dials it means it. */
+/** Endpoints of that pod alone, ready or not: a caller that dials it means it. */
 function podEndpoints(
   view: IndexView,
   { name, pod, port, shared, servicePort }: ServedPort,

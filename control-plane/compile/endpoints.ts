@@ -60,7 +60,7 @@ function endpointOf(pod: Pod, service: Service, port: ServicePort, names: MeshNa
   return endpoint && { ...endpoint, ...hintsOf(pod, service) };
 }
 
-/** A container port of a pod as its callers need it; undefined while it has no address. */
+/** A container port of a pod, as its callers see it; undefined while the pod has no address. */
 export function podEndpoint(
   pod: Pod,
   target: number,
@@ -70,7 +70,7 @@ export function podEndpoint(
   if (pod.ip === undefined) return undefined;
   const host = pod.ip.includes(":") ? `[${pod.ip}]` : pod.ip;
   return {
-    // A template would keep its parts beside the whole, and a large cluster has a hundred thousand of these.
+    // A template literal would keep its parts besides the whole, and a large cluster has a hundred thousand of these.
     address: [host, target].join(":"),
     pod: pod.name,
     ...(pod.meshed ? { identity: identityOf(pod, names) } : {}),
@@ -80,14 +80,14 @@ export function podEndpoint(
   };
 }
 
-/** As an EndpointSlice's conditions say it. A pod that ends is still of use as long as it serves: somebody may have to. */
+/** Follows an EndpointSlice's conditions. A pod that is terminating remains useful while it serves: it may be the last one. */
 function stateOf({ ready, terminating }: Pod, { publishNotReadyAddresses }: Service): Endpoint["state"] | undefined {
   if (publishNotReadyAddresses) return "ready";
   if (!ready) return undefined;
   return terminating ? "terminating" : "ready";
 }
 
-/** Those that were given, else what the cluster's own controller would give for `trafficDistribution`. */
+/** The given hints, or else those that the cluster's own controller would derive from `trafficDistribution`. */
 function hintsOf(
   { forZones, forNodes, zone, node }: Pod,
   { prefer }: Service,
@@ -97,7 +97,7 @@ function hintsOf(
   return { ...(zones && { forZones: zones }), ...(nodes && { forNodes: nodes }) };
 }
 
-/** The SPIFFE id of what runs under a service account. */
+/** The SPIFFE id of a pod, from its service account. */
 export function identityOf(pod: Pick<Pod, "namespace" | "serviceAccount">, { trustDomain }: MeshNames): string {
   return formatSpiffeId({ trustDomain, namespace: pod.namespace, serviceAccount: pod.serviceAccount });
 }

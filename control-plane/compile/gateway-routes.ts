@@ -1,4 +1,4 @@
-/** Compiles HTTPRoutes and GRPCRoutes of one Service port into its route table. */
+/** Compiles the HTTPRoutes and GRPCRoutes of one Service port into its route table. */
 
 import { defaultRetryPolicy, withoutTimeoutPolicy } from "../../model/defaults.ts";
 import { orderMatches } from "../../model/gateway-order.ts";
@@ -16,7 +16,7 @@ import type { Service, ServicePort } from "../index/service.ts";
 import { resolveBackend } from "./backend.ts";
 import { type MeshNames, servicePortName } from "./names.ts";
 
-/** What the routes are for. */
+/** The Service port that the routes are for. */
 interface Frontend {
   readonly view: IndexView;
   readonly service: Service;
@@ -37,7 +37,7 @@ export function compileGatewayRoutes(frontend: Frontend, routes: readonly Gatewa
   });
 }
 
-/** `HTTPRoute shop/orders rule 0`, or the rule's name instead of its place. */
+/** Named `HTTPRoute shop/orders rule 0`, or with the rule's name instead of its index. */
 function compileRule(
   frontend: Frontend,
   route: GatewayRoute,
@@ -54,7 +54,10 @@ function compileRule(
   };
 }
 
-/** Those of the rule, else of the route, else of what was dialled; what the rule says itself wins field by field. */
+/**
+ * The policies of the rule, else of the route, else of the dialled Service port; the rule's own fields override them one by
+ * one.
+ */
 function compilePolicies(
   { view, service, port }: Frontend,
   route: GatewayRoute,
@@ -71,7 +74,7 @@ function compilePolicies(
     ...(retry !== undefined && { retry }),
     timeout: mergeTimeouts(rule.timeouts, timeoutPolicy?.spec ?? withoutTimeoutPolicy),
     ...(fault !== undefined && { fault: fault.spec }),
-    // That of what was dialled is the Destination's.
+    // The TelemetryPolicy of the dialled Service port is in the Destination.
     ...view.routePolicyFor("TelemetryPolicy", route, rule.name)?.spec,
   };
 }
@@ -79,12 +82,12 @@ function compilePolicies(
 function compileRetry({ retry, timeouts }: RouteRule, policy: RetryPolicy | undefined): RetryPolicy | undefined {
   const merged = retry === undefined ? policy : mergeRetry(retry, policy ?? defaultRetryPolicy);
   if (merged === undefined || timeouts.backendRequestMs === undefined) return merged;
-  // The rule's own word on the time of a try, `0s` among them.
+  // The rule sets the time of a try itself, even if to `0s`.
   const { perTryTimeoutMs: _, ...rest } = merged;
   return rest;
 }
 
-/** A redirect needs no backend; without one, and without a backend, a rule answers 500. */
+/** A redirect needs no backend; a rule with neither a redirect nor a backend answers 500. */
 function compileBackends(frontend: Frontend, route: GatewayRoute, rule: RouteRule): WeightedBackend[] {
   if (rule.filters.some(({ kind }) => kind === "redirect")) return [];
   if (rule.backends.length > 0) return rule.backends.map((backend) => compileBackend(frontend, route, backend));
@@ -94,7 +97,7 @@ function compileBackends(frontend: Frontend, route: GatewayRoute, rule: RouteRul
   return [{ endpoints, service: { namespace, name }, weight: 1, invalid: "the rule names no backend" }];
 }
 
-/** One that can't be used keeps its share, and that is answered with 500: it must not flow to the others. */
+/** A backend that can't be used keeps its share, and requests to it get 500: they must not flow to the others. */
 function compileBackend(frontend: Frontend, route: GatewayRoute, { backend, weight, filters }: RouteBackend) {
   const edits = filters.length > 0 && { filters };
   if (backend.kind === "unsupported") {
@@ -111,7 +114,7 @@ function compileBackend(frontend: Frontend, route: GatewayRoute, { backend, weig
   return { endpoints, service, weight, ...edits, invalid };
 }
 
-/** A copy that can't be sent is left out: nobody waits for it. */
+/** A mirror that can't be resolved is left out: nobody waits for it. */
 function compileMirror(
   frontend: Frontend,
   route: GatewayRoute,

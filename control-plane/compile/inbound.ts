@@ -68,7 +68,7 @@ function mtlsOf(policies: readonly PolicyOf<"AccessPolicy">[]): MtlsMode {
   );
 }
 
-/** The policies by which plaintext is to be refused at one of a server's ports at least. */
+/** The policies that require plaintext to be refused at one or more of a server's ports. */
 export function strictPolicies(view: IndexView, server: Server): ReadonlySet<PolicyOf<"AccessPolicy">> {
   const found = new Set<PolicyOf<"AccessPolicy">>();
   for (const port of new Set([...protocolsOf(view, server).keys(), ...namedPorts(view, server), undefined])) {
@@ -84,7 +84,7 @@ function rulesOf({ namespace, name, spec }: PolicyOf<"IdempotencyPolicy">): Name
   return { name: `${namespace}/${name}`, ...rules };
 }
 
-/** Of the ports at which a workload, or one of its pods, is served. */
+/** The protocols of the ports at which a workload, or one of its pods, is served. */
 export function protocolsOf(view: IndexView, workload: Server): ReadonlyMap<number, Protocol> {
   const ports = servedPorts(view, workload);
   for (const declared of workload.ports) setProtocol(ports, declared.port, readProtocol(declared));
@@ -103,7 +103,7 @@ function servedPorts(view: IndexView, workload: Server): Map<number, Protocol> {
   return ports;
 }
 
-/** Keeps what is known already, unless that says nothing. */
+/** Keeps a protocol that is already known, unless that is `detect`. */
 function setProtocol(ports: Map<number, Protocol>, port: number, protocol: Protocol): void {
   const known = ports.get(port);
   if (known === undefined || known === "detect") ports.set(port, protocol);

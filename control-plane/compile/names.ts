@@ -1,8 +1,8 @@
-/** How resources are called: as an application dials them, in full. */
+/** The names of resources: the full names that applications dial. */
 
 import type { ServiceRef } from "../../model/resources.ts";
 
-/** What the names of a mesh have in common. */
+/** The parts that all names of a mesh share. */
 export interface MeshNames {
   /** The domain of Kubernetes' DNS, usually `cluster.local`. */
   readonly clusterDomain: string;

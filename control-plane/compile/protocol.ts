@@ -1,4 +1,7 @@
-/** How a port's bytes are to be read: as its pods say, else its Service: `appProtocol`, else the port's name, else well-known ports. */
+/**
+ * How a port's bytes are read. In order of precedence: what its pods declare, `appProtocol` of its Service, the port's name,
+ * well-known ports.
+ */
 
 import { undeclaredProtocol } from "../../model/defaults.ts";
 import type { Protocol } from "../../model/resources.ts";
@@ -7,7 +10,7 @@ import { selects } from "../index/pod.ts";
 import type { Service, ServicePort } from "../index/service.ts";
 import { targetPort } from "./target-port.ts";
 
-/** Values of `appProtocol` (Kubernetes' own, and those Istio knows), in lower case. */
+/** Values of `appProtocol` (Kubernetes' own, and those that Istio knows), in lower case. */
 const appProtocols: ReadonlyMap<string, Protocol> = new Map([
   ["http", "http1"],
   ["http2", "http2"],
@@ -24,10 +27,16 @@ const appProtocols: ReadonlyMap<string, Protocol> = new Map([
   ["redis", "opaque"],
 ]);
 
-/** What a port may be called, alone or before a dash (https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/). */
+/**
+ * Allowed port names, alone or before a dash
+ * (https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/).
+ */
 const namePrefixes = new Set(["http", "http2", "grpc", "https", "tls", "tcp", "mongo", "mysql", "redis"]);
 
-/** Of a port of a Service. One pod that says so makes it opaque: its sidecar would not look into the bytes. */
+/**
+ * The protocol of a Service port. A single pod that declares it opaque makes it so: that pod's sidecar would not look into the
+ * bytes.
+ */
 export function protocolOf(view: IndexView, { namespace, selector }: Service, port: ServicePort): Protocol {
   const isOpaque = view.opaquePodsIn(namespace).some((pod) => {
     const target = selects(selector, pod.labels) ? targetPort(pod, port) : undefined;
@@ -36,7 +45,7 @@ export function protocolOf(view: IndexView, { namespace, selector }: Service, po
   return isOpaque ? "opaque" : readProtocol(port);
 }
 
-/** `detect` where nothing is declared, and for an `appProtocol` that is not known. */
+/** `detect` if nothing is declared, or if the `appProtocol` is unknown. */
 export function readProtocol(port: { port: number; name?: string; appProtocol?: string }): Protocol {
   if (port.appProtocol !== undefined) return appProtocols.get(port.appProtocol.toLowerCase()) ?? "detect";
   const name = port.name?.toLowerCase() ?? "";

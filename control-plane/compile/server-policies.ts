@@ -12,12 +12,12 @@ import { servicesSelecting } from "../index/selecting.ts";
 import type { Service, ServicePort } from "../index/service.ts";
 import { targetPort } from "./target-port.ts";
 
-/** The kinds whose policies add up: all that select a port hold there. */
+/** The kinds whose policies add up: every one that selects a port applies to it. */
 export type AddingKind = "AccessPolicy" | "RateLimit";
 
 const addingKinds: readonly AddingKind[] = ["AccessPolicy", "RateLimit"];
 
-/** The kinds that the server's own sidecar carries out. */
+/** The kinds that the server's own sidecar enforces. */
 type ServerKind = AddingKind | "IdempotencyPolicy";
 
 const serverKinds: readonly ServerKind[] = [...addingKinds, "IdempotencyPolicy"];
@@ -29,7 +29,7 @@ export function addsUp(kind: PolicyKind): boolean {
   return addingKinds.some((adding) => adding === kind);
 }
 
-/** Sorted by namespace and name. `port` is a container port; undefined: any that nobody names. */
+/** Sorted by namespace and name. `port` is a container port; undefined: any port that nothing names. */
 export function serverPolicies<K extends AddingKind>(
   view: IndexView,
   kind: K,
@@ -52,16 +52,16 @@ export function serverPolicies<K extends AddingKind>(
     });
     for (const policy of attached) found.add(policy);
   }
-  // What is attached as a kind is of that kind.
+  // Everything attached as a kind is of that kind.
   return [...found].sort(compareNames) as PolicyOf<K>[];
 }
 
-/** The kinds of which one policy holds for a port. */
+/** The kinds of which only one policy applies to a port. */
 export type SingleKind = "IdempotencyPolicy" | "TelemetryPolicy";
 
 /**
- * The policy of a kind that holds for a port: that of a Service's port, else of a Service, else of the namespace, else of the
- * mesh; the first of several on one level, where a policy whose scope is elsewhere does not count.
+ * The policy of a kind that applies to a port: that of a Service's port, else of a Service, else of the namespace, else of the
+ * mesh. On one level the first wins; policies whose scope excludes this port do not count.
  */
 export function serverPolicy<K extends SingleKind>(
   view: IndexView,
@@ -87,7 +87,7 @@ export function serverPolicy<K extends SingleKind>(
   return firstAt(view, kind, namespace, undefined, inScope) ?? firstAt(view, kind, meshNamespace, undefined, inScope);
 }
 
-/** Asks for one only: the others are not in force, and are not to be taken for policies that are. */
+/** Asks only for the first: the others are not in force, and must not be recorded as if they were. */
 function firstAt<K extends SingleKind>(
   view: IndexView,
   kind: K,
@@ -105,8 +105,8 @@ function firstAt<K extends SingleKind>(
 }
 
 /**
- * Those of the Services that select a server which lead to a port, each with its own ports before it. A port that nobody
- * names is behind none.
+ * Of the Services that select a server, those that point to this port, each with the ports that do. No Service points to a port
+ * that nothing names.
  */
 function leadingTo(
   port: number | undefined,
@@ -120,26 +120,26 @@ function leadingTo(
   });
 }
 
-/** The ports that policies of the namespace and the mesh name for it. */
+/** The ports that policies of the namespace and of the mesh name for this server. */
 export function namedPorts(view: IndexView, server: Server): ReadonlySet<number> {
   const named = new Set<number>();
   for (const kind of serverKinds) {
     for (const namespace of [meshNamespace, server.namespace]) {
       view.policiesAt(kind, namespace, undefined, ({ spec }) => {
         for (const port of spec.ports ?? []) if (holdsFor(spec, server, port)) named.add(port);
-        return false; // which of them is in force at a port is asked for each port
+        return false; // which of them is in force is determined port by port
       });
     }
   }
   return named;
 }
 
-/** `name=value` of each label to which policies of the namespace, the mesh and these Services are narrowed. */
+/** `name=value` of each label by which policies of the namespace, the mesh and these Services are narrowed. */
 export function askedLabels(view: IndexView, namespace: string, services: readonly Service[]): ReadonlySet<string> {
   const asked = new Set<string>();
   const note = ({ spec }: PolicyOf<ServerKind>): boolean => {
     for (const label of spec.labels ?? []) asked.add(label.join("="));
-    return false; // which of them is in force is asked of those that look different
+    return false; // which of them is in force is determined for the pods that look different
   };
   for (const kind of serverKinds) {
     for (const place of [meshNamespace, namespace]) view.policiesAt(kind, place, undefined, note);

@@ -8,7 +8,7 @@ import { type MeshNames, servicePortName } from "./names.ts";
 
 type Policies = Pick<Route, "fault" | "retry" | "timeout">;
 
-/** Its matches first, each with backends of its own; what they do not take goes by the split's. */
+/** Its matches come first, each with its own backends; requests that match none use the backends of the split. */
 export function compileTrafficSplit(
   view: IndexView,
   split: PolicyOf<"TrafficSplit">,
@@ -34,8 +34,8 @@ export function compileTrafficSplit(
 }
 
 /**
- * A backend that can't be resolved keeps its share, as in Gateway API: what falls to it is refused with `no_endpoints`, not
- * moved to others. It then names Endpoints that do not exist. Undefined: it has no share, and is not there.
+ * A backend that can't be resolved keeps its share, as in Gateway API: its requests are refused with `no_endpoints`, not moved
+ * to others. It then names Endpoints that do not exist. Undefined: it has no share, and is left out.
  */
 function compileBackend(
   view: IndexView,
@@ -50,11 +50,11 @@ function compileBackend(
   if (resolved.ok) return { endpoints: servicePortName(service, resolved.value.port, names), service, weight };
   if (weight === 0) return undefined;
   const missing = servicePortName(service, backend.port ?? dialled.port, names);
-  // The Endpoints of a Service that may not be used do exist, so they must not be named.
+  // Endpoints of a Service without permission do exist, so they must not be named.
   return { endpoints: resolved.error.reason === "RefNotPermitted" ? `refused.${missing}` : missing, service, weight };
 }
 
-/** A copy that can't be sent is left out: nobody waits for it. */
+/** A mirror that can't be resolved is left out: nobody waits for it. */
 function compileMirror(
   view: IndexView,
   split: PolicyOf<"TrafficSplit">,

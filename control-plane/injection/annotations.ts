@@ -5,28 +5,28 @@ import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 import { parseUpstreams } from "../../model/upstream.ts";
 import { interceptAnnotation, opaquePortsAnnotation } from "./marks.ts";
 
-/** What can be said for all pods by the chart, and for one by its annotations. */
+/** Settings that the chart can make for all pods, and annotations for one. */
 export interface ProxySettings {
   readonly interception: "iptables" | "off";
   readonly outboundMtls: "preferred" | "required";
   readonly routeBy: "address" | "host";
-  /** What becomes of calls to what is not of the mesh. */
+  /** What happens to calls to destinations outside the mesh. */
   readonly outside: "allow" | "deny";
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly accessLog: string;
   readonly drainSeconds: number;
-  /** How long an application goes on before it is told to end; 0: not at all. */
+  /** How long an application continues before it is told to terminate; 0: not at all. */
   readonly preStopSeconds: number;
-  /** Whose bytes nobody looks into; the control plane reads the annotation. */
+  /** Ports whose bytes nobody looks into; the control plane reads the annotation. */
   readonly opaquePorts: readonly number[];
   readonly skipInboundPorts: readonly number[];
   readonly skipOutboundPorts: readonly number[];
   readonly skipOutboundRanges: readonly string[];
   /** `payments:80=127.0.0.1:9001,…` */
   readonly upstreams: string;
-  /** Of the pod's namespace; its key `url` says where Redis is. Empty: none. */
+  /** The name of a Secret in the pod's namespace; its key `url` is the URL of Redis. Empty: none. */
   readonly redisSecret: string;
-  /** Kubernetes quantities; an empty one is not set. */
+  /** Kubernetes quantities; empty: not set. */
   readonly cpuRequest: string;
   readonly cpuLimit: string;
   readonly memoryRequest: string;
@@ -84,7 +84,7 @@ export const settingAnnotations: Readonly<Record<string, AnySetting>> = {
   "tulle.dev/proxy-memory-limit": { field: "memoryLimit", read: readQuantity },
 };
 
-/** `defaults`, but for what the pod says of itself. */
+/** `defaults`, overridden by the pod's own annotations. */
 export function readSettings(
   annotations: Readonly<Record<string, string>>,
   defaults: ProxySettings,
@@ -102,11 +102,11 @@ export function readSettings(
   return errors.length === 0 ? ok({ ...defaults, ...said }) : err(errors);
 }
 
-/** What no annotation may say can't be the default of all pods either. Paths are the fields' names. */
+/** A value that no annotation may have can't be the default for all pods either. Paths are the fields' names. */
 export function checkSettings(settings: ProxySettings): FieldError[] {
   return Object.values(settingAnnotations).flatMap(({ field, read }): FieldError[] => {
     const value = settings[field];
-    // As an annotation would say it: lists by commas. What is not set by default reads as nothing.
+    // In the notation of an annotation: lists are separated by commas. Settings without a default read as empty.
     const text = String(value);
     const taken = text === String(defaultSettings[field]) ? ok(value) : read(text);
     return taken.ok ? [] : [{ path: field, message: `${taken.error}, got ${JSON.stringify(value)}` }];
@@ -138,7 +138,7 @@ function readPort(text: string): Result<number, string> {
   return /^[0-9]+$/.test(text) && port >= 1 && port <= 65_535 ? ok(port) : err("must be ports from 1 to 65535");
 }
 
-/** `10.0.0.0/8`, or one address. */
+/** `10.0.0.0/8`, or a single address. */
 export function readRange(text: string): Result<string, string> {
   const [address = "", bits, ...rest] = text.split("/");
   const family = isIP(address);
@@ -147,7 +147,7 @@ export function readRange(text: string): Result<string, string> {
   return family !== 0 && bitsAreRight && rest.length === 0 ? ok(text) : err("must be IP ranges such as 10.0.0.0/8");
 }
 
-/** The sidecar parses it again. What it would not take must not become a pod that never starts. */
+/** The sidecar parses it again. An invalid value must be refused here, before it becomes a pod that never starts. */
 function readUpstreams(text: string): Result<string, string> {
   const upstreams = parseUpstreams(text);
   return upstreams.ok ? ok(text) : upstreams;
@@ -161,7 +161,7 @@ function readSeconds(text: string): Result<number, string> {
   return /^[0-9]{1,4}$/.test(text) ? ok(Number(text)) : err("must be a whole number of seconds, at least 0");
 }
 
-/** As the sidecar reads `TULLE_ACCESS_LOG`. */
+/** Accepts what the sidecar accepts in `TULLE_ACCESS_LOG`. */
 function readAccessLog(text: string): Result<string, string> {
   const isShare = /^(0|1|0?\.[0-9]+)$/.test(text);
   return isShare || ["off", "errors", "all"].includes(text)
@@ -169,7 +169,7 @@ function readAccessLog(text: string): Result<string, string> {
     : err("must be off, errors, all or a number from 0 to 1");
 }
 
-/** As the API server reads it, where it is no less than nothing: `Ki` is 1,024 and `k` 1,000, and `ki` is neither. */
+/** The API server's syntax, without negative values: `Ki` is 1,024 and `k` 1,000, and `ki` is neither. */
 const quantity = /^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$/;
 
 function readQuantity(text: string): Result<string, string> {

@@ -1,4 +1,4 @@
-/** What injection is told by whoever installed the mesh: the ConfigMap `tulle-injection`, or nothing for the defaults. */
+/** Injection's configuration from the installer of the mesh: the ConfigMap `tulle-injection`, or nothing for the defaults. */
 
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
@@ -7,18 +7,21 @@ import { version } from "../../system/version.ts";
 import { checkSettings, defaultSettings, type ProxySettings } from "./annotations.ts";
 
 export interface InjectionConfig {
-  /** Of the control plane; its own pods get no sidecar. */
+  /** The control plane's namespace; its own pods get no sidecar. */
   readonly namespace: string;
-  /** Host that sidecars dial, or several, separated by commas. */
+  /** The host that sidecars dial, or several, separated by commas. */
   readonly controlPlane: string;
   readonly trustDomain: string;
   readonly images: { readonly sidecar: string; readonly init: string; readonly pullPolicy: string };
-  /** Where sidecars send traces; an empty endpoint: nowhere. The protocol is one of OTEL_EXPORTER_OTLP_PROTOCOL that they know. */
+  /**
+   * Where sidecars send traces; an empty endpoint means nowhere. The protocol is a value of OTEL_EXPORTER_OTLP_PROTOCOL that
+   * sidecars support.
+   */
   readonly tracing: { readonly endpoint: string; readonly protocol: string };
-  /** The `29` of 1.29. */
+  /** The minor version: the `29` of 1.29. */
   readonly kubernetesMinor: number;
   readonly proxyVersion: string;
-  /** For pods that say nothing else. */
+  /** The settings of pods that don't override them. */
   readonly defaults: ProxySettings;
 }
 
@@ -35,7 +38,7 @@ export const defaultInjectionConfig: InjectionConfig = {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** From YAML; absent: the defaults. Rejects in one plain line that names the file and the field. */
+/** Reads YAML; absent: the defaults. Rejects with a one-line error that names the file and the field. */
 export async function readInjectionFile(path: string | undefined): Promise<InjectionConfig> {
   if (path === undefined) return defaultInjectionConfig;
   const config = readInjectionConfig(parse(await readFile(path, "utf8")));
@@ -43,7 +46,10 @@ export async function readInjectionFile(path: string | undefined): Promise<Injec
   throw new Error(config.error.map((error) => `${path} ${error.path}: ${error.message}`).join("; "));
 }
 
-/** Every field may be left out. An unknown one, one of another type than its default, or a setting that no pod could have, is an error that names it. */
+/**
+ * Every field is optional. An unknown field, a value of another type than its default, or a setting that no pod could have, is
+ * an error that names it.
+ */
 export function readInjectionConfig(value: unknown): Result<InjectionConfig, FieldError[]> {
   const errors: FieldError[] = [];
   const config = merge(defaultInjectionConfig as unknown as Json, value ?? {}, "", errors);

@@ -1,4 +1,6 @@
-/** The two containers and three volumes that a pod gets. What they are told is all decided here, and nothing of the pod is read. */
+/**
+ * The two containers and three volumes that a pod gets. All of their configuration is decided here, without reading the pod.
+ */
 
 import type { ApplicationProbes } from "../../model/application-probe.ts";
 import type { ProxySettings } from "./annotations.ts";
@@ -7,7 +9,7 @@ import { initName, sidecarName } from "./marks.ts";
 import type { Container, NamedObject } from "./pod-spec.ts";
 
 export const proxyUser = 1337;
-/** Of the sidecar, in the pod's network namespace. */
+/** The ports of the sidecar, in the pod's network namespace. */
 export const proxyPorts: readonly number[] = [15_001, 15_006, 15_008, 15_020];
 export const probesVariable = "TULLE_PROBES";
 
@@ -23,7 +25,7 @@ const folders = {
   redis: "/etc/tulle/redis",
 };
 const tokenSeconds = 3_600;
-/** Kubelet asks once a second. After five minutes without a control plane it starts the sidecar anew, which asks again. */
+/** Kubelet probes once a second. After five minutes without a control plane it restarts the sidecar, which tries again. */
 const startupAttempts = 300;
 
 const locked = {
@@ -31,7 +33,7 @@ const locked = {
   readOnlyRootFilesystem: true,
 };
 
-/** Runs before all else in the pod, and ends. */
+/** Runs before everything else in the pod, and then ends. */
 export function initContainer(settings: ProxySettings, config: InjectionConfig): Container {
   const env = Object.entries({
     TULLE_SKIP_INBOUND_PORTS: settings.skipInboundPorts.join(","),
@@ -46,7 +48,7 @@ export function initContainer(settings: ProxySettings, config: InjectionConfig):
     resources: resourcesOf(settings),
     securityContext: {
       ...locked,
-      // The kernel takes rules from no other user.
+      // The kernel accepts rules from no other user.
       runAsUser: 0,
       runAsGroup: 0,
       runAsNonRoot: false,
@@ -77,7 +79,7 @@ export function sidecarContainer(
       capabilities: { drop: ["ALL"] },
       seccompProfile: { type: "RuntimeDefault" },
     },
-    // Green only with a certificate, the workload's own policy and all listeners.
+    // Passes only with a certificate, the workload's own policy and all listeners open.
     startupProbe: { httpGet: { path: "/ready", port: adminPort }, periodSeconds: 1, failureThreshold: startupAttempts },
     readinessProbe: { httpGet: { path: "/ready", port: adminPort }, periodSeconds: 5, timeoutSeconds: 3 },
     livenessProbe: {
@@ -86,7 +88,7 @@ export function sidecarContainer(
       timeoutSeconds: 5,
       failureThreshold: 6,
     },
-    // Kubelet runs it as soon as the pod is to end. The signal comes when the application has ended.
+    // Kubelet runs it as soon as the pod is told to terminate; the signal follows once the application has ended.
     lifecycle: { preStop: { exec: { command: ["/usr/local/bin/node", "/tulle/drain.mjs"] } } },
     volumeMounts: [
       { name: tokenVolume, mountPath: folders.token, readOnly: true },
@@ -102,7 +104,7 @@ export function volumes({ redisSecret }: ProxySettings): readonly NamedObject[] 
   return [
     { name: tokenVolume, projected: { sources: [{ serviceAccountToken: token }] } },
     { name: trustVolume, configMap: { name: "tulle-trust-bundle" } },
-    // Keys touch no disk, and outlive a restart of the sidecar.
+    // Keys never touch a disk, and survive a restart of the sidecar.
     { name: stateVolume, emptyDir: { medium: "Memory", sizeLimit: "32Mi" } },
     ...(redisSecret === "" ? [] : [{ name: redisVolume, secret: { secretName: redisSecret } }]),
   ];
@@ -141,7 +143,7 @@ function sidecarEnvironment(
     field("TULLE_NAMESPACE", "metadata.namespace"),
     field("TULLE_SERVICE_ACCOUNT", "spec.serviceAccountName"),
     field("TULLE_NODE", "spec.nodeName"),
-    // From Kubernetes 1.35 on, pods carry their node's; before, it is empty.
+    // From Kubernetes 1.35 on, a pod carries its node's label; before that, the value is empty.
     field("TULLE_ZONE", "metadata.labels['topology.kubernetes.io/zone']"),
     ...plain.map(([name, value]) => ({ name, value })),
   ];

@@ -25,24 +25,24 @@ import { rewriteProbes } from "./probes.ts";
 
 export type Injection =
   | { readonly kind: "injected"; readonly pod: PodTemplate }
-  /** The pod is to run as it is. */
+  /** The pod should run as it is. */
   | { readonly kind: "skipped"; readonly reason: string }
   /** The pod asked for a sidecar and can't have one: it must not run without. */
   | { readonly kind: "refused"; readonly errors: readonly FieldError[] };
 
 export interface InjectionTarget {
   readonly namespace: string;
-  /** The name of what owns the pod. */
+  /** The name of the pod's owner. */
   readonly workload: string;
 }
 
 const oldestMinor = 29;
-/** The first in which kubelet knows `preStop.sleep`. */
+/** The first minor version whose kubelet supports `preStop.sleep`. */
 const sleepMinor = 30;
-/** What the API server writes into a pod that doesn't say it. */
+/** The API server's default if the pod sets none. */
 const defaultGraceSeconds = 30;
 export const clusterNamespaces: readonly string[] = ["kube-system", "kube-public", "kube-node-lease"];
-/** Pods that a node's own files describe; they know no ConfigMaps and no tokens. */
+/** On pods described by a node's own files, which can use neither ConfigMaps nor tokens. */
 export const mirrorAnnotation = "kubernetes.io/config.mirror";
 
 export function inject(pod: PodTemplate, target: InjectionTarget, config: InjectionConfig): Injection {
@@ -57,7 +57,7 @@ export function inject(pod: PodTemplate, target: InjectionTarget, config: Inject
   return { kind: "injected", pod: injected(pod, workload, settings.value, config) };
 }
 
-/** Whether it has a sidecar, from an earlier injection. */
+/** Whether the pod has a sidecar from an earlier injection. */
 export function isInjected({ metadata, spec }: PodTemplate): boolean {
   const isStamped = metadata?.annotations?.[proxyVersionAnnotation] !== undefined;
   return isStamped && (spec.initContainers ?? []).some(({ name }) => name === sidecarName);
@@ -133,7 +133,7 @@ function isOwn({ name }: Container): boolean {
   return name === initName || name === sidecarName;
 }
 
-/** Kubernetes takes no pod that would sleep for longer than it is given to end. */
+/** Kubernetes rejects a pod that would sleep for longer than its grace period. */
 function pauseOf(
   { terminationGracePeriodSeconds }: PodSpec,
   { preStopSeconds }: ProxySettings,
@@ -143,7 +143,7 @@ function pauseOf(
   return kubernetesMinor < sleepMinor ? 0 : Math.min(preStopSeconds, graceSeconds);
 }
 
-/** Callers learn that the pod leaves before its application stops taking connections. */
+/** Delays the stop, so that callers learn that the pod is leaving before its application stops accepting connections. */
 function delayed(container: Container, pauseSeconds: number): Container {
   const { lifecycle } = container;
   if (pauseSeconds <= 0 || lifecycle?.preStop !== undefined) return container;
@@ -159,13 +159,13 @@ function stamped(
   const stamp = {
     [proxyVersionAnnotation]: proxyVersion,
     [workloadAnnotation]: workload,
-    // What holds for all pods by the chart has to be said by each.
+    // A default that the chart sets for all pods must also be written on each.
     ...(opaquePorts.length > 0 && { [opaquePortsAnnotation]: opaquePorts.join(",") }),
   };
   return { ...metadata, annotations: { ...stamp, ...metadata.annotations } };
 }
 
-/** What an earlier injection kept: those containers' probes point at the sidecar now. */
+/** What an earlier injection saved: those containers' probes already point at the sidecar. */
 function probesOf(sidecar: Container | undefined): ApplicationProbes {
   const kept = parseApplicationProbes(sidecar?.env?.find(({ name }) => name === probesVariable)?.value ?? "");
   return kept.ok ? Object.fromEntries(kept.value) : {};

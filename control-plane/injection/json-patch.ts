@@ -1,8 +1,8 @@
-/** RFC 6902, as far as an admission answer needs it: what makes one JSON value of another. */
+/** RFC 6902, as far as an admission answer needs it: the operations that turn one JSON value into another. */
 
 import type { JsonPatchOperation } from "../admission/review.ts";
 
-/** Lists of different lengths are replaced whole. Equal values: no operation. */
+/** Lists of different lengths are replaced as a whole. Equal values give no operation. */
 export function jsonPatch(before: unknown, after: unknown, path = ""): JsonPatchOperation[] {
   if (Object.is(before, after)) return [];
   if (Array.isArray(before) && Array.isArray(after)) {
@@ -25,7 +25,7 @@ export function jsonPatch(before: unknown, after: unknown, path = ""): JsonPatch
   return operations;
 }
 
-/** Not what every object inherits: a label may be called `toString`. */
+/** Ignores properties that every object inherits: a label may be called `toString`. */
 function own(object: Readonly<Record<string, unknown>>, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }

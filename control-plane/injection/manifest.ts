@@ -1,4 +1,4 @@
-/** `tulle inject`: the same injection for a manifest that is not in a cluster yet. Whatever makes no pods passes through. */
+/** `tulle inject`: the same injection for a manifest that is not in a cluster yet. Objects that create no pods pass through. */
 
 import { type Document, isMap, type Node, parseAllDocuments, Scalar, visit } from "yaml";
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
@@ -9,7 +9,7 @@ import { workloadOf } from "./workload.ts";
 
 export interface InjectedManifest {
   readonly text: string;
-  /** One line for each object that makes pods and got no sidecar. */
+  /** One line for each object that creates pods but got no sidecar. */
   readonly skipped: readonly string[];
 }
 
@@ -26,7 +26,7 @@ const templatePaths: Readonly<Record<string, readonly string[]>> = {
 
 const booleanOf11 = /^(y|yes|n|no|on|off|true|false)$/i;
 
-/** The errors name the object, and the field in it. */
+/** The errors name the object and the field. */
 export function injectManifest(text: string, config: InjectionConfig): Result<InjectedManifest, FieldError[]> {
   const errors: FieldError[] = [];
   const skipped: string[] = [];
@@ -81,12 +81,12 @@ function injectDocument(
 }
 
 function replaceIn(document: Document, at: readonly (string | number)[], pod: PodTemplate): void {
-  // Field by field, so that what stands beside them keeps its comments.
+  // Field by field, so that fields beside them keep their comments.
   document.setIn([...at, "metadata"], quoted(document.createNode(pod.metadata)));
   document.setIn([...at, "spec"], quoted(document.createNode(pod.spec)));
 }
 
-/** kubectl reads YAML 1.1, to which a plain `off` is a boolean. */
+/** kubectl reads YAML 1.1, in which an unquoted `off` is a boolean. */
 function quoted<T extends Node>(node: T): T {
   visit(node, {
     Scalar: (_key, scalar) => {
@@ -96,7 +96,7 @@ function quoted<T extends Node>(node: T): T {
   return node;
 }
 
-/** As the webhook will read it of the pods that are made of this. */
+/** The workload's name as the webhook will read it from the pods created from this. */
 function workloadIn(kind: string, value: unknown, { metadata = {} }: PodTemplate): string {
   if (kind === "Pod") return workloadOf(metadata);
   const name = textIn(value, "name") ?? (textIn(value, "generateName") ?? "").replace(/-$/, "");

@@ -1,15 +1,18 @@
-/** By what everybody knows a pod of the mesh, and who is to be one: names that clusters hold, and that are never changed. */
+/**
+ * The marks by which everybody recognizes pods of the mesh, and pods that should be: clusters store these names, so they never
+ * change.
+ */
 
-/** On a namespace or a pod, as a label: `enabled` or `disabled`. */
+/** A label on a namespace or a pod: `enabled` or `disabled`. */
 export const injectLabel = "tulle.dev/inject";
-/** Set on every pod that has been given a sidecar. That and the sidecar in its spec is what "meshed" means. */
+/** Set on every pod that was given a sidecar. A pod is "meshed" if it has this and the sidecar in its spec. */
 export const proxyVersionAnnotation = "tulle.dev/proxy-version";
-/** Set at injection: the name of what owns the pod. */
+/** Set at injection: the name of the pod's owner. */
 export const workloadAnnotation = "tulle.dev/workload";
 export const opaquePortsAnnotation = "tulle.dev/opaque-ports";
 export const interceptAnnotation = "tulle.dev/intercept";
 /** The init container that sets the redirect, and the sidecar. */
 export const initName = "tulle-init";
 export const sidecarName = "tulle-sidecar";
-/** What the names of both webhooks end with, as the API server says them where they refuse a pod or don't answer. */
+/** The suffix of both webhooks' names; the API server shows the name when a webhook refuses a pod or does not answer. */
 export const webhookSuffix = "inject.tulle.dev";

@@ -1,11 +1,11 @@
 /**
- * The parts of a pod that injection reads or writes. All else that a pod holds passes through untouched, whatever version of
+ * The parts of a pod that injection reads or writes. Everything else in a pod passes through untouched, whatever version of
  * Kubernetes it is from.
  */
 
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
 
-/** Of a Pod, or of the template in a Deployment and its like. */
+/** A Pod, or the template in a Deployment and the like. */
 export interface PodTemplate {
   readonly metadata?: PodMeta;
   readonly spec: PodSpec;
@@ -31,7 +31,7 @@ export interface PodSpec {
   readonly initContainers?: readonly Container[];
   readonly volumes?: readonly NamedObject[];
   readonly hostNetwork?: boolean;
-  /** Of a manifest it may be null, which is as good as none. */
+  /** May be null in a manifest, which means the same as absent. */
   readonly terminationGracePeriodSeconds?: number | null;
   readonly securityContext?: SecurityContext;
   readonly os?: { readonly name?: string };
@@ -76,7 +76,7 @@ export interface HttpGet {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Checks what injection reads. A folder may hold anything; the API server has checked its pods already. */
+/** Checks what injection reads. A folder may hold anything; the API server has already checked its pods. */
 export function readPodTemplate(value: unknown): Result<PodTemplate, FieldError[]> {
   const errors: FieldError[] = [];
   if (!isObject(value, "", errors)) return err(errors);

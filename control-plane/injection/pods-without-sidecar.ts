@@ -1,7 +1,7 @@
 /**
- * Pods that should have a sidecar and run without one: they are older than the label that asks for it, or were created
- * while the webhook was down. No policy applies to them, and they talk in the clear. This knows who they are now;
- * reporting them is the business of `status/sidecar-events.ts`.
+ * Pods that should have a sidecar and run without one: they are older than the label that asks for it, or were created while
+ * the webhook was down. No policy applies to them, and they talk in the clear. This file knows which pods they are now;
+ * `status/sidecar-events.ts` reports them.
  */
 
 import { isKind, type KubeObject, type ObjectKey } from "../source/kube-object.ts";
@@ -17,12 +17,12 @@ export interface PodWithoutSidecar {
   readonly uid?: string;
 }
 
-/** The value of `tulle.dev/inject`; undefined: there is no such label. */
+/** The value of `tulle.dev/inject`; undefined: the label is absent. */
 type Wish = string | undefined;
 
 const endedPhases: readonly unknown[] = ["Succeeded", "Failed"];
 
-/** Whether a pod of this namespace is to be given a sidecar: its own label goes before its namespace's. */
+/** Whether a pod of this namespace should get a sidecar: its own label takes precedence over its namespace's. */
 export function asksForSidecar(pod: Wish, namespace: Wish): boolean {
   return pod === "enabled" || (namespace === "enabled" && pod !== "disabled");
 }
@@ -30,7 +30,7 @@ export function asksForSidecar(pod: Wish, namespace: Wish): boolean {
 export class PodsWithoutSidecar {
   readonly #meshNamespace: string;
   readonly #namespaces = new Map<string, Wish>();
-  /** Most pods of a large cluster may be among them, so this is no more than it must be. */
+  /** May contain most pods of a large cluster, so entries are as small as possible. */
   readonly #pods = new Map<ObjectKey, PodWithoutSidecar & { readonly wish: Wish }>();
 
   constructor(meshNamespace: string) {

@@ -1,4 +1,6 @@
-/** Points kubelet's probes and httpGet hooks at the sidecar's admin port, and keeps what they asked for. It judges no probe. */
+/**
+ * Points kubelet's probes and httpGet hooks at the sidecar's admin port, and saves their original targets. It judges no probe.
+ */
 
 import {
   type ApplicationProbe,
@@ -19,8 +21,8 @@ const probeKinds = { startupProbe: "startup", livenessProbe: "liveness", readine
 const hookKinds = { postStart: "post-start", preStop: "pre-stop" } as const;
 
 /**
- * Leaves alone what the sidecar can't stand in for (exec, sleep), what asks another host than the pod, a port by a name that
- * the container does not have, and what points at the sidecar already.
+ * Leaves alone what the sidecar can't stand in for (exec, sleep), probes of another host than the pod, probes of a named port
+ * that the container does not have, and probes that already point at the sidecar.
  */
 export function rewriteProbes(container: Container): RewrittenProbes {
   const probes: Record<string, ApplicationProbe> = {};
@@ -49,7 +51,7 @@ export function rewriteProbes(container: Container): RewrittenProbes {
   return { container: rewritten as unknown as Container, probes };
 }
 
-/** Its thresholds and times stay. */
+/** Keeps the probe's thresholds and times. */
 function pointAt({ httpGet: _http, tcpSocket: _tcp, grpc: _grpc, ...times }: Probe, path: string): Probe {
   return { ...times, httpGet: { path, port: adminPort } };
 }

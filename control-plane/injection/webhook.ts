@@ -1,4 +1,4 @@
-/** `/inject`: a pod on its way into the cluster, and the patch that gives it its sidecar. */
+/** `/inject`: receives a pod on its way into the cluster, and answers with the patch that adds its sidecar. */
 
 import type { AdmissionHandler } from "../admission/server.ts";
 import type { InjectionConfig } from "./config.ts";

@@ -1,33 +1,33 @@
 /**
- * Sidecars that are told the same answer the same, octet by octet: of a thousand acks of one version, one is decoded, and none
- * of the others becomes a string or an object. It knows no messages: who decodes one that is new has it kept.
+ * Sidecars that receive the same bytes answer with the same bytes. So of a thousand acks of one version one is decoded, and the
+ * others become neither a string nor an object. It knows no messages: the caller that decodes a new one asks for it to be kept.
  */
 
 import type { ResourceName } from "../compile/compiler.ts";
 import type { ResourceKey } from "./resource-key.ts";
 
 export interface Ack extends ResourceName {
-  /** Of kind and name. */
+  /** The key of kind and name. */
   readonly key: ResourceKey;
   readonly version: string;
 }
 
-/** So many versions may be under way at a time; with more, some acks are decoded twice. */
+/** This many versions may be under way at a time; beyond that, some acks are decoded twice. */
 const keptAcks = 256;
-/** Of the longest name and its version. */
+/** Room for the longest name and its version. */
 const longestBytes = 640;
 
 export class AckMemo {
-  /** By the last octets: those are its version's, which is a hash. */
+  /** By the last octets, which belong to the version, a hash. */
   readonly #kept = new Map<number, { readonly bytes: Buffer; readonly ack: Ack }>();
 
-  /** Undefined: it is no ack, or one that was not kept. */
+  /** Undefined: not an ack, or one that was not kept. */
   find(bytes: Buffer): Ack | undefined {
     const kept = this.#kept.get(endOf(bytes));
     return kept?.bytes.equals(bytes) === true ? kept.ack : undefined;
   }
 
-  /** What the bytes say, and all that they say. */
+  /** `ack` must be everything that the bytes say. */
   keep(bytes: Buffer, ack: Ack): void {
     if (bytes.length > longestBytes) return;
     if (this.#kept.size === keptAcks) this.#kept.clear();
@@ -35,7 +35,7 @@ export class AckMemo {
   }
 }
 
-/** 30 bits of it: what V8 keeps as a small number. */
+/** 30 bits of the end: V8 stores that as a small integer. */
 function endOf(bytes: Buffer): number {
   const { length } = bytes;
   return length < 4 ? 0 : bytes.readUInt32LE(length - 4) & 0x3fffffff;

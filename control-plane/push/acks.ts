@@ -1,4 +1,4 @@
-/** Who has what: the figures behind a policy's `Programmed` condition, as plain data. */
+/** Which sidecars have what: the figures behind a policy's `Programmed` condition, as plain data. */
 
 import type { ResourceKind } from "../../model/resources.ts";
 import type { Subscription } from "./subscriber.ts";
@@ -6,31 +6,31 @@ import type { Subscription } from "./subscriber.ts";
 export interface ResourceAcks {
   readonly kind: ResourceKind;
   readonly name: string;
-  /** The one that all should have, or one for all that they should have; absent: there is no such resource. */
+  /** The version that all should have, or one that stands for all that they should have; absent: there is no such resource. */
   readonly version?: string;
   readonly subscribers: number;
   /** Subscribers that have this version in force. */
   readonly acked: number;
-  /** Subscribers that refused this version and keep what they had. */
+  /** Subscribers that refused this version and keep their previous one. */
   readonly nacks: readonly { readonly pod: string; readonly reason: string }[];
-  /** Pods that have said neither yet; at most `listedLaggards` of them. */
+  /** Pods that have answered neither way yet; at most `listedLaggards` of them. */
   readonly laggards: readonly string[];
 }
 
 const listedLaggards = 10;
 
-/** Where a subscription stands towards the version that is published. */
+/** How a subscription stands in relation to the published version. */
 function standing(subscription: Subscription, version: string | undefined): "acked" | "nacked" | "waiting" {
   if (version === undefined || subscription.ackedVersion === version) return "acked";
   return subscription.nack?.version === version ? "nacked" : "waiting";
 }
 
-/** One sidecar, and where it stands towards a resource. */
+/** One sidecar, and how it stands in relation to a resource. */
 export interface Holder {
   /** `namespace/name`. */
   readonly pod: string;
   readonly standing: "acked" | "nacked" | "waiting";
-  /** Why it refused. */
+  /** Why the sidecar refused. */
   readonly reason?: string;
 }
 
@@ -47,7 +47,7 @@ export function countAcks(
   subscriptions: Iterable<{
     readonly pod: string;
     readonly subscription: Subscription;
-    /** What this one should have: of an Inbound, a pod may have its own. */
+    /** The version that this one should have: a pod may have its own variant of an Inbound. */
     readonly version: string | undefined;
   }>,
 ): ResourceAcks {
@@ -56,7 +56,7 @@ export function countAcks(
   const nacks: { pod: string; reason: string }[] = [];
   const laggards: string[] = [];
   for (const { pod, subscription, version: wanted } of subscriptions) {
-    // Who may not have it does not count.
+    // A sidecar that may not have it does not count.
     if (subscription.told.kind === "refused") continue;
     subscribers++;
     switch (standing(subscription, wanted)) {

@@ -1,4 +1,4 @@
-/** Who is at the other end of a stream, by its client certificate alone, and for how long. */
+/** Who is at the other end of a stream, from its client certificate alone, and until when. */
 
 import { X509Certificate } from "node:crypto";
 import { readPeerIdentity } from "../../model/peer-identity.ts";
@@ -6,16 +6,16 @@ import { err, ok, type Result } from "../../model/result.ts";
 import { parseSpiffeId } from "../../model/spiffe.ts";
 
 export interface Caller {
-  /** A SPIFFE id of this trust domain. */
+  /** A SPIFFE id in this trust domain. */
   readonly identity: string;
   readonly certificateDer: Buffer;
-  /** The end of its certificate, since 1970. */
+  /** When its certificate expires, in ms since 1970. */
   readonly notAfterMs: number;
 }
 
 const longestTimerMs = 24 * 60 * 60 * 1000;
 
-/** The error is one line, without the names of the certificate. */
+/** The error is one line, without the certificate's names. */
 export function identifyCaller(certificateDer: Buffer | undefined, trustDomain: string): Result<Caller, string> {
   if (certificateDer === undefined) return err("no client certificate");
   const identity = readPeerIdentity(certificateDer);
@@ -29,7 +29,7 @@ export function identifyCaller(certificateDer: Buffer | undefined, trustDomain: 
   });
 }
 
-/** Calls `end` once the certificate has expired: a stream must not outlive its proof. Returns what stops that. */
+/** Calls `end` once the certificate has expired: a stream must not outlive its proof. Returns a function that cancels this. */
 export function endAtExpiry(
   { notAfterMs }: Pick<Caller, "notAfterMs">,
   wallClock: () => number,

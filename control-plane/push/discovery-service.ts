@@ -1,6 +1,6 @@
 /**
- * `tulle.v1.Discovery`: streams of sidecars on one side, the hub on the other. It decides who may speak and how much;
- * what they are told is the hub's and the snapshot's business.
+ * `tulle.v1.Discovery`: streams of sidecars on one side, the hub on the other. It decides who may speak and how much; the hub
+ * and the snapshot decide what sidecars receive.
  *
  * A stream's identity is its client certificate. It ends when that expires: a stream must not outlive its proof.
  */
@@ -31,34 +31,37 @@ const usualStreamMs = 30 * 60 * 1000;
 
 export interface DiscoveryOptions {
   readonly hub: PushHub;
-  /** After this long, or up to half as much again, a stream ends, so that sidecars spread over replicas that came later. Default 30 min. */
+  /**
+   * A stream ends after this long, or up to half as much again, so that sidecars spread over replicas that were added later.
+   * Default 30 min.
+   */
   readonly streamLifetimeMs?: number;
-  /** For a sidecar to say who it is. Default 10 s. */
+  /** The time a sidecar has to identify itself. Default 10 s. */
   readonly helloWithinMs?: number;
   readonly trustDomain: string;
-  /** Of all sidecars together. Default: no limit. */
+  /** The limit for all sidecars together. Default: no limit. */
   readonly maxSubscriptions?: number;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly random: Random;
   readonly log: Log;
-  /** A stream was refused; once for each. */
+  /** A stream was refused; called once per stream. */
   readonly onRefused: (reason: string) => void;
-  /** What a sidecar says of its traffic, not yet checked. */
+  /** What a sidecar reports about its traffic, not yet checked. */
   readonly onReport: (from: Peer, report: TrafficReport__Output) => void;
-  /** A sidecar has said who it is. Returns what is called at the end of its stream. */
+  /** A sidecar has identified itself. Returns a function that is called at the end of its stream. */
   readonly onJoined?: (sidecar: ConnectedSidecar) => () => void;
 }
 
 /**
- * A sidecar keeps 10,000 addresses that its application has dialled, outside ones included: a Destination of each, Endpoints of
- * their backends, and its Inbound. It must never have more than this: it would be refused for as long as it has.
+ * A sidecar keeps 10,000 addresses that its application has dialled, including outside ones: a Destination for each, Endpoints
+ * of their backends, and its Inbound. It must never need more than this limit: it would be refused for as long as it does.
  */
 const maxSubscriptions = 32_000;
-/** In all lists of one message, several times what a sidecar may subscribe to or report. */
+/** The total in all lists of one message: several times what a sidecar may subscribe to or report. */
 const maxItems = 100_000;
 const maxNameCharacters = 512;
-/** Ours are short: longer ones are nobody's. */
+/** Our versions are short: a longer one is not ours. */
 const maxVersionCharacters = 128;
 const usualHelloMs = 10_000;
 const maxReasonCharacters = 1_000;
@@ -92,11 +95,11 @@ export class DiscoveryService {
     return this.#streams.size;
   }
 
-  /** Ends all streams, one after the other over `overMs`, so that sidecars come back to others in no herd. */
+  /** Ends all streams, one after the other over `overMs`, so that sidecars do not reach the other replicas all at once. */
   async drain(overMs: number, wait: (ms: number) => Promise<void>): Promise<void> {
     const pauseMs = overMs / Math.max(this.#streams.size, 1);
     let owedMs = 0;
-    // Those that come meanwhile are refused.
+    // Streams that arrive meanwhile are refused.
     this.#draining = true;
     for (const stream of this.#streams) {
       stream.end(status.UNAVAILABLE, stopping);
@@ -151,7 +154,7 @@ class SidecarStream {
       this.end(status.UNAUTHENTICATED, "the client certificate has expired"),
     );
     const { streamLifetimeMs = usualStreamMs, random } = this.#options;
-    // At different times, so that they come back in no herd.
+    // At different times, so that they do not all come back at once.
     const endMs = streamLifetimeMs * (1 + random() / 2);
     this.#age = setTimeout(() => this.end(status.UNAVAILABLE, "this stream is old, open another"), endMs).unref();
     const { helloWithinMs = usualHelloMs } = this.#options;
@@ -165,7 +168,7 @@ class SidecarStream {
     this.#call.end(code, details);
   }
 
-  /** Of its client certificate; empty: it has shown none. */
+  /** The identity in its client certificate; empty: none was presented. */
   get identity(): string {
     return this.#peer?.identity ?? "";
   }
@@ -181,7 +184,7 @@ class SidecarStream {
     );
   }
 
-  /** It says what it must not. */
+  /** Refuses a message that is not allowed. */
   #reject(why: Refusal, code: status, details: string): void {
     if (this.#ended) return;
     this.#leave();
@@ -271,7 +274,7 @@ class SidecarStream {
     clearTimeout(this.#helloLimit);
     this.#peer = peer;
     this.#subscriber = this.#options.hub.join(peer, (bytes) => this.#call.write(bytes));
-    // Says that the sidecar is in, before there is anything to tell.
+    // Tells the sidecar that it is accepted, before there is anything to send.
     this.#call.open();
     if (hello.takesSubscriptions) this.#options.hub.subscribeLikeSibling(this.#subscriber);
     this.#options.log("info", "sidecar connected", peer);
@@ -318,13 +321,13 @@ class SidecarStream {
   }
 }
 
-/** Undefined: there is none, or of a kind that this build does not know. */
+/** Undefined: there is none, or its kind is unknown to this build. */
 function readAck(ack: SidecarMessage__Output["ack"]): Ack | undefined {
   const acked = decodeName(ack?.resource ?? null);
   return acked && ack ? { ...acked, key: resourceKey(acked.kind, acked.name), version: ack.version } : undefined;
 }
 
-/** Undefined: it says something else, or something besides. */
+/** The ack of a message that contains nothing else; otherwise undefined. */
 function ackAlone({ ack, hello, subscribe, unsubscribe, nack, report }: SidecarMessage__Output): Ack | undefined {
   return hello || subscribe || unsubscribe || nack || report ? undefined : readAck(ack);
 }

@@ -1,8 +1,8 @@
 /**
  * Brings changes of the snapshot to the subscribers of what changed. It knows no gRPC: `discovery-service.ts` does that.
  *
- * The first change is sent at once, those of the next 10 ms together when these are over, and so on in ever longer windows
- * while changes keep coming. So an edit takes effect quickly, and a storm costs no more than 20 pushes a second.
+ * The first change is sent at once; changes within the next 10 ms are sent together when these are over, and so on in ever
+ * longer windows while changes keep coming. So an edit takes effect quickly, and a storm costs no more than 20 pushes a second.
  */
 
 import type { Clock } from "../../model/clock.ts";
@@ -22,7 +22,7 @@ export interface PushEvents {
   readonly written: (bytes: number) => void;
   readonly acked: (secondsSinceChange: number) => void;
   readonly nacked: () => void;
-  /** Another workload's Inbound was asked for. */
+  /** A sidecar asked for another workload's Inbound. */
   readonly refused: () => void;
 }
 
@@ -31,14 +31,14 @@ export type AckListener = (key: ResourceKey) => void;
 
 const firstWindowMs = 10;
 const longestWindowMs = 50;
-/** How many subscriptions a new sidecar gets without asking; if its workload dials more, the first ones. */
+/** How many subscriptions a new sidecar gets without asking; if its workload dials more, it gets the first ones. */
 const mostForSibling = 400;
 
 /** The sidecar at the other end of a stream. */
 export interface Peer {
   /** From its certificate. */
   readonly identity: string;
-  /** As the sidecar itself says; for people only. */
+  /** By the sidecar's own account; for people only. */
   readonly pod: string;
   readonly namespace: string;
   readonly workload: string;
@@ -49,7 +49,7 @@ export interface SidecarLag {
   /** `namespace/pod` */
   readonly sidecar: string;
   readonly reason: LagReason;
-  /** The number of resources of which it lacks the newest version. */
+  /** The number of resources whose newest version it lacks. */
   readonly versions: number;
   /** Time since the oldest change that it lacks was published. */
   readonly seconds: number;
@@ -72,7 +72,7 @@ export class PushHub {
   readonly #options: HubOptions;
   readonly #encoder: UpdateEncoder;
   readonly #subscribers = new Map<Subscriber, Peer>();
-  /** Those of one workload under one identity, the longest connected first. */
+  /** The subscribers of one workload under one identity, longest connected first. */
   readonly #siblings = new Map<string, Set<Subscriber>>();
   readonly #byResource = new Map<ResourceKey, Set<Subscriber>>();
   readonly #changed = new Map<ResourceKey, number>();
@@ -99,7 +99,7 @@ export class PushHub {
     this.#stopWatching();
   }
 
-  /** Until the returned function is called. */
+  /** Watches until the returned function is called. */
   watchAcks(listener: AckListener): () => void {
     this.#ackListeners.add(listener);
     return () => void this.#ackListeners.delete(listener);
@@ -123,8 +123,8 @@ export class PushHub {
   }
 
   /**
-   * Subscribes a new sidecar to whatever the longest-connected sidecar of its workload uses, and sends that to it, so that
-   * what its application will probably dial is there before it does. It asks for its own workload's Inbound itself.
+   * Subscribes a new sidecar to whatever the longest-connected sidecar of its workload uses, and sends it, so that what its
+   * application will probably dial is there in advance. The sidecar itself asks for its own workload's Inbound.
    */
   subscribeLikeSibling(subscriber: Subscriber): void {
     const peer = this.#subscribers.get(subscriber);
@@ -164,7 +164,7 @@ export class PushHub {
     this.#forget(resourceKey(kind, name), subscriber);
   }
 
-  /** An ack of an old version says nothing about the current one. */
+  /** An ack of an old version does not count for the current one. */
   ack(subscriber: Subscriber, key: ResourceKey, version: string): void {
     const subscription = this.#answered(subscriber, key, version);
     if (subscription === undefined) return;
@@ -173,7 +173,7 @@ export class PushHub {
     this.#options.events.acked((this.#options.clock.now() - subscription.changedAtMs) / 1000);
   }
 
-  /** Returns false if it was sent no such resource, or has acknowledged it before. */
+  /** Returns false if no such resource was sent, or if the subscriber acknowledged it before. */
   nack(subscriber: Subscriber, key: ResourceKey, version: string, reason: string): boolean {
     const subscription = this.#answered(subscriber, key, version);
     if (subscription === undefined || subscription.nack?.version === version) return false;
@@ -197,7 +197,7 @@ export class PushHub {
     return countAcks(kind, name, snapshot.versionOf(kind, name), subscriptions);
   }
 
-  /** This replica's sidecars that lack the newest version of something; once for each reason. */
+  /** This replica's sidecars that lack the newest version of something; each once per reason. */
   lags(): SidecarLag[] {
     const nowMs = this.#options.clock.now();
     return [...this.#subscribers].flatMap(([subscriber, { namespace, pod }]) =>
@@ -256,7 +256,7 @@ export class PushHub {
     return { kind: "published", published };
   }
 
-  /** What it was last sent, if its answer is about that. */
+  /** The subscription, if the answer is about the version that was sent last. */
   #answered(subscriber: Subscriber, key: ResourceKey, version: string): Subscription | undefined {
     const subscription = subscriber.subscriptions.get(key);
     if (subscription?.told.kind !== "version") return undefined;
@@ -286,7 +286,7 @@ export class PushHub {
     if (!this.#changed.has(key)) this.#changed.set(key, this.#options.clock.now());
     if (this.#window !== "closed") return;
     this.#window = "opening";
-    // A commit tells of its changes one by one: they go out together, right after it.
+    // A commit announces its changes one by one: they are sent together, right after it.
     queueMicrotask(() => this.#push());
   }
 
@@ -315,7 +315,7 @@ export class PushHub {
   }
 }
 
-/** The workload is what the sidecar says it is; its identity is proven. */
+/** The sidecar's workload is its own claim; its identity is proven. */
 function familyOf({ identity, namespace, workload }: Peer): string {
   return `${identity} ${namespace}/${workload}`;
 }

@@ -1,6 +1,6 @@
 import type { ResourceKind } from "../../model/resources.ts";
 
-/** Kind and name as one map key: kinds have no space in them. */
+/** Kind and name as one map key: kinds contain no space. */
 export type ResourceKey = `${ResourceKind} ${string}`;
 
 export function resourceKey(kind: ResourceKind, name: string): ResourceKey {

@@ -1,5 +1,5 @@
 /**
- * One stream's side of the push: what it subscribed to, what it was last sent of each resource, and how it answered.
+ * One stream's side of the push: what it subscribed to, what was last sent to it about each resource, and how it answered.
  *
  * What is still to be sent is kept as names, not as messages. A reader that is slow or has stopped gets the newest state once
  * it reads again, and takes no more memory than its subscriptions.
@@ -16,7 +16,7 @@ import type { PublishedResource } from "../snapshot.ts";
 import { type ResourceKey, resourceKey } from "./resource-key.ts";
 import type { UpdateEncoder } from "./update-encoder.ts";
 
-/** What a subscriber was last sent about a name. */
+/** What was last sent to a subscriber about a name. */
 type Told =
   | { readonly kind: "nothing" }
   | { readonly kind: "version"; readonly version: string }
@@ -29,30 +29,30 @@ export interface Subscription {
   told: Told;
   ackedVersion: string | undefined;
   nack: { readonly version: string; readonly reason: string } | undefined;
-  /** When the change that is not acknowledged yet was published, on the clock in ms. */
+  /** When the change that is not acknowledged yet was published, in ms by the clock. */
   changedAtMs: number;
 }
 
 /**
- * Why a sidecar does not have something in force: it has not answered yet, or could not apply it. As in policies'
- * conditions.
+ * Why a sidecar does not have something in force: it has not answered yet, or could not apply it. The words are those of
+ * policies' conditions.
  */
 export type LagReason = "Pending" | "Refused";
 
-/** The resources of which a sidecar lacks the newest version. */
+/** The resources whose newest version a sidecar lacks. */
 export interface Lag {
   readonly versions: number;
-  /** When the oldest change that it lacks was published, on the clock in ms. */
+  /** When the oldest change that it lacks was published, in ms by the clock. */
   readonly sinceMs: number;
 }
 
-/** What is true of a name for one subscriber. */
+/** The current state of a name, for one subscriber. */
 export type Answer =
   | { readonly kind: "published"; readonly published: PublishedResource }
   | { readonly kind: "absent" }
   | { readonly kind: "refused"; readonly reason: string };
 
-/** Writes bytes, one or more gRPC messages. False asks to wait for `Subscriber.resume`. */
+/** Writes bytes, one or more gRPC messages. If it returns false, wait for `Subscriber.resume`. */
 export type Write = (bytes: Buffer) => boolean;
 
 export interface SubscriberOptions {
@@ -67,7 +67,7 @@ const joinedBytes = 64 * 1024;
 export class Subscriber {
   readonly subscriptions = new Map<ResourceKey, Subscription>();
   readonly #due = new Set<Subscription>();
-  /** What it lacks, and since when. Kept separately, so that asking who lags costs nothing for those that don't. */
+  /** What the sidecar lacks, and since when. Kept separately, so that looking for laggards costs nothing for the others. */
   readonly #behind = new Map<Subscription, number>();
   readonly #options: SubscriberOptions;
   #stopped = false;
@@ -76,7 +76,7 @@ export class Subscriber {
     this.#options = options;
   }
 
-  /** Adds a subscription, or restarts it with the version that the sidecar says it has. */
+  /** Adds a subscription, or restarts it with the version that the sidecar claims to have. */
   subscribe(kind: ResourceKind, name: string, knownVersion: string, nowMs: number): Subscription {
     const known = knownVersion === "" ? undefined : knownVersion;
     const subscription: Subscription = {
@@ -104,19 +104,19 @@ export class Subscriber {
     this.#drop(subscription);
   }
 
-  /** Something changed; `flush` sends it. */
+  /** Marks a changed resource; `flush` sends it. */
   markDue(key: ResourceKey, nowMs: number): void {
     const subscription = this.subscriptions.get(key);
     if (subscription === undefined) return;
     if (!this.#due.has(subscription)) {
       subscription.changedAtMs = nowMs;
-      // Whatever it refused before, it is now expected to answer the new version.
+      // Whatever it refused before, it should now answer the new version.
       if (!this.#behind.has(subscription) || isRefused(subscription)) this.#behind.set(subscription, nowMs);
     }
     this.#due.add(subscription);
   }
 
-  /** It has put in force what it was last sent. */
+  /** The sidecar has put in force what was last sent. */
   acked(subscription: Subscription, version: string): void {
     subscription.ackedVersion = version;
     subscription.nack = undefined;
@@ -124,12 +124,12 @@ export class Subscriber {
     else this.#behind.delete(subscription);
   }
 
-  /** It has answered something older than it was last sent: so it is keeping up, and lacks only the newest. */
+  /** The sidecar has answered an older version than the last one sent: it is keeping up, and lacks only the newest. */
   answeredLate(subscription: Subscription): void {
     if (this.#behind.has(subscription)) this.#behind.set(subscription, subscription.changedAtMs);
   }
 
-  /** Empty: it has the newest of everything. */
+  /** Empty: the sidecar has the newest version of everything. */
   lags(): ReadonlyMap<LagReason, Lag> {
     const lags = new Map<LagReason, Lag>();
     for (const [subscription, sinceMs] of this.#behind) {
@@ -140,7 +140,7 @@ export class Subscriber {
     return lags;
   }
 
-  /** Tells it what was subscribed on its behalf, before any of that is sent. */
+  /** Tells the sidecar what was subscribed on its behalf, before any of it is sent. */
   announce(names: readonly { readonly kind: ResourceKind; readonly name: string }[]): void {
     if (!this.#options.write(this.#options.encoder.subscribed(names))) this.#stopped = true;
   }
@@ -175,7 +175,7 @@ export class Subscriber {
     return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
   }
 
-  /** Undefined: it knows already. */
+  /** Undefined: the sidecar already has it. */
   #tell({ kind, name, told }: Subscription): { told: Told; bytes: Buffer; length: number } | undefined {
     const answer = this.#options.answer(kind, name);
     const { encoder } = this.#options;
@@ -200,7 +200,7 @@ function isRefused({ told, nack }: Subscription): boolean {
   return told.kind === "version" && nack?.version === told.version;
 }
 
-/** Of what there is not, or what it may not have, nothing is waited for. */
+/** No ack is awaited for a resource that is absent or refused. */
 function hasAll({ told, ackedVersion }: Subscription): boolean {
   return told.kind !== "version" || told.version === ackedVersion;
 }

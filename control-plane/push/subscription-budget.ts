@@ -1,11 +1,11 @@
 /**
- * How many subscriptions all streams may have together. When there are too many, the identity that has the most loses its
- * largest stream: whoever takes them all takes them from itself, by however many streams.
+ * Limits the subscriptions of all streams together. When there are too many, the identity with the most loses its largest
+ * stream, so whoever takes them all harms only itself, with however many streams.
  */
 
 export interface SubscribingStream {
   readonly identity: string;
-  /** Ends it. */
+  /** Ends the stream. */
   giveUp(): void;
 }
 
@@ -22,7 +22,7 @@ export class SubscriptionBudget {
     return this.#total;
   }
 
-  /** The stream has so many now; 0 at its end. */
+  /** Sets the stream's current number of subscriptions; 0 at its end. */
   change(stream: SubscribingStream, count: number): void {
     this.#set(stream, count);
     while (this.#total > this.#most) {

@@ -1,6 +1,6 @@
 /**
- * Encodes each resource once, however many subscribers it has, as a message of gRPC with its prefix: all write the same bytes.
- * Messages may be joined: each is an update of its own.
+ * Encodes each resource once, however many subscribers it has, as a gRPC message with its prefix: the same bytes are written to
+ * all. Messages may be joined, because each is a complete update.
  */
 
 import type { ResourceKind } from "../../model/resources.ts";
@@ -9,7 +9,7 @@ import { framed } from "../../proto/message-reader.ts";
 import type { PublishedResource } from "../snapshot.ts";
 
 export class UpdateEncoder {
-  /** A change makes a new `PublishedResource`, and the former goes from here with its last holder. */
+  /** A change creates a new `PublishedResource`, and the previous one is dropped here with its last holder. */
   readonly #encoded = new WeakMap<PublishedResource, Buffer>();
   readonly #onEncode: () => void;
 
