@@ -12,7 +12,7 @@ import { type PageMaker, plainPage } from "../system/page.ts";
 
 export interface AdminOptions {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly registry: Registry;
   readonly ready: () => boolean;

@@ -6,18 +6,18 @@
 import { totalmem } from "node:os";
 
 export interface Capacity {
-  /** To Discovery. Those to Identity last for one call: it takes a quarter as many. */
+  /** Connections to Discovery. Identity gets a quarter as many, because its connections last for a single call. */
   readonly maxConnections: number;
-  /** Of all sidecars together. */
+  /** The subscriptions of all sidecars together. */
   readonly maxSubscriptions: number;
-  /** Of messages that are not whole yet, of one port. */
+  /** Bytes of incomplete messages, per port. */
   readonly maxReadingBytes: number;
 }
 
-/** `test/bench` says what an idle stream and a subscription take; the kernel has its part too. */
+/** `test/bench` measures the cost of an idle stream and of a subscription; the kernel adds its share. */
 const connectionBytes = 128 * 1024;
 const subscriptionBytes = 512;
-/** A replica that has more memory than anybody needs is told by an option to take more. */
+/** If a replica has more memory than this, an option raises the limit. */
 const most: Capacity = { maxConnections: 5_000, maxSubscriptions: 1_000_000, maxReadingBytes: 64 * 1024 * 1024 };
 
 export function capacityOf(memoryBytes: number): Capacity {
@@ -29,8 +29,8 @@ export function capacityOf(memoryBytes: number): Capacity {
   };
 }
 
-/** Of this process. */
+/** The memory available to this process. */
 export function availableMemoryBytes(): number {
-  // 0: nobody knows. Without a limit it is more than there is.
+  // 0 means unknown. Without a limit the value exceeds the machine's memory.
   return Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
 }

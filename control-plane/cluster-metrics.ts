@@ -1,4 +1,4 @@
-/** What a control plane counts of its duties in a cluster; standalone there is none of it. */
+/** Metrics about a control plane's duties in a cluster; standalone there are none. */
 
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { AdmissionOutcome } from "./admission/server.ts";
@@ -6,7 +6,7 @@ import type { WriteOutcome } from "./status/status-writer.ts";
 
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** Asked at each scrape. */
+/** Read at each scrape. */
 export interface ClusterMetricSources {
   readonly leads: () => boolean;
   readonly countPodsWithoutSidecar: () => number;

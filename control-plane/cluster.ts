@@ -26,12 +26,12 @@ import { StatusWriter } from "./status/status-writer.ts";
 export interface ClusterOptions {
   readonly api: ClusterApi;
   readonly authority: CertificateAuthority;
-  /** Names this process among all replicas. */
+  /** Identifies this process among all replicas. */
   readonly replica: string;
-  /** All statuses that should stand in the API server now. */
+  /** Every status that should be in the API server now. */
   readonly targets: () => readonly StatusTarget[];
   readonly podsWithoutSidecar: () => readonly PodWithoutSidecar[];
-  /** `/inject`. */
+  /** The handler of `/inject`. */
   readonly inject: AdmissionHandler;
   readonly host: string;
   readonly webhookPort: number;
@@ -42,20 +42,20 @@ export interface ClusterOptions {
 
 export interface ClusterDuties {
   readonly webhookPort: number;
-  /** This replica alone does what one is to do for all. Ask before each write. */
+  /** Whether this replica does what one replica does for all. Check it before each write. */
   readonly leads: boolean;
-  /** Webhook configurations by which the API server does not know the mesh's roots as they are now. */
+  /** Webhook configurations that do not contain the mesh's current roots. */
   readonly unwritten: readonly string[];
-  /** Something changed that a status may depend on. */
+  /** To be called when something changes that a status may depend on. */
   markChanged(): void;
-  /** Leaves the writing to another replica, at once. Never rejects. */
+  /** Lets another replica take over the writing at once. Never rejects. */
   stopWriting(): Promise<void>;
   close(): Promise<void>;
 }
 
 const service = "tulle-control-plane";
 
-/** Rejects in one plain line where the webhooks' port can't be had. */
+/** Rejects with a one-line error if the webhooks' port can't be opened. */
 export async function serveCluster(options: ClusterOptions): Promise<ClusterDuties> {
   const { api, replica, targets, podsWithoutSidecar, clock, log } = options;
   const stopping = new AbortController();
@@ -139,7 +139,7 @@ async function serveWebhooks(
   return { server, caBundles };
 }
 
-/** Until `signal`, and then gives the lease up. Never rejects. */
+/** Runs until `signal`, and then releases the lease. Never rejects. */
 async function stayInOffice(leadership: Leadership, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await leadership.step();

@@ -8,11 +8,11 @@ import { isTrustDomain } from "../model/spiffe.ts";
 import { usualDoorLimits } from "../system/door.ts";
 import { isLogLevel, type LogLevel, logLevels } from "../system/log.ts";
 
-/** Where it lives. */
+/** Where the control plane keeps its objects and its signer. */
 export type HomeConfig =
   | {
       readonly kind: "folders";
-      /** Where the YAML is, in their order of precedence. */
+      /** Folders with YAML, in order of precedence. */
       readonly folders: readonly string[];
       /** Holds the root, the trust bundle and the tokens. */
       readonly stateFolder: string;
@@ -26,28 +26,28 @@ export type HomeConfig =
 export interface ControlPlaneConfig {
   readonly home: HomeConfig;
   readonly listenAddress: string;
-  /** `host:port` of Discovery: all addresses of these names are replicas of this control plane, itself perhaps included. */
+  /** `host:port` of Discovery: every address of these names is a replica of this control plane, perhaps itself. */
   readonly replicas: readonly string[];
   readonly trustDomain: string;
   readonly clusterDomain: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly ports: {
     readonly discovery: number;
     readonly identity: number;
     readonly admin: number;
     readonly dashboard: number;
   };
-  /** Only in a cluster. 0: any free one. */
+  /** Only in a cluster. 0: any free port. */
   readonly webhookPort: number;
-  /** What injection is told, in YAML; absent: the defaults. */
+  /** Injection's configuration, in YAML; absent: the defaults. */
   readonly injectionFile?: string;
   readonly leafLifetimeMs: number;
-  /** How long everyone must have had what a step of a root's rotation asks for before the next is taken. */
+  /** How long everyone must have met the requirements of a rotation's step before the next is taken. */
   readonly rotationPauseMs: number;
   readonly checkCallerAddress: boolean;
-  /** At Discovery, and a quarter as many at Identity. Absent: by the memory that there is. */
+  /** The limit at Discovery; Identity gets a quarter as many. Absent: derived from the available memory. */
   readonly maxConnections?: number;
-  /** Of those, in the middle of their handshake. */
+  /** How many of those may be in the middle of their handshake. */
   readonly maxHandshakes: number;
   readonly logLevel: LogLevel;
 }

@@ -58,7 +58,10 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
-/** Resolves once it serves. Rejects in one plain line where it can't: a folder, a file, a port, a cluster's configuration. */
+/**
+ * Resolves once it serves. Rejects with a one-line error if it can't: because of a folder, a file, a port, or a cluster's
+ * configuration.
+ */
 export async function startControlPlane(
   config: ControlPlaneConfig,
   clock: Clock,
@@ -83,7 +86,7 @@ export async function startControlPlane(
       async stop() {
         log("info", "control plane stopping", { sidecars: hub.subscriberCount });
         stopping.abort();
-        // Before the sidecars are disconnected, which must not show up in any policy's status.
+        // First of all: disconnecting the sidecars must not show up in any policy's status.
         const written = cluster?.stopWriting();
         others.stop();
         await grpc.drain();
@@ -103,7 +106,7 @@ interface Opening {
   readonly clock: Clock;
   readonly log: Log;
   readonly logThreshold: LogThreshold;
-  /** Takes over whatever is opened. */
+  /** Collects whatever is opened. */
   readonly open: AsyncDisposableStack;
   readonly signal: AbortSignal;
 }
@@ -115,14 +118,14 @@ interface Opened extends Pick<ControlPlane, "ports"> {
   readonly grpc: GrpcPorts;
 }
 
-/** Opens all parts in the order in which they need each other, and resolves once they serve. */
+/** Opens all parts in order of dependency, and resolves once they serve. */
 async function openAll({ config, clock, log, logThreshold, open, signal }: Opening): Promise<Opened> {
   const home = await openHome(config, log, signal);
   open.defer(() => home.close());
   const core = assemble(config, home, clock, log, signal);
   const { hub, others, certificates, status, metrics } = core;
   let serving = false;
-  // First, so that liveness probes are answered while a large cluster is still being read.
+  // Opened first, so that liveness probes are answered while a large cluster is still being read.
   const admin = await openAdmin({
     host: config.listenAddress,
     port: config.ports.admin,
@@ -152,11 +155,11 @@ async function openAll({ config, clock, log, logThreshold, open, signal }: Openi
   return { hub, others, cluster, grpc, ports };
 }
 
-/** What every control plane consists of, wherever it lives. */
+/** The parts of every control plane, wherever its objects are. */
 interface Core {
   readonly metrics: ControlPlaneMetrics;
   readonly own: OwnCertificate;
-  /** Names this process among all replicas. */
+  /** Identifies this process among all replicas. */
   readonly replica: string;
   readonly reviews: ReviewQueue;
   readonly hub: PushHub;
@@ -165,10 +168,10 @@ interface Core {
   readonly status: StatusPage;
   readonly traffic: TrafficStore;
   readonly traces: TraceStore;
-  /** None in folders. */
+  /** Always empty for folders. */
   readonly podsWithoutSidecar: PodsWithoutSidecar;
   readonly apply: (change: SourceChange) => void;
-  /** Calls whenever something changed that a status may depend on. */
+  /** Calls the listener whenever something changes that a status may depend on. */
   readonly onChange: (listener: () => void) => void;
 }
 
@@ -229,7 +232,7 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
   };
 }
 
-/** The other replicas of this control plane, not followed yet. What their sidecars want is compiled here too. */
+/** The other replicas of this control plane, not followed yet. Whatever their sidecars want is compiled here too. */
 function otherReplicas(
   config: ControlPlaneConfig,
   own: OwnCertificate,
@@ -276,7 +279,7 @@ function watchFigures({
   });
 }
 
-/** On loopback, whatever the other ports listen on. */
+/** Listens on loopback, whatever the other ports listen on. */
 function showDashboard({ listenAddress, ports }: ControlPlaneConfig, core: Core): Promise<Dashboard> {
   const { status, traffic, traces, certificates, hub } = core;
   return openDashboard({

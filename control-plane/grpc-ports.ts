@@ -28,7 +28,7 @@ import type { TrafficStore } from "./traffic/traffic-store.ts";
 const drainPauseMs = 10;
 const longestDrainMs = 1_500;
 const closeGraceMs = 500;
-/** All subscriptions that a sidecar may have, at 260 bytes each. */
+/** Every subscription that a sidecar may have, at 260 bytes each. */
 const maxSubscribeBytes = 8 * 1024 * 1024;
 
 export interface OwnCertificate {
@@ -37,7 +37,7 @@ export interface OwnCertificate {
   readonly onRotate: (listener: (next: ServerCertificate) => void) => void;
 }
 
-/** The control plane's own, renewed until `signal`. */
+/** The control plane's own certificate, renewed until `signal`. */
 export function ownCertificate(
   { trustDomain, leafLifetimeMs }: ControlPlaneConfig,
   issuer: Issuer,
@@ -55,7 +55,7 @@ export function ownCertificate(
   return { authority, current: () => current, onRotate: (listener) => void listeners.push(listener) };
 }
 
-/** What the two ports differ in. */
+/** The differences between the two ports. */
 type Served = Pick<StreamServerOptions, "clients" | "methods" | "maxMessageBytes" | "maxCallsPerConnection"> & {
   readonly maxConnections: number;
 };
@@ -81,7 +81,7 @@ export interface GrpcPorts {
   close(): Promise<void>;
 }
 
-/** Opens both ports. Rejects in one plain line where one can't be had. */
+/** Opens both ports. Rejects with a one-line error if one can't be opened. */
 export async function serveGrpc(parts: GrpcParts): Promise<GrpcPorts> {
   const { config, own, hub, metrics } = parts;
   const { maxSubscriptions, maxReadingBytes, ...capacity } = capacityOf(availableMemoryBytes());

@@ -38,7 +38,7 @@ try {
   await holdHeap(heapGrowingPercent);
   const stopTracing = await startTracing(process.env);
   const clock = { now: () => performance.now() };
-  // In a cluster that does not answer, starting takes until somebody ends it.
+  // In a cluster that does not answer, the start takes until somebody stops it.
   const controlPlane = await Promise.race([startControlPlane(config.value, clock, log, logThreshold), stopped]);
   await stopped;
   await controlPlane?.stop();

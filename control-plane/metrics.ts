@@ -1,4 +1,4 @@
-/** What the control plane counts, as Prometheus reads it on `/metrics`. */
+/** The control plane's metrics, served to Prometheus on `/metrics`. */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ResourceKind } from "../model/resources.ts";
@@ -9,13 +9,13 @@ import type { NotProgrammed } from "./status/programmed.ts";
 
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What Node's timers can count: 24 days. */
+/** The longest delay that Node's timers accept: 24 days. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Asked at each scrape. */
+/** Read at each scrape. */
 export interface MetricSources {
   readonly subscribers: () => number;
-  /** Of this control plane, this one included. */
+  /** The number of replicas of this control plane, including this one. */
   readonly replicas: () => number;
   readonly problems: () => { readonly error: number; readonly warning: number };
   /** Policies and routes. */
@@ -39,12 +39,12 @@ export class ControlPlaneMetrics {
 
   constructor() {
     const registers = [this.registry];
-    // Between two looks at the event loop's delay a timer wakes the process: every 10 ms, that is 0.4 % of a core for nothing.
+    // To measure the event loop's delay a timer wakes the process every 10 ms: that is 0.4 % of a core for nothing.
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: longestTimerMs });
     for (const figure of ["min", "max", "mean", "stddev", "p50", "p90", "p99"]) {
       this.registry.removeSingleMetric(`nodejs_eventloop_lag_${figure}_seconds`);
     }
-    // Gauges that are called as counters are: https://prometheus.io/docs/practices/naming/
+    // Gauges with names for counters: https://prometheus.io/docs/practices/naming/
     for (const what of ["handles", "requests", "resources"]) {
       this.registry.removeSingleMetric(`nodejs_active_${what}_total`);
     }
@@ -108,7 +108,7 @@ export class ControlPlaneMetrics {
     else this.#refusedRequests.inc({ reason: outcome });
   };
 
-  /** Adds the gauges, which are read from `sources` at each scrape. To be called once. */
+  /** Adds the gauges, which are read from `sources` at each scrape. Call it once. */
   watch(sources: MetricSources): void {
     const registers = [this.registry];
     show(
@@ -193,7 +193,10 @@ function showBy<Value extends string>(
   });
 }
 
-/** Of those that lag, by name: a mesh may have thousands of sidecars, and after a change of all of them all lag for a moment. */
+/**
+ * At most this many laggards are named: a mesh may have thousands of sidecars, and a change of all of them makes all lag
+ * briefly.
+ */
 const mostNamed = 100;
 const lagReasons = ["Pending", "Refused"] as const;
 
@@ -238,7 +241,7 @@ function watchLags(lags: MetricSources["lags"], registers: Registry[]): void {
 
 function pushMetrics(registry: Registry): PushEvents {
   const registers = [registry];
-  // Counted for each subscriber of each push: prom-client's own counting is for what happens seldom.
+  // These are counted for each subscriber of each push; prom-client's own counting is too slow for that.
   const counter = (name: string, help: string): { total: number } => {
     const count = { total: 0 };
     new Counter({

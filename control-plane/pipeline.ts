@@ -1,4 +1,4 @@
-/** A policy's way, as one list: source → index → compile → snapshot, and its status on the way back. */
+/** The path of a policy, as one list: source → index → compile → snapshot, and its status on the way back. */
 
 import type { ResourceKind } from "../model/resources.ts";
 import { Compiler, type CompilerOptions, type ResourceName } from "./compile/compiler.ts";
@@ -16,7 +16,7 @@ export class Pipeline {
   readonly index = new ClusterIndex();
   readonly snapshot = new Snapshot();
   readonly #compiler: Compiler;
-  /** What changes touched that were no whole state. */
+  /** Facts that were touched by changes so far, which together are not a complete state yet. */
   readonly #touched = new Set<Fact>();
 
   constructor(options: CompilerOptions) {
@@ -24,8 +24,8 @@ export class Pipeline {
   }
 
   /**
-   * Takes a change of the source all the way, unless more is to come. When it returns, the snapshot is updated and its
-   * listeners have been called.
+   * Carries a change of the source all the way through, unless more is to come. When it returns, the snapshot is updated and
+   * its listeners have been called.
    */
   apply(change: SourceChange): void {
     for (const fact of this.index.apply(change)) this.#touched.add(fact);

@@ -1,6 +1,6 @@
 /**
- * What sidecars should receive: the newest version of every compiled resource, and who wants to hear of changes.
- * Publishing an equal resource notifies nobody. It compiles nothing and sends nothing.
+ * What sidecars should receive: the newest version of every compiled resource, and the listeners for changes. Publishing an
+ * equal resource notifies nobody. It compiles nothing and sends nothing.
  */
 
 import { createHash } from "node:crypto";
@@ -24,11 +24,11 @@ export interface SnapshotChange {
   readonly withdrawn: readonly { readonly kind: ResourceKind; readonly name: string }[];
   /** By the name of the Inbound: the only SPIFFE id that may have it. */
   readonly identities: ReadonlyMap<string, string>;
-  /** By the name of a published Inbound, then of the pod: what that has instead. Absent: nothing. */
+  /** The variants that single pods get, by the name of a published Inbound and then of the pod. Absent: there are none. */
   readonly apart?: ReadonlyMap<string, ReadonlyMap<string, PodInbound>>;
 }
 
-/** What one pod of a workload gets, if its labels give it other policies than the rest. */
+/** The variant for one pod of a workload, if its labels give it other policies than the rest. */
 export interface PodInbound {
   readonly value: Inbound;
   /** The only SPIFFE id that may have it. */
@@ -40,7 +40,7 @@ interface PublishedApart {
   readonly identity: string;
 }
 
-/** This order makes a backend known before the route that leads to it. */
+/** In this order, a backend is known before the route that uses it. */
 const kindOrder: readonly ResourceKind[] = ["endpoints", "destination", "inbound"];
 
 export class Snapshot {
@@ -53,12 +53,12 @@ export class Snapshot {
   readonly #apart = new Map<string, ReadonlyMap<string, PublishedApart>>();
   readonly #listeners = new Set<SnapshotListener>();
 
-  /** `pod`: as that one has it, if it is one of the workload. Undefined: there is no such thing. */
+  /** `pod`: returns the variant of this pod, if it belongs to the workload. Undefined: there is no such resource. */
   get(kind: ResourceKind, name: string, pod?: string): PublishedResource | undefined {
     return this.#apartOf(kind, name, pod)?.published ?? this.#resources[kind].get(name);
   }
 
-  /** Changes whenever what any pod gets of it changes, even if two pods swap what they have. */
+  /** Changes whenever any pod's variant changes, even if two pods swap theirs. */
   versionOf(kind: ResourceKind, name: string): string | undefined {
     const version = this.get(kind, name)?.version;
     const apart = kind === "inbound" ? this.#apart.get(name) : undefined;
@@ -72,19 +72,19 @@ export class Snapshot {
     return [...this.#resources[kind].values()].sort((a, b) => compareStrings(a.name, b.name));
   }
 
-  /** The SPIFFE id whose sidecars may have this Inbound, as the pod has it; undefined: no such workload. */
+  /** The SPIFFE id whose sidecars may have this Inbound, in the variant of the pod; undefined: no such workload. */
   workloadIdentity(inboundName: string, pod?: string): string | undefined {
     return this.#apartOf("inbound", inboundName, pod)?.identity ?? this.#identities.get(inboundName);
   }
 
-  /** The listener is called for each resource that changed, appeared or vanished, until the returned function is called. */
+  /** Calls the listener for each resource that changed, appeared or vanished, until the returned function is called. */
   watch(listener: SnapshotListener): () => void {
     const own: SnapshotListener = (kind, name) => listener(kind, name);
     this.#listeners.add(own);
     return () => void this.#listeners.delete(own);
   }
 
-  /** Takes over all differences at once, and then calls the listeners. */
+  /** Applies all differences at once, and then calls the listeners. */
   commit(change: SnapshotChange): void {
     const changed: { kind: ResourceKind; name: string }[] = [];
     for (const { kind, name } of change.withdrawn) {
@@ -115,12 +115,12 @@ export class Snapshot {
     return true;
   }
 
-  /** The same for what single pods get instead. Equal ones are shared, so that they are encoded once. */
+  /** Does the same for the variants of single pods. Equal ones are shared, so that they are encoded once. */
   #setApart(name: string, told: ReadonlyMap<string, PodInbound> = new Map()): boolean {
     const before = this.#apart.get(name);
     if (told.size === 0) return this.#apart.delete(name);
     const known = new Map([...(before?.values() ?? [])].map(({ published }) => [published.version, published]));
-    // Pods that look alike share one value: it is hashed once.
+    // Pods that look alike share one value, which is hashed once.
     const hashed = new Map<Inbound, PublishedResource>();
     const after = new Map<string, PublishedApart>();
     for (const [pod, { value, identity }] of told) {
@@ -144,7 +144,7 @@ function publishedOf(resource: Resource): PublishedResource {
   return { kind: resource.kind, name: resource.value.name, version: versionOf(resource), resource };
 }
 
-/** Does not depend on the order in which fields were set. */
+/** Independent of the order in which fields were set. */
 function versionOf(resource: Resource): string {
   const text = JSON.stringify(resource, (_, value: unknown) =>
     typeof value === "object" && value !== null && !Array.isArray(value)

@@ -1,13 +1,13 @@
 /**
- * Traces of the control plane's own work. OpenTelemetry's SDK is loaded only where an OTLP endpoint is configured by
- * its standard variables; without it, spans cost next to nothing and go nowhere.
+ * Traces of the control plane's own work. OpenTelemetry's SDK is loaded only if its standard variables configure an OTLP
+ * endpoint; without it, spans cost next to nothing and are dropped.
  */
 
 import { trace } from "@opentelemetry/api";
 
 const serviceName = "tulle-control-plane";
 
-/** Returns what ends it, once the last spans are sent or given up. */
+/** Returns a function that ends tracing, once the last spans are sent or given up. */
 export async function startTracing(env: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
   const endpoint = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] ?? env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "";
   if (endpoint === "" || env["OTEL_SDK_DISABLED"] === "true") return () => Promise.resolve();

@@ -13,7 +13,7 @@ import { type Log, reasonOf } from "../../system/log.ts";
 import { type ClusterApi, describeAnswer } from "../kubernetes/cluster-api.ts";
 import { isRecord } from "../source/kube-object.ts";
 
-/** As the chart names them. */
+/** The names that the chart gives them. */
 export const webhookConfigurations = {
   mutatingwebhookconfigurations: "tulle-injection",
   validatingwebhookconfigurations: "tulle-validation",
@@ -21,7 +21,7 @@ export const webhookConfigurations = {
 
 export interface CaBundleOptions {
   readonly api: Pick<ClusterApi, "request" | "watch">;
-  /** What verifies our serving certificates, in PEM, as it is now. */
+  /** Returns the certificates that verify our serving certificates, in PEM, as of now. */
   readonly bundle: () => string;
   readonly random: Random;
   readonly log: Log;
@@ -29,21 +29,21 @@ export interface CaBundleOptions {
 }
 
 const group = "/apis/admissionregistration.k8s.io/v1";
-/** A watch is begun anew so often, which reads the configuration again whatever was missed. */
+/** A watch is restarted this often, which reads the configuration again, whatever was missed. */
 const watchSeconds = 300;
 const graceMs = 30_000;
 const pace = { initialDelayMs: 500, backoffMultiplier: 2, maxDelayMs: 30_000, jitter: 0.5 };
-/** A watch that stood for so long was no failure. */
+/** A watch that lasted this long did not fail. */
 const steadyMs = 10_000;
 
 export interface CaBundleKeeper {
-  /** The bundle has changed. */
+  /** To be called when the bundle has changed. */
   putRight(): void;
-  /** Configurations that don't have it as it is now. */
+  /** Configurations that don't have the current bundle. */
   readonly unwritten: readonly string[];
 }
 
-/** Begins at once, and goes on until `signal`. Never rejects. */
+/** Begins at once, and continues until `signal`. Never rejects. */
 export function keepCaBundles(options: CaBundleOptions): CaBundleKeeper {
   const kept = Object.entries(webhookConfigurations).map(([plural, name]) => new Configuration(plural, name, options));
   for (const configuration of kept) void configuration.follow();
@@ -61,9 +61,9 @@ class Configuration {
   readonly #collection: string;
   readonly name: string;
   readonly #options: CaBundleOptions;
-  /** As of its last event; undefined: there is none. */
+  /** As of the last event; undefined: there is no configuration. */
   #webhooks: readonly unknown[] | undefined;
-  /** Patches go one after the other, each from what is true when its turn comes. */
+  /** Patches run one after the other, each from the state when its turn comes. */
   #turn: Promise<void> = Promise.resolve();
 
   constructor(plural: string, name: string, options: CaBundleOptions) {
@@ -84,7 +84,7 @@ class Configuration {
     }
   }
 
-  /** As of its last event. One that is not there needs nothing. */
+  /** As of the last event. A configuration that does not exist needs nothing. */
   get isRight(): boolean {
     return caBundlePatch(this.#webhooks ?? [], this.#options.bundle()).length === 0;
   }
@@ -94,7 +94,7 @@ class Configuration {
     return this.#turn;
   }
 
-  /** Undefined: it ended as watches do. */
+  /** Returns an error; undefined: it ended normally. */
   async #watch(): Promise<string | undefined> {
     const { api, signal } = this.#options;
     try {
@@ -119,7 +119,7 @@ class Configuration {
     void this.putRight();
   }
 
-  /** Never rejects: what is not put right now is once the watch says so again. */
+  /** Never rejects: what fails now is tried again at the next event of the watch. */
   async #patch(): Promise<void> {
     const { api, log, bundle } = this.#options;
     const patch = caBundlePatch(this.#webhooks ?? [], bundle());
@@ -142,7 +142,7 @@ class Configuration {
   }
 }
 
-/** Sets the bundle where it is another; each step holds only while that entry is still the same webhook. */
+/** Sets the bundle where it differs; each step applies only if that entry is still the same webhook. */
 function caBundlePatch(webhooks: readonly unknown[], bundle: string): object[] {
   const value = Buffer.from(bundle).toString("base64");
   return webhooks.flatMap((webhook, index) => {

@@ -1,7 +1,7 @@
 /**
- * `admission.k8s.io/v1` AdmissionReview, as the API server asks and wants to be answered
+ * `admission.k8s.io/v1` AdmissionReview, as the API server sends it and expects the answer
  * (https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#request). It reads and writes the
- * envelope; what an object in it says is a handler's business.
+ * envelope; the object in it is for a handler.
  */
 
 import { err, type FieldError, ok, type Result } from "../../model/result.ts";
@@ -10,42 +10,42 @@ export interface AdmissionRequest {
   readonly uid: string;
   readonly group: string;
   readonly kind: string;
-  /** Empty: of the object itself. */
+  /** Empty: the request is about the object itself. */
   readonly subresource: string;
-  /** Empty where the object lives in no namespace. */
+  /** Empty for cluster-scoped objects. */
   readonly namespace: string;
-  /** Empty where the API server is still to make one of `generateName`. */
+  /** Empty if the API server has yet to derive a name from `generateName`. */
   readonly name: string;
   readonly operation: Operation;
-  /** Plain JSON values, not yet checked. Null where the object is deleted. */
+  /** Plain JSON values, not yet checked. Null if the object is being deleted. */
   readonly object: unknown;
-  /** What there was before. Null where the object is created. */
+  /** The previous state. Null if the object is being created. */
   readonly oldObject: unknown;
-  /** Nothing will be kept: the answer may have no other effect. */
+  /** Nothing will be stored, so the answer must have no side effects. */
   readonly dryRun: boolean;
 }
 
 const operations = ["CREATE", "UPDATE", "DELETE", "CONNECT"] as const;
 export type Operation = (typeof operations)[number];
 
-/** RFC 6902, as far as it is used. Paths are JSON pointers. */
+/** RFC 6902, the part that is used. Paths are JSON pointers. */
 export type JsonPatchOperation =
   | { readonly op: "add" | "replace"; readonly path: string; readonly value: unknown }
   | { readonly op: "remove"; readonly path: string };
 
 export type AdmissionAnswer =
-  /** `warnings` are shown to whoever wrote the object; `patch` changes it, and is for mutating webhooks only. */
+  /** `warnings` are shown to the author of the object; `patch` changes it, and is for mutating webhooks only. */
   | { readonly verdict: "admit"; readonly warnings: readonly string[]; readonly patch?: readonly JsonPatchOperation[] }
-  /** kubectl shows the causes, one a line. */
+  /** kubectl shows the causes, one per line. */
   | { readonly verdict: "refuse"; readonly causes: readonly FieldError[] };
 
 const apiVersion = "admission.k8s.io/v1";
 const unprocessable = 422;
-/** The API server cuts what is longer, in all or of one (KEP-1693). */
+/** The API server truncates longer warnings, each and in total (KEP-1693). */
 const maxWarningCharacters = 256;
 const maxWarningsCharacters = 4_096;
 
-/** The error says what is missing, in one line. */
+/** The error says in one line what is missing. */
 export function readReview(text: string): Result<AdmissionRequest, string> {
   let review: unknown;
   try {
@@ -102,7 +102,7 @@ function write({ group, kind, name }: AdmissionRequest, answer: AdmissionAnswer)
   };
 }
 
-/** They travel as header fields: one line each, and not too much of them. */
+/** Warnings travel as header fields, so each must be one line, and the total is limited. */
 function cut(warnings: readonly string[]): string[] {
   const kept: string[] = [];
   let left = maxWarningsCharacters;

@@ -31,38 +31,38 @@ export interface ServingCertificate {
 
 export interface AdmissionServerOptions {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly certificate: ServingCertificate;
-  /** By path, `/validate`. */
+  /** By path, such as `/validate`. */
   readonly handlers: ReadonlyMap<string, AdmissionHandler>;
   readonly log: Log;
-  /** Called once for each request that has come to a handler's path. */
+  /** Called once for each request to a handler's path. */
   readonly onAnswer: (path: string, outcome: AdmissionOutcome, seconds: number) => void;
 }
 
 export interface AdmissionServer {
   readonly port: number;
-  /** For connections from now on; those that are open stay. */
+  /** For new connections; open ones keep the previous certificate. */
   rotate(certificate: ServingCertificate): void;
   close(): Promise<void>;
 }
 
-/** An object and what it was before, each as large as etcd takes it (1.5 MiB). */
+/** The object and its previous state, each as large as etcd accepts (1.5 MiB). */
 export const maxReviewBytes = 4 * 1024 * 1024;
-/** Of all bodies that are being read. */
+/** The limit for all bodies that are being read together. */
 const maxBufferedBytes = 32 * 1024 * 1024;
 const requestTimeoutMs = 5_000;
 const closeGraceMs = 500;
 const mostConnections = 256;
 
-/** A plain answer, for whoever is not the API server. */
+/** A plain answer, for clients other than the API server. */
 interface Complaint {
   readonly status: number;
   readonly says: string;
 }
 
-/** Rejects where it can't listen: the port is in use. */
+/** Rejects if it can't listen: the port is in use. */
 export async function openAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
   const bodies = new BodyReader();
   const limits = {
@@ -95,7 +95,7 @@ function contextOptions({ certificateChainPem, privateKeyPem }: ServingCertifica
   };
 }
 
-/** Requests that have begun may finish within the grace; connections that wait for one are ended. */
+/** Requests that have begun may finish within the grace; idle connections are closed. */
 async function close(server: Server): Promise<void> {
   const closed = once(server, "close");
   server.close();
@@ -146,11 +146,11 @@ async function readBody(bodies: BodyReader, request: IncomingMessage): Promise<R
   return await bodies.read(request);
 }
 
-/** Reads bodies whole, within a bound for each and one for all of them. */
+/** Reads whole bodies, with a limit for each and one for all together. */
 class BodyReader {
   #bufferedBytes = 0;
 
-  /** Rejects where the caller goes away. */
+  /** Rejects if the caller disconnects. */
   async read(request: IncomingMessage): Promise<Result<string, Complaint>> {
     const tooLarge = { status: 413, says: `at most ${maxReviewBytes} bytes` };
     if (Number(request.headers["content-length"] ?? 0) > maxReviewBytes) return err(tooLarge);
@@ -172,7 +172,7 @@ class BodyReader {
 }
 
 function complain(response: ServerResponse, { status, says }: Complaint): void {
-  // What is left of the request is not read: the connection can't be used again.
+  // The rest of the request is not read, so the connection can't be reused.
   response.setHeader("connection", "close");
   send(response, status, "text/plain", `${says}\n`);
 }

@@ -1,10 +1,13 @@
-/** What the webhooks' server shows the API server: a leaf of the mesh's own authority, under the names of its Service. */
+/**
+ * The certificate that the webhooks' server presents to the API server: a leaf of the mesh's own authority, under the names of
+ * its Service.
+ */
 
 import { generateKeyPairSync } from "node:crypto";
 import { type CertificateAuthority, chainPem } from "../identity/authority.ts";
 import type { ServingCertificate } from "./server.ts";
 
-/** How the API server calls a webhook of this Service. */
+/** The names by which the API server calls a webhook of this Service. */
 export function webhookNames(service: string, namespace: string): readonly string[] {
   return [`${service}.${namespace}.svc`, `${service}.${namespace}`];
 }

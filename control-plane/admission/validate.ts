@@ -29,7 +29,7 @@ export const validate: AdmissionHandler = (request) => {
   }
 };
 
-/** An invalid object that slipped past must still lose its finalizers and take labels. */
+/** An invalid object that got in must still be able to lose its finalizers and change its labels. */
 function leavesSpec({ operation, object, oldObject }: AdmissionRequest): boolean {
   return operation === "UPDATE" && isDeepStrictEqual(specOf(object), specOf(oldObject));
 }
@@ -52,7 +52,7 @@ function reviewRoute(request: AdmissionRequest): AdmissionAnswer {
   return { verdict: "admit", warnings: route.error.map((error) => `not taken over by the mesh: ${oneLine(error)}`) };
 }
 
-/** With the name that the API server will make of `generateName`, as far as a parser cares. */
+/** Gives the object a name, as the API server will from `generateName`; the parsers need one. */
 function named({ object, name, namespace }: AdmissionRequest): unknown {
   if (!isRecord(object)) return object;
   const metadata = isRecord(object["metadata"]) ? object["metadata"] : {};

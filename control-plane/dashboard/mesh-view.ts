@@ -1,4 +1,4 @@
-/** The mesh as the dashboard and `tulle top` show it: plain data, made anew from what is true now. */
+/** The mesh as the dashboard and `tulle top` show it: plain data, computed from what is true now. */
 
 import { version } from "../../system/version.ts";
 import type { ResourceName } from "../compile/compiler.ts";
@@ -13,9 +13,9 @@ import type { BreakerTraffic, EdgeTraffic, LostCalls, ServiceLatency, Traffic } 
 const mostSubjects = 20;
 
 export interface MeshView {
-  /** Of this control plane. */
+  /** The version of this control plane. */
   readonly version: string;
-  /** Over how many milliseconds traffic is counted. */
+  /** The length of the window over which traffic is counted, in ms. */
   readonly windowMs: number;
   readonly edges: readonly EdgeTraffic[];
   readonly latencies: readonly ServiceLatency[];
@@ -23,23 +23,23 @@ export interface MeshView {
   readonly splits: readonly SplitView[];
   readonly policies: readonly PolicyView[];
   readonly sidecars: readonly SidecarView[];
-  /** The newest first. */
+  /** Newest first. */
   readonly traces: readonly TraceView[];
   readonly lost: readonly LostCalls[];
-  /** One line each: where, which field, what is allowed. */
+  /** One line each: where, which field, and what is allowed. */
   readonly problems: readonly string[];
 }
 
-/** A route that sends to several backends. */
+/** A route that splits its requests over several backends. */
 export interface SplitView {
-  /** `namespace/name` of what is dialled. */
+  /** `namespace/name` of the dialled Service. */
   readonly service: string;
   readonly route: string;
   readonly backends: readonly {
     readonly service: string;
-    /** 0 to 1. */
+    /** The configured share, 0 to 1. */
     readonly wanted: number;
-    /** 0 to 1; absent: there was no traffic. */
+    /** The observed share, 0 to 1; absent: there was no traffic. */
     readonly observed?: number;
   }[];
 }
@@ -48,7 +48,7 @@ export interface PolicyView {
   readonly kind: string;
   readonly name: string;
   readonly conditions: readonly ConditionView[];
-  /** What it is in force for, `namespace/name` of Services and workloads; sorted, and some of them where there are many. */
+  /** Where it is in force: `namespace/name` of Services and workloads; sorted, and truncated if there are many. */
   readonly subjects: readonly string[];
 }
 
@@ -56,20 +56,20 @@ export interface ConditionView {
   readonly type: string;
   readonly status: string;
   readonly message: string;
-  /** It is as a policy's author wants it. */
+  /** The condition is as the policy's author wants it. */
   readonly good: boolean;
 }
 
 export interface SidecarView {
   readonly pod: string;
   readonly workload: string;
-  /** `namespace/name` of those that its pod is an endpoint of; sorted. */
+  /** `namespace/name` of the Services that its pod is an endpoint of; sorted. */
   readonly services: readonly string[];
   readonly identity: string;
   readonly version: string;
-  /** Of its pod; absent: the source does not know the pod (yet). */
+  /** The pod's address; absent: the source does not know the pod (yet). */
   readonly address?: string;
-  /** ms since 1970; absent: it has not said yet. */
+  /** ms since 1970; absent: not reported yet. */
   readonly certificateEndsMs?: number;
 }
 
@@ -118,7 +118,7 @@ export function meshView({ pipeline, policies, routes, problems, peers, traffic,
   };
 }
 
-/** Once for each, however many ports it has. */
+/** Lists each Service once, however many ports it has. */
 function servicesByPod({ snapshot }: Pipeline): ReadonlyMap<string, readonly string[]> {
   const services = new Map<string, Set<string>>();
   for (const { resource } of snapshot.list("endpoints")) {
@@ -132,7 +132,7 @@ function servicesByPod({ snapshot }: Pipeline): ReadonlyMap<string, readonly str
   return new Map([...services].map(([pod, names]) => [pod, [...names].sort()]));
 }
 
-/** `shop/catalog` for `catalog.shop.svc.cluster.local:80`; a workload's name is so already. */
+/** `shop/catalog` for `catalog.shop.svc.cluster.local:80`; a workload's name already has that form. */
 function subjectsOf(resources: readonly ResourceName[]): readonly string[] {
   const names = resources.map(({ name }) => {
     const [service = "", namespace = ""] = name.split(".");
@@ -145,19 +145,19 @@ function policyView({ kind, namespace, name, conditions }: PolicyStatus): Omit<P
   return { kind, name: `${namespace}/${name}`, conditions: conditions.map(conditionView) };
 }
 
-/** Of its first parent that is not all well, else of its first. */
+/** The conditions of the first parent with a problem, or else of the first parent. */
 function routeView({ kind, namespace, name, parents }: RouteStatus): Omit<PolicyView, "subjects"> {
   const seen = parents.map(({ conditions }) => conditions.map(conditionView));
   const shown = seen.find((conditions) => conditions.some(({ good }) => !good)) ?? seen[0];
   return { kind, name: `${namespace}/${name}`, conditions: shown ?? [] };
 }
 
-/** `PartiallyInvalid` is the one condition that is better absent (Gateway API). */
+/** `PartiallyInvalid` is the one condition that should be absent (Gateway API). */
 function conditionView({ type, status, message }: Pick<ConditionView, "type" | "status" | "message">): ConditionView {
   return { type, status, message, good: (status === "True") !== (type === "PartiallyInvalid") };
 }
 
-/** Weights as they are in force, beside the shares that callers' sidecars have seen. */
+/** The weights in force, and the shares that callers' sidecars have observed. */
 function splitsOf({ snapshot }: Pipeline, edges: readonly EdgeTraffic[]): SplitView[] {
   const splits = new Map<string, SplitView>();
   for (const { resource } of snapshot.list("destination")) {
@@ -176,7 +176,7 @@ function splitsOf({ snapshot }: Pipeline, edges: readonly EdgeTraffic[]): SplitV
   return [...splits.values()];
 }
 
-/** The split with the shares that are seen in these edges, and with no others. */
+/** The split with the shares observed on these edges only. */
 export function observe({ service, route, backends }: SplitView, edges: readonly EdgeTraffic[]): SplitView {
   const seen = backends.map((backend) => requestsTo(edges, service, backend.service));
   const all = seen.reduce((sum, rate) => sum + rate, 0);

@@ -1,8 +1,9 @@
 /**
- * The dashboard's port: its page, and the mesh as JSON, once (`/api/mesh`) or whenever it has changed (`/api/events`,
- * server-sent events), the certificates (`/api/certs`), one trace (`/api/traces/ID`), and the sidecars that have a
- * policy (`/api/policies/KIND/NAMESPACE/NAME`), and what each workload's hold (`/api/holdings`). It only reads, and it listens on loopback only: in a cluster it is reached by
- * `kubectl port-forward`, which asks for a right to that pod. A page of another site that reaches it by a name of its own is refused by its Host.
+ * The dashboard's port: its page; the mesh as JSON, once (`/api/mesh`) or whenever it has changed (`/api/events`, server-sent
+ * events); the certificates (`/api/certs`); one trace (`/api/traces/ID`); the sidecars that have a policy
+ * (`/api/policies/KIND/NAMESPACE/NAME`); and what each workload's sidecars hold (`/api/holdings`). It is read-only and listens
+ * on loopback only: in a cluster it is reached by `kubectl port-forward`, which requires a permission for that pod. If a page
+ * of another site reaches it under a name of that site, its Host gives it away, and it is refused.
  */
 
 import { once } from "node:events";
@@ -19,15 +20,15 @@ import type { MeshView } from "./mesh-view.ts";
 export interface DashboardOptions {
   /** A loopback address. */
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
-  /** Where `npm run build` has put the page. */
+  /** The folder into which `npm run build` puts the page. */
   readonly assets: string;
   readonly view: () => MeshView;
   readonly certificates: () => CertificatesView;
-  /** By its id. Undefined: not known. */
+  /** Finds a trace by its id. Undefined: unknown. */
   readonly trace: (id: string) => readonly SpanView[] | undefined;
-  /** The sidecars that have a policy or are to have it, `Kind namespace/name`. */
+  /** The sidecars that have or should have a policy, `Kind namespace/name`. */
   readonly holders: (policy: string) => readonly Holder[];
   /** What the sidecars of each workload hold. */
   readonly holdings: () => Holdings;
@@ -38,7 +39,7 @@ export interface Dashboard {
   close(): Promise<void>;
 }
 
-/** Sidecars report as often. */
+/** As often as sidecars report. */
 const tickMs = 2_000;
 const mostWatchers = 32;
 const requestTimeoutMs = 5_000;
@@ -49,7 +50,7 @@ const files: Readonly<Record<string, readonly [name: string, type: string]>> = {
   "/app.css": ["app.css", "text/css; charset=utf-8"],
 };
 
-/** Nothing from elsewhere is loaded, and nobody may frame it. */
+/** Nothing is loaded from elsewhere, and nobody may frame the page. */
 const securityHeaders = {
   "content-security-policy":
     "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -58,7 +59,7 @@ const securityHeaders = {
   "cache-control": "no-store",
 };
 
-/** Rejects where the port can't be had. */
+/** Rejects if the port can't be opened. */
 export async function openDashboard(options: DashboardOptions): Promise<Dashboard> {
   const watchers = new Watchers(options.view);
   const limits = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs };
@@ -110,7 +111,7 @@ function hostOf(field: string): string {
   return field.replace(/:\d*$/, "").toLowerCase();
 }
 
-/** DNS rebinding gives another site's name this address; its pages must not read the mesh. */
+/** DNS rebinding points another site's name at this address; that site's pages must not read the mesh. */
 function isLocal(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }
@@ -130,10 +131,10 @@ function send(response: ServerResponse, status: number, type: string, body: stri
   response.end(body);
 }
 
-/** Everyone who looks on. The mesh is read once for all of them, and not at all while nobody does. */
+/** Everyone who is watching. The mesh is read once for all of them, and not at all while nobody is. */
 class Watchers {
   readonly #view: () => MeshView;
-  /** Each with the picture that was written to it last. */
+  /** By response: the view that was last written to it. */
   readonly #responses = new Map<ServerResponse, string>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -161,7 +162,10 @@ class Watchers {
     this.#timer = undefined;
   }
 
-  /** A slow reader misses pictures but never the last one, and nothing is kept for it. A comment shows who is still there. */
+  /**
+   * A slow reader may miss views but never the last one, and nothing is queued for it. A comment line finds out who is still
+   * there.
+   */
   #tell(): void {
     const now = JSON.stringify(this.#view());
     for (const [response, last] of this.#responses) {

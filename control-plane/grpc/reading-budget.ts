@@ -10,13 +10,16 @@ export class ReadingBudget {
     this.#mostBytes = mostBytes;
   }
 
-  /** Of one call: it held `before` bytes, and holds `now`. False: that is too much for all, and this one has to go. */
+  /**
+   * Accounts for one call, which held `before` bytes and now holds `now`. False: that is too much for all, and this call must
+   * end.
+   */
   change(before: number, now: number): boolean {
     this.#heldBytes += now - before;
-    // Small ones pass: who begins a large message when others have filled the room is asked to come again.
+    // Small messages always pass; a client that begins a large one when the room is taken is refused, and may try again.
     return this.#heldBytes <= this.#mostBytes || now <= smallBytes;
   }
 }
 
-/** What a message gets from the start, whatever its length. */
+/** The size that every message may reach, however full the room is. */
 const smallBytes = 16 * 1024;

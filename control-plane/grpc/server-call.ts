@@ -18,22 +18,25 @@ import type { Refusal } from "./refusal.ts";
 
 export interface CallEvents {
   readonly message?: (message: Buffer) => void;
-  /** The client will say nothing more. */
+  /** The client will send nothing more. */
   readonly halfClosed?: () => void;
-  /** What was written is on its way: more may come. */
+  /** What was written is on its way, so more may be written. */
   readonly drained?: () => void;
-  /** Once, whatever ended the call, and nothing after it. */
+  /** Called once, last of all, whatever ended the call. */
   readonly closed?: () => void;
 }
 
 export interface ServerCallOptions {
-  /** Of one message from the client. */
+  /** The limit for one message from the client. */
   readonly maxMessageBytes: number;
   readonly budget: ReadingBudget;
   readonly onRefused: (why: Refusal) => void;
 }
 
-/** For a client to take what was written and the status, and to end its side too: it could go on for as long as it likes. */
+/**
+ * The time a client gets to read what was written and the status, and to end its own side: it could go on for as long as it
+ * likes.
+ */
 const endWithinMs = 1_000;
 
 export class ServerCall {
@@ -45,11 +48,11 @@ export class ServerCall {
   constructor(stream: ServerHttp2Stream, options: ServerCallOptions) {
     this.#stream = stream;
     this.#options = options;
-    // Whatever it is, `close` follows.
+    // Whatever the error is, `close` follows.
     stream.on("error", () => {});
   }
 
-  /** Of the client; undefined: it has shown none, or is gone. */
+  /** The client's certificate; undefined: it presented none, or is gone. */
   get certificateDer(): Buffer | undefined {
     const socket = this.#stream.session?.socket;
     return socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined;
@@ -61,12 +64,12 @@ export class ServerCall {
     return remotePort === undefined ? this.callerAddress : `${this.callerAddress}:${remotePort}`;
   }
 
-  /** `unknown`: it is gone. */
+  /** `unknown`: the client is gone. */
   get callerAddress(): string {
     return this.#stream.session?.socket.remoteAddress ?? "unknown";
   }
 
-  /** Once, at once. */
+  /** To be called once, and at once. */
   listen({ message, halfClosed, drained, closed }: CallEvents): void {
     const stream = this.#stream;
     const { budget, maxMessageBytes } = this.#options;
@@ -98,39 +101,39 @@ export class ServerCall {
     });
   }
 
-  /** Somebody is there to be answered, and has not been yet. */
+  /** Whether the client is still there and the call has not been ended. */
   get isOpen(): boolean {
     return !this.#ended && !this.#gone;
   }
 
-  /** A stream that its client has reset is closed, and may be read to its end before it is destroyed. */
+  /** A stream that its client has reset is closed, but can still be read to its end before it is destroyed. */
   get #gone(): boolean {
     return this.#stream.closed || this.#stream.destroyed;
   }
 
-  /** Says that the call is taken, before there is anything to tell. */
+  /** Tells the client that the call is accepted, before there is anything to send. */
   open(): void {
     const stream = this.#stream;
     if (stream.headersSent || !this.isOpen) return;
     stream.respond({ ":status": 200, "content-type": contentType }, { waitForTrailers: true });
   }
 
-  /** Messages with their prefixes. False asks to wait for `drained`. After the end, they are dropped. */
+  /** Writes messages with their prefixes. If it returns false, wait for `drained`. After the end, messages are dropped. */
   write(framed: Buffer): boolean {
     if (!this.isOpen) return true;
     this.open();
     return this.#stream.write(framed);
   }
 
-  /** Ends it because of what its client did, and counts that. */
+  /** Ends the call because of what its client did, and counts that. */
   refuse(why: Refusal, code: status, details: string, httpStatus = 200): void {
     if (!this.isOpen) return;
     this.#options.onRefused(why);
-    // Its whole connection may have been one refusal too many.
+    // This refusal may have been one too many, so that the whole connection was ended.
     if (!this.#gone) this.#end(code, details, httpStatus);
   }
 
-  /** Nothing comes after it. */
+  /** Ends the call; nothing may follow. */
   end(code: status, details = ""): void {
     if (this.isOpen) this.#end(code, details, 200);
   }
@@ -150,21 +153,21 @@ export class ServerCall {
       });
       stream.end();
     } else {
-      // Which codings would do: https://github.com/grpc/grpc/blob/master/doc/compression.md
+      // Lists the supported codings: https://github.com/grpc/grpc/blob/master/doc/compression.md
       const codings = code === status.UNIMPLEMENTED && { "grpc-accept-encoding": "identity" };
       const head = { ":status": httpStatus, "content-type": contentType, ...codings, ...said };
       stream.respond(head, { endStream: true });
     }
-    // What the client still says is of no interest, and must not hold up its other calls.
+    // Discard what the client still sends, so that it does not hold up its other calls.
     stream.resume();
     this.#patience = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), endWithinMs).unref();
   }
 }
 
 /**
- * Calls with each chunk that arrives, straight from where node:http2 hands it to its stream: the queue, the event and the
- * ticks between are for whom they find work for, and cost as much as taking an ack. What was queued before, and what comes
- * should Node hand it on in another way, comes as `data`.
+ * Calls `receive` with each chunk that arrives, straight from where node:http2 hands it to its stream: the queue, the event and
+ * the ticks in between would cost as much as reading an ack, and do nothing for us. Chunks that were queued before, and those
+ * that a future Node hands on differently, arrive as `data` events.
  */
 function receiveFrom(stream: ServerHttp2Stream, receive: (chunk: Buffer) => void): void {
   stream.on("data", receive);
@@ -179,8 +182,8 @@ function receiveFrom(stream: ServerHttp2Stream, receive: (chunk: Buffer) => void
 const contentType = "application/grpc";
 
 /**
- * No more than must be: grpc-js, which reads by `decodeURI`, would show `%2C` for a comma that was encoded. At its ends no
- * field of HTTP/2 has a space.
+ * Encodes no more than necessary: grpc-js decodes with `decodeURI`, and would show `%2C` for an encoded comma. A field in
+ * HTTP/2 has no spaces at its ends.
  */
 function percentEncode(text: string): string {
   return text.toWellFormed().replace(/^ | $|[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent);

@@ -2,9 +2,9 @@
  * A port for gRPC calls over TLS, directly on node:http2. For a thousand sidecars that each get a message and answer it, a
  * gRPC library costs about as much again as node:http2 itself.
  *
- * It detects peers that are gone without a word. The kernel finds those whose machine vanished (`Door`). For those that hang:
- * sidecars send PINGs of their own, whose arrival is their sign of life, and one check of all connections every few seconds
- * finds the silent ones.
+ * It detects peers that have vanished silently. The kernel finds those whose machine is gone (`Door`). For those that hang:
+ * sidecars send PINGs of their own, which prove that they are alive, and one check of all connections every few seconds finds
+ * the silent ones.
  *
  * Clients may be hostile, with a certificate or before they have shown one. Their number is limited (`Door`), and so is
  * what is stored of their messages (`ReadingBudget`); those that cause work without asking for anything are disconnected.
@@ -30,47 +30,47 @@ import type { Refusal } from "./refusal.ts";
 import { ServerCall } from "./server-call.ts";
 
 export interface StreamServerOptions {
-  /** Who answers, by path: `/tulle.v1.Discovery/Stream`. */
+  /** Who answers, by the method's path: `/tulle.v1.Discovery/Stream`. */
   readonly methods: ReadonlyMap<string, (call: ServerCall) => void>;
   readonly certificate: ServerCertificate;
-  /** Who shows no certificate where one is required gets no connection; who need not show one is not asked. */
+  /** If a certificate is required, a client without one gets no connection; otherwise clients are not asked for one. */
   readonly clients: "certificate-required" | "anonymous";
-  /** Of one message from a client. */
+  /** The limit for one message from a client. */
   readonly maxMessageBytes: number;
   readonly maxCallsPerConnection: number;
   readonly limits?: Partial<StreamServerLimits>;
   readonly clock: Clock;
   readonly timing?: Partial<StreamServerTiming>;
-  /** Calls again and again, until what it returns is called. Default: by a timer. */
+  /** Calls periodically, until the returned function is called. Default: by a timer. */
   readonly every?: (periodMs: number, call: () => void) => () => void;
   readonly events?: StreamServerEvents;
 }
 
 export interface StreamServerLimits extends DoorLimits {
-  /** Of messages that are not whole yet, of all calls. */
+  /** The limit for the incomplete messages of all calls. */
   readonly maxReadingBytes: number;
 }
 
 export interface StreamServerEvents extends Pick<DoorEvents, "opened" | "closed"> {
-  /** Once for each connection and each call that was not taken, or was ended for what its client did. */
+  /** Called once for each connection or call that was refused, or was ended because of what its client did. */
   readonly refused: (why: Refusal) => void;
 }
 
 export interface StreamServerTiming {
-  /** For TLS, from the first byte to the last. */
+  /** The time for the TLS handshake, from the first byte to the last. */
   readonly handshakeMs: number;
-  /** Between two looks at all connections. */
+  /** The time between two checks of all connections. */
   readonly lookMs: number;
-  /** After so long without a byte a connection is asked for a sign of life. */
+  /** After this long without a byte, a PING asks the connection for a sign of life. */
   readonly askMs: number;
-  /** After so long without a byte, the last of it asked, it is ended. */
+  /** After this long without a byte, including the time since the PING, the connection is ended. */
   readonly deadMs: number;
-  /** After so long without a call, it is ended. */
+  /** After this long without a call, the connection is ended. */
   readonly idleMs: number;
 }
 
 const usualLimits: StreamServerLimits = { ...usualDoorLimits, maxReadingBytes: 64 * 1024 * 1024 };
-/** Sidecars ask every 90 s, seen up to a quarter late, so what is alive is hardly ever asked. */
+/** Sidecars send a PING every 90 s, and are seen to do so up to a quarter late, so a live one is hardly ever asked. */
 const usualTiming: StreamServerTiming = {
   handshakeMs: 10_000,
   lookMs: 5_000,
@@ -78,20 +78,17 @@ const usualTiming: StreamServerTiming = {
   deadMs: 130_000,
   idleMs: 50_000,
 };
-/**
- * PINGs, SETTINGS, calls that are reset or refused: what a client may do of them. One that is in order does some in a
- * minute.
- */
+/** How many PINGs, SETTINGS, and reset or refused calls a client may send. A well-behaved client sends a few per minute. */
 const patience = { requests: 10, perMs: 1_000, burst: 200 };
 const unheard: StreamServerEvents = { opened: () => {}, closed: () => {}, refused: () => {} };
 
 interface Connection {
   bytesRead: number;
   heardAtMs: number;
-  /** For a sign of life, that has not come yet; undefined: it was not. */
+  /** When a sign of life was asked for that has not come yet; undefined: not asked. */
   askedAtMs: number | undefined;
   calls: number;
-  /** Since when it has had no call. */
+  /** Since when the connection has had no call. */
   idleSinceMs: number;
   readonly patience: TokenBucket;
 }
@@ -125,7 +122,7 @@ export class StreamServer {
     this.#server.on("connection", (socket: Socket) => this.#door.enter(socket));
     this.#server.on("tlsClientError", (_error, socket: TLSSocket) => void socket.destroy());
     this.#server.on("sessionError", (error: Error & { readonly code?: string }) => {
-      // What breaks a connection from below is no fault of its client's.
+      // A connection that breaks at a lower layer is not its client's fault.
       if (error.code?.startsWith("ERR_HTTP2_")) events.refused("protocol");
     });
     this.#server.on("unknownProtocol", (socket: TLSSocket) => {
@@ -137,12 +134,12 @@ export class StreamServer {
     this.#server.on("stream", (stream, headers) => this.#answer(stream, headers));
   }
 
-  /** For connections from now on; those that are open stay. */
+  /** For new connections; open ones keep the previous certificate. */
   rotate(certificate: ServerCertificate): void {
     this.#server.setSecureContext(contextOptions(certificate));
   }
 
-  /** Resolves to the port; rejects in one plain line where it can't be had. */
+  /** Resolves to the port; rejects with a one-line error if it can't be opened. */
   listen(host: string, port: number): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.#server.once("error", (error: Error) => reject(new Error(`can't listen: ${error.message}`)));
@@ -183,7 +180,7 @@ export class StreamServer {
     session.on("remoteSettings", () => this.#bear(session, connection));
   }
 
-  /** What makes work and asks for nothing: a little of it is in order. */
+  /** Counts frames that make work and ask for nothing: a few are fine. */
   #bear(session: ServerHttp2Session, { patience }: Connection): void {
     if (session.destroyed || patience.tryTake()) return;
     this.#events.refused("flood");
@@ -194,7 +191,7 @@ export class StreamServer {
     const { methods, maxMessageBytes, clock } = this.#options;
     const session = stream.session as ServerHttp2Session | undefined;
     const connection = session && this.#connections.get(session);
-    // The connection is gone, and what it brought last with it.
+    // The connection is gone, and its last call with it.
     if (session === undefined || connection === undefined) return stream.close();
     connection.calls++;
     stream.once("close", () => {
@@ -236,11 +233,11 @@ export class StreamServer {
   }
 }
 
-/** True where the call is none of gRPC, or one whose messages can't be read: it was refused. */
+/** True if the call is not gRPC, or its messages can't be read; then it was refused. */
 function refuseForeign(call: ServerCall, headers: IncomingHttpHeaders): boolean {
   const { "content-type": type = "", te, "grpc-encoding": encoding = "identity" } = headers;
   if (!/^application\/grpc($|[+;])/.test(type)) {
-    // What an answer with a status of gRPC alone would mean to whoever speaks something else is anybody's guess.
+    // A client of another protocol would not understand a gRPC status alone.
     call.refuse("not_grpc", status.INVALID_ARGUMENT, "the content-type must be application/grpc", 415);
   } else if (te !== "trailers") {
     call.refuse("not_grpc", status.INVALID_ARGUMENT, "te: trailers is missing: something between passes none on");
@@ -250,7 +247,7 @@ function refuseForeign(call: ServerCall, headers: IncomingHttpHeaders): boolean 
   return true;
 }
 
-/** After the sockets' turn: what came while this process got no processor is no silence. */
+/** Runs after the sockets' turn: bytes that arrived while this process got no processor time must not count as silence. */
 function everyTurn(periodMs: number, call: () => void): () => void {
   const timer = setInterval(() => setImmediate(call), periodMs).unref();
   return () => clearInterval(timer);

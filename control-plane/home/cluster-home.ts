@@ -1,4 +1,4 @@
-/** In a cluster: everything is in the API server and nowhere else, so any replica may die. */
+/** In a cluster, everything is stored in the API server and nowhere else, so any replica may die. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoffDelayMs } from "../../model/backoff.ts";
@@ -16,7 +16,7 @@ import type { Home } from "./home.ts";
 
 const pace = { initialDelayMs: 500, backoffMultiplier: 2, maxDelayMs: 10_000, jitter: 0.5 };
 
-/** Waits for an API server that does not answer. Rejects in one plain line where no cluster is configured. */
+/** Waits for an API server that does not answer. Rejects with a one-line error if no cluster is configured. */
 export async function openClusterHome(
   kubeconfig: string | undefined,
   trustDomain: string,
@@ -59,7 +59,7 @@ export async function openClusterHome(
   };
 }
 
-/** Without a signer there is nothing to serve: it waits for as long as it takes. */
+/** There is nothing to serve without a signer, so it waits as long as it takes. */
 async function openSigner(api: ClusterApi, trustDomain: string, log: Log, signal: AbortSignal): Promise<KeptSigner> {
   for (let failures = 1; ; failures++) {
     try {

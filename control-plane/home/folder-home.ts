@@ -15,7 +15,7 @@ import type { Home } from "./home.ts";
 const tokensFolder = "tokens";
 const publicFile = 0o644;
 
-/** Rejects in one plain line where the state can't be had. */
+/** Rejects with a one-line error if the state can't be opened. */
 export async function openFolderHome(
   { folders, stateFolder }: { readonly folders: readonly string[]; readonly stateFolder: string },
   trustDomain: string,
@@ -46,7 +46,7 @@ export async function openFolderHome(
   };
 }
 
-/** What the sidecars of this machine trust each other by. */
+/** The trust bundle of the sidecars on this machine. */
 class BundleFile {
   readonly path: string;
   readonly #log: Log;

@@ -1,5 +1,5 @@
 /**
- * Where a control plane gets its objects, finds out whose a token is, and keeps its signer. There are two such homes, a
+ * Where a control plane gets its objects, looks up the owners of tokens, and keeps its signer. There are two such homes, a
  * folder and a cluster, and nothing beyond this interface knows which one it is.
  */
 
@@ -11,26 +11,26 @@ import type { ClusterApi } from "../kubernetes/cluster-api.ts";
 import type { SourceChange } from "../source/source.ts";
 
 export interface Home {
-  /** As it is at the start. */
+  /** The signer as of the start. */
   readonly signer: KeptSigner;
   readonly signerStore: SignerStore;
-  /** For people: where the signer is kept, and whoever may write there may ask for another root. */
+  /** For people: where the signer is kept. Anyone who may write there may request a new root. */
   readonly place: HomePlace;
   readonly tokens: TokenReviewer;
   readonly reviewLimits: ReviewLimits;
   /** Absent in a folder. */
   readonly api?: ClusterApi;
-  /** Where the roots are still to be written, as `namespace shop`. */
+  /** Where the roots have yet to be written, such as `namespace shop`. */
   unwritten(): readonly string[];
   /** Resolves once the first state is handed on, and goes on until `signal` aborts. */
   watch(watching: HomeWatching): Promise<void>;
-  /** After everything else. */
+  /** To be called after everything else. */
   close(): void;
 }
 
 export interface HomeWatching {
   readonly onChange: (change: SourceChange) => void;
-  /** What is kept of the signer has changed: another key perhaps, other roots, or a wish. */
+  /** The stored signer has changed: perhaps the key, the roots, or a request. */
   readonly onSigner: (kept: KeptSigner) => void;
   readonly signal: AbortSignal;
 }

@@ -15,36 +15,36 @@ export interface ApiRequest {
   /** `/api/v1/pods`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
-  /** Sent as JSON. */
+  /** Plain data, sent as JSON. */
   readonly body?: unknown;
-  /** Default `application/json`; patches say which kind they are. */
+  /** Default `application/json`; for a patch it says which kind. */
   readonly contentType?: string;
-  /** Until the whole answer is there. Default 10,000. */
+  /** The time until the whole answer has arrived. Default 10,000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
 export interface ApiAnswer {
   readonly status: number;
-  /** Plain JSON values; a text where the answer is no JSON. */
+  /** Plain JSON values; a text if the answer is not JSON. */
   readonly body: unknown;
-  /** When the server wants to be asked again. */
+  /** When the server asks to be called again. */
   readonly retryAfterMs?: number;
 }
 
 export interface WatchRequest {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
-  /** The server has agreed to it. */
+  /** The server has accepted the watch. */
   readonly onOpen?: () => void;
   /** Called for each line, in order. */
   readonly onEvent: (event: unknown) => void;
-  /** A watch without a byte for so long is taken for dead. */
+  /** A watch without a byte for this long is considered dead. */
   readonly silenceMs: number;
   readonly signal: AbortSignal;
 }
 
-/** A watch on which nothing came for too long. Nobody else says that it is dead. */
+/** A watch on which nothing arrived for too long. Nothing else reveals that it is dead. */
 export class SilentWatch extends Error {
   constructor(afterMs: number) {
     super(`silent for ${afterMs} ms`);
@@ -52,13 +52,13 @@ export class SilentWatch extends Error {
 }
 
 const defaultTimeoutMs = 10_000;
-/** Between connecting and the head of a watch's answer. */
+/** The time between connecting and the head of a watch's answer. */
 const watchHeadMs = 15_000;
-/** Of one list page or one event: far above what etcd takes, far below what hurts. */
+/** The limit for one list page or one event: far above what etcd accepts, far below what hurts. */
 const maxBytes = 64 * 1024 * 1024;
 const keepAliveMs = 30_000;
 
-/** Throws in one plain line where no API server is configured. `kubeconfig` is a file; see `loadCredentials`. */
+/** Throws a one-line error if no API server is configured. `kubeconfig` is a file; see `loadCredentials`. */
 export async function openClusterApi(kubeconfig?: string): Promise<ClusterApi> {
   const { loadCredentials } = await import("./credentials.ts");
   return new ClusterApi(loadCredentials(kubeconfig));
@@ -72,7 +72,7 @@ export class ClusterApi {
     this.#credentials = credentials;
   }
 
-  /** Rejects where there is no whole answer in time. */
+  /** Rejects if no complete answer arrives in time. */
   async request(request: ApiRequest): Promise<ApiAnswer> {
     const { timeoutMs = defaultTimeoutMs, signal } = request;
     const timeout = AbortSignal.timeout(timeoutMs);
@@ -88,8 +88,8 @@ export class ClusterApi {
   }
 
   /**
-   * Follows a watch until it ends. Resolves with the answer that came in its place, or undefined once the server has closed
-   * it; rejects where it breaks, falls silent, or is aborted.
+   * Follows a watch until it ends. Resolves with the answer if the server refused it, or with undefined once the server has
+   * closed it; rejects if it breaks, falls silent, or is aborted.
    */
   async watch({ path, query, onOpen, onEvent, silenceMs, signal }: WatchRequest): Promise<ApiAnswer | undefined> {
     const silence = new AbortController();
@@ -118,7 +118,7 @@ export class ClusterApi {
     }
   }
 
-  /** Closes the connections that are idle; those in use close with their requests. */
+  /** Closes idle connections; busy ones close with their requests. */
   close(): void {
     this.#agent.destroy();
   }
@@ -167,7 +167,7 @@ async function readText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** A line that has no end when the answer ends is dropped: it is half an event. */
+/** A line without an end when the answer ends is dropped: it is half an event. */
 async function readLines(response: IncomingMessage, onLine: (line: string) => void, onBytes: () => void) {
   let parts: Buffer[] = [];
   let length = 0;
@@ -194,7 +194,7 @@ function parseBody(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text; // a proxy before the API server, or a health check
+    return text; // from a proxy before the API server, or a health check
   }
 }
 
@@ -204,7 +204,7 @@ function retryAfter({ headers }: IncomingMessage): { retryAfterMs?: number } {
   return Number.isFinite(seconds) && seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {};
 }
 
-/** What an answer says is wrong, in one line: the server's message, as far as it has one. */
+/** The error of an answer in one line: the server's message, if there is one. */
 export function describeAnswer({ status, body }: ApiAnswer): string {
   const message = isRecord(body) && typeof body["message"] === "string" ? body["message"] : undefined;
   return message === undefined ? `status ${status}` : `status ${status}: ${message.replace(/\s+/g, " ").slice(0, 500)}`;

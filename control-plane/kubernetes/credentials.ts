@@ -1,26 +1,26 @@
 /**
- * Which API server, and as whom: the one file that loads `@kubernetes/client-node`. That costs 50 MB and a quarter of a
- * second, so it is imported by `openClusterApi` alone, at run time: standalone never pays for it.
+ * Which API server to use, and as whom: the one file that loads `@kubernetes/client-node`. That costs 50 MB and a quarter of a
+ * second, so only `openClusterApi` imports it, at run time: standalone never pays for it.
  */
 
 import type { RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
 
 export interface ClusterCredentials {
-  /** Where the API server is; it may have a path. */
+  /** The URL of the API server; it may have a path. */
   readonly server: URL;
-  /** TLS and headers for one request: tokens and certificates are read again when they change. */
+  /** TLS options and headers for one request: tokens and certificates are read again when they change. */
   apply(): Promise<RequestOptions>;
 }
 
-/** From a file, else from `$KUBECONFIG`, `~/.kube/config`, or the pod's own service account. Throws in one plain line. */
+/** From a file, else from `$KUBECONFIG`, `~/.kube/config`, or the pod's own service account. Throws a one-line error. */
 export function loadCredentials(kubeconfig: string | undefined): ClusterCredentials {
   const config = loadKubeConfig(kubeconfig);
   if (config !== undefined) return credentialsOf(config);
   throw new Error(`${kubeconfig ?? "the environment"} names no cluster: set KUBECONFIG, or run in a pod`);
 }
 
-/** Undefined: it names no cluster. Throws in one plain line where it can't be read, or has no such context. */
+/** Undefined: no cluster is configured. Throws a one-line error if the file can't be read, or has no such context. */
 export function loadKubeConfig(kubeconfig: string | undefined, context?: string): KubeConfig | undefined {
   const config = new KubeConfig();
   try {
@@ -37,12 +37,12 @@ export function loadKubeConfig(kubeconfig: string | undefined, context?: string)
     config.setCurrentContext(context);
   }
   const cluster = config.getCurrentCluster();
-  // Without any configuration the library falls back to http://localhost:8080, where nobody is.
+  // Without any configuration the library falls back to http://localhost:8080, where nothing listens.
   const isNamed = cluster !== null && URL.canParse(cluster.server) && cluster.server !== "http://localhost:8080";
   return isNamed ? config : undefined;
 }
 
-/** Of its current context. Throws in one plain line. */
+/** The credentials of the current context. Throws a one-line error. */
 export function credentialsOf(config: KubeConfig): ClusterCredentials {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error("the kubeconfig names no cluster");

@@ -1,6 +1,6 @@
 /**
- * What the control plane and the chart's hooks may do in a cluster, and nothing else: the chart's roles are these rules, and a test asks the
- * API server about each. Whoever needs another verb adds it here, with the reason.
+ * What the control plane and the chart's hooks may do in a cluster, and nothing else: the chart's roles are these rules, and a
+ * test asks the API server about each. To need another verb means to add it here, with the reason.
  */
 
 import { policyKinds } from "../../model/parse/policy.ts";
@@ -10,7 +10,7 @@ export interface AccessRule {
   readonly group: string;
   readonly resources: readonly string[];
   readonly verbs: readonly ("get" | "list" | "watch" | "create" | "update" | "patch" | "delete")[];
-  /** Only objects of these names. `create` can't be held to names. */
+  /** Only objects of these names. `create` can't be limited to names. */
   readonly names?: readonly string[];
   /** Only in the mesh's own namespace; absent: everywhere. */
   readonly ownNamespace?: true;
@@ -19,7 +19,7 @@ export interface AccessRule {
 
 const watched = ["get", "list", "watch"] as const;
 
-/** The control plane's own. */
+/** The permissions of the control plane itself. */
 export const accessRules: readonly AccessRule[] = [
   {
     group: "",
@@ -123,7 +123,7 @@ export const accessRules: readonly AccessRule[] = [
   },
 ];
 
-/** Of the hooks before and after `helm uninstall`; they are there for as long as these run. */
+/** The permissions of the hooks before and after `helm uninstall`; they exist only while these run. */
 export const uninstallRules: readonly AccessRule[] = [
   {
     group: "",

@@ -1,4 +1,4 @@
-/** The figures of one resource on their way between replicas, and the sum of them. Pure. */
+/** Encodes and decodes the acks of one resource between replicas, and sums them up. Pure. */
 
 import { decodeName } from "../../proto/decode.ts";
 import { encodeName } from "../../proto/encode.ts";
@@ -8,7 +8,7 @@ import type {
 } from "../../proto/generated/tulle/v1/ResourceAcks.ts";
 import type { ResourceAcks } from "../push/acks.ts";
 
-/** Nobody reads more names than these, and a message must stay small. */
+/** Nobody reads more names than this, and messages must stay small. */
 const maxNamed = 10;
 
 export function encodeAcks({
@@ -30,7 +30,7 @@ export function encodeAcks({
   };
 }
 
-/** Undefined: about a kind of resource that this version does not know. */
+/** Undefined: this version does not know the kind of resource. */
 export function decodeAcks(message: ResourceAcks__Output): ResourceAcks | undefined {
   const resource = decodeName(message.resource);
   if (resource === undefined) return undefined;
@@ -40,7 +40,7 @@ export function decodeAcks(message: ResourceAcks__Output): ResourceAcks | undefi
   return { ...resource, ...(version !== "" && { version }), subscribers, acked, nacks, laggards };
 }
 
-/** What one replica knows and what others say. Who speaks of another version has not got this one yet. */
+/** Sums what this replica knows and what others report. A replica that reports another version does not have this one yet. */
 export function mergeAcks(own: ResourceAcks, others: readonly ResourceAcks[]): ResourceAcks {
   const same = others.filter(({ version }) => version === own.version);
   return {

@@ -1,4 +1,4 @@
-/** What one replica and its sidecars hold, on its way between replicas. Pure. */
+/** The certificates and roots of a replica and its sidecars, sent between replicas. Pure. */
 
 import type {
   CertificateTable__Output,
@@ -10,10 +10,10 @@ import type {
 } from "../../proto/generated/tulle/v1/SidecarCertificate.ts";
 import type { ReplicaCertificates, SidecarCertificate } from "../identity/census.ts";
 
-/** A replica without its sidecars. */
+/** A replica's own certificates, without those of its sidecars. */
 export type ReplicaHoldings = Omit<ReplicaCertificates, "replica" | "sidecars">;
 
-/** Nobody reads more names than these, and a message must stay small. */
+/** Nobody reads more names than this, and messages must stay small. */
 const maxNamed = 10;
 
 export function encodeHoldings({ trustedRoots, signerKeyId, unwritten }: ReplicaHoldings): CertificateTableMessage {
@@ -35,7 +35,7 @@ export function encodeSidecar(stream: number, sidecar: SidecarCertificate): Side
   };
 }
 
-/** What another replica has said so far. */
+/** What another replica has reported so far. */
 export class CertificateTable {
   readonly #sidecars = new Map<number, SidecarCertificate>();
   #holdings: ReplicaHoldings | undefined;
@@ -51,7 +51,7 @@ export class CertificateTable {
     this.#holdings = undefined;
   }
 
-  /** Undefined: it has not said. */
+  /** Undefined: it has not reported yet. */
   read(replica: string): ReplicaCertificates | undefined {
     return this.#holdings && { replica, ...this.#holdings, sidecars: [...this.#sidecars.values()] };
   }

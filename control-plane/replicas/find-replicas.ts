@@ -1,9 +1,9 @@
-/** Which replicas there are: the addresses behind a name, such as that of a headless Service. */
+/** Finds the replicas: the addresses behind a name, such as that of a headless Service. */
 
 import { lookup } from "node:dns/promises";
 import { isIPv6 } from "node:net";
 
-/** Every address of each `host:port`, once. Rejects where a name can't be resolved. */
+/** Every address of each `host:port`, once. Rejects if a name can't be resolved. */
 export async function findReplicas(hosts: readonly string[]): Promise<readonly string[]> {
   const found = await Promise.all(hosts.map(addressesOf));
   return [...new Set(found.flat())];

@@ -1,4 +1,4 @@
-/** One stream from another replica, from the dial to its end: what that one's sidecars have in force. It dials once. */
+/** One stream from another replica, from the dial to its end: what that replica's sidecars have in force. It dials once. */
 
 import { createSecureContext } from "node:tls";
 import { ChannelCredentials, type ClientReadableStream } from "@grpc/grpc-js";
@@ -15,24 +15,24 @@ import { CertificateTable } from "./certificate-table.ts";
 
 export interface FollowOptions {
   readonly address: string;
-  /** Who asks. */
+  /** The name of this replica, which asks. */
   readonly replica: string;
   readonly certificate: ServerCertificate;
-  /** Who must answer. */
+  /** The identity that the other end must have. */
   readonly identity: string;
-  /** Names of resources whose figures have become others. */
+  /** Called with the names of resources whose figures have changed. */
   readonly onChange: (keys: readonly ResourceKey[]) => void;
-  /** Once, whatever ended it; the table is empty then. */
+  /** Called once, whatever ended it; the table is empty by then. */
   readonly onEnd: (reason: string) => void;
 }
 
 const channelOptions = {
-  // Replicas are dialled by address, and TLS has no name for one. Who answers is decided by its SPIFFE id.
+  // Replicas are dialled by address, and TLS has no name for one. The SPIFFE id decides who may answer.
   "grpc.ssl_target_name_override": "tulle-control-plane",
   "grpc.keepalive_time_ms": 10_000,
   "grpc.keepalive_timeout_ms": 5_000,
   "grpc.enable_retries": 0,
-  // Two replicas behind one address would be one channel otherwise.
+  // Otherwise two replicas behind one address would share a channel.
   "grpc.use_local_subchannel_pool": 1,
 };
 
@@ -66,7 +66,7 @@ export class FollowedReplica {
     this.#call.on("end", () => this.#end("ended by the other replica"));
   }
 
-  /** As it calls itself; undefined: it has not spoken yet. */
+  /** The replica's own name; undefined: it has sent nothing yet. */
   get name(): string | undefined {
     return this.#name;
   }
@@ -76,7 +76,7 @@ export class FollowedReplica {
     return this.#table.get(key);
   }
 
-  /** Undefined: it has not said. */
+  /** Undefined: it has not reported yet. */
   get certificates(): ReplicaCertificates | undefined {
     return this.#name === undefined ? undefined : this.#certificates.read(this.#name);
   }

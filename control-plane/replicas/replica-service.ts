@@ -1,8 +1,8 @@
 /**
- * `tulle.v1.Replicas`: tells other replicas of this control plane what its sidecars have in force, and which roots they
- * trust. Only for the control plane's own identity: which sidecars there are is nobody else's business.
+ * `tulle.v1.Replicas`: tells other replicas of this control plane what its sidecars have in force, and which roots they trust.
+ * Only for the control plane's own identity: nobody else may learn which sidecars there are.
  *
- * What is to be told is kept as names: a follower that is slow is told the newest figures once it reads again.
+ * What is to be sent is kept as names: a slow follower gets the newest figures once it reads again.
  */
 
 import { status } from "@grpc/grpc-js";
@@ -23,11 +23,11 @@ import { encodeHoldings, encodeSidecar, type ReplicaHoldings } from "./certifica
 export const followMethod = "/tulle.v1.Replicas/Follow";
 
 export interface ReplicaServiceOptions {
-  /** Names this process among all replicas. */
+  /** Identifies this process among all replicas. */
   readonly replica: string;
   readonly hub: PushHub;
   readonly certificates: SidecarCertificates;
-  /** What this replica itself trusts and signs with, as it is now. */
+  /** The roots that this replica trusts and the key it signs with, as of now. */
   readonly holdings: () => ReplicaHoldings;
   readonly trustDomain: string;
   /** Milliseconds since 1970. */
@@ -35,11 +35,11 @@ export interface ReplicaServiceOptions {
   readonly log: Log;
 }
 
-/** Acks come in bursts: changes of so long are told together. */
+/** Acks come in bursts: changes within this time are sent together. */
 const windowMs = 200;
 const resourcesPerMessage = 500;
 const sidecarsPerMessage = 500;
-/** What a replica itself holds changes seldom, and announces itself by nothing. */
+/** What a replica itself holds changes rarely, and without notice, so it is polled. */
 const holdingsEveryMs = 1_000;
 
 export class ReplicaService {
@@ -50,7 +50,7 @@ export class ReplicaService {
     this.#options = options;
   }
 
-  /** Ends all streams: who follows learns at once that this replica is no longer there. */
+  /** Ends all streams, so that followers learn at once that this replica is gone. */
   close(): void {
     for (const follower of this.#followers) follower.end(status.UNAVAILABLE, "the control plane is stopping");
   }
@@ -78,9 +78,9 @@ class Follower {
   readonly #options: ReplicaServiceOptions;
   readonly #onLeft: () => void;
   readonly #due = new Set<ResourceKey>();
-  /** Numbers of streams that came or went. */
+  /** The numbers of streams that were added or removed. */
   readonly #dueSidecars = new Set<number>();
-  /** What was told last of this replica itself. */
+  /** What was last sent about this replica itself. */
   #toldHoldings = "";
   #stopWatching: () => void = () => {};
   #timer: NodeJS.Timeout | undefined;
@@ -91,7 +91,7 @@ class Follower {
     this.#call = call;
     this.#options = options;
     this.#onLeft = onLeft;
-    // What it asks for is in the method's name.
+    // The method's name says what is asked, so the message is ignored.
     call.listen({
       drained: () => {
         this.#stopped = false;
@@ -127,7 +127,7 @@ class Follower {
     this.#call.end(code, details);
   }
 
-  /** It is not for who asks. */
+  /** Refuses a caller with another identity. */
   refuse(details: string): void {
     this.#leave();
     this.#call.refuse("identity", status.PERMISSION_DENIED, details);
@@ -168,7 +168,7 @@ class Follower {
     }
   }
 
-  /** First of all, and also where there are no sidecars: it says who answers. */
+  /** Sent first, and even without any sidecars, because it says which replica answers. */
   #flushCertificates(): void {
     const { replica, certificates, holdings } = this.#options;
     const held = encodeHoldings(holdings());

@@ -13,27 +13,27 @@ import { mergeAcks } from "./ack-table.ts";
 import { FollowedReplica } from "./followed-replica.ts";
 
 export interface ReplicasOptions {
-  /** Names this process among all replicas. */
+  /** Identifies this process among all replicas. */
   readonly replica: string;
-  /** `host:port` of every replica there is now, this one perhaps among them. */
+  /** `host:port` of every current replica, perhaps including this one. */
   readonly find: () => Promise<readonly string[]>;
-  /** Of this control plane, as it is now. */
+  /** This control plane's current certificate. */
   readonly certificate: () => ServerCertificate;
   readonly identity: string;
-  /** Figures of other replicas have become others. */
+  /** The figures of other replicas have changed. */
   readonly onChange: (keys: readonly ResourceKey[]) => void;
   readonly log: Log;
 }
 
-/** How often it is looked which replicas there are; also the time after which a lost one is dialled again. */
+/** How often the list of replicas is looked up; also the time after which a lost one is dialled again. */
 const findEveryMs = 2_000;
 
 export class OtherReplicas {
   readonly #options: ReplicasOptions;
   readonly #followed = new Map<string, FollowedReplica>();
-  /** Addresses under which this replica has met itself. */
+  /** Addresses at which this replica has met itself. */
   readonly #own = new Set<string>();
-  /** Addresses under which it has met a replica that it follows under another: by name. */
+  /** The names of replicas met at a second address, by that address; they are followed at another one. */
   readonly #aliases = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -44,7 +44,7 @@ export class OtherReplicas {
     this.#options = options;
   }
 
-  /** Those that have spoken. */
+  /** The replicas that have reported. */
   get names(): readonly string[] {
     return [...this.#followed.values()].flatMap(({ name }) => name ?? []).sort();
   }
@@ -59,7 +59,7 @@ export class OtherReplicas {
     for (const replica of this.#followed.values()) replica.close();
   }
 
-  /** What is known of a resource in all replicas, given what this one knows. */
+  /** Sums up a resource over all replicas, given what this one knows. */
   merge(own: ResourceAcks): ResourceAcks {
     const key = resourceKey(own.kind, own.name);
     const others = [...this.#followed.values()].flatMap((replica) => replica.acksOf(key) ?? []);
@@ -72,7 +72,7 @@ export class OtherReplicas {
     return [...this.#followed.values()].some((replica) => replica.acksOf(key) !== undefined);
   }
 
-  /** What all others and their sidecars hold, and of whom it is not known. */
+  /** What all other replicas and their sidecars hold, and which replicas have not reported. */
   certificates(): Census {
     const replicas: Census["replicas"][number][] = [];
     const unheard: string[] = this.#lost === undefined ? [] : [`names: ${this.#lost}`];
@@ -125,7 +125,7 @@ export class OtherReplicas {
     this.#followed.set(address, followed);
   }
 
-  /** Itself, or one that is followed under another of its addresses. */
+  /** Whether it is this replica itself, or one that is followed at another of its addresses. */
   #isKnown(met: FollowedReplica): boolean {
     if (met.name === this.#options.replica) {
       this.#own.add(met.address);

@@ -1,6 +1,6 @@
 /**
- * Which resources anybody wants: a sidecar of this replica, or one of another. What is dialled by IP address is compiled only
- * while it is wanted, and who writes its status must know it also where no sidecar of its own asks for it.
+ * Which resources anybody wants: a sidecar of this replica, or of another one. Destinations dialled by IP address are compiled
+ * only while they are wanted, and the replica that writes statuses must know of them even if no sidecar of its own asks.
  */
 
 import type { ResourceKind } from "../../model/resources.ts";
@@ -12,7 +12,7 @@ export class WantedResources {
   readonly #sides = new Map<ResourceKey, Set<Side>>();
   readonly #setWanted: (kind: ResourceKind, name: string, wanted: boolean) => void;
 
-  /** `setWanted` is called with true when the first comes to want it, and with false when nobody does any more. */
+  /** `setWanted` is called with true when the first side wants a resource, and with false when none does any more. */
   constructor(setWanted: (kind: ResourceKind, name: string, wanted: boolean) => void) {
     this.#setWanted = setWanted;
   }

@@ -9,9 +9,9 @@ import type { Peer } from "../push/push-hub.ts";
 export interface SpanView {
   /** 16 hex digits. */
   readonly id: string;
-  /** Absent: it begins the trace. It may be a span that is not here: a caller's own. */
+  /** Absent: the span begins the trace. The parent may be missing here: a span of the caller's own. */
   readonly parent?: string;
-  /** `namespace/name` of the workload beside which it was recorded. */
+  /** `namespace/name` of the workload whose sidecar recorded it. */
   readonly workload: string;
   readonly name: string;
   readonly kind: "client" | "server";
@@ -26,7 +26,7 @@ export interface SpanView {
 export interface TraceView {
   /** 32 hex digits. */
   readonly id: string;
-  /** Of the span that began first. */
+  /** The workload of the span that began first. */
   readonly workload: string;
   readonly name: string;
   readonly startMs: number;
@@ -45,7 +45,7 @@ const longestName = 256;
 const mostAttributes = 32;
 
 export class TraceStore {
-  /** The one that was told of last comes last. */
+  /** The most recently reported trace comes last. */
   readonly #traces = new Map<string, Map<string, SpanView>>();
 
   take({ namespace, workload }: Pick<Peer, "namespace" | "workload">, spans: readonly ReportedSpan__Output[]): void {
@@ -58,13 +58,13 @@ export class TraceStore {
     }
   }
 
-  /** The newest first. */
+  /** Newest first. */
   list(): TraceView[] {
     const all = [...this.#traces].map(([id, spans]) => summarize(id, [...spans.values()]));
     return all.sort((a, b) => b.startMs - a.startMs || (a.id < b.id ? -1 : 1)).slice(0, mostListed);
   }
 
-  /** Sorted by their start. Undefined: not known, or not any more. */
+  /** Sorted by start. Undefined: unknown, or forgotten. */
   spans(traceId: string): SpanView[] | undefined {
     const spans = this.#traces.get(traceId);
     return spans && [...spans.values()].sort(byStart);

@@ -9,20 +9,20 @@ import type { Peer } from "../push/push-hub.ts";
 import { compareStrings } from "../source/problem.ts";
 import { quantileMs } from "./quantile.ts";
 
-/** Requests of one workload to one backend of a Service, over the last `windowMs`. */
+/** Requests from one workload to one backend of a Service, over the last `windowMs`. */
 export interface EdgeTraffic {
   /** `namespace/workload`. */
   readonly from: string;
-  /** `namespace/name` of what was dialled. */
+  /** `namespace/name` of the dialled Service. */
   readonly service: string;
-  /** `namespace/name`; empty: nobody was reached. */
+  /** `namespace/name`; empty: no backend was reached. */
   readonly backend: string;
   readonly requestsPerSecond: number;
-  /** 0 to 1: those that did not fail and were not given up by their caller. */
+  /** 0 to 1: requests that did not fail and were not abandoned by their caller. */
   readonly successShare: number;
   /**
-   * 0 to 1: those over mutual TLS, of all of which it is known. Absent: of none, as nobody was reached, or sidecars are
-   * older.
+   * 0 to 1: requests over mutual TLS, among those for which it is known. Absent: it is known for none, because no backend was
+   * reached, or the sidecars are older.
    */
   readonly mutualTlsShare?: number;
 }
@@ -39,11 +39,11 @@ export interface BreakerTraffic {
   readonly from: string;
   readonly backend: string;
   readonly endpoint: string;
-  /** The worst of those pods. */
+  /** The worst state among those pods. */
   readonly state: "open" | "half-open";
 }
 
-/** One of each caller, backend and endpoint: pods of a workload have a breaker each, and the one that is open counts. */
+/** One entry per caller, backend and endpoint: each pod of a workload has its own breaker, and an open one counts. */
 export function worstOf(breakers: Iterable<BreakerTraffic>): BreakerTraffic[] {
   const worst = new Map<string, BreakerTraffic>();
   for (const breaker of breakers) {
@@ -66,9 +66,9 @@ export interface Traffic {
   /** Sorted by `service`. */
   readonly latencies: readonly ServiceLatency[];
   readonly breakers: readonly BreakerTraffic[];
-  /** Workloads that make requests without the trace of one that they serve. Sorted. */
+  /** Workloads that make requests without the trace of the request they serve. Sorted. */
   readonly lost: readonly LostCalls[];
-  /** The end of each pod's certificate, ms since 1970, by `namespace/pod`. */
+  /** When each pod's certificate expires, in ms since 1970, by `namespace/pod`. */
   readonly certificates: ReadonlyMap<string, number>;
 }
 
@@ -79,16 +79,16 @@ interface KeptReport {
 
 interface KeptPod {
   readonly from: string;
-  /** Those of the window. */
+  /** The reports within the window. */
   readonly reports: KeptReport[];
   heardAtMs: number;
   certificateEndsMs: number;
 }
 
 const windowMs = 10_000;
-/** A sidecar without traffic sends one a minute. */
+/** A sidecar without traffic sends one report a minute. */
 const forgetAfterMs = 150_000;
-/** A sidecar with traffic sends one every two seconds. */
+/** A sidecar with traffic sends one report every two seconds. */
 const mostReports = 10;
 const mostEntries = 500;
 const mostPods = 20_000;
@@ -102,7 +102,7 @@ export class TrafficStore {
     this.#clock = clock;
   }
 
-  /** Ignores what no sidecar of ours would send. */
+  /** Ignores reports that no sidecar of ours would send. */
   take(peer: Pick<Peer, "namespace" | "workload" | "pod">, report: TrafficReport__Output): void {
     if (!isSound(report)) return;
     const name = `${peer.namespace}/${peer.pod}`;
@@ -112,7 +112,7 @@ export class TrafficStore {
     const pod = known ?? { from, reports: [], heardAtMs: 0, certificateEndsMs: 0 };
     pod.heardAtMs = this.#clock.now();
     pod.certificateEndsMs = report.certificateExpiryUnixSeconds * 1_000;
-    // Spans are the trace store's.
+    // The trace store keeps the spans.
     pod.reports.push({ atMs: pod.heardAtMs, report: { ...report, spans: [] } });
     if (pod.reports.length > mostReports) pod.reports.shift();
     this.#pods.set(name, pod);

@@ -1,6 +1,6 @@
 /**
- * `control-plane uninstall …`: what the chart's hooks run before and after `helm uninstall`. It needs no running control plane,
- * and ends with 0, with 1 where the mesh must stay, and with 2 where the cluster can't be asked.
+ * `control-plane uninstall …`: what the chart's hooks run before and after `helm uninstall`. It needs no running control plane.
+ * It ends with 0, with 1 if the mesh must stay, and with 2 if the cluster can't be reached.
  */
 
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-/** Who would be left without a control plane: the pods that have a sidecar and have not ended. */
+/** Lists the pods that an uninstall would leave without a control plane: those that have a sidecar and have not ended. */
 
 import { type ClusterApi, describeAnswer } from "../kubernetes/cluster-api.ts";
 import { isRecord } from "../source/kube-object.ts";
@@ -6,11 +6,11 @@ import { isMeshedPod } from "../source/kubernetes/strip.ts";
 import { compareStrings } from "../source/problem.ts";
 
 const pageSize = 500;
-/** Named one by one. */
+/** At most this many are named. */
 const mostNamed = 50;
 const endedPhases: readonly unknown[] = ["Succeeded", "Failed"];
 
-/** `namespace/name`, sorted. Rejects where the API server does not tell. */
+/** `namespace/name`, sorted. Rejects if the API server gives no list. */
 export async function listMeshedPods(api: Pick<ClusterApi, "request">): Promise<readonly string[]> {
   const found: string[] = [];
   let next = "";

@@ -17,7 +17,7 @@ const ownLabel = "app.kubernetes.io/part-of";
 const patienceMs = 90_000;
 const pollMs = 500;
 
-/** Resolves with what was removed, in words. Rejects with the first thing that could not be. */
+/** Resolves with descriptions of what was removed. Rejects with the first failure. */
 export async function removeOwnObjects(api: Api, namespace: string): Promise<readonly string[]> {
   await untilEnded(api, namespace);
   const removed: string[] = [];
@@ -34,7 +34,7 @@ export async function removeOwnObjects(api: Api, namespace: string): Promise<rea
     `Lease ${namespace}/${leaseName}`,
   );
   const signer = `/api/v1/namespaces/${namespace}/secrets/${caSecretName}`;
-  // One that somebody else put there is theirs to keep.
+  // A Secret that somebody else put there is theirs to keep.
   if (isOwn(await api.request({ path: signer }))) await remove(signer, `Secret ${namespace}/${caSecretName}`);
   return removed;
 }
@@ -48,7 +48,7 @@ async function untilEnded(api: Api, namespace: string): Promise<void> {
   }
 }
 
-/** The namespaces that have one. */
+/** The namespaces that have a trust bundle. */
 async function trustBundles(api: Api): Promise<readonly string[]> {
   const query = { fieldSelector: `metadata.name=${trustBundleName}` };
   return itemsOf(await api.request({ path: "/api/v1/configmaps", query })).map(({ metadata }) =>

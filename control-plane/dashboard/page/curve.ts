@@ -1,4 +1,4 @@
-/** The line of a call from one node to another, and where its figures stand. Pure. */
+/** The line of a call from one node to another, and where its figures are placed. Pure. */
 
 export interface Point {
   readonly x: number;
@@ -6,20 +6,20 @@ export interface Point {
 }
 
 export interface Curve {
-  /** For `d` of an SVG path. */
+  /** The `d` attribute of an SVG path. */
   readonly path: string;
   readonly label: Point;
 }
 
-/** How far to the left of its end the middle of a label stands: it fits between two columns. */
+/** The distance of a label's middle from the line's right end, so that it fits between two columns. */
 const labelBeforeEnd = 58;
 const labelAbove = 8;
 const leastBend = 40;
 const bisections = 12;
 
 /**
- * It leaves and arrives level. The figures stand on the line, not beside its end: there they would cover those of the other
- * lines that end there.
+ * The line leaves and arrives horizontally. The figures are on the line, not beside its end, where they would cover those of
+ * other lines that end there.
  */
 export function curveBetween(from: Point, to: Point): Curve {
   const bend = Math.max((to.x - from.x) / 2, leastBend);
@@ -31,7 +31,7 @@ export function curveBetween(from: Point, to: Point): Curve {
   return { path, label: { x, y: y - labelAbove } };
 }
 
-/** Of the line at `x`, which it passes once. */
+/** The height of the line at `x`, which it crosses once. */
 function heightAt(x: number, from: Point, to: Point, leaves: number, arrives: number): number {
   let [low, high] = [0, 1];
   for (let step = 0; step < bisections; step++) {

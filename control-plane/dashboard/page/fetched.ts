@@ -5,7 +5,7 @@ export type Fetched<T> =
   | { readonly kind: "gone" }
   | { readonly kind: "here"; readonly value: T };
 
-/** What the control plane says at a path: anew for another path, and whenever `again` changes. */
+/** Fetches a path from the control plane: again for each new path, and whenever `again` changes. */
 export function useFetched<T>(path: string, again: unknown): Fetched<T> {
   const [fetched, setFetched] = useState<Fetched<T> & { readonly path: string }>({ kind: "waiting", path });
   useEffect(() => {
@@ -15,7 +15,7 @@ export function useFetched<T>(path: string, again: unknown): Fetched<T> {
         if (answer.ok) setFetched({ kind: "here", value: (await answer.json()) as T, path });
         else setFetched({ kind: "gone", path });
       })
-      // Not reached: the head of the page says so already, and what was there stays.
+      // Not reachable: the head of the page says so already, and what was shown stays.
       .catch(() => undefined);
     return () => leaving.abort();
   }, [path, again]);

@@ -1,4 +1,4 @@
-/** Where the nodes of a call graph stand: callers to the left of what they call, as far as circles allow. Pure. */
+/** Positions the nodes of a call graph: callers to the left of what they call, as far as cycles allow. Pure. */
 
 export interface Arrow {
   readonly from: string;
@@ -18,7 +18,7 @@ export function layersOf(arrows: readonly Arrow[]): readonly (readonly string[])
   const left = new Set([...callers.keys()].sort());
   for (let column = 0; left.size > 0; column++) {
     const ready = [...left].filter((name) => [...(callers.get(name) ?? [])].every((caller) => !left.has(caller)));
-    // A circle: whoever comes first by name breaks it.
+    // A cycle: the first by name breaks it.
     const placed = ready.length > 0 ? ready : [...left].slice(0, 1);
     for (const name of placed) columnOf.set(name, column);
     for (const name of placed) left.delete(name);

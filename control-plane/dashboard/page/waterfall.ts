@@ -1,17 +1,17 @@
-/** Which span lies below which, for a drawing of a trace. Pure. */
+/** Which span is below which, to draw a trace. Pure. */
 
 import type { SpanView } from "../../traffic/trace-store.ts";
 
 export interface Bar {
   readonly span: SpanView;
-  /** How many spans are above it. */
+  /** The number of spans above it. */
   readonly depth: number;
-  /** 0 to 1, of the whole trace. */
+  /** 0 to 1, as a share of the whole trace. */
   readonly start: number;
   readonly share: number;
 }
 
-/** In the order in which they are read: each below its parent, and side by side by their start. */
+/** In reading order: each span below its parent, siblings sorted by start. */
 export function waterfallOf(spans: readonly SpanView[]): readonly Bar[] {
   const sorted = spans.toSorted((a, b) => a.startMs - b.startMs || b.durationMs - a.durationMs);
   const startMs = Math.min(...sorted.map((span) => span.startMs));
@@ -35,7 +35,7 @@ export function waterfallOf(spans: readonly SpanView[]): readonly Bar[] {
   return bars;
 }
 
-/** An application's own spans are not here: what it asked while it served a request is drawn below that. */
+/** The application's own spans are missing here, so a call that it made while serving a request is drawn below that request. */
 function servedMeanwhile(span: SpanView, spans: readonly SpanView[]): SpanView | undefined {
   if (span.kind !== "client" || span.parent === undefined) return undefined;
   return spans.findLast(
