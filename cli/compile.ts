@@ -1,4 +1,4 @@
-/** `tulle compile`: checks a folder of Kubernetes YAML as the control plane would, and shows what it makes of it. */
+/** `tulle compile`: checks a folder of Kubernetes YAML as the control plane would, and shows the compiled result. */
 
 import { Command } from "commander";
 import { stringify } from "yaml";
@@ -61,7 +61,7 @@ async function run(options: CompileOptions): Promise<void> {
   process.stdout.write(`${found.join(", ")}: ${verdict.join(", ")}\n`);
 }
 
-/** All Destinations and Endpoints, for the control plane can't know which of them a workload will dial. */
+/** All Destinations and Endpoints, because the control plane can't know which of them a workload will dial. */
 function resourcesFor(workload: string, { snapshot }: Pipeline): readonly PublishedResource[] {
   const inbound = snapshot.get("inbound", workload);
   if (inbound === undefined) {

@@ -1,6 +1,6 @@
 /**
- * `tulle dashboard`: the dashboard of a cluster, on a loopback port of this machine for as long as the command runs. Each
- * connection goes through the API server by itself, to a control plane that is ready then.
+ * `tulle dashboard`: the dashboard of a cluster, on a loopback port of this machine while the command runs. Each connection
+ * goes through the API server separately, to a control plane that is ready at that moment.
  */
 
 import { spawn } from "node:child_process";
@@ -61,7 +61,7 @@ async function run({ port, open, output, ...options }: DashboardOptions): Promis
   process.exit();
 }
 
-/** Throws a `UsageError` where the port can't be had. */
+/** Throws a `UsageError` if the port can't be opened. */
 async function listen(port: number, cluster: Cluster): Promise<Server> {
   const server = createServer((socket) => {
     forward(socket, cluster).catch((error: unknown) => {
@@ -87,14 +87,14 @@ async function forward(socket: Socket, cluster: Cluster): Promise<void> {
   try {
     await pipeline(socket, connection, socket);
   } catch (error) {
-    // A browser leaves when it likes.
+    // A browser may leave at any time.
     if (!socket.destroyed) throw error;
   } finally {
     connection.destroy();
   }
 }
 
-/** Whether there is one is the desktop's business: the address is printed in any case. */
+/** There may be no browser: the address is printed in any case. */
 function openBrowser(url: string): void {
   const program = process.platform === "darwin" ? "open" : "xdg-open";
   const child = spawn(program, [url], { stdio: "ignore", detached: true });

@@ -1,4 +1,4 @@
-/** A control plane's pipeline over folders of YAML, read once: what every command that works offline starts from. */
+/** A control plane's pipeline over folders of YAML, read once: the starting point of every command that works offline. */
 
 import { standInPods } from "../control-plane/index/stand-in-pods.ts";
 import { allProblems, Pipeline } from "../control-plane/pipeline.ts";
@@ -13,19 +13,19 @@ export interface MeshDomains {
   readonly trustDomain: string;
 }
 
-/** Workloads without Pods get one placeholder per replica, `<orders-1>`. Throws a `UsageError` where a folder can't be read. */
+/** Workloads without Pods get one placeholder per replica, `<orders-1>`. Throws a `UsageError` if a folder can't be read. */
 export async function readPipeline(folders: readonly string[], domains: MeshDomains): Promise<Pipeline> {
   return (await readFolderObjects(folders, domains)).pipeline;
 }
 
-/** The same, with the objects that were read. */
+/** Like `readPipeline`, together with the objects that were read. */
 export async function readFolderObjects(
   folders: readonly string[],
   domains: MeshDomains,
 ): Promise<{
   readonly pipeline: Pipeline;
   readonly objects: readonly KubeObject[];
-  /** Files that can't be read as Kubernetes objects. */
+  /** Problems of files that can't be read as Kubernetes objects. */
   readonly problems: readonly Problem[];
 }> {
   const pipeline = new Pipeline(domains);
@@ -35,13 +35,13 @@ export async function readFolderObjects(
   return { pipeline, objects: change.applied, problems: change.problems };
 }
 
-/** All that is wrong with what was read, or deserves a word. */
+/** All errors in what was read, and all warnings. */
 export function problemsOf(pipeline: Pipeline): Problem[] {
   const nobody = () => undefined;
   return allProblems(pipeline.index, [...pipeline.policyStatuses(nobody), ...pipeline.routeStatuses(nobody)]);
 }
 
-/** One line each on stderr: an answer about a mesh holds without what could not be read. */
+/** Prints one line each on stderr: an answer about a mesh is valid even without what could not be read. */
 export function warnOfProblems(pipeline: Pipeline): void {
   for (const problem of problemsOf(pipeline)) process.stderr.write(`${formatProblem(problem)}\n`);
 }

@@ -64,7 +64,7 @@ async function read(path: string): Promise<string> {
   }
 }
 
-/** One line each: YAML's own words go on with a picture of the place. */
+/** One line each: the YAML parser's message continues with a picture of the place. */
 function report(file: string, errors: readonly FieldError[]): void {
   const name = file === "-" ? "standard input" : file;
   for (const error of errors) process.stderr.write(`${name}: ${lineOf(error).split("\n", 1)[0]?.replace(/:$/, "")}\n`);

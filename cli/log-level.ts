@@ -20,7 +20,7 @@ interface LogLevelOptions extends MeshOptions {
   readonly output: "json" | "text";
 }
 
-/** What stands for the control plane in place of a pod. */
+/** Stands for the control plane in place of a pod's name. */
 const controlPlane = "control-plane";
 
 const help = `
@@ -72,7 +72,7 @@ async function sidecarsOf(mesh: Mesh, whose: string): Promise<readonly AdminPort
   throw new UsageError(`no sidecar in pod or workload ${whose}; there are ${there || "none"}`);
 }
 
-/** On this machine it listens where its dashboard does. */
+/** On this machine it listens on the same address as its dashboard. */
 async function controlPlanes({ cluster }: Mesh, options: MeshOptions): Promise<readonly AdminPort[]> {
   const port = controlPlanePorts.admin;
   if (cluster !== undefined) {

@@ -27,7 +27,7 @@ import { systemErrorCode, UsageError } from "./usage-error.ts";
 import { versionCommand } from "./version.ts";
 
 const usageExitCode = 2;
-/** EX_SOFTWARE of sysexits.h. Node's own would be 1, by which a pipeline would take a bug for "it differs". */
+/** EX_SOFTWARE of sysexits.h. Node's own exit code is 1, which a pipeline would take for "it differs". */
 const bugExitCode = 70;
 
 const examples = `
@@ -81,7 +81,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** `tulle … | head`: who has read enough is no error. */
+/** `tulle … | head`: a reader that stops early is no error. */
 function endWhenNobodyReads(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error) => {
@@ -91,7 +91,7 @@ function endWhenNobodyReads(): void {
   }
 }
 
-/** The argument parser's words as one line of ours, and where to read on. */
+/** The argument parser's message as a single line, and where to read more. */
 function lineOf(text: string, command: Command): string {
   const said = text
     .replace(/^error: /, "")
@@ -105,7 +105,7 @@ function fullName(command: Command): string {
   return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }
 
-/** The argument parser shows the whole help instead. Throws a `UsageError`. */
+/** Reports a missing or unknown command; the argument parser alone would show the whole help. Throws a `UsageError`. */
 function expectCommand(program: Command, name: string): void {
   const names = program.commands.map((command) => command.name());
   if (name !== "help" && !name.startsWith("-") && !names.includes(name))
@@ -117,7 +117,7 @@ function mark(): string {
 }
 
 function exitCodeOf(error: unknown): number {
-  // Commander has printed its own line, help and version are no errors.
+  // Commander has already printed its own line; help and version are not errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
   if (!(error instanceof UsageError)) return endByBug(error);
   process.stderr.write(`${mark()} ${error.message}\n`);

@@ -14,7 +14,7 @@ type Split = MeshView["splits"][number];
 type Lost = MeshView["lost"][number];
 type Trace = MeshView["traces"][number];
 
-/** At least one. */
+/** `views` has at least one item. */
 export function mergeViews(views: readonly MeshView[]): MeshView {
   const [first, ...others] = views;
   if (first === undefined) throw new Error("no view to merge");
@@ -33,7 +33,7 @@ export function mergeViews(views: readonly MeshView[]): MeshView {
   };
 }
 
-/** A workload's pods may be spread over replicas. */
+/** The pods of one workload may be connected to different replicas. */
 function mergeEdges(edges: readonly Edge[]): Edge[] {
   const merged = new Map<string, Edge>();
   for (const edge of edges) {
@@ -55,7 +55,7 @@ function sum(a: Edge, b: Edge): Edge {
   return { ...a, requestsPerSecond, successShare, ...(mutualTlsShare !== undefined && { mutualTlsShare }) };
 }
 
-/** A route that a replica does not know yet is there all the same. */
+/** Includes a route that some replica does not know yet. */
 function mergeSplits(splits: readonly Split[]): Split[] {
   const merged = new Map<string, Split>();
   for (const split of splits) {
@@ -73,7 +73,7 @@ function mergeLost(lost: readonly Lost[]): Lost[] {
   return [...rates].map(([workload, requestsPerSecond]) => ({ workload, requestsPerSecond }));
 }
 
-/** The newest first. Spans of one trace may have come to several replicas, each to one. */
+/** Newest first. The spans of one trace may be spread over several replicas, each span in one. */
 function mergeTraces(traces: readonly Trace[]): Trace[] {
   const merged = new Map<string, Trace>();
   for (const trace of traces) {
@@ -94,7 +94,10 @@ function join(a: Trace, b: Trace): Trace {
   };
 }
 
-/** Quantiles can't be added up: the slowest replica's, so that none looks better than it is. Undefined is slower than all. */
+/**
+ * Quantiles can't be added up, so the slowest replica counts, and none looks better than it is. Undefined is slower than any
+ * number.
+ */
 function slowestOf(latencies: readonly Latency[]): Latency[] {
   const merged = new Map<string, Latency>();
   for (const latency of latencies) {

@@ -21,14 +21,14 @@ import { UsageError } from "./usage-error.ts";
 export const defaultUrl = "http://127.0.0.1:8080";
 export const dashboardPort = 8_080;
 const patienceMs = 5_000;
-/** Of the control plane's pods, as the chart sets them. */
+/** The labels of the control plane's pods, as the chart sets them. */
 export const controlPlaneLabels = {
   "app.kubernetes.io/name": "tulle",
   "app.kubernetes.io/component": "control-plane",
 } as const;
 
 export interface MeshOptions extends ClusterOptions {
-  /** Where a dashboard is. */
+  /** The URL of a dashboard. */
   readonly url?: string;
 }
 
@@ -41,23 +41,23 @@ export function addMeshOptions(command: Command): Command {
   return addClusterOptions(command.option("--url <url>", url));
 }
 
-/** What to ask. */
+/** A mesh that can be asked. */
 export interface Mesh {
-  /** Absent: a mesh on this machine, or one whose port somebody forwards. */
+  /** Absent: a mesh on this machine, or one whose port is forwarded. */
   readonly cluster?: Cluster;
-  /** Throws a `UsageError` where nobody answers, or somebody else does. */
+  /** Throws a `UsageError` if nobody answers, or something other than a dashboard does. */
   readonly read: () => Promise<MeshView>;
-  /** Throws like `read`. Any replica knows those of all. */
+  /** Throws like `read`. Every replica knows the certificates of all. */
   readCertificates(): Promise<CertificatesView>;
   close(): void;
 }
 
-/** As the option says, else the environment; undefined: neither does. */
+/** The URL from the option, or else from the environment; undefined: neither is set. */
 export function askedUrl({ url }: MeshOptions, env: NodeJS.ProcessEnv): string | undefined {
   return url ?? (env["TULLE_URL"] || undefined);
 }
 
-/** Throws a `UsageError` where neither a URL nor a kubeconfig can be used. */
+/** Throws a `UsageError` if neither a URL nor a kubeconfig can be used. */
 export async function openMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Promise<Mesh> {
   const url = askedUrl(options, env);
   const cluster = url === undefined ? await findCluster(options) : undefined;
@@ -75,7 +75,7 @@ export async function openMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Pr
   };
 }
 
-/** Reads it once. */
+/** Reads the mesh once. */
 export async function readMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Promise<MeshView> {
   const mesh = await openMesh(options, env);
   try {
@@ -95,7 +95,7 @@ export async function readHoldings(cluster: Cluster): Promise<Holdings> {
   return merged;
 }
 
-/** Those that are ready. Throws a `UsageError` where there is none. */
+/** The pods that are ready. Throws a `UsageError` if there is none. */
 export async function controlPlanePods(cluster: Cluster): Promise<readonly [PodRef, ...PodRef[]]> {
   const { meshNamespace: namespace } = cluster;
   const labelSelector = Object.entries(controlPlaneLabels)
@@ -110,7 +110,7 @@ export async function controlPlanePods(cluster: Cluster): Promise<readonly [PodR
   );
 }
 
-/** One request over a connection of its own. Throws where the answer is not 200. */
+/** Sends one request over the given connection. Throws if the answer is not 200. */
 export async function askOver(
   connection: Duplex,
   path: string,
@@ -118,7 +118,7 @@ export async function askOver(
   method: "GET" | "PUT" = "GET",
 ): Promise<IncomingMessage> {
   const asking = request({ createConnection: () => connection, host: "127.0.0.1", path, headers, method });
-  // What is cut after its head is told to whoever reads it; the request would tell it once more.
+  // A break after the head of the answer is reported to the reader of the answer; the request would report it a second time.
   asking.on("error", () => {}).end();
   const signal = AbortSignal.timeout(patienceMs);
   const [answer] = (await once(asking, "response", { signal })) as [IncomingMessage];
@@ -131,7 +131,7 @@ async function readReplicas(cluster: Cluster): Promise<MeshView> {
   return mergeViews(await Promise.all(pods.map((pod) => readReplica<MeshView>(cluster, pod, "/api/mesh"))));
 }
 
-/** One that answers. A replica that is about to end is ready for a while yet. */
+/** Asks replicas until one answers: one that is about to stop remains ready for a while. */
 async function readAnyReplica<T>(cluster: Cluster, path: string): Promise<T> {
   const [first, ...others] = await controlPlanePods(cluster);
   let answer = readReplica<T>(cluster, first, path);
@@ -139,7 +139,7 @@ async function readAnyReplica<T>(cluster: Cluster, path: string): Promise<T> {
   return await answer;
 }
 
-/** `T` is what is known of the page. */
+/** `T` is the known type of the page. */
 async function readReplica<T>(cluster: Cluster, pod: PodRef, path: string): Promise<T> {
   try {
     const connection = await cluster.connect(pod, dashboardPort);
@@ -151,7 +151,7 @@ async function readReplica<T>(cluster: Cluster, pod: PodRef, path: string): Prom
 
 interface Place {
   readonly base: string;
-  /** What to do where nobody answers. */
+  /** What to do if nobody answers. */
   readonly hint: string;
 }
 
@@ -170,7 +170,7 @@ async function fetchFrom<T>({ base, hint }: Place, path: string): Promise<T> {
   }
 }
 
-/** `fetch` hides what happened in its cause. */
+/** `fetch` hides the real error in its cause. */
 function fetchFault(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;

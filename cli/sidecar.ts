@@ -106,7 +106,7 @@ async function run(flags: SidecarFlags): Promise<void> {
   }
 }
 
-/** The workload is the one whose Inbound the snapshot has. */
+/** Takes the workload whose Inbound is in the snapshot. */
 async function workloadOf(file: string): Promise<[namespace: string, workload: string]> {
   let resources: readonly Resource[] = [];
   try {

@@ -1,4 +1,6 @@
-/** `tulle status`: what became of each policy, which breakers are not closed, who loses traces, and what is wrong. */
+/**
+ * `tulle status`: what became of each policy, which breakers are not closed, which workloads lose traces, and what is wrong.
+ */
 
 import { Command } from "commander";
 import type { ConditionView, MeshView, PolicyView } from "../control-plane/dashboard/mesh-view.ts";
@@ -63,7 +65,7 @@ export function printStatus({ policies, breakers, sidecars, lost, problems }: Me
   ].join("\n")}\n`;
 }
 
-/** `programmed 12/12`, or the first condition that does not hold, with its words. */
+/** `programmed 12/12`, or the first condition that is not met, with its message. */
 function verdictOf(policy: PolicyView): string {
   const fault = faultOf(policy);
   if (fault !== undefined) return `${fault.type} ${fault.status}: ${fault.message}`;
@@ -71,7 +73,7 @@ function verdictOf(policy: PolicyView): string {
   return programmed === undefined ? "accepted" : `programmed ${programmed.message}`.trim();
 }
 
-/** Its row has the same words already, as in a cluster: with a folder's file and line, a problem says more. */
+/** Whether the policy's row already says the same, as in a cluster; a problem from a folder adds file and line. */
 function says(policy: PolicyView, problem: string): boolean {
   const subject = `${policy.kind} ${policy.name} `;
   return problem.startsWith(subject) && faultOf(policy)?.message.includes(problem.slice(subject.length)) === true;

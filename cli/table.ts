@@ -1,8 +1,8 @@
-/** Columns for a terminal: as wide as their widest cell, two spaces apart. */
+/** Columns for a terminal: each as wide as its widest cell, two spaces apart. */
 
 export interface Column {
   readonly title: string;
-  /** Figures stand under each other by their last digit. */
+  /** Figures are aligned by their last digit. */
   readonly align?: "right";
 }
 

@@ -1,4 +1,4 @@
-/** Colour, only where a person looks at a terminal (https://no-color.org). */
+/** Colour, only if a person is looking at a terminal (https://no-color.org). */
 
 import type { WriteStream } from "node:tty";
 import { stripVTControlCharacters } from "node:util";
@@ -23,13 +23,13 @@ export const coloured: Paint = (colour, text) => {
   return `\u001b[${open}m${text}\u001b[${close}m`;
 };
 
-/** `NO_COLOR` with any value but the empty one, and `TERM=dumb`, turn colour off. */
+/** Any value of `NO_COLOR` except the empty one, and `TERM=dumb`, turn colour off. */
 export function paintFor(stream: Pick<WriteStream, "isTTY">, env: NodeJS.ProcessEnv): Paint {
   const wanted = stream.isTTY && !env["NO_COLOR"] && env["TERM"] !== "dumb";
   return wanted ? coloured : plain;
 }
 
-/** What others write may not colour, move or clear what is on the terminal. */
+/** Text from others must not colour, move or clear anything on the terminal. */
 export function printable(text: string): string {
   return stripVTControlCharacters(text)
     .replaceAll("\t", "  ")

@@ -13,7 +13,7 @@ interface TopOptions extends MeshOptions {
 }
 
 const everyMs = 2_000;
-/** Clears the screen, and the cursor to its beginning. */
+/** Clears the screen and moves the cursor to the top. */
 const clear = "\u001b[2J\u001b[H";
 
 const help = `${howToReach}

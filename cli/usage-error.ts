@@ -11,7 +11,7 @@ export class UsageError extends Error {
   }
 }
 
-/** For a file of the user's that can't be read, in the words of all commands. */
+/** The error for a user's file that can't be read, worded alike in all commands. */
 export function unreadable(path: string, error: unknown): UsageError {
   return new UsageError(`${path}: cannot be read: ${reasonOf(error)}`, { cause: error });
 }

@@ -1,4 +1,4 @@
-/** `tulle version`: of this command, of the control plane, and of the sidecars. */
+/** `tulle version`: the versions of this command, of the control plane, and of the sidecars. */
 
 import { Command } from "commander";
 import type { MeshView } from "../control-plane/dashboard/mesh-view.ts";
@@ -16,9 +16,9 @@ export interface Versions {
   readonly client: string;
   /** Absent: it was not asked, or does not answer. */
   readonly controlPlane?: string;
-  /** How many of each, by version. */
+  /** The number of sidecars, by version. */
   readonly sidecars?: Readonly<Record<string, number>>;
-  /** Why nobody but this command is in the list. */
+  /** Why only this command's own version is known. */
   readonly unreachable?: string;
 }
 

@@ -1,4 +1,4 @@
-/** `tulle certs`: roots, certificates and what is missing; `tulle certs rotate-root` has the mesh replace its root. */
+/** `tulle certs`: roots, certificates and what is missing; `tulle certs rotate-root` makes the mesh replace its root. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
@@ -56,8 +56,8 @@ export function certsCommand(): Command {
 }
 
 /**
- * Where the mesh is may stand before its name and after it: both commands have these options, and the outer one takes
- * them.
+ * The options that locate the mesh may come before or after this command's name: both commands have them, and the outer one
+ * receives them.
  */
 function rotateCommand(): Command {
   return addMeshOptions(new Command("rotate-root"))
@@ -93,13 +93,13 @@ async function rotate(options: RotateOptions): Promise<void> {
     await askInCluster(place, signer.id, cluster);
     cluster.close();
   }
-  // In the second half the new root signs already.
+  // In the second half the new root already signs.
   await follow(mesh, options.wait === true, phase === "reissuing" ? undefined : signer.id);
 }
 
 /**
- * Prints each new state: until it has begun, or until it is done, which is when `former` signs no more and nothing is under
- * way. A control plane may be away for a while.
+ * Prints each new state, until the rotation has begun, or until it is done: `former` no longer signs and no rotation is under
+ * way. A control plane may be unreachable for a while.
  */
 async function follow(mesh: Mesh, wait: boolean, former: string | undefined): Promise<void> {
   const paint = paintFor(process.stdout, process.env);

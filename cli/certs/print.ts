@@ -1,4 +1,4 @@
-/** The mesh's certificates as text. */
+/** Prints the mesh's certificates as text. */
 
 import type { CertificatesView, RootRole, SidecarView } from "../../control-plane/identity/certificates-view.ts";
 import { formatTable } from "../table.ts";
@@ -45,7 +45,7 @@ export function printCertificates(view: CertificatesView, paint: Paint, nowMs: n
   ].join("\n")}\n`;
 }
 
-/** One workload a line: when its first certificate ends, and how many of its sidecars have what they need. */
+/** One line per workload: when its first certificate expires, and how many of its sidecars have what they need. */
 function printWorkloads(sidecars: readonly SidecarView[], paint: Paint, nowMs: number): string[] {
   if (sidecars.length === 0) return [];
   const workloads = Map.groupBy(sidecars, ({ workload }) => workload);
@@ -63,7 +63,7 @@ function printWorkloads(sidecars: readonly SidecarView[], paint: Paint, nowMs: n
   return [paint("bold", title), ...lines, ""];
 }
 
-/** `begun`: the first step is taken, perhaps also the last. */
+/** `begun`: the first step has been taken, perhaps even the last. */
 export function printProgress(view: CertificatesView, begun: boolean, paint: Paint): string {
   const { rotation, sidecars, signer } = view;
   if (!begun) return "asked for, not begun yet\n";
@@ -81,7 +81,7 @@ function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
-/** Days, hours or minutes, whichever says it in few figures. */
+/** Days, hours or minutes, whichever needs few digits. */
 function formatLeft(ms: number): string {
   if (ms <= 0) return "ended";
   const [minutes, hours, days] = [ms / 60_000, ms / 3_600_000, ms / 86_400_000].map(Math.floor) as [

@@ -12,7 +12,7 @@ import { UsageError } from "../usage-error.ts";
 
 const ownerOnly = 0o600;
 
-/** By a file. `root` is the one that is to go: asking twice begins nothing twice. Throws a `UsageError`. */
+/** Asks by writing a file. `root` is the root to be replaced, so asking twice begins nothing twice. Throws a `UsageError`. */
 export async function askInFolder({ path }: Extract<HomePlace, { kind: "folder" }>, root: string): Promise<void> {
   try {
     await writeFile(join(path, rotateRootFile), `${root}\n`, { mode: ownerOnly });
@@ -22,7 +22,7 @@ export async function askInFolder({ path }: Extract<HomePlace, { kind: "folder" 
 }
 
 /**
- * By an annotation, with the user's own rights. Of another cluster's root its mesh takes no notice. Throws a `UsageError`.
+ * Asks by an annotation, with the user's own permissions. A mesh ignores the root of another cluster. Throws a `UsageError`.
  */
 export async function askInCluster(
   { namespace, secret }: Extract<HomePlace, { kind: "cluster" }>,

@@ -1,4 +1,4 @@
-/** Every certificate that has an end: the root's, that of the webhooks' server, and those of the workloads. */
+/** Checks every certificate that can expire: the root's, that of the webhooks' server, and those of the workloads. */
 
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
@@ -14,9 +14,9 @@ import { webhookRoots } from "./webhooks.ts";
 const webhookPort = 9_443;
 const handshakeWithinMs = 5_000;
 const dayMs = 86_400_000;
-/** As the alert: time enough to rotate it in peace. */
+/** Like the alert: time enough to rotate it calmly. */
 const rootSoonMs = 30 * dayMs;
-/** Renewal begins at 70 % of a leaf's life: the last tenth of a day is late. */
+/** Renewal begins at 70 % of a leaf's lifetime, so within the last tenth of a day it is late. */
 const leafSoonMs = dayMs / 10;
 
 export const certificates: Check = {
@@ -38,7 +38,7 @@ function rootFindings(pem: string, nowMs: number): Finding[] {
   });
 }
 
-/** What sidecars are told to trust, namespace by namespace. */
+/** Checks the trust bundles that sidecars get, namespace by namespace. */
 async function bundlesOf({ cluster, namespaces }: Asked, roots: string): Promise<Finding> {
   const configMaps = await cluster.list("/api/v1/configmaps", { fieldSelector: "metadata.name=tulle-trust-bundle" });
   const known = new Set((await namespaces()).map((namespace) => textAt(namespace, "metadata", "name")));
@@ -65,7 +65,7 @@ async function servingCertificate(cluster: Cluster, roots: string, nowMs: number
   }
 }
 
-/** As the API server does it. Rejects where it would not be trusted. */
+/** Does what the API server does. Rejects if the server would not trust the certificate. */
 async function shakeHands(
   cluster: Cluster,
   pod: { namespace: string; name: string },
@@ -84,7 +84,7 @@ async function shakeHands(
 }
 
 async function leaves({ view, nowMs }: Asked): Promise<Finding[]> {
-  const told = await view().catch(() => undefined); // said by the check of the control plane
+  const told = await view().catch(() => undefined); // reported by the check of the control plane
   const ends = (told?.sidecars ?? []).flatMap(({ pod, certificateEndsMs }) =>
     certificateEndsMs === undefined ? [] : [{ pod, leftMs: certificateEndsMs - nowMs }],
   );

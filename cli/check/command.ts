@@ -29,7 +29,7 @@ interface CheckOptions extends MeshOptions {
   readonly output: "json" | "text";
 }
 
-/** Before there is a mesh. */
+/** The checks before there is a mesh. */
 export const preChecks: readonly Check[] = [kubernetesVersion, nodes, rights, ownKindsBefore, gatewayKinds, otherMesh];
 
 export const meshChecks: readonly Check[] = [
@@ -115,7 +115,7 @@ function once<T>(read: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** In their order; one that could not be carried out fails, and says why. */
+/** Runs the checks in order; one that can't be carried out fails, and says why. */
 export function runChecks(checks: readonly Check[], asked: Asked): Promise<Section[]> {
   return Promise.all(
     checks.map(async ({ name, run: check }) => {

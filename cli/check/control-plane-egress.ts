@@ -9,20 +9,20 @@ import { type Finding, fail } from "./finding.ts";
 import { isSelected } from "./label-selector.ts";
 import { admitsPort, holdsFor, isHeld, rulesOf, type WantedPort } from "./network-policy-rules.ts";
 
-/** What sidecars dial there, as the chart names it. */
+/** The ports that sidecars dial there, under the chart's names. */
 export const dialled: readonly Required<WantedPort>[] = [
   { port: 15_010, name: "discovery" },
   { port: 15_012, name: "identity" },
 ];
 
-/** Whom sidecars have to reach. */
+/** The pods that sidecars must reach. */
 export interface ControlPlanePods {
-  /** None: it can't be said who is meant by a rule, and nothing is found. */
+  /** Empty: a rule's peers can't be compared with them, so nothing is found. */
   readonly pods: readonly Fields[];
   readonly namespaceLabels: Readonly<Record<string, string>>;
 }
 
-/** One finding for each policy that is the first to hold pods which no policy lets through. Pure. */
+/** Gives one finding per policy: a pod that no policy lets through counts for the first policy that selects it. Pure. */
 export function judgeEgress(
   policies: readonly Fields[],
   meshed: readonly Fields[],
@@ -56,7 +56,7 @@ function admits(policy: Fields, port: WantedPort, { pods, namespaceLabels }: Con
     });
 }
 
-/** `ownNamespace` is that of the policy: what a peer without a selector of namespaces means. */
+/** `ownNamespace` is the policy's namespace, which a peer without a namespace selector refers to. */
 function isPeer(
   peer: Fields,
   pod: Fields,

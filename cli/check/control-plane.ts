@@ -1,4 +1,4 @@
-/** Does the control plane run, does it answer, and is it of this command's version? */
+/** Does the control plane run and answer, and is it of the same version as this command? */
 
 import { reasonOf } from "../../system/log.ts";
 import { version } from "../../system/version.ts";

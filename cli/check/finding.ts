@@ -17,7 +17,7 @@ export interface Finding {
 
 export interface Check {
   readonly name: string;
-  /** None: there is nothing that it could say anything about. */
+  /** Empty: the check has nothing to judge. */
   readonly run: (asked: Asked) => Promise<readonly Finding[]>;
 }
 
@@ -28,9 +28,9 @@ export interface Asked {
   readonly nowMs: number;
   readonly namespaces: () => Promise<readonly Fields[]>;
   readonly pods: () => Promise<readonly Fields[]>;
-  /** With the mesh's own eyes. */
+  /** The cluster's objects, as the mesh reads them. */
   readonly reading: () => Promise<ClusterReading>;
-  /** As the control plane tells it. */
+  /** The mesh, as its control plane reports it. */
   readonly view: () => Promise<MeshView>;
 }
 

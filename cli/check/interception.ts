@@ -1,4 +1,4 @@
-/** Are connections really redirected to the sidecar? Where not, a policy that asks for mutual TLS alone can't be held to. */
+/** Are connections really redirected to the sidecar? If not, a policy that requires mutual TLS can't be enforced. */
 
 import { initName } from "../../control-plane/injection/marks.ts";
 import { findExposedPods } from "../../control-plane/status/exposed-pods.ts";
@@ -30,7 +30,7 @@ export const interception: Check = {
   },
 };
 
-/** The init container says how it has set the redirect, and that it has tried it. */
+/** The init container logs how it has set up the redirect, and that it has tested it. */
 async function modes(cluster: Cluster, redirected: readonly Fields[]): Promise<Finding[]> {
   if (redirected.length === 0) return [];
   const asked = onePerNode(redirected).slice(0, mostAsked);
@@ -42,7 +42,7 @@ async function modes(cluster: Cluster, redirected: readonly Fields[]): Promise<F
   return [ok(told), ...[...notes].map((note) => warn(note))];
 }
 
-/** Empty where it may not be read, or is gone. */
+/** Empty if the user may not read it, or if it is gone. */
 async function initLog(cluster: Cluster, pod: Fields): Promise<string> {
   const { namespace, name } = readMeta(pod);
   const path = `/api/v1/namespaces/${namespace}/pods/${name}/log`;
@@ -50,7 +50,7 @@ async function initLog(cluster: Cluster, pod: Fields): Promise<string> {
   return status === 200 ? (typeof body === "string" ? body : JSON.stringify(body)) : "";
 }
 
-/** What it could not do, and did without. */
+/** What the init container could not do, and did without. */
 function notesIn(log: string): string[] {
   return [...log.matchAll(/"message":"redirect","note":("(?:[^"\\]|\\.)*")/g)].map(([, text = '""']) =>
     String(JSON.parse(text)),

@@ -1,8 +1,11 @@
-/** Kubernetes' label selectors, as NetworkPolicies have them. Pure. https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ */
+/**
+ * Kubernetes' label selectors, as used in NetworkPolicies. Pure.
+ * https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
+ */
 
 import { listAt, textAt, textsAt, wordsAt } from "../cluster/fields.ts";
 
-/** An empty selector selects everything; what is not known selects nothing. */
+/** An empty selector selects everything; an unknown one selects nothing. */
 export function isSelected(selector: unknown, labels: Readonly<Record<string, string>>): boolean {
   const matching = Object.entries(textsAt(selector, "matchLabels")).every(([key, value]) => labels[key] === value);
   return matching && listAt(selector, "matchExpressions").every((expression) => holds(expression, labels));

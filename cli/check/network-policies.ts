@@ -14,7 +14,7 @@ import { admitsPort, isHeld, type Rule, rulesOf } from "./network-policy-rules.t
 import { isAlive } from "./pods-without-sidecar.ts";
 
 const meshPort = 15_008;
-/** DNS, and the control plane's ports for sidecars: nothing that a mesh link would carry. */
+/** DNS, and the control plane's ports for sidecars: traffic that a mesh link would not carry anyway. */
 const besideTheMesh: readonly unknown[] = [53, "dns", "dns-tcp", ...dialled.flatMap(({ port, name }) => [port, name])];
 
 export const networkPolicies: Check = {
@@ -39,7 +39,7 @@ async function controlPlaneOf({ cluster: { meshNamespace }, pods, namespaces }: 
   };
 }
 
-/** Of all policies, what they do to the meshed pods. Pure. */
+/** Judges all policies by their effect on the meshed pods. Pure. */
 export function judgePolicies(
   policies: readonly Fields[],
   meshed: readonly Fields[],
@@ -74,7 +74,7 @@ function describe({ policy, direction, place }: Rule, selected: readonly Fields[
   );
 }
 
-/** Rules add up: the link may be admitted by another rule, for the same peers or for all. */
+/** Rules add up: another rule may admit the mesh link, for the same peers or for all. */
 function isAdmittedElsewhere({ rule, direction }: Rule, pod: Fields, policies: readonly Fields[]): boolean {
   const peersOf = (any: Fields) => listAt(any, direction === "ingress" ? "from" : "to");
   const peers = peersOf(rule);

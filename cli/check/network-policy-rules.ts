@@ -1,4 +1,7 @@
-/** Kubernetes NetworkPolicies as what they are: rules that add up. Pure. https://kubernetes.io/docs/concepts/services-networking/network-policies/ */
+/**
+ * Kubernetes NetworkPolicies, as a set of rules that add up. Pure.
+ * https://kubernetes.io/docs/concepts/services-networking/network-policies/
+ */
 
 import { at, type Fields, listAt, numberAt, readMeta, textAt, wordsAt } from "../cluster/fields.ts";
 import { isSelected } from "./label-selector.ts";
@@ -12,19 +15,19 @@ export interface Rule {
   readonly rule: Fields;
 }
 
-/** A port of TCP, by its number, and by its name where it has one. */
+/** A TCP port, by number, and by name if it has one. */
 export interface WantedPort {
   readonly port: number;
   readonly name?: string;
 }
 
-/** Whether it selects this pod, in whatever direction. */
+/** Whether the policy selects this pod, in any direction. */
 export function isHeld(policy: Fields, pod: Fields): boolean {
   const { namespace, labels } = readMeta(pod);
   return readMeta(policy).namespace === namespace && isSelected(at(policy, "spec", "podSelector"), labels);
 }
 
-/** A policy without types holds for ingress, and for egress where it has such rules. */
+/** A policy without types applies to ingress, and to egress if it has egress rules. */
 export function holdsFor(policy: Fields, direction: Direction): boolean {
   const types = wordsAt(policy, "spec", "policyTypes");
   if (types.length > 0) return types.some((type) => type.toLowerCase() === direction);
@@ -47,7 +50,7 @@ export function admitsPort(rule: Fields, wanted: WantedPort): boolean {
 function coversPort(port: Fields, wanted: WantedPort): boolean {
   if ((textAt(port, "protocol") ?? "TCP") !== "TCP") return false;
   const first = numberAt(port, "port");
-  // A name is looked up in the pod that is reached; none at all means every port of the protocol.
+  // A named port is looked up in the pod that is reached; an absent one means every port of the protocol.
   if (first === undefined) return at(port, "port") === undefined || at(port, "port") === wanted.name;
   return first <= wanted.port && wanted.port <= (numberAt(port, "endPort") ?? first);
 }

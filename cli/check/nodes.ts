@@ -1,11 +1,14 @@
-/** Where pods run: Linux with nftables, on processors that there are images for, with a kubelet that knows native sidecars. */
+/**
+ * Can pods run on these nodes? They need Linux with nftables, a processor that there are images for, and a kubelet that
+ * supports native sidecars.
+ */
 
 import { type Fields, nameOf, textAt } from "../cluster/fields.ts";
 import { type Check, fail, named, ok, warn } from "./finding.ts";
 import { isNewEnough } from "./kubernetes-version.ts";
 
 const architectures = ["amd64", "arm64"];
-/** The first long-lived kernel whose nftables take every rule of the redirect. */
+/** The first long-lived kernel whose nftables accept every rule of the redirect. */
 const oldestKernel = [4, 18] as const;
 
 export const nodes: Check = {
@@ -39,7 +42,7 @@ function reasonAgainst(node: Fields): string[] {
   ];
 }
 
-/** Undefined where a node does not say, or has not said yet. */
+/** Undefined if the node does not report it, or has not yet. */
 function infoOf(node: Fields, field: string): string | undefined {
   const text = textAt(node, "status", "nodeInfo", field);
   return text === "" ? undefined : text;

@@ -1,10 +1,10 @@
-/** Two meshes can share a cluster, and never a pod: each would redirect the other's connections. */
+/** Two meshes can share a cluster, but never a pod: each would redirect the other's connections. */
 
 import { injectLabel } from "../../control-plane/injection/marks.ts";
 import { nameOf, readMeta } from "../cluster/fields.ts";
 import { type Check, fail, named, ok, warn } from "./finding.ts";
 
-/** How others' injection is called, and how a namespace asks for it. */
+/** The names of other meshes' injection, and how a namespace asks for it. */
 const others = [
   { mesh: "Istio", webhook: /^istio-sidecar-injector/, asks: isLabelled("istio-injection", "enabled") },
   { mesh: "Istio ambient", webhook: /^istio-ambient/, asks: isLabelled("istio.io/dataplane-mode", "ambient") },

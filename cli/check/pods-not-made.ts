@@ -1,6 +1,6 @@
 /**
- * Workloads that get no pods because injection refuses them, or was not there to be asked. Such pods are nowhere to be seen: who
- * owns them has asked in vain, and only an Event says so. It tells what is so now; an Event lasts an hour.
+ * Workloads that get no pods because injection refuses them, or was unreachable. Such pods appear nowhere: their owner's
+ * request failed, and only an Event says so. An Event lasts an hour, so each owner is checked for its present state.
  */
 
 import { webhookSuffix } from "../../control-plane/injection/marks.ts";
@@ -9,7 +9,7 @@ import { at, type Fields, listAt, numberAt, textAt } from "../cluster/fields.ts"
 import { type Check, type Finding, fail, warn } from "./finding.ts";
 import { askedInVain } from "./webhooks.ts";
 
-/** Each is asked about. */
+/** At most this many owners are checked. */
 const mostAsked = 20;
 const listEvents = "kubectl get events -A --field-selector reason=FailedCreate";
 
@@ -18,7 +18,7 @@ export const podsNotMade: Check = {
   async run({ cluster }) {
     const told = await cluster.list("/api/v1/events", { fieldSelector: "reason=FailedCreate" });
     const refused = told.filter((event) => textAt(event, "message")?.includes(webhookSuffix));
-    // Who asked often has several: the last of them counts.
+    // An owner that tried often has several Events: the last one counts.
     const owners = [...new Map(refused.map((event) => [nameOfOwner(event), event])).values()];
     const findings = await Promise.all(owners.slice(0, mostAsked).map((event) => findingOf(cluster, event)));
     const more = owners.length - mostAsked;
@@ -54,7 +54,7 @@ function pathOfOwner({ involvedObject }: Fields): string {
   return `${version.includes("/") ? "/apis" : "/api"}/${version}/namespaces/${namespace}/${kinds}/${name}`;
 }
 
-/** Whether it still has fewer pods than it is to have. */
+/** Whether it still has fewer pods than it should. */
 function lacksPods(kind: string, owner: unknown): boolean {
   const count = (...path: string[]) => numberAt(owner, ...path);
   switch (kind) {

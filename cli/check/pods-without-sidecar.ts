@@ -1,4 +1,4 @@
-/** Pods that are to have a sidecar and have none: they are older than the label, or their webhook was not asked. */
+/** Pods that should have a sidecar and have none: they are older than the label, or their webhook was not called. */
 
 import { PodsWithoutSidecar } from "../../control-plane/injection/pods-without-sidecar.ts";
 import { at, type Fields, textAt } from "../cluster/fields.ts";
@@ -7,7 +7,7 @@ import { type Check, fail, named, ok } from "./finding.ts";
 
 const ended = ["Succeeded", "Failed"];
 
-/** As the control plane counts them. */
+/** Counts them like the control plane. */
 export const podsWithoutSidecar: Check = {
   name: "pods without a sidecar",
   async run({ cluster, pods, reading }) {
@@ -24,7 +24,7 @@ export const podsWithoutSidecar: Check = {
   },
 };
 
-/** It has not ended, and is not about to. */
+/** The pod has neither ended nor is it being deleted. */
 export function isAlive(pod: Fields): boolean {
   const phase = textAt(pod, "status", "phase") ?? "";
   return !ended.includes(phase) && at(pod, "metadata", "deletionTimestamp") === undefined;

@@ -1,4 +1,4 @@
-/** Ports whose protocol nobody has declared: the sidecar has to wait for their first bytes, and guesses. */
+/** Ports whose protocol is not declared: the sidecar must wait for their first bytes, and guess. */
 
 import { type Check, named, ok, warn } from "./finding.ts";
 

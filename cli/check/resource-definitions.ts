@@ -1,4 +1,4 @@
-/** The kinds that the mesh brings, and those of Gateway API, which it reads where they are. */
+/** The kinds that the mesh brings, and those of Gateway API, which it reads if they exist. */
 
 import { policyKinds } from "../../model/parse/policy.ts";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -17,7 +17,7 @@ export const ownKinds: Check = {
   },
 };
 
-/** Before there is a mesh, nothing has to be there; what is there must not be someone else's. */
+/** Before there is a mesh, nothing needs to exist; but what exists must not be someone else's. */
 export const ownKindsBefore: Check = {
   name: "kinds of tulle.dev",
   async run({ cluster }) {

@@ -1,4 +1,4 @@
-/** May whoever asks install the mesh? The API server is asked about each kind of object in the charts. */
+/** May this user install the mesh? The API server is asked about each kind of object in the charts. */
 
 import { at } from "../cluster/fields.ts";
 import { type Check, fail, named, ok } from "./finding.ts";
@@ -6,7 +6,7 @@ import { type Check, fail, named, ok } from "./finding.ts";
 interface Right {
   readonly group: string;
   readonly resource: string;
-  /** Only in the mesh's own namespace. */
+  /** Needed only in the mesh's own namespace. */
   readonly inMeshNamespace?: true;
 }
 

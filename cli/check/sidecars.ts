@@ -1,4 +1,4 @@
-/** Is every sidecar connected to the control plane, and of its version? */
+/** Is every sidecar connected to the control plane, and of the same version? */
 
 import { proxyVersionAnnotation } from "../../control-plane/injection/marks.ts";
 import { at, type Fields, listAt, nameOf, readMeta } from "../cluster/fields.ts";
@@ -10,7 +10,7 @@ export const sidecars: Check = {
   name: "sidecars",
   async run({ pods, view }) {
     const meshed = (await pods()).filter((pod) => hasSidecar(pod) && isAlive(pod));
-    const told = await view().catch(() => undefined); // said by the check of the control plane
+    const told = await view().catch(() => undefined); // reported by the check of the control plane
     const broken = meshed.filter((pod) => hasFailed(pod)).map(nameOf);
     const running = meshed.filter((pod) => at(pod, "status", "phase") === "Running");
     const connected = new Set(told?.sidecars.map(({ pod }) => pod));
@@ -43,7 +43,7 @@ function versionOf(pod: Fields): string {
   return readMeta(pod).annotations[proxyVersionAnnotation] ?? "unknown";
 }
 
-/** Kubelet has given up on it for now. */
+/** Kubelet has given up on a container of the mesh for now. */
 function hasFailed(pod: Fields): boolean {
   const own = listAt(pod, "status", "initContainerStatuses").filter(({ name }) => String(name).startsWith("tulle-"));
   return own.some((container) => at(container, "state", "waiting", "reason") === "CrashLoopBackOff");

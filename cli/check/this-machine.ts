@@ -1,4 +1,4 @@
-/** What can be asked of a mesh without a cluster, `tulle dev`: the control plane and its sidecars. */
+/** The checks for a mesh without a cluster, `tulle dev`: the control plane and its sidecars. */
 
 import type { MeshView } from "../../control-plane/dashboard/mesh-view.ts";
 import { formatLeft } from "../../control-plane/dashboard/page/format.ts";

@@ -14,7 +14,7 @@ import { type Check, type Finding, fail, ok, warn } from "./finding.ts";
 const group = "/apis/admissionregistration.k8s.io/v1";
 const injection = { path: `${group}/mutatingwebhookconfigurations/tulle-injection`, what: "injection" } as const;
 const validation = { path: `${group}/validatingwebhookconfigurations/tulle-validation`, what: "validation" } as const;
-/** What to do where the API server gets no answer of the webhook. */
+/** Advice if the API server gets no answer from the webhook. */
 export const askedInVain = "is the control plane ready? May the API server reach its port 9443?";
 const reinstall = "helm upgrade tulle charts/tulle -n tulle-system";
 
@@ -34,7 +34,7 @@ export const webhooks: Check = {
   },
 };
 
-/** The roots that the API server trusts; undefined: it has not been told any, or none that can be read. */
+/** The roots that the API server trusts; undefined: none are configured, or none can be read. */
 export async function webhookRoots(cluster: Cluster): Promise<string | undefined> {
   const { status, body } = await cluster.request({ path: injection.path });
   const bundle = textAt(listAt(body, "webhooks")[0], "clientConfig", "caBundle");
@@ -58,7 +58,7 @@ function bundleOf(configuration: unknown, what: string, nowMs: number): Finding[
   return [];
 }
 
-/** In a namespace that is in the mesh, else with the label on the pod. */
+/** Tries it in a namespace of the mesh, or else with the label on the pod. */
 async function tryInjection(cluster: Cluster, namespaces: readonly Fields[]): Promise<Finding> {
   const meshed = namespaces.map(readMeta).find(({ labels }) => labels[injectLabel] === "enabled");
   const namespace = meshed?.name ?? "default";
@@ -78,6 +78,6 @@ async function tryInjection(cluster: Cluster, namespaces: readonly Fields[]): Pr
     return fail(`a pod in ${namespace} gets no sidecar (dry run)`, "kubectl get mutatingwebhookconfigurations");
   const message = describeAnswer(answer);
   if (message.includes(webhookSuffix)) return fail(`no pod can be made: ${message}`, askedInVain);
-  // Nobody's fault: the rights of whoever asks, or another guard of that namespace.
+  // Not a fault: the user lacks the permission, or something else guards that namespace.
   return warn(`not tried in ${namespace}: ${message}`);
 }

@@ -16,11 +16,11 @@ import { type Fields, textAt } from "./fields.ts";
 
 export interface ClusterReading {
   readonly pipeline: Pipeline;
-  /** Whole, while the pipeline keeps of many no more than it needs. */
+  /** Complete objects, while the pipeline keeps only the parts it needs. */
   readonly objects: readonly KubeObject[];
 }
 
-/** Throws a `UsageError` that names what may not be listed. */
+/** Throws a `UsageError` that names what the user may not list. */
 export async function readClusterPipeline(cluster: Cluster, domains: MeshDomains): Promise<ClusterReading> {
   const lists = await Promise.all(watchedKinds.map((kind) => readKind(cluster, kind)));
   const objects = lists.flat();
@@ -29,7 +29,7 @@ export async function readClusterPipeline(cluster: Cluster, domains: MeshDomains
   return { pipeline, objects };
 }
 
-/** As the mesh was installed; empty: it is not there, or it may not be read. */
+/** The settings with which the mesh was installed; empty: it is not installed, or the user may not read them. */
 export async function readDomains(cluster: Cluster): Promise<Partial<MeshDomains>> {
   const path = `/api/v1/namespaces/${cluster.meshNamespace}/configmaps/tulle-injection`;
   const { status, body } = await cluster.request({ path });
@@ -41,7 +41,7 @@ export async function readDomains(cluster: Cluster): Promise<Partial<MeshDomains
   return { trustDomain, ...(clusterDomain !== undefined && { clusterDomain }) };
 }
 
-/** None where the cluster does not have the kind. */
+/** Empty if the cluster does not have the kind. */
 async function readKind(cluster: Cluster, kind: WatchedKind): Promise<KubeObject[]> {
   for (const version of kind.versions) {
     const path = pathOf(kind, version);
@@ -54,9 +54,9 @@ async function readKind(cluster: Cluster, kind: WatchedKind): Promise<KubeObject
   return [];
 }
 
-/** What the API server holds and this version can't read is as if it were not there: its status says what is wrong. */
+/** Objects that this version can't read are left out: their status says what is wrong. */
 function readFields(fields: Fields, apiVersion: string, kind: string): KubeObject[] {
-  // The items of a list don't say what they are.
+  // List items don't say what kind they are.
   const read = readObject({ ...fields, apiVersion, kind }, { file: kind, lineOf: () => undefined });
   return read.ok ? [read.value] : [];
 }

@@ -1,4 +1,4 @@
-/** A cluster as a person's kubeconfig reaches it: its API server, and through that the ports of its pods. */
+/** A cluster reached through a person's kubeconfig: its API server, and through that the ports of its pods. */
 
 import type { Duplex } from "node:stream";
 import type { KubeConfig } from "@kubernetes/client-node";
@@ -17,21 +17,21 @@ import { type Fields, listAt, textAt } from "./fields.ts";
 export interface ClusterOptions {
   /** A file; absent: `$KUBECONFIG`, `~/.kube/config`, or the pod's own service account. */
   readonly kubeconfig?: string;
-  /** Absent: the kubeconfig's current one. */
+  /** Absent: the kubeconfig's current context. */
   readonly context?: string;
-  /** Where the control plane is. */
+  /** The control plane's namespace. */
   readonly meshNamespace: string;
 }
 
 export interface Cluster {
   readonly meshNamespace: string;
-  /** As people call it: the context's name. */
+  /** The name that people use: the context's. */
   readonly name: string;
-  /** As `ClusterApi.request`, but where there is no answer it throws a `UsageError`. */
+  /** Like `ClusterApi.request`, but throws a `UsageError` if there is no answer. */
   request(request: ApiRequest): Promise<ApiAnswer>;
-  /** All objects of a collection, `/api/v1/pods`. Throws a `UsageError` where they can't be had. */
+  /** All objects of a collection such as `/api/v1/pods`. Throws a `UsageError` if they can't be listed. */
   list(path: string, query?: Readonly<Record<string, string>>): Promise<readonly Fields[]>;
-  /** To a port of the pod's loopback. Rejects where the API server does not let through; see `connectToPod`. */
+  /** Connects to a port on the pod's loopback. Rejects if the API server refuses; see `connectToPod`. */
   connect(pod: PodRef, port: number): Promise<Duplex>;
   close(): void;
 }
@@ -48,7 +48,7 @@ export function addClusterOptions(command: Command): Command {
     .option("--mesh-namespace <name>", "namespace of the control plane", meshNamespace);
 }
 
-/** Undefined: no kubeconfig names a cluster, and none was asked for. Throws a `UsageError` where one can't be used. */
+/** Undefined: no kubeconfig names a cluster, and none was requested. Throws a `UsageError` if one can't be used. */
 export async function findCluster(options: ClusterOptions): Promise<Cluster | undefined> {
   const { loadKubeConfig, credentialsOf } = await import("../../control-plane/kubernetes/credentials.ts");
   let config: KubeConfig | undefined;
@@ -57,12 +57,12 @@ export async function findCluster(options: ClusterOptions): Promise<Cluster | un
     if (config === undefined) return undefined;
     return new KubeconfigCluster(options.meshNamespace, config, new ClusterApi(credentialsOf(config)));
   } catch (error) {
-    // YAML's own words go on with a picture of the place.
+    // The YAML parser's message continues with a picture of the place.
     throw new UsageError(reasonOf(error).split("\n", 1)[0] ?? "", { cause: error });
   }
 }
 
-/** Throws a `UsageError` where there is none. */
+/** Throws a `UsageError` if there is none. */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const cluster = await findCluster(options);
   if (cluster !== undefined) return cluster;

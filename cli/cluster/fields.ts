@@ -1,11 +1,11 @@
-/** Reading what the API server sends: plain JSON values of which nothing is certain but their kind. */
+/** Reads what the API server sends: plain JSON values of which only the kind is certain. */
 
 import { isRecord } from "../../control-plane/source/kube-object.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
 export interface Meta {
-  /** Empty for what lives in no namespace. */
+  /** Empty for cluster-scoped objects. */
   readonly namespace: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -21,7 +21,7 @@ export function readMeta(object: Fields): Meta {
   };
 }
 
-/** `namespace/name`, or the name alone. */
+/** `namespace/name`, or just the name. */
 export function nameOf(object: Fields): string {
   const { namespace, name } = readMeta(object);
   return namespace === "" ? name : `${namespace}/${name}`;
@@ -43,20 +43,20 @@ export function numberAt(value: unknown, ...path: readonly string[]): number | u
   return typeof found === "number" ? found : undefined;
 }
 
-/** The objects of a list; what is none is left out. */
+/** The objects of a list; anything else in it is left out. */
 export function listAt(value: unknown, ...path: readonly string[]): readonly Fields[] {
   const found = at(value, ...path);
   return Array.isArray(found) ? found.filter(isRecord) : [];
 }
 
-/** A mapping of texts, such as labels. */
+/** A mapping of strings, such as labels. */
 export function textsAt(value: unknown, ...path: readonly string[]): Readonly<Record<string, string>> {
   const found = at(value, ...path);
   const entries = isRecord(found) ? Object.entries(found) : [];
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }
 
-/** The texts of a list. */
+/** The strings of a list. */
 export function wordsAt(value: unknown, ...path: readonly string[]): readonly string[] {
   const found = at(value, ...path);
   return Array.isArray(found) ? found.filter((word): word is string => typeof word === "string") : [];

@@ -1,6 +1,6 @@
 /**
- * One connection to a port of a pod's loopback, through the API server and kubelet, as `kubectl port-forward` makes them. It
- * takes the right to create `pods/portforward` there, and nothing else lets anybody in.
+ * One connection to a port on a pod's loopback, through the API server and kubelet, as `kubectl port-forward` opens them. It
+ * requires permission to create `pods/portforward` there, and there is no other way in.
  */
 
 import { Duplex, PassThrough } from "node:stream";
@@ -9,7 +9,7 @@ import type { PodRef } from "./cluster.ts";
 
 const openWithinMs = 15_000;
 
-/** Rejects in one plain line where it is not let through. What goes wrong later, nobody listening there for one, destroys it. */
+/** Rejects with a one-line error if it is refused. A later failure, such as nobody listening there, destroys the connection. */
 export async function connectToPod(config: KubeConfig, { namespace, name }: PodRef, port: number): Promise<Duplex> {
   const [fromPod, toPod, complaints] = [new PassThrough(), new PassThrough(), new PassThrough()];
   const opening = new PortForward(config).portForward(namespace, name, [port], fromPod, complaints, toPod);
@@ -20,7 +20,7 @@ export async function connectToPod(config: KubeConfig, { namespace, name }: PodR
   const connection = new Duplex({
     read: () => void fromPod.resume(),
     write: (chunk: Buffer, _encoding, done) => void toPod.write(chunk, done),
-    // There is no half of a connection to be closed this way: what the pod still says is lost.
+    // This kind of connection can't be half closed: what the pod still sends is lost.
     final: (done) => void toPod.end(done),
     destroy(error, done) {
       socket.close();

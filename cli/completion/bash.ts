@@ -2,7 +2,7 @@
 
 import { type CommandWords, flagsOf, type OptionWords, optionsWithin } from "./command-tree.ts";
 
-/** `eval "$(tulle completion bash)"` takes it. Words are only letters, digits and dashes: nothing in it needs quotes. */
+/** Load it with `eval "$(tulle completion bash)"`. Words consist of letters, digits and dashes, so nothing needs quotes. */
 export function bashCompletion({ name, options, commands }: CommandWords): string {
   const names = commands.map((command) => command.name);
   const flags = options.flatMap(flagsOf);
@@ -24,7 +24,7 @@ complete -o default -F _${name} ${name}
 `;
 }
 
-/** Nested commands (\`completion bash\`) are offered like flags: there is one level of them. */
+/** Nested commands (\`completion bash\`) are offered like flags: there is only one level of them. */
 function commandCase(command: CommandWords): string {
   const options = optionsWithin(command);
   const words = [...command.commands.map((nested) => nested.name), ...options.flatMap(flagsOf)];

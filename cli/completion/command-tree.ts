@@ -29,7 +29,7 @@ export type ValueWords =
 const help: OptionWords = { short: "-h", long: "--help", description: "display help", value: { kind: "none" } };
 const pathPattern = /<(?:file|path|dir|folder)(?:\.\.\.)?>/;
 
-/** Of the program: its commands, each with its options. */
+/** The words of the program: its commands, each with its options. */
 export function wordsOf(command: Command): CommandWords {
   return {
     name: command.name(),
@@ -48,13 +48,13 @@ function optionWords({ short, long, description, flags, argChoices, required, op
   return { ...(short && { short }), long: long ?? "", description, value: value() };
 }
 
-/** A command's options and those of its nested commands: which of these is meant, no shell is told. */
+/** A command's options and those of its nested commands, because a shell does not learn which of these is meant. */
 export function optionsWithin({ options, commands }: CommandWords): readonly OptionWords[] {
   const all = [...options, ...commands.flatMap((nested) => nested.options)];
   return [...new Map(all.map((option) => [option.long, option])).values()];
 }
 
-/** What can be typed for an option: `-o` and `--output`. */
+/** The ways to type an option: `-o` and `--output`. */
 export function flagsOf({ short, long }: OptionWords): readonly string[] {
   return short === undefined ? [long] : [short, long];
 }

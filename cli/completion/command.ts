@@ -1,4 +1,4 @@
-/** `tulle completion`: what a shell has to be told to complete the words of this command. */
+/** `tulle completion`: the script with which a shell completes the words of this command. */
 
 import { Command } from "commander";
 import { bashCompletion } from "./bash.ts";

@@ -1,8 +1,8 @@
-/** Completion for fish: one `complete` for each word. */
+/** Completion for fish: one `complete` per word. */
 
 import { type CommandWords, type OptionWords, optionsWithin } from "./command-tree.ts";
 
-/** A file in `~/.config/fish/completions`, or `tulle completion fish | source`. */
+/** For a file in `~/.config/fish/completions`, or `tulle completion fish | source`. */
 export function fishCompletion({ name, options, commands }: CommandWords): string {
   const offer = (rest: string) => `complete -c ${name} ${rest}`;
   const first = commands.map(({ name: each, description }) =>

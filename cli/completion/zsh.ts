@@ -1,8 +1,8 @@
-/** Completion for zsh, by its own `_arguments`. */
+/** Completion for zsh, with its own `_arguments`. */
 
 import { type CommandWords, flagsOf, type OptionWords, optionsWithin } from "./command-tree.ts";
 
-/** A file `_tulle` in `$fpath`, or `source <(tulle completion zsh)` after `compinit`. */
+/** For a file `_tulle` in `$fpath`, or `source <(tulle completion zsh)` after `compinit`. */
 export function zshCompletion({ name, options, commands }: CommandWords): string {
   return `#compdef ${name}
 # zsh completion for ${name}

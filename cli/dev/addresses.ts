@@ -10,18 +10,18 @@ import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:net";
 import { systemErrorCode, UsageError } from "../usage-error.ts";
 
-/** Held for the life of the mesh; nothing is served on it. */
+/** Held while the mesh runs; nothing is served on it. */
 const lockPort = 15009;
-/** Discovery, Identity, admin port and dashboard of the control plane. */
+/** The control plane's ports: Discovery, Identity, admin port and dashboard. */
 export const controlPlanePorts = { discovery: 15010, identity: 15012, admin: 15014, dashboard: 8080 } as const;
-/** Outbound, mesh link, and admin port of every sidecar. */
+/** The ports of every sidecar: outbound, mesh link, and admin port. */
 export const sidecarPorts = { outbound: 15001, meshLink: 15008, admin: 15020 } as const;
 
 const firstPod = 2;
 const lastPod = 254;
 /** How many pods one mesh can have. */
 export const podAddresses = lastPod - firstPod + 1;
-/** Blocks lie in 127.64.0.0/10, away from the 127.0.0.x and 127.1.x.x that people use by hand. */
+/** Blocks are in 127.64.0.0/10, away from the 127.0.0.x and 127.1.x.x that people use by hand. */
 const blockCount = 64 * 256;
 const blocksTried = 64;
 
@@ -50,7 +50,7 @@ export class AddressBlock {
     return this.#taken.size === podAddresses;
   }
 
-  /** The next free pod address. One that was just given back comes last, so that nobody mistakes an old pod for a new one. */
+  /** The next free pod address. An address just returned is used last, so that nobody mistakes an old pod for a new one. */
   take(): string {
     for (let tried = firstPod; tried <= lastPod; tried++) {
       const last = this.#next;
@@ -66,15 +66,15 @@ export class AddressBlock {
     this.#taken.delete(Number(address.slice(this.prefix.length + 1)));
   }
 
-  /** Gives the whole block back. */
+  /** Returns the whole block. */
   async release(): Promise<void> {
     await new Promise<void>((resolve) => this.#lock.close(() => resolve()));
   }
 }
 
 /**
- * Takes a block whose control plane ports are free. The same seed (the folder's path) leads to the same block while it is
- * free, so a folder keeps its addresses from run to run. Throws `UsageError` if none can be had.
+ * Takes a block whose control plane ports are free. The same seed (the folder's path) gives the same block while it is free, so
+ * a folder keeps its addresses from run to run. Throws a `UsageError` if there is none.
  */
 export async function reserveBlock(seed: string): Promise<AddressBlock> {
   const start = createHash("sha256").update(seed).digest().readUInt32BE(0);

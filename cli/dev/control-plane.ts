@@ -1,4 +1,4 @@
-/** The control plane's process, and what it says is wrong with the folder. */
+/** The control plane's process, and the problems that it reports about the folder. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Status } from "../../control-plane/status-page.ts";
@@ -13,7 +13,7 @@ const pollMs = 250;
 const requestTimeoutMs = 1_000;
 const startPatienceMs = 20_000;
 const graceMs = 3_000;
-/** Exit code of a program that the user has to help: its last line says how. */
+/** The exit code of a program that needs the user's help: its last line says how. */
 const usageExit = "exit code 2";
 
 export class ControlPlane {
@@ -31,7 +31,7 @@ export class ControlPlane {
     this.#process = new SupervisedProcess({ ...options, onExit: (exit) => this.#onExit(exit) });
   }
 
-  /** Resolves when it is ready. Throws `UsageError` with its own words if it can't start. */
+  /** Resolves when it is ready. Throws a `UsageError` with the control plane's own message if it can't start. */
   async start(signal: AbortSignal): Promise<void> {
     const giveUpAtMs = performance.now() + startPatienceMs;
     this.#process.start();
@@ -51,7 +51,7 @@ export class ControlPlane {
     await this.#process.stop(graceMs);
   }
 
-  /** As if its machine lost power. `restore` starts it again. */
+  /** Behaves as if its machine lost power. `restore` starts it again. */
   async lose(): Promise<void> {
     await this.#process.stop(0);
   }
@@ -60,7 +60,10 @@ export class ControlPlane {
     this.#process.start();
   }
 
-  /** Whether it takes these pods for ready, and no sidecar has yet to confirm what it was told. False while it does not answer. */
+  /**
+   * Whether the control plane considers these pods ready, and every sidecar has confirmed what it received. False while it does
+   * not answer.
+   */
   async hasTold(pods: readonly PodIdentity[]): Promise<boolean> {
     const status = await this.#fetchStatus();
     if (status === undefined) return false;
@@ -92,7 +95,7 @@ export class ControlPlane {
   async #poll(): Promise<void> {
     const status = await this.#fetchStatus();
     if (status === undefined) return;
-    // Its lines as they are: `policies.yaml:12 spec.maxAttemps: unknown field`.
+    // The lines as they are: `policies.yaml:12 spec.maxAttemps: unknown field`.
     const problems = new Set(status.problems);
     for (const text of problems) if (!this.#problems.has(text)) this.#report({ kind: "problem", text });
     for (const text of this.#problems) if (!problems.has(text)) this.#report({ kind: "solved", text });

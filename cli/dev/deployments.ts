@@ -11,7 +11,7 @@ import { parseUpstreams } from "../../model/upstream.ts";
 export const annotations = {
   /** A shell command line that does on this machine what the container's image does in a cluster. */
   command: "tulle.dev/dev-command",
-  /** `service:port=127.0.0.1:port, …`: listeners of the sidecar for programs that know no proxy. */
+  /** `service:port=127.0.0.1:port, …`: listeners of the sidecar for programs without proxy support. */
   upstreams: "tulle.dev/upstreams",
 } as const;
 
@@ -22,17 +22,17 @@ export interface DevDeployment {
   readonly template: PodTemplate;
 }
 
-/** Equal by content: a Deployment's pods are replaced when it changed. */
+/** Equal by content: a Deployment's pods are replaced when it changes. */
 export interface PodTemplate {
   readonly command: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly serviceAccount: string;
-  /** Of all containers, the application's first one leading. */
+  /** The ports of all containers; the application's first port comes first. */
   readonly ports: readonly ContainerPort[];
   readonly env: readonly EnvironmentEntry[];
   readonly readiness?: Readiness;
-  /** How long a pod may take to end before it is killed. */
+  /** How long a pod may take to terminate before it is killed. */
   readonly graceMs: number;
 }
 
@@ -43,7 +43,7 @@ export interface ContainerPort {
   readonly protocol?: string;
 }
 
-/** A value, or the pod's own field that gives it (`valueFrom.fieldRef.fieldPath`). */
+/** A value, or the pod's field that supplies it (`valueFrom.fieldRef.fieldPath`). */
 export type EnvironmentEntry =
   | { readonly name: string; readonly value: string }
   | { readonly name: string; readonly field: string };
@@ -73,7 +73,7 @@ export function readDeployment(object: KubeObject): Result<DevDeployment, readon
   const replicas = spec["replicas"] ?? 1;
   const template = readTemplate(fields(spec["template"]), errors);
   if (!isCount(replicas) || replicas > mostReplicas) {
-    // In the control plane's words, which says so too: then it is one problem.
+    // Same wording as the control plane, which reports it too: so it counts as one problem.
     const message = `must be a whole number from 0 to ${mostReplicas}, got ${describe(replicas)}`;
     return err([{ path: "spec.replicas", message }, ...errors]);
   }
@@ -145,7 +145,7 @@ function readEnvironment(entry: Fields, index: number, errors: FieldError[]): re
   return [{ name, value: text(entry["value"]) ?? "" }];
 }
 
-/** The application's readinessProbe; exec and grpc probes are stood in for by "its port accepts connections". */
+/** The application's readinessProbe; exec and grpc probes are replaced by "its port accepts connections". */
 function readReadiness(
   container: Fields,
   ports: readonly ContainerPort[],

@@ -13,11 +13,11 @@ import { type DevDeployment, isDeployment, readDeployment } from "./deployments.
 export interface FolderContent {
   /** By `namespace/name`. */
   readonly deployments: ReadonlyMap<string, DevDeployment>;
-  /** `apps.yaml:12 spec.replicas: must be …`. */
+  /** Errors such as `apps.yaml:12 spec.replicas: must be …`. */
   readonly errors: ReadonlySet<string>;
 }
 
-/** A Deployment that somebody broke keeps what it said before, beside what is wrong with it now. */
+/** A Deployment with an error keeps its last valid content, together with the error. */
 interface Entry {
   readonly good: DevDeployment | undefined;
   readonly errors: readonly string[];

@@ -1,4 +1,7 @@
-/** Cuts a process's output into lines, at most `maxLineLength` characters each: a process that never ends a line costs no more. */
+/**
+ * Cuts a process's output into lines of at most `maxLineLength` characters: a process that never ends a line costs no more than
+ * that.
+ */
 
 const maxLineLength = 4_096;
 
@@ -17,7 +20,7 @@ export class LineSplitter {
     if (this.#rest.length > maxLineLength) this.end();
   }
 
-  /** The output is over: an unfinished line is one as well. */
+  /** The output has ended: an unfinished line counts too. */
   end(): void {
     if (this.#rest !== "") this.#emit(this.#rest);
     this.#rest = "";

@@ -1,4 +1,4 @@
-/** What happens in a mesh that its user should see. The supervisor reports; `report.ts` and the demo put it into words. */
+/** Events in a mesh that its user should see. The supervisor reports them; `report.ts` and the demo put them into words. */
 
 import type { Exit } from "./supervised-process.ts";
 
@@ -10,15 +10,15 @@ export type MeshEvent =
   | { readonly kind: "ready"; readonly pod: string; readonly podIP: string }
   | { readonly kind: "unready"; readonly pod: string; readonly because: string }
   | { readonly kind: "terminating"; readonly pod: string }
-  /** Something in the folder or a pod is wrong: `policies.yaml:12 spec.maxAttemps: …`. It stays so until it is `solved`. */
+  /** Something in the folder or a pod is wrong: `policies.yaml:12 spec.maxAttemps: …`. It remains so until it is `solved`. */
   | { readonly kind: "problem"; readonly text: string }
   | { readonly kind: "solved"; readonly text: string };
 
 export type Report = (event: MeshEvent) => void;
 
 /**
- * Hands events on, but a problem once and its solution once, however many say so: the control plane and we read the same
- * folder, and both find what is wrong with a Deployment.
+ * Passes events on, but each problem and its solution only once, however many report it: the control plane and this command
+ * read the same folder, and both find what is wrong with a Deployment.
  */
 export function reportProblemsOnce(report: Report): Report {
   const saidBy = new Map<string, number>();

@@ -1,4 +1,4 @@
-/** How each process of a mesh is started: its command, its folder, its environment. It starts none. */
+/** How each process of a mesh is started: its command, its folder, its environment. It starts none of them. */
 
 import { dirname, resolve } from "node:path";
 import type { Bundles } from "../../deploy/build.ts";
@@ -12,26 +12,26 @@ import { markVariable } from "./process-table.ts";
 import type { PodFiles, StateFolder } from "./state-folder.ts";
 import type { ProcessOptions } from "./supervised-process.ts";
 
-/** What all processes of a mesh have in common. */
+/** What all processes of a mesh share. */
 export interface MeshGround {
   /** As the user named it. */
   readonly folder: string;
-  /** Where applications are started. */
+  /** The folder in which applications are started. */
   readonly workFolder: string;
   readonly env: NodeJS.ProcessEnv;
   readonly block: AddressBlock;
   readonly state: StateFolder;
   readonly bundles: Bundles;
-  /** What every process of this mesh carries in its environment. */
+  /** The mark in the environment of every process of this mesh. */
   readonly mark: string;
 }
 
 const trustDomain = "cluster.local";
 
-/** The same for a control plane, whose heap for what is new would grow to 130 MB while it reads a large cluster. */
+/** For a control plane, whose young generation would otherwise grow to 130 MB while it reads a large cluster. */
 export const controlPlaneNodeFlags: readonly string[] = ["--max-semi-space-size=4"];
 
-/** Little room for what is new in a sidecar's heap (docs/performance.md). The rest it does by itself: `system/hold-heap.ts`. */
+/** Limits the young generation of a sidecar's heap (docs/performance.md). The rest it does by itself: `system/hold-heap.ts`. */
 export const sidecarNodeFlags: readonly string[] = ["--max-semi-space-size=2"];
 
 export class MeshProcesses {
@@ -54,7 +54,7 @@ export class MeshProcesses {
         this.#ground.state.controlPlane,
         ...address,
       ],
-      // The folder may be given relative to where we are.
+      // The folder may be given relative to the current one.
       folder: process.cwd(),
       env: this.#ownEnvironment(),
     };
@@ -121,23 +121,23 @@ export class MeshProcesses {
     };
   }
 
-  /** What the mesh's own processes get: no more of the user's environment than they read. */
+  /** The environment of the mesh's own processes: no more of the user's than they read. */
   #ownEnvironment(): NodeJS.ProcessEnv {
     return { PATH: this.#path(), [markVariable]: this.#ground.mark, ...telemetryEnvironment(this.#ground.env) };
   }
 
-  /** The project's Node first. */
+  /** Puts the project's Node first. */
   #path(): string {
     return `${dirname(process.execPath)}:${this.#ground.env["PATH"] ?? ""}`;
   }
 }
 
-/** A sidecar runs in a folder of its own. */
+/** A sidecar runs in a folder of its own, so paths must be absolute. */
 function absolute(path: string | undefined): string {
   return path === undefined || path === "" ? "" : resolve(path);
 }
 
-/** Where traces go to the dashboard alone, all of them are recorded: one request is to leave one that can be looked at. */
+/** If traces go only to the dashboard, all are recorded: a single request should leave a trace to look at. */
 function recordingAll(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const endpoints = [env["OTEL_EXPORTER_OTLP_ENDPOINT"], env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]];
   return endpoints.every((endpoint) => (endpoint ?? "") === "") ? { OTEL_TRACES_SAMPLER_ARG: "1" } : {};

@@ -23,26 +23,26 @@ import { StateFolder } from "./state-folder.ts";
 import { sweep } from "./sweep.ts";
 
 export interface MeshOptions {
-  /** Kubernetes YAML, a folder or one file, watched while the mesh runs; messages name it as it is written here. */
+  /** Kubernetes YAML, a folder or one file, watched while the mesh runs; messages use the name given here. */
   readonly folder: string;
-  /** Where applications are started. Default: `folder`, or the folder of that file. */
+  /** Where applications are started. Default: `folder`, or the folder that contains that file. */
   readonly workFolder?: string;
   readonly env: NodeJS.ProcessEnv;
   readonly report: Report;
-  /** Ends the start. */
+  /** Aborts the start. */
   readonly signal: AbortSignal;
   /** Default: built from this checkout. */
   readonly bundles?: Bundles;
 }
 
-/** On the way out nobody is waiting for an answer any more. */
+/** During a stop nobody is waiting for an answer any more. */
 const stopGraceMs = 3_000;
 /** How often the control plane is asked whether the sidecars know of a pod that has become ready. */
 const tellPollMs = 20;
 
 /**
- * Starts a mesh; resolves when the control plane is ready and every pod is being started.
- * Throws `UsageError` for what the user has to put right, and the signal's reason if it ends the start; nothing stays behind.
+ * Starts a mesh; resolves when the control plane is ready and every pod is being started. Throws a `UsageError` if the user
+ * must fix something, or the signal's reason if it aborts the start; nothing is left behind.
  */
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const { folder, signal } = options;
@@ -79,14 +79,20 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   return mesh;
 }
 
-/** The block is ours, so only a program that listens on all addresses can be in the way: one pod's address shows it. */
+/**
+ * The block is ours, so only a program that listens on all addresses can be in the way, and checking one pod's address reveals
+ * it.
+ */
 async function requirePodPorts(block: AddressBlock, deployments: ReadonlyMap<string, DevDeployment>): Promise<void> {
   const templates = [...deployments.values()].map(({ template }) => template);
   const ports = templates.flatMap((template) => template.ports.map(({ containerPort }) => containerPort));
   await requireFree(block.firstPod, [...new Set([...ports, ...Object.values(sidecarPorts)])]);
 }
 
-/** Ends what the mesh left if this process can't do it any more. Returns what makes it end in good order. */
+/**
+ * Starts a process that ends the mesh's leftovers if this one can't any more. Returns a function that makes it exit in good
+ * order.
+ */
 async function startReaper(mark: string, state: StateFolder): Promise<() => Promise<void>> {
   const script = join(import.meta.dirname, "reaper.ts");
   const reaper = spawn(process.execPath, [script, mark, state.path], {
@@ -94,7 +100,7 @@ async function startReaper(mark: string, state: StateFolder): Promise<() => Prom
     stdio: ["pipe", "ignore", "ignore"],
   });
   const exited = new Promise((done) => reaper.once("exit", done));
-  // Somebody may have ended it before it is asked to end.
+  // Somebody may have killed it before it is asked to exit.
   reaper.stdin.on("error", () => {});
   await once(reaper, "spawn");
   return async () => {
@@ -125,12 +131,12 @@ export class Mesh {
     this.controlPlane = parts.controlPlane;
   }
 
-  /** All pods that are meant to serve. */
+  /** All pods that should serve. */
   get pods(): readonly Pod[] {
     return [...this.#replicas.values()].flatMap(({ pods }) => pods);
   }
 
-  /** Makes the processes what the folder says. */
+  /** Makes the processes match the folder. */
   apply(content: FolderContent): void {
     if (this.#stopped !== undefined) return;
     this.#reportErrors(content.errors);
@@ -139,7 +145,7 @@ export class Mesh {
     this.#noticeSettled();
   }
 
-  /** Resolves once every Deployment has all of its replicas ready, and every sidecar has been told of them. */
+  /** Resolves once every Deployment has all of its replicas ready, and every sidecar knows of them. */
   async settled(signal: AbortSignal): Promise<void> {
     await this.#allReady(signal);
     while (!(await this.controlPlane.hasTold(this.pods.map(({ identity }) => identity)))) {
@@ -167,7 +173,7 @@ export class Mesh {
     return this.#stopped;
   }
 
-  /** Kills everything at once, for those who can't wait for `stop`. */
+  /** Kills everything at once, for a user who can't wait for `stop`. */
   async kill(): Promise<void> {
     await sweep(this.#parts.mark, 0);
   }

@@ -5,10 +5,10 @@ import type { DevDeployment, EnvironmentEntry } from "./deployments.ts";
 
 /** All pods of a standalone mesh share one machine. */
 export const nodeName = "standalone";
-/** What a template says of it holds, so that zones can be played on one machine. */
+/** A template may set its value, so that zones can be simulated on one machine. */
 export const zoneLabel = "topology.kubernetes.io/zone";
 
-/** Who a replica is. */
+/** The identity of a replica. */
 export interface PodIdentity {
   readonly namespace: string;
   readonly pod: string;
@@ -20,7 +20,7 @@ export interface PodIdentity {
 
 export interface PodStatus {
   readonly ready: boolean;
-  /** ISO 8601; absent while nobody wants it gone. */
+  /** ISO 8601; absent unless the pod is being deleted. */
   readonly deletionTimestamp?: string;
 }
 
@@ -38,7 +38,7 @@ export function podObject(
       name: identity.pod,
       namespace: identity.namespace,
       labels: template.labels,
-      // Nothing on this machine forces a program to go through its sidecar.
+      // Nothing on this machine forces a program to use its sidecar.
       annotations: { ...template.annotations, [proxyVersionAnnotation]: version, [interceptAnnotation]: "off" },
       ownerReferences: [{ apiVersion: "apps/v1", kind: "Deployment", name: deployment.name, controller: true }],
       ...(status.deletionTimestamp === undefined ? {} : { deletionTimestamp: status.deletionTimestamp }),
@@ -56,7 +56,7 @@ export function podObject(
   };
 }
 
-/** What passes from the supervisor's own environment to telemetry in every process. */
+/** The telemetry settings that every process inherits from the supervisor's own environment. */
 export function telemetryEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => name.startsWith("OTEL_") || name === "TULLE_ACCESS_LOG"),
@@ -64,8 +64,8 @@ export function telemetryEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv 
 }
 
 /**
- * The application's environment: the supervisor's, then the container's `env`, then what makes it a member of the mesh.
- * `HOST` is set last: `0.0.0.0`, right in a container, would take the port of every replica here.
+ * The application's environment: the supervisor's, then the container's `env`, then what makes it a member of the mesh. `HOST`
+ * is set last: `0.0.0.0`, right in a container, would occupy every replica's port here.
  */
 export function applicationEnvironment(
   identity: PodIdentity,
@@ -100,7 +100,7 @@ function readEnvironment(
     env[entry.name] =
       "field" in entry
         ? (podField(entry.field, identity, deployment) ?? "")
-        : // `$(NAME)` stands for a variable named before, as in a cluster.
+        : // `$(NAME)` refers to a variable defined before, as in a cluster.
           entry.value.replace(/\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g, (whole, name: string) => env[name] ?? whole);
   return env;
 }

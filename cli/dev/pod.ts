@@ -36,9 +36,9 @@ export type PodPhase = "starting" | "ready" | "unready" | "terminating";
 
 const startingProbeMs = 150;
 const probeTimeoutMs = 1_000;
-/** An application that took longer than this to listen gets a look at where it listens instead. */
+/** If an application takes longer than this to listen, the supervisor checks where it listens instead. */
 const listenPatienceMs = 3_000;
-/** Callers learn that the pod leaves before it does, like a preStop sleep. */
+/** The time between telling callers that the pod leaves and stopping it, like a preStop sleep. */
 const leaveNoticeMs = 500;
 const sidecarGraceMs = 5_000;
 
@@ -86,8 +86,8 @@ export class Pod {
 
   /**
    * Takes the pod out of the mesh: tells the control plane, lets callers know, stops the application, then the sidecar.
-   * `graceMs` bounds the application's own end; without it, its Deployment says how long it may take. To be called once;
-   * `hurry` shortens it.
+   * `graceMs` bounds the application's own end; without it, the Deployment's grace period applies. Call it once; `hurry`
+   * shortens it.
    */
   async terminate(options: { readonly notice: boolean; readonly graceMs?: number }): Promise<void> {
     const wasReady = this.#phase === "ready";
@@ -105,12 +105,14 @@ export class Pod {
     this.#options.onGone();
   }
 
-  /** Gives an application that is terminating no more than `graceMs` from now. */
+  /** Gives an application that is terminating at most `graceMs` from now. */
   async hurry(graceMs: number): Promise<void> {
     await this.application.stop(graceMs);
   }
 
-  /** As if its node lost power: both processes are gone, and nobody tells the control plane. `restore` brings them back. */
+  /**
+   * Behaves as if its node lost power: both processes are gone, and nobody tells the control plane. `restore` brings them back.
+   */
   async lose(): Promise<void> {
     this.#lost = true;
     clearTimeout(this.#timer);
@@ -164,7 +166,7 @@ export class Pod {
     return this.#judgePlacement(passed, readiness.check.port);
   }
 
-  /** An application that listens anywhere but on its own address would serve other pods' callers, or nobody: say so. */
+  /** Reports an application that listens anywhere but on its own address: it would serve other pods' callers, or nobody. */
   #judgePlacement(passed: boolean, port: number): string | undefined {
     const { pid } = this.application;
     const waitedMs = performance.now() - (this.#applicationSinceMs ?? performance.now());

@@ -1,8 +1,8 @@
 /**
- * What Linux tells in /proc about processes that this mesh started: who carries its mark, and who listens where.
+ * Reads from Linux's /proc about the processes that this mesh started: which of them carry its mark, and which listen where.
  *
- * Every process of a mesh inherits `TULLE_DEV_MESH=<id>` in its environment, whatever it forks and whichever process group
- * it moves to. So nothing has to be registered, and nothing started a moment before a crash is forgotten.
+ * Every process of a mesh inherits `TULLE_DEV_MESH=<id>` in its environment, whatever it forks and whichever process group it
+ * moves to. So nothing has to be registered, and nothing started a moment before a crash is missed.
  */
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
@@ -10,13 +10,13 @@ import { join } from "node:path";
 
 export const markVariable = "TULLE_DEV_MESH";
 
-/** The processes that carry this mark, zombies left out. */
+/** The processes with this mark, without zombies. */
 export function markedProcesses(mark: string): readonly number[] {
   const wanted = `${markVariable}=${mark}`;
   return processIds().filter((pid) => readProc(pid, "environ")?.split("\0").includes(wanted));
 }
 
-/** The processes of this group, the leader included. */
+/** The processes of this group, including the leader. */
 export function processesOfGroup(group: number): readonly number[] {
   return processIds().filter((pid) => groupOf(pid) === group);
 }
@@ -26,7 +26,7 @@ export interface Listener {
   readonly port: number;
 }
 
-/** The TCP sockets on which these processes listen, IPv6 wildcard as `::`, other IPv6 addresses left out. */
+/** The TCP sockets on which these processes listen; the IPv6 wildcard is `::`, other IPv6 addresses are left out. */
 export function listenersOf(pids: readonly number[]): readonly Listener[] {
   const inodes = new Set(pids.flatMap(socketInodes));
   const tables = ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readText(path) ?? "");
@@ -57,7 +57,7 @@ function socketInodes(pid: number): readonly string[] {
 }
 
 function groupOf(pid: number): number | undefined {
-  // The name in parentheses may hold anything, so fields are counted from the last one: `state ppid pgrp`.
+  // The name in parentheses may contain anything, so fields are counted from the last one: `state ppid pgrp`.
   const stat = readProc(pid, "stat");
   const group = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[2];
   return group === undefined ? undefined : Number(group);
@@ -67,7 +67,7 @@ function processIds(): readonly number[] {
   return listFolder("/proc").map(Number).filter(Number.isInteger);
 }
 
-// A process may end between two reads, and those of other users are closed to us: both mean "not ours".
+// A process may end between two reads, and those of other users can't be read: both mean "not ours".
 function readProc(pid: number, file: string): string | undefined {
   return readText(join("/proc", String(pid), file));
 }

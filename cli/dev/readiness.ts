@@ -1,4 +1,4 @@
-/** Asks an application or a sidecar whether it is ready, as a kubelet does: one try, one answer, nothing kept. */
+/** Checks whether an application or a sidecar is ready, as a kubelet does: one attempt, one answer, no state. */
 
 import { get } from "node:http";
 import { connect } from "node:net";
@@ -28,7 +28,7 @@ function accepts(host: string, port: number, timeoutMs: number): Promise<boolean
 
 function answers(host: string, port: number, path: string, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    // `agent: false`: a connection of its own, which also keeps it out of any proxy in the environment.
+    // `agent: false` gives a separate connection, and also bypasses any proxy in the environment.
     const request = get({ host, port, path, agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       response.resume();
       resolve(response.statusCode !== undefined && response.statusCode >= 200 && response.statusCode < 400);

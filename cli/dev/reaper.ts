@@ -1,10 +1,10 @@
 /**
- * A process that outlives the supervisor by a moment: when its input ends, because the supervisor stopped or was killed,
- * it ends what carries the mesh's mark and removes the mesh's state folder.
+ * A process that briefly outlives the supervisor: when its input ends, because the supervisor stopped or was killed, it ends
+ * every process with the mesh's mark and removes the mesh's state folder.
  *
  *     node cli/dev/reaper.ts MARK STATE_FOLDER
  *
- * It does not carry the mark itself, and sits in a session of its own so that Ctrl-C does not reach it.
+ * It does not carry the mark itself, and runs in its own session so that Ctrl-C does not reach it.
  */
 
 import { rm } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * The pods of one Deployment, kept at what the folder says now: as many as `replicas`, all of the current template.
- * A changed template starts all new pods first and lets the old ones go when those are ready, so a broken one harms nothing.
+ * The pods of one Deployment, kept as the folder says: as many as `replicas`, all from the current template. A changed template
+ * first starts all new pods, and stops the old ones when those are ready, so a broken template harms nothing.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -12,7 +12,7 @@ export type ReplicaStep =
   | { readonly kind: "stop"; readonly pod: Pick<Pod, "deployment" | "phase"> }
   | { readonly kind: "settled" };
 
-/** The next step towards `wanted`; undefined wants none at all. Pods come oldest first. */
+/** The next step towards `wanted`; undefined means no pods at all. Pods are sorted, oldest first. */
 export function nextStep(
   wanted: DevDeployment | undefined,
   pods: readonly Pick<Pod, "deployment" | "phase">[],
@@ -28,7 +28,7 @@ export function nextStep(
   return { kind: "settled" };
 }
 
-/** Undefined: there is no address for one more. */
+/** Undefined: there is no address for another pod. */
 export type PodMaker = (deployment: DevDeployment, ordinal: number) => Pod | undefined;
 
 export class Replicas {
@@ -36,14 +36,14 @@ export class Replicas {
   readonly #leaving = new Map<Pod, Promise<void>>();
   #wanted: DevDeployment | undefined;
   #pods: readonly Pod[] = [];
-  /** Ordinals are not used twice, so that `web-1` is one process in every log. */
+  /** Ordinals are never reused, so that `web-1` means one process in every log. */
   #ordinal = 0;
 
   constructor(makePod: PodMaker) {
     this.#makePod = makePod;
   }
 
-  /** Those that are meant to serve, oldest first; terminating ones are not among them. */
+  /** The pods that should serve, oldest first, without terminating ones. */
   get pods(): readonly Pod[] {
     return this.#pods;
   }
@@ -58,7 +58,7 @@ export class Replicas {
     this.reconcile();
   }
 
-  /** To be called whenever a pod's readiness changed. */
+  /** Call it whenever a pod's readiness has changed. */
   reconcile(): void {
     for (;;) {
       const step = nextStep(this.#wanted, this.#pods);
@@ -74,7 +74,7 @@ export class Replicas {
     }
   }
 
-  /** Ends all of them at once, the terminating ones too. */
+  /** Ends all pods at once, terminating ones too. */
   async stop(graceMs: number): Promise<void> {
     this.#wanted = undefined;
     const hurried = [...this.#leaving.keys()].map((pod) => pod.hurry(graceMs));
@@ -82,7 +82,7 @@ export class Replicas {
     await Promise.all([...hurried, ...this.#leaving.values()]);
   }
 
-  /** False: not now. */
+  /** False: not possible now. */
   #start(): boolean {
     const pod = this.#wanted && this.#makePod(this.#wanted, this.#ordinal + 1);
     if (pod === undefined) return false;

@@ -1,4 +1,4 @@
-/** Puts what happens in a mesh into lines of text. */
+/** Turns events in a mesh into lines of text. */
 
 import { assertNever } from "../../model/result.ts";
 import { type Paint, printable } from "../terminal.ts";
@@ -36,7 +36,9 @@ function formatExit({ process, exit }: Extract<MeshEvent, { kind: "exited" }>, p
   ];
 }
 
-/** A line of a sidecar's or the control plane's log, in words: `error  is in use port=15008`. Undefined: it is no such line. */
+/**
+ * A line from a sidecar's or the control plane's log, in words: `error is in use port=15008`. Undefined: it is not such a line.
+ */
 function readLogLine(line: string): string | undefined {
   if (!line.startsWith('{"time":')) return undefined;
   try {

@@ -1,5 +1,5 @@
 /**
- * What a running mesh keeps on disk, readable by its user alone, gone when it stops:
+ * What a running mesh keeps on disk, readable only by its user, and deleted when it stops:
  *
  *     objects/                      the Pods that this supervisor plays kubelet for, as YAML
  *     control-plane/                the certificate authority; tokens/ that it accepts
@@ -20,7 +20,7 @@ const privateFile = 0o600;
 export class StateFolder {
   readonly path: string;
 
-  /** Throws `UsageError` if no folder can be made in XDG_RUNTIME_DIR or the temporary folder. */
+  /** Throws a `UsageError` if no folder can be created in XDG_RUNTIME_DIR or the temporary folder. */
   constructor(env: NodeJS.ProcessEnv) {
     this.path = makeFolder([env["XDG_RUNTIME_DIR"], tmpdir()]);
     for (const folder of [this.objects, this.#tokens, join(this.path, "pods")])
@@ -43,7 +43,7 @@ export class StateFolder {
     return join(this.controlPlane, "tokens");
   }
 
-  /** Makes a pod's own folder, with a fresh token that the control plane takes for this identity. */
+  /** Creates a pod's own folder, with a new token that the control plane accepts for this identity. */
   admitPod(identity: PodIdentity): PodFiles {
     const folder = join(this.path, "pods", fileName(identity));
     mkdirSync(join(folder, "state"), { recursive: true, mode: privateFolder });
@@ -56,7 +56,7 @@ export class StateFolder {
     return { tokenFile, tokenRecord: record, stateFolder: join(folder, "state"), folder };
   }
 
-  /** The pod is gone: its token is worth nothing from now on. */
+  /** The pod is gone: its token becomes invalid. */
   forgetPod(identity: PodIdentity, files: PodFiles): void {
     rmSync(files.tokenRecord, { force: true });
     rmSync(files.folder, { recursive: true, force: true });
@@ -83,7 +83,7 @@ export interface PodFiles {
   readonly folder: string;
 }
 
-/** A namespace holds no dot, so no two pods share a name here. */
+/** A namespace contains no dot, so no two pods share a name here. */
 function fileName({ namespace, pod }: PodIdentity): string {
   return `${namespace}.${pod}`;
 }

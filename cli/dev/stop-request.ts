@@ -1,18 +1,18 @@
-/** Ctrl-C, SIGTERM, SIGHUP, or nobody reading any more, as a request to stop: the first asks, a second one insists. */
+/** Turns Ctrl-C, SIGTERM, SIGHUP, or the loss of all readers into a request to stop: the first asks, a second one insists. */
 
 export interface StopRequest {
   /** Aborted by the first request. */
   readonly signal: AbortSignal;
   /** Resolves with the first request. */
   readonly asked: Promise<void>;
-  /** Called for a second request; the process ends with 130 after it. */
+  /** Sets what a second request calls; the process exits with 130 after it. */
   onSecond(kill: () => Promise<void>): void;
-  /** Gives the signals their usual meaning back. */
+  /** Restores the signals' usual meaning. */
   forget(): void;
 }
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** A terminal sends Ctrl-C to npm and to us, and npm passes it on: what comes this soon is the same keystroke. */
+/** A terminal sends Ctrl-C both to npm and to this process, and npm passes it on: a signal this soon is the same keystroke. */
 const sameKeystrokeMs = 300;
 const interrupted = 130;
 
@@ -31,7 +31,7 @@ export function onStopRequest(): StopRequest {
     else if (performance.now() - firstAtMs > sameKeystrokeMs) void kill().finally(() => process.exit(interrupted));
   };
   for (const signal of signals) process.on(signal, onSignal);
-  // As with `| head`: what is written now is lost, and that is no error.
+  // As with `| head`: further output is lost, and that is no error.
   process.stdout.on("error", ask);
   return {
     signal: controller.signal,

@@ -1,5 +1,5 @@
 /**
- * One process that is kept running: restarted with growing delays when it exits, and stopped with all that it started.
+ * One process that is kept running: restarted with growing delays when it exits, and stopped together with all that it started.
  *
  * ```
  *   idle ──start──▶ running ──exits──▶ waiting ──delay over──▶ running
@@ -9,8 +9,8 @@
  *    └────────────────────────────────────┘
  * ```
  *
- * It leads a process group of its own, so that Ctrl-C in the terminal goes to the supervisor alone, and so that a signal
- * reaches what it forked. It knows nothing of pods.
+ * It leads its own process group, so that Ctrl-C in the terminal reaches only the supervisor, and a signal reaches everything
+ * that the process forked. It knows nothing of pods.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -25,7 +25,7 @@ export interface ProcessOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly restart?: RestartDelays;
   readonly onLine?: (line: string) => void;
-  /** It ended without being asked to. */
+  /** Called when it has ended without being asked to. */
   readonly onExit?: (exit: Exit) => void;
 }
 
@@ -33,7 +33,7 @@ export interface ProcessOptions {
 export interface RestartDelays {
   readonly firstMs: number;
   readonly maxMs: number;
-  /** After a run of this length the delays start again at `firstMs`. */
+  /** After a run of this length, delays start again at `firstMs`. */
   readonly resetAfterMs: number;
 }
 
@@ -44,7 +44,7 @@ export interface Exit {
   readonly how: string;
   /** The last lines of its output, oldest first. */
   readonly lastLines: readonly string[];
-  /** When it is started again; absent: not by itself. */
+  /** When it will be restarted; absent: not automatically. */
   readonly restartInMs?: number;
 }
 
@@ -70,7 +70,7 @@ export class SupervisedProcess {
     this.#nextDelayMs = this.#delays.firstMs;
   }
 
-  /** The process id, which is its group's as well, while it runs. */
+  /** The process id, which is also its group's, while it runs. */
   get pid(): number | undefined {
     return this.#state.kind === "running" ? this.#state.child.pid : undefined;
   }
@@ -86,8 +86,8 @@ export class SupervisedProcess {
   }
 
   /**
-   * Asks it to end, and kills it after `graceMs`, at once if that is 0. Resolves when it is gone; it stays away until `start`.
-   * A second call may shorten the time that a first one gave.
+   * Asks it to end, and kills it after `graceMs`, or at once if that is 0. Resolves when it is gone; it stays stopped until
+   * `start`. A second call may shorten the grace of the first.
    */
   async stop(graceMs: number): Promise<void> {
     switch (this.#state.kind) {
@@ -130,7 +130,7 @@ export class SupervisedProcess {
       // As in a container: when the first process ends, so do all others.
       signalGroup(child, "SIGKILL");
       const end = () => this.#onEnd(child, signal ?? `exit code ${code ?? "unknown"}`);
-      // "close" comes after its last line; what left the group may hold the pipes open for ever.
+      // "close" comes after its last line; a process that left the group may hold the pipes open for ever.
       child.once("close", end);
       setTimeout(end, lastLinesPatienceMs).unref();
     });

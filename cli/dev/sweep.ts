@@ -1,4 +1,4 @@
-/** Ends whatever still carries a mesh's mark. */
+/** Ends every process that still carries a mesh's mark. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { markedProcesses } from "./process-table.ts";
@@ -6,8 +6,8 @@ import { markedProcesses } from "./process-table.ts";
 const pollMs = 50;
 
 /**
- * Ends every process with this mark: SIGTERM, then SIGKILL to those that are still there after `graceMs`.
- * Looks until two looks in a row find nobody: a process that was being forked during the first shows up in the second.
+ * Ends every process with this mark: SIGTERM, then SIGKILL to those still there after `graceMs`. It repeats until two checks in
+ * a row find nobody: a process that was being forked during one shows up in the next.
  */
 export async function sweep(mark: string, graceMs: number): Promise<void> {
   const startedAtMs = performance.now();

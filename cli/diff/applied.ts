@@ -1,6 +1,6 @@
 /**
- * What a cluster would hold after `kubectl apply` of some objects, as far as the control plane is concerned. It asks
- * nobody: what webhooks or controllers would make of them is not predicted.
+ * What a cluster would contain after `kubectl apply` of some objects, as far as the control plane is concerned. It asks nobody:
+ * the effects of webhooks or controllers are not predicted.
  */
 
 import { Pipeline } from "../../control-plane/pipeline.ts";
@@ -9,21 +9,21 @@ import { watchedKinds } from "../../control-plane/source/kubernetes/watched-kind
 import type { Problem } from "../../control-plane/source/problem.ts";
 import type { MeshDomains } from "../folder-pipeline.ts";
 
-/** Those whose state is not what somebody applies. */
+/** Kinds that controllers create, and nobody applies. */
 const madeByControllers = new Set(["Pod", "EndpointSlice"]);
-/** What the API server gives to a Service that does not ask for it. */
+/** Fields that the API server assigns to a Service which does not set them. */
 const assignedFields = ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"];
-/** What it puts into a match of an HTTPRoute that says nothing of a path, and into a rule that says nothing of matches. */
+/** The API server's default for an HTTPRoute match without a path, and for a rule without matches. */
 const anyPath = { path: { type: "PathPrefix", value: "/" } };
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 export interface Applied {
   readonly objects: readonly KubeObject[];
-  /** What says nothing by itself of what sidecars are told: Deployments, ConfigMaps. */
+  /** Objects that by themselves change nothing for sidecars: Deployments, ConfigMaps. */
   readonly ignored: readonly KubeObject[];
 }
 
-/** Nothing is removed: what is not among `applied` stays. `now` is the age of what is new, RFC 3339. */
+/** Removes nothing: objects that are not among `applied` stay. `now` is the creation time of new objects, RFC 3339. */
 export function applyTo(current: readonly KubeObject[], applied: readonly KubeObject[], now: string): Applied {
   const objects = new Map(current.map((object) => [object.key, object]));
   const ignored: KubeObject[] = [];
@@ -37,8 +37,8 @@ export function applyTo(current: readonly KubeObject[], applied: readonly KubeOb
 }
 
 /**
- * The pipeline of a control plane that holds `current` and hears of `wanted`, what `applyTo` made of that: of an object
- * that is wrong, what it said before stays in force.
+ * The pipeline of a control plane that holds `current` and then receives `wanted`, the result of `applyTo`: an invalid object
+ * leaves its previous version in force.
  */
 export function pipelineAfter(
   current: readonly KubeObject[],
@@ -70,7 +70,7 @@ function withMatches(rule: Readonly<Record<string, unknown>>): unknown {
   return { ...rule, matches: mapList(rule["matches"] ?? [{}], (match) => ({ ...anyPath, ...match })) };
 }
 
-/** What is no list, or no mapping in it, is left for the parser to refuse. */
+/** A value that is not a list, or an item that is not a mapping, is left for the parser to refuse. */
 function mapList(list: unknown, map: (item: Readonly<Record<string, unknown>>) => unknown): unknown {
   return Array.isArray(list) ? list.map((item: unknown) => (isRecord(item) ? map(item) : item)) : list;
 }
@@ -79,7 +79,7 @@ function withAge(object: KubeObject, now: string): KubeObject {
   return { ...object, metadata: { ...object.metadata, creationTimestamp: now } };
 }
 
-/** Who it is, and since when, stays; so does what others have written on it. */
+/** Keeps the object's identity and age, and what others have written on it. */
 function replaced(known: KubeObject, object: KubeObject): KubeObject {
   const { labels, annotations } = object.metadata;
   const before = lastAppliedOf(known.metadata);
@@ -102,7 +102,7 @@ function withAssigned({ spec: known }: KubeObject, { spec }: KubeObject): unknow
   return { ...Object.fromEntries(assigned), ...spec };
 }
 
-/** What was applied the last time and is not now goes. */
+/** Removes what was applied last time but is not any more. */
 function merged(
   known: ReadonlyMap<string, string>,
   before: unknown,
@@ -112,7 +112,7 @@ function merged(
   return new Map([...kept, ...now]);
 }
 
-/** The metadata that `kubectl apply` keeps of what it was given; empty: it was made otherwise. */
+/** The metadata that `kubectl apply` recorded of the last applied object; empty: it was created otherwise. */
 function lastAppliedOf({ annotations }: ObjectMeta): Readonly<Record<string, unknown>> {
   try {
     const said: unknown = JSON.parse(annotations.get(lastApplied) ?? "{}");

@@ -1,4 +1,4 @@
-/** `tulle diff`: what a change of YAML would change for sidecars. */
+/** `tulle diff`: what a change to YAML would change for sidecars. */
 
 import { Command } from "commander";
 import type { Pipeline } from "../../control-plane/pipeline.ts";
@@ -91,7 +91,7 @@ async function againstCluster(options: DiffOptions): Promise<ResourceDiff[]> {
   }
 }
 
-/** Throws a `UsageError` where an object can't be read: what is left out would pass for what does not differ. */
+/** Throws a `UsageError` if an object can't be read: leaving it out would look like no difference. */
 async function readWhole(
   folders: readonly string[],
   domains: MeshDomains,
@@ -102,7 +102,7 @@ async function readWhole(
   return read;
 }
 
-/** Undefined, and a word on stderr, where nobody can be asked: what would change is true all the same. */
+/** Undefined, with a note on stderr, if no control plane can be asked: the differences are valid all the same. */
 async function holdingsOf(cluster: Cluster): Promise<Holdings | undefined> {
   try {
     return await readHoldings(cluster);
@@ -113,7 +113,7 @@ async function holdingsOf(cluster: Cluster): Promise<Holdings | undefined> {
   }
 }
 
-/** What is wrong in the cluster already is not the change's doing. */
+/** Problems that the cluster already has are not caused by the change. */
 function warnOfNews(before: Pipeline, after: Pipeline): void {
   const known = new Set(problemsOf(before).map(formatProblem));
   for (const problem of problemsOf(after).map(formatProblem))

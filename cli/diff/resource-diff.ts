@@ -1,4 +1,4 @@
-/** What differs between what two pipelines compile to, and whose sidecars would be told of it. Pure. */
+/** What differs between the compiled results of two pipelines, and whose sidecars would receive it. Pure. */
 
 import { parseDialledAddress } from "../../control-plane/compile/dialled-address.ts";
 import type { Pipeline } from "../../control-plane/pipeline.ts";
@@ -6,14 +6,14 @@ import type { Holdings } from "../../control-plane/push/push-hub.ts";
 import type { Destination, Endpoints, ResourceKind } from "../../model/resources.ts";
 import { type Change, changesBetween } from "./structural-diff.ts";
 
-/** One resource that differs. `change` says whether it is there on one side only. */
+/** One resource that differs. `change` says whether it exists on only one side. */
 export interface ResourceDiff {
   readonly kind: ResourceKind;
   readonly name: string;
   readonly change: "added" | "removed" | "changed";
   /** Empty unless `changed`. */
   readonly fields: readonly Change[];
-  /** Those whose sidecars hold it, `namespace/name`, sorted; absent: nobody was asked. */
+  /** The workloads whose sidecars hold it, `namespace/name`, sorted; absent: nobody was asked. */
   readonly workloads?: readonly string[];
 }
 
@@ -30,8 +30,8 @@ export function diffPipelines(before: Pipeline, after: Pipeline): ResourceDiff[]
 }
 
 /**
- * The same, with the workloads whose sidecars hold each resource. A sidecar behind a redirect knows a Service by its IP address:
- * what differs there as it does by name is one difference.
+ * Like `diffPipelines`, with the workloads whose sidecars hold each resource. A sidecar behind a redirect knows a Service by
+ * its IP address: the same difference under the address and under the name counts once.
  */
 export function diffHeld(before: Pipeline, after: Pipeline, holdings: Holdings): ResourceDiff[] {
   const workloadsOf = new Map<string, Set<string>>();
@@ -39,7 +39,7 @@ export function diffHeld(before: Pipeline, after: Pipeline, holdings: Holdings):
     for (const { kind, name } of held) {
       const key = `${kind} ${name}`;
       const workloads = workloadsOf.get(key) ?? new Set<string>();
-      // Each time it would be compiled anew.
+      // Only the first time, because each call compiles again.
       if (workloads.size === 0) for (const { setWanted } of [before, after]) setWanted(kind, name, true);
       workloadsOf.set(key, workloads.add(workload));
     }
@@ -49,7 +49,7 @@ export function diffHeld(before: Pipeline, after: Pipeline, holdings: Holdings):
     const key = sameness(diff, before, after);
     const known = told.get(key);
     const holders = workloadsOf.get(`${diff.kind} ${diff.name}`) ?? [];
-    // An Inbound is for its own workload alone, whether or not one of its sidecars is there now.
+    // An Inbound belongs to its own workload alone, whether or not one of its sidecars is connected.
     const workloads = diff.kind === "inbound" ? [diff.name] : holders;
     if (known === undefined) told.set(key, { diff, workloads: new Set(workloads) });
     else for (const workload of workloads) known.workloads.add(workload);
@@ -57,13 +57,13 @@ export function diffHeld(before: Pipeline, after: Pipeline, holdings: Holdings):
   return [...told.values()].map(({ diff, workloads }) => ({ ...diff, workloads: [...workloads].sort() }));
 }
 
-/** Each difference is called by the name that people know. */
+/** Puts names before addresses, so that each difference appears under the name that people know. */
 function sortByNamesFirst(diffs: readonly ResourceDiff[]): ResourceDiff[] {
   const isAddress = ({ name }: ResourceDiff) => parseDialledAddress(name) !== undefined;
   return [...diffs.filter((diff) => !isAddress(diff)), ...diffs.filter(isAddress)];
 }
 
-/** By the Service and port, and by what differs. */
+/** Equal for differences of the same Service and port with the same content. */
 function sameness({ kind, name, change, fields }: ResourceDiff, before: Pipeline, after: Pipeline): string {
   const resource = (after.snapshot.get(kind, name) ?? before.snapshot.get(kind, name))?.resource;
   if (resource === undefined || resource.kind === "inbound") return `${kind} ${name}`;

@@ -3,15 +3,15 @@
 export interface Change {
   /** `routes[0].backends[1].weight`. */
   readonly path: string;
-  /** Absent: it was not there. */
+  /** Absent: it did not exist before. */
   readonly before?: unknown;
-  /** Absent: it is no longer there. */
+  /** Absent: it no longer exists. */
   readonly after?: unknown;
 }
 
 /**
- * Items of a list that have a `name`, an `address` or `endpoints` of their own are paired by it, so that one more item at
- * the front is one change; others are paired by their place.
+ * List items with a `name`, an `address` or `endpoints` are paired by that, so that inserting one at the front is a single
+ * change; other items are paired by position.
  */
 export function changesBetween(before: unknown, after: unknown, path = ""): Change[] {
   if (Array.isArray(before) && Array.isArray(after)) return listChanges(before, after, path);
@@ -44,12 +44,12 @@ function listChanges(before: readonly unknown[], after: readonly unknown[], path
   ];
 }
 
-/** Of what is on both sides: among routes the first match wins. */
+/** Compares the order of items that are on both sides: among routes the first match wins. */
 function orderChange(before: readonly string[], after: readonly string[], path: string): Change[] {
   return before.every((key, place) => key === after[place]) ? [] : [{ path: `${path} (order)`, before, after }];
 }
 
-/** Keys that several items share are told apart by their number. */
+/** Items that share a key are distinguished by number. */
 function itemsByKey(items: readonly unknown[]): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>();
   for (const [place, item] of items.entries()) {
@@ -69,7 +69,7 @@ function nameOf(item: unknown): string | undefined {
   return typeof item["port"] === "number" ? `${item["port"]}` : undefined;
 }
 
-/** Not what every object inherits. */
+/** Ignores properties that every object inherits. */
 function own(object: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined;
 }

@@ -1,4 +1,4 @@
-/** Who calls whom, as the callers' sidecars have counted it: one edge for each workload and Service, over all its backends. */
+/** Who calls whom, as counted by the callers' sidecars: one edge per workload and Service, over all its backends. */
 
 import type { MeshView } from "../../control-plane/dashboard/mesh-view.ts";
 import { jointShare } from "../../control-plane/dashboard/page/format.ts";
@@ -6,14 +6,14 @@ import { jointShare } from "../../control-plane/dashboard/page/format.ts";
 export interface CallEdge {
   /** `namespace/workload`. */
   readonly from: string;
-  /** `namespace/name` of what is dialled. */
+  /** `namespace/name` of the dialled Service. */
   readonly to: string;
   readonly requestsPerSecond: number;
   /** 0 to 1. */
   readonly successShare: number;
-  /** 0 to 1: those over mutual TLS, of all of which it is known. Absent: of none. */
+  /** 0 to 1: requests over mutual TLS, among those for which it is known. Absent: it is known for none. */
   readonly mutualTlsShare?: number;
-  /** Of all callers of the Service; undefined: longer than 30 s. Absent where nothing was measured. */
+  /** Over all callers of the Service; undefined: longer than 30 s. Absent: nothing was measured. */
   readonly p99Ms?: number | undefined;
 }
 
@@ -25,7 +25,7 @@ interface EdgeSum {
   mutualTls: number | undefined;
 }
 
-/** Sorted by both ends. */
+/** Sorted by caller, then by Service. */
 export function callEdges({ edges, latencies }: Pick<MeshView, "edges" | "latencies">): CallEdge[] {
   const latencyOf = new Map(latencies.map((latency) => [latency.service, latency]));
   const sums = new Map<string, EdgeSum>();

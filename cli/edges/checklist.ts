@@ -29,7 +29,7 @@ export type Point = (typeof points)[number];
 export interface PointVerdict {
   readonly point: Point;
   readonly state: "present" | "missing";
-  /** What there is, or what is to be done. */
+  /** What was found, or what to do. */
   readonly says: string;
 }
 
@@ -37,7 +37,7 @@ export interface EdgeChecklist extends CallEdge {
   readonly points: readonly PointVerdict[];
 }
 
-/** On a Service. What its author writes there is shown as it is. */
+/** Annotations on a Service; their values are shown as written. */
 export const pointAnnotations = {
   contract: "tulle.dev/contract",
   idempotency: "tulle.dev/idempotency",
@@ -49,17 +49,17 @@ interface About {
   readonly edge: CallEdge;
   readonly facts: MeshFacts;
   readonly annotations: ReadonlyMap<string, string>;
-  /** Of all ports of the Service. */
+  /** The Destinations of all ports of the Service. */
   readonly destinations: readonly Destination[];
   readonly routes: readonly Route[];
-  /** Those that get requests. */
+  /** The backends that get requests. */
   readonly backends: readonly WeightedBackend[];
   readonly servers: readonly KnownServer[];
 }
 
 type Answer = Omit<PointVerdict, "point">;
 
-/** `services` are those objects that may be asked. */
+/** `services` are the Service objects that the user may read. */
 export function checklistOf(edge: CallEdge, facts: MeshFacts, services: readonly KubeObject[]): EdgeChecklist {
   const about = gather(edge, facts, services);
   return { ...edge, points: points.map((point) => ({ point, ...answers[point](about) })) };
@@ -91,7 +91,7 @@ const answers: Readonly<Record<Point, (about: About) => Answer>> = {
   },
   contract: stated("contract", "where the interface is described: an OpenAPI document, a proto file"),
   authentication: ({ edge: { mutualTlsShare }, servers }) => {
-    // What is seen comes before what is meant: a pod behind it may have no sidecar, or another way in.
+    // Observation takes precedence over intent: a pod behind the Service may have no sidecar, or another way in.
     if (mutualTlsShare !== undefined && mutualTlsShare < 1)
       return missing(
         `${formatShare(1 - mutualTlsShare)} of its requests go in the clear: a pod behind it has no sidecar`,
@@ -178,7 +178,7 @@ function namesOf(servers: readonly KnownServer[]): string {
   return listed(servers.map(({ workload }) => workload));
 }
 
-/** Each once. */
+/** Lists each word once. */
 function listed(words: readonly string[]): string {
   return [...new Set(words)].join(", ");
 }

@@ -1,4 +1,4 @@
-/** `tulle edges`: who calls whom, and with `--checklist` whether each such integration has what it should have. */
+/** `tulle edges`: who calls whom, and, with `--checklist`, whether each such integration has what it should have. */
 
 import { Command } from "commander";
 import { formatMutualTls, formatRate, formatShare } from "../../control-plane/dashboard/page/format.ts";

@@ -1,4 +1,4 @@
-/** `tulle explain`: what would become of a request, and why. */
+/** `tulle explain`: what would happen to a request, and why. */
 
 import { Command } from "commander";
 import { openCluster } from "../cluster/cluster.ts";
@@ -70,7 +70,7 @@ async function run(method: string, url: string, options: ExplainOptions): Promis
   process.stdout.write(words);
 }
 
-/** A sidecar speaks for its own workload, and for no other. */
+/** Where the answer comes from. A sidecar answers for its own workload only. */
 interface Source {
   readonly facts: MeshFacts;
   readonly from?: string;

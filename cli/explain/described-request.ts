@@ -1,4 +1,4 @@
-/** A request as someone describes it on a command line or in a policy test: what it asks for, and who asks. */
+/** A request as described on a command line or in a policy test: what it asks for, and who sends it. */
 
 import { pathOf } from "../../model/path.ts";
 import type { RequestView } from "../../model/route-match.ts";
@@ -13,14 +13,14 @@ export interface DescribedRequest extends RequestView {
   readonly host: string;
   readonly port: number;
   readonly from: Caller;
-  /** The protocol that it asks to switch to: `websocket`. Absent: none. */
+  /** The protocol that it asks to switch to, such as `websocket`. Absent: none. */
   readonly upgrade?: string;
 }
 
-/** Who asks. Short host names are looked up in its namespace. */
+/** The sender. Short host names are looked up in its namespace. */
 export interface Caller {
   readonly namespace: string;
-  /** Absent: something there that is not in the mesh. */
+  /** Absent: a client in that namespace that is not in the mesh. */
   readonly workload?: string;
 }
 
@@ -29,7 +29,7 @@ export interface RequestWords {
   readonly url: string;
   /** `name: value`. */
   readonly headers?: readonly string[];
-  /** `shop/web`, or `shop`; default: something in namespace `default`. */
+  /** `shop/web`, or `shop`; default: a client in namespace `default`. */
   readonly from?: string;
 }
 
@@ -37,7 +37,7 @@ const urlPattern = /^(?:(?<scheme>https?):\/\/)?(?<authority>[^/?#]+)(?<target>[
 const methodPattern = /^[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*$/;
 const fieldPattern = /^(?<name>[A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*(?<value>.*?)[ \t]*$/;
 
-/** Paths are taken as they are, not cleaned up as browsers do. Throws a `UsageError` that names the word. */
+/** Paths are taken as given, not cleaned up as in browsers. Throws a `UsageError` that names the wrong word. */
 export function describeRequest({ method, url, headers = [], from = "default" }: RequestWords): DescribedRequest {
   if (!methodPattern.test(method)) throw new UsageError(`not a method: ${JSON.stringify(method)}, such as GET`);
   const { authority = "", target = "" } = urlPattern.exec(url)?.groups ?? {};
@@ -66,7 +66,9 @@ export function describeRequest({ method, url, headers = [], from = "default" }:
   };
 }
 
-/** As the codec has it: a GET may ask for it, and both fields are of the connection, so that no route sees them. */
+/**
+ * Follows the codec: only a GET may ask for an upgrade, and both fields belong to the connection, so that no route sees them.
+ */
 function takeUpgrade(method: string, fields: HeaderFields): string | undefined {
   const options = fields.all("connection").flatMap((value) =>
     value

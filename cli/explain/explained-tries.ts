@@ -1,4 +1,4 @@
-/** What would follow a first try that fails, by the verdict that the sidecar asks for. */
+/** What would follow each kind of failed first try, according to the same verdict that the sidecar uses. */
 
 import type { ErrorCode, Processed } from "../../model/errors.ts";
 import type { RetryPolicy } from "../../model/policy.ts";
@@ -13,13 +13,13 @@ export interface ExplainedTry {
   readonly verdict: RetryVerdict;
 }
 
-/** The delay is the middle of its jitter. */
+/** Uses the middle of the delay's jitter. */
 const middle = (): number => 0.5;
 
 /**
- * A budget is not asked: it depends on what else is sent. A body is taken to be short enough to be sent again, and the first
- * try to fail at once: `requestMs` is the time that is left then; undefined: there is no limit.
- * `idempotencyKey`: its target knows it by one.
+ * The retry budget is not considered: it depends on other traffic. The body is assumed to be short enough to be sent again, and
+ * the first try to fail at once, so `requestMs` is the time left; undefined: no limit. `idempotencyKey`: the request's target
+ * recognizes its key.
  */
 export function explainTries(
   policy: RetryPolicy | undefined,
@@ -28,7 +28,7 @@ export function explainTries(
   idempotencyKey: boolean,
 ): ExplainedTry[] {
   const retryable: RetryableRequest = {
-    // As the sidecar asks: what may become a tunnel is tried again as a tunnel is, and known by no key.
+    // As in the sidecar: a request that may become a tunnel is retried like a tunnel, and has no key.
     method: request.upgrade === undefined ? request.method : "CONNECT",
     grpc: isGrpc(request),
     idempotencyKey: idempotencyKey && request.upgrade === undefined,
@@ -55,7 +55,7 @@ const outcomes: readonly NamedOutcome[] = [
   ["504", answer(504)],
 ];
 
-/** Answers that are nothing but a status: one that comes after messages is no longer judged. */
+/** Answers that consist of a status alone: a status after messages is no longer judged. */
 const grpcOutcomes = Object.entries(grpcConditions).map(
   ([name, grpcStatus]): NamedOutcome => [name, { kind: "answer", status: 200, grpcStatus, retriedBelow: false }],
 );

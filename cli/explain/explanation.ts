@@ -1,6 +1,6 @@
 /**
- * What would become of a request, step by step, in the order in which it passes them: route, policies, backend, and what the
- * server's side would answer. Each step runs the code that decides in the sidecar; nothing is sent.
+ * What would happen to a request, step by step, in the order in which it passes them: route, policies, backend, and the server
+ * side's answer. Each step runs the code that decides in the sidecar; nothing is sent.
  */
 
 import { AccessTable } from "../../model/access.ts";
@@ -25,19 +25,19 @@ import { type ExplainedTry, explainTries } from "./explained-tries.ts";
 import type { BreakerState, KnownServer, MeshFacts, PolicyNames } from "./mesh-facts.ts";
 
 export interface Explanation {
-  /** In full: `catalog.shop.svc.cluster.local:80`. */
+  /** The full name: `catalog.shop.svc.cluster.local:80`. */
   readonly destination: string;
   readonly protocol: Protocol;
-  /** What the request asks to switch to, `websocket`. */
+  /** The protocol that the request asks to switch to, such as `websocket`. */
   readonly upgrade?: string;
-  /** Of the workload that asks; absent: it is not in the mesh. */
+  /** The identity of the calling workload; absent: it is not in the mesh. */
   readonly callerIdentity?: string;
-  /** Absent: none matches, and the caller gets 404 `no_route`. */
+  /** Absent: no route matches, and the caller gets 404 `no_route`. */
   readonly route?: Route;
   readonly matches: readonly ExplainedMatch[];
-  /** Where the route's retry, timeout, faults and telemetry come from; a kind that is absent has no policy. */
+  /** The policies behind the route's retry, timeout, faults and telemetry; an absent kind has no policy. */
   readonly policies: PolicyNames;
-  /** What the caller's sidecar records; what is absent is as that sidecar is set. */
+  /** What the caller's sidecar records; for absent fields its own settings apply. */
   readonly telemetry: TelemetryPolicy;
   readonly tries: readonly ExplainedTry[];
   /** Absent: the route has none. */
@@ -45,7 +45,7 @@ export interface Explanation {
   readonly backends: readonly ExplainedBackend[];
 }
 
-/** Faults that are made on purpose, until their time is over. */
+/** Injected faults, until their time is over. */
 export interface ExplainedFault {
   readonly policy: FaultPolicy;
   /** Whether such a request is among those that may get them. */
@@ -55,15 +55,15 @@ export interface ExplainedFault {
 export interface ExplainedBackend {
   /** `shop/catalog-v1`. */
   readonly service: string;
-  /** The share of such requests that it gets, 0 to 100. */
+  /** The share of such requests that go to it, 0 to 100. */
   readonly percent: number;
-  /** The key in the request that decided: that of a sticky route, else its `Idempotency-Key`. */
+  /** The key in the request that decided: the sticky route's, or else its `Idempotency-Key`. */
   readonly stickyTo?: string;
-  /** Why requests that fall here are answered with 500. */
+  /** Why requests to this backend get 500. */
   readonly invalid?: string;
   readonly endpoints: { readonly ready: number; readonly terminating: number; readonly outsideMesh: number };
   readonly breaker?: CircuitBreakerPolicy;
-  /** Endpoints whose breaker is not closed now, as far as somebody has said. */
+  /** Endpoints whose breaker is not closed now, as far as this is known. */
   readonly tripped: readonly TrippedEndpoint[];
   readonly server: readonly ExplainedServer[];
 }
@@ -74,28 +74,28 @@ export interface TrippedEndpoint {
   readonly breaker: Exclude<BreakerState, "closed">;
 }
 
-/** What a workload behind a backend would say. */
+/** The answer of a workload behind a backend. */
 export interface ExplainedServer {
   readonly workload: string;
   readonly port: number;
-  /** Those of its pods that say so, where others say something else. */
+  /** The pods that answer like this, if others of the workload answer differently. */
   readonly pods?: readonly string[];
-  /** `forbidden` and `path_ambiguous` as in docs/errors.md; `plaintext`: it takes nothing but mutual TLS. */
+  /** `forbidden` and `path_ambiguous` as in docs/errors.md; `plaintext`: it accepts only mutual TLS. */
   readonly access: "admitted" | "forbidden" | "path_ambiguous" | "plaintext";
-  /** The policy that refused, or that would have if it were enforced. */
+  /** The policy that refused, or would have refused if it were enforced. */
   readonly by?: string;
   readonly rateLimits: readonly NamedRateLimits[];
-  /** Absent: keys mean nothing there. */
+  /** Absent: keys have no meaning there. */
   readonly idempotency?: ExplainedIdempotency;
 }
 
 export interface ExplainedIdempotency {
   readonly rules: NamedIdempotencyRules;
-  /** `pass`: it has nothing to do with such a request. */
+  /** `pass`: the policy does not concern such a request. */
   readonly verdict: KeyVerdict["kind"];
 }
 
-/** Throws a `UsageError` where nothing of that name is known. */
+/** Throws a `UsageError` if nothing of that name is known. */
 export function explain(facts: MeshFacts, request: DescribedRequest): Explanation {
   const { namespace, workload } = request.from;
   const callerIdentity = workload === undefined ? undefined : facts.identityOf(namespace, workload);
@@ -118,7 +118,7 @@ export function explain(facts: MeshFacts, request: DescribedRequest): Explanatio
   };
 }
 
-/** What has a key all goes to one backend, so it is for that one to know it. */
+/** Requests with the same key all go to one backend, so that one must recognize the key. */
 function triesOf({ facts, request }: About, route: Route, told: readonly ExplainedBackend[]): ExplainedTry[] {
   const isKnown = route.backends.some(({ endpoints }, place) => {
     const keys = (told[place]?.percent ?? 0) > 0 ? facts.endpoints(endpoints)?.idempotency : undefined;

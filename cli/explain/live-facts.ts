@@ -12,7 +12,7 @@ import type { MeshDomains } from "../folder-pipeline.ts";
 import { knownServers, type ServingPod } from "./known-servers.ts";
 import type { KnownServer, MeshFacts } from "./mesh-facts.ts";
 
-/** Of pods of one workload behind a backend: what their own sidecars go by. */
+/** Pods of one workload behind a backend, with the policy that their own sidecars apply. */
 export interface LiveServer {
   /** `namespace/name` */
   readonly pods: ReadonlySet<string>;
@@ -45,7 +45,7 @@ export function liveFacts(
 }
 
 /**
- * Behind a redirect a Service is dialled by its address, and leads where its name would; a pod's address leads to that pod
+ * Behind a redirect a Service is dialled by its address, which leads where its name would; a pod's address leads to that pod
  * alone.
  */
 function servicesByName(

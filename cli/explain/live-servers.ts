@@ -1,4 +1,4 @@
-/** What the workloads that a request may come to go by now, asked of their own sidecars. */
+/** The current policies of the workloads that a request may reach, read from their own sidecars. */
 
 import { isDeepStrictEqual } from "node:util";
 import type { Inbound } from "../../model/resources.ts";
@@ -10,15 +10,15 @@ import { explain } from "./explanation.ts";
 import type { LiveServer } from "./live-facts.ts";
 import type { MeshFacts } from "./mesh-facts.ts";
 
-/** Of one workload. Each is a connection of its own through the API server. */
+/** At most this many sidecars of one workload are asked. Each needs a separate connection through the API server. */
 const mostAsked = 16;
 
-/** Throws a `UsageError` where it does not answer. */
+/** Throws a `UsageError` if the sidecar does not answer. */
 export async function readSnapshot(sidecar: SidecarRef): Promise<LiveSnapshot> {
   return JSON.parse(await readAdmin(adminPortOf(sidecar), snapshotPath)) as LiveSnapshot;
 }
 
-/** `namespace/name` of all pods that such a request may come to. */
+/** `namespace/name` of all pods that such a request may reach. */
 export function podsBehind(facts: MeshFacts, request: DescribedRequest): readonly string[] {
   const { route } = explain(facts, request);
   return (route?.backends ?? [])
@@ -28,7 +28,7 @@ export function podsBehind(facts: MeshFacts, request: DescribedRequest): readonl
     );
 }
 
-/** Where one may not be asked, or looked for, or does not answer, that is said on stderr, and the rest told all the same. */
+/** If a workload may not be read, or does not answer, stderr says so, and the rest is reported all the same. */
 export async function readServers(mesh: Mesh, pods: readonly string[]): Promise<LiveServer[]> {
   const namespaces = [...new Set(pods.map((pod) => pod.split("/", 1)[0] ?? ""))];
   const byWorkload = new Map<string, SidecarRef[]>();
@@ -42,7 +42,7 @@ export async function readServers(mesh: Mesh, pods: readonly string[]): Promise<
   return read.flat();
 }
 
-/** Who may look into the caller's namespace may not look into each that it calls. */
+/** A user who may read the caller's namespace may not be allowed to read all namespaces that it calls. */
 async function sidecarsIn(mesh: Mesh, namespace: string): Promise<readonly SidecarRef[]> {
   try {
     return await findSidecars(mesh, namespace);
@@ -53,8 +53,8 @@ async function sidecarsIn(mesh: Mesh, namespace: string): Promise<readonly Sidec
 }
 
 /**
- * What its sidecars say; mostly all the same. Of those that do not answer, or are not asked, it is taken to be what the first
- * that answers says.
+ * What its sidecars report; usually all the same. Sidecars that don't answer, or are not asked, are assumed to have what the
+ * first that answers has.
  */
 async function readWorkload(sidecars: readonly SidecarRef[]): Promise<LiveServer[]> {
   const answers = await Promise.allSettled(sidecars.slice(0, mostAsked).map(readOwn));
@@ -74,7 +74,7 @@ async function readWorkload(sidecars: readonly SidecarRef[]): Promise<LiveServer
   return found;
 }
 
-/** Undefined: it has not been told yet. */
+/** Undefined: it has not received its Inbound yet. */
 async function readOwn(sidecar: SidecarRef): Promise<Inbound | undefined> {
   const { resources } = await readSnapshot(sidecar);
   return resources.find(({ kind, value }) => kind === "inbound" && value.name === sidecar.workload)?.value as
@@ -82,7 +82,7 @@ async function readOwn(sidecar: SidecarRef): Promise<Inbound | undefined> {
     | undefined;
 }
 
-/** The message holds the reasons already. */
+/** The error's message already contains the reasons. */
 function warn(whose: string, error: unknown): void {
   const why = error instanceof Error ? error.message : String(error);
   process.stderr.write(`tulle: what ${whose} would say is not known: ${why}\n`);

@@ -1,6 +1,6 @@
 /**
- * What an explanation has to know of a mesh, whoever tells it: a control plane's pipeline over YAML or a cluster, or one
- * sidecar of what it goes by now.
+ * What an explanation needs to know about a mesh, from either source: a control plane's pipeline over YAML or a cluster, or the
+ * current state of one sidecar.
  */
 
 import type { PolicyKind } from "../../model/policy-object.ts";
@@ -11,18 +11,18 @@ export interface MeshFacts {
   readonly trustDomain: string;
   /** Undefined: there is none of that name. */
   readonly destination: (name: string) => Destination | undefined;
-  /** Why a destination may not be known, in words. */
+  /** Explains why a destination may be unknown. */
   readonly unknown: (name: string) => string;
-  /** The names of all that are known. */
+  /** The names of all known destinations. */
   readonly destinations: () => readonly string[];
   readonly endpoints: (name: string) => Endpoints | undefined;
-  /** The SPIFFE id of a workload; undefined: it has none yet. Throws a `UsageError` where nothing of that name is known. */
+  /** The SPIFFE id of a workload; undefined: it has none yet. Throws a `UsageError` if nothing of that name is known. */
   readonly identityOf: (namespace: string, workload: string) => string | undefined;
-  /** Where a route's retry, timeout and faults come from; a kind that is absent has no policy, or it is not known. */
+  /** The policies behind a route's retry, timeout and faults; an absent kind has no policy, or it is unknown. */
   readonly policiesOf: (destination: Destination, route: Route, port: number) => PolicyNames;
-  /** The workloads behind a backend, as far as they are known. */
+  /** The workloads behind a backend, as far as known. */
   readonly serversOf: (backend: WeightedBackend) => readonly KnownServer[];
-  /** Of an endpoint as it is now; undefined: nobody has said. */
+  /** The current state of an endpoint's breaker; undefined: unknown. */
   readonly breakerState?: (endpoints: string, address: string) => BreakerState | undefined;
 }
 
@@ -30,11 +30,11 @@ export type PolicyNames = Readonly<Partial<Record<PolicyKind, string>>>;
 
 export type BreakerState = "closed" | "open" | "half-open";
 
-/** A workload, and what holds at the port that is asked. */
+/** A workload, and what applies at the port in question. */
 export interface KnownServer {
   readonly workload: string;
   readonly port: number;
   readonly policies: PortPolicies;
-  /** `namespace/name` of the pods that go by this, where others of the workload go by something else. */
+  /** `namespace/name` of the pods to which this applies, if something else applies to others of the workload. */
   readonly pods?: readonly string[];
 }

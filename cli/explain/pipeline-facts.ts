@@ -1,4 +1,4 @@
-/** What a control plane's pipeline knows, over YAML or over what a cluster has. */
+/** The facts in a control plane's pipeline, over YAML or a cluster's objects. */
 
 import { identityOf } from "../../control-plane/compile/endpoints.ts";
 import { targetPort } from "../../control-plane/compile/target-port.ts";
@@ -35,7 +35,9 @@ export function pipelineFacts(pipeline: Pipeline, domains: MeshDomains): MeshFac
   };
 }
 
-/** As the compile step looks them up: those of the route's rule, else of the route, else of what was dialled. */
+/**
+ * Same lookup as in the compile step: the policies of the route's rule, else of the route, else of the dialled Service port.
+ */
 function policiesOf({ index }: Pipeline, { service: dialled }: Destination, route: Route, number: number): PolicyNames {
   const service = index.service(dialled.namespace, dialled.name);
   const port = service?.ports.find((candidate) => candidate.port === number);
@@ -70,7 +72,7 @@ function serversOf({ index, snapshot }: Pipeline, backend: WeightedBackend): Kno
     .filter((workload) => workload.namespace === namespace)
     .flatMap((workload) => {
       const pods = index.replicasOf(namespace, workload.name);
-      // Scaled to nothing, it is asked as its pods would be.
+      // A workload scaled to zero is judged as its pods would be.
       return (pods.length > 0 ? pods : [workload]).map((pod) => ({ workload, pod }));
     })
     .filter(({ pod }) => selects(service.selector, pod.labels))

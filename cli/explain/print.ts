@@ -1,4 +1,4 @@
-/** An explanation in words, for a terminal. */
+/** Prints an explanation in words, for a terminal. */
 
 import { formatDuration } from "../../model/duration.ts";
 import type { CircuitBreakerPolicy, FaultAbort, TelemetryPolicy } from "../../model/policy.ts";
@@ -91,7 +91,7 @@ function policyLines({ policies, telemetry, tries, fault, upgrade }: Explanation
   ];
 }
 
-/** Delay and abort are drawn apart: one request may get both. */
+/** Delay and abort are drawn separately: one request may get both. */
 function describeFault({ policy: { delay, abort, untilUnixMs }, touches }: ExplainedFault): string {
   if (!touches) return "none for such a request";
   const parts = delay === undefined ? [] : [`${delay.percent} % wait ${formatDuration(delay.delayMs)}`];

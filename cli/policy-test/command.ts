@@ -1,4 +1,4 @@
-/** `tulle test`: unit tests of policies. Requests and what must become of them, judged by the sidecar's own code. */
+/** `tulle test`: unit tests of policies. Requests and what must happen to them, judged by the sidecar's own code. */
 
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
@@ -25,7 +25,7 @@ export interface CaseResult {
   readonly name: string;
   /** `tests/canary.yaml:7`. */
   readonly place: string;
-  /** Empty: it passed. */
+  /** The expectations that were not met; empty: it passed. */
   readonly unmet: readonly string[];
 }
 
@@ -118,7 +118,7 @@ function runTest({ object, cases }: ReadTest, pipeline: Pipeline, domains: MeshD
   });
 }
 
-/** What can't be asked of these policies at all is a failure of its case, not of the whole run. */
+/** A request that makes no sense for these policies fails its own case, not the whole run. */
 function judge({ when, expect }: PolicyCase, namespace: string, pipeline: Pipeline, domains: MeshDomains): string[] {
   const { method, url, from = namespace } = when;
   const headers = [...when.headers].map(([name, value]) => `${name}: ${value}`);

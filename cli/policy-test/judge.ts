@@ -1,4 +1,4 @@
-/** Holds an explanation against what a case expects of it. */
+/** Compares an explanation with what a case expects. */
 
 import { formatDuration } from "../../model/duration.ts";
 import type { Route } from "../../model/resources.ts";
@@ -6,7 +6,7 @@ import { triesWithoutPolicy } from "../../model/retry-verdict.ts";
 import type { Explanation } from "../explain/explanation.ts";
 import type { Expectation } from "./policy-test.ts";
 
-/** One line per expectation that does not hold: `timeout: expected 1s, got 2s`. */
+/** One line per unmet expectation: `timeout: expected 1s, got 2s`. */
 export function unmetExpectations(expected: Expectation, told: Explanation, namespace: string): string[] {
   return [
     ...differs("route", expected.route, told.route?.name ?? "none"),
@@ -31,7 +31,7 @@ function shown(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : formatDuration(ms);
 }
 
-/** Shares of weights are rarely round: a hundredth of a percent is near enough. */
+/** Shares of weights are rarely round, so a hundredth of a percent is close enough. */
 const nearPercent = 0.01;
 
 function unmetShares(expected: Expectation["backends"], told: Explanation, namespace: string): string[] {

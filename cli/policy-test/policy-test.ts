@@ -1,5 +1,5 @@
 /**
- * What a PolicyTest says: requests, and what must become of them.
+ * A PolicyTest: requests, and what must happen to them.
  *
  * ```yaml
  * apiVersion: tulle.dev/v1alpha1
@@ -11,7 +11,7 @@
  *       when: { method: GET, url: http://catalog/items, from: shop/web, headers: { x-canary: "1" } }
  *       expect: { backends: { catalog-v2: 100 }, timeout: 1s, retried: ["503"], access: admitted }
  * ```
- * It is a file for `tulle test` alone: no cluster knows the kind.
+ * It is a file for `tulle test` only: no cluster has the kind.
  */
 
 import { duration, integer, number, text } from "../../model/parse/scalars.ts";
@@ -28,19 +28,19 @@ export interface PolicyCase {
   readonly expect: Expectation;
 }
 
-/** What is absent may be anything. */
+/** An absent field may have any value. */
 export interface Expectation {
-  /** As `tulle explain` calls it; `none`: no route matches. */
+  /** The name in `tulle explain`; `none`: no route matches. */
   readonly route: string | undefined;
-  /** Percent by Service, `catalog-v2` or `shop/catalog-v2`; those that get nothing are not named. */
+  /** Percent by Service, `catalog-v2` or `shop/catalog-v2`; Services that get nothing are left out. */
   readonly backends: ReadonlyMap<string, number> | undefined;
-  /** Of the whole request, in ms; 0: none. */
+  /** The timeout of the whole request, in ms; 0: none. */
   readonly timeout: number | undefined;
   readonly maxAttempts: number | undefined;
-  /** Outcomes of a first try after which there must be another, as `tulle explain` calls them. */
+  /** Outcomes of a first try after which there must be another, in the words of `tulle explain`. */
   readonly retried: readonly string[] | undefined;
   readonly notRetried: readonly string[] | undefined;
-  /** What every workload behind the route's backends must say. */
+  /** The answer that every workload behind the route's backends must give. */
   readonly access: "admitted" | "forbidden" | "path_ambiguous" | "plaintext" | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** The sidecars of a mesh, and the debug pages of each, which only its own machine, or its own pod, may ask. */
+/** Finds the sidecars of a mesh, and reads their debug pages, which are only accessible from the same machine or pod. */
 
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
@@ -19,13 +19,13 @@ export interface SidecarRef {
   readonly pod: string;
   /** `namespace/workload`. */
   readonly workload: string;
-  /** To its admin port, on loopback. */
+  /** Connects to its admin port, on loopback. */
   connect(): Promise<Duplex>;
 }
 
 const connectWithinMs = 5_000;
 
-/** Those that run now, sorted; in all namespaces or in one. Throws a `UsageError` where nobody can tell. */
+/** The running sidecars, sorted; in all namespaces or in one. Throws a `UsageError` if nobody can list them. */
 export async function findSidecars(mesh: Mesh, namespace?: string): Promise<readonly SidecarRef[]> {
   const found = mesh.cluster === undefined ? await onThisMachine(mesh) : await inCluster(mesh.cluster, namespace);
   return found
@@ -39,12 +39,12 @@ export function adminPortOf(sidecar: SidecarRef): AdminPort {
 
 /** A process of the mesh, at its admin port on loopback. */
 export interface AdminPort {
-  /** As errors call it. */
+  /** The name for error messages. */
   readonly name: string;
   connect(): Promise<Duplex>;
 }
 
-/** One of its debug pages. Throws a `UsageError` that names it where it does not answer with 200. */
+/** Requests one of its debug pages. Throws a `UsageError` that names the process if the answer is not 200. */
 export async function askAdmin(
   port: AdminPort,
   path: string,
@@ -60,7 +60,7 @@ export async function askAdmin(
   }
 }
 
-/** All of such a page. Throws like `askAdmin`, also where the answer ends too early. */
+/** Reads all of such a page. Throws like `askAdmin`, and also if the answer ends early. */
 export async function readAdmin(...asked: Parameters<typeof askAdmin>): Promise<string> {
   const answer = await askAdmin(...asked);
   try {
@@ -70,7 +70,7 @@ export async function readAdmin(...asked: Parameters<typeof askAdmin>): Promise<
   }
 }
 
-/** Pods that are played on loopback addresses. */
+/** The sidecars of `tulle dev`, whose pods are loopback addresses. */
 async function onThisMachine(mesh: Mesh): Promise<SidecarRef[]> {
   const { sidecars } = await mesh.read();
   return sidecars.flatMap(({ pod, workload, address }) =>
@@ -78,7 +78,7 @@ async function onThisMachine(mesh: Mesh): Promise<SidecarRef[]> {
   );
 }
 
-/** To an admin port that listens on an address of this machine. */
+/** Connects to an admin port on an address of this machine. */
 export async function connectLocally(host: string, port: number): Promise<Duplex> {
   const socket = connect({ host, port });
   await once(socket, "connect", { signal: AbortSignal.timeout(connectWithinMs) });

@@ -27,7 +27,7 @@ interface TapOptions extends MeshOptions {
 }
 
 const lookAgainMs = 5_000;
-/** Each is a connection through the API server. */
+/** Each sidecar needs a connection through the API server. */
 const mostSidecars = 50;
 
 const help = `${howToReach}
@@ -96,7 +96,7 @@ async function run(options: TapOptions): Promise<void> {
   }
 }
 
-/** Until `stop`. Throws a `UsageError` where there is nothing to look at. */
+/** Runs until `stop`. Throws a `UsageError` if there is nothing to watch. */
 async function followAll(mesh: Mesh, live: LiveRequests, options: TapOptions, stop: AbortSignal): Promise<void> {
   const first = await sidecarsOf(mesh, options);
   if (first.length === 0) throw new UsageError(`no sidecar ${describePlace(options)}`);
@@ -109,7 +109,7 @@ async function followAll(mesh: Mesh, live: LiveRequests, options: TapOptions, st
   }
 }
 
-/** Those that can have something to tell. */
+/** The sidecars that may have something to report. */
 async function sidecarsOf(mesh: Mesh, options: TapOptions): Promise<readonly SidecarRef[]> {
   const [namespace, workload] = placeOf(options);
   const sidecars = await findSidecars(mesh, namespace);
@@ -118,7 +118,7 @@ async function sidecarsOf(mesh: Mesh, options: TapOptions): Promise<readonly Sid
     : sidecars.filter((sidecar) => sidecar.workload === `${namespace}/${workload}`);
 }
 
-/** Whoever tells it is at one end: the caller's, or with `--inbound` the other. */
+/** The place of the reporting sidecars: the caller's end, or with `--inbound` the other. */
 function placeOf({ namespace, from, to, inbound }: TapOptions): [namespace?: string, workload?: string] {
   const end = inbound ? to : from;
   const [place, workload] = end?.split("/") ?? [];

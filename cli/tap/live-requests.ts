@@ -13,21 +13,21 @@ import { reasonOf } from "../../system/log.ts";
 import { adminPortOf, askAdmin, type SidecarRef } from "../sidecars/find-sidecars.ts";
 
 export interface LiveRequest extends TappedRequest {
-  /** `namespace/name` of the pod whose sidecar tells it. */
+  /** `namespace/name` of the pod whose sidecar reports it. */
   readonly pod: string;
 }
 
 export interface LiveEvents {
   readonly onRequest: (request: LiveRequest) => void;
-  /** So many were not told: too many at once. */
+  /** This many requests were left out, because there were too many at once. */
   readonly onMissed: (count: number, pod: string) => void;
-  /** A sidecar can't be followed. Once for each reason. */
+  /** A sidecar can't be followed. Called once per reason. */
   readonly onTrouble: (reason: string) => void;
 }
 
 export interface LiveOptions extends LiveEvents {
   readonly filter: TapFilter;
-  /** Of all sidecars together. */
+  /** The limit for all sidecars together. */
   readonly requestsPerSecond: number;
 }
 
@@ -42,7 +42,7 @@ export class LiveRequests {
     this.#options = options;
   }
 
-  /** Follows these, and goes on with those of them that it follows already. Resolves when each is open, or can't be. */
+  /** Follows these sidecars, and stays with those that it follows already. Resolves when each stream is open, or has failed. */
   async follow(sidecars: readonly SidecarRef[]): Promise<void> {
     const fresh = sidecars.filter(({ pod }) => !this.#streams.has(pod));
     const rate = Math.max(1, Math.floor(this.#options.requestsPerSecond / Math.max(sidecars.length, 1)));
@@ -65,7 +65,7 @@ export class LiveRequests {
       this.#read(pod, stream);
     } catch (error) {
       this.#streams.delete(pod);
-      // Its message has the reason in it already.
+      // The error's message already contains the reason.
       this.#complain(error instanceof Error ? error.message : String(error));
     }
   }

@@ -28,7 +28,7 @@ function printStatus({ status, error }: LiveRequest, paint: Paint): string {
   return status >= 400 || error !== undefined ? paint("yellow", text) : paint("green", text);
 }
 
-/** Of the day, in this machine's zone. */
+/** The time of day, in this machine's time zone. */
 function timeOf(unixMs: number): string {
   const date = new Date(unixMs);
   const two = (number: number) => String(number).padStart(2, "0");
