@@ -1,6 +1,6 @@
 /**
- * An admin port by `node:http`, for a process that has it loaded anyway: it holds few connections, and has little patience. What its
- * pages say, and to whom, is its caller's business.
+ * An admin port on `node:http`, for a process that has loaded it anyway: it holds few connections, and its timeouts are short.
+ * Its caller decides what its pages say, and to whom.
  */
 
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import { answerPage, type Page, type PageRequest, type Pages } from "./page.ts";
 
 export interface AdminServerOptions extends Pages {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
 }
 
@@ -22,7 +22,7 @@ export interface AdminServer {
 const requestTimeoutMs = 5_000;
 const mostConnections = 64;
 
-/** Rejects where it can't listen: the port is in use. */
+/** Rejects if it can't listen: the port is in use. */
 export async function openAdminServer({ host, port, ...pages }: AdminServerOptions): Promise<AdminServer> {
   const limits = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs };
   const server = createServer(limits, (request, response) => {

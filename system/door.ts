@@ -13,14 +13,17 @@ import { FairLimit } from "./fair-limit.ts";
 
 export interface DoorLimits {
   readonly maxConnections: number;
-  /** Of those, in the middle of their handshake: nobody knows yet who they are. */
+  /** How many of those may be in the middle of their handshake: it is not known yet who they are. */
   readonly maxHandshakes: number;
 }
 
-/** First handshakes of a whole mesh may come all at once. */
+/** The first handshakes of a whole mesh may arrive all at once. */
 export const usualDoorLimits: DoorLimits = { maxConnections: 5_000, maxHandshakes: 2_000 };
 
-/** Silence after which the kernel asks, once a second; after ten of those without an answer the connection breaks. It wakes nobody up. */
+/**
+ * After this much silence the kernel probes once a second; after ten probes without an answer the connection breaks. This wakes
+ * up no process.
+ */
 const vanishedAfterMs = 30_000;
 
 export interface DoorEvents {
@@ -41,7 +44,7 @@ export class Door {
   readonly #events: DoorEvents;
   readonly #all: FairLimit<Guest>;
   readonly #accepted: FairLimit<Guest>;
-  /** By their other end: TLS gives its own socket for the one that was accepted. */
+  /** By the address and port of the other end: TLS has a different socket object than the one that was accepted. */
   readonly #guests = new Map<string, Guest>();
 
   constructor({ maxConnections, maxHandshakes }: DoorLimits, events: DoorEvents) {
@@ -50,9 +53,9 @@ export class Door {
     this.#accepted = new FairLimit(maxHandshakes);
   }
 
-  /** Takes a connection that was accepted, or closes one: this or another. */
+  /** Admits an accepted connection, or closes one: this or another. */
   enter(socket: Socket): void {
-    // Gone already, and nobody says whose it was.
+    // It is gone already, and its address is unknown.
     if (socket.remoteAddress === undefined) return void socket.destroy();
     const guest: Guest = { socket, address: socket.remoteAddress, stands: "accepted" };
     const key = keyOf(socket);
@@ -67,7 +70,7 @@ export class Door {
     }
   }
 
-  /** Its TLS is done. */
+  /** To be called when its TLS handshake is done. */
   settle(end: End): void {
     const guest = this.#guests.get(keyOf(end));
     if (guest?.stands !== "accepted") return;
@@ -75,7 +78,7 @@ export class Door {
     this.#accepted.leave(guest.address, guest);
   }
 
-  /** Closes all. */
+  /** Closes all connections. */
   destroy(): void {
     for (const { socket } of this.#guests.values()) socket.destroy();
   }
@@ -88,7 +91,7 @@ export class Door {
 
   #leave(key: string, guest: Guest): void {
     if (guest.stands === "accepted") this.#refuse(guest, "handshake");
-    // Its other end may have come again already, from the same port.
+    // The other end may have connected again already, from the same port.
     if (this.#guests.get(key) === guest) this.#guests.delete(key);
     this.#all.leave(guest.address, guest);
     this.#accepted.leave(guest.address, guest);

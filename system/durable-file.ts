@@ -1,6 +1,6 @@
 /**
- * Files that are whole or not there, also after a power cut: written beside, synced, and moved into place.
- * Readable by the owner only, unless said otherwise.
+ * Files that are either complete or absent, even after a power cut: written beside, synced, and moved into place. Only the
+ * owner can read them, unless another mode is given.
  */
 
 import { randomUUID } from "node:crypto";
@@ -9,7 +9,7 @@ import { dirname } from "node:path";
 
 const ownerOnly = 0o600;
 
-/** Replaces the file, or creates it. Rejects with the file system's error; then the former file is untouched. */
+/** Replaces the file, or creates it. Rejects with the file system's error; then the previous file is untouched. */
 export async function writeDurably(path: string, contents: string | Uint8Array, mode = ownerOnly): Promise<void> {
   const beside = await writeBeside(path, contents, mode);
   try {
@@ -21,7 +21,7 @@ export async function writeDurably(path: string, contents: string | Uint8Array, 
   await syncFolder(path);
 }
 
-/** Creates the file unless it exists; says whether it did. Of several that try at once, one succeeds. */
+/** Creates the file unless it exists; returns whether it did. If several try at once, one succeeds. */
 export async function createDurably(path: string, contents: string | Uint8Array, mode = ownerOnly): Promise<boolean> {
   const beside = await writeBeside(path, contents, mode);
   try {
@@ -36,7 +36,7 @@ export async function createDurably(path: string, contents: string | Uint8Array,
   return true;
 }
 
-/** Whether this is the error of a system call with that code: `ENOENT`. */
+/** Whether this is the error of a system call with this code, such as `ENOENT`. */
 export function isErrorCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }
@@ -56,7 +56,7 @@ async function writeBeside(path: string, contents: string | Uint8Array, mode: nu
   return beside;
 }
 
-/** Makes the new name as durable as what it names. */
+/** Makes the new name as durable as the file it names. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(dirname(path), "r");
   try {

@@ -1,10 +1,10 @@
 /**
- * How many there may be at a time, and who goes when there is one too many: one of the address that has the most, so that
- * whoever takes them all takes them from itself. It knows nothing of what it counts.
+ * Limits how many members there may be at a time. When there is one too many, the address with the most members loses one, so
+ * whoever takes them all harms only itself. It knows nothing of what it counts.
  */
 export class FairLimit<Member> {
   readonly #most: number;
-  /** Of each address in the order in which they came. */
+  /** The members of each address, in order of arrival. */
   readonly #byAddress = new Map<string, Set<Member>>();
   #count = 0;
 
@@ -16,7 +16,7 @@ export class FairLimit<Member> {
     return this.#count;
   }
 
-  /** Returns the one that has to go, and is counted no more: possibly the one that came. Undefined: there was room. */
+  /** Returns the member that must go and is no longer counted, possibly the new one itself. Undefined: there was room. */
   admit(address: string, member: Member): Member | undefined {
     const excess = this.#count < this.#most ? undefined : this.#makeRoom(address, member);
     if (excess === member) return excess;
@@ -27,7 +27,7 @@ export class FairLimit<Member> {
     return excess;
   }
 
-  /** What is not counted any more, or never was, may leave too. */
+  /** May also be called for a member that is no longer counted, or never was. */
   leave(address: string, member: Member): void {
     const own = this.#byAddress.get(address);
     if (own?.delete(member) !== true) return;
@@ -35,7 +35,10 @@ export class FairLimit<Member> {
     this.#count--;
   }
 
-  /** The newcomer, unless another address would still have no fewer than its own afterwards: then the oldest of that. */
+  /**
+   * The newcomer, unless another address would still have at least as many as its own afterwards: then the oldest of that
+   * address.
+   */
   #makeRoom(address: string, newcomer: Member): Member {
     let [most, holder] = [1 + (this.#byAddress.get(address)?.size ?? 0), address];
     for (const [other, { size }] of this.#byAddress) if (size > most) [most, holder] = [size, other];

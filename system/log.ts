@@ -1,11 +1,11 @@
-/** Structured logs: one JSON object a line, a constant message, fields apart. Never a key, a token or a body. */
+/** Structured logs: one JSON object per line, with a constant message and separate fields. Never a key, a token or a body. */
 
-/** From the least severe. */
+/** From the least severe up. */
 export const logLevels = ["debug", "info", "warn", "error"] as const;
 
 export type LogLevel = (typeof logLevels)[number];
 
-/** The least severe level that is written. It may be changed at any time. */
+/** The least severe level that is written. It can be changed at any time. */
 export interface LogThreshold {
   level: LogLevel;
 }
@@ -15,7 +15,7 @@ export type LogFields = Readonly<Record<string, string | number | boolean | read
 /** `log("warn", "certificate not renewed", { reason })`: the message never varies, so that it can be searched for. */
 export type Log = (level: LogLevel, message: string, fields?: LogFields) => void;
 
-/** Writes lines of at least the threshold's level to `write`. */
+/** Writes lines of at least the threshold's level with `write`. */
 export function jsonLog(component: string, threshold: LogThreshold, write: (line: string) => void): Log {
   return (level, message, fields) => {
     if (logLevels.indexOf(level) < logLevels.indexOf(threshold.level)) return;
@@ -23,7 +23,7 @@ export function jsonLog(component: string, threshold: LogThreshold, write: (line
   };
 }
 
-/** What went wrong, for a field; the causes behind it included. */
+/** What went wrong, as the value of a field, including the causes behind it. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;

@@ -1,9 +1,9 @@
 /**
- * Pages for whoever debugs a process, on its own machine or in its own pod: in a cluster, whoever may forward a port of this
+ * Pages for debugging a process, from its own machine or its own pod: in a cluster, for those who may forward a port of this
  * very pod (`pods/portforward`).
  *
- * Loopback is also where a browser on a developer's machine, and a tricked application of this pod, can send requests. So a
- * page asks for a field that neither sends by itself, and for a Host that is an address of loopback (DNS rebinding).
+ * A browser on a developer's machine, and a tricked application in this pod, can also send requests to loopback. So a page
+ * requires a header field that neither sends by itself, and a Host that is a loopback address (against DNS rebinding).
  */
 
 import { isIPv4 } from "node:net";
@@ -11,7 +11,7 @@ import { type Page, type PageMaker, type PageRequest, plainPage } from "./page.t
 
 export const debugField = "tulle-debug";
 
-/** An IPv4 address may be written as an IPv6 one, as a socket of both families does. */
+/** Also accepts an IPv4 address in IPv6 notation, as dual-stack sockets report it. */
 export function isLoopback(address: string): boolean {
   const host = address.replace(/^::ffff:/, "");
   return host === "::1" || (isIPv4(host) && host.startsWith("127."));
@@ -29,7 +29,7 @@ export function forDebugging<P>(page: (query: URLSearchParams, request: PageRequ
   };
 }
 
-/** Without its port, and an IPv6 address without its brackets. */
+/** The host without its port, and an IPv6 address without its brackets. */
 function hostOf(authority: string): string {
   const host = authority.replace(/:\d*$/, "");
   return host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;

@@ -1,43 +1,43 @@
-/** The pages of an admin port, whatever server carries them: they change nothing but what they are told may be changed. */
+/** The pages of an admin port, for any server: they change only what is meant to be changed. */
 
 export interface Page {
   readonly status: number;
   readonly type: string;
   readonly text: string;
-  /** The methods that it takes, for whoever came with another. */
+  /** The allowed methods, for an answer to another one. */
   readonly allow?: string;
 }
 
-/** As much of a request as a page may want to know. */
+/** The parts of a request that a page may need. */
 export interface PageRequest {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
-  /** The Host; empty: none was named. */
+  /** The Host; empty: absent. */
   readonly authority: string;
   readonly localAddress: string;
   readonly remoteAddress: string;
-  /** Aborted: whoever asked has left before the end of the answer. */
+  /** Aborted if the client has left before the end of the answer. */
   readonly gone: AbortSignal;
-  /** Of another field than `host`, in lower case. */
+  /** The value of a field other than `host`; its name is in lower case. */
   header(name: string): string | undefined;
 }
 
 export type PageMaker<P = Page> = (request: PageRequest) => P | Promise<P>;
 
 export interface Pages<P = Page> {
-  /** By path, `/metrics`. */
+  /** By path, such as `/metrics`. */
   readonly pages: ReadonlyMap<string, PageMaker<P>>;
-  /** What PUT does, by path; default: nothing can be changed. */
+  /** The actions of PUT, by path; default: nothing can be changed. */
   readonly changes?: ReadonlyMap<string, PageMaker<P>>;
 }
 
-/** One line of text. */
+/** A page with one line of text. */
 export function plainPage(status: number, line: string): Page {
   return { status, type: "text/plain", text: `${line}\n` };
 }
 
-/** Never rejects: what fails becomes a page that says so. */
+/** Never rejects: a failure becomes a page that reports it. */
 export async function answerPage<P>({ pages, changes }: Pages<P>, request: PageRequest): Promise<P | Page> {
   const { method, target } = request;
   const path = target.split("?", 1)[0] ?? "";

@@ -4,7 +4,7 @@ import type { BackendRef } from "../gateway-route.ts";
 import { labelName, objectName, port, text } from "./scalars.ts";
 import { given, type Place } from "./schema.ts";
 
-/** Fields, to be spread into an `object` and made one by `toBackendRef`. */
+/** Fields to be spread into an `object`; `toBackendRef` turns the result into a reference. */
 export const backendRefFields = {
   group: text({ minLength: 0, maxLength: 253 }).or(""),
   kind: text({ maxLength: 63 }).or("Service"),

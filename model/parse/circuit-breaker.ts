@@ -1,4 +1,4 @@
-/** CircuitBreaker: when an endpoint gets no requests for a while. */
+/** CircuitBreaker: when an endpoint temporarily gets no requests. */
 
 import { defaultCircuitBreakerPolicy } from "../defaults.ts";
 import { formatDuration } from "../duration.ts";
@@ -83,7 +83,7 @@ export const circuitBreakerSpec: Schema<Attached<CircuitBreakerPolicy>> = object
     },
   }));
 
-/** Reads a spec; absent fields have the values of `defaultCircuitBreakerPolicy`. */
+/** Reads a spec; absent fields get the values of `defaultCircuitBreakerPolicy`. */
 export function parseCircuitBreaker(spec: unknown): Result<CircuitBreakerPolicy, FieldError[]> {
   return specOf(circuitBreakerSpec.parse(spec, "spec"));
 }

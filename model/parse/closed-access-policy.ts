@@ -1,5 +1,5 @@
 /**
- * What stands in for an AccessPolicy that was never valid: where it would have held, it lets nobody through. A mistake in a
+ * The stand-in for an AccessPolicy that was never valid: it admits nobody where the policy would have applied. A mistake in a
  * rule must not open what its author meant to close. Only what it selects can be closed, so that much must be readable.
  */
 
@@ -11,19 +11,22 @@ import type { Attached } from "./targets.ts";
 
 const knownFields = ["targetRefs", "selector", "ports", "action", "mode", "rules", "mtls"];
 
-/** Undefined: it decides nothing (`mode: audit`), or it can't be read what it selects. */
+/** Undefined: the policy decides nothing (`mode: audit`), or its selection can't be read. */
 export function closedAccessPolicy(spec: unknown): Attached<AccessPolicy> | undefined {
   if (typeof spec !== "object" || spec === null) return undefined;
   const fields = spec as Readonly<Record<string, unknown>>;
   const targets = readTargets(fields);
   if (targets === undefined || fields["mode"] === "audit") return undefined;
-  // What narrows it and can't be read does not narrow it.
+  // A narrowing that can't be read is ignored, so the policy applies more widely.
   const selector = valueOf(serverScopeFields.selector, fields["selector"]);
   const ports = valueOf(serverScopeFields.ports, fields["ports"]);
   return { targets, spec: { ...serverScope({ selector, ports }), ...closed(fields) } };
 }
 
-/** An allow that matches nothing leaves others their say. What was to refuse somebody refuses all, as it is not known whom. */
+/**
+ * An allow policy that matches nothing leaves room for other policies. A deny policy refuses everybody, because it is not known
+ * whom it meant.
+ */
 function closed({ action, rules, mtls }: Readonly<Record<string, unknown>>): AccessPolicy {
   const strict = mtls === undefined || mtls === "permissive" ? {} : { mtls: "strict" as const };
   if (action === undefined && rules === undefined && mtls !== undefined) return strict;
@@ -34,7 +37,7 @@ function closed({ action, rules, mtls }: Readonly<Record<string, unknown>>): Acc
   return { access: { action: "deny", mode: "enforce", rules: [anybody] }, ...strict };
 }
 
-/** Undefined: some are given, or are perhaps what an unknown field was to say, and none can be read. */
+/** Undefined: targets are given, or an unknown field may have been meant as them, and none can be read. */
 function readTargets(fields: Readonly<Record<string, unknown>>): readonly TargetRef[] | undefined {
   const given = fields["targetRefs"];
   if (given === undefined) return Object.keys(fields).every((name) => knownFields.includes(name)) ? [] : undefined;

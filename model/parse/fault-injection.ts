@@ -17,7 +17,7 @@ import { duration, integer, number } from "./scalars.ts";
 import { given, object, oneOf, Schema, show } from "./schema.ts";
 import { type Attached, specOf, targetRefs } from "./targets.ts";
 
-/** gRPC's codes from 1 on, in their order (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
+/** gRPC's status codes in order, from 1 (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
 const grpcNames = [
   "CANCELLED",
   "UNKNOWN",

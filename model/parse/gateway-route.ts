@@ -1,6 +1,6 @@
 /**
- * HTTPRoute and GRPCRoute of Gateway API v1 (https://gateway-api.sigs.k8s.io/reference/spec/), read with all that a route
- * on a Service can have. Looking names up, and conditions about them, are the control plane's.
+ * HTTPRoute and GRPCRoute of Gateway API v1 (https://gateway-api.sigs.k8s.io/reference/spec/), with everything that a route on
+ * a Service can have. The control plane resolves names and sets conditions.
  */
 
 import type { GatewayRoute, RouteBackend, RouteParent, RouteRule, RuleMatch, RuleRetry } from "../gateway-route.ts";
@@ -28,7 +28,7 @@ const parentRef = object({
   port: port().optional(),
 }).map(({ group, kind, name, ...rest }): RouteParent => ({ group, kind, name, ...given(rest) }));
 
-/** Of several entries for one name the first counts: the API says so. */
+/** The API specifies that, if a name has several entries, the first counts. */
 function firstOfEachName(matches: readonly ValueMatch[]): ValueMatch[] {
   return matches.filter(({ name }, index) => matches.findIndex((other) => other.name === name) === index);
 }
@@ -107,7 +107,7 @@ function backend(kind: GatewayRoute["kind"]): Schema<RouteBackend> {
   });
 }
 
-/** Mirrors and redirects are for whole rules; beside one backend they count as a filter that the mesh does not have. */
+/** Mirrors and redirects apply to whole rules; on a single backend they count as a filter that the mesh does not support. */
 function backendFilter(filter: ParsedFilter): RouteFilter {
   switch (filter.kind) {
     case "mirror":
@@ -122,7 +122,7 @@ function backendFilter(filter: ParsedFilter): RouteFilter {
   }
 }
 
-/** A field of the API's experimental channel: said in the status to have no effect, and no reason to refuse the route. */
+/** A field of the API's experimental channel: the status says that it has no effect, but the route is not refused. */
 const unapplied = new Schema<true>({}, () => true).optional();
 
 function rule(kind: GatewayRoute["kind"], match: Schema<RuleMatch>): Schema<RouteRule> {
@@ -149,13 +149,13 @@ function rule(kind: GatewayRoute["kind"], match: Schema<RuleMatch>): Schema<Rout
   );
 }
 
-/** What the API server puts into an HTTPRoute that says nothing of rules. A GRPCRoute without any takes no call. */
+/** The API server's default for an HTTPRoute without rules. A GRPCRoute without rules takes no call. */
 const takesAll: RouteRule = { matches: [], filters: [], mirrors: [], backends: [], timeouts: {} };
 
 function spec(kind: GatewayRoute["kind"], match: Schema<RuleMatch>) {
   return object({
     parentRefs: list(parentRef, { max: 32 }).or([]),
-    // Which Gateways it is for by default; a Service is none.
+    // Selects default Gateways; a Service is not one.
     useDefaultGateways: unapplied,
     hostnames: list(text({ maxLength: 253 }), { max: 16 }).or([]),
     rules: list(rule(kind, match), { max: 16 }).or(kind === "HTTPRoute" ? [takesAll] : []),
@@ -164,7 +164,7 @@ function spec(kind: GatewayRoute["kind"], match: Schema<RuleMatch>) {
 
 const specs = { HTTPRoute: spec("HTTPRoute", httpMatch), GRPCRoute: spec("GRPCRoute", grpcMatch) };
 
-/** Reads an object of either kind. An HTTPRoute without rules has one that matches everything, and no backend. */
+/** Reads an object of either kind. An HTTPRoute without rules gets one that matches everything and has no backend. */
 export function parseGatewayRoute(object: {
   readonly kind?: unknown;
   readonly metadata?: unknown;

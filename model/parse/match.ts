@@ -1,4 +1,4 @@
-/** What users write to pick requests: Gateway API's matches, also inside Tulle's own kinds. */
+/** The syntax for matching requests: Gateway API's matches, which Tulle's own kinds use too. */
 
 import { compileRegex } from "../regex.ts";
 import type { PathMatch, RouteMatch, ValueMatch } from "../resources.ts";
@@ -53,7 +53,7 @@ export const queryMatch: Schema<ValueMatch> = object({
   name: text({ maxLength: 256 }).describe("Of the parameter, in this case."),
 }).map(toValueMatch);
 
-/** As `headerMatch`, and `type: Present` for any value at all: in Tulle's own kinds. */
+/** For Tulle's own kinds: like `headerMatch`, plus `type: Present` for any value at all. */
 const headerMatches: Schema<readonly ValueMatch[]> = list(
   object({
     type: oneOf({ Exact: "exact", RegularExpression: "regex", Present: "present" })
@@ -90,7 +90,7 @@ export const httpMethod: Schema<string> = oneOf([
   "PATCH",
 ]);
 
-/** Fields that pick requests in Tulle's own kinds, to be spread into an `object` and checked with `someCondition`. */
+/** Fields that match requests in Tulle's own kinds, to be spread into an `object` and checked with `someCondition`. */
 export const matchFields = {
   method: httpMethod.describe("The method; absent: any.").optional(),
   path: pathMatch.describe("The path, without the query; absent: any.").optional(),
@@ -117,7 +117,7 @@ export function toRouteMatch({ method, path, headers }: MatchFields): RouteMatch
   return { ...given({ method, path }), ...(headers.length > 0 && { headers }) };
 }
 
-/** Requests that one of these picks; without any, all of them. */
+/** Matches requests that any of these match; an empty list matches all. */
 export const requestMatches: Schema<readonly RouteMatch[]> = list(
   object(matchFields).check(someCondition).map(toRouteMatch),
   { max: 16 },

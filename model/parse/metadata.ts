@@ -1,11 +1,11 @@
-/** What the mesh reads of an object's `metadata`. */
+/** The parts of an object's `metadata` that the mesh reads. */
 
 import { labelName, objectName } from "./scalars.ts";
 import type { Place } from "./schema.ts";
 
 export interface Metadata {
   readonly name: string;
-  /** `default` where it is absent, as kubectl has it. */
+  /** `default` if absent, as in kubectl. */
   readonly namespace: string;
   /** Wall-clock time in ms since 1970; absent in files. */
   readonly createdAtUnixMs?: number;
@@ -13,7 +13,7 @@ export interface Metadata {
 
 const namespaceName = labelName().or("default");
 
-/** The names are empty where they are wrong, which was reported then. */
+/** Names that are wrong are reported, and left empty. */
 export function readMetadata(metadata: unknown, at: Place): Metadata {
   const fields = new Map<string, unknown>(
     typeof metadata === "object" && metadata !== null ? Object.entries(metadata) : [],

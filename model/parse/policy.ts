@@ -1,4 +1,4 @@
-/** A policy as a whole object: which kind it is, what it is called, and its spec. */
+/** A policy as a whole object: its kind, its name and its spec. */
 
 import { type Policy, type PolicyKind, policyApiVersion } from "../policy-object.ts";
 import { err, type FieldError, ok, type Result } from "../result.ts";
@@ -42,7 +42,10 @@ export function openApiOf(kind: PolicyKind): OpenApiSchema {
   return specs[kind].openApi;
 }
 
-/** Reads an object of `tulle.dev`. An absent namespace is `default`, as kubectl has it. `status` and the rest of `metadata` are not looked at. */
+/**
+ * Reads an object of `tulle.dev`. An absent namespace means `default`, as in kubectl. `status` and the rest of `metadata` are
+ * ignored.
+ */
 export function parsePolicy(object: unknown): Result<Policy, FieldError[]> {
   const errors: FieldError[] = [];
   const root = new Place("", errors);

@@ -1,5 +1,5 @@
 /**
- * RateLimit: how many requests a pod takes.
+ * RateLimit: how many requests a pod accepts.
  *
  * ```yaml
  * spec:

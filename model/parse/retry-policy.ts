@@ -10,7 +10,7 @@ import { type Attached, specOf, targetRefs } from "./targets.ts";
 
 const hourMs = 3_600_000;
 
-/** In the order in which they are kept. */
+/** In canonical order. */
 const retryConditions = [
   "connect-failure",
   "connect-timeout",
@@ -32,10 +32,10 @@ const retryConditions = [
   "data-loss",
 ] as const satisfies readonly RetryCondition[];
 
-/** Answers that stay the same however often one asks. */
+/** Answers that stay the same however often a request is repeated. */
 const final: readonly string[] = ["400", "401", "403", "404", "409"];
 
-/** Why a status can't be retried, if it is one of those. */
+/** Why this status can't be retried; undefined if it can. */
 export function finalStatusProblem(status: unknown): string | undefined {
   const name = String(status);
   return final.includes(name)
@@ -45,7 +45,7 @@ export function finalStatusProblem(status: unknown): string | undefined {
 
 const conditionByName = oneOf<RetryCondition>(retryConditions);
 
-/** A status may also be written as a number, which is what YAML makes of it. */
+/** A status may also be a number, since YAML reads it as one. */
 const retryCondition = new Schema<RetryCondition>(
   {
     "x-kubernetes-int-or-string": true,
@@ -123,7 +123,7 @@ export const retryPolicySpec: Schema<Attached<RetryPolicy>> = object({
     },
   }));
 
-/** Reads a spec; absent fields have the values of `defaultRetryPolicy`. */
+/** Reads a spec; absent fields get the values of `defaultRetryPolicy`. */
 export function parseRetryPolicy(spec: unknown): Result<RetryPolicy, FieldError[]> {
   return specOf(retryPolicySpec.parse(spec, "spec"));
 }

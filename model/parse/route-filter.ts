@@ -6,12 +6,12 @@ import { backendRefFields, toBackendRef } from "./backend-ref.ts";
 import { headerName, integer, number, objectName, port, text } from "./scalars.ts";
 import { given, list, object, oneOf, Schema, show } from "./schema.ts";
 
-/** As they stand in the list: a mirror among the others. */
+/** In the list, mirrors are among the other filters. */
 export type ParsedFilter =
   | RouteFilter
   | { readonly kind: "mirror"; readonly backend: BackendRef; readonly percent: number };
 
-/** Fields that say where a message ends, where it goes, or what the mesh itself has to say: no filter may edit those. */
+/** No filter may edit fields that say where a message ends, where it goes, or what the mesh itself reports. */
 const notEditable =
   /^(?:connection|content-length|host|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|tulle-.*)$/;
 
@@ -26,7 +26,7 @@ const headerValues = list(
   { max: 16, unique: ([name]) => name },
 ).or([]);
 
-/** No control characters: a value must not end its line (RFC 9110, section 5.5). */
+/** Allows no control characters: a value must not end its line (RFC 9110, section 5.5). */
 function fieldValue(): { pattern: string; says: string } {
   return { pattern: "^[\\t\\x20-\\x7e\\x80-\\xff]*$", says: "a header's value, without control characters" };
 }
@@ -51,7 +51,7 @@ const pathRewrite = object({
   return value === undefined ? at.field(wanted).fail("is required") : { kind: fields.type, value };
 });
 
-/** The query stays the client's, and a fragment never travels. */
+/** The query remains the client's, and a fragment is never sent. */
 function pathValue(): { pattern: string; says: string } {
   return { pattern: "^(/[\\x21\\x22\\x24-\\x3e\\x40-\\x7e]*)?$", says: "a path that starts with /, without ? or #" };
 }
@@ -94,7 +94,7 @@ const mirror = object({
 });
 
 interface FilterType {
-  /** The field that goes with the type. */
+  /** The field that belongs to this type. */
   readonly field: string;
   readonly schema: Schema<ParsedFilter>;
 }
@@ -121,7 +121,7 @@ const httpTypes: ReadonlyMap<string, FilterType> = new Map([
   ["URLRewrite", { field: "urlRewrite", schema: rewrite }],
 ]);
 
-/** A filter of a type that the mesh does not know is no error here: its rule answers 500, and the others hold. */
+/** An unknown type of filter is no error here: its rule answers 500, and the others apply. */
 export function filters(kind: "HTTPRoute" | "GRPCRoute"): Schema<readonly ParsedFilter[]> {
   const types = kind === "HTTPRoute" ? httpTypes : grpcTypes;
   const filter = new Schema<ParsedFilter>({ type: "object" }, (value, at) => {

@@ -1,4 +1,4 @@
-/** The scalar values of resources: numbers, texts, durations, Kubernetes names. */
+/** The scalar values of resources: numbers, strings, durations, Kubernetes names. */
 
 import { durationPattern, formatDuration, parseDuration } from "../duration.ts";
 import { compileRegex } from "../regex.ts";
@@ -18,7 +18,7 @@ export function integer(range: Range): Schema<number> {
   });
 }
 
-/** Also with a fraction. */
+/** Fractions are allowed. */
 export function number(range: Range): Schema<number> {
   return new Schema<number>({ type: "number", minimum: range.min, maximum: range.max }, (value, at) => {
     if (typeof value !== "number" || Number.isNaN(value)) return at.fail(`must be a number, got ${show(value)}`);
@@ -33,13 +33,13 @@ export function boolean(): Schema<boolean> {
   });
 }
 
-/** Written as GEP-2257 says, read as milliseconds; the bounds are in ms too. */
+/** Written as in GEP-2257, read as milliseconds; the bounds are in ms too. */
 export function duration(range: Range): Schema<number> {
   const { min, max } = boundsOf(range);
   return new Schema<number>(
     durationSchema(`duration(self) >= ${min} && duration(self) <= ${max}`, range),
     (value, at) => {
-      // A bare 10 would be seconds to some and milliseconds to others.
+      // A bare 10 would mean seconds to some and milliseconds to others.
       const ms = parseDuration(typeof value === "string" ? value : "");
       if (!ms.ok) return at.fail(`must be a duration such as 1h30m, 10s or 500ms, got ${show(value)}`);
       const problem = outside(range, ms.value, formatDuration);
@@ -49,7 +49,7 @@ export function duration(range: Range): Schema<number> {
   );
 }
 
-/** As `duration`, and `0s` turns the thing off: undefined. */
+/** Like `duration`, except that `0s` means off: undefined. */
 export function limit(range: Range): Schema<number | undefined> {
   const { min, max } = boundsOf(range);
   const orOff = duration({ min: 0, max: range.max });
@@ -65,7 +65,7 @@ export function limit(range: Range): Schema<number | undefined> {
   );
 }
 
-/** Four times five digits and a unit; the API server wants to know how long what it computes with may be. */
+/** Four times five digits and a unit. The API server requires a maximum length for values that its rules compute with. */
 const maxDurationLength = 28;
 
 function durationSchema(rule: string, range: Range): OpenApiSchema {
@@ -84,7 +84,7 @@ function boundsOf({ min, max }: Range): { min: string; max: string } {
 
 interface TextOptions {
   readonly pattern?: string;
-  /** What the pattern stands for: `a DNS label`. */
+  /** What the pattern means: `a DNS label`. */
   readonly says?: string;
   readonly minLength?: number;
   readonly maxLength: number;

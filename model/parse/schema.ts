@@ -1,6 +1,6 @@
 /**
- * A small language for what users may write. One definition does two things: it reads a value, collecting every error with
- * its path, and it gives the structural OpenAPI schema that a CustomResourceDefinition needs for the same value.
+ * A small language for user input. One definition does two things: it reads a value, collecting every error with its path, and
+ * it produces the structural OpenAPI schema that a CustomResourceDefinition needs for the same value.
  *
  * It knows nothing of any resource; the definitions are in the files beside it.
  */
@@ -14,7 +14,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** A structural schema as in https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/ */
 export type OpenApiSchema = { readonly [keyword: string]: Json };
 
-/** Where a value stands in the object, and where to complain about it. */
+/** The position of a value in the object, and where errors about it are collected. */
 export class Place {
   readonly path: string;
   readonly #errors: FieldError[];
@@ -44,22 +44,24 @@ export class Place {
   }
 }
 
-/** What holds across the fields of a value. */
+/** A rule across the fields of a value. */
 export interface Rule<T> {
   /** The same in CEL (https://kubernetes.io/docs/reference/using-api/cel/), for the API server. */
   readonly cel: string;
-  /** One sentence for the API server to say, which can't name the values. */
+  /** One sentence for the API server to show; it can't include the values. */
   readonly says: string;
-  /** The field to blame. */
+  /** The field that gets the error. */
   readonly field: string;
-  /** What is wrong, or undefined. */
+  /** Returns the error, or undefined. */
   readonly find: (value: T) => string | undefined;
 }
 
 interface SchemaOptions<T> {
-  /** What an absent or null value means; without it, it is an error. */
+  /** The meaning of an absent or null value; without this, it is an error. */
   readonly absent?: { readonly value: T };
-  /** The inverse of reading, for showing defaults. A method, so that a schema of a narrower type is one of a wider. */
+  /**
+   * The inverse of reading, to show defaults. A method, so that a schema of a narrower type can be used as one of a wider type.
+   */
   write?(value: NonNullable<T>): Json;
 }
 
@@ -83,14 +85,14 @@ export class Schema<T> {
     return this.#options.absent === undefined;
   }
 
-  /** The value read; undefined where it is absent, or where an error was reported. */
+  /** The value, or undefined if it is absent or an error was reported. */
   read(value: unknown, at: Place): T | undefined {
     if (value !== undefined && value !== null) return this.#read(value, at);
     const { absent } = this.#options;
     return absent === undefined ? at.fail("is required") : absent.value;
   }
 
-  /** All of a value, from its root. */
+  /** Reads a whole value, from its root. */
   parse(value: unknown, path = ""): Result<T, FieldError[]> {
     const errors: FieldError[] = [];
     const read = this.read(value, new Place(path, errors));
@@ -101,7 +103,7 @@ export class Schema<T> {
     return new Schema<T | undefined>(this.openApi, this.#read, { absent: { value: undefined } });
   }
 
-  /** With a default. It is told in the description, and not left to the API server: objects stay as they were written. */
+  /** Adds a default. It is shown in the description, but not applied by the API server: objects stay as they were written. */
   or(value: T): Schema<T> {
     const { description = "" } = this.openApi;
     const says = `${description as string}${this.#tellDefault(value)}`.trim();
@@ -109,14 +111,14 @@ export class Schema<T> {
     return new Schema<T>(openApi, this.#read, { ...this.#options, absent: { value } });
   }
 
-  /** One plain sentence for `kubectl explain`. */
+  /** Adds one plain sentence for `kubectl explain`. */
   describe(description: string): Schema<T> {
     return new Schema<T>({ ...this.openApi, description }, this.#read, this.#options);
   }
 
   /**
-   * Makes something else of a value that was read without an error. `undefined` again means that it reported one.
-   * As with `check`, what an absent value means is said afterwards.
+   * Converts a value that was read without an error. `make` returns undefined after it has reported one. As with `check`, set
+   * the meaning of an absent value afterwards.
    */
   map<U>(make: (value: T, at: Place) => U | undefined): Schema<U> {
     this.#mustNotBeAbsent();
@@ -145,7 +147,7 @@ export class Schema<T> {
     if (!this.required) throw new Error("a schema is mapped and checked before `or` and `optional`");
   }
 
-  /** Nothing for objects, whose fields tell their own, and for empty lists. */
+  /** Empty for objects, whose fields show their own defaults, and for empty lists. */
   #tellDefault(value: T): string {
     if (value === undefined || value === null) return "";
     const written: unknown = this.#options.write?.(value) ?? value;
@@ -184,7 +186,7 @@ export function object<const S extends Shape>(shape: S): Schema<Fields<S>> {
 interface ListOptions<T> {
   readonly min?: number;
   readonly max: number;
-  /** What two items may not have in common, and how to name it. */
+  /** Returns the part in which any two items must differ, as text for the error. */
   readonly unique?: (item: T) => string;
 }
 
@@ -195,7 +197,7 @@ export function list<T>(item: Schema<T>, options: ListOptions<T>): Schema<readon
     items: item.openApi,
     ...(min > 0 && { minItems: min }),
     maxItems: max,
-    // Of objects, no schema can say what must differ.
+    // For lists of objects, a schema can't express what must differ.
     ...(unique !== undefined && item.openApi["type"] !== "object" && { "x-kubernetes-list-type": "set" }),
   };
   return new Schema<readonly T[]>(openApi, (value, at) => {
@@ -219,7 +221,7 @@ function refuseDoubles(keys: readonly string[], at: Place): void {
   }
 }
 
-/** Names of any kind to values of one. */
+/** An object with arbitrary names and values of one type. */
 export function map<T>(
   name: Schema<string>,
   item: Schema<T>,
@@ -236,7 +238,7 @@ export function map<T>(
   });
 }
 
-/** `a`, `b` and `c` written as `A`, `B` and `C`: users' names to ours. */
+/** Maps the users' words to ours: `a`, `b` and `c` are written as `A`, `B` and `C`. */
 export function oneOf<const V extends string>(values: Readonly<Record<string, V>> | readonly V[]): Schema<V> {
   const byName = new Map<string, V>(isList(values) ? values.map((value) => [value, value]) : Object.entries<V>(values));
   const names = [...byName.keys()];
@@ -254,12 +256,12 @@ export function oneOf<const V extends string>(values: Readonly<Record<string, V>
 
 const nothing: OpenApiSchema = {};
 
-/** A place where nothing may stand, because of what `message` says: better than "unknown field" where many would try. */
+/** A field that must not be given, for the reason in `message`: better than "unknown field" where many would try. */
 export function refused(message: string): Schema<undefined> {
   return new Schema<undefined>(nothing, (_, at) => at.fail(message), { absent: { value: undefined } });
 }
 
-/** An object without the fields that are undefined. */
+/** An object without its undefined fields. */
 export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;

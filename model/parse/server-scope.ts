@@ -1,4 +1,4 @@
-/** What the server's policies have in common: which pods and ports they hold for. */
+/** What the server's policies share: the pods and ports to which they apply. */
 
 import type { ServerScope } from "../policy.ts";
 import { port, text } from "./scalars.ts";
@@ -20,7 +20,7 @@ const labels = map(
   { max: 16 },
 );
 
-/** Fields of the spec, to be spread into an `object`. */
+/** Fields of the spec to be spread into an `object`. */
 export const serverScopeFields = {
   targetRefs: targetRefs(["Service"]),
   selector: object({ matchLabels: labels.describe("Labels that the pod must have, all of them.") })
@@ -29,7 +29,7 @@ export const serverScopeFields = {
   ports: list(port(), { min: 1, max: 64, unique: String }).describe("Container ports; absent: all of them.").optional(),
 };
 
-/** The scope that those fields give; content equal whatever the order in which they were written. */
+/** The scope that those fields define; equal by content, in whatever order they were written. */
 export function serverScope(fields: {
   readonly selector: { readonly matchLabels: ReadonlyMap<string, string> } | undefined;
   readonly ports: readonly number[] | undefined;

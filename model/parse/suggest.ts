@@ -1,6 +1,6 @@
 /** "Did you mean": the known word nearest to a mistyped one. */
 
-/** The nearest of `known`, if near enough to be a slip of the fingers: case, or about one letter in three. */
+/** The nearest of `known`, if it is near enough to be a typo: a difference in case, or in about one letter out of three. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
   if (word.length > longestWord) return undefined;
   let best: string | undefined;
@@ -14,7 +14,7 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
-/** No field is longer; a longer word is no slip, and comparing it would cost its length squared. */
+/** No field is longer than this. A longer word is no typo, and comparing it would cost the square of its length. */
 const longestWord = 64;
 
 /** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */

@@ -19,7 +19,7 @@ const groups: Readonly<Record<TargetKind, string>> = {
   GRPCRoute: "gateway.networking.k8s.io",
 };
 
-/** At most 16 objects in the policy's own namespace; none: the policy is the default of its namespace. */
+/** At most 16 objects in the policy's own namespace; empty: the policy is the default of its namespace. */
 export function targetRefs(kinds: readonly TargetKind[]): Schema<readonly TargetRef[]> {
   const targetRef = object({
     group: text({ minLength: 0, maxLength: 253 }).describe("The kind's API group, empty for a Service.").optional(),
@@ -49,7 +49,7 @@ export function targetRefs(kinds: readonly TargetKind[]): Schema<readonly Target
     .or([]);
 }
 
-/** For who does not care what it attaches to. */
+/** For callers that do not need the targets. */
 export function specOf<T, E>(attached: Result<Attached<T>, E>): Result<T, E> {
   return attached.ok ? ok(attached.value.spec) : attached;
 }

@@ -18,7 +18,7 @@ import { type Attached, specOf, targetRefs } from "./targets.ts";
 const share = { min: 0, max: 1 };
 
 const accessLog: Schema<AccessLog> = object({
-  // Not `off`, which is a boolean to YAML 1.1.
+  // Not `off`, which is a boolean in YAML 1.1.
   requests: oneOf(["none", "errors", "all"]).describe(
     "errors: what the mesh answered itself, what did not end well, and statuses from 500 on.",
   ),

@@ -26,7 +26,7 @@ export const timeoutPolicySpec: Schema<Attached<TimeoutPolicy>> = object({
   spec: given({ requestMs: request, perTryMs: perTry, idleMs: idle, connectMs: connect }),
 }));
 
-/** Reads a spec; absent fields have the values of `defaultTimeoutPolicy`. */
+/** Reads a spec; absent fields get the values of `defaultTimeoutPolicy`. */
 export function parseTimeoutPolicy(spec: unknown): Result<TimeoutPolicy, FieldError[]> {
   return specOf(timeoutPolicySpec.parse(spec, "spec"));
 }

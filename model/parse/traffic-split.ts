@@ -71,7 +71,7 @@ export const trafficSplitSpec: Schema<Attached<TrafficSplit>> = object({
   mirror: mirror.describe("Sends copies of some requests elsewhere, and drops the answers.").optional(),
 }).map(({ port, sticky, mirror, ...same }) => ({ targets: [], spec: { ...same, ...given({ port, sticky, mirror }) } }));
 
-/** Reads a spec. A weight is 1 and a mirror's percentage 100 where they are absent. */
+/** Reads a spec. By default a weight is 1, and a mirror's percentage 100. */
 export function parseTrafficSplit(spec: unknown): Result<TrafficSplit, FieldError[]> {
   return specOf(trafficSplitSpec.parse(spec, "spec"));
 }

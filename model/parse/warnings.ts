@@ -1,4 +1,4 @@
-/** What is legal, and probably not what its author wanted. */
+/** Warns about what is legal, but probably not what its author wanted. */
 
 import { formatDuration } from "../duration.ts";
 import { normalizePath } from "../path.ts";
@@ -48,7 +48,7 @@ function accessWarnings({ access }: AccessPolicy): FieldError[] {
   );
 }
 
-/** Requests are matched by their path in normal form, and one that has none is refused before any rule is asked. */
+/** Requests are matched by their normalized path, and a request without one is refused before any rule is applied. */
 function pathWarning({ kind, value }: PathMatch): string | undefined {
   if (kind === "regex") return undefined;
   const { path, ambiguous } = normalizePath(value);
