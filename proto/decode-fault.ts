@@ -1,4 +1,4 @@
-/** A route's faults as the model, checked. */
+/** Decodes a route's faults into the model, with checks. */
 
 import type { FaultAbort, FaultPolicy } from "../model/policy.ts";
 import { decodeRouteMatch } from "./decode-match.ts";

@@ -1,4 +1,4 @@
-/** A route's filters as the model, checked. */
+/** Decodes a route's filters into the model, with checks. */
 
 import type { HeaderEdits, PathRewrite, RouteFilter } from "../model/resources.ts";
 import type { Faults } from "./faults.ts";

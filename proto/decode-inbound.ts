@@ -1,4 +1,4 @@
-/** A pod's port and the policies that hold for it, as the model, checked. */
+/** Decodes a pod's port, and the policies that apply to it, into the model, with checks. */
 
 import type {
   AccessLog,
@@ -62,7 +62,7 @@ function decodePolicies(at: string, message: PortPolicies__Output, faults: Fault
   };
 }
 
-/** As a field of the model; absent: none. */
+/** A field to be spread into the model; empty if absent. */
 export function decodeAccessLog(
   at: string,
   message: AccessLog__Output | null | undefined,
@@ -119,7 +119,7 @@ function decodeRule(at: string, message: AccessRule__Output, faults: Faults): Ac
   };
 }
 
-/** What is of no known kind must not be taken for a caller that matches anyone, nor for one that matches nobody. */
+/** An unknown kind must not be taken for a caller that matches anyone, nor for one that matches nobody. */
 function decodeCaller(at: string, message: CallerMatch__Output, faults: Faults): CallerMatch {
   const { identity, namespace, trustDomain } = message;
   if (identity !== undefined) return { kind: "identity", id: faults.filled(`${at}.identity`, identity) };

@@ -1,4 +1,4 @@
-/** What picks requests, as the model, checked. */
+/** Decodes request matches into the model, with checks. */
 
 import type { PathMatch, RouteMatch, ValueMatch } from "../model/resources.ts";
 import type { Faults } from "./faults.ts";

@@ -1,6 +1,6 @@
 /**
- * Messages as the model, checked: a sidecar must not trip over what it was sent, so what is out of range is an error
- * here and becomes a nack. Regular expressions are checked by whoever compiles them.
+ * Decodes messages into the model, with checks: a sidecar must not trip over what it was sent, so a value out of range is an
+ * error here and becomes a nack. Regular expressions are checked when they are compiled.
  */
 
 import type { CircuitBreakerPolicy, RetryPolicy, TimeoutPolicy } from "../model/policy.ts";
@@ -48,12 +48,12 @@ import type { Update__Output } from "./generated/tulle/v1/Update.ts";
 import type { WeightedBackend__Output } from "./generated/tulle/v1/WeightedBackend.ts";
 import { decodeMessage } from "./wire.ts";
 
-/** Throws where the bytes are not a protobuf message at all. */
+/** Throws if the bytes are not a protobuf message at all. */
 export function decodeUpdate(bytes: Buffer): Update__Output {
   return decodeMessage("Update", bytes) as Update__Output;
 }
 
-/** Undefined: a kind that this build does not know. */
+/** Undefined: this build does not know the kind. */
 export function decodeName(
   message: ResourceName__Output | null,
 ): { readonly kind: ResourceKind; readonly name: string } | undefined {
@@ -61,7 +61,7 @@ export function decodeName(
   return kind === undefined || message === null ? undefined : { kind, name: message.name };
 }
 
-/** Every fault at once, each with its path from the resource's root. */
+/** Returns all faults at once, each with its path from the resource's root. */
 export function decodeResource(message: Resource__Output): Result<Resource, FieldError[]> {
   const faults = new Faults();
   const name = faults.filled("name", message.name);
@@ -171,7 +171,7 @@ function decodeRoute(at: string, message: Route__Output, faults: Faults): Route 
   };
 }
 
-/** An empty list is an absent one. */
+/** An empty list counts as absent. */
 function decodeFilters(at: string, filters: RouteFilter__Output[], faults: Faults): { filters?: RouteFilter[] } {
   if (filters.length === 0) return {};
   return { filters: filters.map((filter, i) => decodeFilter(`${at}.filters[${i}]`, filter, faults)) };

@@ -1,4 +1,4 @@
-/** A pod's port and the policies that hold for it, as messages. */
+/** Encodes a pod's port, and the policies that apply to it, as messages. */
 
 import type {
   AccessLog,
@@ -57,7 +57,7 @@ function encodePolicies(policies: PortPolicies): PortPoliciesMessage {
   };
 }
 
-/** As a field of a message; absent: none. */
+/** A field to be spread into a message; empty if absent. */
 export function encodeAccessLog(accessLog: AccessLog | undefined): { accessLog?: AccessLogMessage } {
   if (accessLog === undefined) return {};
   return { accessLog: { requests: loggedRequests[accessLog.requests], ratio: accessLog.ratio } };

@@ -1,4 +1,4 @@
-/** What picks requests, as messages. */
+/** Encodes request matches as messages. */
 
 import type { PathMatch, RouteMatch, ValueMatch } from "../model/resources.ts";
 import { assertNever } from "../model/result.ts";

@@ -1,4 +1,4 @@
-/** The model as messages. What the control plane compiled is taken as it is: validation is the decoder's. */
+/** Encodes the model as messages. The control plane's output is encoded as it is: the decoder validates. */
 
 import type { CircuitBreakerPolicy, FaultPolicy, RetryPolicy } from "../model/policy.ts";
 import type { Endpoint, HeaderEdits, Resource, ResourceKind, Route, RouteFilter } from "../model/resources.ts";
@@ -28,7 +28,7 @@ import type { RouteFilter as RouteFilterMessage } from "./generated/tulle/v1/Rou
 import type { Update } from "./generated/tulle/v1/Update.ts";
 import { encodeMessage } from "./wire.ts";
 
-/** As it travels. Buffers of several updates, one after the other, are one update. */
+/** In the wire format. Buffers of several updates, concatenated, are one update. */
 export function encodeUpdate(update: Update): Buffer {
   return encodeMessage("Update", update);
 }

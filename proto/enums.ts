@@ -27,7 +27,7 @@ import type { RetryCondition as RetryConditionMessage } from "./generated/tulle/
 import type { StickyBy } from "./generated/tulle/v1/StickyBy.ts";
 import type { StoreFailure } from "./generated/tulle/v1/StoreFailure.ts";
 
-/** One closed set in both spellings; complete by its type, in the model and in the .proto file. */
+/** One closed set in both spellings. The type requires all words, of the model and of the .proto file. */
 export type Spelling<Model extends string, Message extends string> = {
   readonly [M in Model]: Message;
 };
@@ -131,7 +131,7 @@ export const failureKinds: Spelling<FailureKind, Spelled<FailureKindMessage>> = 
   "grpc-data-loss": "FAILURE_KIND_GRPC_DATA_LOSS",
 };
 
-/** The model's word for a message's; undefined for one that this build does not know (it arrives as a number). */
+/** The model's word for a message's; undefined if this build does not know it (then it arrives as a number). */
 export function modelWord<Model extends string>(
   spelling: Spelling<Model, string>,
   message: unknown,

@@ -1,9 +1,9 @@
-/** The checks of a received message. */
+/** Checks received messages. */
 
 import type { FieldError } from "../model/result.ts";
 import { modelWord, type Spelling } from "./enums.ts";
 
-/** Collects what is wrong; each check returns a value of the right type, which is dropped if there was any fault. */
+/** Collects what is wrong. Each check returns a value of the right type, which is discarded if there was any fault. */
 export class Faults {
   readonly list: FieldError[] = [];
 

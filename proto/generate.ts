@@ -1,7 +1,7 @@
 /**
  * `npm run proto`: writes the types of `proto/tulle/v1`, and the tables that `wire.ts` reads, to `proto/generated`. A test
- * fails when they are stale. The options are those of `load.ts`: they decide what the loaded code does, these what the types
- * say about it.
+ * fails when they are stale. The options match those of `load.ts`, which decide what the loaded code does; these decide what
+ * the types say about it.
  */
 
 import { spawnSync } from "node:child_process";
@@ -11,13 +11,13 @@ import protobuf from "protobufjs";
 import { protoFiles } from "./load.ts";
 import type { FieldTable } from "./wire.ts";
 
-/** Throws where the generator can't be run. */
+/** Throws if the generator can't be run. */
 export function generate(outDir: string): void {
   rmSync(outDir, { recursive: true, force: true });
   const options = ["--longs=Number", "--enums=String", "--defaults", "--arrays", "--oneofs"];
   const output = ["--grpcLib=@grpc/grpc-js", "--importFileExtension=.ts", `--outDir=${outDir}`];
   const generator = join(import.meta.dirname, "../node_modules/@grpc/proto-loader/build/bin/proto-loader-gen-types.js");
-  // Relative, since the generator writes the paths into its output.
+  // Relative, because the generator writes the paths into its output.
   const args = [generator, ...protoFiles, ...options, ...output, "--includeDirs=."];
   const { status, error, stderr } = spawnSync(process.execPath, args, { cwd: import.meta.dirname, encoding: "utf8" });
   if (error) throw error;

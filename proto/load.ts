@@ -1,6 +1,6 @@
 /**
- * The services of `proto/tulle/v1`, loaded at start: what servers and clients of them are made from.
- * From source the .proto files lie beside this file; from a bundle, in the folder `proto` beside the bundle.
+ * The services of `proto/tulle/v1`, loaded at start, from which servers and clients are built. When run from source, the .proto
+ * files are in this file's folder; from a bundle, in the folder `proto` next to the bundle.
  */
 
 import { existsSync } from "node:fs";
@@ -11,7 +11,7 @@ import type { ProtoGrpcType as DiscoveryType } from "./generated/discovery.ts";
 import type { ProtoGrpcType as IdentityType } from "./generated/identity.ts";
 import type { ProtoGrpcType as ReplicasType } from "./generated/replicas.ts";
 
-// What goes wrong comes to callers as errors; grpc-js would also write it to standard error, in lines of its own form.
+// Errors reach callers as values; grpc-js would also print them on standard error, in its own format.
 if (process.env["GRPC_VERBOSITY"] === undefined) setLogVerbosity(logVerbosity.NONE);
 
 export const protoFiles = ["tulle/v1/discovery.proto", "tulle/v1/identity.proto", "tulle/v1/replicas.proto"];
@@ -32,7 +32,7 @@ const definition = loadSync(protoFiles, {
   oneofs: true,
 });
 
-// What grpc-js makes of a definition has the shape that the generator, given the same options, wrote down.
+// The object that grpc-js builds has the shape that the generator wrote down, since both have the same options.
 const loaded = loadPackageDefinition(definition) as unknown as DiscoveryType & IdentityType & ReplicasType;
 
 export const Discovery = loaded.tulle.v1.Discovery;

@@ -1,14 +1,14 @@
-/** Cuts what arrives on a gRPC call into messages, each behind five octets: whether it is compressed, and its length. */
+/** Cuts the data of a gRPC call into messages. Each has a prefix of five octets: whether it is compressed, and its length. */
 
 const prefixBytes = 5;
 const noBytes = Buffer.alloc(0);
-/** A length is only a claim: more room than this is made as octets come. */
+/** A length is only a claim: more room than this is allocated only as octets arrive. */
 const firstRoomBytes = 16 * 1024;
 
 /** Why the rest can't be read. */
 export interface MessageFault {
   readonly kind: "compressed" | "message_size";
-  /** In one line. */
+  /** The reason in one line. */
   readonly says: string;
 }
 
@@ -16,19 +16,19 @@ export class MessageReader {
   readonly #maxMessageBytes: number;
   readonly #receive: (message: Buffer) => void;
   readonly #prefix = Buffer.alloc(prefixBytes);
-  /** Octets that are here, of the prefix or, where there is one, of the message. */
+  /** The octets received so far, of the prefix or, after that, of the message. */
   #have = 0;
   #message: Buffer | undefined;
-  /** What the message will have. */
+  /** The length that the message will have. */
   #length = 0;
 
-  /** `receive` may keep what it is given. */
+  /** `receive` may keep the buffer that it gets. */
   constructor(maxMessageBytes: number, receive: (message: Buffer) => void) {
     this.#maxMessageBytes = maxMessageBytes;
     this.#receive = receive;
   }
 
-  /** Returns what is wrong with the rest, if anything: nothing after it can be read. */
+  /** Returns a fault, if any: nothing after it can be read. */
   read(chunk: Buffer): MessageFault | undefined {
     let at = 0;
     while (at < chunk.length) {
@@ -43,12 +43,12 @@ export class MessageReader {
     return undefined;
   }
 
-  /** Octets that are kept for a message that is not whole yet. */
+  /** The octets held for an incomplete message. */
   get heldBytes(): number {
     return this.#message?.length ?? 0;
   }
 
-  /** A message was cut short if the call ends now. */
+  /** Whether a message would be cut short if the call ended now. */
   get isMidMessage(): boolean {
     return this.#message !== undefined || this.#have > 0;
   }
@@ -78,15 +78,15 @@ export class MessageReader {
 }
 
 /**
- * The message of a chunk that holds one, whole, and nothing else, as a part of that chunk: most do, between two others of a call.
- * Undefined: it is for a `MessageReader`.
+ * The message of a chunk that contains exactly one complete message, as a view into that chunk; most chunks do, between two
+ * messages of a call. Undefined: use a `MessageReader`.
  */
 export function soleMessage(chunk: Buffer): Buffer | undefined {
   const isSole = chunk.length > prefixBytes && chunk[0] === 0 && chunk.readUInt32BE(1) === chunk.length - prefixBytes;
   return isSole ? chunk.subarray(prefixBytes) : undefined;
 }
 
-/** With its prefix. */
+/** The message with its prefix. */
 export function framed(message: Buffer): Buffer {
   const frame = Buffer.allocUnsafe(prefixBytes + message.length);
   frame[0] = 0;

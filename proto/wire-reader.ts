@@ -1,9 +1,9 @@
-/** Reads the scalars of protobuf's wire format. Whatever is not there, or has no end, is a `RangeError`. */
+/** Reads the scalars of protobuf's wire format. Throws a `RangeError` for anything missing or unterminated. */
 
 const wireType = { varint: 0, fixed64: 1, delimited: 2, fixed32: 5 } as const;
 
 export class WireReader {
-  /** Where the next octet is. */
+  /** The position of the next octet. */
   at = 0;
   readonly #bytes: Buffer;
   readonly #maxItems: number;
@@ -14,7 +14,7 @@ export class WireReader {
     this.#maxItems = maxItems;
   }
 
-  /** Before each item of a list. */
+  /** Call it before each item of a list. */
   countItem(): void {
     this.#items++;
     if (this.#items > this.#maxItems) throw new RangeError(`more than ${this.#maxItems} items`);
@@ -54,7 +54,7 @@ export class WireReader {
     return this.#bytes.toString("utf8", from, to);
   }
 
-  /** A copy: the message must not keep what it was read from. */
+  /** Returns a copy, so that the message does not keep the buffer it was read from. */
   bytes(): Buffer {
     const to = this.delimited();
     const from = this.at;
@@ -62,14 +62,14 @@ export class WireReader {
     return Buffer.from(this.#bytes.subarray(from, to));
   }
 
-  /** Reads a length, and returns where what it measures ends. */
+  /** Reads a length, and returns the position at which the measured part ends. */
   delimited(): number {
     const end = this.uint32() + this.at;
     if (end > this.#bytes.length) throw new RangeError("a field without end");
     return end;
   }
 
-  /** What a tag announced and nobody knows. */
+  /** Skips the value of an unknown tag. */
   skip(tag: number): void {
     switch (tag & 7) {
       case wireType.varint:

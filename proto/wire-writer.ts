@@ -6,7 +6,7 @@ export class WireWriter {
   #bytes = Buffer.allocUnsafe(firstBytes);
   #length = 0;
 
-  /** All that was written. */
+  /** Everything that was written. */
   finish(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
@@ -45,7 +45,9 @@ export class WireWriter {
     this.#length += value.length;
   }
 
-  /** Writes the length of what `write` writes before it. Most are short: room for one octet is made, and rarely more. */
+  /**
+   * Writes what `write` writes, after its length. Most lengths are short: room for one octet is reserved, and rarely extended.
+   */
   delimited(write: () => void): void {
     this.#reserve(1);
     const from = ++this.#length;

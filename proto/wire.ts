@@ -1,9 +1,9 @@
 /**
- * Protobuf's wire format (https://protobuf.dev/programming-guides/encoding/) by the tables in `generated/tables.ts`.
- * Messages have the shape that `generated/` says: enums by name, 64-bit numbers as numbers, absent lists empty.
+ * Protobuf's wire format (https://protobuf.dev/programming-guides/encoding/), driven by the tables in `generated/tables.ts`.
+ * Messages have the shape of `generated/`: enums by name, 64-bit numbers as numbers, absent lists empty.
  *
- * It is what a sidecar needs of protobuf and no more: loading a library for it took longer than all else at a start. It knows
- * neither maps nor groups nor extensions; unknown fields are skipped.
+ * It is the part of protobuf that a sidecar needs, and no more: loading a library took longer than the rest of a start. It
+ * supports neither maps nor groups nor extensions; unknown fields are skipped.
  */
 
 import { enums, messages } from "./generated/tables.ts";
@@ -14,15 +14,15 @@ export interface FieldTable {
   readonly name: string;
   readonly number: number;
   readonly kind: "string" | "bytes" | "bool" | "uint32" | "uint64" | "double" | "enum" | "message";
-  /** The enum or the message. */
+  /** The name of the enum or the message. */
   readonly of?: string;
   readonly repeated?: true;
-  /** Set: the field is absent unless it was sent, and this property names which of its group was. */
+  /** Present: the field is absent unless it was sent, and this property tells which field of its group was. */
   readonly oneof?: string;
 }
 
 export type MessageName = keyof typeof messages;
-/** Any message; the types of each are those of `generated/`. */
+/** Any message; `generated/` has the types of each. */
 type Message = Record<string, unknown>;
 
 const wireType = { varint: 0, fixed64: 1, delimited: 2 } as const;
@@ -34,10 +34,10 @@ interface Field {
   readonly oneof: string | undefined;
   readonly wireType: number;
   readonly tag: number;
-  /** Of an enum: names by number and back. */
+  /** For an enum: names by number and numbers by name. */
   readonly names: ReadonlyMap<number, string>;
   readonly numbers: ReadonlyMap<string, number>;
-  /** Of a message. */
+  /** For a message. */
   readonly table: () => Table;
 }
 
@@ -46,7 +46,7 @@ interface Table {
   readonly byNumber: ReadonlyMap<number, Field>;
 }
 
-/** Made when they are needed first: a sidecar reads few of them at its start. */
+/** Built on first use: a sidecar reads few of them at its start. */
 const tables = new Map<string, Table>();
 
 function tableOf(name: string): Table {
@@ -92,8 +92,8 @@ function wireTypeOf(kind: FieldTable["kind"]): number {
 }
 
 /**
- * Throws a `RangeError` where the bytes are no such message, or its lists, those within lists included, have more items than that:
- * two octets make an object of a hundred.
+ * Throws a `RangeError` if the bytes are not such a message, or if its lists, including nested ones, have more than `maxItems`
+ * items: two octets can become an object of a hundred.
  */
 export function decodeMessage(name: MessageName, bytes: Buffer, maxItems = Number.POSITIVE_INFINITY): object {
   return decode(new WireReader(bytes, maxItems), bytes.length, tableOf(name));
@@ -126,7 +126,7 @@ function take(message: Message, field: Field, value: unknown): void {
     return;
   }
   if (oneof !== undefined) {
-    // The last one sent counts.
+    // The last field sent counts.
     const former = message[oneof];
     if (typeof former === "string") delete message[former];
     message[oneof] = name;
@@ -134,7 +134,7 @@ function take(message: Message, field: Field, value: unknown): void {
   message[name] = value;
 }
 
-/** Numbers of a list, one after the other in one field. */
+/** The numbers of a packed list, one after the other in one field. */
 function takePacked(message: Message, field: Field, reader: WireReader): void {
   const end = reader.delimited();
   while (reader.at < end) {
@@ -178,7 +178,7 @@ function decodeValue(reader: WireReader, field: Field): unknown {
     case "double":
       return reader.double();
     case "enum": {
-      // A number without a name is of a later version: whoever reads the message judges it.
+      // A number without a name belongs to a later version; the reader of the message judges it.
       const number = reader.uint32() | 0;
       return field.names.get(number) ?? number;
     }
@@ -187,7 +187,7 @@ function decodeValue(reader: WireReader, field: Field): unknown {
   }
 }
 
-/** What is absent, and what is a default that may be left out, is not written. */
+/** Absent fields, and defaults that may be omitted, are not written. */
 export function encodeMessage(name: MessageName, message: object): Buffer {
   const writer = new WireWriter();
   encode(writer, tableOf(name), message as Message);

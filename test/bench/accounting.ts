@@ -1,15 +1,15 @@
-/** What processes cost, by the kernel's own accounts: CPU time from schedstat, memory from smaps_rollup (proc(5)). */
+/** What processes cost, by the kernel's own accounting: CPU time from schedstat, memory from smaps_rollup (proc(5)). */
 
 import { readdirSync, readFileSync } from "node:fs";
 
 export interface Memory {
-  /** MB of both proxies together, shared pages counted in full, in shares, and not at all. */
+  /** MB of both proxies together: with shared pages in full, in shares, and not at all. */
   readonly rss: number;
   readonly pss: number;
   readonly private: number;
 }
 
-/** CPU nanoseconds of these processes and of all they forked, every thread, since they were started. */
+/** CPU nanoseconds of these processes and of all that they forked, over all threads, since they were started. */
 export function cpuNs(pids: readonly number[]): number {
   let sum = 0;
   for (const pid of pids.flatMap(withDescendants)) {
@@ -38,7 +38,7 @@ function firstNumber(text: string): number {
   return Number.parseInt(text, 10) || 0;
 }
 
-// A thread may end between two reads: it then counts as nothing.
+// A thread may end between two reads; it then counts as zero.
 function read(path: string): string {
   try {
     return readFileSync(path, "utf8");

@@ -1,4 +1,4 @@
-/** Whether a chain answers yet, asked in the protocol that it speaks. */
+/** Whether a chain answers yet, in the protocol that it speaks. */
 
 import http2 from "node:http2";
 import net from "node:net";
@@ -8,7 +8,7 @@ import { type Endpoint, until } from "./processes.ts";
 const answersWithinMs = 20_000;
 const patienceMs = 5_000;
 
-/** Resolves when a request came back with 200 (`tcp`: when the application can be reached). */
+/** Resolves when a request got a 200 (`tcp`: when the application can be reached). */
 export function whenAnswering(wire: Wire, { out }: Ground): Promise<void> {
   return until(() => asks[wire](out), `the chain does not answer at ${out.host}:${out.port}`, answersWithinMs);
 }
@@ -25,7 +25,7 @@ export async function answersOk(url: string): Promise<boolean> {
     await response.arrayBuffer();
     return response.ok;
   } catch {
-    // Not there yet: what it is that never comes, the caller says.
+    // Not ready yet: if it never is, the caller reports it.
     return false;
   }
 }

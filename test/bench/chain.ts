@@ -1,12 +1,12 @@
-/** A pair of proxies under test, whoever made them. */
+/** A pair of proxies under test, of any make. */
 
 import type { Ground, Wire } from "./ground.ts";
 import { type Command, type Endpoint, type Processes, whenListening } from "./processes.ts";
 
 export interface Chain {
-  /** As it stands in tables and in the JSON. */
+  /** The name in tables and in the JSON. */
   readonly name: string;
-  /** Writes what both proxies read, and starts what they need besides: a control plane. */
+  /** Writes the configuration of both proxies, and starts what else they need: a control plane. */
   prepare(ground: Ground, wire: Wire, processes: Processes): Promise<PreparedChain>;
 }
 
@@ -14,7 +14,7 @@ export interface Chain {
 export interface PreparedChain {
   readonly outbound: Command;
   readonly inbound: Command;
-  /** Where the inbound one will listen for the other. */
+  /** Where the inbound proxy will listen for the outbound one. */
   readonly link: Endpoint;
 }
 

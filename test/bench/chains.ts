@@ -1,4 +1,4 @@
-/** Who is compared on what. */
+/** Which proxies are compared on which wire. */
 
 import type { Chain } from "./chain.ts";
 import type { Wire } from "./ground.ts";
@@ -26,13 +26,13 @@ const peers: Readonly<Record<Wire, readonly (readonly [Tool, Chain])[]>> = {
   ],
 };
 
-/** Tulle and its peers, those that are wanted and installed; what is missing is noted in `tools`. */
+/** Tulle and its peers that are selected and installed; missing ones are recorded in `tools`. */
 export function chainsFor(wire: Wire, tools: Tools, wants: (name: string) => boolean): readonly Chain[] {
   const installed = peers[wire].filter(([tool, { name }]) => wants(name) && tools.find(tool) !== undefined);
   return [...(wants("tulle") ? [tulle()] : []), ...installed.map(([, chain]) => chain)];
 }
 
-/** Every peer is compared with us. */
+/** The chain with which every peer is compared. */
 export function ours(): string {
   return "tulle";
 }

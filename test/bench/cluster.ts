@@ -1,6 +1,6 @@
 /**
  * A control plane as users run it, on a real API server: etcd and kube-apiserver from `test/cluster/tools`, the control plane
- * from its bundle. Sidecars may come to it with the certificate of a workload that exists on paper.
+ * from its bundle. Sidecars can connect with the certificate of a workload that exists only as an object.
  */
 
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
@@ -56,11 +56,11 @@ export interface RunningControlPlane {
   readonly pid: number;
   readonly host: string;
   readonly discovery: string;
-  /** From `exec` until it serves. */
+  /** The time from `exec` until it serves. */
   readonly startMs: number;
 }
 
-/** Resolves once it is ready: it has read the whole cluster then. */
+/** Resolves once it is ready: by then it has read the whole cluster. */
 export async function startControlPlane(
   { server }: BenchCluster,
   host: string,
@@ -75,14 +75,14 @@ export async function startControlPlane(
   return { pid, host, discovery: `${host}:${discoveryPort}`, startMs: performance.now() - startMs };
 }
 
-/** In PEM. The control plane writes it into the namespace, at its leisure. */
+/** The trust bundle in PEM. The control plane may take a while to write it into the namespace. */
 export async function trustBundleOf({ shop }: BenchCluster): Promise<string> {
   const bundle = async () => nested((await shop.read("v1", "configmaps/tulle-trust-bundle")).body, "data");
   await until(async () => (await bundle()) !== undefined, "there is no trust bundle", bundleWithinMs);
   return String(nested(await bundle(), "trust-bundle.pem"));
 }
 
-/** Of the pod `<workload>-1` of `shop`, which must be there. */
+/** The credentials of the pod `<workload>-1` in `shop`, which must exist. */
 export async function credentialsOf(
   cluster: BenchCluster,
   { host }: RunningControlPlane,

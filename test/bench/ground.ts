@@ -1,5 +1,5 @@
 /**
- * What all chains of one run stand on: a temporary folder, loopback addresses of their own, certificates for the peers.
+ * What all chains of one run share: a temporary folder, their own loopback addresses, certificates for the peers.
  *
  * ```
  *   load ─▶ out (client:18001) ══ mutual TLS 1.3 ══▶ in (server:18006, Tulle: server:15008) ─▶ app (server:18080)
@@ -22,7 +22,7 @@ import {
 import type { Endpoint } from "./processes.ts";
 import type { Tools } from "./tools.ts";
 
-/** What travels: HTTP/1.1, prior-knowledge HTTP/2, or bytes. */
+/** What is transported: HTTP/1.1, prior-knowledge HTTP/2, or bytes. */
 export type Wire = "http1" | "http2" | "tcp";
 
 export interface Ground extends AsyncDisposable {
@@ -36,10 +36,10 @@ export interface Ground extends AsyncDisposable {
   readonly app: Endpoint;
 }
 
-/** Rejects where no loopback addresses or no folder can be had. */
+/** Rejects if no loopback addresses or no folder are available. */
 export async function openGround(tools: Tools): Promise<Ground> {
   const folder = mkdtempSync(join(tmpdir(), "tulle-bench-"));
-  // After Ctrl-C too: there are private keys in it.
+  // Even after Ctrl-C: the folder contains private keys.
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const block = await reserveBlock(folder);
   const client = block.take();
@@ -58,14 +58,14 @@ export async function openGround(tools: Tools): Promise<Ground> {
   };
 }
 
-/** So many ports of one address, one after the other. */
+/** This many consecutive ports of one address. */
 export function portsFrom({ host, port }: Endpoint, count: number): readonly Endpoint[] {
   return Array.from({ length: count }, (_, place) => ({ host, port: port + place }));
 }
 
 const clientAndServerAuth = extension("551d25", Buffer.from("301406082b0601050507030106082b06010505070302", "hex"));
 
-/** `ca.pem`, and for both ends `NAME.pem`, `NAME.key` and, for HAProxy, `NAME.both.pem`. P-256, as the mesh's own. */
+/** `ca.pem`, and for both ends `NAME.pem`, `NAME.key` and, for HAProxy, `NAME.both.pem`. P-256, like the mesh's own. */
 function writeCertificates(folder: string): void {
   const root = makeRoot("bench root");
   writeFileSync(join(folder, "ca.pem"), root.pem);

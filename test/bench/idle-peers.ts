@@ -1,4 +1,4 @@
-/** Sidecars of other pods that are connected and say nothing: real links over mutual TLS, which answer pings. */
+/** Connected but silent sidecars of other pods: real links over mutual TLS that answer pings. */
 
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import tls from "node:tls";
 import type { Endpoint } from "./processes.ts";
 
-/** As a sidecar keeps them in its state folder. */
+/** The credentials in a sidecar's state folder. */
 interface KeptCredentials {
   readonly certificateChainPem: string;
   readonly privateKeyPem: string;
@@ -17,7 +17,7 @@ interface KeptCredentials {
 export class IdlePeers implements AsyncDisposable {
   readonly #sessions: http2.ClientHttp2Session[] = [];
 
-  /** Connects `count` of them, one after the other, as the sidecar whose state folder it is. */
+  /** Opens `count` connections, one after the other, with the identity of the sidecar that owns the state folder. */
   async connect(to: Endpoint, stateFolder: string, count: number): Promise<void> {
     const kept = JSON.parse(readFileSync(join(stateFolder, "credentials.json"), "utf8")) as KeptCredentials;
     const context = tls.createSecureContext({
@@ -26,7 +26,7 @@ export class IdlePeers implements AsyncDisposable {
       ca: kept.trustBundlePem,
     });
     for (let peer = 0; peer < count; peer++) {
-      // Whom we reach is known by its address here; a sidecar would compare the SPIFFE id.
+      // Here the address identifies the other end; a sidecar would compare the SPIFFE id.
       const socket = tls.connect({
         ...to,
         secureContext: context,

@@ -1,4 +1,4 @@
-/** The load programs, and how to read what they print. */
+/** The load programs, and parsers for their output. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { percentile } from "./statistics.ts";
 
 export interface LoadResult {
   readonly requests: number;
-  /** Not answered 2xx. */
+  /** Requests not answered with 2xx. */
   readonly failed: number;
   readonly perSecond: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number };
@@ -18,21 +18,21 @@ export type Load = (ground: Ground, seconds: number, connections: number) => Pro
 
 export const targetRate = 1_000;
 const streamsPerConnection = 8;
-/** What a load program may take longer than it was asked to. */
+/** How much longer than requested a load program may run. */
 const patienceSeconds = 15;
 
 const headers = ["User-Agent: bench/1.0", "Accept: application/json"].flatMap((header) => ["-H", header]);
 const grpcHeaders = ["content-type: application/grpc", "te: trailers"].flatMap((header) => ["-H", header]);
 const path = "/api/v1/items";
 
-/** HTTP/1.1 as fast as it goes. One request in a hundred belongs to a trace that its caller records. */
+/** HTTP/1.1 at full speed. One request in a hundred belongs to a trace that its caller records. */
 export const wrk: Load = (ground, seconds, connections) => {
   const script = join(ground.folder, "traces.lua");
   writeFileSync(script, tracesScript);
   return runWrk(ground, seconds, connections, ["-s", script]);
 };
 
-/** The same without a trace: the first sidecar begins one, and decides. */
+/** The same without traces: the first sidecar begins one, and decides. */
 export const wrkWithoutTraces: Load = (ground, seconds, connections) => runWrk(ground, seconds, connections, []);
 
 async function runWrk(
@@ -82,15 +82,15 @@ function socketErrors(text: string): number {
 export const fortio: Load = fortioAt(targetRate);
 
 /**
- * HTTP/1.1 at any rate. Its connections take turns, so that requests are as far apart as can be; one that is due while the one
- * before it on its connection is under way waits, uncounted: up to 16 ms at 1,000/s over 16 connections.
+ * HTTP/1.1 at any rate. Its connections take turns, so that requests are spaced as evenly as possible. A request that is due
+ * while the previous one on its connection is under way waits, uncounted: up to 16 ms at 1,000/s over 16 connections.
  */
 export function fortioAt(rate: number): Load {
   return async (ground, seconds, connections) => {
     const log = join(ground.folder, "fortio.log");
     const much = ["-uniform", "-c", String(connections), "-qps", String(rate), "-t", `${seconds}s`];
     const url = urlOf(ground, `${path}?id=42`);
-    // Its own percentiles are read off a histogram, whose steps are a whole millisecond.
+    // Its own percentiles come from a histogram with steps of a whole millisecond.
     const args = ["load", "-quiet", "-json", "-", ...much, "-access-log-file", log, ...headers, url];
     const report = await run({ command: ground.tools.require("fortio"), args }, seconds + patienceSeconds);
     return parseFortio(report, readFileSync(log, "utf8"));
@@ -103,7 +103,7 @@ interface FortioReport {
   readonly RetCodes: Readonly<Record<string, number>>;
 }
 
-/** `log` has an object per request and line, among it how many seconds it took. */
+/** `log` has one JSON object per line and request, including how many seconds it took. */
 export function parseFortio(json: string, log: string): LoadResult {
   const report = JSON.parse(json) as FortioReport;
   const { Count } = report.DurationHistogram;
@@ -119,7 +119,7 @@ export function parseFortio(json: string, log: string): LoadResult {
   };
 }
 
-/** HTTP/2 as fast as it goes, eight streams a connection. */
+/** HTTP/2 at full speed, eight streams per connection. */
 export const h2load: Load = (ground, seconds, connections) => runH2load(ground, seconds, connections, []);
 
 /** HTTP/2 at the target rate. */
@@ -141,7 +141,7 @@ async function runH2load(
   return parseH2load(text, readFileSync(log, "utf8"), seconds);
 }
 
-/** `log` has a line per request: when it began, its status, and how many µs it took. */
+/** `log` has one line per request: when it began, its status, and how many µs it took. */
 export function parseH2load(text: string, log: string, seconds: number): LoadResult {
   const [, done, succeeded] = /(\d+) done, (\d+) succeeded/.exec(text) ?? [];
   const requests = Number(done ?? 0);

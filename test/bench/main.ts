@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME`: measures Tulle beside its peers, on one machine, in one run. */
+/** `npm run bench -- NAME`: measures Tulle next to its peers, on one machine, in one run. */
 
 import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
@@ -90,7 +90,7 @@ const program = new Command("bench")
   .addHelpText("after", examples)
   .action(bench);
 
-// What was started is ended when this process exits, whatever the reason.
+// Whatever was started ends when this process exits, for whatever reason.
 for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => process.exit(1));
 try {
   await program.parseAsync();

@@ -1,4 +1,4 @@
-/** A process that takes spans over OTLP and forgets them: `node otlp-receiver.ts HOST PORT`. */
+/** A process that accepts spans over OTLP and discards them: `node otlp-receiver.ts HOST PORT`. */
 
 import { createServer } from "node:http";
 

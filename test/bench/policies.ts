@@ -1,14 +1,14 @@
-/** The YAML of the benched mesh: what a careful user would write for a service that matters. */
+/** The YAML of the benchmarked mesh: what a careful user would write for an important service. */
 
 import { stringify } from "yaml";
 import type { Wire } from "./ground.ts";
 
-/** How much of a thing there is: 1 is the usual bench. */
+/** How many there are of each thing: 1 is the usual bench. */
 export interface Scale {
   /** Routes in the table of the dialled Service; requests match the last one. */
   readonly routes: number;
   readonly endpoints: number;
-  /** In the mesh, the dialled one included, each with a RetryPolicy of its own. */
+  /** The Services in the mesh, including the dialled one, each with its own RetryPolicy. */
   readonly services: number;
 }
 

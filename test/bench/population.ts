@@ -1,12 +1,15 @@
-/** A large cluster on paper: Services with their EndpointSlices and pods, as the API server would have stored them. */
+/**
+ * A large cluster that exists only as objects: Services with their EndpointSlices and pods, as the API server would have stored
+ * them.
+ */
 
 import type { StoredObject } from "../cluster/etcd.ts";
 
 export interface Population {
   readonly services: number;
-  /** Of each Service. */
+  /** The number of endpoints per Service. */
   readonly endpoints: number;
-  /** So many of the Services, the first ones, have pods with sidecars. */
+  /** This many of the Services, the first ones, have pods with sidecars. */
   readonly meshedServices: number;
 }
 
@@ -44,7 +47,7 @@ export function* population({ services, endpoints, meshedServices }: Population)
   }
 }
 
-/** With the address that it has taken: the server's own controllers look for that. */
+/** Includes the object that reserves the Service's address: the server's own controllers look for it. */
 function* serviceObjects(index: number): Generator<StoredObject> {
   const service = serviceName(index);
   const { namespace, name } = service;
@@ -152,7 +155,7 @@ function meta({ namespace, name }: ServiceName) {
   return { namespace, name, uid: uidOf({ namespace, name }), creationTimestamp: createdAt };
 }
 
-/** As long as a real one. */
+/** As long as a real UID. */
 function uidOf({ namespace, name }: ServiceName): string {
   const hex = Buffer.from(`${name}/${namespace}`).toString("hex").padEnd(32, "0").slice(0, 32);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;

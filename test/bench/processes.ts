@@ -1,6 +1,6 @@
 /**
- * The processes of one bench: each is started in the foreground of its own group, and ended by its id, in the reverse order.
- * Nothing outlives the bench: not an error, not Ctrl-C, not a proxy that ignores SIGTERM.
+ * The processes of one bench: each is started in the foreground of its own group, and ended by its id, in reverse order.
+ * Nothing outlives the bench: not after an error or Ctrl-C, and not even a proxy that ignores SIGTERM.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -24,7 +24,7 @@ const graceMs = 5_000;
 const keptOutputCharacters = 2_000;
 const pollMs = 20;
 
-/** What was started here and is still running. `await using` ends it all. */
+/** The processes that were started here and still run. `await using` ends them all. */
 export class Processes implements AsyncDisposable {
   readonly #children: ChildProcess[] = [];
   readonly #onExit = (): void => {
@@ -35,7 +35,7 @@ export class Processes implements AsyncDisposable {
     process.once("exit", this.#onExit);
   }
 
-  /** Its standard error is shown if it ends before it is asked to. */
+  /** Its standard error is shown if it ends by itself. */
   start({ command, args, env = process.env, folder }: Command): number {
     const stdio = ["ignore", "ignore", "pipe"] as const;
     const child = spawn(command, args, { env, stdio: [...stdio], detached: true, ...(folder && { cwd: folder }) });
@@ -59,7 +59,7 @@ export class Processes implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     process.off("exit", this.#onExit);
-    // The last one first: an outbound proxy before the inbound one that it talks to.
+    // The last one first: an outbound proxy ends before the inbound one that it talks to.
     for (const child of this.#children.splice(0).reverse()) await end(child);
   }
 }
@@ -73,7 +73,7 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** To the group, so that workers which a proxy forked go too. */
+/** Signals the whole group, so that workers forked by a proxy end too. */
 function signal({ pid }: ChildProcess, name: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {
@@ -99,12 +99,12 @@ export async function run({ command, args, env = process.env }: Command, seconds
   return output;
 }
 
-/** Waits until someone listens there. */
+/** Waits until a process listens there. */
 export async function whenListening({ host, port }: Endpoint, withinMs = 20_000): Promise<void> {
   await until(() => connects({ host, port }), `nothing listens on ${host}:${port}`, withinMs);
 }
 
-/** Asks again and again until it is so; for what announces itself by no event. */
+/** Polls until the condition holds; for changes that no event announces. */
 export async function until(holds: () => Promise<boolean>, otherwise: string, withinMs: number): Promise<void> {
   const giveUpAtMs = performance.now() + withinMs;
   while (!(await holds())) {

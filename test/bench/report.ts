@@ -1,4 +1,4 @@
-/** What a bench found: one row per chain and round, the medians, and ours against each peer's. Pure. */
+/** The results of a bench: one row per chain and round, the medians, and our figures in relation to each peer's. Pure. */
 
 import { median } from "./statistics.ts";
 
@@ -10,7 +10,7 @@ export interface Row {
   readonly metrics: Metrics;
 }
 
-/** How a metric is to be read in a table. */
+/** How a table shows a metric. */
 export interface Column {
   readonly metric: string;
   readonly says: string;
@@ -18,12 +18,12 @@ export interface Column {
 
 export interface Report {
   readonly bench: string;
-  /** What a chain is compared with, if with anything: ours is divided by it. */
+  /** Which chain of ours is compared with this one, if any: our figure is divided by the peer's. */
   readonly ours: (peer: string) => string | undefined;
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
   readonly notes: readonly string[];
-  /** What must not be, and is: a line each. */
+  /** One line for each thing that is so and must not be. */
   readonly failures?: readonly string[];
 }
 
@@ -33,7 +33,9 @@ export function medianOf(rows: readonly Row[], chain: string, metric: string): n
   return median(rows.filter((row) => row.chain === chain).map(({ metrics }) => metrics[metric] ?? Number.NaN));
 }
 
-/** Ours to each peer: the median of the ratios within each round, so that what slows a whole round cancels out. */
+/**
+ * Ours divided by each peer's: the median of the ratios within each round, so that whatever slows a whole round cancels out.
+ */
 export function ratiosOf({ ours, rows, columns }: Report): Ratios {
   const ratios: Record<string, Record<string, number>> = {};
   for (const peer of chainsOf(rows)) {

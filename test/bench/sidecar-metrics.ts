@@ -1,4 +1,4 @@
-/** What the sidecars under test say of themselves. */
+/** The metrics of the sidecars under test. */
 
 import { parseExposition, type Sample } from "../support/exposition.ts";
 
@@ -10,7 +10,7 @@ export async function metricsOf(host: string): Promise<ReadonlyMap<string, reado
   return parseExposition(await answer.text());
 }
 
-/** Those of one metric. */
+/** The samples of one metric. */
 export async function countersOf(host: string, metric: string): Promise<readonly Sample[]> {
   return (await metricsOf(host)).get(metric) ?? [];
 }

@@ -1,6 +1,6 @@
-/** Medians and percentiles: what is left of a measurement on a machine that has other things to do. */
+/** Medians and percentiles, for measurements on a machine that has other things to do. */
 
-/** NaN where there is nothing. */
+/** NaN if there are no values. */
 export function median(values: readonly number[]): number {
   const sorted = Float64Array.from(values).sort();
   const middle = sorted.length >> 1;
@@ -9,7 +9,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
-/** The nearest rank, of values in rising order; 0 where there are none. */
+/** The nearest rank among values in ascending order; 0 if there are none. */
 export function percentile(sorted: Float64Array, percent: number): number {
   const rank = Math.ceil((percent / 100) * sorted.length);
   return sorted[Math.max(rank, 1) - 1] ?? 0;

@@ -1,4 +1,4 @@
-/** The parent's side of `subscribers.ts`: one process of many subscribers, and what it is told and tells. */
+/** The parent's side of `subscribers.ts`: one process with many subscribers, the orders it gets and the reports it gives. */
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -12,7 +12,7 @@ export interface Connect {
   readonly controlPlaneIdentity: string;
   readonly credentials: Credentials;
   readonly namespace: string;
-  /** For each subscriber, the Service ports that it dials. */
+  /** The Service ports that each subscriber dials. */
   readonly subscribers: readonly (readonly string[])[];
 }
 
@@ -25,19 +25,22 @@ export type Order = Connect | Await;
 
 export type Report =
   | { readonly kind: "connected" }
-  /** On the machine's monotonic clock, in nanoseconds: the same in all its processes. */
+  /** In nanoseconds on the machine's monotonic clock, which all its processes share. */
   | { readonly kind: "arrived"; readonly atNs: readonly string[] }
   | { readonly kind: "failed"; readonly reason: string };
 
 export class SubscriberFleet implements AsyncDisposable {
   readonly #child: ChildProcess = fork(join(import.meta.dirname, "subscribers.ts"));
 
-  /** Resolves when each has been told of all that it subscribed to. */
+  /** Resolves when each subscriber has received everything it subscribed to. */
   async connect(order: Omit<Connect, "kind">): Promise<void> {
     await this.#ask({ kind: "connect", ...order });
   }
 
-  /** Resolves when so many updates have come since the last time, with when they came; rejects if they don't within a minute. */
+  /**
+   * Resolves with the arrival times once this many updates have come since the last call; rejects if they don't within a
+   * minute.
+   */
   async arrivals(updates: number): Promise<readonly bigint[]> {
     const report = await this.#ask({ kind: "await", updates });
     const atNs = report.kind === "arrived" ? report.atNs.map(BigInt) : [];

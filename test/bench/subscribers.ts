@@ -1,6 +1,6 @@
 /**
- * A program: a thousand sidecars as far as the control plane is concerned, in one process. Each has its own connection, by the
- * sidecar's own code, subscribes, and acknowledges what comes. It answers each `Order` of its parent with one `Report`.
+ * A program that acts as a thousand sidecars towards the control plane, in one process. Each has its own connection, through
+ * the sidecar's own code, subscribes, and acknowledges what arrives. It answers each `Order` of its parent with one `Report`.
  */
 
 import { encodeName } from "../../proto/encode.ts";
@@ -8,14 +8,14 @@ import { ControlConnection } from "../../sidecar/discovery/control-connection.ts
 import { TimerWheel } from "../../sidecar/net/timer-wheel.ts";
 import type { Connect, Order, Report } from "./subscriber-fleet.ts";
 
-/** Handshakes under way: as many sidecars as start at the same moment. */
+/** The number of handshakes under way: as if this many sidecars started at the same moment. */
 const dialsAtOnce = 20;
 const patienceMs = 60_000;
 
 const clock = { now: () => performance.now() };
 const wheel = new TimerWheel(clock);
 let arrivals: bigint[] = [];
-/** Looks whether those have come that are waited for. */
+/** Checks whether everything that is awaited has arrived. */
 let onArrival: () => void = () => {};
 
 function connect(order: Connect, index: number, names: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * A process that sends or takes bytes as fast as they go: `node tcp-application.ts HOST PORT`.
- * A connection says what it wants in its first four bytes: `down` is sent bytes until it closes, the bytes of `up ` vanish.
+ * A process that sends or receives bytes at full speed: `node tcp-application.ts HOST PORT`. The first four bytes of a
+ * connection say what it wants: after `down` it is sent bytes until it closes, after `up ` its bytes are discarded.
  */
 
 import { createServer, type Socket } from "node:net";

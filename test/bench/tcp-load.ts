@@ -1,6 +1,6 @@
 /**
- * A process that moves bytes through a chain: `node tcp-load.ts HOST PORT down|up SECONDS CONNECTIONS`.
- * Prints how many it moved.
+ * A process that moves bytes through a chain: `node tcp-load.ts HOST PORT down|up SECONDS CONNECTIONS`. It prints how many it
+ * moved.
  */
 
 import net from "node:net";
@@ -22,7 +22,7 @@ for (const socket of sockets) {
 }
 
 setTimeout(() => {
-  // What still lies in this process has not been moved.
+  // Bytes still buffered in this process have not been moved.
   const moved = (socket: net.Socket) =>
     direction === "up" ? socket.bytesWritten - socket.writableLength : socket.bytesRead;
   console.log(sockets.reduce((sum, socket) => sum + moved(socket), 0));

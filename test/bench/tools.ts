@@ -1,4 +1,4 @@
-/** The programs that a bench needs besides this project: where they are, and how to get those that are missing. */
+/** The programs that a bench needs besides this project: where they are, and how to get the missing ones. */
 
 import { accessSync, constants } from "node:fs";
 import { homedir } from "node:os";
@@ -25,21 +25,21 @@ export class Tools {
     this.#env = env;
   }
 
-  /** Undefined, and noted as missing, if it is not there. */
+  /** Undefined, and recorded as missing, if it is not installed. */
   find(tool: Tool): string | undefined {
     const path = this.#candidates(tool).find(isExecutable);
     if (path === undefined) this.#missing.add(tool);
     return path;
   }
 
-  /** Throws, saying how to install it. */
+  /** Throws an error that says how to install it. */
   require(tool: Tool): string {
     const path = this.find(tool);
     if (path === undefined) throw new MissingTool(`this bench needs ${tool}: ${install[tool]}`);
     return path;
   }
 
-  /** One line for each that was looked for in vain. */
+  /** One line for each program that was not found. */
   get missing(): readonly string[] {
     return [...this.#missing].map((tool) => `${tool} is missing: ${install[tool]}`);
   }
@@ -55,7 +55,7 @@ export class Tools {
   }
 }
 
-/** The machine has to be put right before the bench can run. */
+/** The machine lacks something without which the bench can't run. */
 export class MissingTool extends Error {}
 
 function isExecutable(path: string): boolean {

@@ -1,6 +1,7 @@
 /**
- * Tulle as users run it: the control plane and two sidecars from the bundles, started with the flags of `tulle dev`, all
- * told by YAML. Retry, timeout, breaker, split and access policy are on, and one trace in a hundred goes to an OTLP receiver.
+ * Tulle as users run it: the control plane and two sidecars from the bundles, started with the flags of `tulle dev` and
+ * configured by YAML. Retry, timeout, breaker, split and access policy are on, and one trace in a hundred goes to an OTLP
+ * receiver.
  */
 
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -20,9 +21,9 @@ import { type Command, until } from "./processes.ts";
 export interface TulleOptions {
   readonly name?: string;
   readonly scale?: Scale;
-  /** The share of traces that a sidecar records where none has decided. Default 0.01. */
+  /** The share of traces that a sidecar records if no caller has decided. Default 0.01. */
   readonly samplingRatio?: number;
-  /** For Node itself, before the bundle: `--cpu-prof`. */
+  /** Arguments for Node itself, before the bundle: `--cpu-prof`. */
   readonly nodeArgs?: readonly string[];
 }
 
@@ -57,7 +58,7 @@ const usualSamplingRatio = 0.01;
 
 let meshes = 0;
 
-/** Everything that the processes read, for a mesh that starts from nothing. */
+/** Writes everything that the processes read, for a mesh that starts from nothing. */
 async function writeMesh(
   ground: Ground,
   wire: Wire,
@@ -120,7 +121,7 @@ function ownEnvironment({ controlPlane }: Ground, samplingRatio: number): NodeJS
   };
 }
 
-/** Several endpoints are pods at one address with a port each: as many as wanted, behind one sidecar. */
+/** Several endpoints are pods that share an address, with one port each: as many as wanted, behind one sidecar. */
 function writePods(state: StateFolder, identity: PodIdentity, ground: Ground, count: number): void {
   for (let place = 0; place < count; place++) {
     const pod = place === 0 ? identity : { ...identity, pod: `${identity.workload}-${place}` };

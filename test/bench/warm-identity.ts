@@ -1,4 +1,4 @@
-/** A standalone control plane from its bundle, and connections to its Identity port that stay open: certificates over gRPC. */
+/** A standalone control plane from its bundle, with lasting connections to its Identity port: certificates over gRPC. */
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const identityPort = 15_012;
 const adminPort = 15_014;
 const readyWithinMs = 20_000;
 const connections = 4;
-/** Of each connection. */
+/** Calls under way per connection. */
 const callsAtOnce = 8;
 
 export class WarmIdentity {
@@ -41,14 +41,14 @@ export class WarmIdentity {
     const ready = `http://${ground.controlPlane}:${adminPort}/ready`;
     await until(() => answersOk(ready), `${ready} does not answer 200`, readyWithinMs);
     const credentials = ChannelCredentials.createSsl(readFileSync(state.trustBundle), null, null, {
-      checkServerIdentity: () => undefined, // whose certificate it is costs the server nothing
+      checkServerIdentity: () => undefined, // the cost for the server does not depend on whose certificate it is
     });
     const options = { "grpc.ssl_target_name_override": "tulle-control-plane", "grpc.use_local_subchannel_pool": 1 };
     const dial = () => new Identity(`${ground.controlPlane}:${identityPort}`, credentials, options);
     return new WarmIdentity(pid, Array.from({ length: connections }, dial), readFileSync(tokenFile, "utf8").trim());
   }
 
-  /** How many were issued in so many seconds. */
+  /** The number of certificates issued in this many seconds. */
   async load(seconds: number, requests: readonly Buffer[]): Promise<number> {
     const endMs = performance.now() + seconds * 1_000;
     let issued = 0;

@@ -1,4 +1,4 @@
-/** When the API server has told a watch of each generation of a FaultInjection: what it takes by itself. */
+/** When the API server notified a watch of each generation of a FaultInjection: the time that it takes by itself. */
 
 import type { ClusterApi } from "../../control-plane/kubernetes/cluster-api.ts";
 
@@ -14,11 +14,11 @@ export class WatchedGenerations implements AsyncDisposable {
   constructor(api: ClusterApi, namespace: string) {
     const path = `${namespace}/faultinjections`;
     const watching = { path, query: {}, silenceMs, signal: this.#stopping.signal };
-    // It ends by being aborted.
+    // Only an abort ends it.
     this.#ended = api.watch({ ...watching, onEvent: (event) => this.#take(event) }).catch(() => undefined);
   }
 
-  /** On the machine's monotonic clock, in ms. */
+  /** In ms on the machine's monotonic clock. */
   when(generation: number): Promise<number> {
     const toldAtMs = this.#toldAtMs.get(generation);
     if (toldAtMs !== undefined) return Promise.resolve(toldAtMs);
@@ -33,7 +33,7 @@ export class WatchedGenerations implements AsyncDisposable {
   #take(event: unknown): void {
     const atMs = Number(process.hrtime.bigint()) / 1e6;
     const { generation } = (event as { object: { metadata: { generation: number } } }).object.metadata;
-    // Writing its status makes no new generation.
+    // Writing the status creates no new generation.
     if (this.#toldAtMs.has(generation)) return;
     this.#toldAtMs.set(generation, atMs);
     this.#waiting.get(generation)?.(atMs);

@@ -1,6 +1,6 @@
 /** AdmissionReviews as the API server sends them. */
 
-/** `object` without an `apiVersion` is one of `tulle.dev/v1alpha1`; `changes` are to the request. */
+/** `object` without an `apiVersion` gets `tulle.dev/v1alpha1`; `changes` are changes to the request. */
 export function reviewOf(
   object: { kind: string; apiVersion?: string; metadata?: { name?: string; namespace?: string }; spec?: unknown },
   changes: Record<string, unknown> = {},

@@ -36,7 +36,7 @@ const positive = fc.double({ min: 1, max: 1_000, noNaN: true });
 const protocol = fc.constantFrom(...(Object.keys(protocols) as Protocol[]));
 const service = fc.record({ namespace: text, name: text });
 
-/** Fields from `required` always there, the others sometimes absent, never undefined. */
+/** The fields in `required` are always present, the others sometimes absent, and none is undefined. */
 function some<T, R extends keyof T>(
   fields: { [K in keyof T]-?: fc.Arbitrary<Exclude<T[K], undefined>> },
   required: R[],

@@ -1,4 +1,4 @@
-/** A real certificate authority and its gRPC service on a port of their own, in a folder that goes with the test. */
+/** A real certificate authority and its gRPC service on its own port, in a folder that is removed with the test. */
 
 import { createHash, createPublicKey, generateKeyPairSync, randomUUID, X509Certificate } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -96,7 +96,7 @@ export class TestAuthority implements AsyncDisposable {
     this.#close = () => Promise.resolve();
   }
 
-  /** A token for that pod, and what describes it, with fields of it changed. */
+  /** A token for this pod, and its description, with `changes` to its fields. */
   async token(serviceAccount: string, changes: Record<string, unknown> = {}): Promise<string> {
     const token = randomUUID();
     const kept = { namespace: "shop", serviceAccount, pod: `${serviceAccount}-1`, audience: "tulle", ...changes };

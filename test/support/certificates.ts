@@ -1,4 +1,6 @@
-/** Certificates with any names and extensions, right or wrong, built byte by byte: what our own builder would refuse. */
+/**
+ * Certificates with any names and extensions, right or wrong, built byte by byte, because our own builder would refuse them.
+ */
 
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from "node:crypto";
 
@@ -28,7 +30,7 @@ export interface MadeCertificate {
   readonly subject: Buffer;
 }
 
-/** P-256, signed by `issuer` or by itself, valid around now unless said otherwise. */
+/** P-256, signed by `issuer` or self-signed, valid now unless specified otherwise. */
 export function makeCertificate(options: {
   readonly extensions: readonly Buffer[];
   readonly subject?: Buffer;

@@ -1,4 +1,4 @@
-/** `npm run check`: what must hold before anything runs, each as a named step with its time. Stops at the first failure. */
+/** `npm run check`: the checks that come before any tests, each a named step with its time. Stops at the first failure. */
 
 import { spawnSync } from "node:child_process";
 
@@ -6,7 +6,7 @@ const steps: readonly (readonly [name: string, command: string, ...args: string[
   ["format", "biome", "check", "--error-on-warnings", "."],
   ["lint", "oxlint", "--type-aware", "--deny-warnings", "."],
   ["types", "tsc", "--project", "."],
-  // Those two know a browser's types, which nothing else must take for Node's.
+  // Both use a browser's types, which nothing else must take for Node's.
   ["types of the dashboard's page", "tsc", "--project", "control-plane/dashboard/page"],
   ["types of its tests", "tsc", "--project", "test/browser"],
 ];

@@ -1,4 +1,4 @@
-/** How much of a processor something takes, in ms: whoever else is at work on the machine has no part in it. */
+/** The processor time that `work` takes, in ms: other load on the machine does not count. */
 export function cpuMsOf(work: () => void): number {
   const before = process.cpuUsage();
   work();

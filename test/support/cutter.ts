@@ -1,9 +1,9 @@
-/** A TCP relay that dies on cue: after so many bytes one way or the other, both connections are reset. */
+/** A TCP relay that breaks on cue: after a number of bytes in one direction or the other, both connections are reset. */
 
 import { once } from "node:events";
 import net from "node:net";
 
-/** Bytes that are let through; absent: all. */
+/** The bytes that are let through; absent: all. */
 export interface Cut {
   readonly toServer?: number;
   readonly toClient?: number;
@@ -12,16 +12,16 @@ export interface Cut {
 export class Cutter {
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
-  /** Of the connections to come. */
+  /** Applies to future connections. */
   cut: Cut = {};
-  /** Passed by the last connection that was made. */
+  /** The bytes passed by the latest connection. */
   passed = { toServer: 0, toClient: 0 };
 
   private constructor(host: string, port: number) {
     this.#server = net.createServer((client) => this.#relay(client, net.connect({ host, port })));
   }
 
-  /** In front of a listening socket. */
+  /** Starts a relay in front of a listening socket. */
   static async before(host: string, port: number): Promise<Cutter> {
     const cutter = new Cutter(host, port);
     cutter.#server.listen(0, "127.0.0.1");

@@ -43,7 +43,7 @@ export class DevMesh implements AsyncDisposable {
   }
 }
 
-/** An application that says who asks. */
+/** An application that reports the identity of its caller. */
 export const answering = `exec node -e 'require("node:http").createServer((q, s) => s.end(String(q.headers["tulle-client-id"]))).listen(process.env.PORT, process.env.HOST)'`;
 export const webService = `
 apiVersion: v1
@@ -52,7 +52,7 @@ metadata: { name: web, annotations: { tulle.dev/runbook: "https://example.test/r
 spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 18080, appProtocol: http }] }
 `;
 
-/** What the application of that pod gets where it asks \`http://web\`: the status and the body. */
+/** The answer that the pod's application gets from \`http://web\`: the status and the body. */
 export function askThrough(podIP: string, path = "/"): Promise<string> {
   return new Promise((resolve, reject) => {
     const url = `http://web${path}`;

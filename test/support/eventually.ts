@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Waits until a condition of the outside world holds, at most `withinMs`; for what announces itself by no event. */
+/** Polls until a condition of the outside world holds, at most `withinMs`; for changes that no event announces. */
 export async function eventually(holds: () => boolean | Promise<boolean>, withinMs = 15_000): Promise<void> {
   const giveUpAtMs = performance.now() + withinMs;
   while (!(await holds())) {

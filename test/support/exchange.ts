@@ -1,4 +1,4 @@
-/** The two ends of a layer under test: a caller that records what comes back, and an upstream that does as it is told. */
+/** The two ends of a layer under test: a caller that records what comes back, and an upstream that the test controls. */
 
 import type { MeshError } from "../../model/errors.ts";
 import {
@@ -26,7 +26,7 @@ export function responseHead(status: number, headers: Readonly<Record<string, st
   return { status, headers: new HeaderFields(Object.entries(headers).flat()), bodyless: false };
 }
 
-/** Each call as a word, with what it carried. */
+/** Each call as a word, with its arguments. */
 export type Call = readonly [name: string, ...carried: unknown[]];
 
 export class RecordingCaller implements ResponseSink {
@@ -54,7 +54,7 @@ export class RecordingCaller implements ResponseSink {
   }
 }
 
-/** A service that takes each request and waits. `response` and `exchange` are those of the last one. */
+/** A service that accepts each request and waits. `response` and `exchange` belong to the last one. */
 export class RecordingUpstream implements RequestSink {
   readonly calls: Call[] = [];
   takesMore = true;

@@ -1,4 +1,4 @@
-/** Reads Prometheus' text format back, strictly enough to notice what Prometheus would refuse. */
+/** Parses Prometheus' text format, strictly enough to notice what Prometheus would refuse. */
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
@@ -7,10 +7,10 @@ export interface Sample {
 
 const line = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
 const label = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\["\\n])*)"(?:,|$)/gy;
-/** Prometheus reads it in any case, and prom-client writes it so of what it has not measured yet. */
+/** Prometheus accepts any case, and prom-client writes this for metrics that it has not measured yet. */
 const notANumber = /^nan$/i;
 
-/** The samples by metric name, those of a histogram under `_bucket`, `_sum` and `_count`. Throws where it can't read a line. */
+/** The samples by metric name; a histogram's are under `_bucket`, `_sum` and `_count`. Throws if it can't read a line. */
 export function parseExposition(text: string): Map<string, Sample[]> {
   const series = new Map<string, Sample[]>();
   for (const row of text.split("\n")) {

@@ -1,4 +1,4 @@
-/** A process that gets no processor: nothing of it runs for that long. */
+/** Blocks this process, as if it got no processor: nothing in it runs for this long. */
 export function holdUp(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

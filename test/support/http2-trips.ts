@@ -1,11 +1,11 @@
-/** The trips of `trips.ts` by `node:http2` on both sides, request trailers included. */
+/** The trips of `trips.ts` over `node:http2` on both sides, including request trailers. */
 
 import { once } from "node:events";
 import * as http2 from "node:http2";
 import type * as net from "node:net";
 import { type Trip, valuesByName } from "./trips.ts";
 
-/** A message as received: its fields in their order, `name: value`. */
+/** A message as received: its fields in order, `name: value`. */
 interface Received {
   readonly headers: string[];
   readonly body: string;
@@ -30,7 +30,7 @@ export class Http2TripApplication {
   readonly #ignored: readonly string[];
   #last = 0;
 
-  /** `ignored`: fields that something in between may add. */
+  /** `ignored`: fields that an intermediary may add. */
   constructor(ignored: readonly string[]) {
     this.#ignored = [...ignored, tripNumber, "date"];
     this.#server.on("stream", (stream, headers, _flags, rawHeaders) => {
@@ -47,9 +47,9 @@ export class Http2TripApplication {
     await once(this.#server, "listening");
   }
 
-  /** A connection of a client, to this application or to what leads to it. */
+  /** Opens a client connection to this application, or to an intermediary in front of it. */
   async connect(host: string, port: number): Promise<http2.ClientHttp2Session> {
-    // What fails is told by the trip that is under way.
+    // The trip under way reports any failure.
     const session = http2.connect(`http://${host}:${port}`).on("error", () => {});
     this.#sessions.push(session);
     (await once(session, "connect")) as [http2.Http2Session, net.Socket];

@@ -1,4 +1,4 @@
-/** RFC 6902's `add`, `replace` and `remove`, as the API server applies them: it refuses a path that is not there. */
+/** RFC 6902's `add`, `replace` and `remove`, as the API server applies them: a path that does not exist is refused. */
 
 import type { JsonPatchOperation } from "../../control-plane/admission/review.ts";
 

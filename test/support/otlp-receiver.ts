@@ -1,4 +1,4 @@
-/** A real OTLP receiver over HTTP: what a collector would have understood of what was sent. */
+/** A real OTLP receiver over HTTP: it understands exports as a collector would. */
 
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -26,7 +26,7 @@ interface Pair {
   readonly value: Readonly<Record<string, string | number>>;
 }
 
-/** As `toObject` gives it: bytes in base64, 64-bit numbers as strings. */
+/** The output of `toObject`: bytes in base64, 64-bit numbers as strings. */
 interface Decoded {
   readonly resourceSpans?: readonly {
     readonly resource: { readonly attributes: readonly Pair[] };
@@ -53,7 +53,7 @@ interface DecodedSpan {
 export interface ReceivedSpan {
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty: a root. */
+  /** Empty: a root span. */
   readonly parentSpanId: string;
   readonly traceState: string;
   readonly name: string;
@@ -69,7 +69,7 @@ export interface ReceivedSpan {
 
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
-  /** What each request is answered with. */
+  /** The status with which each request is answered. */
   status = 200;
   requests = 0;
   readonly #server = createServer((incoming, response) => {
@@ -98,7 +98,7 @@ export class OtlpReceiver {
   }
 }
 
-/** What an export request holds, whichever way it came. */
+/** The spans in an export request, however it was transported. */
 export function decodeSpans(bytes: Buffer): ReceivedSpan[] {
   const decoded: Decoded = request.toObject(request.decode(bytes), { bytes: String, longs: String });
   return (decoded.resourceSpans ?? []).flatMap(({ resource, scopeSpans }) =>

@@ -7,12 +7,12 @@ export function policyObject(kind: string, spec: unknown): unknown {
   return { apiVersion: "tulle.dev/v1alpha1", kind, metadata: { name: "it", namespace: "shop" }, spec };
 }
 
-/** What is wrong with what was parsed, `path: message` each; empty: nothing. */
+/** The errors of a parse, each as `path: message`; empty: none. */
 export function errorsOf(result: Result<unknown, FieldError[]>): string[] {
   return result.ok ? [] : result.error.map(told);
 }
 
-/** What a valid policy is warned of. */
+/** The warnings about a valid policy. */
 export function warningsOf(kind: string, spec: unknown): string[] {
   const parsed = parsePolicy(policyObject(kind, spec));
   if (!parsed.ok) throw new Error(errorsOf(parsed).join("\n"));

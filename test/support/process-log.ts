@@ -1,11 +1,14 @@
-/** The log of one of our processes, read back while it runs. */
+/** The log of one of our processes, parsed while it runs. */
 
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** As they come. What is none, a stack trace or a line that a kill has cut short, stands as the `message` of one. */
+/**
+ * Lines as they arrive. Text that is not a log line, such as a stack trace or a line cut short by a kill, becomes the `message`
+ * of one.
+ */
 export function collectLog(output: Readable): readonly LogLine[] {
   const lines: LogLine[] = [];
   createInterface(output).on("line", (text) => lines.push(readLine(text)));
@@ -17,7 +20,7 @@ function readLine(text: string): LogLine {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null) return { ...value };
   } catch {
-    // Said below.
+    // Handled below.
   }
   return { message: text };
 }

@@ -1,11 +1,11 @@
-/** The input of a program that a test has started. */
+/** The input of a program started by a test. */
 
 import type { ChildProcess } from "node:child_process";
 import type { Writable } from "node:stream";
 
 /**
- * Where to write what it is to read. It may end before it has read all, or anything: its exit code says whether it should
- * have. Any other failure to write is told as one of the program's, by its "error".
+ * The stream to which the program's input is written. The program may end before it has read all of it, or any: its exit code
+ * says whether that was right. Any other write failure is reported by the program's "error" event.
  */
 export function inputOf(program: ChildProcess & { readonly stdin: Writable }): Writable {
   program.stdin.on("error", (error: NodeJS.ErrnoException) => {

@@ -6,7 +6,7 @@ export interface LogLine {
   readonly fields: LogFields;
 }
 
-/** A log that a test reads. */
+/** A log that a test can read. */
 export class RecordedLog {
   readonly lines: LogLine[] = [];
   readonly write: Log = (level, message, fields = {}) => {

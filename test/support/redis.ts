@@ -1,4 +1,4 @@
-/** A real Redis on a loopback address of its own, which keeps what it was told over its death. */
+/** A real Redis on its own loopback address, which keeps its contents when it is killed. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,7 +14,7 @@ export const redisPassword = "s3cret-of-the-test";
 export class RedisServer implements AsyncDisposable {
   readonly host = nextPodIp();
   readonly folder: string;
-  /** A file with its URL; where it speaks TLS, beside its `ca.crt`, as in a Secret that is mounted. */
+  /** A file with its URL; with TLS, next to its `ca.crt`, as in a mounted Secret. */
   readonly urlFile: string;
   readonly #protocol: "redis" | "rediss";
   #process: ChildProcess | undefined;
@@ -58,7 +58,7 @@ export class RedisServer implements AsyncDisposable {
     };
   }
 
-  /** Resolves when it takes connections. */
+  /** Resolves when it accepts connections. */
   async start(): Promise<void> {
     const settings = { bind: this.host, ...this.#ports, dir: this.folder, save: "", requirepass: redisPassword };
     const durable = { appendonly: "yes", appendfsync: "always", daemonize: "no" };
@@ -76,12 +76,12 @@ export class RedisServer implements AsyncDisposable {
     await Promise.race([becomesReady(child), missing, ended]);
   }
 
-  /** As if its machine lost power. */
+  /** Behaves as if its machine lost power. */
   async kill(): Promise<void> {
     await this.#signal("SIGKILL");
   }
 
-  /** It holds its connections, and answers nothing. */
+  /** Makes it keep its connections, but answer nothing. */
   freeze(): void {
     this.#process?.kill("SIGSTOP");
   }

@@ -1,4 +1,4 @@
-/** The layer that answers errors from below, where a test does not look at what it counts. */
+/** The layer that answers errors from below, for tests that do not look at its metrics. */
 
 import type { Layer } from "../../sidecar/net/exchange.ts";
 import type { RescueOptions } from "../../sidecar/policy/rescue.ts";

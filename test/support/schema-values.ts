@@ -1,9 +1,9 @@
-/** Values that a structural schema admits, and the same with one thing wrong, from a seed. */
+/** Values that a structural schema admits, and values with one thing wrong, generated from a seed. */
 
 import type { Random } from "../../model/clock.ts";
 import type { Json, OpenApiSchema } from "../../model/parse/schema.ts";
 
-/** Words that mean something somewhere in a policy; each field takes those that its pattern admits. */
+/** Words with a meaning somewhere in a policy; each field uses those that its pattern admits. */
 const words: readonly string[] = [
   ["a", "catalog", "shop", "x-user", "session", "POST", "cluster.local", "http", "80"],
   ["/", "/api", "/api/[0-9]+", "(a", "spiffe://cluster.local/ns/shop/sa/web"],
@@ -20,13 +20,13 @@ export class SchemaValues {
     this.#random = random;
   }
 
-  /** One that the schema's own keywords admit; what it says in CEL is left to chance. */
+  /** A value that the schema's own keywords admit; its CEL rules may or may not hold. */
   good(schema: OpenApiSchema): Json {
     this.#spoilIn = undefined;
     return this.#value(schema);
   }
 
-  /** One with a wrong value somewhere, if it is large enough. */
+  /** A value with something wrong in it, if it is large enough. */
   bad(schema: OpenApiSchema): Json {
     this.#spoilIn = this.#below(8);
     return this.#value(schema);

@@ -1,4 +1,4 @@
-/** Sidecars in this process, each on a loopback address of its own, with resources that a test hands out. */
+/** Sidecars in this process, each on its own loopback address, with resources supplied by the test. */
 
 import { once } from "node:events";
 import http from "node:http";
@@ -24,14 +24,14 @@ import { jsonLog, type Log } from "../../system/log.ts";
 import { answerTo } from "./answer-to.ts";
 import { HandIdentity, TestAuthority, trustDomain, workloadId } from "./authority.ts";
 
-/** What a control plane would push, set by hand. */
+/** Resources that a control plane would push, set by hand. */
 export class HandResources {
   readonly #values = new Map<string, GoodResource>();
   readonly #followers = new Map<string, Set<Apply>>();
   readonly nacks: string[] = [];
   #versions = 0;
 
-  /** As a version of its own: `v1`, `v2` … */
+  /** Sets a resource under a new version: `v1`, `v2` … */
   set(resource: Resource): void {
     const key = `${resource.kind} ${resource.value.name}`;
     const version = `v${++this.#versions}`;
@@ -60,19 +60,19 @@ export class HandResources {
     return () => followers.delete(apply);
   };
 
-  /** As of a control plane that knows of what is dialled, and does not answer. */
+  /** Follows only Inbounds, like a control plane that does not answer about dialled destinations. */
   readonly followInboundAlone: Follow = (kind, name, apply) =>
     kind === "inbound" ? this.follow(kind, name, apply) : () => {};
 }
 
 let lastHost = 1;
 
-/** A loopback address that no other test has that runs now, of this process or another: each has a block by its process id. */
+/** A loopback address that no other running test has, in this process or another: each process has its own block, by its id. */
 export function nextPodIp(): string {
   return `127.${128 + ((process.pid >> 8) & 127)}.${process.pid & 255}.${lastHost++}`;
 }
 
-/** As if iptables had brought there what comes to the port for plaintext; with real rules that is `test/threats/in-the-clear`. */
+/** Simulates iptables redirecting a connection to the plaintext port; `test/threats/in-the-clear` uses real rules. */
 export function redirectedTo(host: string, port: number): ReadOriginalDestination {
   return ({ localPort }) => (localPort === plainPort ? { host, port } : undefined);
 }
@@ -97,17 +97,17 @@ export interface SidecarChoices {
   readonly originalDestination?: ReadOriginalDestination;
   readonly maxConnections?: number;
   readonly redisUrlFile?: string;
-  /** Spans go there; absent: none is made. No trace is sampled but by a policy. */
+  /** Receives spans; absent: none are recorded. Only a policy makes a trace sampled. */
   readonly spans?: SpanSink;
-  /** Those of errors, all of them; absent: none is made. */
+  /** Receives all spans of errors; absent: none are recorded. */
   readonly errorSpans?: SpanSink;
-  /** Of which requests there are lines; absent: of none. */
+  /** Which requests get a line in the log; absent: none. */
   readonly accessLog?: AccessLog;
-  /** Nobody says anything about what is dialled. */
+  /** Nobody answers about dialled destinations. */
   readonly silent?: true;
-  /** Absent: errors are written on stderr. */
+  /** Absent: errors are written to stderr. */
   readonly log?: Log;
-  /** For what a test does not want to wait for: time goes by as it says. */
+  /** Lets a test advance time by hand, instead of waiting. */
   readonly time?: { readonly clock: Clock; readonly wheel: TimerWheel };
 }
 
@@ -183,7 +183,7 @@ export class TestMesh implements AsyncDisposable {
     return server;
   }
 
-  /** A Service of one backend, as compile makes it. */
+  /** A Service with one backend, as the compiler produces it. */
   service(
     name: string,
     endpoints: Endpoints["endpoints"],
@@ -235,7 +235,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Asks through a sidecar's forward proxy, as an application with `http_proxy` does. */
+/** Sends a request through a sidecar's forward proxy, as an application with `http_proxy` does. */
 export async function askThrough(
   podIp: string,
   url: string,

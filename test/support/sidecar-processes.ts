@@ -1,6 +1,6 @@
 /**
- * Two sidecars as processes of their own, `tulle sidecar`: `web`, whose application calls, and `orders`, which has one
- * application port. Their certificates are of a real authority; snapshots stand for the control plane.
+ * Two sidecars as separate processes, `tulle sidecar`: `web`, whose application calls, and `orders`, which has one application
+ * port. A real authority issues their certificates; snapshots take the place of the control plane.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -21,17 +21,17 @@ export interface ProcessPair extends AsyncDisposable {
   readonly web: string;
   readonly orders: string;
   readonly processes: Readonly<Record<"web" | "orders", ChildProcess>>;
-  /** What `web`'s application dials for `orders`. */
+  /** The address that `web`'s application dials to reach `orders`. */
   readonly upstream: { readonly host: string; readonly port: number };
 }
 
 export interface PairOptions {
   readonly web: string;
   readonly orders: string;
-  /** The application's port, at the pod IP of `orders`. */
+  /** The application's port, on the pod IP of `orders`. */
   readonly port: number;
   readonly protocol: Protocol;
-  /** More arguments for the sidecar of `orders`. */
+  /** Additional arguments for the sidecar of `orders`. */
   readonly ordersArguments?: readonly string[];
 }
 
@@ -74,7 +74,7 @@ export async function startSidecarProcesses(options: PairOptions): Promise<Proce
   }
 }
 
-/** The Service `orders`, as compile makes it. */
+/** The Service `orders`, as the compiler produces it. */
 function destination(podIp: string, port: number, protocol: Protocol): Resource[] {
   const name = "orders.shop.svc.cluster.local:80";
   const service = { namespace: "shop", name: "orders" };
@@ -109,7 +109,7 @@ async function writeFiles(
   return args;
 }
 
-/** Resolves when it says that it is up; what it says after that goes to this process's own stderr. */
+/** Resolves when the process reports that it is up; its later output goes to this process's own stderr. */
 async function startProcess(args: readonly string[]): Promise<ChildProcess> {
   const child = spawn(process.execPath, [cli, "sidecar", ...args], { stdio: ["ignore", "inherit", "pipe"] });
   const lines = createInterface({ input: child.stderr });

@@ -3,12 +3,12 @@
 import { type EventEmitter, once } from "node:events";
 import * as net from "node:net";
 
-/** A connection whose far end may cut it at any time: that is for whoever waits for something just then, and for nobody else. */
+/** A connection that its far end may cut at any time: such an error is only for whoever is waiting on it at that moment. */
 export function dialRaw(to: net.NetConnectOpts): net.Socket {
   return net.connect(to).on("error", () => {});
 }
 
-/** Resolves when it is gone, whatever ended it; `once` would reject where an error comes before. */
+/** Resolves when the connection is gone, whatever ended it; `once` would reject if an error comes first. */
 export function untilClosed(connection: EventEmitter): Promise<void> {
   connection.on("error", () => {});
   return new Promise((resolve) => connection.once("close", () => resolve()));
@@ -43,7 +43,7 @@ export async function listen(onConnection: (socket: net.Socket) => void): Promis
   };
 }
 
-/** A client that sends what it is told and keeps what it gets. */
+/** A client that sends what it is told and keeps what it receives. */
 export class RawClient {
   readonly socket: net.Socket;
   received = "";
@@ -78,7 +78,7 @@ export class RawClient {
     return this;
   }
 
-  /** Waits until what was received fits. */
+  /** Waits until the received text matches. */
   receive(expected: string | ((text: string) => boolean)): Promise<string> {
     const found = typeof expected === "string" ? (text: string) => text.includes(expected) : expected;
     const { promise, resolve, reject } = Promise.withResolvers<string>();

@@ -1,9 +1,9 @@
-/** This machine's TCP connections over IPv4, as the kernel lists them. Linux alone tells. */
+/** This machine's TCP connections over IPv4, as the kernel lists them. Linux only. */
 
 import { readFile } from "node:fs/promises";
 
 const established = "01";
-/** The kernel's timer for it; a retransmission, which has its timer first, is 01. */
+/** The kernel's code for a pending keep-alive timer; a retransmission, whose timer takes precedence, is 01. */
 const keepAliveTimer = "02";
 
 interface Row {
@@ -21,7 +21,7 @@ async function readTable(): Promise<readonly Row[]> {
   });
 }
 
-/** As the table writes it: the address's bytes in reverse. */
+/** An address in the table's notation: its bytes in reverse. */
 function formatEnd(host: string, port: number): string {
   const bytes = Buffer.from(host.split(".").map(Number)).reverse();
   return `${bytes.toString("hex")}:${port.toString(16).padStart(4, "0")}`.toUpperCase();
@@ -35,7 +35,7 @@ export async function keptAlive(end: "local" | "remote", port: number): Promise<
     .length;
 }
 
-/** Whether anybody has dialled this, answered or not. */
+/** Whether anybody has dialled this address, answered or not. */
 export async function isDialled(host: string, port: number): Promise<boolean> {
   const wanted = formatEnd(host, port);
   return (await readTable()).some(({ remote }) => remote === wanted);

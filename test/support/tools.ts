@@ -1,11 +1,11 @@
-/** Programs of others that a suite needs: built once with Go into a cache of the user's. */
+/** Third-party programs that a suite needs: built once with Go into a cache of the user's. */
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
 
-/** Paths of the built commands, in the order of `packages`. Ends the process with 2 where Go is missing or fails. */
+/** Paths of the built commands, in the order of `packages`. Ends the process with 2 if Go is missing or fails. */
 export function goTools(name: string, version: string, packages: readonly string[]): string[] {
   const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
   const bin = join(cache, "tulle-tools", `${name}-${version}`);
@@ -20,7 +20,7 @@ export function goTools(name: string, version: string, packages: readonly string
   return process.exit(2);
 }
 
-/** From what `go env GOVERSION` came to. */
+/** Judges the result of `go env GOVERSION`. */
 export function whatGoLacks({
   status,
   stdout,

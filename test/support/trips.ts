@@ -1,4 +1,4 @@
-/** Random exchanges, and the two ends that make them: the same trip with and without something in between must be equal. */
+/** Random exchanges, and the two ends that perform them: the same trip with and without an intermediary must be equal. */
 
 import { once } from "node:events";
 import * as http from "node:http";
@@ -8,23 +8,23 @@ import { answerTo } from "./answer-to.ts";
 
 type Fields = readonly (readonly [name: string, value: string])[];
 
-/** What a client asks for, and how the application is to answer. Texts are latin1. */
+/** What a client requests, and how the application should answer. Texts are latin1. */
 export interface Trip {
   readonly method: string;
   readonly path: string;
   readonly fields: Fields;
   readonly body: readonly string[];
-  /** With `content-length`; else in chunks. */
+  /** Sent with `content-length`; otherwise chunked. */
   readonly sized: boolean;
-  /** The body waits for 100 (Continue). Of HTTP/1.1. */
+  /** The body waits for 100 (Continue). HTTP/1.1 only. */
   readonly expects: boolean;
-  /** The target names the host too, as to a proxy (RFC 9112 §3.2.2). Of HTTP/1.1. */
+  /** The target also names the host, as for a proxy (RFC 9112 §3.2.2). HTTP/1.1 only. */
   readonly absolute: boolean;
-  /** Behind a body in chunks. */
+  /** Sent after a chunked body. */
   readonly requestTrailers: Fields;
-  /** What is said before the answer. */
+  /** Interim responses, sent before the answer. */
   readonly hints: readonly Fields[];
-  /** It looks like a call. Of HTTP/2. */
+  /** Looks like a gRPC call. HTTP/2 only. */
   readonly grpc: boolean;
   readonly status: number;
   readonly answerFields: Fields;
@@ -42,7 +42,7 @@ export interface Seen {
     readonly body: string;
     readonly trailers: string[];
   };
-  /** Statuses and fields of 1xx answers. */
+  /** Statuses and fields of 1xx responses. */
   readonly informational: string[][];
   readonly answer: {
     readonly status: number;
@@ -84,25 +84,25 @@ const tripNumber = "x-trip-number";
 const authority = "a.test";
 const origin = `http://${authority}`;
 
-/** `node:http` on both sides. Trips may be under way at the same time: each carries its number. */
+/** `node:http` on both sides. Trips may run concurrently: each carries its number. */
 export class TripApplication {
   readonly server: http.Server;
   readonly #trips = new Map<string, Trip>();
   readonly #requests = new Map<string, Seen["request"]>();
   #last = 0;
 
-  /** `ignored`: fields that something in between may add. */
+  /** `ignored`: fields that an intermediary may add. */
   constructor(ignored: readonly string[] = []) {
     const answer: http.RequestListener = (request, response) => {
       const number = String(request.headers[tripNumber]);
       void readAll(request).then((body) => {
         const headers = endToEnd(request.rawHeaders).filter(
-          // A POST without a body is told to be empty on its way (RFC 9110 §8.6), whether or not its client did.
+          // An intermediary marks a POST without a body as empty (RFC 9110 §8.6), whether or not the client did.
           (line) => line !== "content-length: 0" && !ignored.some((name) => line.startsWith(`${name}:`)),
         );
         const { method = "", url = "" } = request;
         const trailers = endToEnd(request.rawTrailers);
-        // What comes in absolute form may go on in origin form (RFC 9112 §3.2.2).
+        // A request in absolute form may be forwarded in origin form (RFC 9112 §3.2.2).
         this.#requests.set(number, { method, url: url.replace(origin, ""), headers, body, trailers });
         answerTrip(response, this.#trips.get(number) as Trip);
       });
@@ -125,7 +125,7 @@ export class TripApplication {
     this.server.close();
   }
 
-  /** Makes a trip to this application by way of `host:port`. */
+  /** Makes a trip to this application through `host:port`. */
   async travel(agent: http.Agent, host: string, port: number, trip: Trip): Promise<Seen> {
     const number = String(++this.#last);
     this.#trips.set(number, trip);
@@ -179,26 +179,26 @@ function answerTrip(response: http.ServerResponse, trip: Trip): void {
   response.sendDate = false;
   response.statusCode = status;
   for (const [name, value] of answerFields) response.appendHeader(name, value);
-  // node:http would let a 204 carry a length, which RFC 9110 §8.6 forbids.
+  // node:http would allow a length on a 204, which RFC 9110 §8.6 forbids.
   if (answerSized && status !== 204) response.setHeader("content-length", answer.join("").length);
   for (const part of answer) response.write(Buffer.from(part, "latin1"));
   if (!answerSized) response.addTrailers(asPairs(trailers));
   response.end();
 }
 
-/** As Node takes trailers. */
+/** Trailers in the form that Node accepts. */
 export function asPairs(fields: Fields): [name: string, value: string][] {
   return fields.map(([name, value]) => [name, value]);
 }
 
-/** Several values of one name as Node takes them. */
+/** Several values of one name, in the form that Node accepts. */
 export function valuesByName(fields: Fields): Record<string, string[]> {
   const values = new Map<string, string[]>();
   for (const [name, value] of fields) values.set(name, [...(values.get(name) ?? []), value]);
   return Object.fromEntries(values);
 }
 
-/** Fields as received, but for those that belong to one connection. */
+/** The fields as received, except those that belong to a single connection. */
 function endToEnd(rawHeaders: readonly string[]): string[] {
   const kept: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -1,13 +1,13 @@
-/** What every bench is given, and how rounds are taken. */
+/** What every bench receives, and how rounds are run. */
 
 import type { Ground } from "../ground.ts";
 import type { Metrics, Report, Row } from "../report.ts";
 
 export interface BenchOptions {
   readonly rounds: number;
-  /** Of each load. */
+  /** The duration of each load. */
   readonly seconds: number;
-  /** Whether a chain, or a part of the bench, was asked for. */
+  /** Whether a chain, or a part of the bench, was selected. */
   readonly wants: (name: string) => boolean;
   readonly progress: (line: string) => void;
 }

@@ -12,7 +12,7 @@ import { type Command, Processes, whenListening } from "../processes.ts";
 import type { Column, Metrics } from "../report.ts";
 import { type Bench, type BenchOptions, interleave } from "./bench.ts";
 
-/** One way of using a chain of HTTP proxies. */
+/** One workload for a chain of HTTP proxies. */
 export interface Work {
   readonly wire: Exclude<Wire, "tcp">;
   readonly connections: number;
@@ -38,7 +38,10 @@ export const http2Work: Work = {
 };
 
 const hops = 2;
-/** So many times as long as saturated: of 5 s at 1,000/s only 50 requests are slower than the p99, and they come in bunches. */
+/**
+ * This many times as long as the saturated load: in 5 s at 1,000/s only 50 requests are slower than the p99, and they come in
+ * bunches.
+ */
 const timesAsLongAtRate = 4;
 const warmUpSeconds = 2;
 const warmUpRequests = 40_000;
@@ -85,10 +88,10 @@ async function measureChain(chain: Chain, work: Work, ground: Ground, seconds: n
   await using processes = new Processes();
   const running = await startChain(chain, ground, work.wire, processes);
   await warmUp(work, ground);
-  return await measureRunning(running, work, ground, seconds); // before the processes are ended
+  return await measureRunning(running, work, ground, seconds); // before the processes end
 }
 
-/** Both loads on a chain that is warm. */
+/** Runs both loads on a warm chain. */
 export async function measureRunning(
   running: RunningChain,
   work: Work,
@@ -109,7 +112,7 @@ export async function measureRunning(
   };
 }
 
-/** Resolves when the chain has answered enough requests to be as fast as it gets: Node compiles what is used often. */
+/** Resolves when the chain has answered enough requests to be as fast as it gets: Node compiles code that runs often. */
 export async function warmUp(work: Work, ground: Ground): Promise<void> {
   await whenAnswering(work.wire, ground);
   let requests = 0;

@@ -15,7 +15,7 @@ const columns: readonly Column[] = [
 ];
 
 const size = 1_000;
-/** What Node compiles only when it has run for a while does not count. */
+/** Runs that don't count, because Node compiles code only after it has run for a while. */
 const warmUps = 5;
 const domains = { clusterDomain: "cluster.local", trustDomain: "cluster.local" };
 

@@ -1,6 +1,6 @@
 /**
- * `csr`: how many certificates the control plane signs a second, on one core: requests checked, certificates built and signed.
- * The signer alone, and the whole process over connections that are open already, with a token to check for each.
+ * `csr`: how many certificates per second the control plane signs on one core: requests checked, certificates built and signed.
+ * It measures the signer alone, and the whole process over open connections, with a token to check for each.
  */
 
 import { generateKeyPairSync } from "node:crypto";

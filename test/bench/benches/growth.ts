@@ -1,12 +1,11 @@
 /**
  * `growth`: what a thousand of a thing cost: routes, endpoints of a Service, Services with a policy each, idle peers of an
- * inbound sidecar.
- * A mesh with 1 and one with 1,000 are measured in turns; what counts is the median of the pairs' ratios.
+ * inbound sidecar. Meshes with 1 and with 1,000 are measured alternately; the result is the median of the pairs' ratios.
  *
- * Like is compared with like only at a rate that both reach. Saturated, a thousand application ports slow the far sidecar and the
- * application down; fewer requests then share a turn of the event loop, and each costs more in a sidecar that has nothing to do
- * with it. How much that is by itself is told by peers whose inbound proxy chooses among the thousand ports: the outbound one,
- * which is measured, knows nothing of them.
+ * Only a rate that both reach allows a fair comparison. When saturated, a thousand application ports slow the far sidecar and
+ * the application down; fewer requests then share a turn of the event loop, and each costs more in a sidecar that has nothing
+ * to do with it. To show the size of that effect, there are peers whose inbound proxy chooses among the thousand ports, while
+ * the outbound proxy, which is measured, knows nothing of them.
  */
 
 import { cpuNs, memoryOf } from "../accounting.ts";
@@ -42,7 +41,7 @@ const many = 1_000;
 /** All sizes of all chains reach it. */
 const fasterRate = 5_000;
 
-/** A chain of a certain size; `holder` is the proxy that is measured. */
+/** A chain of a certain size; `holder` is the measured proxy. */
 interface Size {
   readonly name: string;
   readonly holder: "outPid" | "inPid";

@@ -1,4 +1,4 @@
-/** `memory`: what one proxy holds, before and after load; ours with its control stream and its exporter. */
+/** `memory`: how much memory one proxy holds, before and after load; ours with its control stream and its exporter. */
 
 import { type Memory, memoryOf } from "../accounting.ts";
 import { whenAnswering } from "../answers.ts";

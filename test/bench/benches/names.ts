@@ -1,6 +1,6 @@
 /**
- * `names`: a million requests, each with a host, a path, a method and a field name of its own, through two sidecars. What
- * traffic names without end must leave nothing behind: series and memory are read at each tenth, and it fails if they grow.
+ * `names`: a million requests, each with its own host, path, method and field name, through two sidecars. Endless names in
+ * traffic must leave nothing behind: series and memory are read after each tenth, and the bench fails if they grow.
  */
 
 import { once } from "node:events";
@@ -20,7 +20,7 @@ import type { Bench } from "./bench.ts";
 const requests = 1_000_000;
 const steps = 10;
 const connections = 8;
-/** What one connection has under way. */
+/** The number of requests that one connection has under way. */
 const perWrite = 50;
 const statusLength = 3;
 
@@ -68,7 +68,7 @@ async function seriesOf({ client, server }: Ground): Promise<number> {
   return both.flatMap((metrics) => [...metrics.values()]).reduce((sum, samples) => sum + samples.length, 0);
 }
 
-/** Rejects where anything but 200 comes back. */
+/** Rejects if any answer is not 200. */
 async function askWithNewNames(to: Endpoint, first: number, count: number): Promise<void> {
   const each = count / connections;
   await Promise.all(
@@ -107,7 +107,7 @@ function requestWith(name: string): string {
 
 const letters = "abcdefghijklmnopqrstuvwxyz";
 
-/** nginx knows methods of letters only. */
+/** nginx accepts only letters in a method. */
 function lettersOf(number: number): string {
   return `x${number.toString(26).replace(/./g, (digit) => letters[Number.parseInt(digit, 26)] ?? "")}`;
 }

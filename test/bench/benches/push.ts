@@ -1,6 +1,6 @@
 /**
- * `push`: from a write to the API server until a client sees that its sidecar behaves differently, beyond what the API server
- * itself takes to tell a watch of it; with one real sidecar, and with a thousand subscribers beside it.
+ * `push`: the time from a write to the API server until a client sees its sidecar behave differently, minus the time that the
+ * API server itself takes to notify a watch; with one real sidecar, and with a thousand subscribers beside it.
  */
 
 import { Agent, get } from "node:http";
@@ -31,11 +31,11 @@ const columns: readonly Column[] = [
 
 /** Without a pause, the client and its sidecar would take the cores that the others need. */
 const askEveryMs = 2;
-/** A client can tell them apart. */
+/** The client can distinguish these. */
 const statuses = [418, 429] as const;
 const changes = 150;
 const warmUpChanges = 30;
-/** Longer than the windows in which changes are gathered: each is the first. */
+/** Longer than the windows in which changes are collected, so that each is the first. */
 const pauseMs = 100;
 const policyPath = "faultinjections/toggle";
 const tulle = "tulle.dev/v1alpha1";
@@ -136,7 +136,7 @@ async function subscribe(fleet: SubscriberFleet, { cluster, controlPlane }: Stag
 
 interface Change {
   readonly watchMs: number;
-  /** Beyond the watch, as are the others. */
+  /** Measured from the watch's notification, like the others. */
   readonly seenMs: number;
   readonly toldMs: readonly number[];
 }
@@ -179,7 +179,7 @@ function sorted(values: readonly number[]): Float64Array {
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-/** Asks until this is the answer; when that was. */
+/** Asks until the answer has this status; returns the time when it did. */
 function whenAnswering({ host, port }: Endpoint, status: number): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const ask = (): void => {

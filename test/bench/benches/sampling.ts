@@ -1,4 +1,4 @@
-/** `sampling`: what it costs to record no trace, one in a hundred, and every one, with a receiver that takes them all. */
+/** `sampling`: the cost of recording no trace, one in a hundred, and every one, with a receiver that accepts them all. */
 
 import { startChain } from "../chain.ts";
 import type { Ground } from "../ground.ts";

@@ -1,6 +1,7 @@
 /**
  * `scale`: a control plane on a real API server with 10 and with 10,000 Services of 10 endpoints each, and a thousand sidecars:
- * what it keeps, what it does at rest, how long it takes to read all that, and what one endpoint's change costs it.
+ * how much memory it holds, what it does at rest, how long it takes to read everything, and what a change of one endpoint costs
+ * it.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,7 +30,7 @@ const columns: readonly Column[] = [
 const endpoints = 10;
 const sidecars = 1_000;
 const meshedServices = sidecars / endpoints;
-/** Each sidecar dials so many Services; of those that change, so many sidecars know each. */
+/** Each sidecar dials `dialled` Services; `changing` Services change, and `knowing` sidecars know each of those. */
 const dialled = 5;
 const changing = 10;
 const knowing = 10;
@@ -50,7 +51,7 @@ const sizes: readonly Size[] = [
 export const scale: Bench = {
   name: "scale",
   says: "the control plane with 10 and 10,000 Services of 10 endpoints, and 1,000 sidecars; needs test/cluster/tools",
-  // Longer than a sidecar's PINGs are apart: they are part of what a connection costs at rest.
+  // Longer than the interval of a sidecar's PINGs, which are part of the cost of a connection at rest.
   defaults: { rounds: 1, seconds: 100 },
   async run(ground, options) {
     const wanted = sizes.filter(({ name }) => options.wants(name));
@@ -104,7 +105,7 @@ function portName(index: number): string {
   return `${name}.${namespace}.svc.cluster.local:${servicePort}`;
 }
 
-/** The first sidecars know the Services that change, the others know others, as far as there are any. */
+/** The first sidecars know the Services that change; the others know other Services, if there are any. */
 async function connect(
   fleet: SubscriberFleet,
   cluster: BenchCluster,
@@ -126,7 +127,7 @@ async function connect(
   });
 }
 
-/** In rounds of one for each Service, so that no two of one become one. */
+/** In rounds of one change per Service, so that no two changes of one Service are merged. */
 async function changeEndpoints({ api }: BenchCluster, fleet: SubscriberFleet, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (let at = 0; at < changing; at++) {

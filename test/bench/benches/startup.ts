@@ -1,4 +1,4 @@
-/** `startup`: from `exec` of the outbound proxy to the first answer that came through both. */
+/** `startup`: the time from `exec` of the outbound proxy to the first answer through both. */
 
 import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -58,7 +58,7 @@ async function timeStart({ outbound }: PreparedChain, { out }: Ground) {
 
 const request = "GET /api/v1/items HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n";
 
-/** Plainer than `fetch`, so that the time is the proxy's. */
+/** Simpler than `fetch`, so that the time is the proxy's. */
 function isAnswered({ host, port }: Endpoint): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect({ host, port });

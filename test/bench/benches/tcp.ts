@@ -1,4 +1,4 @@
-/** `tcp`: what a GiB of opaque bytes costs, through mutual TLS, in either direction. */
+/** `tcp`: the cost of a GiB of opaque bytes through mutual TLS, in either direction. */
 
 import { join } from "node:path";
 import { cpuNs } from "../accounting.ts";

@@ -10,7 +10,7 @@ import type { Command, Endpoint } from "../processes.ts";
 type Link = "http/1.1" | "h2";
 type End = "out" | "in";
 
-/** `link`: what travels between the two. The inbound one chooses among `endpoints` ports of the application. */
+/** `link`: the protocol between the two. The inbound proxy chooses among `endpoints` ports of the application. */
 export function envoy(name: string, link: Link, endpoints = 1): Chain {
   return {
     name,

@@ -6,7 +6,7 @@ import type { Chain } from "../chain.ts";
 import { type Ground, portsFrom, type Wire } from "../ground.ts";
 import type { Command } from "../processes.ts";
 
-/** `link`: what travels between the two. The inbound one chooses among `endpoints` ports of the application. */
+/** `link`: the protocol between the two. The inbound proxy chooses among `endpoints` ports of the application. */
 export function haproxy(name: string, link: "http/1.1" | "h2", endpoints = 1): Chain {
   return {
     name,

@@ -8,7 +8,7 @@ import type { Command } from "../processes.ts";
 
 const answer = `{"id":42,"name":"widget","price":1999,"stock":17}`;
 
-/** An application that answers every request alike, on `count` ports. */
+/** An application that gives every request the same answer, on `count` ports. */
 export function nginxApplication(ground: Ground, count = 1): Command {
   const listens = portsFrom(ground.app, count)
     .map(({ host, port }) => `listen ${host}:${port} backlog=4096;`)

@@ -1,4 +1,7 @@
-/** Stands where the control plane stands, for tests of the supervisor alone: ready at once, and sees what it is told to see. */
+/**
+ * Takes the place of the control plane in tests of the supervisor alone: it is ready at once, and sees only what the test tells
+ * it to.
+ */
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -15,7 +18,7 @@ const folder = args[args.indexOf("--folder") + 1] ?? "";
 const objects = args[args.lastIndexOf("--folder") + 1] ?? "";
 const address = args[args.indexOf("--listen-address") + 1] ?? "";
 const complaint = join(folder, "complaint.txt");
-/** While it is there, no pod is known to be ready. */
+/** While this file exists, no pod is known to be ready. */
 const deaf = join(folder, "deaf.txt");
 
 const server = createServer((_request, response) => {

@@ -1,4 +1,4 @@
-/** Runs a tiny mesh of a folder until it is killed; for tests of what happens when the supervisor is. */
+/** Runs a tiny mesh from a folder until it is killed; for tests of what happens when the supervisor is killed. */
 
 import { startMesh } from "../../../cli/dev/mesh.ts";
 import { tinyBundles } from "./tiny-mesh.ts";

@@ -1,4 +1,4 @@
-/** Stands where a sidecar stands, for tests of the supervisor alone: ready at once. */
+/** Takes the place of a sidecar in tests of the supervisor alone: it is ready at once. */
 
 import { createServer } from "node:http";
 

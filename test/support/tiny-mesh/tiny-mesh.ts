@@ -1,4 +1,4 @@
-/** A folder of Deployments whose programs are a line of code, and a mesh of tiny processes that runs them. */
+/** A folder of Deployments whose programs are single lines of code, and a mesh of tiny processes that runs them. */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ export const serving = `exec node -e 'require("node:net").createServer(s => s.en
 /** A temporary folder with one Deployment, removed with `using`. */
 export class TinyFolder {
   readonly path = mkdtempSync(join(tmpdir(), "tulle-test-"));
-  /** Where the mesh keeps its state: to see that nothing is left there. */
+  /** Where the mesh keeps its state, to check that nothing is left there. */
   readonly runtime = join(this.path, ".runtime");
 
   constructor() {
@@ -48,7 +48,7 @@ export class TinyFolder {
   }
 }
 
-/** What a mesh reported, and a way to wait for more. */
+/** The reports of a mesh, and a way to wait for more. */
 export class Reports {
   readonly events: MeshEvent[] = [];
   #waiting: { readonly wanted: (event: MeshEvent) => boolean; readonly resolve: (event: MeshEvent) => void }[] = [];
@@ -58,7 +58,7 @@ export class Reports {
     for (const { wanted, resolve } of this.#waiting) if (wanted(event)) resolve(event);
   };
 
-  /** The first event of this kind that fits, past ones included; the test's own time limit ends the wait. */
+  /** The first matching event of this kind, including past ones; the test's own time limit ends the wait. */
   next<K extends MeshEvent["kind"]>(
     kind: K,
     fits: (event: Extract<MeshEvent, { kind: K }>) => boolean = () => true,
