@@ -9,17 +9,17 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const modules = join(root, "node_modules");
 const binaries = join(modules, ".bin");
-/** npm writes this file last, so it stands for a finished install. */
+/** npm writes this file last, so its presence means a finished install. */
 const installed = join(modules, ".package-lock.json");
 const requiredMajor = 24;
-/** Of the Node that starts us, for npm's sake. */
+/** The lowest version of Node that may start this script, because of npm. */
 const leastMajor = 20;
 
-/** Holds the process id of who installs. */
+/** Contains the process id of the installing process. */
 const installLock = join(root, ".install.lock");
 const installLockPollMs = 200;
 
-/** Makes `node_modules` match the lockfile. Ends the process with 2 where it can't. */
+/** Makes `node_modules` match the lockfile. Ends the process with 2 if it can't. */
 export function ensureInstalled() {
   if (nodeMajor() < leastMajor) fail(`needs Node ${leastMajor} or later to start with, and this is ${process.version}`);
   if (isInstalled()) return;
@@ -49,7 +49,7 @@ function takeInstallLock() {
   }
 }
 
-/** A lock whose owner is gone, killed or failed, counts for nothing. */
+/** A lock whose owner is gone, killed or failed, is removed. */
 function tryInstallLock() {
   try {
     writeFileSync(installLock, String(process.pid), { flag: "wx" });
@@ -63,7 +63,7 @@ function tryInstallLock() {
 
 function isOwnerAlive() {
   try {
-    // Empty while its owner has just made it: 0 is ourselves, and alive.
+    // The file is empty just after its creation: 0 then stands for this process, which is alive.
     process.kill(Number(readFileSync(installLock, "utf8")), 0);
     return true;
   } catch (error) {
@@ -80,12 +80,12 @@ function nodeMajor() {
   return Number.parseInt(process.versions.node, 10);
 }
 
-/** The environment in which `node` and the project's tools are those of `node_modules`. */
+/** An environment in which `node` and the project's tools come from `node_modules`. */
 export function projectEnvironment() {
   return { ...process.env, PATH: `${binaries}${delimiter}${process.env["PATH"] ?? ""}` };
 }
 
-/** The path of a Node that runs this project: the one from the lockfile, else this one if it is new enough. */
+/** The path of a Node that runs this project: the one from the lockfile, or else this one if it is new enough. */
 export function projectNode() {
   const own = join(binaries, "node");
   if (existsSync(own)) return own;

@@ -1,6 +1,7 @@
 /**
- * `npm run build`: the sidecar, its preStop hook, its init container and the control plane as one file each in dist/, with the .proto files and koffi.node beside them.
- * A bundle starts faster and needs less memory than its sources. `tulle dev` builds when a source is newer.
+ * `npm run build`: bundles the sidecar, its preStop hook, its init container and the control plane into one file each in dist/,
+ * next to the .proto files and koffi.node. A bundle starts faster and needs less memory than its sources. `tulle dev` builds
+ * when a source is newer.
  */
 
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -14,7 +15,9 @@ import { type LockedPackages, packagesIn, sbomOf } from "./sbom.ts";
 export interface Bundles {
   readonly sidecar: string;
   readonly controlPlane: string;
-  /** Where Node keeps what V8 makes of the sidecar, for its next start (NODE_COMPILE_CACHE). Absent: nowhere. */
+  /**
+   * The folder in which Node caches V8's compiled code of the sidecar for its next start (NODE_COMPILE_CACHE). Absent: nowhere.
+   */
   readonly compileCache?: string;
 }
 
@@ -26,7 +29,7 @@ const bundles: Required<Bundles> = {
   compileCache: join(dist, "compile-cache"),
 };
 const inputsFile = join(dist, "inputs.json");
-/** What the bundles are made from, besides the sources that esbuild lists. */
+/** Inputs of the bundles besides the sources that esbuild lists. */
 const alsoInputs = [
   "package-lock.json",
   "deploy/build.ts",
@@ -38,8 +41,8 @@ const images = ["sidecar", "init", "control-plane"] as const;
 const page = join(root, "control-plane/dashboard/page");
 
 /**
- * The bundles, built now if a source is newer. Two builds at a time do not disturb each other.
- * Throws `UsageError` if the sources can't be built; esbuild has said on stderr what is wrong with them.
+ * Returns the bundles, built now if a source is newer. Two builds at a time do not disturb each other. Throws a `UsageError` if
+ * the sources can't be built; esbuild has then printed the reason on stderr.
  */
 export async function ensureBundles(): Promise<Required<Bundles>> {
   if (isFresh()) return bundles;
@@ -72,11 +75,11 @@ async function buildBundles(): Promise<void> {
       metafile: true,
       logLevel: "error",
       legalComments: "none",
-      // A third less to read at every start, and to keep in memory. Names stay, so that stack traces can be read.
+      // Saves a third of what is read at every start and kept in memory. Names stay, so that stack traces remain readable.
       minifyWhitespace: true,
       minifySyntax: true,
       plugins: [requireBuiltins, leaveRedisOut],
-      // CommonJS packages ask for Node's own modules by `require`, and so do the modules of `requireBuiltins`.
+      // CommonJS packages load Node's own modules with `require`, and so do the modules of `requireBuiltins`.
       banner: {
         js: 'const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);',
       },
@@ -92,7 +95,7 @@ async function buildBundles(): Promise<void> {
       join(unfinished, "inputs.json"),
       JSON.stringify([...inputsOf(metafile), ...inputsOf(ofPage), ...alsoInputs].sort()),
     );
-    // Each file is replaced at once, and the list last: whoever reads it finds what it describes.
+    // Each file is replaced atomically, and the list last: whoever reads the list finds what it describes.
     cpSync(join(unfinished, "proto"), join(dist, "proto"), { recursive: true });
     if (existsSync(join(unfinished, "koffi.node")))
       renameSync(join(unfinished, "koffi.node"), join(dist, "koffi.node"));
@@ -102,7 +105,7 @@ async function buildBundles(): Promise<void> {
     cpSync(join(unfinished, "dashboard"), join(dist, "dashboard"), { recursive: true });
     renameSync(join(unfinished, "inputs.json"), inputsFile);
   } finally {
-    // Its service would stay for as long as the mesh.
+    // esbuild's service would otherwise run as long as the mesh.
     await stop();
     rmSync(unfinished, { recursive: true, force: true });
   }
@@ -128,8 +131,8 @@ async function buildPage(folder: string): Promise<Metafile> {
 }
 
 /**
- * Takes Node's own modules by `require`, not by `import`. To be imported, such a module evaluates every lazy property that it
- * has: `node:http` loads all of undici for its `WebSocket`, which is 86 ms of a start that took 400.
+ * Loads Node's own modules with `require`, not `import`. Importing such a module evaluates all its lazy properties: `node:http`
+ * loads all of undici for its `WebSocket`, which is 86 ms of a start that took 400.
  */
 const requireBuiltins: Plugin = {
   name: "require-builtins",
@@ -146,8 +149,8 @@ const requireBuiltins: Plugin = {
 };
 
 /**
- * A module that is imported as a whole is looked at as a whole, and to look at a lazy property is to evaluate it: 9 ms of a start.
- * So each name stands for itself, and esbuild leaves out those that nobody imports.
+ * Importing a module as a whole inspects all its properties, and inspecting a lazy property evaluates it: 9 ms of a start. So
+ * each name is exported separately, and esbuild omits those that nobody imports.
  */
 function namesOf(builtin: string): string {
   const names = Object.keys(process.getBuiltinModule(builtin) ?? {}).filter((name) => /^(?!default$)\w+$/.test(name));
@@ -159,7 +162,7 @@ function namesOf(builtin: string): string {
   ].join("\n");
 }
 
-/** A third of the sidecar, and most have no use for it: it is a file of its own beside it. */
+/** The Redis client is a third of the sidecar, and most sidecars don't use it, so it is a separate file next to the bundle. */
 const leaveRedisOut: Plugin = {
   name: "leave-redis-out",
   setup(building) {
@@ -169,7 +172,7 @@ const leaveRedisOut: Plugin = {
   },
 };
 
-/** The only binary: what reads the destination of redirected connections, loaded only where there are any. */
+/** The only binary: it reads the original destination of redirected connections, and is loaded only if there are any. */
 const { platform, arch } = process;
 const koffi = `node_modules/@koromix/koffi-${platform}-${arch}`;
 
@@ -178,7 +181,7 @@ function copyKoffi(folder: string): void {
   if (existsSync(binary)) cpSync(binary, join(folder, "koffi.node"));
 }
 
-/** What is in each image, beside it. */
+/** Writes the contents of each image next to it. */
 function writeSboms(folder: string, metafile: Metafile, ofPage: Metafile): void {
   const { packages: locked } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
     readonly packages: LockedPackages;
@@ -194,7 +197,7 @@ function writeSboms(folder: string, metafile: Metafile, ofPage: Metafile): void 
   }
 }
 
-/** Files of this checkout: not those of packages, and not what stands for Node's own modules. */
+/** Files of this checkout, without those of packages and the stand-ins for Node's own modules. */
 function inputsOf(metafile: Metafile): readonly string[] {
   return Object.keys(metafile.inputs).filter((path) => !/^(?:node_modules\/|\w+:)/.test(path));
 }
@@ -205,7 +208,7 @@ function isFresh(): boolean {
     const inputs: unknown = JSON.parse(readFileSync(inputsFile, "utf8"));
     return Array.isArray(inputs) && inputs.every((path) => statSync(join(root, String(path))).mtimeMs < builtAtMs);
   } catch {
-    // Never built, or a source of it is gone.
+    // Never built, or one of its sources is gone.
     return false;
   }
 }

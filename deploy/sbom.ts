@@ -1,12 +1,12 @@
 /**
- * What a bundle is made of, as CycloneDX 1.5 (https://cyclonedx.org/docs/1.5/json/): the npm packages whose code is really in
- * it, by esbuild's own account, with version, licence and hash from the lockfile. Pure; the same bundle gives the same text, so
- * there is no date and no serial number in it. What lies below a bundle in its image is the base image's to say.
+ * The contents of a bundle, as CycloneDX 1.5 (https://cyclonedx.org/docs/1.5/json/): the npm packages whose code is really in
+ * it, as reported by esbuild, with version, licence and hash from the lockfile. Pure; the same bundle gives the same text, so
+ * there is no date and no serial number in it. What is below a bundle in its image is for the base image to document.
  */
 
 import type { Metafile } from "esbuild";
 
-/** Of package-lock.json: its `packages`, by their folder. */
+/** The `packages` of package-lock.json, by folder. */
 export type LockedPackages = Readonly<Record<string, LockedPackage>>;
 
 export interface LockedPackage {
@@ -17,14 +17,14 @@ export interface LockedPackage {
 }
 
 export interface Bundle {
-  /** `tulle/sidecar`. */
+  /** The name, such as `tulle/sidecar`. */
   readonly name: string;
   readonly version: string;
   /** Folders of packages: `node_modules/yaml`. */
   readonly packages: ReadonlySet<string>;
 }
 
-/** The folders of the packages that gave an output at least a byte. `outputs` are the ends of their paths. */
+/** The folders of the packages that contributed at least one byte to an output. `outputs` are suffixes of output paths. */
 export function packagesIn(metafile: Metafile, ...outputs: readonly string[]): ReadonlySet<string> {
   const found = new Set<string>();
   for (const [path, { inputs }] of Object.entries(metafile.outputs)) {
@@ -37,7 +37,7 @@ export function packagesIn(metafile: Metafile, ...outputs: readonly string[]): R
   return found;
 }
 
-/** Throws where a package is not in the lockfile: then the bundle is not what the lockfile says. */
+/** Throws if a package is not in the lockfile: then the bundle does not match the lockfile. */
 export function sbomOf({ name, version, packages }: Bundle, locked: LockedPackages): string {
   const components = [...packages].sort().map((folder) => {
     const found = Object.hasOwn(locked, folder) ? locked[folder] : undefined;
@@ -66,7 +66,7 @@ function componentOf(name: string, { version = "", license, integrity }: LockedP
     name,
     version,
     purl,
-    // One licence has an identifier; several are an expression of them (SPDX).
+    // A single licence has an identifier; several form an expression (SPDX).
     ...(license !== undefined && {
       licenses: [/[ ()]/.test(license) ? { expression: license } : { license: { id: license } }],
     }),

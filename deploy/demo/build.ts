@@ -1,4 +1,7 @@
-/** The shop's programs for its image: one file each in dist/demo/apps. `tulle dev` needs none of it, it runs the sources. */
+/**
+ * Builds the shop's programs for its image: one file each in dist/demo/apps. `tulle dev` needs none of this, because it runs
+ * the sources.
+ */
 
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -16,6 +19,6 @@ await build({
   target: "node24",
   format: "esm",
   logLevel: "error",
-  // CommonJS packages ask for Node's own modules by `require`.
+  // CommonJS packages load Node's own modules with `require`.
   banner: { js: 'const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);' },
 });

@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: the standalone mesh with the demo shop, live in the terminal; with `-- --once` the tour instead,
- * which proves claim by claim what the mesh does, and ends with 0 or 1.
+ * `npm run demo`: the standalone mesh with the demo shop, live in the terminal; with `-- --once` it runs the tour instead,
+ * which proves the mesh's claims one by one, and ends with 0 or 1.
  */
 
 import { appendFileSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ interface DemoOptions {
 }
 
 const usageExitCode = 2;
-/** A tour that was cut short has proven nothing. */
+/** A tour that was interrupted has proven nothing. */
 const interruptedExitCode = 130;
 const settlePatienceMs = 30_000;
 
@@ -51,7 +51,7 @@ async function live(stopRequest: StopRequest): Promise<number> {
     const mesh = await startMesh({ folder, env: process.env, report, signal });
     stopRequest.onSecond(() => mesh.kill());
     try {
-      // A program of the shop that does not start is no reason to show nothing.
+      // If a program of the shop does not start, the rest can still be shown.
       await mesh.settled(AbortSignal.any([signal, AbortSignal.timeout(settlePatienceMs)])).catch(() => undefined);
       events.silent = process.stdout.isTTY;
       await showLiveView({ mesh, events, output: process.stdout, policyFile: `${folder}/policies.yaml`, signal });
@@ -86,7 +86,7 @@ function writeJson(file: string, result: unknown): void {
   }
 }
 
-/** Rather now than after the tour. */
+/** Fail now rather than after the tour. */
 function requireWritable(file: string): void {
   try {
     appendFileSync(file, "");

@@ -1,4 +1,4 @@
-/** The control plane: how soon changes are in force, certificates, what is wrong with policies. */
+/** The control plane: how soon changes are in force, certificates, and problems with policies. */
 
 import { type Dashboard, range } from "./dashboard.ts";
 

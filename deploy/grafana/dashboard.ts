@@ -1,14 +1,14 @@
 /**
- * What a Grafana dashboard is, said shortly: what is shown, in which unit, by which query. `generate.ts` makes Grafana's
- * JSON of it; a test asks a real Prometheus every query.
+ * A short notation for Grafana dashboards: what is shown, in which unit, by which query. `generate.ts` turns it into Grafana's
+ * JSON; a test sends every query to a real Prometheus.
  */
 
-/** As Grafana calls them (https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts). */
+/** Grafana's names (https://github.com/grafana/grafana/blob/main/packages/grafana-data/src/valueFormats/categories.ts). */
 export type Unit = "reqps" | "percentunit" | "s" | "short" | "bytes" | "Bps" | "ops" | "none";
 
 export interface Query {
   readonly expr: string;
-  /** How a series is called: `{{service}}`. */
+  /** The name of a series: `{{service}}`. */
   readonly legend: string;
 }
 
@@ -20,7 +20,7 @@ export interface Panel {
   readonly queries: readonly Query[];
 }
 
-/** A choice at the top of the page; its values are those of a label. */
+/** A selection at the top of the page, among the values of a label. */
 export interface Variable {
   readonly name: string;
   readonly label: string;
@@ -28,34 +28,34 @@ export interface Variable {
 }
 
 export interface Dashboard {
-  /** Also the file's name. */
+  /** The dashboard's id, and the file's name. */
   readonly uid: string;
   readonly title: string;
   readonly variables: readonly Variable[];
-  /** Side by side in each row. */
+  /** The panels, side by side in each row. */
   readonly rows: readonly (readonly Panel[])[];
 }
 
-/** As long as the page's resolution asks for. */
+/** The length that suits the page's resolution. */
 export const range = "[$__rate_interval]";
 
-/** Requests as their callers' sidecars counted them, so that each is counted once. */
+/** Requests as counted by their callers' sidecars, so that each is counted once. */
 export function requests(selector: string): string {
   return `rate(tulle_requests_total{direction="outbound"${selector === "" ? "" : `, ${selector}`}}${range})`;
 }
 
-/** What nobody asks for has neither: a division by 0 is no figure. */
+/** Drops the result of a division by 0, so that there is no figure without requests. */
 function ofSome(expr: string): string {
   return `${expr} >= 0`;
 }
 
-/** The share that did not fail and was not given up by its caller. */
+/** The share of requests that did not fail and were not abandoned by their caller. */
 export function successShare(by: string, selector: string): string {
   const good = `sum by (${by}) (${requests(`result="success"${selector === "" ? "" : `, ${selector}`}`)})`;
   return ofSome(`${good} / sum by (${by}) (${requests(selector)})`);
 }
 
-/** Of the time that requests took, in seconds. */
+/** A quantile of the duration of requests, in seconds. */
 export function quantile(share: number, by: string, selector: string): string {
   const buckets = `tulle_request_duration_seconds_bucket{direction="outbound"${selector === "" ? "" : `, ${selector}`}}`;
   return ofSome(`histogram_quantile(${share}, sum by (le, ${by}) (rate(${buckets}${range})))`);

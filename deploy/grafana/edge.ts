@@ -1,4 +1,4 @@
-/** One caller and one service: where its requests go, and what stands in their way. */
+/** One caller and one service: where its requests go, and what holds them up. */
 
 import { type Dashboard, quantile, requests } from "./dashboard.ts";
 

@@ -10,13 +10,13 @@ import { service } from "./service.ts";
 
 export const dashboards: readonly Dashboard[] = [mesh, service, edge, controlPlane];
 
-/** Grafana's grid is this wide. */
+/** The width of Grafana's grid. */
 const gridWidth = 24;
 const statHeight = 4;
 const panelHeight = 8;
 const schemaVersion = 39;
 
-/** What the file of a dashboard holds, to be imported by hand or found by Grafana's sidecar (label `grafana_dashboard`). */
+/** The content of a dashboard's file, to be imported by hand or found by Grafana's sidecar (label `grafana_dashboard`). */
 export function dashboardJson(dashboard: Dashboard): string {
   return `${JSON.stringify(grafana(dashboard), undefined, 2)}\n`;
 }

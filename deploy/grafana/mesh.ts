@@ -1,4 +1,4 @@
-/** All of the mesh at a glance: which service fails, which is slow, and whether the mesh itself is well. */
+/** The whole mesh at a glance: which service fails, which is slow, and whether the mesh itself is well. */
 
 import { type Dashboard, quantile, range, requests, successShare } from "./dashboard.ts";
 

@@ -2,7 +2,7 @@ import type { MeshView } from "../mesh-view.ts";
 import { formatLeft } from "./format.ts";
 import { useNarrowed } from "./narrowed.tsx";
 
-/** Every sidecar that is connected: who it is, and for how long yet. */
+/** Every connected sidecar: its identity, and how long its certificate remains valid. */
 export function Certificates({ sidecars }: Pick<MeshView, "sidecars">) {
   const { shown, rest, filter } = useNarrowed(sidecars, "Filter sidecars", "shop/orders", wordsOf);
   return (

@@ -3,12 +3,12 @@ import { formatMs, formatMutualTls, formatRate, formatShare, healthOf } from "./
 import { cut, Filter } from "./narrowed.tsx";
 
 interface EdgesProps extends Pick<MeshView, "edges" | "latencies" | "breakers"> {
-  /** What is typed into the filter; the edges are those that it leaves. */
+  /** The text in the filter; the edges are those that match it. */
   readonly wanted: string;
   readonly onWanted: (wanted: string) => void;
 }
 
-/** Edges with their figures, and the filter for them. */
+/** Edges with their figures, and their filter. */
 export function Edges({ edges, latencies, breakers, wanted, onWanted }: EdgesProps) {
   const { shown, rest } = cut(edges);
   const open = cut(breakers);

@@ -1,4 +1,4 @@
-/** The page: it shows the newest picture of the mesh that has come, and says when none comes any more. */
+/** The page: it shows the newest view of the mesh that has arrived, and says when no more arrive. */
 
 import { render } from "preact";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
@@ -19,7 +19,7 @@ function useMesh(): { readonly view: MeshView | undefined; readonly connection: 
   const [view, setView] = useState<MeshView | undefined>(undefined);
   const [connection, setConnection] = useState<Connection>("connecting");
   useEffect(() => {
-    // It comes back by itself when the control plane does.
+    // It reconnects by itself when the control plane is back.
     const events = new EventSource("/api/events");
     events.onopen = () => setConnection("live");
     events.onerror = () => setConnection("lost");
@@ -29,7 +29,7 @@ function useMesh(): { readonly view: MeshView | undefined; readonly connection: 
   return { view, connection };
 }
 
-/** What the address asks for: `#/service/shop/web`, or a part of the overview, `#edges`. */
+/** The part that the address asks for: `#/service/shop/web`, or a part of the overview, `#edges`. */
 function useHash(): string {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {
@@ -37,19 +37,19 @@ function useHash(): string {
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);
-  // The browser looked for the part before it was drawn. Whoever sees the new page finds the focus and the title there too.
+  // The browser looked for the part before it was drawn. When the new page is visible, focus and title must be there too.
   useLayoutEffect(() => {
     document.title = titleOf(hash);
     if (hash.startsWith("#/")) {
       scrollTo({ top: 0, behavior: "instant" });
-      // The link that was followed is gone: whoever goes by keyboard, or listens, begins at what it led to.
+      // The link that was followed is gone: users of a keyboard or a screen reader continue at its target.
       document.getElementById("main")?.focus({ preventScroll: true });
     } else if (hash !== "") document.getElementById(hash.slice(1))?.scrollIntoView();
   }, [hash]);
   return hash;
 }
 
-/** `shop/web – Tulle`: what tells one tab or bookmark from another. */
+/** `shop/web – Tulle`: distinguishes tabs and bookmarks. */
 function titleOf(hash: string): string {
   const [, name] = /^#\/\w+\/(.+)$/.exec(hash) ?? [];
   return name === undefined ? "Tulle" : `${name} – Tulle`;

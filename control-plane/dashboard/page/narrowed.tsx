@@ -1,14 +1,14 @@
-/** Lists that may be thousands long: as much is drawn as a person reads, and a filter finds the rest. */
+/** Lists that may have thousands of items: as many are drawn as a person reads, and a filter finds the rest. */
 
 import type { ComponentChild } from "preact";
 import { useState } from "preact/hooks";
 
-/** Beyond it nobody reads on, and drawing it anew every two seconds would cost the reader's machine. */
+/** Nobody reads further, and redrawing more every two seconds would burden the reader's machine. */
 const mostRows = 100;
 
 export interface Cut<T> {
   readonly shown: readonly T[];
-  /** Says how many are not. */
+  /** Says how many items are not shown. */
   readonly rest: ComponentChild;
 }
 
@@ -39,7 +39,7 @@ export function Filter({ label, placeholder, value, onChange }: FilterProps) {
   );
 }
 
-/** A list with a filter of its own, which is there once it is needed. */
+/** A list with its own filter, which appears once it is needed. */
 export function useNarrowed<T>(
   all: readonly T[],
   label: string,

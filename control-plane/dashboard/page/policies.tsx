@@ -1,7 +1,7 @@
 import type { MeshView } from "../mesh-view.ts";
 import { cut, useNarrowed } from "./narrowed.tsx";
 
-/** Every policy and route with its conditions, those that are not well first; and what is wrong, line by line. */
+/** Every policy and route with its conditions, those with problems first; and all problems, line by line. */
 export function Policies({ policies, problems }: Pick<MeshView, "policies" | "problems">) {
   const sorted = policies.toSorted((a, b) => Number(isWell(a)) - Number(isWell(b)));
   const { shown, rest, filter } = useNarrowed(sorted, "Filter policies", "RetryPolicy shop/orders", wordsOf);

@@ -6,8 +6,8 @@ import { Splits } from "./splits.tsx";
 import { Traces } from "./traces.tsx";
 
 /**
- * All there is of one Service or workload, of the backends that it is split to, and of the workloads behind those, whatever
- * their names: calls, policies, traces, who it is.
+ * Everything about one Service or workload, about the backends that it is split to, and about the workloads behind those,
+ * whatever their names: calls, policies, traces, identities.
  */
 export function Service({ view, name }: { readonly view: MeshView; readonly name: string }) {
   const backends = view.splits.filter(({ service }) => service === name).flatMap((split) => split.backends);

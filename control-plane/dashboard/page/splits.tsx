@@ -2,7 +2,7 @@ import type { MeshView } from "../mesh-view.ts";
 import { formatShare } from "./format.ts";
 import { useNarrowed } from "./narrowed.tsx";
 
-/** Each split as it is wanted, above as it was observed. */
+/** Each split as configured, above the observed one. */
 export function Splits({ splits }: Pick<MeshView, "splits">) {
   const { shown, rest, filter } = useNarrowed(splits, "Filter splits", "shop/catalog", wordsOf);
   return (

@@ -1,7 +1,7 @@
 import type { MeshView } from "../mesh-view.ts";
 import { formatRate, formatShare } from "./format.ts";
 
-/** All of the mesh in four figures. */
+/** The whole mesh in four figures. */
 export function Summary({ view }: { readonly view: MeshView }) {
   const { edges, breakers, sidecars, problems } = view;
   const rate = edges.reduce((sum, { requestsPerSecond }) => sum + requestsPerSecond, 0);

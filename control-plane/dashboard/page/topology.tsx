@@ -9,7 +9,7 @@ const columnGap = 150;
 /** Room for a node's calls of itself. */
 const rowGap = 26;
 const margin = 20;
-/** More can't be drawn so that anyone could read it. */
+/** More could not be drawn legibly. */
 const mostNodes = 80;
 
 interface DrawnEdge extends Arrow {
@@ -18,7 +18,7 @@ interface DrawnEdge extends Arrow {
   readonly mutualTlsShare: number | undefined;
 }
 
-/** Who calls whom, now; where they are too many, by namespace. The table below says the same in words. */
+/** Who calls whom, now; if there are too many, by namespace. The table below shows the same in words. */
 export function Topology({ edges, breakers }: Pick<MeshView, "edges" | "breakers">) {
   const workloads = nodesOf(edges, itself);
   const nameOf = workloads <= mostNodes ? itself : namespaceOf;
@@ -44,7 +44,7 @@ type NameOf = (workload: string) => string;
 const itself: NameOf = (workload) => workload;
 const namespaceOf: NameOf = (workload) => workload.split("/", 1)[0] ?? "";
 
-/** An edge leads to the backend that answered; where nobody was reached, to the Service. */
+/** An edge ends at the backend that answered, or, if none was reached, at the Service. */
 function endOf({ service, backend }: MeshView["edges"][number]): string {
   return backend === "" ? service : backend;
 }
@@ -75,7 +75,7 @@ function drawnEdges(edges: MeshView["edges"], nameOf: NameOf): DrawnEdge[] {
 
 type BreakerState = MeshView["breakers"][number]["state"];
 
-/** The worst state by `shop/catalog-v1` for each `catalog-v1.shop.svc.cluster.local:80`, or by what stands for it. */
+/** The worst state by `shop/catalog-v1` for each `catalog-v1.shop.svc.cluster.local:80`, or by the node that represents it. */
 function brokenBackends(breakers: MeshView["breakers"], nameOf: NameOf): ReadonlyMap<string, BreakerState> {
   const broken = new Map<string, BreakerState>();
   for (const { backend, state } of breakers) {
@@ -155,7 +155,7 @@ function Line({ edge, places }: { readonly edge: DrawnEdge; readonly places: Rea
   );
 }
 
-/** `plaintext` where anything is in the clear; empty: it is not known. A word, as not every machine has a font with locks. */
+/** `plaintext` if anything is in the clear; empty: unknown. A word, because not every machine has a font with locks. */
 function wireOf(mutualTlsShare: number | undefined): string {
   if (mutualTlsShare === undefined) return "";
   return mutualTlsShare === 1 ? "mTLS" : "plaintext";

@@ -4,7 +4,7 @@ import { useFetched } from "./fetched.ts";
 import { formatMs } from "./format.ts";
 import { type Bar, waterfallOf } from "./waterfall.ts";
 
-/** One trace, as a waterfall: each span by when it began and how long it took, below the one that caused it. */
+/** One trace, as a waterfall: each span by its start and duration, below the span that caused it. */
 export function Trace({ id, spanCount }: { readonly id: string; readonly spanCount: number | undefined }) {
   const fetched = useFetched<readonly SpanView[]>(`/api/traces/${id}`, spanCount);
   return (

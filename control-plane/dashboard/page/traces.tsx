@@ -1,7 +1,7 @@
 import type { MeshView } from "../mesh-view.ts";
 import { formatMs, formatRate } from "./format.ts";
 
-/** The traces that sidecars told of lately, and who loses them on the way. */
+/** The traces that sidecars reported lately, and the workloads that lose traces on the way. */
 export function Traces({ traces, lost }: Pick<MeshView, "traces" | "lost">) {
   return (
     <section id="traces" aria-labelledby="traces-title">

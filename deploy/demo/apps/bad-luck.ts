@@ -1,6 +1,6 @@
 /**
- * Which requests fail where a share of them is to. By chance alone five of ten per cent fail in a row once in 100,000, which
- * opens a breaker where the demo shows something else: so of each ten requests as many fail as are due, at random places.
+ * Which requests fail if a given share should. By chance alone, at ten per cent, five in a row fail once in 100,000, which
+ * opens a breaker while the demo is showing something else. So of every ten requests as many fail as are due, at random places.
  */
 
 const round = 10;
@@ -9,7 +9,7 @@ export class BadLuck {
   readonly #random: () => number;
   #places = new Set<number>();
   #place = round;
-  /** What a round could not take, in hundredths of a request: of 5 %, one fails in every second round. */
+  /** What did not fit into a round, in hundredths of a request: at 5 %, one request fails in every second round. */
   #owed = 0;
 
   /** `random` gives numbers from 0 to below 1. */

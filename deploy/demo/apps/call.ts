@@ -1,4 +1,7 @@
-/** One request of a program of the shop to another, by the other's plain name: the proxy in the environment is the mesh. */
+/**
+ * One request from a program of the shop to another, by the other's plain name: the proxy in the environment is the way into
+ * the mesh.
+ */
 
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import type { Span } from "@opentelemetry/api";
@@ -17,7 +20,7 @@ export interface Call {
   readonly body?: string;
 }
 
-// The proxy variables count where an agent is told of them; `http_proxy` then gets absolute-form requests.
+// An agent uses the proxy variables only if it is told to; `http_proxy` then gets absolute-form requests.
 const agent = new Agent({ keepAlive: true, proxyEnv: process.env });
 const patienceMs = 10_000;
 

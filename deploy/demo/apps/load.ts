@@ -1,6 +1,7 @@
 /**
- * Visitors: REQUESTS_PER_SECOND to web, at an even pace whatever the answers, with a bound on those under way; 0 sends none.
- * Until the shop opens they come one by one: a crowd before closed doors would only trip breakers. Says how it goes every ten seconds.
+ * Visitors: sends REQUESTS_PER_SECOND to web, evenly paced whatever the answers, with a limit on those under way; 0 sends none.
+ * Until the shop opens they come one by one: a crowd before closed doors would only trip breakers. It reports its progress
+ * every ten seconds.
  */
 
 import { Agent, get } from "node:http";
@@ -41,7 +42,7 @@ function count(answer: string): void {
   answers.set(answer, (answers.get(answer) ?? 0) + 1);
 }
 
-// The first process of a container ends by no signal that it does not ask for.
+// The first process of a container is ended only by signals that it handles.
 process.once("SIGTERM", () => process.exit(0));
 console.log(`load sends ${rate} requests/s to http://web/`);
 if (rate > 0) {

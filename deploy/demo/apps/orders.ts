@@ -12,7 +12,7 @@ await serve("orders", async ({ span }) => {
     {
       method: "POST",
       url: "http://payments/payments",
-      // The same key with every try: a payment that is asked for twice is made once.
+      // Every try has the same key, so that a payment requested twice is made once.
       headers: { "content-type": "application/json", "idempotency-key": order },
       body: JSON.stringify({ order, cents: 4_200 }),
     },

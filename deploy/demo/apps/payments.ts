@@ -1,4 +1,4 @@
-/** Takes payments, each once, and says who asked for it: the identity that the mesh proved, not one that the caller claims. */
+/** Accepts payments, each once, and reports who asked: the identity that the mesh proved, not one that the caller claims. */
 
 import { serve } from "./serve.ts";
 
@@ -7,7 +7,7 @@ interface Payment {
   readonly client: string;
 }
 
-/** By idempotency key; the oldest are forgotten. */
+/** By idempotency key; the oldest entries are dropped. */
 const made = new Map<string, Payment>();
 const remembered = 10_000;
 let count = 0;

@@ -1,5 +1,5 @@
 /**
- * The HTTP side of a program of the shop: listens on HOST and PORT, answers probes, and misbehaves when told to.
+ * The HTTP side of a program of the shop: listens on HOST and PORT, answers probes, and misbehaves on demand.
  *
  *     POST /admin  {"failPercent": 30, "delayMs": 3000}    as FAIL_PERCENT and DELAY_MS do from the start
  */
@@ -21,14 +21,14 @@ export interface Received {
   readonly span: Span;
 }
 
-/** What this program does wrong, on purpose. */
+/** What this program does wrong on purpose. */
 const trouble = {
   failPercent: Number(process.env["FAIL_PERCENT"] ?? 0),
   delayMs: Number(process.env["DELAY_MS"] ?? 0),
 };
 let luck = new BadLuck();
 
-/** Serves until SIGTERM, then answers what it has begun. */
+/** Serves until SIGTERM, then finishes the requests that have begun. */
 export async function serve(name: string, answer: (received: Received) => Promise<Reply>): Promise<void> {
   const host = process.env["HOST"] ?? "0.0.0.0";
   const port = Number(process.env["PORT"] ?? 8080);

@@ -1,20 +1,20 @@
-/** What happened lately, for the foot of the screen; until the screen is up, and where there is none, plain lines. */
+/** Recent events, for the foot of the screen; before the screen is up, and without one, they are printed as plain lines. */
 
 import type { MeshEvent } from "../../../cli/dev/mesh-event.ts";
 import { formatEvent } from "../../../cli/dev/report.ts";
 import { plain } from "../../../cli/terminal.ts";
 
 const kept = 20;
-/** Of one event: an exit may come with many last lines, and the screen has room for a few. */
+/** The most lines kept of one event: an exit may come with many last lines, and the screen has room for few. */
 const keptOfOne = 3;
 
 export class DemoEvents {
   /** Latest last, each with its time of day. */
   readonly lines: string[] = [];
-  /** What is wrong and not solved yet. */
+  /** Problems that are not solved yet. */
   readonly problems = new Set<string>();
   readonly #print: (line: string) => void;
-  /** While true nothing is printed. */
+  /** While true, nothing is printed. */
   silent = false;
 
   constructor(print: (line: string) => void) {

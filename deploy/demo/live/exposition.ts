@@ -1,4 +1,4 @@
-/** Reads the text that a Prometheus endpoint answers with: samples only, comments and timestamps passed over. */
+/** Parses the output of a Prometheus endpoint: samples only, ignoring comments and timestamps. */
 
 export interface Sample {
   readonly name: string;

@@ -1,6 +1,6 @@
 /**
- * Shows a running mesh until it is told to stop: a screen that is redrawn on a terminal, plain lines elsewhere.
- * It looks at the mesh from outside, at what every Prometheus could read.
+ * Shows a running mesh until it is told to stop: on a terminal as a screen that is redrawn, elsewhere as plain lines. It
+ * observes the mesh from outside, through what any Prometheus could read.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,7 +15,7 @@ import { drawLine, drawScreen } from "./screen.ts";
 const windowMs = 3_000;
 const screenEveryMs = 500;
 const linesEveryMs = 3_000;
-/** After a look that there is nothing to compare with. */
+/** The delay after a first look, which has nothing to compare with. */
 const firstLookMs = 250;
 
 const screenOn = "\u001b[?1049h\u001b[?25l";

@@ -23,8 +23,8 @@ async function readPod(podIP: string): Promise<readonly Sample[]> {
 }
 
 /**
- * The readings of at least the last `windowMs`, oldest first. When a split's weights change it begins anew: what is seen from then on
- * is what the new weights do.
+ * The readings of at least the last `windowMs`, oldest first. It starts again when a split's weights change, so that what it
+ * shows is the effect of the new weights.
  */
 export class ReadingWindow {
   readonly #windowMs: number;
@@ -39,12 +39,12 @@ export class ReadingWindow {
     const weights = weightsOf(reading);
     const changed = weights !== this.#weights;
     this.#weights = weights;
-    // The newest of those that are old enough is kept, however far apart readings are.
+    // Keeps the newest of the readings that are old enough, however far apart readings are.
     const from = this.#readings.findLastIndex(({ atMs }) => atMs <= reading.atMs - this.#windowMs);
     this.#readings = changed ? [reading] : [...this.#readings.slice(Math.max(from, 0)), reading];
   }
 
-  /** The oldest and the newest. */
+  /** The oldest and the newest reading. */
   get ends(): readonly [before: Reading, now: Reading] | undefined {
     const before = this.#readings[0];
     const now = this.#readings.at(-1);

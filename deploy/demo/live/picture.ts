@@ -1,11 +1,11 @@
 /**
- * What the mesh did between two looks at its sidecars' metrics, as plain data for the screen. Pure.
- * A counter that went down belongs to a sidecar that was started anew: what it shows now is what happened since.
+ * What the mesh did between two looks at its sidecars' metrics, as plain data for the screen. Pure. A counter that went down
+ * belongs to a restarted sidecar: its value is what happened since.
  */
 
 import type { Sample } from "./exposition.ts";
 
-/** All sidecars' metrics at one moment. */
+/** The metrics of all sidecars at one moment. */
 export interface Reading {
   readonly atMs: number;
   readonly samples: readonly Sample[];
@@ -14,7 +14,7 @@ export interface Reading {
 export interface Picture {
   readonly edges: readonly Edge[];
   readonly splits: readonly Split[];
-  /** Those that are not closed. */
+  /** Breakers that are not closed. */
   readonly trippedBreakers: readonly TrippedBreaker[];
   readonly closedBreakers: number;
   readonly sidecars: Sidecars;
@@ -25,7 +25,7 @@ export interface Edge {
   readonly from: string;
   readonly to: string;
   readonly perSecond: number;
-  /** Answers below 500, 0 to 100; undefined while there are no answers. */
+  /** Answers below 500, 0 to 100; undefined if there are no answers yet. */
   readonly successPercent?: number;
   readonly p50Ms?: number;
   readonly p99Ms?: number;
@@ -42,7 +42,7 @@ export interface SplitBackend {
   readonly name: string;
   /** 0 to 100. */
   readonly wantedPercent: number;
-  /** 0 to 100; undefined while there are no requests. */
+  /** 0 to 100; undefined if there are no requests yet. */
   readonly seenPercent?: number;
 }
 
@@ -56,9 +56,9 @@ export interface TrippedBreaker {
 export interface Sidecars {
   readonly count: number;
   readonly connected: number;
-  /** Of the oldest certificate in use, since it was issued. */
+  /** The time since the oldest certificate in use was issued. */
   readonly certificateAgeMs?: number;
-  /** Of the one that ends first. */
+  /** The time until the first certificate expires. */
   readonly certificateLeftMs?: number;
 }
 
@@ -78,7 +78,7 @@ export function drawPicture(before: Reading, now: Reading, unixMs: number): Pict
   };
 }
 
-/** How much each counter grew. */
+/** The growth of each counter. */
 class Growth {
   readonly #now: readonly Sample[];
   readonly #before: ReadonlyMap<string, number>;
@@ -129,7 +129,7 @@ function drawEdges(growth: Growth, seconds: number): readonly Edge[] {
   return sortByWay(edges);
 }
 
-/** In the order in which a request from outside meets them, then by name. */
+/** In the order in which a request from outside reaches them, then by name. */
 function sortByWay(edges: readonly Edge[]): readonly Edge[] {
   const depths = new Map<string, number>();
   const visit = (workload: string, depth: number) => {
@@ -147,13 +147,13 @@ function edgeOf({ labels }: Sample): string {
   return `${labels.get("workload") ?? ""} ${nameOf(labels.get("service") ?? "")}`;
 }
 
-/** `shop/web` and `web.shop.svc.cluster.local:80` are both `web` to the reader of a screen. */
+/** `shop/web` and `web.shop.svc.cluster.local:80` both appear as `web` on the screen. */
 function nameOf(service: string): string {
   const name = service.slice(service.indexOf("/") + 1);
   return name.split(".")[0] ?? name;
 }
 
-/** Seconds below which this share of requests stayed, by interpolation within its bucket as Prometheus does it. */
+/** The duration in seconds below which this share of requests stayed, interpolated within its bucket like in Prometheus. */
 function quantile(buckets: readonly Sample[], share: number): number | undefined {
   const bounds = groupBy(buckets, ({ labels }) => labels.get("le") ?? "");
   const cumulative = [...bounds.entries()]
@@ -206,7 +206,7 @@ function drawSplit(weights: readonly Sample[], seen: ReadonlyMap<string, readonl
   };
 }
 
-/** Several workloads may call the same Service: they follow one split. */
+/** If several workloads call the same Service, they follow one split. */
 function splitBackendOf({ labels }: Sample): string {
   return ["service", "route", "backend"].map((name) => labels.get(name) ?? "").join(" ");
 }

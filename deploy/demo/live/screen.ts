@@ -1,4 +1,4 @@
-/** Puts a picture of the mesh into lines of at most `columns` characters. Pure; colour is the caller's choice. */
+/** Renders a picture of the mesh as lines of at most `columns` characters. Pure; colour is the caller's choice. */
 
 import type { Colour, Paint } from "../../../cli/terminal.ts";
 import type { Edge, Picture, Split, SplitBackend } from "./picture.ts";
@@ -8,9 +8,9 @@ export interface ScreenInput {
   readonly upMs: number;
   /** Latest last: `16:20:31 ready catalog-v2-1`. */
   readonly events: readonly string[];
-  /** What is wrong in the folder now. */
+  /** Current problems in the folder. */
   readonly problems: readonly string[];
-  /** How long the window is that figures are taken from. */
+  /** The length of the window that figures are computed over. */
   readonly windowMs: number;
   /** The file that the reader is invited to edit. */
   readonly policyFile: string;
@@ -44,7 +44,7 @@ export function drawScreen(input: ScreenInput, size: Size, paint: Paint): readon
   return [...upper, ...problems, ...events, ...(events.length > 0 ? [""] : []), ...lower].slice(0, size.rows);
 }
 
-/** One line for people who pipe: nothing to redraw, nothing to colour. */
+/** One line for output to a pipe, without redrawing or colour. */
 export function drawLine({ picture, upMs }: Pick<ScreenInput, "picture" | "upMs">): string {
   const edges = picture.edges.map((edge) => {
     const success = edge.successPercent === undefined ? "" : ` ${formatPercent(edge.successPercent)} ok`;
@@ -67,7 +67,7 @@ function headline({ upMs, picture }: ScreenInput, columns: number, paint: Paint)
   return paint("bold", title) + (right.length > room ? "" : ` ${paint("dim", right.padStart(room))}`);
 }
 
-/** A column of the table of edges; a narrow terminal shows only the ones that can't be done without. */
+/** A column of the table of edges; a narrow terminal shows only the essential ones. */
 interface Column {
   readonly title: string;
   readonly width: number;
@@ -164,7 +164,7 @@ function fit(text: string, width: number): string {
 
 const maxWrapped = 3;
 
-/** Breaks at spaces; a word longer than a line is broken too. What does not fit into `maxWrapped` lines ends in an ellipsis. */
+/** Breaks at spaces; a word longer than a line is broken too. Text beyond `maxWrapped` lines is replaced by an ellipsis. */
 function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let rest = text;
@@ -179,7 +179,7 @@ function wrap(text: string, width: number): readonly string[] {
 
 function formatPercent(percent: number | undefined): string {
   if (percent === undefined) return "-";
-  // 99.96 is not 100: what failed must stay visible.
+  // 99.96 does not become 100: failures must stay visible.
   return `${percent === 100 ? "100" : Math.min(percent, 99.9).toFixed(1)} %`;
 }
 

@@ -1,19 +1,19 @@
-/** One thing that the mesh is said to do, and how the tour finds out whether it does. */
+/** One claim about what the mesh does, and how the tour tests it. */
 
 import type { Shop } from "./shop.ts";
 
 export interface Claim {
-  /** In the JSON: a stable word. */
+  /** A stable word for the JSON. */
   readonly name: string;
-  /** What is claimed, in a few words. */
+  /** The claim, in a few words. */
   readonly title: string;
-  /** Leaves the shop as it found it, except where it says otherwise. Throwing means: not proven. */
+  /** Leaves the shop as it found it, unless documented otherwise. Throwing means: not proven. */
   readonly prove: (shop: Shop) => Promise<Proof>;
 }
 
 export interface Proof {
   readonly ok: boolean;
-  /** What was seen, with its figures, in one line. */
+  /** The observation, with its figures, in one line. */
   readonly says: string;
   readonly figures: Readonly<Record<string, number | string>>;
 }

@@ -1,4 +1,4 @@
-/** What goes wrong above the data path, and what traffic notices of it: nothing. */
+/** Failures above the data path, and what traffic notices of them: nothing. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MeshEvent } from "../../../cli/dev/mesh-event.ts";
@@ -59,7 +59,7 @@ export const outlivesControlPlane: Claim = {
         async () => (await connectedSidecars(shop)) === shop.mesh.pods.length,
         20_000,
       );
-      // It is back for good if it is still followed: all of the catalog to v2.
+      // It is really back if an edit still takes effect: all of the catalog's traffic to v2.
       shop.editPolicies(/(?<=catalog-v1, weight: )\d+/, "0");
       await until("an edit is followed", async () => {
         const seen = await askMany(shop.askCatalog, 30, parallel);
@@ -78,7 +78,7 @@ export const outlivesControlPlane: Claim = {
   },
 };
 
-/** A pause after each answer: steady traffic that leaves the machine room for what is looked at. */
+/** Pauses after each answer: steady traffic that leaves the machine room for what is being tested. */
 async function paced(ask: () => Promise<Answer>): Promise<Answer> {
   const answer = await ask();
   await sleep(20);

@@ -1,4 +1,4 @@
-/** What callers notice of backends that fail, dawdle or die. */
+/** What callers notice of backends that fail, are slow, or die. */
 
 import { parseExposition } from "../live/exposition.ts";
 import type { Claim } from "./claim.ts";
@@ -47,7 +47,7 @@ export const cutsSlowness: Claim = {
   name: "timeout",
   title: "a slow backend is cut off",
   async prove(shop: Shop) {
-    // Fewer than the breaker's threshold: it is the timeout that is looked at.
+    // Fewer than the breaker's threshold, because this tests the timeout.
     const count = 4;
     await shop.trouble(catalogs, { delayMs: 3_000 });
     let slow: readonly Answer[];
@@ -61,7 +61,7 @@ export const cutsSlowness: Claim = {
     const answers = [
       ...new Set(slow.map(({ status, headers }) => `${status} ${String(headers["tulle-error"])}`)),
     ].sort();
-    // The time that is left travels with the request: either side may be the first to see that it is over.
+    // The remaining time travels with the request, so either side may be the first to see that it is over.
     const rightly = answers.every((answer) => ["504 request_timeout", "504 deadline_exceeded"].includes(answer));
     const onTime = tookMs.every((ms) => ms >= 950 && ms < 2_000);
     return {
@@ -79,7 +79,8 @@ export const tripsBreaker: Claim = {
     const dead = shop.pods("catalog-v1").at(-1);
     if (dead === undefined) throw new Error("catalog-v1 has no pod");
     const endpoint = `${dead.identity.podIP}:8080`;
-    // Five failures in a row may have been chance's before: with another endpoint open too, nobody would be left to answer.
+    // An earlier claim may have caused five failures in a row by chance: with another endpoint open too, nobody would be left
+    // to answer.
     await until("every breaker of the catalog is closed", async () => {
       await askMany(shop.askCatalog, 20, parallel);
       const states = await breakerStates(shop, () => true);
@@ -100,7 +101,7 @@ export const tripsBreaker: Claim = {
     await until("the endpoint serves again", async () => (await askMany(shop.askCatalog, 20, parallel)).some(isDead));
     const backAfterMs = performance.now() - restoredAtMs;
     const failed = failedPercent(answers);
-    // Half-open is where it goes from open to try the endpoint, and from where it goes back.
+    // An open breaker becomes half-open to try the endpoint, and may then open again.
     const tripped = (at: string) => at === "open" || at === "half-open";
     return {
       ok: !tripped(before) && tripped(state) && failed === 0 && !answers.some(isDead),
@@ -110,13 +111,13 @@ export const tripsBreaker: Claim = {
   },
 };
 
-/** The worst of one endpoint's: it may be behind several Services. */
+/** The worst state of one endpoint's breakers: it may be behind several Services. */
 async function breakerState(shop: Shop, endpoint: string): Promise<string> {
   const states = await breakerStates(shop, (labels) => labels.get("endpoint") === endpoint);
   return ["open", "half-open", "closed"].find((state) => states.includes(state)) ?? "not there";
 }
 
-/** As the sidecar of orders shows them to anybody who reads its metrics. */
+/** As exposed in the metrics of orders' sidecar, which anybody may read. */
 async function breakerStates(
   shop: Shop,
   wanted: (labels: ReadonlyMap<string, string>) => boolean,

@@ -1,4 +1,4 @@
-/** Who may talk to whom's sidecar, and who a callee sees. */
+/** Who may connect to a sidecar, and which caller its application sees. */
 
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -15,7 +15,7 @@ export const refusesPlaintext: Claim = {
   title: "plaintext to the mesh port is refused",
   async prove(shop: Shop) {
     const host = shop.podIP("payments");
-    // The same bytes to the application's own port get an answer: it is the mesh port that refuses them.
+    // The same bytes sent to the application's own port get an answer, so it is the mesh port that refuses them.
     const control = await exchange(connect(appPort, host));
     const plaintext = await exchange(connect(meshPort, host));
     const nobody = await exchange(
@@ -35,7 +35,7 @@ export const refusesPlaintext: Claim = {
   },
 };
 
-/** What comes back until the other side closes. Throws if it never does, or if nobody listens: that would prove nothing. */
+/** What is received until the other side closes. Throws if it never does, or if nobody listens: that would prove nothing. */
 function exchange(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

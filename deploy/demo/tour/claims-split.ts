@@ -1,4 +1,4 @@
-/** The canary: shares as the policy file says, and soon after it says otherwise. */
+/** The canary: shares follow the policy file, also soon after an edit. */
 
 import type { Claim } from "./claim.ts";
 import { type Answer, askMany, askOn } from "./client.ts";
@@ -11,7 +11,7 @@ const parallel = 16;
 const wantedBefore = 0.1;
 const wantedAfter = 0.5;
 const soonMs = 1_000;
-/** This many answers of the new kind are waited for before the change is looked for. */
+/** The number of answers with the new weights to collect before locating the change. */
 const answersAfterEdit = 600;
 
 export const splits: Claim = {
@@ -70,7 +70,7 @@ function isV2({ body }: Answer): boolean {
   return body.includes('"version":"v2"');
 }
 
-/** In percent. Throws if any answer is neither's: shares of what failed mean nothing. */
+/** In percent. Throws if any answer is from neither version: shares among failures mean nothing. */
 function shareOfV2(answers: readonly Answer[]): number {
   const strange = answers.find(({ status, body }) => status !== 200 || !/"version":"v[12]"/.test(body));
   if (strange !== undefined) throw new Error(`catalog answered ${strange.status}: ${strange.body}`);

@@ -1,4 +1,4 @@
-/** One request, one trace: who made its spans, and whether each hangs where it should. */
+/** One request, one trace: who made its spans, and whether each has the right parent. */
 
 import { randomBytes } from "node:crypto";
 import type { Claim } from "./claim.ts";
@@ -6,7 +6,10 @@ import type { ReceivedSpan } from "./otlp-spans.ts";
 import { type Shop, until } from "./shop.ts";
 
 const applications = ["web", "orders", "payments"];
-/** Made by the programs themselves: three hops (web to orders, orders to catalog and payments) and web's own, both ends each. */
+/**
+ * Made by the programs themselves: three hops (web to orders, orders to catalog and payments) and the one into web, with a span
+ * at both ends of each.
+ */
 const applicationSpans = 7;
 
 export const traces: Claim = {
@@ -42,13 +45,16 @@ function isPaymentsServer({ service, name }: ReceivedSpan): boolean {
   return service === "payments" && name === "POST /payments";
 }
 
-/** The services on the way from a span to its root, each stretch once: a service's sidecar has spans in its name too. */
+/**
+ * The services on the way from a span to its root, consecutive repetitions removed: a service's sidecar also makes spans in its
+ * name.
+ */
 function pathUp(spans: readonly ReceivedSpan[], from: ReceivedSpan | undefined): readonly string[] {
   const above = new Map(spans.map((span) => [span.spanId, span]));
   const path: string[] = [];
   for (let span = from; span !== undefined; span = above.get(span.parentSpanId)) {
     if (path.at(-1) !== span.service) path.push(span.service);
-    // Each span is passed once, even if somebody sends a circle of parents.
+    // Each span is visited once, even if somebody sends a cycle of parents.
     above.delete(span.spanId);
   }
   return path;

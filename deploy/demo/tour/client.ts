@@ -1,16 +1,16 @@
 /**
- * A client outside the mesh's code: Node's own HTTP and sockets. It enters the mesh as any program does that has
+ * A client that shares no code with the mesh: Node's own HTTP and sockets. It enters the mesh like any program with
  * `http_proxy` set, through the outbound port of a pod's sidecar, and so calls with that pod's identity.
  */
 
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
 
 export interface Answer {
-  /** 0: there was none. */
+  /** 0: there was no answer. */
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
-  /** On the clock of `performance.now()`. */
+  /** In the time of `performance.now()`. */
   readonly startedAtMs: number;
   readonly tookMs: number;
 }
@@ -28,13 +28,13 @@ const patienceMs = 10_000;
 export class Client {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-  /** Through the sidecar of the pod with this address. */
+  /** Sends it through the sidecar of the pod with this address. */
   viaPod(podIP: string, ask: Ask): Promise<Answer> {
     const headers = { ...ask.headers, host: new URL(ask.url).host };
     return this.#send(podIP, outboundPort, ask.url, { ...ask, headers });
   }
 
-  /** Straight to an address, past the mesh. */
+  /** Sends it straight to an address, past the mesh. */
   direct(ask: Ask): Promise<Answer> {
     const { hostname, port, pathname, search } = new URL(ask.url);
     return this.#send(hostname, Number(port), pathname + search, ask);
@@ -77,7 +77,7 @@ export async function askMany(ask: () => Promise<Answer>, count: number, paralle
   return answers;
 }
 
-/** Asks on and on, `parallel` at a time, until `stop` is called; that returns all answers, in the order of their start. */
+/** Asks continuously, `parallel` at a time, until `stop` is called, which returns all answers in the order of their start. */
 export function askOn(ask: () => Promise<Answer>, parallel: number): { stop: () => Promise<readonly Answer[]> } {
   const answers: Answer[] = [];
   let going = true;

@@ -1,4 +1,4 @@
-/** A small OTLP/HTTP receiver: keeps the spans of the tour's mesh, and passes each export on where the environment says so. */
+/** A small OTLP/HTTP receiver: keeps the spans of the tour's mesh, and forwards each export as the environment says. */
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -8,7 +8,7 @@ import { type ReceivedSpan, readSpans } from "./otlp-spans.ts";
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
   readonly #server: Server;
-  /** Where exports go as well. */
+  /** Where exports are forwarded; undefined: nowhere. */
   readonly #forwardTo: string | undefined;
 
   /** Listens on a free port of 127.0.0.1. */
@@ -30,7 +30,7 @@ export class OtlpReceiver {
     });
   }
 
-  /** What to set OTEL_EXPORTER_OTLP_ENDPOINT to. */
+  /** The value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   get endpoint(): string {
     const address = this.#server.address();
     if (typeof address !== "object" || address === null) throw new Error("the receiver does not listen");
@@ -48,13 +48,13 @@ export class OtlpReceiver {
     const raw = Buffer.concat(chunks);
     const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw;
     if (request.url === "/v1/traces") this.spans.push(...readSpans(body));
-    // Before the answer, so that a program that flushes its spans and ends has them passed on too.
+    // Forward before answering, so that the spans of a program that flushes and exits are forwarded too.
     if (this.#forwardTo !== undefined) await this.#forward(this.#forwardTo, body);
-    // An empty ExportTraceServiceResponse: everything was taken.
+    // An empty ExportTraceServiceResponse: everything was accepted.
     response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
   }
 
-  /** The tour's own result does not hang on whether somebody else listens. */
+  /** The tour's own result must not depend on whether anybody else listens. */
   async #forward(url: string, body: Buffer): Promise<void> {
     const headers = { "content-type": "application/x-protobuf" };
     await fetch(url, { method: "POST", headers, body: new Uint8Array(body) }).catch((error: unknown) => {

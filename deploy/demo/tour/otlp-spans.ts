@@ -6,14 +6,14 @@
 export interface ReceivedSpan {
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty for a root. */
+  /** Empty for a root span. */
   readonly parentSpanId: string;
   readonly name: string;
-  /** `service.name` of what made it. */
+  /** The `service.name` of the process that made it. */
   readonly service: string;
 }
 
-/** Throws `RangeError` if the bytes end early or are no protobuf. */
+/** Throws a `RangeError` if the bytes end early or are not protobuf. */
 export function readSpans(body: Buffer): readonly ReceivedSpan[] {
   return messages(body, exportRequest.resourceSpans).flatMap((resourceSpans) => {
     const resources = messages(resourceSpans, resourceSpansFields.resource);

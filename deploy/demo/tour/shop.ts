@@ -1,6 +1,6 @@
 /**
- * The shop as the tour uses it: a mesh on a copy of the demo's folder, a client, a receiver of spans,
- * and the few things that the tour does to the shop from outside.
+ * The shop as the tour uses it: a mesh on a copy of the demo's folder, a client, a receiver of spans, and the few things that
+ * the tour does to the shop from outside.
  */
 
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -19,9 +19,9 @@ const manifests = ["shop.yaml", "policies.yaml"];
 const appPort = 8080;
 const pollMs = 20;
 const startPatienceMs = 60_000;
-/** However the folder was left, and whatever the shop does by default, the tour begins with the same. */
+/** However the folder was left, and whatever the shop's defaults are, the tour begins with the same state. */
 const tourEdits = [
-  // Its own requests are the only ones that count: the visitors stay at home.
+  // Only the tour's own requests count, so there are no visitors.
   ["shop.yaml", /(?<=REQUESTS_PER_SECOND, value: )"\d+"/, '"0"'],
   ["shop.yaml", /(?<=FAIL_PERCENT, value: )"\d+"/, '"0"'],
   ["policies.yaml", /(?<=catalog-v1, weight: )\d+/, "90"],
@@ -73,7 +73,7 @@ export class Shop implements AsyncDisposable {
     await this.#undo.disposeAsync();
   }
 
-  /** The pods of a Deployment. Throws if there is none: nothing may be proven about nobody. */
+  /** The pods of a Deployment. Throws if there are none: without pods nothing may count as proven. */
   pods(workload: string): readonly [Pod, ...Pod[]] {
     const [first, ...others] = this.mesh.pods.filter(({ identity }) => identity.workload === workload);
     if (first === undefined) throw new Error(`no pod of ${workload} is there`);
@@ -84,12 +84,12 @@ export class Shop implements AsyncDisposable {
     return this.pods(workload)[0].identity.podIP;
   }
 
-  /** As the first pod of `workload` would ask. */
+  /** Asks like the first pod of `workload`. */
   ask(workload: string, ask: Ask): Promise<Answer> {
     return this.client.viaPod(this.podIP(workload), ask);
   }
 
-  /** What most of the tour looks at: orders asks the catalog. */
+  /** The request that most of the tour uses: orders asks the catalog. */
   readonly askCatalog = (): Promise<Answer> => this.ask("orders", { url: "http://catalog/articles/1" });
 
   /** Tells every pod of these Deployments how to misbehave. */
@@ -102,7 +102,7 @@ export class Shop implements AsyncDisposable {
     }
   }
 
-  /** Edits policies.yaml, as a person would; the returned function puts the old text back. Throws if there is no such place. */
+  /** Edits policies.yaml, as a person would; the returned function restores the old text. Throws if `from` is not in it. */
   editPolicies(from: string | RegExp, to: string): () => void {
     const path = join(this.#folder, "policies.yaml");
     const before = rewrite(path, from, to);
@@ -112,7 +112,7 @@ export class Shop implements AsyncDisposable {
 
 export const catalogs = ["catalog-v1", "catalog-v2"] as const;
 
-/** Waits until something outside holds. Throws, naming it, when it does not within `withinMs`. */
+/** Waits until an outside condition holds. Throws, naming it, if it does not within `withinMs`. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
   const giveUpAtMs = performance.now() + withinMs;
   while (!(await holds())) {
@@ -130,7 +130,7 @@ async function settledSoon(mesh: Mesh, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Throws where the file holds nothing like `from`. Returns the text before. */
+/** Throws if the file contains nothing like `from`. Returns the previous text. */
 function rewrite(path: string, from: string | RegExp, to: string): string {
   const before = readFileSync(path, "utf8");
   if (before.search(from) < 0) throw new Error(`${path} holds nothing like ${String(from)}`);
@@ -138,7 +138,7 @@ function rewrite(path: string, from: string | RegExp, to: string): string {
   return before;
 }
 
-/** Only what the tour asks to be traced is traced, and sent at once. */
+/** Only what the tour wants traced is traced, and sent at once. */
 function tracingTo(receiver: OtlpReceiver): NodeJS.ProcessEnv {
   return {
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,

@@ -1,6 +1,6 @@
-/** What can be said of random outcomes without crying wolf. Pure. */
+/** What can be concluded from random outcomes without false alarms. Pure. */
 
-/** How many standard deviations the tour allows: a right mesh fails one check in about 150,000. */
+/** How many standard deviations the tour allows: a correct mesh fails one check in about 150,000. */
 const sigmas = 4.5;
 
 /** The bound, in percent either way, on a share seen in `count` independent outcomes of probability `share`. */
@@ -16,7 +16,7 @@ export function changePoint(outcomes: readonly boolean[], before: number, after:
   let evidence = 0;
   let best = Math.log(1e6);
   let index: number | undefined;
-  // From the end: what all outcomes from `i` on say together for `after` against `before`.
+  // From the end: the evidence of all outcomes from `i` on for `after` against `before`.
   for (let i = outcomes.length - 1; i >= 0; i--) {
     evidence += outcomes[i] ? Math.log(after / before) : Math.log((1 - after) / (1 - before));
     if (evidence > best) {
@@ -27,7 +27,7 @@ export function changePoint(outcomes: readonly boolean[], before: number, after:
   return index;
 }
 
-/** The value below which this share of the values lies; 0 for none. */
+/** The value below which this share of the values lies; 0 if there are none. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)] ?? 0;

@@ -1,6 +1,6 @@
 /**
- * The tour: starts the demo shop on a copy of its folder, proves claim by claim what the mesh does, by what a client outside
- * the mesh's code observes, and prints one line for each. One that fails does not keep the others from being tried.
+ * The tour: starts the demo shop on a copy of its folder, proves the mesh's claims one by one through what an independent
+ * client observes, and prints one line for each. A failed claim does not stop the others from being tested.
  */
 
 import type { MeshEvent } from "../../../cli/dev/mesh-event.ts";
@@ -46,7 +46,7 @@ export async function runTour({ print, paint, stopRequest }: TourOptions): Promi
   const startedAtMs = performance.now();
   const starting = { now: true };
   await using shop = await Shop.open(signal, (event) => {
-    // Later events are what the claims bring about.
+    // Later events are caused by the claims.
     if (starting.now && event.kind !== "output") for (const line of formatEvent(event, paint)) print(line);
   });
   starting.now = false;
@@ -67,7 +67,7 @@ export async function runTour({ print, paint, stopRequest }: TourOptions): Promi
   return { ok, seconds, claims: proofs };
 }
 
-/** What the mesh itself reported meanwhile: the first thing to look at where a claim does not hold. */
+/** What the mesh itself reported meanwhile: the first thing to look at if a claim fails. */
 function whatHappened(events: readonly MeshEvent[], paint: Paint): string[] {
   const told = events.filter(({ kind }) => kind !== "output");
   return told.flatMap((event) => formatEvent(event, paint)).map((line) => `  meanwhile: ${line}`);
