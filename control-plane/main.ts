@@ -12,7 +12,7 @@ import { startTracing } from "./tracing.ts";
 import { runUninstall } from "./uninstall/command.ts";
 
 const environmentExitCode = 2;
-/** Of a large cluster's 200 MB a tenth is room enough: little of what an event makes outlives it. */
+/** For a large cluster's 200 MB a tenth is enough: little of what an event allocates outlives it. */
 const heapGrowingPercent = 10;
 
 function refuse(reason: string): never {

@@ -35,7 +35,7 @@ export class Pipeline {
     this.#compiler.update(touched);
   }
 
-  /** As in `Compiler`. */
+  /** See `Compiler`. */
   readonly setWanted = (kind: ResourceKind, name: string, wanted: boolean): void =>
     this.#compiler.setWanted(kind, name, wanted);
 

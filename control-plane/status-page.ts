@@ -1,4 +1,4 @@
-/** What there is to see of the mesh, and to put right in it, gathered from the parts as plain data. */
+/** The state of the mesh, and what needs fixing in it, gathered from the parts as plain data. */
 
 import type { Log } from "../system/log.ts";
 import { type MeshView, meshView } from "./dashboard/mesh-view.ts";
@@ -16,9 +16,9 @@ import type { TraceView } from "./traffic/trace-store.ts";
 import type { Traffic } from "./traffic/traffic-store.ts";
 
 export interface Status {
-  /** One line each, as the log has them. */
+  /** One line each, as in the log. */
   readonly problems: readonly string[];
-  /** Of all replicas of the control plane, as are routes; the rest counts only the sidecars of this one. */
+  /** Counted over all replicas of the control plane, and so are routes; the rest covers only the sidecars of this one. */
   readonly policies: readonly PolicyStatus[];
   readonly routes: readonly RouteStatus[];
   /** The other replicas. */
@@ -27,11 +27,11 @@ export interface Status {
   /** `namespace/name`. */
   readonly readyPods: readonly string[];
   readonly resources: readonly ResourceAcks[];
-  /** `namespace/name` of those that are to have one; none in a folder. */
+  /** `namespace/name` of the pods that should have a sidecar; empty in a folder. */
   readonly podsWithoutSidecar: readonly string[];
 }
 
-/** Problems are gathered from all objects: not after each change of a burst. */
+/** Problems are gathered from all objects, so not after each change in a burst. */
 const settleMs = 200;
 /** Gathering them for the log takes at most this share of the time, however often something changes. */
 const gatherShare = 0.05;
@@ -52,9 +52,9 @@ export class StatusPage {
   readonly #log: Log;
   #logged: ReadonlySet<string> = new Set();
   #soon = false;
-  /** As of the last change of the source: they depend on nothing else, and are asked for at every scrape. */
+  /** As of the last change of the source: problems depend on nothing else, and are read at every scrape. */
   #problems: readonly Problem[] | undefined;
-  /** As of the last change of anything. */
+  /** As of the last change of any kind. */
   #notProgrammed: NotProgrammed | undefined;
   #gatherMs = 0;
 
@@ -66,7 +66,7 @@ export class StatusPage {
     this.#log = log;
   }
 
-  /** For `/status`. */
+  /** The content of `/status`. */
   read(): Status {
     const policies = this.#policies();
     const routes = this.#routes();
@@ -82,17 +82,17 @@ export class StatusPage {
     };
   }
 
-  /** For the API server. */
+  /** The statuses for the API server. */
   targets(): readonly StatusTarget[] {
     return [
       ...this.#policies().flatMap((status) => policyTarget(status) ?? []),
       ...this.#routes().map(routeTarget),
-      // A route may have had a Service for a parent: what was said of that is taken back.
+      // A route may have had a Service as its parent: what was written about it then is removed.
       ...this.#pipeline.index.othersRoutes().map((route) => routeTarget({ ...route, parents: [] })),
     ];
   }
 
-  /** For the dashboard. */
+  /** The view for the dashboard. */
   view(traffic: Traffic, traces: readonly TraceView[]): MeshView {
     const policies = this.#policies();
     const routes = this.#routes();
@@ -102,8 +102,8 @@ export class StatusPage {
   }
 
   /**
-   * Which sidecars of this replica have a policy or route, by its `policyName`; sorted, each once: who has not all of it yet
-   * does not have it. Empty: it is in force nowhere, or there is none of that name.
+   * The sidecars of this replica that have a policy or route, by its `policyName`; sorted, each once. A sidecar that lacks a
+   * part of it does not have it yet. Empty: it is in force nowhere, or there is none of that name.
    */
   holders(policy: string): readonly Holder[] {
     const byPod = new Map<string, Holder>();
@@ -129,12 +129,12 @@ export class StatusPage {
     return this.#notProgrammed;
   }
 
-  /** Something has changed that a status may depend on: who has what is counted anew when it is asked for next. */
+  /** To be called when something changes that a status may depend on: the next reader counts again which sidecars have what. */
   readonly markChanged = (): void => {
     this.#notProgrammed = undefined;
   };
 
-  /** Something has changed: problems that appeared or went are logged soon, once each. */
+  /** To be called after a change: problems that appeared or vanished are logged soon, once each. */
   logSoon(): void {
     this.#problems = undefined;
     if (this.#soon) return;

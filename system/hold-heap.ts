@@ -6,7 +6,7 @@
  * accepts only under the flags it was compiled with.
  */
 
-/** Call it when everything is loaded that a start needs. */
+/** Call it when everything needed for the start is loaded. */
 export async function holdHeap(growingPercent: number): Promise<void> {
   const { setFlagsFromString } = await import("node:v8");
   setFlagsFromString(`--heap-growing-percent=${growingPercent}`);

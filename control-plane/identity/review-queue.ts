@@ -39,7 +39,10 @@ const keptAddresses = 10_000;
 
 export interface ReviewRefusal {
   readonly why: "busy" | "too_often";
-  /** False: its address was refused for the same before, and has not been let in since, or the queue has not been empty since. */
+  /**
+   * False: its address was already refused for this reason, and has not been let in since, or the queue has not been empty
+   * since.
+   */
   readonly isNews: boolean;
 }
 
@@ -67,7 +70,7 @@ export class ReviewQueue {
   /** In order of arrival. */
   readonly #waiting = new Set<Waiting>();
   readonly #room: FairLimit<Waiting>;
-  /** Addresses that were turned away since the queue was empty last. */
+  /** Addresses that were refused since the queue was last empty. */
   readonly #turnedAway = new Set<string>();
   #underWay = 0;
 
@@ -114,14 +117,14 @@ export class ReviewQueue {
     return asking.wasRefused ? { why: "too_often", isNews } : undefined;
   }
 
-  /** True once for each address, until the queue has been empty. */
+  /** True once per address, until the queue has been empty. */
   #isFirst(address: string): boolean {
     const isFirst = !this.#turnedAway.has(address);
     if (this.#turnedAway.size < keptAddresses) this.#turnedAway.add(address);
     return isFirst;
   }
 
-  /** Resolves to false where there is no room to wait, or no longer. */
+  /** Resolves to false if there is no room to wait, or not any more. */
   #turn(applicant: Applicant): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const waiting: Waiting = { applicant, settle: resolve };

@@ -17,7 +17,7 @@ export interface ResourceAck {
 const maxNamed = 10;
 
 export interface Content {
-  /** Generation of the object when it last said what is in force; undefined: in a folder there is none. It moves with no push. */
+  /** The object's generation when it was last valid; undefined in a folder, which has none. It can change without a push. */
   readonly version?: number | undefined;
   /** Pods that can't do what it requires, whatever their sidecars confirm. */
   readonly exposed?: readonly string[] | undefined;
