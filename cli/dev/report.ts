@@ -37,7 +37,7 @@ function formatExit({ process, exit }: Extract<MeshEvent, { kind: "exited" }>, p
 }
 
 /**
- * A line from a sidecar's or the control plane's log, in words: `error is in use port=15008`. Undefined: it is not such a line.
+ * A line from a sidecar's or the control plane's log, in words: `error  is in use port=15008`. Undefined: it is not such a line.
  */
 function readLogLine(line: string): string | undefined {
   if (!line.startsWith('{"time":')) return undefined;

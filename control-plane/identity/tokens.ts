@@ -29,9 +29,9 @@ export const tokenAudience = "tulle";
 export const maxTokenCharacters = 16_384;
 
 /**
- * Tokens as files: `<sha256 of the token, hex>.json` holds `{namespace, serviceAccount, pod, podIP?, audience: "tulle",
- * expiresAt?}` with `expiresAt` as an ISO 8601 date. Whoever runs the pods writes these files, and removes them when the pod is
- * gone. They don't contain the tokens themselves.
+ * Tokens as files: `<sha256 of the token, hex>.json` holds
+ * `{namespace, serviceAccount, pod, podIP?, audience: "tulle", expiresAt?}` with `expiresAt` as an ISO 8601 date. Whoever runs
+ * the pods writes these files, and removes them when the pod is gone. They don't contain the tokens themselves.
  */
 export class FolderTokens implements TokenReviewer {
   readonly #folder: string;
