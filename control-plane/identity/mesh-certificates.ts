@@ -37,7 +37,7 @@ export interface ClusterPart {
 }
 
 const stepEveryMs = 500;
-/** In a folder nobody else takes part, and each step is a single rename. */
+/** In a folder nobody else takes part, and each step is one change of a file name. */
 const alone: ClusterPart = { leads: true, unwritten: [] };
 
 export class MeshCertificates {

@@ -6,7 +6,7 @@
  *     former.pem    the certificate of the root that signed before, while certificates of it are in use
  *     rotate-root   the id of the root that somebody wants to be replaced
  *
- * Each step of a rotation is a single rename, so it succeeds for only one of several control planes that share a folder.
+ * Each step of a rotation is one change of a file name, and of several control planes that share a folder only one succeeds.
  */
 
 import { createHash } from "node:crypto";
