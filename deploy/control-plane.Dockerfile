@@ -1,6 +1,6 @@
 # The control plane: Node and one bundle. From the checkout's root:
 #   docker build -f deploy/control-plane.Dockerfile -t tulle/control-plane:0.1.0 .
-# With bundles that are there already (npm run build): --build-context build=.
+# With bundles that exist already (npm run build): --build-context build=.
 FROM node:24-bookworm-slim AS node
 
 FROM node AS build
@@ -11,7 +11,7 @@ COPY . .
 RUN node deploy/build.ts && mv dist /dist
 
 FROM debian:bookworm-slim
-# First, so that all images share it.
+# Comes first, so that all images share it.
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="tulle/control-plane" \
@@ -23,5 +23,5 @@ COPY --from=build /dist/control-plane.mjs /dist/control-plane.cdx.json /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
 COPY --from=build /dist/dashboard/ /tulle/dashboard/
 USER 1337:1337
-# Else its heap for what is new grows to 130 MB while it reads a large cluster, and stays there.
+# Otherwise the heap's young generation grows to 130 MB while it reads a large cluster, and stays there.
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=4", "/tulle/control-plane.mjs"]

@@ -1,6 +1,6 @@
 # Sets a pod's redirect before anything else runs in it: iptables (nft), Node, one bundle. From the checkout's root:
 #   docker build -f deploy/init.Dockerfile -t tulle/init:0.1.0 .
-# With bundles that are there already (npm run build): --build-context build=.
+# With bundles that exist already (npm run build): --build-context build=.
 # It runs as root, with NET_ADMIN and NET_RAW and nothing else: the kernel takes rules from no other user.
 FROM node:24-bookworm-slim AS node
 
@@ -12,7 +12,7 @@ COPY . .
 RUN node deploy/build.ts && mv dist /dist
 
 FROM debian:bookworm-slim
-# First, so that all images share it.
+# Comes first, so that all images share it.
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="tulle/init" \

@@ -1,6 +1,6 @@
 # The sidecar: Node, its bundle, the Redis client for those that need it, and the binary that reads where redirected connections were dialled. From the checkout's root:
 #   docker build -f deploy/sidecar.Dockerfile -t tulle/sidecar:0.1.0 .
-# With bundles that are there already (npm run build): --build-context build=.
+# With bundles that exist already (npm run build): --build-context build=.
 FROM node:24-bookworm-slim AS node
 
 FROM node AS build
@@ -11,7 +11,7 @@ COPY . .
 RUN node deploy/build.ts && mv dist /dist
 
 FROM debian:bookworm-slim
-# First, so that all images share it.
+# Comes first, so that all images share it.
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="tulle/sidecar" \
@@ -21,8 +21,8 @@ LABEL org.opencontainers.image.title="tulle/sidecar" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /dist/sidecar.mjs /dist/drain.mjs /dist/redis-client.mjs /dist/koffi.node /dist/sidecar.cdx.json /tulle/
 COPY --from=build /dist/proto/ /tulle/proto/
-# What V8 makes of the bundle, once for all starts. It holds for this Node, these flags and this user, who may only read it then.
-# Outside of a pod it just ends.
+# V8's compiled code of the bundle, cached once for all starts. It is valid for this Node, these flags and this user, who can
+# only read it afterwards. Outside a pod the sidecar simply exits.
 ENV NODE_COMPILE_CACHE=/tulle/compile-cache
 RUN install -d -o 1337 "$NODE_COMPILE_CACHE" \
  && (setpriv --reuid 1337 --regid 1337 --clear-groups \

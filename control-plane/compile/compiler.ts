@@ -25,7 +25,7 @@ interface Unit {
   readonly address?: DialledAddress | DialledPod;
 }
 
-/** By the name of an Inbound: the identity that may have it, and the pods that get a different one. */
+/** By the name of an Inbound: the identity that may have it, and the variants that single pods get instead. */
 interface Owners {
   readonly identities: Map<string, string>;
   readonly apart: Map<string, ReadonlyMap<string, PodInbound>>;
