@@ -166,7 +166,7 @@ function readOpaquePorts(annotations: ReadonlyMap<string, string>): Pick<Pod, "o
   return ports.length === 0 ? {} : { opaquePorts: ports };
 }
 
-/** Shared by all: in a cluster, nothing else is kept of a pod without a sidecar. */
+/** One shared empty list: in a cluster, the ports of a pod without a sidecar are not kept. */
 const noPorts: readonly ContainerPort[] = [];
 
 function staysOn(container: Fields): boolean {
