@@ -24,7 +24,7 @@ complete -o default -F _${name} ${name}
 `;
 }
 
-/** Nested commands (\`completion bash\`) are offered like flags: there is only one level of them. */
+/** Nested commands (`completion bash`) are offered like flags: there is only one level of them. */
 function commandCase(command: CommandWords): string {
   const options = optionsWithin(command);
   const words = [...command.commands.map((nested) => nested.name), ...options.flatMap(flagsOf)];

@@ -52,7 +52,7 @@ metadata: { name: web, annotations: { tulle.dev/runbook: "https://example.test/r
 spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 18080, appProtocol: http }] }
 `;
 
-/** The answer that the pod's application gets from \`http://web\`: the status and the body. */
+/** The answer that the pod's application gets from `http://web`: the status and the body. */
 export function askThrough(podIP: string, path = "/"): Promise<string> {
   return new Promise((resolve, reject) => {
     const url = `http://web${path}`;
