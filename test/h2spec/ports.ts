@@ -12,7 +12,7 @@ import http2 from "node:http2";
 import net from "node:net";
 import tls from "node:tls";
 import { workloadId } from "../support/authority.ts";
-import { redirect, setUpLoopback } from "../support/namespace.ts";
+import { addRule, setUpLoopback } from "../support/namespace.ts";
 import { type ProcessPair, startSidecarProcesses } from "../support/sidecar-processes.ts";
 
 const expectedTests = 146;
@@ -85,7 +85,7 @@ function judge(name: string, output: string, isWhole: boolean): boolean {
 
 const [h2spec = "", ...sections] = process.argv.slice(2);
 setUpLoopback([redirected]);
-redirect("iptables", plainPort, "-d", redirected);
+addRule("iptables", "-d", redirected, "-j", "DNAT", "--to-destination", `${pods.orders}:${plainPort}`);
 await using pair = await startSidecarProcesses({
   ...pods,
   port,
