@@ -62,6 +62,7 @@ function lacksPods(kind: string, owner: unknown): boolean {
       return (count("status", "desiredNumberScheduled") ?? 0) > (count("status", "currentNumberScheduled") ?? 0);
     case "Job":
       return (
+        at(owner, "spec", "suspend") !== true &&
         (count("status", "active") ?? 0) === 0 &&
         at(owner, "status", "completionTime") === undefined &&
         !hasFailed(owner)

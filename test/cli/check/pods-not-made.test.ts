@@ -43,6 +43,7 @@ it.each([
     { status: { desiredNumberScheduled: 3, currentNumberScheduled: 3 } },
   ],
   ["Job", path("jobs", "batch"), { status: {} }, { status: { active: 1 } }],
+  ["Job", path("jobs", "batch"), { spec: { suspend: false }, status: {} }, { spec: { suspend: true }, status: {} }],
   ["Job", path("jobs", "batch"), { status: {} }, { status: { completionTime: "2026-06-01T12:00:00Z" } }],
   ["Job", path("jobs", "batch"), { status: {} }, { status: { conditions: [{ type: "Failed", status: "True" }] } }],
 ])("names a %s for as long as it lacks pods", async (kind, at, lacking, content) => {
