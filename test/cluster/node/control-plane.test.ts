@@ -239,8 +239,8 @@ function watchStart(name: string): Disposable & { readonly seen: readonly Start[
  * repeat. Callers without a sidecar meet it as they would meet a server that is gone.
  */
 function onlyCut({ client = {} }: { readonly client?: object }): object {
-  const mayBe = /^(POST 502 |message |last$)/;
-  return Object.fromEntries(Object.entries(client).filter(([outcome]) => !mayBe.test(outcome)));
+  const found = Object.entries(client).filter(([outcome]) => !/^(POST 502 |message )/.test(outcome));
+  return found.every(([outcome]) => outcome === "last") ? {} : Object.fromEntries(found);
 }
 
 /** From the moment in which it breaks down until the pod's mesh port takes connections again, in ms since 1970. */
