@@ -146,7 +146,9 @@ describe("while the client calls", () => {
 describe("while the control plane is away", () => {
   beforeAll(async () => {
     await apply([repeatWhatWasCut]);
-    await kubectl("-n", shop, "wait", "retrypolicy/server", "--for=condition=Programmed", "--timeout=30s");
+    // True already while nobody is connected who would be told: after the rollback, sidecars are on their way to a new replica.
+    const reason = '{.status.conditions[?(@.type=="Programmed")].reason}';
+    await kubectl("-n", shop, "wait", "retrypolicy/server", `--for=jsonpath=${reason}=Programmed`, "--timeout=30s");
     await kubectl("-n", system, "scale", "deployment/tulle-control-plane", "--replicas=0");
     await kubectl("-n", system, "wait", "pod", "--all", "--for=delete", "--timeout=60s");
   });
