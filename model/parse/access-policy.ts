@@ -14,13 +14,12 @@
  */
 
 import type { AccessPolicy, AccessRule, CallerMatch } from "../policy.ts";
-import type { FieldError, Result } from "../result.ts";
 import { isTrustDomain, parseSpiffeId } from "../spiffe.ts";
 import { pathMatch } from "./match.ts";
 import { labelName, text } from "./scalars.ts";
 import { given, list, object, oneOf, Schema, show } from "./schema.ts";
 import { serverScope, serverScopeFields } from "./server-scope.ts";
-import { type Attached, specOf } from "./targets.ts";
+import type { Attached } from "./targets.ts";
 
 const identity = new Schema<string>({ type: "string", pattern: "^spiffe://[^/]+/ns/[^/]+/sa/[^/]+$" }, (value, at) => {
   const id = parseSpiffeId(typeof value === "string" ? value : "");
@@ -94,7 +93,3 @@ export const accessPolicySpec: Schema<Attached<AccessPolicy>> = object({
       ...given({ mtls: fields.mtls }),
     },
   }));
-
-export function parseAccessPolicy(spec: unknown): Result<AccessPolicy, FieldError[]> {
-  return specOf(accessPolicySpec.parse(spec, "spec"));
-}

@@ -3,10 +3,9 @@
 import { defaultCircuitBreakerPolicy } from "../defaults.ts";
 import { formatDuration } from "../duration.ts";
 import type { CircuitBreakerPolicy, FailureKind } from "../policy.ts";
-import type { FieldError, Result } from "../result.ts";
 import { duration, integer, number } from "./scalars.ts";
 import { given, list, object, oneOf, type Schema } from "./schema.ts";
-import { type Attached, specOf, targetRefs } from "./targets.ts";
+import { type Attached, targetRefs } from "./targets.ts";
 
 const dayMs = 24 * 3_600_000;
 const defaults = defaultCircuitBreakerPolicy;
@@ -82,8 +81,3 @@ export const circuitBreakerSpec: Schema<Attached<CircuitBreakerPolicy>> = object
       }),
     },
   }));
-
-/** Reads a spec; absent fields get the values of `defaultCircuitBreakerPolicy`. */
-export function parseCircuitBreaker(spec: unknown): Result<CircuitBreakerPolicy, FieldError[]> {
-  return specOf(circuitBreakerSpec.parse(spec, "spec"));
-}

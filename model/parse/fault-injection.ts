@@ -11,11 +11,10 @@
  */
 
 import type { FaultAbort, FaultPolicy } from "../policy.ts";
-import type { FieldError, Result } from "../result.ts";
 import { requestMatches } from "./match.ts";
 import { duration, integer, number } from "./scalars.ts";
 import { given, object, oneOf, Schema, show } from "./schema.ts";
-import { type Attached, specOf, targetRefs } from "./targets.ts";
+import { type Attached, targetRefs } from "./targets.ts";
 
 /** gRPC's status codes in order, from 1 (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
 const grpcNames = [
@@ -87,7 +86,3 @@ export const faultInjectionSpec: Schema<Attached<FaultPolicy>> = object({
     targets,
     spec: { untilUnixMs: until, matches: match, ...given({ delay, abort }) },
   }));
-
-export function parseFaultInjection(spec: unknown): Result<FaultPolicy, FieldError[]> {
-  return specOf(faultInjectionSpec.parse(spec, "spec"));
-}

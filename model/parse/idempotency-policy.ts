@@ -11,11 +11,10 @@
 
 import { defaultIdempotencyPolicy } from "../defaults.ts";
 import type { IdempotencyPolicy } from "../policy.ts";
-import type { FieldError, Result } from "../result.ts";
 import { boolean, duration, integer } from "./scalars.ts";
 import { list, object, oneOf, type Schema } from "./schema.ts";
 import { serverScope, serverScopeFields } from "./server-scope.ts";
-import { type Attached, specOf } from "./targets.ts";
+import type { Attached } from "./targets.ts";
 
 const defaults = defaultIdempotencyPolicy;
 
@@ -42,7 +41,3 @@ export const idempotencyPolicySpec: Schema<Attached<IdempotencyPolicy>> = object
   const { targetRefs: targets, selector: _, ports: __, ttl, ...same } = fields;
   return { targets, spec: { ...serverScope(fields), ...same, ttlMs: ttl } };
 });
-
-export function parseIdempotencyPolicy(spec: unknown): Result<IdempotencyPolicy, FieldError[]> {
-  return specOf(idempotencyPolicySpec.parse(spec, "spec"));
-}

@@ -11,12 +11,11 @@
  */
 
 import type { RateLimit, RateLimitPolicy } from "../policy.ts";
-import type { FieldError, Result } from "../result.ts";
 import { requestMatches } from "./match.ts";
 import { duration, integer } from "./scalars.ts";
 import { list, object, oneOf, type Schema } from "./schema.ts";
 import { serverScope, serverScopeFields } from "./server-scope.ts";
-import { type Attached, specOf } from "./targets.ts";
+import type { Attached } from "./targets.ts";
 
 const count = { min: 1, max: 1_000_000_000 };
 
@@ -38,7 +37,3 @@ export const rateLimitSpec: Schema<Attached<RateLimitPolicy>> = object({
     "All of them must admit a request. Each sidecar counts for itself.",
   ),
 }).map((fields) => ({ targets: fields.targetRefs, spec: { ...serverScope(fields), limits: fields.limits } }));
-
-export function parseRateLimit(spec: unknown): Result<RateLimitPolicy, FieldError[]> {
-  return specOf(rateLimitSpec.parse(spec, "spec"));
-}

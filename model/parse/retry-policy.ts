@@ -3,10 +3,9 @@
 import { defaultRetryBudget, defaultRetryPolicy } from "../defaults.ts";
 import { formatDuration } from "../duration.ts";
 import type { RetryBudgetPolicy, RetryCondition, RetryPolicy } from "../policy.ts";
-import type { FieldError, Result } from "../result.ts";
 import { boolean, duration, integer, limit, number } from "./scalars.ts";
 import { given, list, object, oneOf, Schema } from "./schema.ts";
-import { type Attached, specOf, targetRefs } from "./targets.ts";
+import { type Attached, targetRefs } from "./targets.ts";
 
 const hourMs = 3_600_000;
 
@@ -122,8 +121,3 @@ export const retryPolicySpec: Schema<Attached<RetryPolicy>> = object({
       ...given({ perTryTimeoutMs: perTryTimeout }),
     },
   }));
-
-/** Reads a spec; absent fields get the values of `defaultRetryPolicy`. */
-export function parseRetryPolicy(spec: unknown): Result<RetryPolicy, FieldError[]> {
-  return specOf(retryPolicySpec.parse(spec, "spec"));
-}

@@ -1,7 +1,6 @@
 /** `targetRefs`: what a policy attaches to (Gateway API's policy attachment, GEP-2648). */
 
 import type { TargetRef } from "../policy-object.ts";
-import { ok, type Result } from "../result.ts";
 import { objectName, text } from "./scalars.ts";
 import { given, list, object, oneOf, refused, type Schema } from "./schema.ts";
 
@@ -47,9 +46,4 @@ export function targetRefs(kinds: readonly TargetKind[]): Schema<readonly Target
   )
     .describe("What the policy attaches to; without any, it is the default of its namespace.")
     .or([]);
-}
-
-/** For callers that do not need the targets. */
-export function specOf<T, E>(attached: Result<Attached<T>, E>): Result<T, E> {
-  return attached.ok ? ok(attached.value.spec) : attached;
 }

@@ -10,10 +10,9 @@
  */
 
 import type { AccessLog, TelemetryPolicy } from "../policy.ts";
-import type { FieldError, Result } from "../result.ts";
 import { number } from "./scalars.ts";
 import { given, object, oneOf, type Schema } from "./schema.ts";
-import { type Attached, specOf, targetRefs } from "./targets.ts";
+import { type Attached, targetRefs } from "./targets.ts";
 
 const share = { min: 0, max: 1 };
 
@@ -40,7 +39,3 @@ export const telemetryPolicySpec: Schema<Attached<TelemetryPolicy>> = object({
       spec.samplingRatio === undefined && spec.accessLog === undefined ? "or accessLog must be given" : undefined,
   })
   .map(({ targetRefs: targets, ...spec }) => ({ targets, spec: given(spec) }));
-
-export function parseTelemetryPolicy(spec: unknown): Result<TelemetryPolicy, FieldError[]> {
-  return specOf(telemetryPolicySpec.parse(spec, "spec"));
-}

@@ -2,10 +2,9 @@
 
 import { defaultTimeoutPolicy } from "../defaults.ts";
 import type { TimeoutPolicy } from "../policy.ts";
-import type { FieldError, Result } from "../result.ts";
 import { limit } from "./scalars.ts";
 import { given, object, type Schema } from "./schema.ts";
-import { type Attached, specOf, targetRefs } from "./targets.ts";
+import { type Attached, targetRefs } from "./targets.ts";
 
 const dayMs = 24 * 3_600_000;
 
@@ -25,8 +24,3 @@ export const timeoutPolicySpec: Schema<Attached<TimeoutPolicy>> = object({
   targets,
   spec: given({ requestMs: request, perTryMs: perTry, idleMs: idle, connectMs: connect }),
 }));
-
-/** Reads a spec; absent fields get the values of `defaultTimeoutPolicy`. */
-export function parseTimeoutPolicy(spec: unknown): Result<TimeoutPolicy, FieldError[]> {
-  return specOf(timeoutPolicySpec.parse(spec, "spec"));
-}

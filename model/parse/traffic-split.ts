@@ -17,11 +17,10 @@
  */
 
 import type { Mirror, SplitBackend, SplitMatch, Sticky, TrafficSplit } from "../policy.ts";
-import type { FieldError, Result } from "../result.ts";
 import { matchFields, someCondition, toRouteMatch } from "./match.ts";
 import { integer, labelName, number, port, text } from "./scalars.ts";
 import { given, list, object, oneOf, type Schema } from "./schema.ts";
-import { type Attached, specOf } from "./targets.ts";
+import type { Attached } from "./targets.ts";
 
 const backendFields = {
   namespace: labelName()
@@ -70,8 +69,3 @@ export const trafficSplitSpec: Schema<Attached<TrafficSplit>> = object({
   sticky: sticky.describe("Keeps a client at its backend while weights change. Without the key: by weight.").optional(),
   mirror: mirror.describe("Sends copies of some requests elsewhere, and drops the answers.").optional(),
 }).map(({ port, sticky, mirror, ...same }) => ({ targets: [], spec: { ...same, ...given({ port, sticky, mirror }) } }));
-
-/** Reads a spec. By default a weight is 1, and a mirror's percentage 100. */
-export function parseTrafficSplit(spec: unknown): Result<TrafficSplit, FieldError[]> {
-  return specOf(trafficSplitSpec.parse(spec, "spec"));
-}

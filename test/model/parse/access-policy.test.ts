@@ -1,13 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { parseAccessPolicy } from "../../../model/parse/access-policy.ts";
 import { closedAccessPolicy } from "../../../model/parse/closed-access-policy.ts";
 import { parsePolicy } from "../../../model/parse/policy.ts";
 import { policyWarnings } from "../../../model/parse/warnings.ts";
-
-function errorsOf(spec: unknown): string[] {
-  const result = parseAccessPolicy(spec);
-  return result.ok ? [] : result.error.map(({ path, message }) => `${path}: ${message}`);
-}
+import { errorsOf, parseSpec } from "../../support/policy-objects.ts";
 
 it("is read in full", () => {
   const spec = {
@@ -31,7 +26,7 @@ it("is read in full", () => {
     ],
     mtls: "strict",
   };
-  expect(parseAccessPolicy(spec)).toEqual({
+  expect(parseSpec("AccessPolicy", spec)).toEqual({
     ok: true,
     value: {
       labels: [
@@ -62,8 +57,8 @@ it("is read in full", () => {
 });
 
 it("may set mtls alone, or allow nobody", () => {
-  expect(parseAccessPolicy({ mtls: "strict" })).toEqual({ ok: true, value: { mtls: "strict" } });
-  expect(parseAccessPolicy({ rules: [] })).toEqual({
+  expect(parseSpec("AccessPolicy", { mtls: "strict" })).toEqual({ ok: true, value: { mtls: "strict" } });
+  expect(parseSpec("AccessPolicy", { rules: [] })).toEqual({
     ok: true,
     value: { access: { action: "allow", mode: "enforce", rules: [] } },
   });
@@ -90,12 +85,12 @@ it.each<[object, string]>([
   [{ mtls: "strict", ports: [80, 80] }, "spec.ports[1]: 80 is there twice, see spec.ports[0]"],
   [{ mtls: "strict", selector: { matchLabels: { app: 7 } } }, "spec.selector.matchLabels.app: must be a text, got 7"],
 ])("refuses %j", (spec, message) => {
-  expect(errorsOf(spec)).toEqual([message]);
+  expect(errorsOf(parseSpec("AccessPolicy", spec))).toEqual([message]);
 });
 
 it("keeps labels of any name apart from its own fields", () => {
   const matchLabels = JSON.parse('{"__proto__": "x", "a.b/c": "y"}') as unknown;
-  expect(errorsOf({ mtls: "strict", selector: { matchLabels } })).toEqual([
+  expect(errorsOf(parseSpec("AccessPolicy", { mtls: "strict", selector: { matchLabels } }))).toEqual([
     'spec.selector.matchLabels.__proto__: must be a label\'s name, got "__proto__"',
   ]);
 });

@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { defaultCircuitBreakerPolicy } from "../../../model/defaults.ts";
-import { parseCircuitBreaker } from "../../../model/parse/circuit-breaker.ts";
-import { errorsOf } from "../../support/policy-objects.ts";
+import { errorsOf, parseSpec } from "../../support/policy-objects.ts";
 
 describe("a CircuitBreaker", () => {
   it("has defaults", () => {
-    expect(parseCircuitBreaker({})).toEqual({ ok: true, value: defaultCircuitBreakerPolicy });
+    expect(parseSpec("CircuitBreaker", {})).toEqual({ ok: true, value: defaultCircuitBreakerPolicy });
   });
 
   it("is read in full", () => {
@@ -23,7 +22,7 @@ describe("a CircuitBreaker", () => {
       maxConnections: 10,
       maxPendingRequests: 0,
     };
-    expect(parseCircuitBreaker(spec)).toEqual({
+    expect(parseSpec("CircuitBreaker", spec)).toEqual({
       ok: true,
       value: {
         scope: "service",
@@ -52,6 +51,6 @@ describe("a CircuitBreaker", () => {
     [{ maxOpenPercent: 101 }, "spec.maxOpenPercent: must be at most 100, got 101"],
     [{ maxRequests: 0 }, "spec.maxRequests: must be at least 1, got 0"],
   ])("refuses %j", (spec, message) => {
-    expect(errorsOf(parseCircuitBreaker(spec))).toEqual([message]);
+    expect(errorsOf(parseSpec("CircuitBreaker", spec))).toEqual([message]);
   });
 });

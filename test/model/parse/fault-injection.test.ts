@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseFaultInjection } from "../../../model/parse/fault-injection.ts";
-import { errorsOf } from "../../support/policy-objects.ts";
+import { errorsOf, parseSpec } from "../../support/policy-objects.ts";
 
 describe("a FaultInjection", () => {
   const until = "2027-01-31T18:00:00Z";
@@ -8,7 +7,7 @@ describe("a FaultInjection", () => {
 
   it("is read in full", () => {
     const spec = { until, match: [{ method: "GET" }], delay: { duration: "2s", percent: 10 }, abort: { status: 503 } };
-    expect(parseFaultInjection(spec)).toEqual({
+    expect(parseSpec("FaultInjection", spec)).toEqual({
       ok: true,
       value: {
         untilUnixMs,
@@ -21,8 +20,10 @@ describe("a FaultInjection", () => {
 
   it("names gRPC statuses as gRPC does", () => {
     const spec = { until, abort: { grpcStatus: "UNAVAILABLE", percent: 0.1 } };
-    expect(parseFaultInjection(spec)).toMatchObject({ value: { abort: { kind: "grpc", status: 14, percent: 0.1 } } });
-    expect(parseFaultInjection({ until, abort: { grpcStatus: "UNAUTHENTICATED" } })).toMatchObject({
+    expect(parseSpec("FaultInjection", spec)).toMatchObject({
+      value: { abort: { kind: "grpc", status: 14, percent: 0.1 } },
+    });
+    expect(parseSpec("FaultInjection", { until, abort: { grpcStatus: "UNAUTHENTICATED" } })).toMatchObject({
       value: { abort: { status: 16 } },
     });
   });
@@ -46,6 +47,6 @@ describe("a FaultInjection", () => {
     ],
     [{ until, delay: { duration: "0s" } }, "spec.delay.duration: must be at least 1ms, got 0s"],
   ])("refuses %j", (spec, message) => {
-    expect(errorsOf(parseFaultInjection(spec))).toEqual([message]);
+    expect(errorsOf(parseSpec("FaultInjection", spec))).toEqual([message]);
   });
 });

@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { defaultIdempotencyPolicy } from "../../../model/defaults.ts";
-import { parseIdempotencyPolicy } from "../../../model/parse/idempotency-policy.ts";
-import { errorsOf } from "../../support/policy-objects.ts";
+import { errorsOf, parseSpec } from "../../support/policy-objects.ts";
 
 describe("an IdempotencyPolicy", () => {
   it("has defaults", () => {
-    expect(parseIdempotencyPolicy({})).toEqual({ ok: true, value: defaultIdempotencyPolicy });
+    expect(parseSpec("IdempotencyPolicy", {})).toEqual({ ok: true, value: defaultIdempotencyPolicy });
   });
 
   it("is read in full", () => {
@@ -19,7 +18,7 @@ describe("an IdempotencyPolicy", () => {
       store: "redis",
       onStoreFailure: "allow",
     };
-    expect(parseIdempotencyPolicy(spec)).toEqual({
+    expect(parseSpec("IdempotencyPolicy", spec)).toEqual({
       ok: true,
       value: {
         labels: [["app", "payments"]],
@@ -42,6 +41,6 @@ describe("an IdempotencyPolicy", () => {
     ],
     [{ ttl: "1ms" }, "spec.ttl: must be at least 1s, got 1ms"],
   ])("refuses %j", (spec, message) => {
-    expect(errorsOf(parseIdempotencyPolicy(spec))).toEqual([message]);
+    expect(errorsOf(parseSpec("IdempotencyPolicy", spec))).toEqual([message]);
   });
 });

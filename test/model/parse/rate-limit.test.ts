@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseRateLimit } from "../../../model/parse/rate-limit.ts";
-import { errorsOf } from "../../support/policy-objects.ts";
+import { errorsOf, parseSpec } from "../../support/policy-objects.ts";
 
 describe("a RateLimit", () => {
   it("is read in full", () => {
@@ -11,7 +10,7 @@ describe("a RateLimit", () => {
         { requests: 10, per: "1m", burst: 20, by: "client", match: [{ method: "POST" }, { path: { value: "/a" } }] },
       ],
     };
-    expect(parseRateLimit(spec)).toEqual({
+    expect(parseSpec("RateLimit", spec)).toEqual({
       ok: true,
       value: {
         ports: [8080],
@@ -38,6 +37,6 @@ describe("a RateLimit", () => {
       "spec.limits[0].match[0].headers: one of headers, path and method is required: this would match everything",
     ],
   ])("refuses %j", (spec, message) => {
-    expect(errorsOf(parseRateLimit(spec))).toEqual([message]);
+    expect(errorsOf(parseSpec("RateLimit", spec))).toEqual([message]);
   });
 });

@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { defaultRetryPolicy } from "../../../model/defaults.ts";
-import { parseRetryPolicy } from "../../../model/parse/retry-policy.ts";
-import { errorsOf, warningsOf } from "../../support/policy-objects.ts";
+import { errorsOf, parseSpec, warningsOf } from "../../support/policy-objects.ts";
 
 describe("a RetryPolicy", () => {
   it("has defaults", () => {
-    expect(parseRetryPolicy({})).toEqual({ ok: true, value: defaultRetryPolicy });
+    expect(parseSpec("RetryPolicy", {})).toEqual({ ok: true, value: defaultRetryPolicy });
   });
 
   it("is read in full", () => {
@@ -20,7 +19,7 @@ describe("a RetryPolicy", () => {
       budget: { percent: 10 },
       retryNonIdempotent: true,
     };
-    expect(parseRetryPolicy(spec)).toEqual({
+    expect(parseSpec("RetryPolicy", spec)).toEqual({
       ok: true,
       value: {
         maxAttempts: 5,
@@ -37,11 +36,11 @@ describe("a RetryPolicy", () => {
   });
 
   it("has no perTryTimeout where that is 0s", () => {
-    expect(parseRetryPolicy({ perTryTimeout: "0s" })).toEqual({ ok: true, value: defaultRetryPolicy });
+    expect(parseSpec("RetryPolicy", { perTryTimeout: "0s" })).toEqual({ ok: true, value: defaultRetryPolicy });
   });
 
   it.each([400, "401", 403, "404", 409])("can't list %j, and says why", (status) => {
-    expect(errorsOf(parseRetryPolicy({ retryOn: ["503", status] }))).toEqual([
+    expect(errorsOf(parseSpec("RetryPolicy", { retryOn: ["503", status] }))).toEqual([
       `spec.retryOn[1]: ${status} can't be retried: the request itself must change before the answer can`,
     ]);
   });
@@ -59,11 +58,11 @@ describe("a RetryPolicy", () => {
     [{ retryOn: [] }, "spec.retryOn: must have at least 1 item, got 0"],
     [{ retryNonIdempotent: "yes" }, 'spec.retryNonIdempotent: must be true or false, got "yes"'],
   ])("refuses %j", (spec, message) => {
-    expect(errorsOf(parseRetryPolicy(spec))).toEqual([message]);
+    expect(errorsOf(parseSpec("RetryPolicy", spec))).toEqual([message]);
   });
 
   it("lists what may be retried where something else is asked for", () => {
-    const [message] = errorsOf(parseRetryPolicy({ retryOn: ["unavailible"] }));
+    const [message] = errorsOf(parseSpec("RetryPolicy", { retryOn: ["unavailible"] }));
     expect(message).toMatch(/^spec\.retryOn\[0\]: must be one of connect-failure, .*did you mean unavailable\?$/);
   });
 

@@ -1,27 +1,26 @@
 import { describe, expect, it } from "vitest";
-import { parseTelemetryPolicy } from "../../../model/parse/telemetry-policy.ts";
-import { errorsOf } from "../../support/policy-objects.ts";
+import { errorsOf, parseSpec } from "../../support/policy-objects.ts";
 
 describe("a TelemetryPolicy", () => {
   it("is a ratio", () => {
-    expect(parseTelemetryPolicy({ samplingRatio: 0.01 })).toEqual({ ok: true, value: { samplingRatio: 0.01 } });
-    expect(errorsOf(parseTelemetryPolicy({ samplingRatio: 10 }))).toEqual([
+    expect(parseSpec("TelemetryPolicy", { samplingRatio: 0.01 })).toEqual({ ok: true, value: { samplingRatio: 0.01 } });
+    expect(errorsOf(parseSpec("TelemetryPolicy", { samplingRatio: 10 }))).toEqual([
       "spec.samplingRatio: must be at most 1, got 10",
     ]);
   });
 
   it("says of which requests there is a line, all of them unless it says a share", () => {
-    expect(parseTelemetryPolicy({ accessLog: { requests: "errors" } })).toEqual({
+    expect(parseSpec("TelemetryPolicy", { accessLog: { requests: "errors" } })).toEqual({
       ok: true,
       value: { accessLog: { requests: "errors", ratio: 1 } },
     });
-    expect(errorsOf(parseTelemetryPolicy({ accessLog: { requests: false, ratio: 2 } }))).toEqual([
+    expect(errorsOf(parseSpec("TelemetryPolicy", { accessLog: { requests: false, ratio: 2 } }))).toEqual([
       "spec.accessLog.requests: must be one of none, errors, all, got false",
       "spec.accessLog.ratio: must be at most 1, got 2",
     ]);
   });
 
   it("says something", () => {
-    expect(errorsOf(parseTelemetryPolicy({}))).toEqual(["spec.samplingRatio: or accessLog must be given"]);
+    expect(errorsOf(parseSpec("TelemetryPolicy", {}))).toEqual(["spec.samplingRatio: or accessLog must be given"]);
   });
 });

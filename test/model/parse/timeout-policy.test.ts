@@ -1,15 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { defaultTimeoutPolicy } from "../../../model/defaults.ts";
-import { parseTimeoutPolicy } from "../../../model/parse/timeout-policy.ts";
-import { errorsOf, warningsOf } from "../../support/policy-objects.ts";
+import { errorsOf, parseSpec, warningsOf } from "../../support/policy-objects.ts";
 
 describe("a TimeoutPolicy", () => {
   it("has defaults", () => {
-    expect(parseTimeoutPolicy({})).toEqual({ ok: true, value: defaultTimeoutPolicy });
+    expect(parseSpec("TimeoutPolicy", {})).toEqual({ ok: true, value: defaultTimeoutPolicy });
   });
 
   it("turns off by 0s", () => {
-    expect(parseTimeoutPolicy({ request: "0s", idle: "0s", connect: "0s", perTry: "0s" })).toEqual({
+    expect(parseSpec("TimeoutPolicy", { request: "0s", idle: "0s", connect: "0s", perTry: "0s" })).toEqual({
       ok: true,
       value: {},
     });
@@ -17,14 +16,14 @@ describe("a TimeoutPolicy", () => {
 
   it("is read in full", () => {
     const spec = { request: "10s", perTry: "3s", idle: "1m", connect: "250ms" };
-    expect(parseTimeoutPolicy(spec)).toEqual({
+    expect(parseSpec("TimeoutPolicy", spec)).toEqual({
       ok: true,
       value: { requestMs: 10_000, perTryMs: 3000, idleMs: 60_000, connectMs: 250 },
     });
   });
 
   it("is refused with the field's path", () => {
-    expect(errorsOf(parseTimeoutPolicy({ request: 10, perTryTimeout: "1s" }))).toEqual([
+    expect(errorsOf(parseSpec("TimeoutPolicy", { request: 10, perTryTimeout: "1s" }))).toEqual([
       "spec.perTryTimeout: unknown field, known are targetRefs, request, perTry, idle, connect",
       "spec.request: must be a duration such as 1h30m, 10s or 500ms, got 10",
     ]);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseTrafficSplit } from "../../../model/parse/traffic-split.ts";
-import { errorsOf, warningsOf } from "../../support/policy-objects.ts";
+import { errorsOf, parseSpec, warningsOf } from "../../support/policy-objects.ts";
 
 describe("a TrafficSplit", () => {
   const backends = [
@@ -20,7 +19,7 @@ describe("a TrafficSplit", () => {
       sticky: { by: "header", name: "X-User" },
       mirror: { service: "catalog-next", percent: 0.5 },
     };
-    expect(parseTrafficSplit(spec)).toEqual({
+    expect(parseSpec("TrafficSplit", spec)).toEqual({
       ok: true,
       value: {
         service: "catalog",
@@ -43,7 +42,9 @@ describe("a TrafficSplit", () => {
   });
 
   it("keeps a cookie's name as it is written", () => {
-    expect(parseTrafficSplit({ service: "c", backends, sticky: { by: "cookie", name: "Session" } })).toMatchObject({
+    expect(
+      parseSpec("TrafficSplit", { service: "c", backends, sticky: { by: "cookie", name: "Session" } }),
+    ).toMatchObject({
       value: { sticky: { by: "cookie", name: "Session" } },
     });
   });
@@ -89,7 +90,7 @@ describe("a TrafficSplit", () => {
       ['spec.sticky.by: must be one of header, cookie, got "ip"'],
     ],
   ])("refuses %j", (spec, messages) => {
-    expect(errorsOf(parseTrafficSplit(spec))).toEqual(messages);
+    expect(errorsOf(parseSpec("TrafficSplit", spec))).toEqual(messages);
   });
 
   it("refuses a header match without a value, or one that is no regular expression", () => {
@@ -98,7 +99,9 @@ describe("a TrafficSplit", () => {
       { name: "b", type: "RegularExpression", value: "(" },
       { name: "c", type: "Present", value: "x" },
     ];
-    expect(errorsOf(parseTrafficSplit({ service: "catalog", backends, match: [{ headers, backends }] }))).toEqual([
+    expect(
+      errorsOf(parseSpec("TrafficSplit", { service: "catalog", backends, match: [{ headers, backends }] })),
+    ).toEqual([
       "spec.match[0].headers[0].value: is required",
       expect.stringMatching(/^spec\.match\[0\]\.headers\[1\]\.value: must be a regular expression in RE2 syntax/),
       "spec.match[0].headers[2].value: must be absent where type is Present",
