@@ -34,7 +34,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
 }
 
 /** The roles and bindings of a service account; `annotations` stand in the metadata of each. */
-export function accessTemplate(account: string, rules: readonly AccessRule[], annotations: string): string {
+function accessTemplate(account: string, rules: readonly AccessRule[], annotations: string): string {
   const own = rules.filter(({ ownNamespace }) => ownNamespace === true);
   const everywhere = rules.filter(({ ownNamespace }) => ownNamespace !== true);
   return `{{- /* Made by \`npm run charts\` from control-plane/kubernetes/rules.ts; edit that. */ -}}

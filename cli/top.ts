@@ -66,7 +66,7 @@ const columns = [
   { title: "MTLS" },
 ] as const;
 
-export function drawTop({ edges, latencies, breakers }: Pick<MeshView, "edges" | "latencies" | "breakers">): string {
+function drawTop({ edges, latencies, breakers }: Pick<MeshView, "edges" | "latencies" | "breakers">): string {
   if (edges.length === 0) return "no requests in the last ten seconds\n";
   const latencyOf = new Map(latencies.map((latency) => [latency.service, latency]));
   const rows = edges

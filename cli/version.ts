@@ -60,7 +60,7 @@ async function readVersions(options: MeshOptions): Promise<Versions> {
   }
 }
 
-export function versionsOf({ version: controlPlane, sidecars }: Pick<MeshView, "version" | "sidecars">): Versions {
+function versionsOf({ version: controlPlane, sidecars }: Pick<MeshView, "version" | "sidecars">): Versions {
   const counts = new Map<string, number>();
   for (const sidecar of sidecars) counts.set(sidecar.version, (counts.get(sidecar.version) ?? 0) + 1);
   const sorted = [...counts].sort(([a], [b]) => compareStrings(a, b));

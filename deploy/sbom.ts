@@ -9,7 +9,7 @@ import type { Metafile } from "esbuild";
 /** The `packages` of package-lock.json, by folder. */
 export type LockedPackages = Readonly<Record<string, LockedPackage>>;
 
-export interface LockedPackage {
+interface LockedPackage {
   readonly version?: string;
   readonly license?: string;
   /** Subresource integrity: `sha512-…` in base64. */

@@ -139,7 +139,7 @@ const marks: Readonly<Record<Verdict, readonly ["green" | "yellow" | "red", stri
   fail: ["red", "✗"],
 };
 
-export function printSections(sections: readonly Section[], paint: Paint): string {
+function printSections(sections: readonly Section[], paint: Paint): string {
   const shown = sections.filter(({ findings }) => findings.length > 0);
   const width = Math.max(...shown.map(({ check }) => check.length));
   const lines = shown.flatMap(({ check, findings }) =>

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { DevDeployment } from "./deployments.ts";
 import type { Pod } from "./pod.ts";
 
-export type ReplicaStep =
+type ReplicaStep =
   | { readonly kind: "start" }
   | { readonly kind: "stop"; readonly pod: Pick<Pod, "deployment" | "phase"> }
   | { readonly kind: "settled" };
@@ -29,7 +29,7 @@ export function nextStep(
 }
 
 /** Undefined: there is no address for another pod. */
-export type PodMaker = (deployment: DevDeployment, ordinal: number) => Pod | undefined;
+type PodMaker = (deployment: DevDeployment, ordinal: number) => Pod | undefined;
 
 export class Replicas {
   readonly #makePod: PodMaker;

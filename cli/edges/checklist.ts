@@ -38,7 +38,7 @@ export interface EdgeChecklist extends CallEdge {
 }
 
 /** Annotations on a Service; their values are shown as written. */
-export const pointAnnotations = {
+const pointAnnotations = {
   contract: "tulle.dev/contract",
   idempotency: "tulle.dev/idempotency",
   testing: "tulle.dev/tests",

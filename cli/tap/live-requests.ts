@@ -17,7 +17,7 @@ export interface LiveRequest extends TappedRequest {
   readonly pod: string;
 }
 
-export interface LiveEvents {
+interface LiveEvents {
   readonly onRequest: (request: LiveRequest) => void;
   /** This many requests were left out, because there were too many at once. */
   readonly onMissed: (count: number, pod: string) => void;

@@ -14,7 +14,7 @@ import { type ClusterApi, describeAnswer } from "../kubernetes/cluster-api.ts";
 import { isRecord } from "../source/kube-object.ts";
 
 /** The names that the chart gives them. */
-export const webhookConfigurations = {
+const webhookConfigurations = {
   mutatingwebhookconfigurations: "tulle-injection",
   validatingwebhookconfigurations: "tulle-validation",
 } as const;

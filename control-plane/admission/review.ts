@@ -26,7 +26,7 @@ export interface AdmissionRequest {
 }
 
 const operations = ["CREATE", "UPDATE", "DELETE", "CONNECT"] as const;
-export type Operation = (typeof operations)[number];
+type Operation = (typeof operations)[number];
 
 /** RFC 6902, the part that is used. Paths are JSON pointers. */
 export type JsonPatchOperation =

@@ -12,7 +12,7 @@ import type { WatchedKind } from "../source/kubernetes/watched-kinds.ts";
 import type { SourceChange } from "../source/source.ts";
 
 export const trustBundleName = "tulle-trust-bundle";
-export const trustBundleKey = "trust-bundle.pem";
+const trustBundleKey = "trust-bundle.pem";
 
 const configMaps: WatchedKind = {
   group: "",

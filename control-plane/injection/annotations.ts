@@ -139,7 +139,7 @@ function readPort(text: string): Result<number, string> {
 }
 
 /** `10.0.0.0/8`, or a single address. */
-export function readRange(text: string): Result<string, string> {
+function readRange(text: string): Result<string, string> {
   const [address = "", bits, ...rest] = text.split("/");
   const family = isIP(address);
   const most = family === 4 ? 32 : 128;

@@ -23,7 +23,7 @@ type Wish = string | undefined;
 const endedPhases: readonly unknown[] = ["Succeeded", "Failed"];
 
 /** Whether a pod of this namespace should get a sidecar: its own label takes precedence over its namespace's. */
-export function asksForSidecar(pod: Wish, namespace: Wish): boolean {
+function asksForSidecar(pod: Wish, namespace: Wish): boolean {
   return pod === "enabled" || (namespace === "enabled" && pod !== "disabled");
 }
 

@@ -31,7 +31,7 @@ export function faultEvents(target: StatusTarget, uid: string, source: EventSour
   });
 }
 
-export interface ToldObject {
+interface ToldObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly namespace: string;
@@ -39,7 +39,7 @@ export interface ToldObject {
   readonly uid: string;
 }
 
-export interface ToldFault {
+interface ToldFault {
   /** Together with the reason, distinguishes this Event from others about the object. */
   readonly said: readonly unknown[];
   readonly reason: string;

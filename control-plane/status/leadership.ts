@@ -56,7 +56,7 @@ type State =
 
 const leaseDurationMs = 15_000;
 /** A leader that could not renew for this long stops leading. A request is abandoned before the rest of the lease runs out. */
-export const renewDeadlineMs = 10_000;
+const renewDeadlineMs = 10_000;
 const renewEveryMs = 4_000;
 const followEveryMs = 2_000;
 /** Keeps replicas that started at once from asking at once. */

@@ -44,7 +44,7 @@ export interface DebugOptions {
   readonly state: () => SidecarState | undefined;
 }
 
-export const usualRequestsPerSecond = 100;
+const usualRequestsPerSecond = 100;
 export const mostRequestsPerSecond = 1_000;
 /** How often it is reported how many requests were left out. */
 const missedEveryMs = 1_000;

@@ -16,7 +16,7 @@ export interface LoadResult {
 
 export type Load = (ground: Ground, seconds: number, connections: number) => Promise<LoadResult>;
 
-export const targetRate = 1_000;
+const targetRate = 1_000;
 const streamsPerConnection = 8;
 /** How much longer than requested a load program may run. */
 const patienceSeconds = 15;

@@ -29,7 +29,7 @@ export const http1Work: Work = {
   atRate: fortio,
 };
 
-export const http2Work: Work = {
+const http2Work: Work = {
   wire: "http2",
   connections: 4,
   application: nghttpdApplication,

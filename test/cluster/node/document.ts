@@ -34,7 +34,7 @@ export function readSteps(file: string): readonly Step[] {
 }
 
 /** Whether all lines are there, in any order, whatever stands between them and however wide their columns are. */
-export function isShown(wanted: readonly string[], seen: string): boolean {
+function isShown(wanted: readonly string[], seen: string): boolean {
   const lines = seen.split("\n");
   return wanted.every((line) => {
     const words = line
