@@ -117,11 +117,11 @@ export class ReviewQueue {
     return asking.wasRefused ? { why: "too_often", isNews } : undefined;
   }
 
-  /** True once per address, until the queue has been empty. */
+  /** True once per address, until the queue has been empty. Of more addresses than are kept, the rest is not news. */
   #isFirst(address: string): boolean {
-    const isFirst = !this.#turnedAway.has(address);
-    if (this.#turnedAway.size < keptAddresses) this.#turnedAway.add(address);
-    return isFirst;
+    if (this.#turnedAway.has(address) || this.#turnedAway.size >= keptAddresses) return false;
+    this.#turnedAway.add(address);
+    return true;
   }
 
   /** Resolves to false if there is no room to wait, or not any more. */

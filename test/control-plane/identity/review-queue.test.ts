@@ -92,6 +92,14 @@ it("that an address is turned away is news once, until nobody waits any more", a
   expect(await crowd()).toEqual(["busy", "busy still"]);
 });
 
+it("that more addresses are turned away than it remembers is no news each time", async () => {
+  const desk = new Desk({ atOnce: 1, waiting: 1 });
+  const asked = Array.from({ length: 10_100 }, (_, caller) => desk.ask(`fd00::${caller.toString(16)}`));
+  while (desk.queue.underWay > 0) await desk.answer();
+  const outcomes = await Promise.all(asked);
+  expect(outcomes.filter((outcome) => outcome === "busy")).toHaveLength(10_000);
+});
+
 describe("an address that asks too often", () => {
   const limits: ReviewLimits = { ...narrow, perAddress: { requests: 10, perMs: 1_000, burst: 2 } };
   const outcome = async (desk: Desk, address: string): Promise<string> => {
