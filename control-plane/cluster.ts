@@ -10,7 +10,6 @@ import type { Log } from "../system/log.ts";
 import { type CaBundleKeeper, keepCaBundles } from "./admission/ca-bundle.ts";
 import { type AdmissionHandler, type AdmissionServer, openAdmissionServer } from "./admission/server.ts";
 import { issueServingCertificate, webhookNames } from "./admission/serving-certificate.ts";
-import { validate } from "./admission/validate.ts";
 import { ClusterMetrics } from "./cluster-metrics.ts";
 import type { CertificateAuthority } from "./identity/authority.ts";
 import { renewInTime } from "./identity/renewal.ts";
@@ -31,7 +30,8 @@ export interface ClusterOptions {
   /** Every status that should be in the API server now. */
   readonly targets: () => readonly StatusTarget[];
   readonly podsWithoutSidecar: () => readonly PodWithoutSidecar[];
-  /** The handler of `/inject`. */
+  /** The handlers of `/validate` and `/inject`. */
+  readonly validate: AdmissionHandler;
   readonly inject: AdmissionHandler;
   readonly host: string;
   readonly webhookPort: number;
@@ -117,7 +117,7 @@ export async function serveCluster(options: ClusterOptions): Promise<ClusterDuti
 }
 
 async function serveWebhooks(
-  { api, authority, inject, host, webhookPort, log }: ClusterOptions,
+  { api, authority, validate, inject, host, webhookPort, log }: ClusterOptions,
   metrics: ClusterMetrics,
   signal: AbortSignal,
 ): Promise<{ readonly server: AdmissionServer; readonly caBundles: CaBundleKeeper }> {

@@ -17,6 +17,7 @@ import { assertNever } from "../model/result.ts";
 import type { Log, LogThreshold } from "../system/log.ts";
 import { isLoopback } from "../system/loopback-page.ts";
 import { openAdmin } from "./admin.ts";
+import { validateHandler } from "./admission/validate.ts";
 import { type ClusterDuties, serveCluster } from "./cluster.ts";
 import type { ControlPlaneConfig } from "./config.ts";
 import { type Dashboard, openDashboard } from "./dashboard/server.ts";
@@ -27,6 +28,7 @@ import type { Home } from "./home/home.ts";
 import { MeshCertificates } from "./identity/mesh-certificates.ts";
 import { controlPlaneIdentity } from "./identity/own-certificate.ts";
 import { ReviewQueue } from "./identity/review-queue.ts";
+import type { ClusterIndex } from "./index/cluster-index.ts";
 import { meshNamespace } from "./index/facts.ts";
 import { readInjectionFile } from "./injection/config.ts";
 import { PodsWithoutSidecar } from "./injection/pods-without-sidecar.ts";
@@ -159,6 +161,7 @@ async function openAll({ config, clock, log, logThreshold, open, signal }: Openi
 interface Core {
   readonly metrics: ControlPlaneMetrics;
   readonly own: OwnCertificate;
+  readonly index: ClusterIndex;
   /** Identifies this process among all replicas. */
   readonly replica: string;
   readonly reviews: ReviewQueue;
@@ -219,6 +222,7 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
     metrics,
     own,
     replica,
+    index: pipeline.index,
     reviews,
     hub,
     others,
@@ -310,6 +314,7 @@ interface ClusterParts {
   readonly api: ClusterApi;
   readonly own: OwnCertificate;
   readonly replica: string;
+  readonly index: ClusterIndex;
   readonly status: StatusPage;
   readonly podsWithoutSidecar: PodsWithoutSidecar;
   readonly metrics: ControlPlaneMetrics;
@@ -322,6 +327,7 @@ async function openCluster({
   own,
   status,
   podsWithoutSidecar: pods,
+  index,
   metrics,
   ...parts
 }: ClusterParts): Promise<ClusterDuties> {
@@ -330,6 +336,7 @@ async function openCluster({
   const { authority } = own;
   const targets = () => status.targets();
   const podsWithoutSidecar = () => pods.list();
+  const validate = validateHandler(index);
   return await serveCluster({
     ...parts,
     authority,
@@ -341,3 +348,4 @@ async function openCluster({
     registry: metrics.registry,
   });
 }
+    validate,

@@ -6,7 +6,7 @@
  * given; if it throws, the answer is 500, and the webhook's `failurePolicy` decides.
  *
  * Callers need no certificate, because the API server has none unless its own configuration is changed. So a handler must be
- * harmless in anybody's hands: it only answers, and reveals nothing that the caller did not send.
+ * harmless in anybody's hands: it only answers, and reveals hardly more than the caller sent (see `missing-services.ts`).
  */
 
 import { constants } from "node:crypto";

@@ -9,25 +9,30 @@ import { isDeepStrictEqual } from "node:util";
 import { parseGatewayRoute } from "../../model/parse/gateway-route.ts";
 import { parsePolicy } from "../../model/parse/policy.ts";
 import { policyWarnings } from "../../model/parse/warnings.ts";
+import type { ClusterIndex } from "../index/cluster-index.ts";
 import { leadsToService } from "../index/gateway-routes.ts";
 import { isRecord } from "../source/kube-object.ts";
 import { oneLine } from "../status/condition.ts";
+import { missingServices } from "./missing-services.ts";
 import type { AdmissionAnswer, AdmissionRequest } from "./review.ts";
 import type { AdmissionHandler } from "./server.ts";
 
 const admitted: AdmissionAnswer = { verdict: "admit", warnings: [] };
 
-export const validate: AdmissionHandler = (request) => {
-  if (request.operation === "DELETE" || request.subresource !== "" || leavesSpec(request)) return admitted;
-  switch (request.group) {
-    case "tulle.dev":
-      return validatePolicy(request);
-    case "gateway.networking.k8s.io":
-      return reviewRoute(request);
-    default:
-      return admitted;
-  }
-};
+/** `index` must have been filled: what it does not know counts as missing. */
+export function validateHandler(index: ClusterIndex): AdmissionHandler {
+  return (request) => {
+    if (request.operation === "DELETE" || request.subresource !== "" || leavesSpec(request)) return admitted;
+    switch (request.group) {
+      case "tulle.dev":
+        return validatePolicy(request, index);
+      case "gateway.networking.k8s.io":
+        return reviewRoute(request);
+      default:
+        return admitted;
+    }
+  };
+}
 
 /** An invalid object that got in must still be able to lose its finalizers and change its labels. */
 function leavesSpec({ operation, object, oldObject }: AdmissionRequest): boolean {
@@ -38,10 +43,11 @@ function specOf(object: unknown): unknown {
   return isRecord(object) ? object["spec"] : undefined;
 }
 
-function validatePolicy(request: AdmissionRequest): AdmissionAnswer {
+function validatePolicy(request: AdmissionRequest, index: ClusterIndex): AdmissionAnswer {
   const policy = parsePolicy(named(request));
   if (!policy.ok) return { verdict: "refuse", causes: policy.error };
-  return { verdict: "admit", warnings: policyWarnings(policy.value).map(oneLine) };
+  const warnings = [...policyWarnings(policy.value), ...missingServices(index, policy.value)];
+  return { verdict: "admit", warnings: warnings.map(oneLine) };
 }
 
 function reviewRoute(request: AdmissionRequest): AdmissionAnswer {

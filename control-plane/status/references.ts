@@ -119,7 +119,10 @@ function dialledPorts(index: ClusterIndex, { namespace, spec }: PolicyOf<"Traffi
   return spec.port === undefined ? ports : ports.filter(({ port }) => port === spec.port);
 }
 
-function referencesOf({ spec }: PolicyOf<"TrafficSplit">): (readonly [path: string, reference: ServiceReference])[] {
+/** The backends with a share, and the mirror, by their fields. */
+export function referencesOf({
+  spec,
+}: PolicyOf<"TrafficSplit">): (readonly [path: string, reference: ServiceReference])[] {
   const backends = [
     ...spec.match.flatMap(({ backends }, match) =>
       backends.map((backend, index) => [`spec.match[${match}].backends[${index}]`, backend] as const),

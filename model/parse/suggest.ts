@@ -6,8 +6,10 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
+    const most = Math.max(word.length, candidate.length) / 3;
+    if (Math.abs(word.length - candidate.length) > most) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance >= bestDistance || distance > Math.max(word.length, candidate.length) / 3) continue;
+    if (distance >= bestDistance || distance > most) continue;
     best = candidate;
     bestDistance = distance;
   }

@@ -4,10 +4,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import { keepCaBundles } from "../../../control-plane/admission/ca-bundle.ts";
 import { type AdmissionServer, openAdmissionServer } from "../../../control-plane/admission/server.ts";
 import { issueServingCertificate } from "../../../control-plane/admission/serving-certificate.ts";
-import { validate } from "../../../control-plane/admission/validate.ts";
+import { validateHandler } from "../../../control-plane/admission/validate.ts";
+import { ClusterIndex } from "../../../control-plane/index/cluster-index.ts";
 import { type ApiAnswer, type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
 import { TestAuthority } from "../../support/authority.ts";
 import { eventually } from "../../support/eventually.ts";
+import { changeOf, serviceYaml } from "../../support/manifests.ts";
 import { RecordedLog } from "../../support/recorded-log.ts";
 import { kubectlIn } from "../kubectl.ts";
 import { objectsIn, template } from "./chart.ts";
@@ -30,6 +32,8 @@ let stopping: AbortController;
 /** What the chart configures, injection's too. */
 let charted: readonly Configuration[];
 const log = new RecordedLog();
+const index = new ClusterIndex();
+index.apply(changeOf(serviceYaml("checkout").replace("shop", namespace)));
 
 beforeAll(async () => {
   api = await openClusterApi(inject("kubeconfig"));
@@ -49,7 +53,7 @@ beforeEach(async () => {
     port: 0,
     // Without a node the API server reaches no Service: it asks by URL.
     certificate: issueServingCertificate(ca.authority, ["localhost"]),
-    handlers: new Map([["/validate", validate]]),
+    handlers: new Map([["/validate", validateHandler(index)]]),
     log: log.write,
     onAnswer: () => {},
   });
@@ -197,6 +201,11 @@ describe("whoever writes a policy", () => {
       ],
       ["TrafficSplit", { service: "a", backends: [{ service: "b", weight: 0 }] }, "spec.backends: all weights are 0"],
       ["RetryPolicy", { retryNonIdempotent: true }, "spec.retryNonIdempotent: POST and PATCH may be processed twice"],
+      [
+        "CircuitBreaker",
+        { targetRefs: [{ kind: "Service", name: "chekout" }] },
+        `spec.targetRefs[0]: no Service "chekout" in namespace "${namespace}"; did you mean "checkout"?`,
+      ],
     ];
     const items = suspicious.map(([kind, spec]) => {
       return { apiVersion: "tulle.dev/v1alpha1", kind, metadata: { name: "w" }, spec };

@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { type AdmissionAnswer, readReview } from "../../../control-plane/admission/review.ts";
-import { validate } from "../../../control-plane/admission/validate.ts";
+import { validateHandler } from "../../../control-plane/admission/validate.ts";
+import { ClusterIndex } from "../../../control-plane/index/cluster-index.ts";
 import { reviewOf } from "../../support/admission.ts";
+import { changeOf, serviceYaml } from "../../support/manifests.ts";
+
+const index = new ClusterIndex();
+index.apply(changeOf([serviceYaml("a"), serviceYaml("b"), serviceYaml("checkout")].join("\n")));
+const validate = validateHandler(index);
 
 function ask(...given: Parameters<typeof reviewOf>): AdmissionAnswer {
   const request = readReview(JSON.stringify(reviewOf(...given)));
@@ -55,6 +61,42 @@ describe("a policy", () => {
   ])("is admitted with a warning about %s", (_, object, warning) => {
     const answer = ask(object);
     expect(answer).toEqual({ verdict: "admit", warnings: [expect.stringContaining(warning)] });
+  });
+
+  it.each([
+    [
+      "misspelt, and which is meant",
+      {
+        kind: "TimeoutPolicy",
+        spec: {
+          targetRefs: [
+            { kind: "Service", name: "a" },
+            { kind: "Service", name: "chekout" },
+          ],
+        },
+      },
+      'spec.targetRefs[1]: no Service "chekout" in namespace "shop"; did you mean "checkout"?',
+    ],
+    [
+      "like no other",
+      { kind: "TimeoutPolicy", spec: { targetRefs: [{ kind: "Service", name: "orders" }] } },
+      'spec.targetRefs[0]: no Service "orders" in namespace "shop"',
+    ],
+    [
+      "a backend, in another namespace perhaps",
+      {
+        kind: "TrafficSplit",
+        spec: { service: "a", backends: [{ service: "b" }, { service: "b", namespace: "far" }] },
+      },
+      'spec.backends[1].service: no Service "b" in namespace "far"',
+    ],
+  ])("is admitted with a warning about a Service that is missing: %s", (_, object, warning) => {
+    expect(ask({ ...object, metadata: named })).toEqual({ verdict: "admit", warnings: [warning] });
+  });
+
+  it("may lead without any weight to what does not exist yet", () => {
+    const backends = [{ service: "b" }, { service: "next", weight: 0 }];
+    expect(ask(split({ service: "a", backends }))).toEqual(admitted);
   });
 
   it("needs no name where the API server is to make one", () => {
