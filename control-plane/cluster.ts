@@ -18,6 +18,7 @@ import type { PodWithoutSidecar } from "./injection/pods-without-sidecar.ts";
 import type { ApiRequest, ClusterApi } from "./kubernetes/cluster-api.ts";
 import { Leadership } from "./status/leadership.ts";
 import { ApiLeaseStore, leaseName } from "./status/lease-store.ts";
+import type { ReturningSidecars } from "./status/returning-sidecars.ts";
 import { SidecarEvents } from "./status/sidecar-events.ts";
 import type { StatusTarget } from "./status/status-target.ts";
 import { StatusWriter } from "./status/status-writer.ts";
@@ -27,8 +28,9 @@ export interface ClusterOptions {
   readonly authority: CertificateAuthority;
   /** Identifies this process among all replicas. */
   readonly replica: string;
-  /** Every status that should be in the API server now. */
-  readonly targets: () => readonly StatusTarget[];
+  /** Every status that should be in the API server now, also while sidecars are `returning`. */
+  readonly targets: (returning: boolean) => readonly StatusTarget[];
+  readonly returning: ReturningSidecars;
   readonly podsWithoutSidecar: () => readonly PodWithoutSidecar[];
   /** The handlers of `/validate` and `/inject`. */
   readonly validate: AdmissionHandler;
@@ -57,11 +59,14 @@ const service = "tulle-control-plane";
 
 /** Rejects with a one-line error if the webhooks' port can't be opened. */
 export async function serveCluster(options: ClusterOptions): Promise<ClusterDuties> {
-  const { api, replica, targets, podsWithoutSidecar, clock, log } = options;
+  const { api, replica, targets, returning, podsWithoutSidecar, clock, log } = options;
   const stopping = new AbortController();
   const [wallClock, random] = [Date.now, Math.random];
   const store = new ApiLeaseStore(api, meshNamespace, leaseName, wallClock);
-  const onChange = (): void => writer.markChanged();
+  const onChange = (): void => {
+    returning.expect();
+    writer.markChanged();
+  };
   const leadership = new Leadership({ identity: replica, store, clock, random, log, onChange });
   const leads = (): boolean => leadership.leads;
   const countPodsWithoutSidecar = (): number => podsWithoutSidecar().length;
@@ -72,6 +77,7 @@ export async function serveCluster(options: ClusterOptions): Promise<ClusterDuti
   const writer = new StatusWriter({
     api: { request },
     targets,
+    returning: () => returning.areExpected(),
     leads,
     instance: replica,
     clock,

@@ -42,6 +42,7 @@ import { findReplicas } from "./replicas/find-replicas.ts";
 import { OtherReplicas } from "./replicas/replicas.ts";
 import { WantedResources } from "./replicas/wanted.ts";
 import type { SourceChange } from "./source/source.ts";
+import { ReturningSidecars } from "./status/returning-sidecars.ts";
 import { StatusPage } from "./status-page.ts";
 import { traced } from "./tracing.ts";
 import { TraceStore } from "./traffic/trace-store.ts";
@@ -160,8 +161,8 @@ async function openAll({ config, clock, log, logThreshold, open, signal }: Openi
 /** The parts of every control plane, wherever its objects are. */
 interface Core {
   readonly metrics: ControlPlaneMetrics;
-  readonly own: OwnCertificate;
   readonly index: ClusterIndex;
+  readonly own: OwnCertificate;
   /** Identifies this process among all replicas. */
   readonly replica: string;
   readonly reviews: ReviewQueue;
@@ -202,7 +203,8 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
   const parts = { ...config, home, authority, replica, others, clock, wallClock, log, signal };
   const certificates = new MeshCertificates(parts);
   const podsWithoutSidecar = new PodsWithoutSidecar(meshNamespace);
-  const status = new StatusPage({ pipeline, hub, others, podsWithoutSidecar, log });
+  const census = () => certificates.census();
+  const status = new StatusPage({ pipeline, hub, others, census, podsWithoutSidecar, log });
   listeners.push(status.markChanged);
   const reviews = new ReviewQueue(home.reviewLimits, clock);
   const traffic = new TrafficStore(clock);
@@ -220,9 +222,9 @@ function assemble(config: ControlPlaneConfig, home: Home, clock: Clock, log: Log
   const onChange = (listener: () => void) => void listeners.push(listener);
   return {
     metrics,
+    index: pipeline.index,
     own,
     replica,
-    index: pipeline.index,
     reviews,
     hub,
     others,
@@ -312,9 +314,10 @@ function openHome({ home, trustDomain }: ControlPlaneConfig, log: Log, signal: A
 interface ClusterParts {
   readonly config: ControlPlaneConfig;
   readonly api: ClusterApi;
+  readonly index: ClusterIndex;
   readonly own: OwnCertificate;
   readonly replica: string;
-  readonly index: ClusterIndex;
+  readonly others: OtherReplicas;
   readonly status: StatusPage;
   readonly podsWithoutSidecar: PodsWithoutSidecar;
   readonly metrics: ControlPlaneMetrics;
@@ -324,28 +327,33 @@ interface ClusterParts {
 
 async function openCluster({
   config,
+  index,
   own,
+  others,
   status,
   podsWithoutSidecar: pods,
-  index,
   metrics,
   ...parts
 }: ClusterParts): Promise<ClusterDuties> {
   const { listenAddress: host, webhookPort, injectionFile } = config;
+  const validate = validateHandler(index);
   const inject = injectHandler(await readInjectionFile(injectionFile));
   const { authority } = own;
-  const targets = () => status.targets();
+  const targets = (returning: boolean) => status.targets(returning);
+  const countReplicas = () => others.names.length;
+  const isAnyMissing = () => status.isAnySidecarMissing();
+  const returning = new ReturningSidecars({ countReplicas, isAnyMissing, clock: parts.clock });
   const podsWithoutSidecar = () => pods.list();
-  const validate = validateHandler(index);
   return await serveCluster({
     ...parts,
     authority,
     targets,
+    returning,
     podsWithoutSidecar,
+    validate,
     inject,
     host,
     webhookPort,
     registry: metrics.registry,
   });
 }
-    validate,

@@ -2,14 +2,16 @@
 
 import type { Log } from "../system/log.ts";
 import { type MeshView, meshView } from "./dashboard/mesh-view.ts";
+import type { Census } from "./identity/census.ts";
 import type { PodsWithoutSidecar } from "./injection/pods-without-sidecar.ts";
 import { allProblems, type Pipeline } from "./pipeline.ts";
 import type { Holder, ResourceAcks } from "./push/acks.ts";
 import type { Peer, PushHub } from "./push/push-hub.ts";
 import type { OtherReplicas } from "./replicas/replicas.ts";
 import { formatProblem, type Problem } from "./source/problem.ts";
+import type { Condition } from "./status/condition.ts";
 import type { Acknowledgements, PolicyStatus } from "./status/policy-status.ts";
-import type { NotProgrammed } from "./status/programmed.ts";
+import { type NotProgrammed, whileReturning } from "./status/programmed.ts";
 import type { RouteStatus } from "./status/route-status.ts";
 import { policyTarget, routeTarget, type StatusTarget } from "./status/status-target.ts";
 import type { TraceView } from "./traffic/trace-store.ts";
@@ -40,6 +42,8 @@ export interface StatusSources {
   readonly pipeline: Pipeline;
   readonly hub: PushHub;
   readonly others: OtherReplicas;
+  /** The sidecars that are connected to any replica. */
+  readonly census: () => Census;
   readonly podsWithoutSidecar: PodsWithoutSidecar;
   readonly log: Log;
 }
@@ -48,6 +52,7 @@ export class StatusPage {
   readonly #pipeline: Pipeline;
   readonly #hub: PushHub;
   readonly #others: OtherReplicas;
+  readonly #census: () => Census;
   readonly #podsWithoutSidecar: PodsWithoutSidecar;
   readonly #log: Log;
   #logged: ReadonlySet<string> = new Set();
@@ -58,7 +63,8 @@ export class StatusPage {
   #notProgrammed: NotProgrammed | undefined;
   #gatherMs = 0;
 
-  constructor({ pipeline, hub, others, podsWithoutSidecar, log }: StatusSources) {
+  constructor({ pipeline, hub, others, census, podsWithoutSidecar, log }: StatusSources) {
+    this.#census = census;
     this.#podsWithoutSidecar = podsWithoutSidecar;
     this.#pipeline = pipeline;
     this.#hub = hub;
@@ -82,14 +88,28 @@ export class StatusPage {
     };
   }
 
-  /** The statuses for the API server. */
-  targets(): readonly StatusTarget[] {
+  /** The statuses for the API server. `returning`: sidecars may still be on their way to a replica. */
+  targets(returning: boolean): readonly StatusTarget[] {
+    const known = (conditions: readonly Condition[]) => (returning ? conditions.map(whileReturning) : conditions);
+    const policies = this.#policies().map((status) => ({ ...status, conditions: known(status.conditions) }));
+    const routes = this.#routes().map(({ parents, ...status }) => ({
+      ...status,
+      parents: parents.map((parent) => ({ ...parent, conditions: known(parent.conditions) })),
+    }));
     return [
-      ...this.#policies().flatMap((status) => policyTarget(status) ?? []),
-      ...this.#routes().map(routeTarget),
+      ...policies.flatMap((status) => policyTarget(status) ?? []),
+      ...routes.map(routeTarget),
       // A route may have had a Service as its parent: what was written about it then is removed.
       ...this.#pipeline.index.othersRoutes().map((route) => routeTarget({ ...route, parents: [] })),
     ];
+  }
+
+  /** Whether a ready pod has a sidecar that is not connected to any replica. */
+  isAnySidecarMissing(): boolean {
+    const connected = new Set(
+      this.#census().replicas.flatMap(({ sidecars }) => sidecars.map(({ namespace, pod }) => `${namespace}/${pod}`)),
+    );
+    return this.#pipeline.index.readyPods().some((pod) => !connected.has(pod));
   }
 
   /** The view for the dashboard. */

@@ -50,6 +50,17 @@ export function describeProgrammed(acks: readonly ResourceAck[], { version, expo
   }
 }
 
+/**
+ * The same while sidecars may still be on their way to a replica: "all that are connected have it" then proves nothing. A
+ * condition that is already written for this generation stays: see `written-status.ts`.
+ */
+export function whileReturning(condition: Condition): Condition {
+  const { type, status, message } = condition;
+  if (type !== "Programmed" || status !== "True") return condition;
+  const why = "sidecars are still connecting to the control plane";
+  return { type, status: "Unknown", reason: "Pending", message: `${message}; ${why}` };
+}
+
 /** The number of policies and routes that are not in force at every sidecar that holds them, by the reason in their condition. */
 export interface NotProgrammed {
   readonly Refused: number;

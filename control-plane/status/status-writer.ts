@@ -19,8 +19,10 @@ export type WriteOutcome = "written" | "unchanged" | "gone" | "conflict" | "refu
 
 export interface StatusWriterOptions {
   readonly api: Pick<ClusterApi, "request">;
-  /** Every status that should be in the API server now. */
-  readonly targets: () => readonly StatusTarget[];
+  /** Every status that should be in the API server now; `returning` as below. */
+  readonly targets: (returning: boolean) => readonly StatusTarget[];
+  /** Whether sidecars may still be on their way to a replica, so that figures are incomplete. */
+  readonly returning: () => boolean;
   /** Checked before each write. */
   readonly leads: () => boolean;
   /** Names this replica in Events. */
@@ -142,10 +144,12 @@ export class StatusWriter {
   }
 
   #plan(): void {
-    const { clock, targets } = this.#options;
+    const { clock, targets, returning } = this.#options;
     const startMs = clock.now();
-    this.#changedAtMs = undefined;
-    const planned = new Map(targets().map((target) => [targetKey(target), target]));
+    const incomplete = returning();
+    // That ends without anything to notice, so it is asked again.
+    this.#changedAtMs = incomplete ? startMs : undefined;
+    const planned = new Map(targets(incomplete).map((target) => [targetKey(target), target]));
     for (const known of [this.#settled, this.#pending]) {
       for (const key of known.keys()) if (!planned.has(key)) known.delete(key);
     }

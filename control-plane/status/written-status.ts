@@ -71,6 +71,8 @@ function mergeConditions(
   const others = before.filter((entry) => !isRecord(entry) || !ownTypes.has(entry["type"]));
   const written = conditions.map(({ type, status, reason, message }): WrittenCondition => {
     const former = before.find((entry) => isRecord(entry) && entry["type"] === type);
+    // What is known of this generation stands until something else is known.
+    if (status === "Unknown" && isWritten(former, generation)) return former;
     const { status: formerStatus, lastTransitionTime } = isRecord(former) ? former : {};
     const since = formerStatus === status && typeof lastTransitionTime === "string" ? lastTransitionTime : now;
     return {
@@ -83,6 +85,10 @@ function mergeConditions(
     };
   });
   return [...written, ...others];
+}
+
+function isWritten(entry: unknown, generation: number | undefined): entry is WrittenCondition {
+  return isRecord(entry) && entry["status"] !== "Unknown" && entry["observedGeneration"] === generation;
 }
 
 function cut(message: string): string {

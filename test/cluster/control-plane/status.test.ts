@@ -301,13 +301,23 @@ describe("of several replicas", () => {
       await expect.poll(holder, patient).toBeDefined();
       const leader = await holder();
       if (leader === undefined) throw new Error("nobody leads");
+      // Written before the one below: they are written in the order of their names.
+      const held = `a-${signal.toLowerCase()}`;
+      const leave = await sidecar(leader, `pod-${signal.toLowerCase()}`);
+      await shop.create(tulle, "timeoutpolicies", timeout(held));
+      const programmed = () => statuses.message(`timeoutpolicies/${held}`, "Programmed");
+      await expect.poll(programmed, patient).toBe("1/1 sidecars at version 1");
       await leader.process.stop(signal);
+      leave();
       replicas = replicas.filter((replica) => replica !== leader);
       const startMs = performance.now();
       const name = `after-${signal.toLowerCase()}`;
       await shop.create(tulle, "timeoutpolicies", timeout(name, { targetRefs: [{ kind: "Service", name: "none" }] }));
       await expect.poll(() => statuses.reason(`timeoutpolicies/${name}`, "Accepted"), patient).toBe("TargetNotFound");
       expect(performance.now() - startMs).toBeLessThan(signal === "SIGTERM" ? 8_000 : 28_000);
+      // Its sidecar may still return.
+      expect(await programmed()).toBe("1/1 sidecars at version 1");
+      await shop.delete(tulle, `timeoutpolicies/${held}`);
       const back = startReplica(leader.host);
       replicas.push(back);
       await eventually(() => back.process.ports !== undefined, 60_000);

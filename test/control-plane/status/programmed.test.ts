@@ -1,5 +1,10 @@
 import { expect, it } from "vitest";
-import { countNotProgrammed, describeProgrammed, type ResourceAck } from "../../../control-plane/status/programmed.ts";
+import {
+  countNotProgrammed,
+  describeProgrammed,
+  type ResourceAck,
+  whileReturning,
+} from "../../../control-plane/status/programmed.ts";
 
 const done = { subscribers: 2, acked: 2, nacks: [], laggards: [] };
 
@@ -33,6 +38,19 @@ it("names who refused and why, ten at most", () => {
   const condition = describeProgrammed([{ ...done, subscribers: 12, acked: 0, nacks }]);
   expect(condition).toMatchObject({ status: "False", reason: "Refused" });
   expect(condition.message).toMatch(/^0\/12 sidecars; web-0: no, .*web-9: no and 2 more$/);
+});
+
+it("is not known while sidecars return, except where one is known to lack it", () => {
+  const pending = describeProgrammed([{ ...done, acked: 1 }]);
+  expect(whileReturning(pending)).toBe(pending);
+  expect([[], [done]].map((acks) => whileReturning(describeProgrammed(acks)))).toMatchObject([
+    { status: "Unknown", reason: "Pending", message: "0/0; sidecars are still connecting to the control plane" },
+    {
+      status: "Unknown",
+      reason: "Pending",
+      message: "2/2 sidecars; sidecars are still connecting to the control plane",
+    },
+  ]);
 });
 
 it("counts the policies that are not in force everywhere by the worst of their resources, and asks about each once", () => {

@@ -38,6 +38,7 @@ class ScriptedApi {
 let api: ScriptedApi;
 let clock: HandClock;
 let leads: boolean;
+let returning: boolean;
 let conditions: Record<string, Condition>;
 let outcomes: string[];
 let log: RecordedLog;
@@ -47,6 +48,7 @@ beforeEach(() => {
   api = new ScriptedApi();
   clock = new HandClock();
   leads = true;
+  returning = false;
   conditions = { a: good };
   outcomes = [];
   log = new RecordedLog();
@@ -66,6 +68,7 @@ beforeEach(() => {
         });
         return target === undefined ? [] : [target];
       }),
+    returning: () => returning,
     leads: () => leads,
     instance: "replica-1",
     clock,
@@ -157,6 +160,19 @@ describe("a status", () => {
     await settle();
     expect(outcomes).toEqual(["refused", "written"]);
   });
+});
+
+it("asks again by itself what is true, for as long as sidecars return", async () => {
+  returning = true;
+  await settle();
+  conditions = { a: bad };
+  clock.advance(writer.pauseMs);
+  await writer.round();
+  expect(api.status).toMatchObject({ conditions: [{ reason: "Conflicted" }] });
+  returning = false;
+  clock.advance(writer.pauseMs);
+  await writer.round();
+  expect(writer.pauseMs).toBeGreaterThan(60 * second);
 });
 
 describe("where the API server fails", () => {

@@ -47,6 +47,18 @@ describe("a policy's status", () => {
     });
   });
 
+  it("keeps what is written of this generation while nothing is known, and of no other", () => {
+    const unknown: Condition = { type: "Programmed", status: "Unknown", reason: "Pending", message: "0/0" };
+    const returning = { observedGeneration: 1, conditions: [accepted, unknown] };
+    for (const known of [programmed, pending])
+      expect(nextPolicyStatus({ conditions: [written(accepted), written(known)] }, returning, later)).toBeUndefined();
+    const before = { conditions: [written(accepted), written(programmed)] };
+    expect(nextPolicyStatus(before, { ...returning, observedGeneration: 2 }, later)).toEqual({
+      conditions: [written(accepted, noon, 2), written(unknown, later, 2)],
+    });
+    expect(nextPolicyStatus(undefined, returning, noon)).toEqual({ conditions: [written(accepted), written(unknown)] });
+  });
+
   it("loses conditions of ours that are no longer said, and keeps those of others", () => {
     const foreign = { type: "Audited", status: "True", reason: "X", message: "", lastTransitionTime: noon };
     const current = { conditions: [foreign, written(accepted), written(programmed)] };
