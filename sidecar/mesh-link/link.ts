@@ -9,8 +9,8 @@
  *    │   backoff is over      ▼                         ▼
  *    └─────────────────── backing off                draining: finishes its streams, gets no new ones
  * ```
- * While it backs off, requests are refused at once, so that they are tried elsewhere. A request that comes back here had
- * nowhere else to go, so it waits for the next connection; being refused again would not be another try.
+ * While it backs off and has no connection, requests are refused at once, so that they are tried elsewhere. A request that
+ * comes back here had nowhere else to go, so it waits for the next connection; being refused again would not be another try.
  */
 
 import type { Clock, Random } from "../../model/clock.ts";
@@ -130,44 +130,61 @@ export class Link {
   destroy(error: MeshError): void {
     this.#closedBy = error;
     for (const connection of this.#ready.splice(0)) connection.destroy(error);
-    this.#refuseWaiting(error);
+    this.#refuseWaiting(() => error);
   }
 
   /** Takes no new requests; those in progress finish. */
   drain(): void {
     this.#closedBy = drained;
     for (const connection of this.#ready.splice(0)) connection.drain();
-    this.#refuseWaiting(drained);
+    this.#refuseWaiting(() => drained);
   }
 
-  /** No request waits longer than this. */
+  /** No request waits longer than `maxWaitMs`. */
   #refuseLate(): void {
-    // An attempt to connect has a time limit of its own.
-    if (this.#ready.length === 0 && this.#connecting) return this.#options.wheel.arm(this.#waitLimit, maxWaitMs);
+    // An attempt to connect has a time limit of its own, and its end leads here again.
+    if (this.#ready.length === 0 && this.#connecting) return;
     const now = this.#options.clock.now();
-    const late = this.#waiting.findIndex(({ untilMs }) => untilMs > now);
-    const refused = this.#waiting.splice(0, late < 0 ? this.#waiting.length : late);
-    const [first] = this.#waiting;
-    if (first !== undefined) this.#options.wheel.arm(this.#waitLimit, first.untilMs - now);
-    for (const { held } of refused) held.refuse(saturated(`none within ${maxWaitMs} ms`));
+    const late = saturated(`none within ${maxWaitMs} ms`);
+    this.#refuseWaiting(({ untilMs }) => (untilMs <= now ? late : undefined));
   }
 
-  #refuseWaiting(error: MeshError): void {
-    this.#options.wheel.clear(this.#waitLimit);
-    this.#options.wheel.clear(this.#backoffEnd);
-    for (const { held } of this.#waiting.splice(0)) held.refuse(error);
+  /** Those for whom there is an error are refused, the others wait on. */
+  #refuseWaiting(errorFor: (waiting: Waiting) => MeshError | undefined): void {
+    const staying: Waiting[] = [];
+    const refused: { held: HeldRequest; error: MeshError }[] = [];
+    for (const waiting of this.#waiting) {
+      const error = errorFor(waiting);
+      if (error === undefined) staying.push(waiting);
+      else refused.push({ held: waiting.held, error });
+    }
+    this.#waiting = staying;
+    this.#limitWait();
+    for (const { held, error } of refused) held.refuse(error);
+  }
+
+  /** While nobody waits, no timer is armed. */
+  #limitWait(): void {
+    const { wheel, clock } = this.#options;
+    const [first] = this.#waiting;
+    if (first !== undefined) return wheel.arm(this.#waitLimit, first.untilMs - clock.now());
+    wheel.clear(this.#waitLimit);
+    wheel.clear(this.#backoffEnd);
   }
 
   #withSlot(): LinkConnection | undefined {
     return this.#ready.find(({ canOpenStream }) => canOpenStream);
   }
 
-  #refusal({ tried, endpoint = "" }: Exchange): MeshError | undefined {
+  #refusal(exchange: Exchange): MeshError | undefined {
     if (this.#closedBy !== undefined) return this.#closedBy;
     if (this.#waiting.length >= maxWaiting) this.#waiting = this.#waiting.filter(({ held }) => !held.gone);
     if (this.#waiting.length >= maxWaiting) return saturated(`${maxWaiting} requests wait for one`);
-    if (this.#ready.length > 0 || !this.#backsOff) return undefined;
-    return tried?.includes(endpoint) === true ? undefined : this.#lastError;
+    return this.#ready.length > 0 ? undefined : this.#backoffRefusal(exchange);
+  }
+
+  #backoffRefusal({ tried, endpoint = "" }: Exchange): MeshError | undefined {
+    return this.#backsOff && tried?.includes(endpoint) !== true ? this.#lastError : undefined;
   }
 
   get #backsOff(): boolean {
@@ -179,7 +196,7 @@ export class Link {
     if (this.#connecting || this.#ready.length >= maxConnections) return;
     if (!this.#backsOff) return this.#connect(timeoutMs);
     const restMs = this.#backoffUntilMs - this.#options.clock.now();
-    if (this.#waiting.length > 0) this.#options.wheel.arm(this.#backoffEnd, restMs);
+    this.#options.wheel.arm(this.#backoffEnd, restMs);
   }
 
   #connect(timeoutMs: number): void {
@@ -210,12 +227,16 @@ export class Link {
       old.drain();
     }
     this.#releaseWaiting();
+    this.#refuseLate();
   }
 
   #remove(connection: LinkConnection): void {
     const place = this.#ready.indexOf(connection);
     if (place >= 0) this.#ready.splice(place, 1);
-    if (this.#waiting.length > 0 && this.#ready.length === 0) this.#connectMore();
+    if (this.#ready.length > 0) return;
+    // Those that wait have no more to hope for here than a request that comes now.
+    this.#refuseWaiting(({ held }) => this.#backoffRefusal(held.exchange));
+    if (this.#waiting.length > 0) this.#connectMore();
   }
 
   #releaseWaiting(): void {
@@ -224,7 +245,7 @@ export class Link {
       if (connection === undefined) break;
       this.#waiting.shift()?.held.release(connection.request);
     }
-    if (this.#waiting.length === 0) this.#options.wheel.clear(this.#waitLimit);
+    if (this.#waiting.length === 0) this.#limitWait();
     else this.#connectMore();
   }
 
@@ -237,7 +258,7 @@ export class Link {
   #backOff(error: MeshError): void {
     this.#delayNext(error);
     if (this.#ready.length > 0) return; // waiting requests get the next free stream
-    this.#refuseWaiting(error);
+    this.#refuseWaiting(() => error);
   }
 }
 

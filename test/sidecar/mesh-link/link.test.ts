@@ -174,22 +174,42 @@ describe("a failed connection", () => {
 });
 
 describe("a connection that takes no more", () => {
-  it("is left for a new one, also by those that wait", () => {
-    const { ask, dial, dials, link, pass } = linked(1);
+  it("is left for a new one by those that wait", () => {
+    const { ask, dial, dials, link } = linked(1);
     ask();
     const first = dial(0).succeed();
     const waits = ask();
+    first.goAway();
+    expect([link.connectionCount, dials.length]).toEqual([0, 2]);
+    expect(dial(1).succeed().requests).toEqual([waits.exchange]);
+    expect(first.ends).toEqual([]);
+  });
+
+  it("is left at once for another pod by those that wait, if the last attempt has failed; by who came again, after the backoff", () => {
+    const { ask, dial, dials, pass } = linked(1);
+    ask();
+    const first = dial(0).succeed();
+    const [waits, again] = [ask(), ask(["10.0.0.1:8080"])];
     dial(1).fail();
     first.goAway();
+    expect([waits.calls, again.calls]).toEqual([[["abort", "mesh_port_unreachable"]], []]);
     pass(60); // the backoff
-    expect([link.connectionCount, dials.length]).toEqual([0, 3]);
-    expect(dial(2).succeed().requests).toEqual([waits.exchange]);
-    expect(first.ends).toEqual([]);
+    expect(dials).toHaveLength(3);
+    expect(dial(2).succeed().requests).toEqual([again.exchange]);
+  });
+
+  it("from the first sends those that wait elsewhere", () => {
+    const { ask, dial, dials, pass } = linked(0);
+    const waits = ask();
+    dial(0).succeed().goAway();
+    expect(waits.calls).toEqual([["abort", "link_saturated"]]);
+    pass(1_000);
+    expect(dials).toHaveLength(1);
   });
 
   it("from the first is followed by another only after the backoff, twice as long each time", () => {
     const { ask, dial, dials, pass } = linked(0);
-    const waits = ask();
+    const waits = ask(["10.0.0.1:8080"]);
     for (const [place, waitMs] of [50, 100, 200, 400].entries()) {
       dial(place).succeed().goAway();
       pass(waitMs - 10);
@@ -201,7 +221,7 @@ describe("a connection that takes no more", () => {
 
   it("from the first, again and again, keeps nobody waiting for longer than 5 s", () => {
     const { ask, dial, dials, pass } = linked(0);
-    const waits = ask();
+    const waits = ask(["10.0.0.1:8080"]);
     for (let passedMs = 0; passedMs < 10_500; passedMs += 50) {
       if (passedMs % 500 === 0)
         dial(dials.length - 1)
@@ -302,6 +322,30 @@ describe("too many that wait", () => {
     connections[1]?.endStream();
     pass(10_000);
     expect(last.calls).toEqual([]);
+  });
+
+  it("are refused when a connection that took longer than that has no stream for them", () => {
+    const { ask, dial, pass } = linked(1);
+    const [first, second] = [ask(), ask()];
+    pass(5_010);
+    expect([first.calls, second.calls]).toEqual([[], []]);
+    const connection = dial(0).succeed();
+    expect(connection.requests).toEqual([first.exchange]);
+    expect(second.calls).toEqual([["abort", "link_saturated"]]);
+  });
+
+  it("leave no dial behind when each has got a stream before the backoff is over", () => {
+    const { ask, dial, dials, pass } = linked(1);
+    ask();
+    const connection = dial(0).succeed();
+    const gave = ask();
+    dial(1).fail();
+    const waits = ask();
+    gave.sink.abortRequest(gone);
+    connection.endStream();
+    expect(connection.requests.at(-1)).toBe(waits.exchange);
+    pass(1_000);
+    expect(dials).toHaveLength(2);
   });
 });
 
