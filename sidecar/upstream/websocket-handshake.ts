@@ -8,7 +8,8 @@
 import { createHash } from "node:crypto";
 import type { Random } from "../../model/clock.ts";
 import { MeshError } from "../../model/errors.ts";
-import type { Exchange, Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import type { Layer, ResponseHead, ResponseSink } from "../net/exchange.ts";
+import type { HeaderFields } from "../net/header-fields.ts";
 import { PassThrough } from "../net/pass-through.ts";
 
 const keyField = "sec-websocket-key";
@@ -24,7 +25,7 @@ export function askForAccept(random: Random): Layer {
     if (upgrade !== "websocket" || !overHttp2 || headers.has(keyField)) return next(exchange, response);
     const key = newKey(random);
     headers.append(keyField, key);
-    const asked = new AskedForAccept(exchange, response, acceptFor(key));
+    const asked = new AskedForAccept(headers, response, key);
     asked.attach(next(exchange, asked));
     return asked;
   };
@@ -42,20 +43,20 @@ export function giveAccept(): Layer {
 }
 
 class AskedForAccept extends PassThrough {
-  readonly #exchange: Exchange;
-  readonly #expected: string;
+  readonly #headers: HeaderFields;
+  readonly #key: string;
 
-  constructor(exchange: Exchange, above: ResponseSink, expected: string) {
+  constructor(headers: HeaderFields, above: ResponseSink, key: string) {
     super(above);
-    this.#exchange = exchange;
-    this.#expected = expected;
+    this.#headers = headers;
+    this.#key = key;
   }
 
   override head(head: ResponseHead): void {
     this.#takeBack();
     if (head.status !== 101) return super.head(head);
     const proofs = head.headers.all(acceptField);
-    if (proofs.length !== 1 || proofs[0] !== this.#expected) return this.#refuse();
+    if (proofs.length !== 1 || proofs[0] !== acceptFor(this.#key)) return this.#refuse();
     head.headers.remove(acceptField);
     super.head(head);
   }
@@ -78,9 +79,9 @@ class AskedForAccept extends PassThrough {
     above.abortResponse(error);
   }
 
-  /** Another try may follow, with a key of its own. */
+  /** Another try may follow, with a key of its own; once it has that key, this one has nothing left to take back. */
   #takeBack(): void {
-    this.#exchange.headers.remove(keyField);
+    if (this.#headers.get(keyField) === this.#key) this.#headers.remove(keyField);
   }
 }
 

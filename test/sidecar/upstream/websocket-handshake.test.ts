@@ -60,6 +60,19 @@ describe("to an application that speaks HTTP/1.1", () => {
     expect([...refused.keys(), ...failed.keys(), ...given.keys()]).toEqual([]);
   });
 
+  it("takes back no key of another try, when a former one ends late, nor one of the client's that a filter had held back", () => {
+    const former = ask();
+    former.upstream.response.head(responseHead(503));
+    former.exchange.headers.append("sec-websocket-key", "later");
+    former.sink.abortRequest(new MeshError("upstream_reset", ""));
+    expect(former.keys()).toEqual(["later"]);
+
+    const filtered = ask();
+    filtered.exchange.headers = new HeaderFields(["sec-websocket-key", "own"]);
+    filtered.upstream.response.head(responseHead(503));
+    expect(filtered.keys()).toEqual(["own"]);
+  });
+
   it("makes nothing up for a client over HTTP/1.1, for one that has asked itself, nor for another protocol", () => {
     expect(ask({}, false).keys()).toEqual([]);
     expect(ask({ headers: new HeaderFields(["sec-websocket-key", "own"]) }).keys()).toEqual(["own"]);
