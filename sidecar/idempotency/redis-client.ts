@@ -14,9 +14,9 @@ export interface RedisAddress {
 
 /** The parts of the client that are used here. */
 export interface RedisClient {
-  readonly isOpen: boolean;
   readonly isReady: boolean;
   sendCommand(command: readonly (string | Buffer)[]): Promise<unknown>;
+  /** May be called more than once, also after the connection broke. */
   destroy(): void;
 }
 

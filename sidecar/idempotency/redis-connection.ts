@@ -92,7 +92,7 @@ export class RedisConnection {
   close(): void {
     const state = this.#state;
     this.#state = { kind: "closed" };
-    if (state.kind === "connected") destroy(state.client);
+    if (state.kind === "connected") state.client.destroy();
   }
 
   /** Rejects during a pause, so that the caller is told at once. */
@@ -119,7 +119,7 @@ export class RedisConnection {
     const { urlFile, log } = this.#options;
     try {
       const client = await openClient(urlFile, (broken) => this.#break(broken, "broken"));
-      if (this.#state.kind === "closed") destroy(client);
+      if (this.#state.kind === "closed") client.destroy();
       else this.#state = { kind: "connected", client };
       if (this.#failures > 0) log("info", "redis is reached again");
       this.#failures = 0;
@@ -134,7 +134,7 @@ export class RedisConnection {
   #break(client: RedisClient, reason: string): void {
     if (this.#state.kind !== "connected" || this.#state.client !== client) return;
     this.#pause(reason);
-    destroy(client);
+    client.destroy();
   }
 
   /** Logs only the first of several failures in a row. */
@@ -168,11 +168,6 @@ async function readIfThere(file: string): Promise<string | undefined> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-/** If it is closed already, there is nothing to do. */
-function destroy(client: RedisClient): void {
-  if (client.isOpen) client.destroy();
 }
 
 /**
