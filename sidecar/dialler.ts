@@ -84,8 +84,8 @@ export class Dialler {
   }
 
   /**
-   * For a pod that calls nobody in the clear, as long as it is unknown who is there. It is created for every destination
-   * that is forgotten, and usually not used: its counters exist from the first request on.
+   * For a name about which the control plane has not answered: this pod calls nobody in the clear, or the name was forgotten while
+   * requests waited. Each name that is forgotten gets one, usually for nobody: so its counters exist from the first request on.
    */
   refuseUnknown(name: string): Service {
     let refusal: Service | undefined;
