@@ -10,7 +10,8 @@
  *     └─────────────────────────────────────────────────────────────────────────┘
  *                       successThreshold probes succeed in a row
  * ```
- * `closed` admits all, `open` nobody, `half-open` one probe at a time.
+ * `closed` admits all, `open` nobody, `half-open` one probe at a time: the next follows its verdict, or `openDuration` after it if
+ * there is none (a long poll, an answer that never comes).
  */
 
 import type { Clock } from "./clock.ts";
@@ -32,7 +33,7 @@ export type BreakerState =
       /** Probes that succeeded, in a row. */
       readonly successes: number;
       /** The probe that is out, if any. */
-      readonly probe: Permit | undefined;
+      readonly probe: Probe | undefined;
     };
 
 /** Permission to send one request, and the duty to report how it ended, by exactly one of the three calls, once. */
@@ -41,6 +42,11 @@ export interface Permit {
   fail(): void;
   /** It ended without a verdict (the caller left): it counts as nothing, and a probe makes room for another. */
   abandon(): void;
+}
+
+interface Probe extends Permit {
+  /** How long others wait for its verdict. */
+  readonly untilMs: number;
 }
 
 type ClosedState = Extract<BreakerState, { kind: "closed" }>;
@@ -85,8 +91,25 @@ export class CircuitBreaker {
       case "open":
         return this.#clock.now() < state.untilMs ? undefined : this.#sendProbe(state.trips, 0);
       case "half-open":
-        return state.probe === undefined ? this.#sendProbe(state.trips, state.successes) : undefined;
+        return this.#isAwaited(state.probe) ? undefined : this.#sendProbe(state.trips, state.successes);
     }
+  }
+
+  /** Whether a probe would be admitted: until one is sent, nobody learns whether the endpoint has recovered. */
+  get awaitsProbe(): boolean {
+    const state = this.#state;
+    switch (state.kind) {
+      case "closed":
+        return false;
+      case "open":
+        return this.#clock.now() >= state.untilMs;
+      case "half-open":
+        return !this.#isAwaited(state.probe);
+    }
+  }
+
+  #isAwaited(probe: Probe | undefined): boolean {
+    return probe !== undefined && this.#clock.now() < probe.untilMs;
   }
 
   /** A result that arrives after this state was left is dropped, even if the breaker is closed again. */
@@ -113,7 +136,8 @@ export class CircuitBreaker {
       const state = this.#state;
       if (state.kind === "half-open" && state.probe === probe) next(state);
     };
-    const probe: Permit = {
+    const probe: Probe = {
+      untilMs: this.#clock.now() + this.#policy.openDurationMs,
       succeed: settle((state) => this.#countSuccess(state)),
       fail: settle((state) => this.#open(state.trips + 1)),
       abandon: settle((state) => this.#enter({ ...state, probe: undefined })),

@@ -77,18 +77,9 @@ export class LiveEndpoint {
     return this.#breaker?.openUntilMs;
   }
 
-  /** Whether a probe would be admitted: until one is sent, nobody learns whether the endpoint has recovered. */
+  /** Whether its breaker waits for a probe. */
   get awaitsProbe(): boolean {
-    const state = this.#breaker?.state;
-    switch (state?.kind) {
-      case "open":
-        return this.clock.now() >= state.untilMs;
-      case "half-open":
-        return state.probe === undefined;
-      case "closed":
-      case undefined:
-        return false;
-    }
+    return this.#breaker?.awaitsProbe === true;
   }
 
   /** The policy's limit that a request would exceed; undefined: there is room. `connects`: the request occupies a connection. */

@@ -177,6 +177,19 @@ describe("half-open", () => {
     expect(breaker.state.kind).toBe("closed");
   });
 
+  it("waits no longer than openDuration for a probe's verdict, and then takes the next one's", () => {
+    const hangs = halfOpen();
+    clock.advance(999);
+    expect([breaker.awaitsProbe, breaker.admit()]).toEqual([false, undefined]);
+    clock.advance(1);
+    expect(breaker.awaitsProbe).toBe(true);
+    const next = admitted();
+    expect([breaker.awaitsProbe, breaker.admit()]).toEqual([false, undefined]);
+    hangs.fail();
+    next.succeed();
+    expect(breaker.state).toMatchObject({ kind: "half-open", successes: 1 });
+  });
+
   it("drops results of requests from before, and of probes that have settled", () => {
     const old = admitted();
     const probe = halfOpen();
@@ -274,6 +287,7 @@ it("moves along its arrows and no others, whatever comes in which order", () => 
       make();
       const out: Permit[] = [];
       let probe: Permit | undefined;
+      let probedAtMs = 0;
       let probesTogether = 0;
       for (const step of events) {
         if (step === "admit") {
@@ -281,8 +295,9 @@ it("moves along its arrows and no others, whatever comes in which order", () => 
           if (permit === undefined) continue;
           out.push(permit);
           if (breaker.state.kind !== "half-open") continue;
-          if (probe !== undefined) probesTogether++;
+          if (probe !== undefined && clock.now() < probedAtMs + policy.openDurationMs) probesTogether++;
           probe = permit;
+          probedAtMs = clock.now();
         } else if (typeof step === "number") {
           clock.advance(step);
         } else if (out.length > 0) {
