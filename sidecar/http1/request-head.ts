@@ -95,8 +95,7 @@ export function readVersion({ bytes, base }: HeadScanner, from: number, to: numb
 /** Reads the four forms of RFC 9112 §3.2. */
 function readTarget(method: string, target: string): Target | Refusal {
   if (method === "CONNECT") {
-    if (!isAuthority(target) || portOf(target) === undefined || hostOf(target) === "")
-      return badRequest("CONNECT needs host:port");
+    if (!isAuthority(target) || portOf(target) === undefined) return badRequest("CONNECT needs host:port");
     return { authority: target, path: "" };
   }
   if (target.charCodeAt(0) === 0x2f) return { authority: undefined, path: target };
@@ -113,7 +112,7 @@ function readAbsoluteForm(method: string, target: string): Target | Refusal {
   const rest = target.slice(scheme[0].length);
   const end = rest.search(/[/?]/);
   const authority = end < 0 ? rest : rest.slice(0, end);
-  if (!isAuthority(authority) || hostOf(authority) === "") return badRequest("malformed authority in the target");
+  if (!isAuthority(authority)) return badRequest("malformed authority in the target");
   if (end < 0) return { authority, path: method === "OPTIONS" ? "*" : "/" };
   return { authority, path: rest[end] === "?" ? `/${rest.slice(end)}` : rest.slice(end) };
 }
@@ -125,7 +124,8 @@ function refuseHost(
   minorVersion: 0 | 1,
 ): Refusal | undefined {
   if (host === undefined) return minorVersion === 1 ? badRequest("no Host") : undefined;
-  if (!isAuthority(host)) return badRequest("malformed Host");
+  // A client that knows no host sends an empty field (RFC 9112 §3.2).
+  if (host !== "" && !isAuthority(host)) return badRequest("malformed Host");
   if (target.authority === undefined) return undefined;
   // CONNECT names a port; some clients leave it out of Host.
   const agrees =

@@ -2,15 +2,15 @@
  * `Host` and the authority of a target: RFC 3986 §3.2.2 without what has two readings.
  *
  * No userinfo, no percent-encoding (no name in use needs it), no comma (two Hosts joined to a list look like that), no port 0
- * (nobody can dial it).
+ * (nobody can dial it), and a host, without which a target of HTTP must be refused (RFC 9110 §4.2.1).
  */
 
-const authorityPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~!$&'()*+;=]*)(?::[0-9]{0,5})?$/;
+const authorityPattern = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~!$&'()*+;=]+)(?::[0-9]{0,5})?$/;
 
 /** The last authority found well-formed: consecutive requests usually name the same host. */
-let lastAuthority = "";
+let lastAuthority: string | undefined;
 
-/** Whether text is `host` or `host:port`; an empty host is one. */
+/** Whether text is `host` or `host:port`. */
 export function isAuthority(text: string): boolean {
   if (text === lastAuthority) return true;
   const port = authorityPattern.test(text) ? (portOf(text) ?? 80) : 0;
