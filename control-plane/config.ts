@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { formatDuration, parseDuration } from "../model/duration.ts";
 import { err, ok, type Result } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
-import { usualDoorLimits } from "../system/door.ts";
+import { defaultGateLimits } from "../system/connection-gate.ts";
 import { isLogLevel, type LogLevel, logLevels } from "../system/log.ts";
 
 /** Where the control plane keeps its objects and its signer. */
@@ -164,7 +164,7 @@ function parse(args: readonly string[]) {
       "rotation-pause": { type: "string", default: "30s" },
       "check-caller-address": { type: "boolean", default: false },
       "max-connections": { type: "string" },
-      "max-handshakes": { type: "string", default: String(usualDoorLimits.maxHandshakes) },
+      "max-handshakes": { type: "string", default: String(defaultGateLimits.maxHandshakes) },
       "log-level": { type: "string", default: "info" },
     },
   }).values;

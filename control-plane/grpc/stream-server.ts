@@ -2,11 +2,11 @@
  * A port for gRPC calls over TLS, directly on node:http2. For a thousand sidecars that each get a message and answer it, a
  * gRPC library costs about as much again as node:http2 itself.
  *
- * It detects peers that have vanished silently. The kernel finds those whose machine is gone (`Door`). For those that hang:
+ * It detects peers that have vanished silently. The kernel finds those whose machine is gone (`ConnectionGate`). For those that hang:
  * sidecars send PINGs of their own, which prove that they are alive, and one check of all connections every few seconds finds
  * the silent ones.
  *
- * Clients may be hostile, with a certificate or before they have shown one. Their number is limited (`Door`), and so is
+ * Clients may be hostile, with a certificate or before they have shown one. Their number is limited (`ConnectionGate`), and so is
  * what is stored of their messages (`ReadingBudget`); those that cause work without asking for anything are disconnected.
  */
 
@@ -23,7 +23,7 @@ import type { TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import type { Clock } from "../../model/clock.ts";
 import { TokenBucket } from "../../model/token-bucket.ts";
-import { Door, type DoorEvents, type DoorLimits, usualDoorLimits } from "../../system/door.ts";
+import { ConnectionGate, type GateEvents, type GateLimits, defaultGateLimits } from "../../system/connection-gate.ts";
 import { contextOptions, type ServerCertificate } from "../identity/server-certificate.ts";
 import { ReadingBudget } from "./reading-budget.ts";
 import type { Refusal } from "./refusal.ts";
@@ -46,12 +46,12 @@ export interface StreamServerOptions {
   readonly events?: StreamServerEvents;
 }
 
-export interface StreamServerLimits extends DoorLimits {
+export interface StreamServerLimits extends GateLimits {
   /** The limit for the incomplete messages of all calls. */
   readonly maxReadingBytes: number;
 }
 
-export interface StreamServerEvents extends Pick<DoorEvents, "opened" | "closed"> {
+export interface StreamServerEvents extends Pick<GateEvents, "opened" | "closed"> {
   /** Called once for each connection or call that was refused, or was ended because of what its client did. */
   readonly refused: (why: Refusal) => void;
 }
@@ -69,7 +69,7 @@ export interface StreamServerTiming {
   readonly idleMs: number;
 }
 
-const usualLimits: StreamServerLimits = { ...usualDoorLimits, maxReadingBytes: 64 * 1024 * 1024 };
+const usualLimits: StreamServerLimits = { ...defaultGateLimits, maxReadingBytes: 64 * 1024 * 1024 };
 /** Sidecars send a PING every 90 s, and are seen to do so up to a quarter late, so a live one is hardly ever asked. */
 const usualTiming: StreamServerTiming = {
   handshakeMs: 10_000,
@@ -98,7 +98,7 @@ export class StreamServer {
   readonly #events: StreamServerEvents;
   readonly #timing: StreamServerTiming;
   readonly #server: Http2SecureServer;
-  readonly #door: Door;
+  readonly #gate: ConnectionGate;
   readonly #budget: ReadingBudget;
   readonly #connections = new Map<ServerHttp2Session, Connection>();
   #stopLooking: () => void = () => {};
@@ -109,7 +109,7 @@ export class StreamServer {
     this.#events = events;
     this.#timing = { ...usualTiming, ...options.timing };
     const limits = { ...usualLimits, ...options.limits };
-    this.#door = new Door(limits, events);
+    this.#gate = new ConnectionGate(limits, events);
     this.#budget = new ReadingBudget(limits.maxReadingBytes);
     const required = clients === "certificate-required";
     this.#server = createSecureServer({
@@ -119,7 +119,7 @@ export class StreamServer {
       handshakeTimeout: this.#timing.handshakeMs,
       settings: { maxConcurrentStreams: maxCallsPerConnection },
     });
-    this.#server.on("connection", (socket: Socket) => this.#door.enter(socket));
+    this.#server.on("connection", (socket: Socket) => this.#gate.enter(socket));
     this.#server.on("tlsClientError", (_error, socket: TLSSocket) => void socket.destroy());
     this.#server.on("sessionError", (error: Error & { readonly code?: string }) => {
       // A connection that breaks at a lower layer is not its client's fault.
@@ -127,7 +127,7 @@ export class StreamServer {
     });
     this.#server.on("unknownProtocol", (socket: TLSSocket) => {
       events.refused("not_http2");
-      this.#door.settle(socket);
+      this.#gate.settle(socket);
       socket.destroy();
     });
     this.#server.on("session", (session) => this.#take(session));
@@ -155,7 +155,7 @@ export class StreamServer {
   async close(graceMs: number): Promise<void> {
     this.#stopLooking();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const force = setTimeout(() => this.#door.destroy(), graceMs);
+    const force = setTimeout(() => this.#gate.destroy(), graceMs);
     this.#server.close(() => resolve());
     for (const session of this.#connections.keys()) session.close();
     await promise;
@@ -173,7 +173,7 @@ export class StreamServer {
       idleSinceMs: nowMs,
       patience: new TokenBucket(patience, clock),
     };
-    this.#door.settle(session.socket);
+    this.#gate.settle(session.socket);
     this.#connections.set(session, connection);
     session.once("close", () => this.#connections.delete(session));
     session.on("ping", () => this.#bear(session, connection));

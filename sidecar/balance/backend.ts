@@ -11,7 +11,7 @@ import { MeshError } from "../../model/errors.ts";
 import type { CircuitBreakerPolicy } from "../../model/policy.ts";
 import type { Endpoint, Endpoints, Protocol } from "../../model/resources.ts";
 import { Breakers } from "../breaker/breakers.ts";
-import { WaitingLine } from "../breaker/waiting-line.ts";
+import { PendingRequests } from "../breaker/pending-requests.ts";
 import type { ClientConnection } from "../net/client-connection.ts";
 import type { Exchange, KnownBy, RequestSink, ResponseSink, Service } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
@@ -55,7 +55,7 @@ export class Backend extends Timer {
   /** Undefined until the control plane has named the endpoints. */
   #picker: Picker | undefined;
   #protocol: Protocol = "detect";
-  readonly #line = new WaitingLine((first) => this.#admitWaiting(first));
+  readonly #pending = new PendingRequests((first) => this.#admitWaiting(first));
   readonly #affinity: Affinity;
   /** Undefined: no session affinity; each request goes to the cheapest endpoint. */
   #affinityMs: number | undefined;
@@ -93,7 +93,7 @@ export class Backend extends Timer {
     this.#applyChoice(backend);
     this.#options.wheel.clear(this);
     for (const held of this.#held.splice(0)) held.release(this.service);
-    this.#line.advanceSoon();
+    this.#pending.advanceSoon();
   }
 
   /** The control plane has not answered in time. */
@@ -111,7 +111,7 @@ export class Backend extends Timer {
     if (this.#picker === undefined) return this.#hold(exchange, response);
     const connects = this.#connects(exchange);
     // Requests that already wait come first.
-    const pick = this.#line.isEmpty ? this.#pick(this.#picker, exchange, connects) : undefined;
+    const pick = this.#pending.isEmpty ? this.#pick(this.#picker, exchange, connects) : undefined;
     if (pick?.kind === "picked") return pick.endpoint.send(exchange, response, pick.permit, connects);
     const limit = pick?.kind === "none" ? undefined : this.#fullBy(connects);
     if (limit === undefined && pick !== undefined) return refuse(response, this.#whyNobody(pick.kind, exchange));
@@ -125,7 +125,7 @@ export class Backend extends Timer {
 
   /** Requests that wait because every endpoint is full. */
   get pending(): number {
-    return this.#line.length;
+    return this.#pending.length;
   }
 
   /** Whether a request occupies a connection to the application; asked only if connections are limited. */
@@ -137,7 +137,7 @@ export class Backend extends Timer {
 
   #wait(exchange: Exchange, response: ResponseSink, limit: BreakerLimit): RequestSink {
     const most = this.#breakers?.policy.maxPendingRequests ?? 0;
-    const waiting = this.#line.join(exchange, response, most);
+    const waiting = this.#pending.join(exchange, response, most);
     if (waiting !== undefined) return waiting;
     const reached = most === 0 ? limit : "maxPendingRequests";
     this.#options.onOverload(this.name, reached);
@@ -227,7 +227,7 @@ export class Backend extends Timer {
 
   #live(endpoint: Endpoint, backend: Endpoints): LiveEndpoint {
     const { clock, dial } = this.#options;
-    const onRoom = () => this.#line.advanceSoon();
+    const onRoom = () => this.#pending.advanceSoon();
     return new LiveEndpoint(endpoint, dial(endpoint, backend), { clock, isNew: this.#picker !== undefined, onRoom });
   }
 

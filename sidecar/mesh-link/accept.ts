@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import tls from "node:tls";
 import type { Clock } from "../../model/clock.ts";
 import type { ErrorCode } from "../../model/errors.ts";
-import { Door } from "../../system/door.ts";
+import { ConnectionGate } from "../../system/connection-gate.ts";
 import { serveHttp2 } from "../http2/server.ts";
 import type { Identity } from "../identity/credentials.ts";
 import { checkPeer, meshContextOptions, meshServerOptions } from "../identity/tls-options.ts";
@@ -48,16 +48,16 @@ export async function acceptLinks(options: AcceptOptions): Promise<Listener> {
   const { identity, onHandshake, maxHandshakes = usualMaxHandshakes } = options;
   const connections = new Connections(options.limit);
   const trusted = new Map<ServedConnection, LastingTrust>();
-  // Settled connections are counted by `connections`. The door also makes the kernel probe those that are silent.
-  const door = new Door(
+  // Settled connections are counted by `connections`. The gate also makes the kernel probe those that are silent.
+  const gate = new ConnectionGate(
     { maxConnections: Number.POSITIVE_INFINITY, maxHandshakes },
     { opened() {}, closed() {}, refused: (why) => void (why === "too_many" && options.limit?.onExceeded?.()) },
   );
   const server = tls.createServer(meshServerOptions(identity.current()), (socket) => {
-    door.settle(socket);
+    gate.settle(socket);
     serveLink(socket, connections, trusted, options);
   });
-  server.on("connection", (socket: Socket) => door.enter(socket));
+  server.on("connection", (socket: Socket) => gate.enter(socket));
   server.on("tlsClientError", (error, socket) => {
     onHandshake(reasonOf(error, socket));
     socket.destroy();

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
-import { Door } from "../../system/door.ts";
+import { ConnectionGate } from "../../system/connection-gate.ts";
 import { eventually } from "../support/eventually.ts";
 
 const servers: net.Server[] = [];
@@ -31,14 +31,14 @@ async function dial(host: string, port: number, localPort?: number): Promise<net
 it("keeps a connection that comes from the same port as one that is gone, and knows it", async () => {
   const refused: string[] = [];
   let open = 0;
-  const door = new Door(
+  const gate = new ConnectionGate(
     { maxConnections: 10, maxHandshakes: 10 },
     { opened: () => open++, closed: () => open--, refused: (why) => refused.push(why) },
   );
   const taken: net.Socket[] = [];
   const enter = (socket: net.Socket): void => {
     taken.push(socket);
-    door.enter(socket);
+    gate.enter(socket);
   };
   const [first, second] = [await listen("127.0.0.1", enter), await listen("127.0.0.2", enter)];
   const former = await dial("127.0.0.1", first);
@@ -51,8 +51,8 @@ it("keeps a connection that comes from the same port as one that is gone, and kn
 
   const [, newer] = taken;
   if (newer === undefined) throw new Error("only one came");
-  door.settle(newer);
-  door.destroy();
+  gate.settle(newer);
+  gate.destroy();
   await eventually(() => open === 0);
   expect(refused).toEqual(["handshake"]);
 });

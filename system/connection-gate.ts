@@ -11,14 +11,14 @@
 import type { Socket } from "node:net";
 import { FairLimit } from "./fair-limit.ts";
 
-export interface DoorLimits {
+export interface GateLimits {
   readonly maxConnections: number;
   /** How many of those may be in the middle of their handshake: it is not known yet who they are. */
   readonly maxHandshakes: number;
 }
 
 /** The first handshakes of a whole mesh may arrive all at once. */
-export const usualDoorLimits: DoorLimits = { maxConnections: 5_000, maxHandshakes: 2_000 };
+export const defaultGateLimits: GateLimits = { maxConnections: 5_000, maxHandshakes: 2_000 };
 
 /**
  * After this much silence the kernel probes once a second; after ten probes without an answer the connection breaks. This wakes
@@ -26,7 +26,7 @@ export const usualDoorLimits: DoorLimits = { maxConnections: 5_000, maxHandshake
  */
 const vanishedAfterMs = 30_000;
 
-export interface DoorEvents {
+export interface GateEvents {
   readonly opened: () => void;
   readonly closed: () => void;
   readonly refused: (why: "too_many" | "handshake") => void;
@@ -34,20 +34,20 @@ export interface DoorEvents {
 
 type End = Pick<Socket, "remoteAddress" | "remotePort">;
 
-interface Guest {
+interface GatedConnection {
   readonly socket: Socket;
   readonly address: string;
-  stands: "accepted" | "settled" | "refused";
+  state: "accepted" | "settled" | "refused";
 }
 
-export class Door {
-  readonly #events: DoorEvents;
-  readonly #all: FairLimit<Guest>;
-  readonly #accepted: FairLimit<Guest>;
+export class ConnectionGate {
+  readonly #events: GateEvents;
+  readonly #all: FairLimit<GatedConnection>;
+  readonly #accepted: FairLimit<GatedConnection>;
   /** By the address and port of the other end: TLS has a different socket object than the one that was accepted. */
-  readonly #guests = new Map<string, Guest>();
+  readonly #connections = new Map<string, GatedConnection>();
 
-  constructor({ maxConnections, maxHandshakes }: DoorLimits, events: DoorEvents) {
+  constructor({ maxConnections, maxHandshakes }: GateLimits, events: GateEvents) {
     this.#events = events;
     this.#all = new FairLimit(maxConnections);
     this.#accepted = new FairLimit(maxHandshakes);
@@ -57,44 +57,44 @@ export class Door {
   enter(socket: Socket): void {
     // It is gone already, and its address is unknown.
     if (socket.remoteAddress === undefined) return void socket.destroy();
-    const guest: Guest = { socket, address: socket.remoteAddress, stands: "accepted" };
+    const connection: GatedConnection = { socket, address: socket.remoteAddress, state: "accepted" };
     const key = keyOf(socket);
-    this.#guests.set(key, guest);
+    this.#connections.set(key, connection);
     socket.setKeepAlive(true, vanishedAfterMs);
     this.#events.opened();
-    socket.once("close", () => this.#leave(key, guest));
+    socket.once("close", () => this.#leave(key, connection));
     for (const limit of [this.#all, this.#accepted]) {
-      const excess = limit.admit(guest.address, guest);
+      const excess = limit.admit(connection.address, connection);
       if (excess !== undefined) this.#refuse(excess, "too_many");
-      if (excess === guest) return;
+      if (excess === connection) return;
     }
   }
 
   /** To be called when its TLS handshake is done. */
   settle(end: End): void {
-    const guest = this.#guests.get(keyOf(end));
-    if (guest?.stands !== "accepted") return;
-    guest.stands = "settled";
-    this.#accepted.leave(guest.address, guest);
+    const connection = this.#connections.get(keyOf(end));
+    if (connection?.state !== "accepted") return;
+    connection.state = "settled";
+    this.#accepted.leave(connection.address, connection);
   }
 
   /** Closes all connections. */
   destroy(): void {
-    for (const { socket } of this.#guests.values()) socket.destroy();
+    for (const { socket } of this.#connections.values()) socket.destroy();
   }
 
-  #refuse(guest: Guest, why: "too_many" | "handshake"): void {
-    guest.stands = "refused";
+  #refuse(connection: GatedConnection, why: "too_many" | "handshake"): void {
+    connection.state = "refused";
     this.#events.refused(why);
-    guest.socket.destroy();
+    connection.socket.destroy();
   }
 
-  #leave(key: string, guest: Guest): void {
-    if (guest.stands === "accepted") this.#refuse(guest, "handshake");
+  #leave(key: string, connection: GatedConnection): void {
+    if (connection.state === "accepted") this.#refuse(connection, "handshake");
     // The other end may have connected again already, from the same port.
-    if (this.#guests.get(key) === guest) this.#guests.delete(key);
-    this.#all.leave(guest.address, guest);
-    this.#accepted.leave(guest.address, guest);
+    if (this.#connections.get(key) === connection) this.#connections.delete(key);
+    this.#all.leave(connection.address, connection);
+    this.#accepted.leave(connection.address, connection);
     this.#events.closed();
   }
 }

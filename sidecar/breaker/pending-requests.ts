@@ -6,7 +6,7 @@
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
 import { HeldRequest } from "../net/held-request.ts";
 
-export class WaitingLine {
+export class PendingRequests {
   readonly #admitFirst: (first: HeldRequest) => boolean;
   #held: HeldRequest[] = [];
   #advancing = false;
@@ -25,7 +25,7 @@ export class WaitingLine {
     return this.#held.reduce((count, { gone }) => (gone ? count : count + 1), 0);
   }
 
-  /** Undefined: the line is full. */
+  /** Undefined: too many wait already. */
   join(exchange: Exchange, response: ResponseSink, most: number): RequestSink | undefined {
     if (this.#held.length >= most) this.#held = this.#held.filter(({ gone }) => !gone);
     if (this.#held.length >= most) return undefined;
