@@ -93,12 +93,12 @@ function endWhenNobodyReads(): void {
 
 /** The argument parser's message as a single line, and where to read more. */
 function lineOf(text: string, command: Command): string {
-  const said = text
+  const message = text
     .replace(/^error: /, "")
     .trim()
     .replace(/\n\(Did/g, " (did")
     .replace(/\.$/, "");
-  return `${mark()} ${said}; see ${fullName(command)} --help\n`;
+  return `${mark()} ${message}; see ${fullName(command)} --help\n`;
 }
 
 function fullName(command: Command): string {

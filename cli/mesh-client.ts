@@ -67,7 +67,7 @@ export async function openMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Pr
   }
   if (url !== undefined && !/^https?:\/\//.test(url))
     throw new UsageError(`--url must be like ${defaultUrl}, got ${url || "nothing"}`);
-  const place = url === undefined ? unsaid : { base: url, hint: "; --url says where it is" };
+  const place = url === undefined ? defaultPlace : { base: url, hint: "; --url says where it is" };
   return {
     read: () => fetchFrom<MeshView>(place, "/api/mesh"),
     readCertificates: () => fetchFrom<CertificatesView>(place, "/api/certs"),
@@ -155,7 +155,7 @@ interface Place {
   readonly hint: string;
 }
 
-const unsaid: Place = {
+const defaultPlace: Place = {
   base: defaultUrl,
   hint: ", and no cluster in a kubeconfig; --kubeconfig or --url says where the mesh is",
 };

@@ -116,14 +116,14 @@ export class Snapshot {
   }
 
   /** Does the same for the variants of single pods. Equal ones are shared, so that they are encoded once. */
-  #setApart(name: string, told: ReadonlyMap<string, PodInbound> = new Map()): boolean {
+  #setApart(name: string, variants: ReadonlyMap<string, PodInbound> = new Map()): boolean {
     const before = this.#apart.get(name);
-    if (told.size === 0) return this.#apart.delete(name);
+    if (variants.size === 0) return this.#apart.delete(name);
     const known = new Map([...(before?.values() ?? [])].map(({ published }) => [published.version, published]));
     // Pods that look alike share one value, which is hashed once.
     const hashed = new Map<Inbound, PublishedResource>();
     const after = new Map<string, PublishedApart>();
-    for (const [pod, { value, identity }] of told) {
+    for (const [pod, { value, identity }] of variants) {
       const fresh = hashed.get(value) ?? publishedOf({ kind: "inbound", value });
       const published = known.get(fresh.version) ?? fresh;
       hashed.set(value, published);

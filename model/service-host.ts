@@ -26,10 +26,10 @@ export function destinationName(
   const full = name.endsWith(suffix);
   if ((absolute && !full) || name === "localhost" || ipv4.test(name)) return undefined;
   const short = full ? name.slice(0, -suffix.length) : name;
-  const said = short.split(".");
-  if (!said.every((label) => dnsLabel.test(label))) return undefined;
-  const hasSvc = !full && said.length > 2 && said.at(-1) === "svc";
-  const labels = hasSvc ? said.slice(0, -1) : said;
+  const parts = short.split(".");
+  if (!parts.every((label) => dnsLabel.test(label))) return undefined;
+  const hasSvc = !full && parts.length > 2 && parts.at(-1) === "svc";
+  const labels = hasSvc ? parts.slice(0, -1) : parts;
   const qualified = full || hasSvc;
   const [first = "", itsNamespace = namespace] = labels;
   switch (labels.length) {

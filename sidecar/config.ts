@@ -63,11 +63,11 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
   const check = (path: string, holds: boolean, message: string): void => {
     if (!holds) errors.push({ path, message });
   };
-  const oneOf = <T extends string>(name: string, allowed: readonly T[], unsaid: T): T => {
-    const value = env[name] ?? unsaid;
+  const oneOf = <T extends string>(name: string, allowed: readonly T[], fallback: T): T => {
+    const value = env[name] ?? fallback;
     const found = allowed.find((each) => each === value);
     check(name, found !== undefined, `must be ${allowed.join(" or ")}, got ${value}`);
-    return found ?? unsaid;
+    return found ?? fallback;
   };
   const upstreams = parseUpstreams(env["TULLE_UPSTREAMS"] ?? "");
   if (!upstreams.ok) errors.push({ path: "TULLE_UPSTREAMS", message: upstreams.error });

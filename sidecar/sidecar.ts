@@ -142,8 +142,8 @@ export class Sidecar {
     };
     this.#destinations = new Destinations({
       follow: (name, apply) =>
-        this.#follow<Destination>("destination", name, (told, version) =>
-          apply(told && destinationFor(namespace, told), version),
+        this.#follow<Destination>("destination", name, (destination, version) =>
+          apply(destination && destinationFor(namespace, destination), version),
         ),
       compose: (destination, policyVersion) => outboundStack(destination, { ...outbound, policyVersion }),
       passThrough: (address, reason) => this.#dialler.passThrough(address, reason),

@@ -84,8 +84,8 @@ async function shakeHands(
 }
 
 async function leaves({ view, nowMs }: Asked): Promise<Finding[]> {
-  const told = await view().catch(() => undefined); // reported by the check of the control plane
-  const ends = (told?.sidecars ?? []).flatMap(({ pod, certificateEndsMs }) =>
+  const mesh = await view().catch(() => undefined); // reported by the check of the control plane
+  const ends = (mesh?.sidecars ?? []).flatMap(({ pod, certificateEndsMs }) =>
     certificateEndsMs === undefined ? [] : [{ pod, leftMs: certificateEndsMs - nowMs }],
   );
   if (ends.length === 0) return [];

@@ -38,8 +38,8 @@ async function modes(cluster: Cluster, redirected: readonly Fields[]): Promise<F
   const tried = asked.filter((_pod, place) => logs[place]?.includes('"redirect set and tried"'));
   const notes = new Set(logs.flatMap(notesIn));
   const counted = `iptables over nftables in ${redirected.length} pods`;
-  const told = tried.length === 0 ? counted : `${counted}, tried in ${named(tried.map(nameOf))}`;
-  return [ok(told), ...[...notes].map((note) => warn(note))];
+  const text = tried.length === 0 ? counted : `${counted}, tried in ${named(tried.map(nameOf))}`;
+  return [ok(text), ...[...notes].map((note) => warn(note))];
 }
 
 /** Empty if the user may not read it, or if it is gone. */

@@ -16,8 +16,8 @@ const listEvents = "kubectl get events -A --field-selector reason=FailedCreate";
 export const podsNotMade: Check = {
   name: "pods not made",
   async run({ cluster }) {
-    const told = await cluster.list("/api/v1/events", { fieldSelector: "reason=FailedCreate" });
-    const refused = told.filter((event) => textAt(event, "message")?.includes(webhookSuffix));
+    const events = await cluster.list("/api/v1/events", { fieldSelector: "reason=FailedCreate" });
+    const refused = events.filter((event) => textAt(event, "message")?.includes(webhookSuffix));
     // An owner that tried often has several Events: the last one counts.
     const owners = [...new Map(refused.map((event) => [nameOfOwner(event), event])).values()];
     const findings = await Promise.all(owners.slice(0, mostAsked).map((event) => findingOf(cluster, event)));

@@ -10,12 +10,12 @@ export const sidecars: Check = {
   name: "sidecars",
   async run({ pods, view }) {
     const meshed = (await pods()).filter((pod) => hasSidecar(pod) && isAlive(pod));
-    const told = await view().catch(() => undefined); // reported by the check of the control plane
+    const mesh = await view().catch(() => undefined); // reported by the check of the control plane
     const broken = meshed.filter((pod) => hasFailed(pod)).map(nameOf);
     const running = meshed.filter((pod) => at(pod, "status", "phase") === "Running");
-    const connected = new Set(told?.sidecars.map(({ pod }) => pod));
-    const alone = told === undefined ? [] : running.map(nameOf).filter((name) => !connected.has(name));
-    const expected = told?.version;
+    const connected = new Set(mesh?.sidecars.map(({ pod }) => pod));
+    const alone = mesh === undefined ? [] : running.map(nameOf).filter((name) => !connected.has(name));
+    const expected = mesh?.version;
     const apart = meshed.filter((pod) => expected !== undefined && versionOf(pod) !== expected).map(nameOf);
     const findings = [
       ...(broken.length > 0
@@ -34,7 +34,7 @@ export const sidecars: Check = {
         : []),
     ];
     if (findings.length > 0 || meshed.length === 0) return findings;
-    const all = told === undefined ? `${meshed.length} in pods` : `${meshed.length} connected, version ${expected}`;
+    const all = mesh === undefined ? `${meshed.length} in pods` : `${meshed.length} connected, version ${expected}`;
     return [ok(all)];
   },
 };

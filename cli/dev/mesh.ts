@@ -38,7 +38,7 @@ export interface MeshOptions {
 /** During a stop nobody is waiting for an answer any more. */
 const stopGraceMs = 3_000;
 /** How often the control plane is asked whether the sidecars know of a pod that has become ready. */
-const tellPollMs = 20;
+const pushPollMs = 20;
 
 /**
  * Starts a mesh; resolves when the control plane is ready and every pod is being started. Throws a `UsageError` if the user
@@ -149,7 +149,7 @@ export class Mesh {
   async settled(signal: AbortSignal): Promise<void> {
     await this.#allReady(signal);
     while (!(await this.controlPlane.hasTold(this.pods.map(({ identity }) => identity)))) {
-      await sleep(tellPollMs, undefined, { signal });
+      await sleep(pushPollMs, undefined, { signal });
       await this.#allReady(signal);
     }
   }

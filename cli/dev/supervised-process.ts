@@ -37,7 +37,7 @@ export interface RestartDelays {
   readonly resetAfterMs: number;
 }
 
-const usualDelays: RestartDelays = { firstMs: 500, maxMs: 10_000, resetAfterMs: 10_000 };
+const defaultDelays: RestartDelays = { firstMs: 500, maxMs: 10_000, resetAfterMs: 10_000 };
 
 export interface Exit {
   /** `exit code 1`, `SIGKILL`, `could not be started: …`. */
@@ -66,7 +66,7 @@ export class SupervisedProcess {
 
   constructor(options: ProcessOptions) {
     this.#options = options;
-    this.#delays = options.restart ?? usualDelays;
+    this.#delays = options.restart ?? defaultDelays;
     this.#nextDelayMs = this.#delays.firstMs;
   }
 

@@ -115,8 +115,8 @@ function merged(
 /** The metadata that `kubectl apply` recorded of the last applied object; empty: it was created otherwise. */
 function lastAppliedOf({ annotations }: ObjectMeta): Readonly<Record<string, unknown>> {
   try {
-    const said: unknown = JSON.parse(annotations.get(lastApplied) ?? "{}");
-    return isRecord(said) && isRecord(said["metadata"]) ? said["metadata"] : {};
+    const applied: unknown = JSON.parse(annotations.get(lastApplied) ?? "{}");
+    return isRecord(applied) && isRecord(applied["metadata"]) ? applied["metadata"] : {};
   } catch {
     return {}; // somebody else's annotation
   }

@@ -44,17 +44,17 @@ export function diffHeld(before: Pipeline, after: Pipeline, holdings: Holdings):
       workloadsOf.set(key, workloads.add(workload));
     }
   }
-  const told = new Map<string, { readonly diff: ResourceDiff; readonly workloads: Set<string> }>();
+  const byResource = new Map<string, { readonly diff: ResourceDiff; readonly workloads: Set<string> }>();
   for (const diff of sortByNamesFirst(diffPipelines(before, after))) {
     const key = sameness(diff, before, after);
-    const known = told.get(key);
+    const known = byResource.get(key);
     const holders = workloadsOf.get(`${diff.kind} ${diff.name}`) ?? [];
     // An Inbound belongs to its own workload alone, whether or not one of its sidecars is connected.
     const workloads = diff.kind === "inbound" ? [diff.name] : holders;
-    if (known === undefined) told.set(key, { diff, workloads: new Set(workloads) });
+    if (known === undefined) byResource.set(key, { diff, workloads: new Set(workloads) });
     else for (const workload of workloads) known.workloads.add(workload);
   }
-  return [...told.values()].map(({ diff, workloads }) => ({ ...diff, workloads: [...workloads].sort() }));
+  return [...byResource.values()].map(({ diff, workloads }) => ({ ...diff, workloads: [...workloads].sort() }));
 }
 
 /** Puts names before addresses, so that each difference appears under the name that people know. */

@@ -157,8 +157,8 @@ const patterns: Readonly<Record<Protocol, string>> = {
 function stated(point: keyof typeof pointAnnotations, what: string): (about: About) => Answer {
   const name = pointAnnotations[point];
   return ({ edge, annotations }) => {
-    const said = annotations.get(name)?.trim() ?? "";
-    return said === "" ? missing(`annotate Service ${edge.to} with ${name}: ${what}`) : present(said);
+    const value = annotations.get(name)?.trim() ?? "";
+    return value === "" ? missing(`annotate Service ${edge.to} with ${name}: ${what}`) : present(value);
   };
 }
 

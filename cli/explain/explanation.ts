@@ -119,9 +119,9 @@ export function explain(facts: MeshFacts, request: DescribedRequest): Explanatio
 }
 
 /** Requests with the same key all go to one backend, so that one must recognize the key. */
-function triesOf({ facts, request }: About, route: Route, told: readonly ExplainedBackend[]): ExplainedTry[] {
+function triesOf({ facts, request }: About, route: Route, explained: readonly ExplainedBackend[]): ExplainedTry[] {
   const isKnown = route.backends.some(({ endpoints }, place) => {
-    const keys = (told[place]?.percent ?? 0) > 0 ? facts.endpoints(endpoints)?.idempotency : undefined;
+    const keys = (explained[place]?.percent ?? 0) > 0 ? facts.endpoints(endpoints)?.idempotency : undefined;
     return keys !== undefined && knownKeyIn(keys, request.method, request.headers) !== undefined;
   });
   return explainTries(route.retry, route.timeout.requestMs, request, isKnown);

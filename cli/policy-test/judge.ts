@@ -7,15 +7,15 @@ import type { Explanation } from "../explain/explanation.ts";
 import type { Expectation } from "./policy-test.ts";
 
 /** One line per unmet expectation: `timeout: expected 1s, got 2s`. */
-export function unmetExpectations(expected: Expectation, told: Explanation, namespace: string): string[] {
+export function unmetExpectations(expected: Expectation, explanation: Explanation, namespace: string): string[] {
   return [
-    ...differs("route", expected.route, told.route?.name ?? "none"),
-    ...unmetShares(expected.backends, told, namespace),
-    ...differs("timeout", shown(expected.timeout), shown(told.route?.timeout.requestMs ?? 0)),
-    ...differs("maxAttempts", expected.maxAttempts, triesOn(told.route)),
-    ...unmetTries("retried", expected.retried, told),
-    ...unmetTries("notRetried", expected.notRetried, told),
-    ...unmetAccess(expected.access, told),
+    ...differs("route", expected.route, explanation.route?.name ?? "none"),
+    ...unmetShares(expected.backends, explanation, namespace),
+    ...differs("timeout", shown(expected.timeout), shown(explanation.route?.timeout.requestMs ?? 0)),
+    ...differs("maxAttempts", expected.maxAttempts, triesOn(explanation.route)),
+    ...unmetTries("retried", expected.retried, explanation),
+    ...unmetTries("notRetried", expected.notRetried, explanation),
+    ...unmetAccess(expected.access, explanation),
   ];
 }
 
@@ -34,10 +34,10 @@ function shown(ms: number | undefined): string | undefined {
 /** Shares of weights are rarely round, so a hundredth of a percent is close enough. */
 const nearPercent = 0.01;
 
-function unmetShares(expected: Expectation["backends"], told: Explanation, namespace: string): string[] {
+function unmetShares(expected: Expectation["backends"], explanation: Explanation, namespace: string): string[] {
   if (expected === undefined) return [];
   const shares = new Map<string, number>();
-  for (const { service, percent } of told.backends) {
+  for (const { service, percent } of explanation.backends) {
     if (percent > 0) shares.set(service, (shares.get(service) ?? 0) + percent);
   }
   const wanted = new Map(
@@ -58,14 +58,16 @@ function round(percent: number): number {
 function unmetTries(
   field: "retried" | "notRetried",
   outcomes: readonly string[] | undefined,
-  told: Explanation,
+  explanation: Explanation,
 ): string[] {
   return (outcomes ?? []).flatMap((outcome) => {
-    const found = told.tries.find((explained) => explained.outcome === outcome);
+    const found = explanation.tries.find((explained) => explained.outcome === outcome);
     if (found === undefined) {
-      return told.tries.length === 0
+      return explanation.tries.length === 0
         ? [`${field}: no route is taken, so nothing is tried`]
-        : [`${field}: unknown outcome ${outcome}, known are ${told.tries.map((each) => each.outcome).join(", ")}`];
+        : [
+            `${field}: unknown outcome ${outcome}, known are ${explanation.tries.map((each) => each.outcome).join(", ")}`,
+          ];
     }
     const { verdict } = found;
     if (verdict.retry === (field === "retried")) return [];
@@ -73,9 +75,9 @@ function unmetTries(
   });
 }
 
-function unmetAccess(expected: Expectation["access"], told: Explanation): string[] {
+function unmetAccess(expected: Expectation["access"], explanation: Explanation): string[] {
   if (expected === undefined) return [];
-  const asked = told.backends.filter(({ percent }) => percent > 0).flatMap(({ server }) => server);
+  const asked = explanation.backends.filter(({ percent }) => percent > 0).flatMap(({ server }) => server);
   if (asked.length === 0) return [`access: expected ${expected}, but no workload is behind it`];
   return asked.flatMap(({ workload, port, access, by }) =>
     access === expected

@@ -146,16 +146,16 @@ export class ServerCall {
   #end(code: status, details: string, httpStatus: number): void {
     const stream = this.#stream;
     this.#ended = true;
-    const said = { "grpc-status": code, ...(details !== "" && { "grpc-message": percentEncode(details) }) };
+    const trailers = { "grpc-status": code, ...(details !== "" && { "grpc-message": percentEncode(details) }) };
     if (stream.headersSent) {
       stream.once("wantTrailers", () => {
-        if (!this.#gone) stream.sendTrailers(said);
+        if (!this.#gone) stream.sendTrailers(trailers);
       });
       stream.end();
     } else {
       // Lists the supported codings: https://github.com/grpc/grpc/blob/master/doc/compression.md
       const codings = code === status.UNIMPLEMENTED && { "grpc-accept-encoding": "identity" };
-      const head = { ":status": httpStatus, "content-type": contentType, ...codings, ...said };
+      const head = { ":status": httpStatus, "content-type": contentType, ...codings, ...trailers };
       stream.respond(head, { endStream: true });
     }
     // Discard what the client still sends, so that it does not hold up its other calls.

@@ -2,12 +2,12 @@
  * A port for gRPC calls over TLS, directly on node:http2. For a thousand sidecars that each get a message and answer it, a
  * gRPC library costs about as much again as node:http2 itself.
  *
- * It detects peers that have vanished silently. The kernel finds those whose machine is gone (`ConnectionGate`). For those that hang:
- * sidecars send PINGs of their own, which prove that they are alive, and one check of all connections every few seconds finds
- * the silent ones.
+ * It detects peers that have vanished silently. The kernel finds those whose machine is gone (`ConnectionGate`). For those that
+ * hang: sidecars send PINGs of their own, which prove that they are alive, and one check of all connections every few seconds
+ * finds the silent ones.
  *
- * Clients may be hostile, with a certificate or before they have shown one. Their number is limited (`ConnectionGate`), and so is
- * what is stored of their messages (`ReadingBudget`); those that cause work without asking for anything are disconnected.
+ * Clients may be hostile, with a certificate or before they have shown one. Their number is limited (`ConnectionGate`), and so
+ * is what is stored of their messages (`ReadingBudget`); those that cause work without asking for anything are disconnected.
  */
 
 import {
@@ -23,7 +23,7 @@ import type { TLSSocket } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import type { Clock } from "../../model/clock.ts";
 import { TokenBucket } from "../../model/token-bucket.ts";
-import { ConnectionGate, type GateEvents, type GateLimits, defaultGateLimits } from "../../system/connection-gate.ts";
+import { ConnectionGate, defaultGateLimits, type GateEvents, type GateLimits } from "../../system/connection-gate.ts";
 import { contextOptions, type ServerCertificate } from "../identity/server-certificate.ts";
 import { ReadingBudget } from "./reading-budget.ts";
 import type { Refusal } from "./refusal.ts";
@@ -69,9 +69,9 @@ export interface StreamServerTiming {
   readonly idleMs: number;
 }
 
-const usualLimits: StreamServerLimits = { ...defaultGateLimits, maxReadingBytes: 64 * 1024 * 1024 };
+const defaultLimits: StreamServerLimits = { ...defaultGateLimits, maxReadingBytes: 64 * 1024 * 1024 };
 /** Sidecars send a PING every 90 s, and are seen to do so up to a quarter late, so a live one is hardly ever asked. */
-const usualTiming: StreamServerTiming = {
+const defaultTiming: StreamServerTiming = {
   handshakeMs: 10_000,
   lookMs: 5_000,
   askMs: 120_000,
@@ -107,8 +107,8 @@ export class StreamServer {
     const { certificate, clients, maxCallsPerConnection, events = unheard } = options;
     this.#options = options;
     this.#events = events;
-    this.#timing = { ...usualTiming, ...options.timing };
-    const limits = { ...usualLimits, ...options.limits };
+    this.#timing = { ...defaultTiming, ...options.timing };
+    const limits = { ...defaultLimits, ...options.limits };
     this.#gate = new ConnectionGate(limits, events);
     this.#budget = new ReadingBudget(limits.maxReadingBytes);
     const required = clients === "certificate-required";

@@ -22,7 +22,7 @@ import type { TokenFault, TokenOwner, TokenReviewer } from "./tokens.ts";
 export const issueMethod = "/tulle.v1.Identity/Issue";
 /** The maximum size of a request: the longest token and a certificate request. */
 export const maxRequestBytes = 64 * 1024;
-const usualRequestMs = 10_000;
+const defaultRequestMs = 10_000;
 
 /** Why no certificate was issued; a label of the refusal metric. */
 export type IssueFault =
@@ -76,7 +76,7 @@ export interface IdentityServiceOptions {
 
 /** Answers calls of `issueMethod`. */
 export function identityService(options: IdentityServiceOptions): (call: ServerCall) => void {
-  const { requestWithinMs = usualRequestMs, log } = options;
+  const { requestWithinMs = defaultRequestMs, log } = options;
   return (call) => {
     const caller = plainAddress(call.callerAddress);
     const late = setTimeout(() => {

@@ -42,8 +42,8 @@ export interface RotationProgress {
 }
 
 /** How often a waiting rotation logs what it is waiting for. */
-const tellEveryMs = 60_000;
-const toldLacks = 10;
+const logEveryMs = 60_000;
+const loggedLacks = 10;
 
 export class RootRotation {
   readonly #options: RotationOptions;
@@ -52,12 +52,12 @@ export class RootRotation {
   #calm: { readonly version: string; readonly sinceMs: number } | undefined;
   /** The version over which a step was taken. The store reports the result. */
   #replaced: string | undefined;
-  #toldAtMs: number;
+  #loggedAtMs: number;
 
   constructor(kept: KeptSigner, options: RotationOptions) {
     this.#kept = kept;
     this.#options = options;
-    this.#toldAtMs = options.clock.now();
+    this.#loggedAtMs = options.clock.now();
   }
 
   get kept(): KeptSigner {
@@ -130,9 +130,9 @@ export class RootRotation {
     const lacks = lacksOf(issuer, census());
     if (lacks.length > 0) {
       this.#calm = undefined;
-      if (nowMs - this.#toldAtMs < tellEveryMs) return false;
-      this.#toldAtMs = nowMs;
-      const named = lacks.slice(0, toldLacks).map(({ who, why }) => `${who} ${why}`);
+      if (nowMs - this.#loggedAtMs < logEveryMs) return false;
+      this.#loggedAtMs = nowMs;
+      const named = lacks.slice(0, loggedLacks).map(({ who, why }) => `${who} ${why}`);
       log("warn", "root rotation waits", { phase: rotation.kind, lacks: lacks.length, named });
       return false;
     }

@@ -46,19 +46,19 @@ export function watchRoot(
   { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
 ): void {
   let { version } = from;
-  let told = "";
+  let logged = "";
   const look = async (): Promise<void> => {
     try {
       const kept = await readRoot(folder);
       if (kept === undefined) throw new Error(`${join(folder, rootFile)}: is gone`);
-      told = "";
+      logged = "";
       if (kept.version === version) return;
       version = kept.version;
       onSigner(kept);
     } catch (error) {
       const reason = reasonOf(error);
-      if (reason !== told) log("error", "signer not taken over, the former one stays", { reason });
-      told = reason;
+      if (reason !== logged) log("error", "signer not taken over, the former one stays", { reason });
+      logged = reason;
     }
   };
   const timer = setInterval(() => void look(), lookEveryMs).unref();

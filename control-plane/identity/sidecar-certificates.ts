@@ -35,10 +35,10 @@ export class SidecarCertificates {
   }
 
   /** Returns a function to call at the end of the stream. */
-  add({ certificateDer, renew, ...said }: ConnectedSidecar): () => void {
+  add({ certificateDer, renew, ...reported }: ConnectedSidecar): () => void {
     const stream = ++this.#lastStream;
     const signerKeyId = authorityKeyIdOf(certificateDer)?.toString("hex") ?? "";
-    const kept = { certificate: { ...said, signerKeyId }, renew };
+    const kept = { certificate: { ...reported, signerKeyId }, renew };
     this.#streams.set(stream, kept);
     this.#tell(stream);
     this.#askToRenew([kept]);

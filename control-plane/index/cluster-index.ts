@@ -221,8 +221,8 @@ export class ClusterIndex implements IndexView {
     this.#othersRoutes.delete(key);
     if (!result.ok) {
       this.#shown.set(key, { object, errors: result.error, version: this.#shown.get(key)?.version });
-      const said = this.#readings.get(key);
-      if (said === undefined || isStandIn(said)) this.#replace(key, readStandIn(object), touched);
+      const lastReading = this.#readings.get(key);
+      if (lastReading === undefined || isStandIn(lastReading)) this.#replace(key, readStandIn(object), touched);
       return;
     }
     const reading = result.value;

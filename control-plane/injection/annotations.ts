@@ -90,16 +90,16 @@ export function readSettings(
   defaults: ProxySettings,
 ): Result<ProxySettings, FieldError[]> {
   const errors: FieldError[] = [];
-  const said: Record<string, unknown> = {};
+  const annotated: Record<string, unknown> = {};
   for (const [name, { field, read }] of Object.entries(settingAnnotations)) {
     const text = annotations[name];
     if (text === undefined) continue;
     const value = read(text.trim());
-    if (value.ok) said[field] = value.value;
+    if (value.ok) annotated[field] = value.value;
     else
       errors.push({ path: `metadata.annotations["${name}"]`, message: `${value.error}, got ${JSON.stringify(text)}` });
   }
-  return errors.length === 0 ? ok({ ...defaults, ...said }) : err(errors);
+  return errors.length === 0 ? ok({ ...defaults, ...annotated }) : err(errors);
 }
 
 /** A value that no annotation may have can't be the default for all pods either. Paths are the fields' names. */

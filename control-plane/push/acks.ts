@@ -35,9 +35,9 @@ export interface Holder {
 }
 
 export function standingOf(subscription: Subscription, version: string | undefined): Omit<Holder, "pod"> | undefined {
-  if (subscription.told.kind === "refused") return undefined;
-  const stands = standing(subscription, version);
-  return stands === "nacked" ? { standing: stands, reason: subscription.nack?.reason ?? "" } : { standing: stands };
+  if (subscription.sent.kind === "refused") return undefined;
+  const state = standing(subscription, version);
+  return state === "nacked" ? { standing: state, reason: subscription.nack?.reason ?? "" } : { standing: state };
 }
 
 export function countAcks(
@@ -57,7 +57,7 @@ export function countAcks(
   const laggards: string[] = [];
   for (const { pod, subscription, version: wanted } of subscriptions) {
     // A sidecar that may not have it does not count.
-    if (subscription.told.kind === "refused") continue;
+    if (subscription.sent.kind === "refused") continue;
     subscribers++;
     switch (standing(subscription, wanted)) {
       case "acked":

@@ -27,7 +27,7 @@ import { SubscriptionBudget } from "./subscription-budget.ts";
 
 export const streamMethod = "/tulle.v1.Discovery/Stream";
 
-const usualStreamMs = 30 * 60 * 1000;
+const defaultStreamMs = 30 * 60 * 1000;
 
 export interface DiscoveryOptions {
   readonly hub: PushHub;
@@ -63,7 +63,7 @@ const maxItems = 100_000;
 const maxNameCharacters = 512;
 /** Our versions are short: a longer one is not ours. */
 const maxVersionCharacters = 128;
-const usualHelloMs = 10_000;
+const defaultHelloMs = 10_000;
 const maxReasonCharacters = 1_000;
 const maxHelloCharacters = 253;
 const maxTrustedRoots = 32;
@@ -153,11 +153,11 @@ class SidecarStream {
     this.#stopExpiry = endAtExpiry(caller.value, wallClock, () =>
       this.end(status.UNAUTHENTICATED, "the client certificate has expired"),
     );
-    const { streamLifetimeMs = usualStreamMs, random } = this.#options;
+    const { streamLifetimeMs = defaultStreamMs, random } = this.#options;
     // At different times, so that they do not all come back at once.
     const endMs = streamLifetimeMs * (1 + random() / 2);
     this.#age = setTimeout(() => this.end(status.UNAVAILABLE, "this stream is old, open another"), endMs).unref();
-    const { helloWithinMs = usualHelloMs } = this.#options;
+    const { helloWithinMs = defaultHelloMs } = this.#options;
     const late = (): void => this.#reject("late", status.DEADLINE_EXCEEDED, `no hello within ${helloWithinMs} ms`);
     this.#helloLimit = setTimeout(late, helloWithinMs).unref();
   }
@@ -263,13 +263,13 @@ class SidecarStream {
       this.#reject("malformed", status.INVALID_ARGUMENT, "hello came twice");
       return;
     }
-    const said = (text: string): string => text.slice(0, maxHelloCharacters);
+    const cut = (text: string): string => text.slice(0, maxHelloCharacters);
     const peer = {
       identity,
-      namespace: said(hello.namespace),
-      workload: said(hello.workload),
-      pod: said(hello.pod),
-      proxyVersion: said(hello.proxyVersion),
+      namespace: cut(hello.namespace),
+      workload: cut(hello.workload),
+      pod: cut(hello.pod),
+      proxyVersion: cut(hello.proxyVersion),
     };
     clearTimeout(this.#helloLimit);
     this.#peer = peer;

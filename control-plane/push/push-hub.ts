@@ -132,7 +132,7 @@ export class PushHub {
     const [sibling] = this.#siblings.get(familyOf(peer)) ?? [];
     if (sibling === undefined || sibling === subscriber) return;
     const used = [...sibling.subscriptions.values()]
-      .filter(({ kind, told }) => kind !== "inbound" && told.kind === "version")
+      .filter(({ kind, sent }) => kind !== "inbound" && sent.kind === "version")
       .slice(0, mostForSibling);
     if (used.length === 0) return;
     subscriber.announce(used);
@@ -156,7 +156,7 @@ export class PushHub {
       this.#options.setWanted?.(kind, name, true);
       this.#byResource.set(key, new Set([subscriber]));
     } else others.add(subscriber);
-    this.#tellAcks(key);
+    this.#notifyAcks(key);
   }
 
   unsubscribe(subscriber: Subscriber, kind: ResourceKind, name: string): void {
@@ -169,7 +169,7 @@ export class PushHub {
     const subscription = this.#answered(subscriber, key, version);
     if (subscription === undefined) return;
     subscriber.acked(subscription, version);
-    this.#tellAcks(key);
+    this.#notifyAcks(key);
     this.#options.events.acked((this.#options.clock.now() - subscription.changedAtMs) / 1000);
   }
 
@@ -178,7 +178,7 @@ export class PushHub {
     const subscription = this.#answered(subscriber, key, version);
     if (subscription === undefined || subscription.nack?.version === version) return false;
     subscription.nack = { version, reason };
-    this.#tellAcks(key);
+    this.#notifyAcks(key);
     this.#options.events.nacked();
     return true;
   }
@@ -217,8 +217,8 @@ export class PushHub {
     return [...(this.#byResource.get(key) ?? [])].flatMap((subscriber) => {
       const peer = this.#subscribers.get(subscriber);
       const subscription = subscriber.subscriptions.get(key);
-      const stands = subscription && standingOf(subscription, snapshot.get(kind, name, peer?.pod)?.version);
-      return peer === undefined || stands === undefined ? [] : [{ pod: `${peer.namespace}/${peer.pod}`, ...stands }];
+      const state = subscription && standingOf(subscription, snapshot.get(kind, name, peer?.pod)?.version);
+      return peer === undefined || state === undefined ? [] : [{ pod: `${peer.namespace}/${peer.pod}`, ...state }];
     });
   }
 
@@ -228,8 +228,8 @@ export class PushHub {
     for (const [subscriber, { namespace, workload }] of this.#subscribers) {
       const of = held.get(`${namespace}/${workload}`) ?? new Map<ResourceKey, ResourceName>();
       held.set(`${namespace}/${workload}`, of);
-      for (const [key, { kind, name, told }] of subscriber.subscriptions)
-        if (told.kind === "version") of.set(key, { kind, name });
+      for (const [key, { kind, name, sent }] of subscriber.subscriptions)
+        if (sent.kind === "version") of.set(key, { kind, name });
     }
     return Object.fromEntries([...held].map(([workload, of]) => [workload, [...of.values()]]));
   }
@@ -259,8 +259,8 @@ export class PushHub {
   /** The subscription, if the answer is about the version that was sent last. */
   #answered(subscriber: Subscriber, key: ResourceKey, version: string): Subscription | undefined {
     const subscription = subscriber.subscriptions.get(key);
-    if (subscription?.told.kind !== "version") return undefined;
-    if (subscription.told.version === version) return subscription;
+    if (subscription?.sent.kind !== "version") return undefined;
+    if (subscription.sent.version === version) return subscription;
     subscriber.answeredLate(subscription);
     return undefined;
   }
@@ -272,17 +272,17 @@ export class PushHub {
       this.#byResource.delete(key);
       this.#options.setWanted?.(...splitKey(key), false);
     }
-    this.#tellAcks(key);
+    this.#notifyAcks(key);
   }
 
-  #tellAcks(key: ResourceKey): void {
+  #notifyAcks(key: ResourceKey): void {
     for (const listener of this.#ackListeners) listener(key);
   }
 
   #onChange(kind: ResourceKind, name: string): void {
     const key = resourceKey(kind, name);
     if (!this.#byResource.has(key)) return;
-    this.#tellAcks(key);
+    this.#notifyAcks(key);
     if (!this.#changed.has(key)) this.#changed.set(key, this.#options.clock.now());
     if (this.#window !== "closed") return;
     this.#window = "opening";

@@ -5,7 +5,7 @@
  * it reads again, and takes no more memory than its subscriptions.
  *
  * ```
- *   change ──▶ due ──▶ told(version) ──▶ acked
+ *   change ──▶ due ──▶ sent(version) ──▶ acked
  *               ▲          │      └────▶ nacked
  *               └──────────┴─ a newer version, absence or refusal
  * ```
@@ -17,7 +17,7 @@ import { type ResourceKey, resourceKey } from "./resource-key.ts";
 import type { UpdateEncoder } from "./update-encoder.ts";
 
 /** What was last sent to a subscriber about a name. */
-type Told =
+type Sent =
   | { readonly kind: "nothing" }
   | { readonly kind: "version"; readonly version: string }
   | { readonly kind: "absent" }
@@ -26,7 +26,7 @@ type Told =
 export interface Subscription {
   readonly kind: ResourceKind;
   readonly name: string;
-  told: Told;
+  sent: Sent;
   ackedVersion: string | undefined;
   nack: { readonly version: string; readonly reason: string } | undefined;
   /** When the change that is not acknowledged yet was published, in ms by the clock. */
@@ -82,7 +82,7 @@ export class Subscriber {
     const subscription: Subscription = {
       kind,
       name,
-      told: known === undefined ? { kind: "nothing" } : { kind: "version", version: known },
+      sent: known === undefined ? { kind: "nothing" } : { kind: "version", version: known },
       ackedVersion: known,
       nack: undefined,
       changedAtMs: nowMs,
@@ -163,10 +163,10 @@ export class Subscriber {
     const parts: Buffer[] = [];
     let length = 0;
     for (const subscription of this.#due) {
-      const part = this.#tell(subscription);
+      const part = this.#encode(subscription);
       if (part !== undefined && length > 0 && length + part.length > joinedBytes) break;
       this.#due.delete(subscription);
-      if (part !== undefined) subscription.told = part.told;
+      if (part !== undefined) subscription.sent = part.sent;
       if (hasAll(subscription)) this.#behind.delete(subscription);
       if (part === undefined) continue;
       parts.push(part.bytes);
@@ -176,18 +176,18 @@ export class Subscriber {
   }
 
   /** Undefined: the sidecar already has it. */
-  #tell({ kind, name, told }: Subscription): { told: Told; bytes: Buffer; length: number } | undefined {
+  #encode({ kind, name, sent }: Subscription): { sent: Sent; bytes: Buffer; length: number } | undefined {
     const answer = this.#options.answer(kind, name);
     const { encoder } = this.#options;
     if (answer.kind === "published") {
       const { version } = answer.published;
-      if (told.kind === "version" && told.version === version) return undefined;
+      if (sent.kind === "version" && sent.version === version) return undefined;
       const bytes = encoder.resource(answer.published);
-      return { told: { kind: "version", version }, bytes, length: bytes.length };
+      return { sent: { kind: "version", version }, bytes, length: bytes.length };
     }
-    if (told.kind === answer.kind) return undefined;
+    if (sent.kind === answer.kind) return undefined;
     const bytes = answer.kind === "absent" ? encoder.absent(kind, name) : encoder.refused(kind, name, answer.reason);
-    return { told: { kind: answer.kind }, bytes, length: bytes.length };
+    return { sent: { kind: answer.kind }, bytes, length: bytes.length };
   }
 
   #drop(subscription: Subscription): void {
@@ -196,11 +196,11 @@ export class Subscriber {
   }
 }
 
-function isRefused({ told, nack }: Subscription): boolean {
-  return told.kind === "version" && nack?.version === told.version;
+function isRefused({ sent, nack }: Subscription): boolean {
+  return sent.kind === "version" && nack?.version === sent.version;
 }
 
 /** No ack is awaited for a resource that is absent or refused. */
-function hasAll({ told, ackedVersion }: Subscription): boolean {
-  return told.kind !== "version" || told.version === ackedVersion;
+function hasAll({ sent, ackedVersion }: Subscription): boolean {
+  return sent.kind !== "version" || sent.version === ackedVersion;
 }

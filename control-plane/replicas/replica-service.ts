@@ -159,10 +159,10 @@ class Follower {
       const keys = [...this.#due].slice(0, resourcesPerMessage);
       for (const key of keys) this.#due.delete(key);
       const acks = keys.map((key) => hub.acksOf(...splitKey(key)));
-      const [dropped, told] = [acks.filter(isNobodys), acks.filter((one) => !isNobodys(one))];
+      const [dropped, kept] = [acks.filter(isNobodys), acks.filter((one) => !isNobodys(one))];
       this.#write({
         replica,
-        resources: told.map(encodeAcks),
+        resources: kept.map(encodeAcks),
         dropped: dropped.map(({ kind, name }) => encodeName(kind, name)),
       });
     }

@@ -67,7 +67,7 @@ export function isKind({ apiVersion, kind }: KubeObject, wanted: string): boolea
   return apiVersion === "v1" && kind === wanted;
 }
 
-const usualFields = new Set(["apiVersion", "kind", "metadata", "spec", "status"]);
+const knownFields = new Set(["apiVersion", "kind", "metadata", "spec", "status"]);
 const clusterScoped = new Set(["Namespace"]);
 /** Wider than DNS names, because RBAC names hold colons, but without the characters that separate names. */
 const namePattern = /^[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?$/;
@@ -93,7 +93,7 @@ export function readObject(value: unknown, origin: Origin): Result<KubeObject, F
     metadata,
     spec: kind === "EndpointSlice" ? sliceSpecOf(value) : value["spec"],
     status: value["status"],
-    otherFields: Object.keys(value).filter((field) => !usualFields.has(field)),
+    otherFields: Object.keys(value).filter((field) => !knownFields.has(field)),
     origin,
   });
 }

@@ -26,12 +26,12 @@ const maxNameLength = 253;
 export function faultEvents(target: StatusTarget, uid: string, source: EventSource): object[] {
   const { apiVersion, kind, namespace, name, generation } = target;
   return faultsOf(target.conditions).map(({ type, reason, message }) => {
-    const told = { said: [uid, generation, type], reason, action: actionOf(type), note: message };
-    return faultEvent({ apiVersion, kind, namespace, name, uid }, told, source);
+    const fault = { distinguishedBy: [uid, generation, type], reason, action: actionOf(type), note: message };
+    return faultEvent({ apiVersion, kind, namespace, name, uid }, fault, source);
   });
 }
 
-interface ToldObject {
+interface ObjectReference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly namespace: string;
@@ -39,9 +39,9 @@ interface ToldObject {
   readonly uid: string;
 }
 
-interface ToldFault {
+interface Fault {
   /** Together with the reason, distinguishes this Event from others about the object. */
-  readonly said: readonly unknown[];
+  readonly distinguishedBy: readonly unknown[];
   readonly reason: string;
   readonly action: string;
   readonly note: string;
@@ -49,13 +49,13 @@ interface ToldFault {
 
 /** One warning of `events.k8s.io/v1`. */
 export function faultEvent(
-  regarding: ToldObject,
-  { said, reason, action, note }: ToldFault,
+  regarding: ObjectReference,
+  { distinguishedBy, reason, action, note }: Fault,
   { instance, now }: EventSource,
 ): object {
   const { namespace, name } = regarding;
   const hash = createHash("sha256")
-    .update([...said, reason].join(" "))
+    .update([...distinguishedBy, reason].join(" "))
     .digest("hex")
     .slice(0, 16);
   return {

@@ -49,25 +49,29 @@ export class SidecarEvents {
     const { pods, leads, log } = this.#options;
     const before = this.#known;
     this.#known = new Map();
-    let told = 0;
+    let reported = 0;
     for (const pod of pods()) {
       if (pod.uid === undefined) continue;
-      const wasTold = before.get(pod.uid);
-      this.#known.set(pod.uid, wasTold ?? false);
-      if (wasTold !== false || told === mostPerRound || !leads()) continue;
-      told++;
-      const refusal = await this.#tell(pod, pod.uid).catch(reasonOf);
+      const wasReported = before.get(pod.uid);
+      this.#known.set(pod.uid, wasReported ?? false);
+      if (wasReported !== false || reported === mostPerRound || !leads()) continue;
+      reported++;
+      const refusal = await this.#report(pod, pod.uid).catch(reasonOf);
       if (refusal === undefined) this.#known.set(pod.uid, true);
       else log("warn", "event not written", { reason: refusal });
     }
   }
 
   /** Undefined: done, or reported before by another replica. */
-  async #tell({ namespace, name }: PodWithoutSidecar, uid: string): Promise<string | undefined> {
+  async #report({ namespace, name }: PodWithoutSidecar, uid: string): Promise<string | undefined> {
     const { api, instance, wallClock } = this.#options;
     const now = new Date(wallClock()).toISOString().replace("Z", "000Z");
     const regarding = { apiVersion: "v1", kind: "Pod", namespace, name, uid };
-    const body = faultEvent(regarding, { said: [uid], reason: "NoSidecar", action: "Inject", note }, { instance, now });
+    const body = faultEvent(
+      regarding,
+      { distinguishedBy: [uid], reason: "NoSidecar", action: "Inject", note },
+      { instance, now },
+    );
     const answer = await api.request({
       method: "POST",
       path: `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,

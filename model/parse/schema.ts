@@ -106,7 +106,7 @@ export class Schema<T> {
   /** Adds a default. It is shown in the description, but not applied by the API server: objects stay as they were written. */
   or(value: T): Schema<T> {
     const { description = "" } = this.openApi;
-    const says = `${description as string}${this.#tellDefault(value)}`.trim();
+    const says = `${description as string}${this.#describeDefault(value)}`.trim();
     const openApi = says === "" ? this.openApi : { ...this.openApi, description: says };
     return new Schema<T>(openApi, this.#read, { ...this.#options, absent: { value } });
   }
@@ -148,7 +148,7 @@ export class Schema<T> {
   }
 
   /** Empty for objects, whose fields show their own defaults, and for empty lists. */
-  #tellDefault(value: T): string {
+  #describeDefault(value: T): string {
     if (value === undefined || value === null) return "";
     const written: unknown = this.#options.write?.(value) ?? value;
     if (Array.isArray(written)) return written.length === 0 ? "" : ` Default: ${written.join(", ")}.`;

@@ -44,7 +44,7 @@ export interface DebugOptions {
   readonly state: () => SidecarState | undefined;
 }
 
-const usualRequestsPerSecond = 100;
+const defaultRequestsPerSecond = 100;
 export const mostRequestsPerSecond = 1_000;
 /** How often it is reported how many requests were left out. */
 const missedEveryMs = 1_000;
@@ -65,7 +65,7 @@ export function debugPages({ taps, ...sources }: DebugOptions): ReadonlyMap<stri
 }
 
 function tapPage(taps: RequestTaps, query: URLSearchParams, gone: AbortSignal): Page | StreamedPage {
-  const { rate = String(usualRequestsPerSecond), ...words }: Record<string, string | undefined> =
+  const { rate = String(defaultRequestsPerSecond), ...words }: Record<string, string | undefined> =
     Object.fromEntries(query);
   const filter = parseTapFilter(words);
   if (!filter.ok) return plainPage(400, filter.error);
@@ -96,11 +96,11 @@ class LineReader {
   writeTo(body: PageBody): void {
     if (this.#gone.aborted) return;
     this.#body = body;
-    const timer = setInterval(() => this.#tellMissed(), missedEveryMs).unref();
+    const timer = setInterval(() => this.#reportMissed(), missedEveryMs).unref();
     this.#gone.addEventListener("abort", () => clearInterval(timer), { once: true });
   }
 
-  #tellMissed(): void {
+  #reportMissed(): void {
     if (this.#body?.isBehind === true) return;
     const missed = this.#tap?.takeMissed() ?? 0;
     if (missed > 0) this.#write({ missed } satisfies TapMissed);

@@ -205,13 +205,13 @@ export class FirstTry extends PassThrough implements TimerEntry {
     below?.abortRequest(error);
   }
 
-  #end(outcome: AnswerOutcome, told: Outcome, settleClaim: () => void): void {
+  #end(outcome: AnswerOutcome, forRepeats: Outcome, settleClaim: () => void): void {
     if (this.#over) return;
     this.#over = true;
     this.#options.wheel.clear(this);
     this.#recording.stop();
     settleClaim();
     this.#options.over(outcome, this.#detached);
-    this.#inFlight.settle(told);
+    this.#inFlight.settle(forRepeats);
   }
 }

@@ -25,7 +25,7 @@ import { nameOfKey } from "./fingerprint.ts";
 import { type AnswerOutcome, FirstTry } from "./first-try.ts";
 import { InFlight } from "./in-flight.ts";
 import { MemoryRecords } from "./memory-records.ts";
-import type { Claim, Found, Look, RecordStore } from "./record-store.ts";
+import type { Claim, Found, Poll, RecordStore } from "./record-store.ts";
 import { Repeat, type RepeatOutcome } from "./repeat.ts";
 import { Watch } from "./watch.ts";
 
@@ -154,7 +154,7 @@ export class KeyedRequests {
         inFlight.settle({ kind: "answered", record: found.record });
         return this.#repeat(inFlight, rules);
       case "elsewhere":
-        this.#watch(inFlight, found.look);
+        this.#watch(inFlight, found.poll);
         return this.#repeat(inFlight, rules);
       case "unavailable":
         if (rules.onStoreFailure === "allow") return this.#firstTry(inFlight, noClaim, rules, "unguarded", next);
@@ -167,14 +167,14 @@ export class KeyedRequests {
   /** The caller left while the store was being asked. */
   #dropUnused(found: Found, inFlight: InFlight): void {
     if (found.kind === "claimed") found.claim.release();
-    if (found.kind === "elsewhere" && inFlight.repeats > 0) return this.#watch(inFlight, found.look);
+    if (found.kind === "elsewhere" && inFlight.repeats > 0) return this.#watch(inFlight, found.poll);
     this.#forget(inFlight);
     if (found.kind === "recorded") inFlight.settle({ kind: "answered", record: found.record });
     else inFlight.settle({ kind: "failed", error: neverSent() });
   }
 
-  #watch(inFlight: InFlight, look: Look): void {
-    const watch = new Watch(inFlight, look, this.#options.wheel, () => this.#forget(inFlight));
+  #watch(inFlight: InFlight, poll: Poll): void {
+    const watch = new Watch(inFlight, poll, this.#options.wheel, () => this.#forget(inFlight));
     inFlight.onAlone = () => {
       watch.stop();
       this.#forget(inFlight);

@@ -7,7 +7,7 @@ export type Found =
   | { readonly kind: "claimed"; readonly claim: Claim }
   | { readonly kind: "recorded"; readonly record: KeyRecord }
   /** Another sidecar has claimed the key. */
-  | { readonly kind: "elsewhere"; readonly look: Look }
+  | { readonly kind: "elsewhere"; readonly poll: Poll }
   | { readonly kind: "unavailable" };
 
 /** The right to process the request of a key. Exactly one of the methods is called, once. */
@@ -18,10 +18,10 @@ export interface Claim {
   release(failure?: KeyRecord): void;
 }
 
-/** Asks what has become of another sidecar's claim; `told` is called once, later. */
-export type Look = (told: (seen: Seen) => void) => void;
+/** Asks what has become of another sidecar's claim; `done` is called once, later. */
+export type Poll = (done: (state: ClaimState) => void) => void;
 
-export type Seen =
+export type ClaimState =
   /** The answer, or the failure with which the claim was released. */
   | { readonly kind: "recorded"; readonly record: KeyRecord }
   | { readonly kind: "in-flight" }
@@ -29,6 +29,6 @@ export type Seen =
   | { readonly kind: "unavailable" };
 
 export interface RecordStore {
-  /** Returns the result if it is known at once; undefined: `told` is called later, once. */
-  claim(name: string, told: (found: Found) => void): Found | undefined;
+  /** Returns the result if it is known at once; undefined: `done` is called later, once. */
+  claim(name: string, done: (found: Found) => void): Found | undefined;
 }

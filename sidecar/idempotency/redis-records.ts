@@ -15,7 +15,7 @@ import type { Clock, Random } from "../../model/clock.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import type { KeyRecord } from "./answer.ts";
 import { decodeStored, encodeClaim, encodeRecord } from "./record-codec.ts";
-import type { Claim, Found, RecordStore, Seen } from "./record-store.ts";
+import type { Claim, ClaimState, Found, RecordStore } from "./record-store.ts";
 import type { RedisConnection, Reply } from "./redis-connection.ts";
 
 /** What a call should do, for the metrics. */
@@ -72,7 +72,7 @@ export class RedisRecords implements RecordStore {
     options.connection.run(["PING"], () => {});
   }
 
-  claim(name: string, told: (found: Found) => void): undefined {
+  claim(name: string, done: (found: Found) => void): undefined {
     const { connection, workload, failed } = this.#options;
     const key = `tulle:idempotency:${workload}:${name}`;
     const claim = encodeClaim(`${this.#owner}.${++this.#claims}`);
@@ -82,7 +82,7 @@ export class RedisRecords implements RecordStore {
         failed("claim");
         if (!reply.ok && reply.sent) new HeldClaim(key, claim, this.#options).release();
       }
-      told(found);
+      done(found);
     });
   }
 
@@ -98,24 +98,24 @@ export class RedisRecords implements RecordStore {
       case "record":
         return { kind: "recorded", record: stored.record };
       case "claim":
-        return { kind: "elsewhere", look: (told) => this.#look(key, told) };
+        return { kind: "elsewhere", poll: (done) => this.#poll(key, done) };
       case "failure":
       case "unknown":
         return unavailable;
     }
   }
 
-  #look(key: string, told: (seen: Seen) => void): void {
+  #poll(key: string, done: (state: ClaimState) => void): void {
     const { connection, failed } = this.#options;
     connection.run(["GET", key], (reply) => {
-      const seen = readSeen(reply);
-      if (seen.kind === "unavailable") failed("look");
-      told(seen);
+      const state = readState(reply);
+      if (state.kind === "unavailable") failed("look");
+      done(state);
     });
   }
 }
 
-function readSeen(reply: Reply): Seen {
+function readState(reply: Reply): ClaimState {
   if (!reply.ok) return unavailable;
   if (reply.value === null) return { kind: "nothing" };
   const stored = storedIn(reply.value);

@@ -3,24 +3,24 @@
 import { MeshError } from "../../model/errors.ts";
 import { Timer, type TimerWheel } from "../net/timer-wheel.ts";
 import type { InFlight } from "./in-flight.ts";
-import type { Look, Seen } from "./record-store.ts";
+import type { ClaimState, Poll } from "./record-store.ts";
 
-const firstLookMs = 20;
-const maxLookMs = 250;
+const firstPollMs = 20;
+const maxPollMs = 250;
 
 export class Watch extends Timer {
   readonly #inFlight: InFlight;
-  readonly #look: Look;
+  readonly #poll: Poll;
   readonly #wheel: TimerWheel;
   readonly #over: () => void;
-  #delayMs = firstLookMs;
+  #delayMs = firstPollMs;
   #stopped = false;
 
   /** `over`: called once, just before the repeats are told. */
-  constructor(inFlight: InFlight, look: Look, wheel: TimerWheel, over: () => void) {
+  constructor(inFlight: InFlight, poll: Poll, wheel: TimerWheel, over: () => void) {
     super();
     this.#inFlight = inFlight;
-    this.#look = look;
+    this.#poll = poll;
     this.#wheel = wheel;
     this.#over = over;
   }
@@ -36,20 +36,20 @@ export class Watch extends Timer {
   }
 
   override expire(): void {
-    this.#look((seen) => this.#see(seen));
+    this.#poll((state) => this.#react(state));
   }
 
   /** A store that does not answer now may do so before the repeats give up. */
-  #see(seen: Seen): void {
+  #react(state: ClaimState): void {
     if (this.#stopped) return;
-    switch (seen.kind) {
+    switch (state.kind) {
       case "in-flight":
       case "unavailable":
-        this.#delayMs = Math.min(this.#delayMs * 2, maxLookMs);
+        this.#delayMs = Math.min(this.#delayMs * 2, maxPollMs);
         return this.#wheel.arm(this, this.#delayMs);
       case "recorded":
         this.#over();
-        return this.#inFlight.settle({ kind: "answered", record: seen.record });
+        return this.#inFlight.settle({ kind: "answered", record: state.record });
       case "nothing":
         this.#over();
         return this.#inFlight.settle({

@@ -23,7 +23,7 @@ const maxConcurrentStreams = 1_000;
  */
 const stallTimeoutMs = 600_000;
 /** Anybody may begin a handshake, and each holds some 50 KB for up to 10 s. */
-const usualMaxHandshakes = 1_000;
+const defaultMaxHandshakes = 1_000;
 
 export interface AcceptOptions {
   readonly host: string;
@@ -45,7 +45,7 @@ export interface AcceptOptions {
 
 /** Rejects if it can't listen. New links get a new certificate; existing links stay as long as their roots are trusted. */
 export async function acceptLinks(options: AcceptOptions): Promise<Listener> {
-  const { identity, onHandshake, maxHandshakes = usualMaxHandshakes } = options;
+  const { identity, onHandshake, maxHandshakes = defaultMaxHandshakes } = options;
   const connections = new Connections(options.limit);
   const trusted = new Map<ServedConnection, LastingTrust>();
   // Settled connections are counted by `connections`. The gate also makes the kernel probe those that are silent.

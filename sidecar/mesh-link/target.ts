@@ -37,8 +37,8 @@ export interface TargetOptions {
 export function takeTarget({ podIp, ports }: TargetOptions): Layer {
   let known: PortIndex | undefined;
   return (next) => (exchange, response) => {
-    const told = ports();
-    if (known?.ports !== told) known = told && new PortIndex(told);
+    const current = ports();
+    if (known?.ports !== current) known = current && new PortIndex(current);
     if (known === undefined) {
       const error = new MeshError("refused_stream", `${podIp} does not know its own policies yet`, {
         processed: "unprocessed",

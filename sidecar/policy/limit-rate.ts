@@ -23,9 +23,9 @@ export function limitRate(limiters: RateLimiters): Layer {
     if (verdict.tightest === undefined) return next(exchange, response);
     const fields = fieldsOf(verdict.tightest);
     if (verdict.kind === "admitted") {
-      const told = new Told(response, fields);
-      told.attach(next(exchange, told));
-      return told;
+      const announced = new LimitFields(response, fields);
+      announced.attach(next(exchange, announced));
+      return announced;
     }
     const { tightest, retryAfterMs } = verdict;
     const options = { processed: "unprocessed", retryAfterMs, fields } as const;
@@ -46,7 +46,7 @@ function fieldsOf(tightest: RateState): Fields {
 }
 
 /** Adds the fields to an admitted request's response. An application's own limits stay beside ours: the fields are lists. */
-class Told extends PassThrough {
+class LimitFields extends PassThrough {
   readonly #fields: Fields;
 
   constructor(above: ResponseSink, fields: Fields) {

@@ -53,10 +53,10 @@ export function loggedByPort(own: AccessLog, inbound: () => Inbound | undefined)
   let most = shareOf(own);
   return {
     atMost() {
-      const told = inbound();
-      if (told !== known) {
-        known = told;
-        most = largestShare(policiesIn(told).map(({ accessLog = own }) => accessLog));
+      const current = inbound();
+      if (current !== known) {
+        known = current;
+        most = largestShare(policiesIn(current).map(({ accessLog = own }) => accessLog));
       }
       return most;
     },

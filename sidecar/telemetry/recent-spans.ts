@@ -30,9 +30,9 @@ export class RecentSpans implements SpanSink {
   /** Returns each span only once. */
   take(): ReportedSpan[] {
     this.#choose();
-    const told = this.#held.map((span) => this.#report(span));
+    const spans = this.#held.map((span) => this.#report(span));
     this.#held = [];
-    return told;
+    return spans;
   }
 
   /**

@@ -72,8 +72,8 @@ export function complete(span: Span, exchange: Exchange, { status, grpcStatus, c
   if (status !== 0) attributes["http.response.status_code"] = status;
   if (grpcStatus !== undefined) attributes["rpc.response.status_code"] = grpcStatusName(grpcStatus);
   const isBad = status >= (kind === "server" ? 500 : 400) || isGrpcError(kind, grpcStatus);
-  const said = grpcStatus === undefined ? String(status) : grpcStatusName(grpcStatus);
-  const why = code ?? (isBad ? said : undefined);
+  const statusText = grpcStatus === undefined ? String(status) : grpcStatusName(grpcStatus);
+  const why = code ?? (isBad ? statusText : undefined);
   if (why === undefined) return;
   attributes["error.type"] = bounded(why);
   span.failed = isBad || isCut;

@@ -27,7 +27,7 @@ export class TrafficReporter {
   readonly #sources: ReportSources;
   /** What the last report said, by series: the labels of a series are one object as long as it lives. */
   readonly #requestsTold = new WeakMap<object, number>();
-  readonly #durationsTold = new WeakMap<object, readonly number[]>();
+  readonly #reportedDurations = new WeakMap<object, readonly number[]>();
   readonly #lostTold = new WeakMap<object, number>();
   /** The time since the last report, during which there was nothing to report. */
   #quietMs = Number.POSITIVE_INFINITY;
@@ -98,9 +98,9 @@ export class TrafficReporter {
       const { direction, service } = labels;
       if (direction !== "outbound" || isOutsideMesh(service)) continue;
       const total = [...requestDuration.cumulative(slot), requestDuration.count(slot)];
-      const told = this.#durationsTold.get(labels);
-      this.#durationsTold.set(labels, total);
-      const cumulative = total.map((count, place) => count - (told?.[place] ?? 0));
+      const reported = this.#reportedDurations.get(labels);
+      this.#reportedDurations.set(labels, total);
+      const cumulative = total.map((count, place) => count - (reported?.[place] ?? 0));
       if ((cumulative.at(-1) ?? 0) > 0) latencies.push({ service, cumulative });
     }
     return latencies.slice(0, mostEntries);

@@ -12,7 +12,7 @@ export interface Scale {
   readonly services: number;
 }
 
-export const usualScale: Scale = { routes: 1, endpoints: 1, services: 1 };
+export const defaultScale: Scale = { routes: 1, endpoints: 1, services: 1 };
 
 const appProtocols: Readonly<Record<Wire, string>> = {
   http1: "http",

@@ -15,7 +15,7 @@ import { version } from "../../system/version.ts";
 import { answersOk } from "./answers.ts";
 import type { Chain } from "./chain.ts";
 import type { Ground, Wire } from "./ground.ts";
-import { policies, type Scale, toYaml, usualScale } from "./policies.ts";
+import { defaultScale, policies, type Scale, toYaml } from "./policies.ts";
 import { type Command, until } from "./processes.ts";
 
 export interface TulleOptions {
@@ -54,7 +54,7 @@ interface MeshCommands {
   readonly outbound: Command;
 }
 
-const usualSamplingRatio = 0.01;
+const defaultSamplingRatio = 0.01;
 
 let meshes = 0;
 
@@ -62,7 +62,7 @@ let meshes = 0;
 async function writeMesh(
   ground: Ground,
   wire: Wire,
-  { scale = usualScale, nodeArgs = [], samplingRatio = usualSamplingRatio }: TulleOptions,
+  { scale = defaultScale, nodeArgs = [], samplingRatio = defaultSamplingRatio }: TulleOptions,
 ): Promise<MeshCommands> {
   const bundles = await ensureBundles();
   const folder = join(ground.folder, `tulle-${++meshes}`);

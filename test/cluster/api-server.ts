@@ -43,7 +43,7 @@ export interface ApiServerOptions {
 }
 
 const startPatienceMs = 60_000;
-const usualControllers = [
+const defaultControllers = [
   "endpointslice-controller",
   "replicaset-controller",
   "namespace-controller",
@@ -99,7 +99,7 @@ export async function startApiServer({ controllers = false }: ApiServerOptions =
     const runControllers = (...names: readonly string[]): void => {
       run("kube-controller-manager", ...controllerArguments(folder, kubeconfig, names));
     };
-    if (controllers) runControllers(...usualControllers);
+    if (controllers) runControllers(...defaultControllers);
     return {
       kubeconfig,
       api,

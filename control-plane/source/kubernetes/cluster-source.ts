@@ -14,7 +14,7 @@ import type { ClusterApi } from "../../kubernetes/cluster-api.ts";
 import { isRecord, type KubeObject, type ObjectKey, readObject } from "../kube-object.ts";
 import { compareProblems, type Problem } from "../problem.ts";
 import type { SourceChange } from "../source.ts";
-import { Reflector, type ReflectorTiming, usualReflectorTiming } from "./reflector.ts";
+import { defaultReflectorTiming, Reflector, type ReflectorTiming } from "./reflector.ts";
 import { strip } from "./strip.ts";
 import { UnservedGroups } from "./unserved-groups.ts";
 import { type WatchedKind, watchedKinds } from "./watched-kinds.ts";
@@ -34,7 +34,7 @@ export interface ClusterTiming extends ReflectorTiming {
   readonly graceMs: number;
 }
 
-const usualGraceMs = 60_000;
+const defaultGraceMs = 60_000;
 const firstWindowMs = 10;
 /** While changes keep coming, each window is twice as long as the one before. */
 const longestWindowMs = 50;
@@ -52,7 +52,7 @@ interface Followed {
   readonly kind: WatchedKind;
   readonly keys: Set<ObjectKey>;
   /** For kinds whose status is ours: a hash of each object's last content. */
-  readonly said: Map<ObjectKey, string>;
+  readonly digests: Map<ObjectKey, string>;
   /** While a list is arriving: the known objects that it has not contained so far. */
   unlisted: Set<ObjectKey>;
   /** The number of objects in the list that is arriving, or that arrived last. */
@@ -86,7 +86,7 @@ class ClusterSource {
     this.#followed = watchedKinds.map((kind) => ({
       kind,
       keys: new Set(),
-      said: new Map(),
+      digests: new Map(),
       unlisted: new Set(),
       listedCount: 0,
       missing: new Map(),
@@ -105,7 +105,7 @@ class ClusterSource {
       this.#onStarted = resolve;
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     });
-    const { unservedMs: everyMs = usualReflectorTiming.unservedMs } = timing;
+    const { unservedMs: everyMs = defaultReflectorTiming.unservedMs } = timing;
     const unserved = new UnservedGroups({ api, everyMs, random, signal });
     for (const followed of this.#followed) {
       const { kind } = followed;
@@ -159,7 +159,7 @@ class ClusterSource {
     // For objects that are missing already, the grace continues.
     const missing = gone.filter((key) => !followed.missing.has(key));
     if (missing.length === 0) return;
-    const { graceMs = usualGraceMs } = this.#options.timing ?? {};
+    const { graceMs = defaultGraceMs } = this.#options.timing ?? {};
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       for (const [key, graceEnd] of followed.missing) if (graceEnd === timer) this.#remove(followed, key);
@@ -187,12 +187,12 @@ class ClusterSource {
     followed.keys.add(key);
     followed.missing.delete(key);
     if (followed.kind.ownStatus === true) {
-      const says = digest(fields);
-      if (followed.said.get(key) === says) {
+      const hash = digest(fields);
+      if (followed.digests.get(key) === hash) {
         if (wasMalformed) this.#news();
         return key;
       }
-      followed.said.set(key, says);
+      followed.digests.set(key, hash);
     }
     this.#pending.set(key, read.value);
     this.#news();
@@ -207,7 +207,7 @@ class ClusterSource {
 
   #remove(followed: Followed, key: ObjectKey): void {
     followed.keys.delete(key);
-    followed.said.delete(key);
+    followed.digests.delete(key);
     followed.missing.delete(key);
     this.#pending.set(key, undefined);
     this.#news();

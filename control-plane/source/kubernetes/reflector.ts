@@ -68,7 +68,7 @@ export interface ReflectorTiming {
   readonly longestBackoffMs: number;
 }
 
-export const usualReflectorTiming: ReflectorTiming = {
+export const defaultReflectorTiming: ReflectorTiming = {
   unservedMs: 2_000,
   silenceMs: 90_000,
   listMs: 60_000,
@@ -102,7 +102,7 @@ export class Reflector {
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
-    this.#timing = { ...usualReflectorTiming, ...options.timing };
+    this.#timing = { ...defaultReflectorTiming, ...options.timing };
     this.#unserved = options.unserved ?? new UnservedGroups({ ...options, everyMs: this.#timing.unservedMs });
   }
 

@@ -69,8 +69,8 @@ export async function runTour({ print, paint, stopRequest }: TourOptions): Promi
 
 /** What the mesh itself reported meanwhile: the first thing to look at if a claim fails. */
 function whatHappened(events: readonly MeshEvent[], paint: Paint): string[] {
-  const told = events.filter(({ kind }) => kind !== "output");
-  return told.flatMap((event) => formatEvent(event, paint)).map((line) => `  meanwhile: ${line}`);
+  const notable = events.filter(({ kind }) => kind !== "output");
+  return notable.flatMap((event) => formatEvent(event, paint)).map((line) => `  meanwhile: ${line}`);
 }
 
 function notProven(error: unknown): Proof {

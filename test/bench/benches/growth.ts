@@ -16,7 +16,7 @@ import { fortioAt, type Load } from "../load.ts";
 import { envoy } from "../peers/envoy.ts";
 import { haproxy } from "../peers/haproxy.ts";
 import { nginxApplication } from "../peers/nginx.ts";
-import { type Scale, usualScale } from "../policies.ts";
+import { defaultScale, type Scale } from "../policies.ts";
 import { Processes, whenListening } from "../processes.ts";
 import { type Column, type Metrics, medianOf, type Row } from "../report.ts";
 import type { Tool } from "../tools.ts";
@@ -52,10 +52,10 @@ interface Size {
 type SizeOf = (count: number) => Omit<Size, "name">;
 
 const things: Readonly<Record<string, SizeOf>> = {
-  routes: (routes) => meshOf({ ...usualScale, routes }),
-  endpoints: (endpoints) => meshOf({ ...usualScale, endpoints }),
-  policies: (services) => meshOf({ ...usualScale, services }),
-  peers: (idlePeers) => ({ ...meshOf(usualScale), holder: "inPid", idlePeers }),
+  routes: (routes) => meshOf({ ...defaultScale, routes }),
+  endpoints: (endpoints) => meshOf({ ...defaultScale, endpoints }),
+  policies: (services) => meshOf({ ...defaultScale, services }),
+  peers: (idlePeers) => ({ ...meshOf(defaultScale), holder: "inPid", idlePeers }),
 };
 
 const ofPeers: Readonly<Record<string, { readonly tool: Tool; readonly sizeOf: SizeOf }>> = {

@@ -54,33 +54,33 @@ describe("a store that takes time", () => {
     expect(store.claims).toEqual([["release", 500]]);
   });
 
-  it("is looked at again and again while another sidecar has the request", () => {
-    const looks: Parameters<Extract<Found, { kind: "elsewhere" }>["look"]>[0][] = [];
-    const look = (told: (typeof looks)[number]) => {
-      looks.push(told);
+  it("is polled again and again while another sidecar has the request", () => {
+    const polls: Parameters<Extract<Found, { kind: "elsewhere" }>["poll"]>[0][] = [];
+    const poll = (done: (typeof polls)[number]) => {
+      polls.push(done);
     };
     const [first, second] = [mesh.ask({ rules: shared }), mesh.ask({ rules: shared })];
-    store.asked[0]?.({ kind: "elsewhere", look });
+    store.asked[0]?.({ kind: "elsewhere", poll });
     mesh.pass(30);
-    looks.pop()?.({ kind: "in-flight" });
+    polls.pop()?.({ kind: "in-flight" });
     mesh.pass(50);
-    looks.pop()?.({ kind: "unavailable" });
+    polls.pop()?.({ kind: "unavailable" });
     second.sink.abortRequest(gone);
     mesh.pass(100);
-    looks.pop()?.({ kind: "nothing" });
+    polls.pop()?.({ kind: "nothing" });
     expect(first.caller.calls).toEqual([["abort", "upstream_reset"]]);
     mesh.pass(10_000);
-    expect(looks).toEqual([]);
+    expect(polls).toEqual([]);
     expect(mesh.keyed.held.inFlight).toBe(0);
   });
 
-  it("is not looked at when nobody waits any more", () => {
-    let looked = 0;
+  it("is not polled when nobody waits any more", () => {
+    let polled = 0;
     const first = mesh.ask({ rules: shared });
-    store.asked[0]?.({ kind: "elsewhere", look: () => looked++ });
+    store.asked[0]?.({ kind: "elsewhere", poll: () => polled++ });
     first.sink.abortRequest(gone);
     mesh.pass(10_000);
-    expect([looked, mesh.keyed.held.inFlight]).toEqual([0, 0]);
+    expect([polled, mesh.keyed.held.inFlight]).toEqual([0, 0]);
   });
 
   it("that can't be reached refuses what it might know, or lets it through, as the policy says", () => {

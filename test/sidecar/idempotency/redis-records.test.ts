@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createClient } from "@redis/client";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { KeyRecord } from "../../../sidecar/idempotency/answer.ts";
-import type { Claim, Found, Seen } from "../../../sidecar/idempotency/record-store.ts";
+import type { Claim, ClaimState, Found } from "../../../sidecar/idempotency/record-store.ts";
 import { RedisConnection } from "../../../sidecar/idempotency/redis-connection.ts";
 import { RedisRecords } from "../../../sidecar/idempotency/redis-records.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
@@ -53,9 +53,9 @@ function replica(workload = "shop/payments", urlFile: string | undefined = serve
   return { claim, take, pass, failures, log, connection };
 }
 
-async function look(found: Found): Promise<Seen> {
+async function poll(found: Found): Promise<ClaimState> {
   if (found.kind !== "elsewhere") throw new Error(`it is ${found.kind}`);
-  return new Promise((resolve) => found.look(resolve));
+  return new Promise((resolve) => found.poll(resolve));
 }
 
 /** Asks the server itself. */
@@ -132,12 +132,12 @@ describe("a key", () => {
     const [one, other] = [replica(), replica()];
     const claim = await one.take();
     const waiting = await other.claim();
-    expect((await look(waiting)).kind).toBe("in-flight");
+    expect((await poll(waiting)).kind).toBe("in-flight");
     claim.release(recordOf(503));
-    await eventually(async () => (await look(waiting)).kind === "recorded");
-    expect(await look(waiting)).toMatchObject({ record: { answer: { status: 503 } } });
+    await eventually(async () => (await poll(waiting)).kind === "recorded");
+    expect(await poll(waiting)).toMatchObject({ record: { answer: { status: 503 } } });
     expect((await other.claim()).kind).toBe("claimed");
-    expect((await look(waiting)).kind).toBe("in-flight");
+    expect((await poll(waiting)).kind).toBe("in-flight");
   });
 
   it("that holds what nobody understands is not touched", async () => {
