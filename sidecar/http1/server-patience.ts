@@ -69,6 +69,7 @@ export class ServerPatience extends Timer {
   #bytesReadBefore = 0;
   #bytesTakenBefore = 0;
   #unsentBefore = false;
+  #longestPauseMs: number | undefined;
 
   constructor(
     connection: AwaitedConnection,
@@ -95,6 +96,12 @@ export class ServerPatience extends Timer {
     this.#bytesReadBefore = this.#bytesRead;
     this.#bytesTakenBefore = outbox.takenBytes;
     this.#unsentBefore = outbox.unsentBytes > 0;
+  }
+
+  /** From now on replaces `stallTimeoutMs` and `minBytesPerSecond`: the client may take nothing for this long, and then a byte will do. */
+  allowPauses(longestMs: number): void {
+    this.#longestPauseMs = longestMs;
+    this.beginAnew();
   }
 
   /** The client may send again, and gets the full time. */
@@ -139,7 +146,7 @@ export class ServerPatience extends Timer {
         return options.headTimeoutMs ?? 10_000;
       case "progress":
         if (isLingering && outbox.unsentBytes === 0) return options.lingerTimeoutMs ?? 2_000;
-        return options.stallTimeoutMs ?? 60_000;
+        return this.#longestPauseMs ?? options.stallTimeoutMs ?? 60_000;
     }
   }
 
@@ -152,7 +159,8 @@ export class ServerPatience extends Timer {
     const isUnsent = outbox.unsentBytes > 0;
     if (isLingering && !isUnsent) return this.#connection.destroy();
     const options = this.#options;
-    const least = Math.max(1, ((options.minBytesPerSecond ?? 100) * this.#timeoutMs("progress")) / 1_000);
+    const leastPerSecond = this.#longestPauseMs === undefined ? (options.minBytesPerSecond ?? 100) : 0;
+    const least = Math.max(1, (leastPerSecond * this.#timeoutMs("progress")) / 1_000);
     const taken = outbox.takenBytes - this.#bytesTakenBefore;
     if (isUnsent && taken < (this.#unsentBefore ? least : 1)) {
       options.onRefused?.("answer_not_taken", `${taken} bytes of an answer taken in time`);

@@ -141,6 +141,11 @@ export class Http1ServerConnection implements MessageListener<ReceivedRequest>, 
     if (this.isAtRest && !this.#nextWaits) this.#patience?.waitFor("request");
   }
 
+  /** For a response that goes on for as long as somebody reads it, and whose reader may pause for `longestMs`. */
+  allowPauses(longestMs: number): void {
+    this.#patience?.allowPauses(longestMs);
+  }
+
   get isAtRest(): boolean {
     return this.#phase === "open" && this.#current === undefined && !this.insideHead;
   }

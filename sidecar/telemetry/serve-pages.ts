@@ -5,7 +5,7 @@
 
 import type { Socket } from "node:net";
 import { answerPage, type Page, type PageMaker, type PageRequest, type Pages } from "../../system/page.ts";
-import { serveHttp1 } from "../http1/server.ts";
+import { type Http1ServerConnection, serveHttp1 } from "../http1/server.ts";
 import type { Exchange, RequestSink, ResponseSink } from "../net/exchange.ts";
 import { HeaderFields } from "../net/header-fields.ts";
 import { type Accept, type Listener, listen } from "../net/listener.ts";
@@ -39,6 +39,11 @@ const headTimeoutMs = 5_000;
 const idleTimeoutMs = 5_000;
 /** As long as a scrape usually may take. */
 const stallTimeoutMs = 10_000;
+/**
+ * Whoever watches a page that goes on may stop a while to read what it said, in a pager or by Ctrl-S. Until then it holds one of
+ * the connections, and what `isBehind` allows.
+ */
+const longestPauseMs = 10 * 60_000;
 const mostConnections = 64;
 
 /** Rejects if it can't listen: the port is in use. */
@@ -46,11 +51,12 @@ export function servePages({ host, port, wheel: timers, ...pages }: PageServerOp
   const timing = { timers, headTimeoutMs, idleTimeoutMs, stallTimeoutMs };
   const accept: Accept = (socket, connections) => {
     const service = (exchange: Exchange, response: ResponseSink): RequestSink => {
-      const asked = new AskedPage(exchange, response, socket);
+      const asked = new AskedPage(exchange, response, socket, connection);
       void answerPage(pages, asked).then((page) => asked.send(page));
       return asked;
     };
-    connections.serve(socket, serveHttp1(socket, service, timing));
+    const connection = serveHttp1(socket, service, timing);
+    connections.serve(socket, connection);
   };
   return listen({ host, port }, accept, { most: mostConnections });
 }
@@ -65,9 +71,15 @@ class AskedPage implements PageRequest, PageBody, RequestSink {
   isBehind = false;
   readonly #headers: HeaderFields;
   readonly #response: ResponseSink;
+  readonly #connection: Http1ServerConnection;
   readonly #gone = new AbortController();
 
-  constructor({ method, path, authority, headers }: Exchange, response: ResponseSink, socket: Socket) {
+  constructor(
+    { method, path, authority, headers }: Exchange,
+    response: ResponseSink,
+    socket: Socket,
+    connection: Http1ServerConnection,
+  ) {
     this.method = method;
     this.target = path;
     this.authority = authority;
@@ -75,6 +87,7 @@ class AskedPage implements PageRequest, PageBody, RequestSink {
     this.remoteAddress = socket.remoteAddress ?? "";
     this.#headers = headers;
     this.#response = response;
+    this.#connection = connection;
   }
 
   get gone(): AbortSignal {
@@ -101,7 +114,10 @@ class AskedPage implements PageRequest, PageBody, RequestSink {
   #stream({ status, stream }: StreamedPage, headers: HeaderFields): void {
     const bodyless = this.method === "HEAD";
     this.#response.head({ status, headers, bodyless });
-    if (!bodyless) return stream(this);
+    if (!bodyless) {
+      this.#connection.allowPauses(longestPauseMs);
+      return stream(this);
+    }
     this.#response.endResponse();
     this.#gone.abort();
   }

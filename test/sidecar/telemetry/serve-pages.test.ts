@@ -93,20 +93,54 @@ it("says that a reader is behind until it has taken what was written", async () 
   reader.destroy();
 });
 
-it("holds no place for who takes nothing of a page for as long as a scrape may take", async () => {
+/** A server whose time passes by hand. */
+async function serveByHand(pages: PageServerOptions["pages"]) {
   const clock = new HandClock();
   const slow = new TimerWheel(clock, { drive: false });
+  const byHand = await servePages({ host, port: 0, wheel: slow, pages });
+  server = byHand;
+  const pass = (seconds: number) => {
+    for (let passed = 0; passed < seconds; passed++) {
+      clock.advance(1_000);
+      slow.advance();
+    }
+  };
+  return { byHand, pass };
+}
+
+it("holds no place for who takes nothing of a page for as long as a scrape may take", async () => {
   const page = plainPage(200, "x".repeat(20_000_000));
-  server = await servePages({ host, port: 0, wheel: slow, pages: new Map([["/metrics", () => page]]) });
-  const reader = dialRaw({ host, port: server.port });
+  const { byHand, pass } = await serveByHand(new Map([["/metrics", () => page]]));
+  const reader = dialRaw({ host, port: byHand.port });
   reader.write("GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n");
   await once(reader, "readable");
-  expect(server.connectionCount).toBe(1);
-  for (let passedMs = 0; passedMs < 2 * 10_000; passedMs += 1_000) {
-    clock.advance(1_000);
-    slow.advance();
-  }
-  await eventually(() => server?.connectionCount === 0);
+  expect(byHand.connectionCount).toBe(1);
+  pass(20);
+  await eventually(() => byHand.connectionCount === 0);
+  reader.destroy();
+});
+
+it("keeps the place of who pauses while reading a page that goes on, for minutes but not for ever", async () => {
+  const opened = Promise.withResolvers<PageBody>();
+  const stream = { status: 200, type: "text/plain", stream: opened.resolve };
+  const { byHand, pass } = await serveByHand(new Map([["/lines", () => stream]]));
+  const reader = dialRaw({ host, port: byHand.port });
+  reader.on("error", () => {}); // it is broken off in the end
+  reader.write("GET /lines HTTP/1.1\r\nHost: here\r\n\r\n");
+  const body = await opened.promise;
+  const fill = () => {
+    while (!body.isBehind) body.write("x".repeat(64 * 1024));
+  };
+  fill();
+  pass(9 * 60);
+  reader.resume();
+  await eventually(() => !body.isBehind);
+  reader.pause();
+  fill();
+  pass(9 * 60);
+  expect(byHand.connectionCount).toBe(1);
+  pass(11 * 60);
+  await eventually(() => byHand.connectionCount === 0);
   reader.destroy();
 });
 
