@@ -9,6 +9,7 @@ import { addMeshOptions, howToReach, type Mesh, type MeshOptions, openMesh } fro
 import { findSidecars, type SidecarRef } from "../sidecars/find-sidecars.ts";
 import { paintFor } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
+import { LineOutput } from "./line-output.ts";
 import { type LiveRequest, LiveRequests } from "./live-requests.ts";
 import { printRequest } from "./print.ts";
 
@@ -80,8 +81,7 @@ async function run(options: TapOptions): Promise<void> {
     filter,
     requestsPerSecond,
     onRequest(request) {
-      if (shown >= limit) return;
-      print(request);
+      if (shown >= limit || !print(request)) return;
       if (++shown >= limit) enough.abort();
     },
     onMissed: (count, pod) => warn(`${count} more of ${pod}, not shown; --rate and filters say how many and which`),
@@ -150,10 +150,11 @@ function readNumber(option: string, text: string, most = Number.MAX_SAFE_INTEGER
   );
 }
 
-function printer({ output }: TapOptions): (request: LiveRequest) => void {
+/** Returns false for a request that is left out, because nobody reads at the moment. */
+function printer({ output }: TapOptions): (request: LiveRequest) => boolean {
   const paint = paintFor(process.stdout, process.env);
-  return (request) =>
-    void process.stdout.write(`${output === "json" ? JSON.stringify(request) : printRequest(request, paint)}\n`);
+  const lines = new LineOutput(process.stdout, (count) => warn(`${count} more while nobody read, not shown`));
+  return (request) => lines.write(output === "json" ? JSON.stringify(request) : printRequest(request, paint));
 }
 
 function warn(line: string): void {
