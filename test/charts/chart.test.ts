@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { generatedFiles } from "../../charts/generate-chart.ts";
 import { sidecarNodeFlags } from "../../cli/dev/mesh-processes.ts";
+import { readConfig } from "../../control-plane/config.ts";
 import { defaultSettings } from "../../control-plane/injection/annotations.ts";
 import { readInjectionConfig } from "../../control-plane/injection/config.ts";
 import { version } from "../../system/version.ts";
@@ -59,7 +60,11 @@ function takes({ enum: allowed, pattern, minimum, maximum, items }: Schema, valu
 it.each([
   ["upstreams", ["", "payments:80=127.0.0.1:9001, [fd00::1]:80=[::1]:9002,"], ["payments:80", "a:80=0.0.0.0:1", "a"]],
   ["redisSecret", ["", "redis.url"], ["Redis", "-a"]],
-  ["skipOutboundRanges", [[], ["10.0.0.0/8", "fd00::/8", "1.2.3.4"]], [["10.0.0.0/"], ["intern"]]],
+  [
+    "skipOutboundRanges",
+    [[], ["10.0.0.0/8", "0.0.0.0/0", "fd00::/8", "::1/128", "1.2.3.4"]],
+    [["10.0.0.0/"], ["10.0.0.0/33"], ["fd00::/129"], ["intern"]],
+  ],
   ["skipInboundPorts", [[], [9090]], [[0], [65_536]]],
   ["accessLog", ["off", "errors", "all", "0.01", "1"], ["some", "2"]],
   ["interception", ["iptables", "off"], ["ebpf"]],
@@ -81,6 +86,44 @@ it.each([
     }
   },
 );
+
+/** Of a value by its path, such as `images.tag`. */
+function schemaOf(path: string): Schema {
+  const found = path.split(".").reduce<Described | undefined>((within, name) => within?.properties?.[name], schema);
+  if (found === undefined) throw new Error(`the chart has no value ${path}`);
+  return found as Schema;
+}
+
+it.each([
+  ["trustDomain", "trust-domain", ["cluster.local", "prod_1"], ["", "a/b", "Prod"]],
+  [
+    "controlPlane.leafLifetime",
+    "leaf-lifetime",
+    ["24h", "1h30m", "1s", "0h5s500ms"],
+    ["", "0s", "999ms", "1d", "100000h"],
+  ],
+  ["controlPlane.rotationPause", "rotation-pause", ["30s", "0s", "1h2m3s4ms"], ["", "30", "100000h", "1m1m1m1m1m"]],
+  ["controlPlane.logLevel", "log-level", ["debug"], ["", "loud"]],
+])(
+  "takes at install for %s what the control plane starts with, and refuses what it would not",
+  (path, flag, good, bad) => {
+    const starts = (value: string) => readConfig(["--kubernetes", `--${flag}=${value}`]).ok;
+    for (const value of good) expect([value, takes(schemaOf(path), value), starts(value)]).toEqual([value, true, true]);
+    for (const value of bad)
+      expect([value, takes(schemaOf(path), value), starts(value)]).toEqual([value, false, false]);
+  },
+);
+
+it.each([
+  ["images.registry", ["", "registry.example/team", "localhost:5000/"], ["https://registry.example", "a b"]],
+  ["images.tag", ["", "0.1.0", "1.10"], ["a b", "a:b", "-1"]],
+  ["images.sidecar", ["tulle/sidecar", "registry.example:5000/a/b/sidecar"], ["", "tulle/sidecar:0.1.0", "Tulle"]],
+  ["tracing.endpoint", ["", "http://jaeger:4318", "https://a.example/otlp"], ["jaeger:4318", "grpc://jaeger:4317"]],
+  ["clusterDomain", ["cluster.local"], ["", "a b", "cluster.local."]],
+])("refuses at install for %s what no pod could start with", (path, good, bad) => {
+  for (const value of good) expect([value, takes(schemaOf(path), value)]).toEqual([value, true]);
+  for (const value of bad) expect([value, takes(schemaOf(path), value)]).toEqual([value, false]);
+});
 
 it.each(["tulle", "tulle-crds"])("gives the chart %s the version of the code", (chart) => {
   expect(parse(read(`charts/${chart}/Chart.yaml`))).toMatchObject({ version, appVersion: version });

@@ -32,7 +32,7 @@ seccompProfile: { type: RuntimeDefault }
 {{- define "tulle.injection" -}}
 namespace: {{ .Release.Namespace }}
 controlPlane: tulle-control-plane.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}
-trustDomain: {{ .Values.trustDomain }}
+trustDomain: {{ .Values.trustDomain | quote }}
 images:
   sidecar: {{ include "tulle.image" (list . .Values.images.sidecar) }}
   init: {{ include "tulle.image" (list . .Values.images.init) }}

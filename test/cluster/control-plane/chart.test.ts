@@ -134,6 +134,8 @@ it.each([
   ["an unknown default of injection", "injection.defaults.drain=3", "drain"],
   ["a default that no pod could have", "injection.defaults.upstreams=payments:80", "upstreams"],
   ["a trust domain that is none", "trustDomain=a/b", "trustDomain"],
+  ["a receiver of traces that is no URL", "tracing.endpoint=jaeger:4318", "tracing/endpoint"],
+  ["a lifetime of no time", "controlPlane.leafLifetime=0s", "leafLifetime"],
 ])("refuses %s, naming it", async (_, value, named) => {
   const { code, err } = await template("--set", value);
   expect(code).not.toBe(0);
