@@ -42,6 +42,16 @@ const sleepMinor = 30;
 /** The API server's default if the pod sets none. */
 const defaultGraceSeconds = 30;
 export const clusterNamespaces: readonly string[] = ["kube-system", "kube-public", "kube-node-lease"];
+/** Init containers that set another mesh's redirect, or wait for its network plugin to have set it. */
+const otherMeshes: ReadonlyMap<string, string> = new Map([
+  ["linkerd-init", "Linkerd"],
+  ["linkerd-network-validator", "Linkerd"],
+  ["istio-init", "Istio"],
+  ["istio-validation", "Istio"],
+  ["kuma-init", "Kuma"],
+  ["kuma-validation", "Kuma"],
+  ["consul-connect-inject-init", "Consul"],
+]);
 /** On pods described by a node's own files, which can use neither ConfigMaps nor tokens. */
 export const mirrorAnnotation = "kubernetes.io/config.mirror";
 
@@ -86,6 +96,9 @@ function reasonsToRefuse(spec: PodSpec, { kubernetesMinor }: InjectionConfig): F
     (spec[field] ?? []).forEach((container, index) => {
       if (isOwn(container)) return;
       const path = `spec.${field}[${index}]`;
+      const other = otherMeshes.get(container.name);
+      if (other !== undefined)
+        refuse(`${path}.name`, `must not be ${container.name}: the pod is in ${other}, and can be in one mesh only`);
       if ((container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser) === proxyUser)
         refuse(`${path}.securityContext.runAsUser`, `must not be ${proxyUser}: what this user sends is not redirected`);
       (container.ports ?? []).forEach(({ containerPort }, at) => {
