@@ -11,6 +11,7 @@ import {
 } from "../control-plane/injection/config.ts";
 import { injectManifest } from "../control-plane/injection/manifest.ts";
 import type { FieldError } from "../model/result.ts";
+import { reasonOf } from "../system/log.ts";
 import { UsageError, unreadable } from "./usage-error.ts";
 
 interface InjectOptions {
@@ -51,9 +52,17 @@ async function run({ file, config }: InjectOptions): Promise<void> {
 }
 
 async function readConfig(path: string): Promise<InjectionConfig> {
-  const config = readInjectionConfig(parse(await read(path)) as unknown);
+  const config = readInjectionConfig(parseYaml(await read(path), path));
   if (config.ok) return config.value;
   throw new UsageError(`--config ${path}: ${config.error.map(lineOf).join("; ")}`);
+}
+
+function parseYaml(yaml: string, path: string): unknown {
+  try {
+    return parse(yaml) as unknown;
+  } catch (error) {
+    throw new UsageError(`--config ${path}: ${firstLineOf(reasonOf(error))}`, { cause: error });
+  }
 }
 
 async function read(path: string): Promise<string> {
@@ -64,10 +73,14 @@ async function read(path: string): Promise<string> {
   }
 }
 
-/** One line each: the YAML parser's message continues with a picture of the place. */
 function report(file: string, errors: readonly FieldError[]): void {
   const name = file === "-" ? "standard input" : file;
-  for (const error of errors) process.stderr.write(`${name}: ${lineOf(error).split("\n", 1)[0]?.replace(/:$/, "")}\n`);
+  for (const error of errors) process.stderr.write(`${name}: ${firstLineOf(lineOf(error))}\n`);
+}
+
+/** The YAML parser's message continues with a picture of the place. */
+function firstLineOf(message: string): string {
+  return (message.split("\n", 1)[0] ?? "").replace(/:$/, "");
 }
 
 function lineOf({ path, message }: FieldError): string {

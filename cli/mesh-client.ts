@@ -65,7 +65,7 @@ export async function openMesh(options: MeshOptions, env: NodeJS.ProcessEnv): Pr
     const readCertificates = () => readAnyReplica<CertificatesView>(cluster, "/api/certs");
     return { cluster, read: () => readReplicas(cluster), readCertificates, close: () => cluster.close() };
   }
-  if (url !== undefined && !/^https?:\/\//.test(url))
+  if (url !== undefined && !(/^https?:\/\//.test(url) && URL.canParse(url)))
     throw new UsageError(`--url must be like ${defaultUrl}, got ${url || "nothing"}`);
   const place = url === undefined ? defaultPlace : { base: url, hint: "; --url says where it is" };
   return {

@@ -4,9 +4,12 @@ import { describe, expect, it } from "vitest";
 import { version } from "../../system/version.ts";
 import { TinyFolder } from "../support/tiny-mesh/tiny-mesh.ts";
 
+const main = join(import.meta.dirname, "../../cli/main.ts");
+/** Of somebody who has no cluster, whoever runs the tests. */
+const env = { PATH: process.env["PATH"], HOME: "/nowhere" };
+
 function tulle(...args: readonly string[]) {
-  const main = join(import.meta.dirname, "../../cli/main.ts");
-  return spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
+  return spawnSync(process.execPath, [main, ...args], { encoding: "utf8", env });
 }
 
 // Each starts a process, and the machine may be busy.
@@ -29,6 +32,16 @@ describe("tulle", { timeout: 60_000 }, () => {
     ["an unknown option", ["top", "--bogus"], "tulle: unknown option '--bogus'; see tulle top --help\n"],
     ["a missing option", ["dev"], "tulle: required option '-f, --folder <dir>' not specified; see tulle dev --help\n"],
     ["no address", ["top", "--url", "8080"], "tulle: --url must be like http://127.0.0.1:8080, got 8080\n"],
+    [
+      "half an address",
+      ["log-level", "control-plane", "--url", "http://"],
+      "tulle: --url must be like http://127.0.0.1:8080, got http://\n",
+    ],
+    [
+      "settings of injection that are no YAML",
+      ["inject", "-f", "/dev/null", "--config", join(import.meta.dirname, "../../README.md")],
+      expect.stringMatching(/^tulle: --config \S+README\.md: [^\n]+ at line \d+, column \d+\n$/) as string,
+    ],
     [
       "an address that nobody may have",
       ["top", "--url", "http://127.0.0.1:1"],
@@ -57,24 +70,20 @@ describe("tulle", { timeout: 60_000 }, () => {
     ["later", "() => { process.nextTick(() => { throw new Error('broken') }); return true }"],
   ])("ends with 70 and a stack trace on a bug that shows %s, which no other outcome ends with", (_when, write) => {
     const broken = `data:text/javascript,process.stdout.write = ${write}`;
-    const main = join(import.meta.dirname, "../../cli/main.ts");
     const args = ["--import", broken, main, "version", "--client"];
-    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env });
     expect(status).toBe(70);
     expect(stderr).toMatch(/^tulle: this is a bug: Error: broken\n {4}at /);
   });
 
   it("is content with a reader that has read enough", () => {
-    const main = join(import.meta.dirname, "../../cli/main.ts");
     const script = `"$0" "$1" help | head -n 1; echo "\${PIPESTATUS[0]}"`;
-    const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, main], { encoding: "utf8" });
+    const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, main], { encoding: "utf8", env });
     expect([stdout, stderr]).toEqual(["Usage: tulle [options] [command]\n0\n", ""]);
   });
 
   it("says in one line where it looked for a mesh", () => {
-    const env = { PATH: process.env["PATH"], HOME: "/nowhere" };
-    const main = join(import.meta.dirname, "../../cli/main.ts");
-    const { status, stderr } = spawnSync(process.execPath, [main, "status"], { encoding: "utf8", env });
+    const { status, stderr } = tulle("status");
     expect(status).toBe(2);
     expect(stderr).toMatch(
       /^tulle: no control plane at http:\/\/127\.0\.0\.1:8080 \([^)]*\), and no cluster in a kubeconfig; [^\n]*\n$/,
