@@ -6,6 +6,7 @@ import type { Pipeline } from "../control-plane/pipeline.ts";
 import type { PublishedResource } from "../control-plane/snapshot.ts";
 import { formatProblem, type Problem } from "../control-plane/source/problem.ts";
 import { problemsOf, readPipeline } from "./folder-pipeline.ts";
+import { thereAre } from "./known-names.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface CompileOptions {
@@ -66,7 +67,7 @@ function resourcesFor(workload: string, { snapshot }: Pipeline): readonly Publis
   const inbound = snapshot.get("inbound", workload);
   if (inbound === undefined) {
     const names = snapshot.list("inbound").map(({ name }) => name);
-    throw new UsageError(`no workload ${workload}; there are ${names.join(", ") || "none"}`);
+    throw new UsageError(`no workload ${workload}; ${thereAre(names, workload)}`);
   }
   return [inbound, ...snapshot.list("destination"), ...snapshot.list("endpoints")];
 }

@@ -4,6 +4,7 @@ import { Argument, Command } from "commander";
 import { logLevels } from "../system/log.ts";
 import { logLevelPath } from "../system/log-level-page.ts";
 import { controlPlanePorts } from "./dev/addresses.ts";
+import { thereAre } from "./known-names.ts";
 import {
   addMeshOptions,
   askedUrl,
@@ -68,8 +69,8 @@ async function sidecarsOf(mesh: Mesh, whose: string): Promise<readonly AdminPort
   const pods = sidecars.filter(({ pod }) => pod === whose);
   const found = pods.length > 0 ? pods : sidecars.filter(({ workload }) => workload === whose);
   if (found.length > 0) return found.map((sidecar) => ({ name: sidecar.pod, connect: () => sidecar.connect() }));
-  const there = sidecars.map(({ pod }) => pod).join(", ");
-  throw new UsageError(`no sidecar in pod or workload ${whose}; there are ${there || "none"}`);
+  const names = sidecars.map(({ pod }) => pod);
+  throw new UsageError(`no sidecar in pod or workload ${whose}; ${thereAre(names, whose)}`);
 }
 
 /** On this machine it listens on the same address as its dashboard. */

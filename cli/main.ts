@@ -94,7 +94,7 @@ function endWhenNobodyReads(): void {
 /** The argument parser's message as a single line, and where to read more. */
 function lineOf(text: string, command: Command): string {
   const message = text
-    .replace(/^error: /, "")
+    .replace(/^error: (?:command-argument value )?/, "")
     .trim()
     .replace(/\n\(Did/g, " (did")
     .replace(/\.$/, "");

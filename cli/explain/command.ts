@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { openCluster } from "../cluster/cluster.ts";
 import { readClusterPipeline, readDomains } from "../cluster/cluster-pipeline.ts";
 import { type MeshDomains, readPipeline, warnOfProblems } from "../folder-pipeline.ts";
+import { thereAre } from "../known-names.ts";
 import { addMeshOptions, type MeshOptions, openMesh } from "../mesh-client.ts";
 import { findSidecars } from "../sidecars/find-sidecars.ts";
 import { paintFor } from "../terminal.ts";
@@ -103,8 +104,8 @@ async function readSidecar(name: string, options: ExplainOptions, words: Request
     const sidecars = await findSidecars(mesh, namespace);
     const sidecar = sidecars.find(({ pod }) => pod === name);
     if (sidecar === undefined) {
-      const there = sidecars.map(({ pod }) => pod).join(", ");
-      throw new UsageError(`no sidecar in pod ${name}; there are ${there || "none"}`);
+      const pods = sidecars.map(({ pod }) => pod);
+      throw new UsageError(`no sidecar in pod ${name}; ${thereAre(pods, name)}`);
     }
     if (options.from !== undefined && options.from !== sidecar.workload)
       throw new UsageError(`--from ${options.from}: the sidecar of ${name} is that of ${sidecar.workload}`);

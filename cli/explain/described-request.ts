@@ -40,7 +40,7 @@ const fieldPattern = /^(?<name>[A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*(?<value>.*?)[
 /** Paths are taken as given, not cleaned up as in browsers. Throws a `UsageError` that names the wrong word. */
 export function describeRequest({ method, url, headers = [], from = "default" }: RequestWords): DescribedRequest {
   if (!methodPattern.test(method)) throw new UsageError(`not a method: ${JSON.stringify(method)}, such as GET`);
-  const { authority = "", target = "" } = urlPattern.exec(url)?.groups ?? {};
+  const { scheme, authority = "", target = "" } = urlPattern.exec(url)?.groups ?? {};
   if (!isAuthority(authority))
     throw new UsageError(`not a URL: ${JSON.stringify(url)}, such as http://orders/items?id=1`);
   const path = pathOf(target);
@@ -58,7 +58,7 @@ export function describeRequest({ method, url, headers = [], from = "default" }:
     method: method.toUpperCase(),
     ...(upgrade !== undefined && { upgrade }),
     host: hostOf(authority),
-    port: portOf(authority) ?? 80,
+    port: portOf(authority) ?? (scheme === "https" ? 443 : 80),
     path: path === "" ? "/" : path,
     query: target.slice(path.length + 1),
     headers: fields,

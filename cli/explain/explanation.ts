@@ -19,6 +19,7 @@ import { compileMatches } from "../../model/route-match.ts";
 import { destinationName } from "../../model/service-host.ts";
 import { stickyKey } from "../../model/sticky.ts";
 import { WeightedChoice } from "../../model/weighted-choice.ts";
+import { thereAre } from "../known-names.ts";
 import { UsageError } from "../usage-error.ts";
 import type { DescribedRequest } from "./described-request.ts";
 import { type ExplainedTry, explainTries } from "./explained-tries.ts";
@@ -147,9 +148,11 @@ function destinationOf(facts: MeshFacts, { host, port, from }: DescribedRequest)
   const name = destinationName(host, port, from.namespace, facts.clusterDomain);
   const destination = name === undefined ? undefined : facts.destination(name);
   if (destination !== undefined) return destinationFor(from.namespace, destination);
-  throw new UsageError(
-    `${facts.unknown(name ?? `${host}:${port}`)}; there are ${facts.destinations().join(", ") || "none"}`,
-  );
+  const wanted = name ?? `${host}:${port}`;
+  const lookedUp = host.includes(".")
+    ? ""
+    : ` (short names are looked up in the caller's namespace, ${from.namespace})`;
+  throw new UsageError(`${facts.unknown(wanted)}${lookedUp}; ${thereAre(facts.destinations(), wanted)}`);
 }
 
 function backendsOf(about: About, route: Route): ExplainedBackend[] {

@@ -6,6 +6,7 @@ import { selects } from "../../control-plane/index/pod.ts";
 import type { Pipeline } from "../../control-plane/pipeline.ts";
 import type { Destination, Endpoints, Route, WeightedBackend } from "../../model/resources.ts";
 import type { MeshDomains } from "../folder-pipeline.ts";
+import { thereAre } from "../known-names.ts";
 import { UsageError } from "../usage-error.ts";
 import { knownServers, type ServingPod } from "./known-servers.ts";
 import type { KnownServer, MeshFacts, PolicyNames } from "./mesh-facts.ts";
@@ -28,7 +29,8 @@ export function pipelineFacts(pipeline: Pipeline, domains: MeshDomains): MeshFac
       const found = pipeline.index.workload(namespace, name);
       if (found !== undefined) return identityOf(found, domains);
       const there = pipeline.index.workloads().map((workload) => `${workload.namespace}/${workload.name}`);
-      throw new UsageError(`no workload ${namespace}/${name}; there are ${there.join(", ") || "none"}`);
+      const wanted = `${namespace}/${name}`;
+      throw new UsageError(`no workload ${wanted}; ${thereAre(there, wanted)}`);
     },
     policiesOf: (destination, route, port) => policiesOf(pipeline, destination, route, port),
     serversOf: (backend) => serversOf(pipeline, backend),

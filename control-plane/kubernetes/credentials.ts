@@ -20,6 +20,9 @@ export function loadCredentials(kubeconfig: string | undefined): ClusterCredenti
   throw new Error(`${kubeconfig ?? "the environment"} names no cluster: set KUBECONFIG, or run in a pod`);
 }
 
+/** Where the library looks without any configuration; nothing listens there. */
+const fallback = "http://localhost:8080";
+
 /** Undefined: no cluster is configured. Throws a one-line error if the file can't be read, or has no such context. */
 export function loadKubeConfig(kubeconfig: string | undefined, context?: string): KubeConfig | undefined {
   const config = new KubeConfig();
@@ -31,14 +34,13 @@ export function loadKubeConfig(kubeconfig: string | undefined, context?: string)
   }
   if (context !== undefined) {
     if (config.getContextObject(context) === null) {
-      const known = config.getContexts().map(({ name }) => name);
-      throw new Error(`no context ${context}; there are ${known.join(", ") || "none"}`);
+      const known = config.getCurrentCluster()?.server === fallback ? [] : config.getContexts();
+      throw new Error(`no context ${context}; there are ${known.map(({ name }) => name).join(", ") || "none"}`);
     }
     config.setCurrentContext(context);
   }
   const cluster = config.getCurrentCluster();
-  // Without any configuration the library falls back to http://localhost:8080, where nothing listens.
-  const isNamed = cluster !== null && URL.canParse(cluster.server) && cluster.server !== "http://localhost:8080";
+  const isNamed = cluster !== null && URL.canParse(cluster.server) && cluster.server !== fallback;
   return isNamed ? config : undefined;
 }
 

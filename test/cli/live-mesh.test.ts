@@ -136,7 +136,7 @@ it("says what a sidecar does not know, and which sidecars there are", async () =
   const unknown = await tulle("explain", "--sidecar", "default/web-1", "GET", "http://elsewhere/");
   expect(unknown).toMatchObject({
     code: 2,
-    err: "tulle: this sidecar has not been asked for elsewhere.default.svc.cluster.local:80 lately; there are web.default.svc.cluster.local:80\n",
+    err: "tulle: this sidecar has not been asked for elsewhere.default.svc.cluster.local:80 lately (short names are looked up in the caller's namespace, default); there are web.default.svc.cluster.local:80\n",
   });
   const nobody = await tulle("explain", "--sidecar", "default/web-9", "GET", "http://web/");
   expect(nobody).toMatchObject({ code: 2, err: "tulle: no sidecar in pod default/web-9; there are default/web-1\n" });

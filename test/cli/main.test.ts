@@ -31,6 +31,12 @@ describe("tulle", { timeout: 60_000 }, () => {
     ["an unknown command", ["stauts"], "tulle: unknown command 'stauts' (did you mean status?); see tulle --help\n"],
     ["an unknown option", ["top", "--bogus"], "tulle: unknown option '--bogus'; see tulle top --help\n"],
     ["a missing option", ["dev"], "tulle: required option '-f, --folder <dir>' not specified; see tulle dev --help\n"],
+    [
+      "an argument that is none of those there are",
+      ["log-level", "shop/web", "loud"],
+      "tulle: 'loud' is invalid for argument 'level'. Allowed choices are debug, info, warn, error; see tulle log-level --help\n",
+    ],
+    ["a context where there is no kubeconfig", ["check", "--context", "a"], "tulle: no context a; there are none\n"],
     ["no address", ["top", "--url", "8080"], "tulle: --url must be like http://127.0.0.1:8080, got 8080\n"],
     [
       "half an address",

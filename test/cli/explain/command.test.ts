@@ -242,8 +242,9 @@ it("says what a filter does, and that nothing else is left when no route matches
 it.each([
   [
     ["GET", "http://nowhere/"],
-    /^no Service for nowhere\.default\.svc\.cluster\.local:80, .* there are catalog-v1\.shop/,
+    /^no Service for nowhere\.default\.svc\.cluster\.local:80, .*in the caller's namespace, default\); there are catalog-v1\.shop/,
   ],
+  [["GET", "https://catalog/", "--from", "shop/web"], /^no Service for catalog\.shop\.svc\.cluster\.local:443, /],
   [["GET", "http://example.com:443/"], /^no Service for example\.com\.svc\.cluster\.local:443/],
   [["GET", "http://catalog/", "--from", "shop/wob"], /^no workload shop\/wob; there are shop\/catalog-v1, /],
   [["GET", "http://catalog/", "--from", "a/b/c"], /^not a caller: "a\/b\/c"/],
