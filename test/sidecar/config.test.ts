@@ -18,7 +18,7 @@ const wrong = (changes: Record<string, string | undefined>) => {
   return config.ok ? [] : config.error.map(({ path, message }) => `${path} ${message}`);
 };
 
-it("reads what must be set, and has defaults for the rest", () => {
+it("reads the required variables, and has defaults for the others", () => {
   expect(readConfig(env)).toMatchObject({
     ok: true,
     value: {
@@ -36,7 +36,7 @@ it("reads what must be set, and has defaults for the rest", () => {
   });
 });
 
-it("reads what injection says of the application's probes", () => {
+it("reads the application's probes as injection writes them", () => {
   const probe = { action: { kind: "tcp", port: 8_080 }, timeoutMs: 1_000 };
   const config = readConfig({ ...env, TULLE_PROBES: JSON.stringify({ "/probe/web/liveness": probe }) });
   expect(config).toMatchObject({ ok: true, value: { probes: new Map([["/probe/web/liveness", probe]]) } });
@@ -46,7 +46,7 @@ it("reads what injection says of the application's probes", () => {
   ]);
 });
 
-it("reads what may be set", () => {
+it("reads the optional variables", () => {
   const config = readConfig({
     ...env,
     TULLE_TRUST_DOMAIN: "example.org",
@@ -76,7 +76,7 @@ it("reads what may be set", () => {
   });
 });
 
-it.each(Object.keys(env))("says that %s must be set", (name) => {
+it.each(Object.keys(env))("requires %s", (name) => {
   expect(wrong({ [name]: undefined })).toContain(`${name} must be set`);
   expect(wrong({ [name]: "" })).toContain(`${name} must be set`);
 });

@@ -18,7 +18,7 @@ beforeEach(async () => {
   return () => rm(folder, { recursive: true });
 });
 
-it("tells the sidecar of each request, and who asked that it did", async () => {
+it("passes each request on to the sidecar, and confirms it to the caller", async () => {
   let asked = 0;
   const requests = await takeDrainRequests(folder, () => asked++);
   await askToDrain(folder);
@@ -39,7 +39,7 @@ it("rejects a folder whose path is too long for a socket", async () => {
   await expect(takeDrainRequests(join(folder, "x".repeat(120)), () => {})).rejects.toThrow(/EINVAL|ENAMETOOLONG/);
 });
 
-it("is the preStop hook's: it asks the sidecar that runs, and returns", async () => {
+it("reaches the running sidecar from the preStop hook, which returns at once", async () => {
   const run = promisify(execFile);
   const env = { ...process.env, TULLE_STATE_DIR: folder };
   await expect(run(process.execPath, [hook], { env })).rejects.toMatchObject({

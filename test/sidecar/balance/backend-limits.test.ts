@@ -15,7 +15,7 @@ it("opens no more breakers than the policy allows", () => {
   expect(transitions).toHaveLength(1);
 });
 
-it("says in what state the breaker was that let a request through, or none did", () => {
+it("records the state of the breaker that admitted a request, or of those that admitted none", () => {
   const { one, ask, answer, clock } = backend();
   one.apply(endpoints([a], { ...trippy, successThreshold: 1 }));
   const states: (string | undefined)[] = [];
@@ -32,7 +32,7 @@ it("says in what state the breaker was that let a request through, or none did",
   expect(states).toEqual(["closed", "open", "half-open", "closed", undefined]);
 });
 
-it("opens for all endpoints together where the policy's scope is the service", () => {
+it("opens for all endpoints together if the policy's scope is the service", () => {
   const { one, ask, answer, transitions } = backend();
   one.apply(endpoints([a, b], { ...trippy, scope: "service" }));
   const { exchange } = ask();
@@ -42,7 +42,7 @@ it("opens for all endpoints together where the policy's scope is the service", (
 });
 
 describe("maxRequests", () => {
-  it("is the most that each endpoint has under way", () => {
+  it("limits the requests in progress at each endpoint", () => {
     const { one, ask, answer } = backend();
     one.apply(endpoints([a, b], { ...trippy, maxRequests: 2 }));
     const asked = [ask(), ask(), ask(), ask()];
@@ -54,7 +54,7 @@ describe("maxRequests", () => {
     expect(ask().exchange.endpoint).toBe(b.address);
   });
 
-  it("is not what keeps requests from who is open", () => {
+  it("is not the reason given when a breaker is open", () => {
     const { one, ask, answer } = backend();
     one.apply(endpoints([a], { ...trippy, maxRequests: 2 }));
     ask();
@@ -68,7 +68,7 @@ describe("maxConnections", () => {
   const limited = { ...trippy, maxConnections: 1 };
   const grpc = () => ({ headers: new HeaderFields(["content-type", "application/grpc"]) });
 
-  it("is the most that have a connection to the application for themselves: HTTP/1.1, tunnels, what is upgraded", () => {
+  it("limits the requests with a connection of their own: HTTP/1.1, tunnels, upgrades", () => {
     const heads: Partial<RequestHead>[] = [{}, { method: "CONNECT" }, { upgrade: "websocket" }];
     for (const head of heads) {
       const { one, ask, overloads } = backend();
@@ -79,7 +79,7 @@ describe("maxConnections", () => {
     }
   });
 
-  it("does not count those that share one", () => {
+  it("does not count requests that share a connection", () => {
     const { one, ask } = backend();
     one.apply(endpoints([a], limited));
     ask();
@@ -88,7 +88,7 @@ describe("maxConnections", () => {
     expect(ask().exchange.endpoint).toBe(a.address);
   });
 
-  it("takes the next when one has ended, however it ended", () => {
+  it("admits the next request when one has ended, however it ended", () => {
     const { one, ask, answer } = backend();
     one.apply(endpoints([a], limited));
     const first = ask();
@@ -104,7 +104,7 @@ describe("maxPendingRequests", () => {
   /** Places are given out after the call that freed them has returned. */
   const settled = () => Promise.resolve();
 
-  it("is how many wait for their turn, first come, first served", async () => {
+  it("limits how many wait for their turn, first come, first served", async () => {
     const { one, ask, answer, overloads } = backend();
     one.apply(endpoints([a], limited));
     const [, second, third, fourth] = [ask(), ask(), ask(), ask()];
@@ -121,7 +121,7 @@ describe("maxPendingRequests", () => {
     expect(third.calls[0]).toEqual(["head", 200]);
   });
 
-  it("lets nobody overtake who waits", async () => {
+  it("lets no request overtake one that waits", async () => {
     const { one, ask, answer } = backend();
     one.apply(endpoints([a], limited));
     ask();
@@ -132,7 +132,7 @@ describe("maxPendingRequests", () => {
     expect([second.exchange.endpoint, third.exchange.endpoint]).toEqual([a.address, undefined]);
   });
 
-  it("gives the place of who went away to the next", async () => {
+  it("gives the place of a caller that has left to the next", async () => {
     const { one, ask, answer } = backend();
     one.apply(endpoints([a], limited));
     const [, second, third] = [ask(), ask(), ask()];
@@ -145,7 +145,7 @@ describe("maxPendingRequests", () => {
     expect(second.exchange.endpoint).toBeUndefined();
   });
 
-  it("refuses who waits when the last breaker opens or the last endpoint goes", async () => {
+  it("refuses waiting requests when the last breaker opens or the last endpoint goes", async () => {
     const open = backend();
     open.one.apply(endpoints([a], limited));
     const [, second] = [open.ask(), open.ask()];
@@ -160,7 +160,7 @@ describe("maxPendingRequests", () => {
     expect(waiting.calls).toEqual([["abort", "no_endpoints"]]);
   });
 
-  it("is moved on by an update that makes room", async () => {
+  it("admits waiting requests when an update makes room", async () => {
     const { one, ask } = backend();
     one.apply(endpoints([a], limited));
     const [, second, third] = [ask(), ask(), ask()];

@@ -12,7 +12,7 @@ import { a, b, backend, endpoints, name } from "./backends.ts";
 import { endpointAt, trippy } from "./endpoints.ts";
 
 describe("before the endpoints are known", () => {
-  it("holds requests, and passes them on when they are", () => {
+  it("holds requests, and forwards them once the endpoints are known", () => {
     const { one, ask, answer } = backend();
     const { sink, calls } = ask();
     sink.endRequest();
@@ -25,7 +25,7 @@ describe("before the endpoints are known", () => {
     ]);
   });
 
-  it("refuses them when nobody tells for a second, and holds the next", () => {
+  it("refuses held requests after a second without an answer, and holds later ones", () => {
     const { one, ask, pass, answer } = backend();
     const first = ask();
     pass(999);
@@ -40,7 +40,7 @@ describe("before the endpoints are known", () => {
     expect(next.calls[0]).toEqual(["head", 200]);
   });
 
-  it("refuses them when nobody follows it any more", () => {
+  it("refuses held requests when the backend is no longer followed", () => {
     const { one, ask } = backend();
     const { calls } = ask();
     one.close();
@@ -48,7 +48,7 @@ describe("before the endpoints are known", () => {
   });
 });
 
-describe("without an endpoint that could be asked", () => {
+describe("without a usable endpoint", () => {
   it("answers at once that there is none", () => {
     const { one, ask } = backend();
     one.apply(undefined);
@@ -57,7 +57,7 @@ describe("without an endpoint that could be asked", () => {
     expect(ask().calls).toEqual([["abort", "no_endpoints"]]);
   });
 
-  it("answers at once that all breakers are open, with the time of the next probe, and burns no retry", () => {
+  it("answers at once that all breakers are open, with the time of the next probe, and costs no retry", () => {
     const { one, ask, answer, clock, wheel, random, transitions } = backend();
     one.apply(endpoints([a], trippy));
     ask();
@@ -95,7 +95,7 @@ describe("without an endpoint that could be asked", () => {
     expect(counted).toEqual(["not_retryable"]);
   });
 
-  it("names a second when all it knows is that a probe is out", () => {
+  it("names a second if it only knows that a probe is in progress", () => {
     const { one, ask, answer, clock } = backend();
     one.apply(endpoints([a], trippy));
     ask();
@@ -111,7 +111,7 @@ describe("without an endpoint that could be asked", () => {
 });
 
 describe("an update", () => {
-  it("keeps the load and the breaker of who stays, and dials only who is new", () => {
+  it("keeps the load and breaker of endpoints that stay, and dials only new ones", () => {
     const { one, ask, answer, dialled } = backend();
     one.apply(endpoints([a], trippy));
     ask();
@@ -125,7 +125,7 @@ describe("an update", () => {
     for (let i = 0; i < 20; i++) expect(ask().exchange.endpoint).toBe(b.address);
   });
 
-  it("takes another identity at an address for another endpoint", () => {
+  it("treats another identity at the same address as another endpoint", () => {
     const { one, dialled } = backend();
     one.apply(endpoints([{ ...a, identity: "spiffe://cluster.local/ns/shop/sa/old" }]));
     one.apply(endpoints([{ ...a, identity: "spiffe://cluster.local/ns/shop/sa/new" }]));
@@ -143,7 +143,7 @@ describe("an update", () => {
     expect([...one.liveEndpoints].map(({ breakerState }) => breakerState)).toEqual([undefined]);
   });
 
-  it("leaves what is under way alone", () => {
+  it("does not touch requests in progress", () => {
     const { one, ask, answer } = backend();
     one.apply(endpoints([a]));
     const { calls } = ask();
@@ -153,7 +153,7 @@ describe("an update", () => {
   });
 });
 
-it("asks who is terminating only when nobody else is there", () => {
+it("uses terminating endpoints only if there are no others", () => {
   const { one, ask } = backend();
   one.apply(endpoints([{ ...a, state: "terminating" }, b]));
   for (let i = 0; i < 20; i++) expect(ask().exchange.endpoint).toBe(b.address);
@@ -161,13 +161,13 @@ it("asks who is terminating only when nobody else is there", () => {
   expect(ask().exchange.endpoint).toBe(a.address);
 });
 
-describe("where an endpoint is", () => {
+describe("an endpoint's location", () => {
   const [west, east] = [
     { ...a, zone: "west", forZones: ["west"] },
     { ...b, zone: "east", forZones: ["east"] },
   ];
 
-  it("decides who is preferred, and who is asked when that one's breaker is open", () => {
+  it("decides which endpoint is preferred, and which one is the fallback while that one's breaker is open", () => {
     const { one, ask, answer } = backend();
     one.apply(endpoints([west, east], trippy));
     for (let i = 0; i < 20; i++) expect(ask().exchange.endpoint).toBe(west.address);
@@ -175,7 +175,7 @@ describe("where an endpoint is", () => {
     expect(ask().exchange.endpoint).toBe(east.address);
   });
 
-  it("is followed when hints change", () => {
+  it("counts again when hints change", () => {
     const { one, ask } = backend();
     one.apply(endpoints([west, east]));
     one.apply(endpoints([west, { ...east, forZones: ["west"] }]));
@@ -183,7 +183,7 @@ describe("where an endpoint is", () => {
     expect(asked.size).toBe(2);
   });
 
-  it("is all that counts for a Service whose callers stay on their node", () => {
+  it("is decisive for a Service with internalTrafficPolicy Local", () => {
     const { one, ask } = backend();
     one.apply(
       endpoints(
@@ -222,7 +222,7 @@ describe("a session", () => {
     expect(later.size).toBeGreaterThan(2);
   });
 
-  it("goes on over an update, and begins again where its endpoint is gone", () => {
+  it("survives an update, and starts again if its endpoint is gone", () => {
     const { one, ask } = backend();
     one.apply(endpoints(many, undefined, session));
     const first = ask().exchange.endpoint;
@@ -261,7 +261,7 @@ describe("a session", () => {
   });
 });
 
-it("lets who comes later warm up, and not who was there at first", () => {
+it("lets endpoints that come later warm up, and not the first ones", () => {
   const { one, clock } = backend();
   one.apply(endpoints([a], undefined, { warmUpMs: 10_000 }));
   one.apply(endpoints([a, b], undefined, { warmUpMs: 10_000 }));
@@ -274,7 +274,7 @@ it("lets who comes later warm up, and not who was there at first", () => {
 });
 
 describe("the backends of a sidecar", () => {
-  it("are followed once each, and left when nobody names them", () => {
+  it("are followed once each, and dropped when no destination names them", () => {
     const { options } = backend();
     const followed: string[] = [];
     const backends = new Backends((of) => {

@@ -127,7 +127,7 @@ describe("a key that its pod keeps in memory", () => {
     expect(reached.size).toBe(8);
   });
 
-  it("is the same in quotes and bare, and nothing on methods that the policy leaves out", () => {
+  it("is the same with and without quotes, and means nothing on methods that the policy leaves out", () => {
     const mesh = calling();
     mesh.ask("k");
     mesh.ask('"k"');
@@ -136,7 +136,7 @@ describe("a key that its pod keeps in memory", () => {
     expect(new Set(mesh.asked.slice(2).map(({ address }) => address)).size).toBeGreaterThan(1);
   });
 
-  it("is tried again at the same pod after a failure in the middle", () => {
+  it("is retried at the same pod after a failure in the middle", () => {
     const mesh = calling();
     const caller = mesh.ask("k");
     mesh.fail("upstream_reset");
@@ -145,7 +145,7 @@ describe("a key that its pod keeps in memory", () => {
     expect(caller.calls).toEqual([["head", 201]]);
   });
 
-  it("is tried nowhere else when that pod is gone", () => {
+  it("is retried nowhere else if that pod is gone", () => {
     const mesh = calling();
     const caller = mesh.ask("k");
     const owner = mesh.last();
@@ -156,7 +156,7 @@ describe("a key that its pod keeps in memory", () => {
     expect(caller.calls).toEqual([["abort", "ambiguous"]]);
   });
 
-  it("is in doubt if the tries after such a failure reach nobody", () => {
+  it("is ambiguous if the retries after such a failure reach nobody", () => {
     const mesh = calling();
     const caller = mesh.ask("k");
     mesh.fail("upstream_reset");
@@ -165,14 +165,14 @@ describe("a key that its pod keeps in memory", () => {
     expect(caller.calls).toEqual([["abort", "ambiguous"]]);
   });
 
-  it("that nobody can have processed is refused as ever", () => {
+  it("is refused as usual if nobody can have processed it", () => {
     const mesh = calling();
     const caller = mesh.ask("k");
     for (let i = 0; i < 3; i++) mesh.fail("connect_failed");
     expect(caller.calls).toEqual([["abort", "connect_failed"]]);
   });
 
-  it("waits for its pod's breaker, and is not tried elsewhere", () => {
+  it("waits for its pod's breaker, and is not sent elsewhere", () => {
     const mesh = calling({ breaker: trippy });
     mesh.ask("k");
     mesh.last().response.head({ status: 500, headers: new HeaderFields(), bodyless: true });
@@ -183,7 +183,7 @@ describe("a key that its pod keeps in memory", () => {
 describe("a key that was used before", () => {
   const more = [...pods, ...["e", "f", "g", "h"].map((pod, i) => endpointAt(`10.0.1.${i + 1}:80`, { pod }))];
 
-  it("stays where it is known when pods come, and new keys go to those too", () => {
+  it("stays at its pod when pods are added, and new keys go to those too", () => {
     const mesh = calling();
     mesh.weigh(1, 0);
     const before = addressesOf(mesh, manyKeys);
@@ -196,7 +196,7 @@ describe("a key that was used before", () => {
     expect(others.some((address) => address.startsWith("10.0.1."))).toBe(true);
   });
 
-  it("stays at a pod that terminates, until that takes nothing more", () => {
+  it("stays at a terminating pod until that accepts nothing more", () => {
     const mesh = calling();
     mesh.weigh(1, 0);
     mesh.ask("k");
@@ -211,7 +211,7 @@ describe("a key that was used before", () => {
     expect(mesh.last().address).not.toBe(address);
   });
 
-  it("stays at a pod that is ready, though that can't be reached at the moment", () => {
+  it("stays at a ready pod that can't be reached at the moment", () => {
     const mesh = calling();
     mesh.weigh(1, 0);
     const before = addressesOf(mesh, manyKeys);
@@ -223,7 +223,7 @@ describe("a key that was used before", () => {
     }
   });
 
-  it("belongs to another when its pod is gone", () => {
+  it("belongs to another pod when its own is gone", () => {
     const mesh = calling();
     mesh.weigh(1, 0);
     mesh.ask("k");
@@ -257,8 +257,8 @@ describe("a key that was used before", () => {
   });
 });
 
-describe("a key that all pods keep together", () => {
-  it("is tried again anywhere after a failure in the middle", () => {
+describe("a key in a shared store", () => {
+  it("is retried anywhere after a failure in the middle", () => {
     const mesh = calling({ keys: { methods: ["POST"], store: "redis" } });
     mesh.ask("k");
     mesh.fail("upstream_reset");
@@ -267,7 +267,7 @@ describe("a key that all pods keep together", () => {
   });
 });
 
-it("is repeated only where the target knows it", () => {
+it("is retried only if the target recognises it", () => {
   const mesh = calling({ keys: { methods: ["PUT"], store: "redis" } });
   const caller = mesh.ask("k");
   mesh.fail("upstream_reset");

@@ -31,7 +31,7 @@ function dispatched(head: Partial<RequestHead> = {}) {
 
 const error = (code: ErrorCode) => new MeshError(code, "");
 
-it("says of each try whether its endpoint is reached over mutual TLS", () => {
+it("records for each try whether its endpoint is reached over mutual TLS", () => {
   const overTls = (more: { readonly identity?: string }) => {
     const endpoint = endpointAt("10.0.0.1:80", more);
     const upstream = new RecordingUpstream();
@@ -46,7 +46,7 @@ it("says of each try whether its endpoint is reached over mutual TLS", () => {
 });
 
 describe("a try", () => {
-  it("counts as under way until it ends, however it ends, and is over once", () => {
+  it("counts as in progress until it ends, however it ends, and ends once", () => {
     const endings: ((one: ReturnType<typeof dispatched>) => void)[] = [
       ({ response }) => {
         response.head(responseHead(200));
@@ -87,11 +87,11 @@ describe("a try", () => {
     ]);
   });
 
-  it("is named by its endpoint", () => {
+  it("records its endpoint's address", () => {
     expect(dispatched().exchange.endpoint).toBe("10.0.0.1:80");
   });
 
-  it("teaches the load how long its head took", () => {
+  it("adds the time to its response head to the load", () => {
     const { clock, live, response } = dispatched();
     clock.advance(80);
     response.head(responseHead(200));
@@ -100,7 +100,7 @@ describe("a try", () => {
     expect(live.load.cost).toBeCloseTo(80 * Math.exp(-0.1));
   });
 
-  it("teaches the load that a caller gave up waiting", () => {
+  it("adds to the load how long a caller waited before it gave up", () => {
     const { clock, live, sink } = dispatched();
     clock.advance(700);
     sink.abortRequest(error("deadline_exceeded"));
@@ -118,7 +118,7 @@ describe("a try at a peer", () => {
     return one;
   }
 
-  it("takes the word of a pod that was not meant for what it is: a failure, and not processed", () => {
+  it("fails as not processed if the peer says that the request was for another pod", () => {
     const { response, caller, upstream, live, settled, sink } = dialled(peer);
     const processed: string[] = [];
     caller.abortResponse = (told) => processed.push(`${told.code} ${told.processed}`);
@@ -136,7 +136,7 @@ describe("a try at a peer", () => {
     ["an application's own 421", peer, 421, {}],
     ["another error of the mesh", peer, 503, { "tulle-error": "connect_failed" }],
     ["what is said outside the mesh", undefined, 421, wrongPod],
-  ])("passes on %s", (_what, identity, status, headers) => {
+  ])("forwards %s", (_what, identity, status, headers) => {
     const { response, caller } = dialled(identity);
     response.head(responseHead(status, headers));
     expect(caller.calls).toEqual([["head", status]]);
@@ -176,7 +176,7 @@ describe("the permit", () => {
   });
 
   it.each(["upstream_closed", "deadline_exceeded", "upstream_reset"] as const)(
-    "is given back when the caller ends it: %s",
+    "is returned when the caller ends the request: %s",
     (code) => {
       const { sink, settled } = dispatched();
       sink.abortRequest(error(code));
@@ -199,7 +199,7 @@ describe("the permit of a gRPC call", () => {
     expect(settled).toEqual([how]);
   });
 
-  it("is settled by the head where that is all there is, or no gRPC", () => {
+  it("is settled by the head if there is nothing else, or if it is not gRPC", () => {
     const only = dispatched(grpcCall);
     only.response.head(responseHead(200, { "grpc-status": "14" }));
     expect(only.settled).toEqual(["failed"]);
@@ -208,7 +208,7 @@ describe("the permit of a gRPC call", () => {
     expect(proxy.settled).toEqual(["failed"]);
   });
 
-  it("is settled by the first message: a stream is no probe for as long as it lasts", () => {
+  it("is settled by the first message: a stream is not a probe for as long as it lasts", () => {
     const { response, settled } = dispatched(grpcCall);
     response.head(responseHead(200));
     response.writeResponse(Buffer.alloc(0));
@@ -219,7 +219,7 @@ describe("the permit of a gRPC call", () => {
     expect(settled).toEqual(["succeeded"]);
   });
 
-  it("fails with a connection lost behind the head", () => {
+  it("fails if the connection is lost after the head", () => {
     const { response, settled } = dispatched(grpcCall);
     response.head(responseHead(200));
     response.abortResponse(error("upstream_closed"));
@@ -227,7 +227,7 @@ describe("the permit of a gRPC call", () => {
   });
 });
 
-it("admits everything where no policy asks for a breaker", () => {
+it("admits everything if no policy asks for a breaker", () => {
   const { live } = liveEndpoint(new HandClock(), "10.0.0.1:80");
   const permit = live.admit(true);
   for (let i = 0; i < 10; i++) permit?.fail();

@@ -7,14 +7,14 @@ function load() {
   return { clock, load: new PeakEwma(clock) };
 }
 
-it("asks who was never asked, and then waits for the answer", () => {
+it("tries an endpoint that was never tried, and then waits for its response", () => {
   const { load: fresh } = load();
   expect(fresh.cost).toBe(0);
   fresh.begin();
   expect(fresh.cost).toBe(30);
 });
 
-it("costs its latency times the requests under way and one more", () => {
+it("costs its latency times the requests in progress plus one", () => {
   const { load: busy } = load();
   busy.observe(20, false);
   expect(busy.cost).toBe(20);
@@ -40,7 +40,7 @@ it("lets a rise count at once and a fall slowly", () => {
   expect(changing.cost).toBeCloseTo(10, 0);
 });
 
-it("takes a quick failure for a slow answer, and a slow one for what it took", () => {
+it("counts a quick failure as a slow response, and a slow failure by its time", () => {
   const { load: failing } = load();
   failing.observe(1, true);
   expect(failing.cost).toBe(500);
@@ -48,7 +48,7 @@ it("takes a quick failure for a slow answer, and a slow one for what it took", (
   expect(failing.cost).toBe(2_000);
 });
 
-it("forgets what it was while nobody asks, so that one failure shuts nobody out", () => {
+it("decays while unused, so that one failure does not exclude an endpoint for good", () => {
   const { clock, load: failed } = load();
   const sound = new PeakEwma(clock);
   failed.observe(1, true);
@@ -59,7 +59,7 @@ it("forgets what it was while nobody asks, so that one failure shuts nobody out"
   expect(failed.cost).toBeLessThan(sound.cost);
 });
 
-it("learns from who stopped waiting that it is slow, and nothing of a caller that was quick to go", () => {
+it("learns from callers that gave up after a while that it is slow, and nothing from those that left quickly", () => {
   const { load: slow } = load();
   slow.observe(20, false);
   slow.observeAtLeast(5);

@@ -20,18 +20,18 @@ function pickFrom(picker: Picker, avoid?: readonly string[]): string {
 const at = (lives: readonly LiveEndpoint[], place: number) => lives[place] as LiveEndpoint;
 const trip = (live: LiveEndpoint) => live.admit(false)?.fail();
 
-it("has nobody where there is nobody", () => {
+it("picks nothing if there is nothing", () => {
   expect(pickFrom(new Picker({ preferred: [], others: [] }, seededRandom(7)))).toBe("none");
 });
 
-it("takes the only one, loaded or tried before", () => {
+it("picks the only endpoint, even if it is loaded or was tried before", () => {
   const { picker, lives } = endpoints(1);
   at(lives, 0).load.begin();
   expect(pickFrom(picker)).toBe("10.0.0.0:80");
   expect(pickFrom(picker, ["10.0.0.0:80"])).toBe("10.0.0.0:80");
 });
 
-it("spreads over equals evenly", () => {
+it("spreads evenly over equal endpoints", () => {
   const { picker } = endpoints(5);
   const counts = new Map<string, number>();
   for (let i = 0; i < 10_000; i++) {
@@ -42,7 +42,7 @@ it("spreads over equals evenly", () => {
   for (const count of counts.values()) expect(Math.abs(count - 2_000)).toBeLessThan(200);
 });
 
-it("always takes the cheaper of two, and of many never the dearest", () => {
+it("always picks the cheaper of two, and never the most expensive of many", () => {
   const two = endpoints(2);
   at(two.lives, 1).load.begin();
   for (let i = 0; i < 100; i++) expect(pickFrom(two.picker)).toBe("10.0.0.0:80");
@@ -51,7 +51,7 @@ it("always takes the cheaper of two, and of many never the dearest", () => {
   for (let i = 0; i < 1_000; i++) expect(pickFrom(many.picker)).not.toBe("10.0.0.3:80");
 });
 
-describe("what was tried before", () => {
+describe("an endpoint that was tried before", () => {
   it("is picked only if there is nothing else", () => {
     const { picker, lives } = endpoints(3);
     for (const { load } of lives.slice(2)) load.observe(900, false);
@@ -72,7 +72,7 @@ describe("an open breaker", () => {
     expect(pickFrom(picker, ["10.0.0.0:80"])).toBe("no-permit");
   });
 
-  it("gives those behind it no more than their share", () => {
+  it("gives the endpoints after it no more than their share", () => {
     const { picker, lives } = endpoints(4);
     trip(at(lives, 0));
     trip(at(lives, 1));
@@ -81,7 +81,7 @@ describe("an open breaker", () => {
     expect(Math.abs(counts["10.0.0.2:80"] - 2_000)).toBeLessThan(200);
   });
 
-  it("admits one probe when its time is over, and first, however dear the failure has made it", () => {
+  it("gets one probe once its time is over, and gets it first, however expensive the failure has made it", () => {
     const { clock, picker, lives } = endpoints(2);
     const tripped = at(lives, 0);
     tripped.load.observe(5_000, true);
@@ -94,7 +94,7 @@ describe("an open breaker", () => {
     for (let i = 0; i < 100; i++) expect(pickFrom(picker)).toBe("10.0.0.1:80");
   });
 
-  it("does not spend its probe on a request that goes elsewhere", () => {
+  it("does not use up its probe on a request that goes elsewhere", () => {
     const { clock, picker, lives } = endpoints(2);
     trip(at(lives, 0));
     clock.advance(30_000);
@@ -103,21 +103,21 @@ describe("an open breaker", () => {
   });
 });
 
-describe("those farther away", () => {
+describe("endpoints farther away", () => {
   function nearAndFar() {
     const { clock, lives } = endpoints(4);
     const picker = new Picker({ preferred: lives.slice(0, 2), others: lives.slice(2) }, seededRandom(7));
     return { clock, lives, picker };
   }
 
-  it("are not picked while one that is near takes requests", () => {
+  it("are not picked while a near one admits requests", () => {
     const { picker, lives } = nearAndFar();
     trip(at(lives, 0));
     at(lives, 1).load.observe(5_000, true);
     for (let i = 0; i < 200; i++) expect(pickFrom(picker)).toBe("10.0.0.1:80");
   });
 
-  it("are picked when none that is near does, and for a retry when all that are near were tried", () => {
+  it("are picked if no near one admits, and for a retry if all near ones were tried", () => {
     const { picker, lives } = nearAndFar();
     expect(pickFrom(picker, ["10.0.0.0:80", "10.0.0.1:80"])).toMatch(/[23]:80$/);
     trip(at(lives, 0));
@@ -142,7 +142,7 @@ describe("a slow start", () => {
     return { clock, fresh, shareOf };
   }
 
-  it("gives who is new a tenth of its share at first, and more as time goes by", () => {
+  it("gives a new endpoint a tenth of its share at first, and more over time", () => {
     const { clock, shareOf } = warming(10_000);
     const shares = [0, 2_500, 5_000, 10_000].map((atMs) => {
       clock.advance(atMs - clock.now());
@@ -162,12 +162,12 @@ describe("a slow start", () => {
     expect(fresh.warmth).toBe(1);
   });
 
-  it("is for nobody where none is asked for", () => {
+  it("does not happen unless it is configured", () => {
     expect(Math.abs(warming(0).shareOf() - 0.2)).toBeLessThan(0.02);
   });
 });
 
-it("compares two of them, whether there are 2 or 10,000, and one with none", () => {
+it("compares two endpoints, whether there are 2 or 10,000", () => {
   const looked = [1, 2, 10_000].map((count) => {
     const { lives, picker } = endpoints(count);
     let asked = 0;

@@ -62,7 +62,7 @@ async function textOf(response: http.IncomingMessage): Promise<string> {
   return text;
 }
 
-it("tells what the sidecar goes by", async () => {
+it("shows what the sidecar applies", async () => {
   const response = await ask(snapshotPath);
   expect(JSON.parse(await textOf(response)) as LiveSnapshot).toEqual({
     identity: "spiffe://cluster.local/ns/shop/sa/web",
@@ -76,7 +76,7 @@ it.each([tapPath, snapshotPath])("refuses at %s what a browser or a tricked appl
   expect((await ask(path, { [debugField]: "yes", host: "evil.example:15020" })).statusCode).toBe(421);
 });
 
-it("streams requests as they end, to whoever looks on and for as long", async () => {
+it("streams requests as they end, to everyone who watches, while they watch", async () => {
   const response = await ask(`${tapPath}?to=shop/orders&rate=10`);
   expect(response.headers["content-type"]).toBe("application/x-ndjson");
   const lines = createInterface(response)[Symbol.asyncIterator]();
@@ -88,7 +88,7 @@ it("streams requests as they end, to whoever looks on and for as long", async ()
   await eventually(() => taps.isIdle);
 });
 
-it("shows nobody anything who asks for its head alone", async () => {
+it("shows nothing in response to HEAD", async () => {
   const path = tapPath;
   const headers = { [debugField]: "yes" };
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -120,7 +120,7 @@ it.each([
   expect(taps.isIdle).toBe(true);
 });
 
-it("lets a few look on at once", async () => {
+it("limits how many watch at once", async () => {
   const open = await Promise.all(Array.from({ length: mostTaps }, () => ask(tapPath)));
   expect((await ask(tapPath)).statusCode).toBe(503);
   for (const response of open) response.destroy();

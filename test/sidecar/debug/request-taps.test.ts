@@ -35,13 +35,13 @@ function answer(status: number, fields: Record<string, string> = {}): void {
   upstream.response.endResponse();
 }
 
-it("is not in the way while nobody looks on", () => {
+it("is out of the way while nobody watches", () => {
   const caller = new RecordingCaller();
   expect(service()(exchangeOf(), caller)).toBe(upstream);
   expect(upstream.response).toBe(caller);
 });
 
-it("tells what became of a request, without its query, its fields and its body", () => {
+it("reports how a request ended, without its query, fields and body", () => {
   taps.open({}, 10, reader);
   const exchange = exchangeOf({ method: "POST", path: "/orders?card=4111", bodyless: false });
   exchange.headers.append("authorization", "Bearer secret");
@@ -89,7 +89,7 @@ it("names the operation of a GraphQL request", () => {
   expect(seen).toMatchObject([{ path: "/graphql", operation: "query" }]);
 });
 
-it("calls a caller by its identity, and one in the clear by none", () => {
+it("names a caller by its identity, and one in the clear by none", () => {
   taps.open({}, 10, reader);
   for (const peer of ["spiffe://cluster.local/ns/shop/sa/web", undefined]) {
     const exchange = exchangeOf();
@@ -103,7 +103,7 @@ it("calls a caller by its identity, and one in the clear by none", () => {
   ]);
 });
 
-it("tells of what broke off, and of whom the caller left", () => {
+it("reports responses that broke off, and requests whose caller left", () => {
   taps.open({ errors: true }, 10, reader);
   service()(exchangeOf(), new RecordingCaller());
   upstream.response.abortResponse(new MeshError("upstream_reset", "gone"));
@@ -114,7 +114,7 @@ it("tells of what broke off, and of whom the caller left", () => {
   ]);
 });
 
-it("tells no more than the rate asked for, and counts the rest", () => {
+it("reports no more than the requested rate, and counts the rest", () => {
   const tap = taps.open({}, 2, reader);
   const send = () => {
     service()(exchangeOf(), new RecordingCaller());
@@ -127,7 +127,7 @@ it("tells no more than the rate asked for, and counts the rest", () => {
   expect(seen).toHaveLength(3);
 });
 
-it("counts what a slow reader did not take, and takes no more readers than it says", () => {
+it("counts what a slow reader missed, and limits the number of readers", () => {
   const slow = taps.open({}, 10, { take: () => false });
   service()(exchangeOf(), new RecordingCaller());
   answer(200);

@@ -42,13 +42,13 @@ it.each<[TapFilter, boolean]>([
   expect(isWanted(filter, request)).toBe(wanted);
 });
 
-it("takes a status below 500 for an error only where the mesh made it", () => {
+it("counts a status below 500 as an error only if the mesh made the response", () => {
   expect(isWanted({ errors: true }, { ...request, status: 429 })).toBe(false);
   expect(isWanted({ errors: true }, { ...request, status: 429, error: "rate_limited" })).toBe(true);
   expect(isWanted({ errors: true }, { ...request, status: 0, error: "upstream_reset" })).toBe(true);
 });
 
-it("finds what is outside the mesh by its host, with or without its port", () => {
+it("finds destinations outside the mesh by their host, with or without the port", () => {
   const outside = { ...request, to: "api.example.com:443" };
   const wanted = ["api.example.com", "api.example.com:443", "api.example.com:80", "example.com", "api"].filter(
     (to) => parseTapFilter({ to }).ok && isWanted({ to }, outside),

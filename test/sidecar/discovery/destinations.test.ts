@@ -58,7 +58,7 @@ function destinations(outboundMtls: "preferred" | "required" = "preferred") {
 }
 
 describe("a destination that is dialled", () => {
-  it("says when its protocol is known: as declared, or as its port is usually read", () => {
+  it("knows its protocol: the declared one, or its port's usual one", () => {
     const { all, pass, following } = destinations();
     const known: string[] = [];
     for (const [name, port] of [
@@ -78,7 +78,7 @@ describe("a destination that is dialled", () => {
     expect(known[3]).toBe("at once");
   });
 
-  it("is served as its caller says where the name is foreign, or nobody knows", () => {
+  it("is served as its caller says if the name is foreign or unknown", () => {
     const { all, send, pass, following } = destinations("required");
     const otherwise = all.dial("10.0.0.1:8080", "10.0.0.1:8080").service;
     following.get("10.0.0.1:8080")?.(destination("pod"));
@@ -90,7 +90,7 @@ describe("a destination that is dialled", () => {
     expect([unanswered(), send(foreign.service)(), elsewhere.protocol]).toEqual(["pod #1", "pod #1", "detect"]);
   });
 
-  it("is asked for once, and holds requests until there is an answer", () => {
+  it("is requested once, and holds requests until there is an answer", () => {
     const { all, send, following, asked } = destinations();
     const dialled = all.dial(orders, "orders:80");
     const answers = [send(dialled.service), send(all.dial(orders, "orders.shop:80").service)];
@@ -104,7 +104,7 @@ describe("a destination that is dialled", () => {
     expect(dialled.protocol).toBe("http1");
   });
 
-  it("is outside of the mesh if the control plane says so, and dialled as it was", () => {
+  it("is outside the mesh if the control plane says so, and dialled by its own address", () => {
     const { all, send, following } = destinations();
     const { service } = all.dial("example.com.svc.cluster.local:80", "example.com:80");
     const answer = send(service);
@@ -113,7 +113,7 @@ describe("a destination that is dialled", () => {
     expect(all.known).toEqual([]);
   });
 
-  it("is composed anew with each update, for connections that are open too", () => {
+  it("is composed again with each update, for open connections too", () => {
     const { all, send, following } = destinations();
     const { service } = all.dial(orders, "orders:80");
     following.get(orders)?.(destination(orders));
@@ -133,8 +133,8 @@ describe("a destination that is dialled", () => {
   });
 });
 
-describe("with nobody to ask", () => {
-  it("a request is held for a second, then passed through; the next is not held", () => {
+describe("without a control plane", () => {
+  it("a request is held for a second, then forwarded to the dialled address; the next is not held", () => {
     const { all, send, pass } = destinations();
     const { service } = all.dial(orders, "orders:80");
     const held = send(service);
@@ -145,7 +145,7 @@ describe("with nobody to ask", () => {
     expect(send(service)()).toBe("orders:80 no_policy_yet");
   });
 
-  it("a request passes through also where the only answer can't be applied", () => {
+  it("a request is also forwarded if the only answer can't be applied", () => {
     const { all, send, pass, following } = destinations();
     const held = send(all.dial(orders, "orders:80").service);
     expect(() => following.get(orders)?.(destination(orders, "tls"))).toThrow("can't be composed");
@@ -153,7 +153,7 @@ describe("with nobody to ask", () => {
     expect(held()).toBe("orders:80 no_policy_yet");
   });
 
-  it("a request is refused where mutual TLS is required", () => {
+  it("a request is refused if mutual TLS is required", () => {
     const { all, send, pass } = destinations("required");
     const { service } = all.dial(orders, "orders:80");
     const held = send(service);
@@ -191,7 +191,7 @@ describe("a destination that nobody uses", () => {
     expect([following.size, all.known]).toEqual([0, []]);
   });
 
-  it("is asked for anew when a connection that outlived it is used again", () => {
+  it("is requested again when a connection that outlived it is used", () => {
     const { all, send, pass, following, asked } = destinations();
     const { service } = all.dial(orders, "orders:80");
     following.get(orders)?.(destination(orders));
@@ -205,7 +205,7 @@ describe("a destination that nobody uses", () => {
     expect(send(service)()).toBe("orders #3");
   });
 
-  it("makes room for another when there are ten thousand: the one used least recently", () => {
+  it("makes room for another beyond ten thousand if it was used least recently", () => {
     const { all, pass, following } = destinations();
     const name = (number: number) => `s${number}.shop.svc.cluster.local:80`;
     for (let number = 0; number < 10_000; number++) all.dial(name(number), "");

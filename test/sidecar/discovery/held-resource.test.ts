@@ -26,20 +26,20 @@ class Applier {
 
 const held = (kept?: GoodResource) => new HeldResource("inbound", "shop/orders", kept);
 
-describe("what is held of a name", () => {
+describe("a held resource", () => {
   it("is unknown at first, and says nothing", () => {
     const applier = new Applier();
     expect(held().add(applier.apply)).toBeUndefined();
     expect(applier.took).toEqual([]);
   });
 
-  it("was kept from before a restart: applied at once", () => {
+  it("is applied at once if it was kept from before a restart", () => {
     const applier = new Applier();
     held(good(1)).add(applier.apply);
     expect(applier.took).toEqual([1]);
   });
 
-  it("is told with its version", () => {
+  it("is passed on with its version", () => {
     const versions: (string | undefined)[] = [];
     const resource = held(good(1));
     resource.add((_value, version) => {
@@ -51,7 +51,7 @@ describe("what is held of a name", () => {
     expect(versions).toEqual(["v1", "v2", undefined]);
   });
 
-  it("is known to be absent: told to who comes later too", () => {
+  it("can be known to be absent, which later followers learn too", () => {
     const resource = held();
     resource.believeGone();
     const applier = new Applier();
@@ -70,7 +70,7 @@ describe("what is held of a name", () => {
     expect(applier.took).toEqual([1, undefined, 1]);
   });
 
-  it("is applied once, however often the same version is offered", () => {
+  it("is applied once, however often the same version arrives", () => {
     const resource = held();
     const applier = new Applier();
     resource.add(applier.apply);
@@ -78,7 +78,7 @@ describe("what is held of a name", () => {
     expect(applier.took).toEqual([1]);
   });
 
-  it("stays the last good one when the next can't be applied", () => {
+  it("keeps its last good version if the next can't be applied", () => {
     const resource = held();
     const applier = new Applier(2);
     resource.add(applier.apply);
@@ -88,7 +88,7 @@ describe("what is held of a name", () => {
     expect(applier.took).toEqual([1]);
   });
 
-  it("stays the same for all when one of them can't apply the next", () => {
+  it("stays the same for all followers if one of them can't apply the next version", () => {
     const resource = held();
     const willing = new Applier();
     const unwilling = new Applier(2);
@@ -100,20 +100,20 @@ describe("what is held of a name", () => {
     expect(unwilling.took).toEqual([1]);
   });
 
-  it("is unknown again when what was kept can't be applied any more", () => {
+  it("is unknown again if the kept version can't be applied any more", () => {
     const resource = held(good(1));
     expect(resource.add(new Applier(1).apply)).toBe("not 1");
     expect(resource.state).toEqual({ kind: "unknown" });
   });
 
-  it("stays in force for others when it can't be applied by one who comes later", () => {
+  it("stays in force for others if a later follower can't apply it", () => {
     const resource = held(good(1));
     resource.add(new Applier().apply);
     expect(resource.add(new Applier(1).apply)).toBe("not 1");
     expect(resource.good).toEqual(good(1));
   });
 
-  it("survives an applier that throws", () => {
+  it("survives a follower that throws", () => {
     const resource = held();
     resource.add(() => {
       throw new Error("a bug");
@@ -122,7 +122,7 @@ describe("what is held of a name", () => {
     expect(resource.state).toEqual({ kind: "unknown" });
   });
 
-  it("is not told to who has left", () => {
+  it("is not passed on to a follower that has left", () => {
     const resource = held();
     const applier = new Applier();
     resource.add(applier.apply);

@@ -96,7 +96,7 @@ class Talk {
 }
 
 describe("a call", () => {
-  it("sends and receives messages of any size, those from before the connection included, and ends with OK", async () => {
+  it("sends and receives messages of any size, also those from before the connection, and ends with OK", async () => {
     const port = await grpcServer((stream) => {
       stream.on("data", (message: Buffer) => stream.write(message));
       stream.on("end", () => stream.end());
@@ -113,7 +113,7 @@ describe("a call", () => {
     expect(talk.messages).toEqual([...sent, "later"]);
   });
 
-  it("is cancelled silently, and the server hears of it", async () => {
+  it("is cancelled silently, and the server notices", async () => {
     const cancelled = Promise.withResolvers<void>();
     const port = await grpcServer((stream) => {
       stream.on("cancelled", () => cancelled.resolve());
@@ -132,7 +132,7 @@ describe("a call", () => {
 });
 
 describe("the end of a call says why", () => {
-  it("where the server takes no messages any more: what waits for it has an end", async () => {
+  it("if the server accepts no more messages, so that waiting ones don't wait for ever", async () => {
     const port = await grpcServer((stream) => {
       stream.pause();
       stream.write(Buffer.from("hello"));
@@ -167,7 +167,7 @@ describe("the end of a call says why", () => {
     expect(talk.messages).toEqual(["first"]);
   });
 
-  it("in the head, where there is nothing else", async () => {
+  it("in the head if there is nothing else", async () => {
     const talk = new Talk(await grpcServer(() => {}), { path: "/test.Echo/Missing" });
     expect(await talk.closed).toMatchObject({ code: grpcCodes.UNIMPLEMENTED });
     expect(talk.opened).toBe(false);
@@ -178,11 +178,11 @@ describe("the end of a call says why", () => {
     expect(await talk.closed).toMatchObject({ code: grpcCodes.DEADLINE_EXCEEDED });
   });
 
-  it("where nobody listens", async () => {
+  it("if nobody listens", async () => {
     expect(await new Talk(1).closed).toMatchObject({ code: grpcCodes.UNAVAILABLE });
   });
 
-  it("where the server is another, which sees no byte", async () => {
+  it("if the server is another one, which sees no byte", async () => {
     let asked = 0;
     const port = await grpcServer(() => asked++);
     const talk = new Talk(port, { wrongServer: () => new Error("not who was meant") });
@@ -191,13 +191,13 @@ describe("the end of a call says why", () => {
     expect(asked).toBe(0);
   });
 
-  it("where a message is too large", async () => {
+  it("if a message is too large", async () => {
     const port = await grpcServer((stream) => stream.write(Buffer.alloc(2_000)));
     expect(await new Talk(port, { maxMessageBytes: 1_000 }).closed).toMatchObject({ code: grpcCodes.INTERNAL });
   });
 });
 
-describe("a server that is none", () => {
+describe("a server that does not speak gRPC", () => {
   async function http2Server(answer: (stream: http2.ServerHttp2Stream) => void): Promise<number> {
     const server = http2.createSecureServer({ cert: pem, key: keyPem });
     server.on("stream", answer);

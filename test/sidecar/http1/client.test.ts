@@ -63,7 +63,7 @@ async function upstream(): Promise<UpstreamConnection> {
 }
 
 describe("one connection to a server", () => {
-  it("takes one exchange after the other", async () => {
+  it("carries one exchange after the other", async () => {
     const client = new Http1Client(connect());
     for (const path of ["/1", "/2"]) {
       const { sink, told } = ask(client, { path });
@@ -79,7 +79,7 @@ describe("one connection to a server", () => {
     client.destroy();
   });
 
-  it("holds nothing of an exchange that is over, while it waits for the next", async () => {
+  it("retains nothing of a finished exchange while it waits for the next", async () => {
     const client = new Http1Client(connect());
     const { last, told } = askAndForget(client);
     const server = await upstream();
@@ -94,7 +94,7 @@ describe("one connection to a server", () => {
     client.destroy();
   });
 
-  it("takes no second exchange at a time", async () => {
+  it("does not accept a second exchange at a time", async () => {
     const client = new Http1Client(connect());
     ask(client).sink.endRequest();
     expect(ask(client).told).toEqual(["abort connect_failed unprocessed"]);
@@ -132,7 +132,7 @@ describe("one connection to a server", () => {
     );
   });
 
-  it("tells the server that a POST is empty, and says nothing of the kind for GET", async () => {
+  it("says Content-Length 0 for an empty POST, and nothing for GET", async () => {
     const client = new Http1Client(connect());
     ask(client, { method: "POST" }).sink.endRequest();
     const server = await upstream();
@@ -151,7 +151,7 @@ describe("one connection to a server", () => {
     }
   });
 
-  it("writes no hop-by-hop field that a layer left behind", async () => {
+  it("does not write a hop-by-hop field that a layer left", async () => {
     const headers = new HeaderFields([
       "connection",
       "x",
@@ -170,7 +170,7 @@ describe("one connection to a server", () => {
     expect(server.received).toBe("GET / HTTP/1.1\r\nHost: a\r\nx-a: 1\r\n\r\n");
   });
 
-  it("is closed by an abort, and says nothing more", async () => {
+  it("is closed by an abort, and reports nothing more", async () => {
     const client = new Http1Client(connect());
     const { sink, told } = ask(client);
     sink.endRequest();
@@ -184,7 +184,7 @@ describe("one connection to a server", () => {
 });
 
 describe("a connection that another part has read from", () => {
-  it("is served from the bytes that were read, and from what follows", async () => {
+  it("is served from those bytes, and then from what follows", async () => {
     const front = await listen((socket) => {
       socket.once("data", (first) => {
         socket.pause();

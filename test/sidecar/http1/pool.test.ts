@@ -84,7 +84,7 @@ async function warm(answer = ok, options?: ProxyOptions) {
 }
 
 describe("reuse", () => {
-  it("takes the connection that was used last", async () => {
+  it("uses the connection that was used last", async () => {
     const { pool, nextUpstream, upstream: first } = await warm();
     const a = send(pool, "GET", "/a");
     const b = send(pool, "GET", "/b");
@@ -108,7 +108,7 @@ describe("reuse", () => {
     expect(pool.size).toBe(0);
   });
 
-  it("keeps to 80 % of the time that the server gives", async () => {
+  it("uses a connection for 80 % of the time that the server allows", async () => {
     const { upstream, advance, pool } = await warm(`HTTP/1.1 200 OK\r\nKeep-Alive: timeout=60\r\n${ok.slice(17)}`);
     advance(47_000);
     expect(pool.size).toBe(1);
@@ -145,7 +145,7 @@ describe("reuse", () => {
 });
 
 describe("the keep-alive race", () => {
-  it("repeats a GET once on a fresh connection, unseen", async () => {
+  it("repeats a GET once on a fresh connection, unnoticed", async () => {
     const { pool, upstream, nextUpstream } = await warm();
     const raced = send(pool, "GET", "/raced");
     await upstream.receive("/raced");
@@ -157,7 +157,7 @@ describe("the keep-alive race", () => {
     expect([raced.status(), raced.error(), pool.closeRaceCount]).toEqual([200, undefined, 1]);
   });
 
-  it("repeats it no second time", async () => {
+  it("does not repeat it a second time", async () => {
     const { pool, upstream, nextUpstream } = await warm();
     const raced = send(pool, "GET", "/raced");
     await upstream.receive("/raced");
@@ -170,7 +170,7 @@ describe("the keep-alive race", () => {
     expect(pool.connectCount).toBe(2);
   });
 
-  it("repeats nothing once a byte of an answer has come", async () => {
+  it("does not repeat a request once a byte of the response has arrived", async () => {
     const { pool, upstream } = await warm();
     const raced = send(pool, "GET", "/raced");
     await upstream.receive("/raced");
@@ -182,7 +182,7 @@ describe("the keep-alive race", () => {
     expect(pool.connectCount).toBe(1);
   });
 
-  it("repeats neither POST nor a request with a body", async () => {
+  it("does not repeat a POST or a request with a body", async () => {
     for (const [method, body] of [
       ["POST", undefined],
       ["PUT", "x"],
@@ -197,7 +197,7 @@ describe("the keep-alive race", () => {
     }
   });
 
-  it("repeats nothing that died on a fresh connection", async () => {
+  it("does not repeat a request that failed on a fresh connection", async () => {
     const { pool, nextUpstream } = await start();
     const tried = send(pool);
     const upstream = await nextUpstream();
@@ -207,7 +207,7 @@ describe("the keep-alive race", () => {
     expect(pool.connectCount).toBe(1);
   });
 
-  it("halves the idle limit with each race, and lengthens it again with each late reuse that goes well", async () => {
+  it("halves the idle limit with each race, and lengthens it again with each late reuse that succeeds", async () => {
     const { pool, upstream, nextUpstream, advance } = await warm();
     const raced = send(pool, "GET", "/raced");
     await upstream.receive("/raced");
@@ -242,7 +242,7 @@ describe("connecting", () => {
     expect(pool.size).toBe(0);
   });
 
-  it("gives up a connection that is not there in time", async () => {
+  it("gives up a connection that is not established in time", async () => {
     const clock = new HandClock();
     const timers = new TimerWheel(clock, { drive: false });
     const socket = new net.Socket();
@@ -259,7 +259,7 @@ describe("connecting", () => {
     expect(pool.size).toBe(0);
   });
 
-  it("keeps requests beyond the limit of connections waiting, in order, and refuses those beyond the queue", async () => {
+  it("queues requests beyond the limit of connections, in order, and refuses those beyond the queue", async () => {
     const { pool, nextUpstream } = await start({ pool: { maxConnections: 1, maxQueued: 2 } });
     const [a, b, c, d] = ["/a", "/b", "/c", "/d"].map((path) => send(pool, "GET", path));
     expect([a, b, c].map((tried) => tried?.error())).toEqual([undefined, undefined, undefined]);
@@ -277,7 +277,7 @@ describe("connecting", () => {
     expect(d?.error()).toMatchObject({ code: "overloaded", processed: "unprocessed" });
   });
 
-  it("lets a waiting request go when its caller does", async () => {
+  it("drops a waiting request when its caller leaves", async () => {
     const { pool, nextUpstream } = await start({ pool: { maxConnections: 1 } });
     const a = send(pool, "GET", "/a");
     const b = send(pool, "GET", "/b");
@@ -293,7 +293,7 @@ describe("connecting", () => {
     expect(upstream.received).not.toContain("/b");
   });
 
-  it("opens another connection for who waits when one dies", async () => {
+  it("opens another connection for a waiting request when one dies", async () => {
     const { pool, nextUpstream } = await start({ pool: { maxConnections: 1 } });
     const a = send(pool, "GET", "/a");
     const b = send(pool, "GET", "/b");
@@ -307,7 +307,7 @@ describe("connecting", () => {
     expect(a.error()).toBeDefined();
   });
 
-  it("makes room for a request that no idle connection is fresh enough for", async () => {
+  it("makes room for a request if no idle connection is fresh enough", async () => {
     const { pool, upstream, nextUpstream, advance } = await warm(ok, { pool: { maxConnections: 1 } });
     advance(1_500);
     send(pool, "POST", "/late", "x");
@@ -317,7 +317,7 @@ describe("connecting", () => {
     expect(pool.size).toBe(1);
   });
 
-  it("closes: idle connections at once, running ones behind their exchange, and takes nothing more", async () => {
+  it("closes idle connections at once and busy ones after their exchange, and accepts nothing more", async () => {
     const { pool, upstream } = await warm();
     const running = send(pool, "GET", "/running");
     await upstream.receive("/running");
@@ -330,7 +330,7 @@ describe("connecting", () => {
   });
 });
 
-it("fails nobody else where a dial fails whose request was given up", async () => {
+it("fails no other request when a dial fails whose request was given up", async () => {
   const upstream = await listen((socket) => socket.on("data", () => socket.write(ok)));
   const dead = await listen(() => undefined);
   await dead.close();

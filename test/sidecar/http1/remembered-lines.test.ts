@@ -51,7 +51,7 @@ function readAlone(texts: readonly string[]) {
   return last < 0 ? read : read.slice(0, last + 1);
 }
 
-it("leave a head to be read as if no other had come before it", () => {
+it("don't change how a head is read", () => {
   const requests = fc.array(request, { minLength: 2, maxLength: 6 }).chain((texts) => {
     const alone = readAlone(texts);
     const text = texts.slice(0, alone.length).join("");
@@ -77,7 +77,7 @@ describe("remembered lines", () => {
     return remembered;
   }
 
-  it("are found where they stood, whole and unchanged, and nowhere else", () => {
+  it("are found at their position, whole and unchanged, and nowhere else", () => {
     const remembered = remembering("X-A: 1\r\n", 2);
     const found = (place: number, text: string) => remembered.find(place, Buffer.from(text), 0, text.length)?.length;
     expect(found(2, "X-A: 1\r\nX-B: 2\r\n")).toBe(8);
@@ -93,7 +93,7 @@ describe("remembered lines", () => {
     expect([remembered.nameAt(0), remembered.valueAt(0)]).toEqual(["x-b", "2"]);
   });
 
-  it("are 16 of 128 octets at most", () => {
+  it("are at most 16 of at most 128 octets", () => {
     const whole = `X-A: ${"1".repeat(121)}\r\n`;
     const found = (remembered: RememberedLines, place: number, text: string) =>
       remembered.find(place, Buffer.from(text), 0, text.length) !== undefined;

@@ -31,9 +31,9 @@ const accepted: Record<string, string> = {
   "names in odd case": "GET / HTTP/1.1\r\nhOST: a\r\ncOnTeNt-TyPe: text/plain\r\nx_y: 1\r\nX-Y: 2\r\n\r\n",
 };
 
-describe("what is taken", () => {
+describe("what is accepted", () => {
   for (const [name, text] of Object.entries(accepted)) {
-    it(`takes ${name}, cut at every byte`, () => {
+    it(`accepts ${name}, cut at every byte`, () => {
       const whole = readRequests([text]);
       expect(whole.refusal).toBeUndefined();
       expect(whole.messages.every((message) => message.ended)).toBe(true);
@@ -42,7 +42,7 @@ describe("what is taken", () => {
     });
   }
 
-  it("gives the same for any cut of any of them in a row", () => {
+  it("reads any of them in a row the same, wherever they are cut", () => {
     const rows = fc.shuffledSubarray(
       Object.values(accepted).filter((text) => !text.startsWith("\r\n")),
       { minLength: 1 },
@@ -56,7 +56,7 @@ describe("what is taken", () => {
   });
 });
 
-it("takes an empty line for no beginning of a head: a client that sends one behind a body owes nothing more", () => {
+it("does not take an empty line after a body as the beginning of a head", () => {
   const listener = { receiveHead: () => {}, receiveBody: () => {}, receiveEnd: () => {}, refuse: () => {} };
   const parser = new RequestParser(defaultLimits, listener);
   for (const text of ["\r", "\n"]) {
@@ -143,7 +143,7 @@ describe("what a head means", () => {
     expect(head.headers.flat).toEqual(["x-b", "1", "accept", "*/*", "x-b", "2"]);
   });
 
-  it("removes hop-by-hop fields, and those that Connection names", () => {
+  it("removes hop-by-hop fields, and those named by Connection", () => {
     const { head } = request(
       "GET / HTTP/1.1\r\nHost: a\r\nX-Mine: 1\r\nConnection: keep-alive, X-Mine, te\r\nTE: trailers\r\nKeep-Alive: timeout=5\r\n" +
         "Proxy-Connection: keep-alive\r\nAccept: a\r\n\r\n",
@@ -155,7 +155,7 @@ describe("what a head means", () => {
     expect(request("GET / HTTP/1.1\r\nHost: a\r\n__proto__: x\r\n\r\n").head.headers.flat).toEqual(["__proto__", "x"]);
   });
 
-  it("tells the names apart that hash alike", () => {
+  it("tells names apart that have the same hash", () => {
     const { head } = request(
       "GET / HTTP/1.1\r\nHost: a\r\nContent\x5fLength: 5\r\nTransfer\x5fEncoding: chunked\r\n\r\n",
     );
@@ -163,7 +163,7 @@ describe("what a head means", () => {
     expect(head.bodyLength).toBe(0);
   });
 
-  it("takes authority and path from an absolute target", () => {
+  it("reads authority and path from an absolute target", () => {
     expect(request("GET http://A.test/b?c HTTP/1.1\r\nHost: a.test:80\r\n\r\n").head).toMatchObject({
       authority: "A.test",
       path: "/b?c",
@@ -175,7 +175,7 @@ describe("what a head means", () => {
     expect(request("GET http://[::1]:80/ HTTP/1.1\r\nHost: [::1]\r\n\r\n").head.authority).toBe("[::1]:80");
   });
 
-  it("takes the authority of CONNECT from its target", () => {
+  it("reads the authority of CONNECT from its target", () => {
     const { head } = request("CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n");
     expect(head).toMatchObject({ method: "CONNECT", authority: "a.test:443", path: "", bodyless: false });
   });
@@ -215,7 +215,7 @@ describe("what a head means", () => {
     expect([http11.expectsContinue, http11.headers.has("expect")]).toEqual([true, true]);
   });
 
-  it("drops trailers that must not be there, and merges none", () => {
+  it("drops forbidden trailers, and merges none", () => {
     const forbidden = [
       "Content-Length: 9",
       "Transfer-Encoding: chunked",

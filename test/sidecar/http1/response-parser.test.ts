@@ -40,9 +40,9 @@ const refused: Record<string, string> = {
   "Connection naming Set-Cookie": "HTTP/1.1 200 OK\r\nConnection: set-cookie\r\nContent-Length: 0\r\n\r\n",
 };
 
-describe("what is taken", () => {
+describe("what is accepted", () => {
   for (const [name, [text, method = "GET"]] of Object.entries(accepted))
-    it(`takes ${name}, cut at every byte`, () => {
+    it(`accepts ${name}, cut at every byte`, () => {
       const whole = readResponse([text], { method });
       expect(whole.refusal).toBeUndefined();
       expect(whole.messages.at(-1)?.ended).toBe(true);
@@ -52,7 +52,7 @@ describe("what is taken", () => {
         expect(readResponse([text.slice(0, at), text.slice(at)], { method })).toEqual(whole);
     });
 
-  it("gives the same for any cut", () => {
+  it("reads the same, wherever it is cut", () => {
     const rows = fc.constantFrom(...Object.values(accepted));
     const cutRows = rows.chain(([text, method = "GET"]) => cuts(text).map((pieces) => ({ text, method, pieces })));
     fc.assert(
@@ -76,7 +76,7 @@ describe("what is refused", () => {
 describe("what a head means", () => {
   const head = (text: string, asked = { method: "GET" }) => readResponse([text], asked).messages.at(-1)?.head;
 
-  it("says whether the connection stays", () => {
+  it("says whether the connection stays open", () => {
     expect(head("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")?.keepAlive).toBe(true);
     expect(head("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?.keepAlive).toBe(false);
     expect(head("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")?.keepAlive).toBe(false);
@@ -84,7 +84,7 @@ describe("what a head means", () => {
     expect(head("HTTP/1.1 200 OK\r\n\r\n")?.keepAlive).toBe(false);
   });
 
-  it("reads how long the server keeps it", () => {
+  it("reads how long the server keeps the connection", () => {
     const kept = head("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nKeep-Alive: max=100, timeout=5\r\n\r\n");
     expect(kept?.keepAliveTimeoutMs).toBe(5000);
     expect(kept?.headers.has("keep-alive")).toBe(false);
@@ -109,12 +109,12 @@ describe("what a head means", () => {
     ).toBe("abc");
   });
 
-  it("takes no close for the end of a body that tells its own", () => {
+  it("does not take a close as the end of a body with a length", () => {
     for (const framing of ["Content-Length: 9", "Transfer-Encoding: chunked"])
       expect(readResponse([`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n5\r\nhe`]).messages[0]?.ended).toBe(false);
   });
 
-  it("leaves bytes behind an answer to its caller", () => {
+  it("leaves bytes after a response to its caller", () => {
     expect(readResponse(["HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1"]).behind).toBe(8);
     expect(readResponse(["HTTP/1.1 204 No Content\r\n\r\nhello"]).behind).toBe(5);
   });

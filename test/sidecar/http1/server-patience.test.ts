@@ -32,7 +32,7 @@ describe("flow control", () => {
 });
 
 describe("timeouts", () => {
-  it("answers 408 to a head that takes more than 10 s, however busily it dribbles", async () => {
+  it("answers 408 to a head that takes more than 10 s, even if it keeps dribbling", async () => {
     const { client, advance, connections, refusals } = await start();
     const slow = client().send("GET / HT");
     await eventually(() => [...connections].some((connection) => connection.insideHead));
@@ -56,7 +56,7 @@ describe("timeouts", () => {
     await upstream.closed;
   });
 
-  it("answers 408 to a body of known length that dribbles, and lets a conversation take its time", async () => {
+  it("answers 408 to a body of known length that dribbles, but gives a conversation time", async () => {
     const { client, nextUpstream, advance, refusals } = await start();
     const dribbling = client().send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
     const one = await nextUpstream();
@@ -78,7 +78,7 @@ describe("timeouts", () => {
     expect(await talking.receive("ok")).toBe(ok);
   });
 
-  it("closes a connection that is idle for 10 min, without a word", async () => {
+  it("closes a connection that is idle for 10 min, without a response", async () => {
     const { client, advance, connections } = await start();
     const idle = client();
     await eventually(() => connections.size > 0);
@@ -89,7 +89,7 @@ describe("timeouts", () => {
     expect(idle.received).toBe("");
   });
 
-  it("lets an answer take its time", async () => {
+  it("waits for a slow response", async () => {
     const { client, upstream, advance } = await exchange(get);
     advance(3_600_000);
     upstream.send(ok);
@@ -110,7 +110,7 @@ describe("timeouts", () => {
   it.each([
     ["a body", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000000\r\n\r\n"],
     ["a body without a length", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1c9c380\r\n"],
-  ])("finds a client gone that was asked to wait with %s", async (_what, head) => {
+  ])("notices that a client has gone that was asked to wait with %s", async (_what, head) => {
     const { client, upstream, advance, allClosed } = await exchange(head);
     upstream.socket.pause();
     client.send("x".repeat(30_000_000));
@@ -128,7 +128,7 @@ describe("timeouts", () => {
     await upstream.closed;
   });
 
-  it("is really gone when a refused client neither reads nor closes", async () => {
+  it("closes the socket even if a refused client neither reads nor closes", async () => {
     const { client, advance, allClosed, refusals } = await start();
     const stubborn = client();
     stubborn.socket.removeAllListeners("end");
@@ -157,7 +157,7 @@ describe("drain", () => {
     expect(await idle.closed).toBe("ended");
   });
 
-  it("lets the running exchange finish, and says that it is the last", async () => {
+  it("lets the exchange in progress finish, and says that it is the last", async () => {
     const { client, upstream, connections } = await exchange(get);
     only(connections).drain();
     upstream.send(ok);
@@ -165,7 +165,7 @@ describe("drain", () => {
     expect(client.received).toBe("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
   });
 
-  it("closes behind an answer that had begun", async () => {
+  it("closes after a response that had begun", async () => {
     const { client, upstream, connections } = await exchange(get);
     upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
     await client.receive("\r\n\r\no");
@@ -180,7 +180,7 @@ describe("drain", () => {
     upstream: (connection: UpstreamConnection) => connection.socket.on("data", () => connection.send(ok)),
   };
 
-  it("that leaves answers the next request of a connection at rest, as the last", async () => {
+  it("that only sends callers away answers one more request on an idle connection, as its last", async () => {
     const { client, connections } = await start(answering);
     const kept = client().send(get);
     await kept.receive(ok);
@@ -190,7 +190,7 @@ describe("drain", () => {
     expect(kept.received).toBe(ok + last);
   });
 
-  it("that leaves waits behind an answer that had begun for the request that may be on its way", async () => {
+  it("that only sends callers away waits, after a response that had begun, for a request that may be on its way", async () => {
     const { client, upstream, connections } = await exchange(get);
     upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
     await client.receive("\r\n\r\no");
@@ -204,7 +204,7 @@ describe("drain", () => {
     expect(client.received).toBe(ok + last);
   });
 
-  it("that leaves closes what nobody asks anything any more, after a second", async () => {
+  it("that only sends callers away closes a connection after a second without a request", async () => {
     const { client, connections, advance } = await start(answering);
     const kept = client().send(get);
     await kept.receive(ok);

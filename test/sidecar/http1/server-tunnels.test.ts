@@ -8,7 +8,7 @@ describe("upgrades and tunnels", () => {
     "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n";
   const switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
-  it("carries raw bytes both ways behind a 101, with half close", async () => {
+  it("carries raw bytes both ways after a 101, with half close", async () => {
     const { client, upstream } = await exchange(ask);
     expect(upstream.received).toBe(
       "GET /chat HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Key: k\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -25,7 +25,7 @@ describe("upgrades and tunnels", () => {
     expect(proxy.pool.size).toBe(0);
   });
 
-  it("goes on in one direction when the other has ended", async () => {
+  it("continues in one direction when the other has ended", async () => {
     const { client, upstream } = await exchange(ask);
     upstream.socket.removeAllListeners("end");
     upstream.send(switched);
@@ -47,7 +47,7 @@ describe("upgrades and tunnels", () => {
     expect(client.received).not.toContain("early");
   });
 
-  it("treats an upgrade answered by 200 as an ordinary exchange", async () => {
+  it("treats an upgrade answered with 200 as an ordinary exchange", async () => {
     const { client, upstream } = await exchange(ask);
     upstream.send(ok);
     await client.receive("ok");
@@ -65,7 +65,7 @@ describe("upgrades and tunnels", () => {
     expect(upstream.received).not.toContain("smuggled");
   });
 
-  it("drops early bytes also if the switch is refused before they were looked at", async () => {
+  it("drops early bytes also if the switch is refused before they are read", async () => {
     const { layer, events } = service(answerWith(403, "no"));
     const { client } = await start({ layer });
     const refused = client().send(`${ask}GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`);
@@ -74,14 +74,14 @@ describe("upgrades and tunnels", () => {
     expect(events).toEqual(["end"]);
   });
 
-  it("ends the request of who asked to close and was answered before the service returned", async () => {
+  it("ends the request of a client that asked to close and was answered before the service returned", async () => {
     const { layer, events } = service(answerWith(200, "ok"));
     const { client } = await start({ layer });
     await client().send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").closed;
     expect(events).toEqual(["end"]);
   });
 
-  it("asks for no h2c", async () => {
+  it("never asks for h2c", async () => {
     const { upstream } = await exchange(
       "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
     );
@@ -94,7 +94,7 @@ describe("upgrades and tunnels", () => {
     expect(await client.receive("\r\n\r\n")).toMatch(/^HTTP\/1\.1 502 /);
   });
 
-  it("tunnels behind a 2xx to CONNECT", async () => {
+  it("opens a tunnel after a 2xx to CONNECT", async () => {
     const { client, upstream } = await exchange("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\nearly", {
       server: { forwardProxy: true },
     });
@@ -106,7 +106,7 @@ describe("upgrades and tunnels", () => {
     expect(await client.closed).toBe("ended");
   });
 
-  it("is ready for a service that switches before it returns", async () => {
+  it("accepts a service that switches before it returns", async () => {
     const { layer, events } = service((response) => {
       response.head({ status: 101, headers: new HeaderFields(), bodyless: false });
       response.writeResponse(Buffer.from("raw"));

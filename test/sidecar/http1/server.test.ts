@@ -4,14 +4,14 @@ import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { eventually } from "../../support/eventually.ts";
 import { answerWith, exchange, get, ok, proxy, service, start } from "./serving.ts";
 
-describe("framing of answers", () => {
-  it("passes a known length on", async () => {
+describe("framing of responses", () => {
+  it("forwards a known length", async () => {
     const { client, upstream } = await exchange(get);
     upstream.send(ok);
     expect(await client.receive("ok")).toBe(ok);
   });
 
-  it("makes chunks of a body that ends with the connection", async () => {
+  it("sends a body that ends with its connection in chunks", async () => {
     const { client, upstream } = await exchange(get);
     upstream.send("HTTP/1.1 200 OK\r\n\r\nhello").socket.end();
     expect(await client.receive("0\r\n\r\n")).toBe(
@@ -19,13 +19,13 @@ describe("framing of answers", () => {
     );
   });
 
-  it("passes trailers on", async () => {
+  it("forwards trailers", async () => {
     const { client, upstream } = await exchange(get);
     upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nCookie: x\r\n\r\n");
     expect(await client.receive("x-sum")).toMatch(/0\r\nx-sum: 1\r\n\r\n$/);
   });
 
-  it("sends HTTP/1.0 no chunks, and closes where it has no length", async () => {
+  it("sends no chunks to HTTP/1.0, and closes if there is no length", async () => {
     const { client, upstream } = await exchange("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     expect(upstream.received).toBe("GET / HTTP/1.1\r\nHost: \r\n\r\n");
     upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n");
@@ -52,7 +52,7 @@ describe("framing of answers", () => {
     expect(client.received).toBe("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
   });
 
-  it("keeps the length of the answer to HEAD, and goes on", async () => {
+  it("keeps the length in a response to HEAD, and stays open", async () => {
     const { client, upstream } = await exchange(get.replace("GET", "HEAD"));
     upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n");
     expect(await client.receive("\r\n\r\n")).toBe("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n");
@@ -73,7 +73,7 @@ describe("framing of answers", () => {
     expect(await client.receive("\r\n\r\n")).toBe("HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n");
   });
 
-  it("says so if an answer is empty though its status could have a body", async () => {
+  it("says Content-Length 0 for an empty response whose status could have a body", async () => {
     const { layer } = service((response) => {
       response.head({ status: 200, headers: new HeaderFields(), bodyless: true });
       response.endResponse();
@@ -82,7 +82,7 @@ describe("framing of answers", () => {
     expect(await client().send(get).receive("\r\n\r\n")).toBe("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   });
 
-  it("writes known names in their usual case, others lower", async () => {
+  it("writes known names in their usual case, others in lower case", async () => {
     const { client, upstream } = await exchange(get);
     upstream.send("HTTP/1.1 200 Fine\r\ncontent-LENGTH: 0\r\nETAG: 1\r\nX-OWN: 2\r\nwww-authenticate: Basic\r\n\r\n");
     expect(await client.receive("\r\n\r\n")).toBe(
@@ -90,7 +90,7 @@ describe("framing of answers", () => {
     );
   });
 
-  it("cuts an answer that breaks its own length", async () => {
+  it("cuts a response that breaks its own length", async () => {
     for (const body of ["o", "okk"]) {
       const { layer, events } = service((response) => {
         response.head({ status: 200, headers: new HeaderFields(["content-length", "2"]), bodyless: false });
@@ -104,7 +104,7 @@ describe("framing of answers", () => {
     }
   });
 
-  it("cuts an answer that is aborted, so that its end is not clean", async () => {
+  it("cuts a response that is aborted, so that it does not look complete", async () => {
     const { client, upstream } = await exchange("GET / HTTP/1.0\r\n\r\n");
     upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel");
     await client.receive("hel");
@@ -114,7 +114,7 @@ describe("framing of answers", () => {
 });
 
 describe("requests", () => {
-  it("passes 100 (Continue) on, both ways", async () => {
+  it("forwards Expect and 100 (Continue)", async () => {
     const { client, upstream } = await exchange(
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
     );
@@ -127,7 +127,7 @@ describe("requests", () => {
     expect(await client.receive("ok")).toBe(`HTTP/1.1 100 Continue\r\n\r\n${ok}`);
   });
 
-  it("closes behind an answer to a body that was never asked for", async () => {
+  it("closes after responding to a body that was never asked for", async () => {
     const { client, upstream } = await exchange(
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
     );
@@ -136,7 +136,7 @@ describe("requests", () => {
     expect(client.received).toBe("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   });
 
-  it("gives the whole of an answer that comes before the request has ended, then closes", async () => {
+  it("sends the whole response that comes before the request has ended, then closes", async () => {
     const { client, upstream } = await exchange(
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc",
       {},
@@ -152,7 +152,7 @@ describe("requests", () => {
     await upstream.closed;
   });
 
-  it("keeps the connection when a short body is answered before it has come", async () => {
+  it("keeps the connection when a short body is answered before it has arrived", async () => {
     const { layer, events } = service(answerWith(503, "no"));
     const { client } = await start({ layer });
     const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
@@ -196,7 +196,7 @@ describe("requests", () => {
     expect(attacker.socket.writableLength).toBeGreaterThan(0);
   });
 
-  it("tells the service that the client is gone", async () => {
+  it("tells the service that the client has gone", async () => {
     const { layer, events } = service(() => undefined);
     const { client, allClosed } = await start({ layer });
     const gone = client().send(get);
@@ -227,7 +227,7 @@ describe("requests", () => {
     expect((await exchange(request)).upstream.received).toContain("Proxy-Authorization");
   });
 
-  it("answers in its own name where nothing above it does, to HEAD without a body", async () => {
+  it("answers refusals itself, to HEAD without a body", async () => {
     const { layer } = service((response) => response.abortResponse(new MeshError("no_route", "nowhere")));
     const { client } = await start({ layer });
     const asked = client().send(get);

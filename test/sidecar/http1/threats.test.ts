@@ -94,7 +94,7 @@ describe("limits over sockets", () => {
 });
 
 describe("trailers and Connection", () => {
-  it("drops trailers that must not be there on their way up", async () => {
+  it("drops forbidden trailers of a request", async () => {
     const { client, nextUpstream } = await start();
     client().send(
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n" +
@@ -107,7 +107,7 @@ describe("trailers and Connection", () => {
     );
   });
 
-  it("removes what Connection names, and passes no hop-by-hop field", async () => {
+  it("removes what Connection names, and forwards no hop-by-hop field", async () => {
     const { client, nextUpstream } = await start();
     client().send("GET / HTTP/1.1\r\nHost: a\r\nX-Mine: 1\r\nConnection: x-mine\r\nTE: gzip\r\nAccept: b\r\n\r\n");
     const upstream = await nextUpstream();
@@ -116,7 +116,7 @@ describe("trailers and Connection", () => {
   });
 });
 
-describe("an upstream out of step: 502, its connection destroyed, nobody else sees a byte", () => {
+describe("an upstream out of step: 502, its connection is destroyed, nobody else sees a byte", () => {
   /** The upstream answers the first request with `text`. The second one, of another client, must get its own answer. */
   async function desync(text: string, request = get): Promise<string> {
     const { client, nextUpstream } = await start();
@@ -142,7 +142,7 @@ describe("an upstream out of step: 502, its connection destroyed, nobody else se
       expect(answer).not.toContain("evil");
     });
 
-  it("survives bytes behind a chunked answer", async () => {
+  it("survives bytes after a chunked response", async () => {
     const answer = await desync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nevil");
     expect(answer).not.toContain("evil");
     expect(answer).not.toContain("0\r\n\r\n");
@@ -164,7 +164,7 @@ describe("an upstream out of step: 502, its connection destroyed, nobody else se
     expect(await first.receive("own")).not.toContain("evil");
   });
 
-  it("refuses an answer that comes before the request was written", async () => {
+  it("refuses a response that comes before the request was written", async () => {
     const { port } = await start();
     const socket = net.connect({ host: "127.0.0.1", port });
     await once(socket, "connect");

@@ -86,7 +86,7 @@ async function connect(
   return { socket, received: () => text, closed };
 }
 
-it("reads requests byte by byte and one behind the other, and answers each", async () => {
+it("reads requests byte by byte and pipelined, and answers each", async () => {
   const { socket, received } = await connect(await serve(echo));
   const requests =
     "GET /a HTTP/1.1\r\nHost: orders\r\n\r\nPOST /b HTTP/1.1\r\nHost: orders\r\nContent-Length: 2\r\n\r\nhi";
@@ -106,7 +106,7 @@ it("carries megabytes both ways, as fast as the reader takes them", async () => 
   expect(Buffer.concat(chunks).equals(body)).toBe(true);
 });
 
-it("answers what it refuses, and closes", async () => {
+it("answers a request that it refuses, and closes", async () => {
   const refused: string[] = [];
   const { socket, received, closed } = await connect(await serve(echo, refused));
   socket.write("GET / HTTP/1.1\r\nHost: orders\r\nHost: payments\r\n\r\n");
@@ -115,7 +115,7 @@ it("answers what it refuses, and closes", async () => {
   expect(refused).toEqual(["bad_request"]);
 });
 
-it("leaves no clean end behind an answer that it has to cut", async () => {
+it("does not make a response that it has to cut look complete", async () => {
   const cut: Service = (_exchange, response) => {
     response.head({ status: 200, headers: new HeaderFields(), bodyless: false });
     response.writeResponse(Buffer.from("half"));
@@ -131,7 +131,7 @@ it("leaves no clean end behind an answer that it has to cut", async () => {
   await expect(read()).rejects.toThrow("aborted");
 });
 
-it("takes a client for gone that ends its side while it waits", async () => {
+it("treats a client that closes its side while it waits as gone", async () => {
   const aborted = Promise.withResolvers<string>();
   const silent: Service = () => ({
     writeRequest: () => true,
@@ -145,7 +145,7 @@ it("takes a client for gone that ends its side while it waits", async () => {
   await closed;
 });
 
-it("asks an HTTPS server, and takes a cut answer for no answer", async () => {
+it("calls an HTTPS server, and does not accept a cut response", async () => {
   const server = https.createServer({ key: leaf.keyPem, cert: leaf.pem }, (request, response) => {
     if (request.url === "/cut") response.write("half", () => request.socket.destroy());
     else response.end(`${request.method} ${request.url}`);

@@ -30,7 +30,7 @@ async function readText(socket: net.Socket, length: number): Promise<string> {
   return text;
 }
 
-it("hands over the connection of a CONNECT with the bytes that came behind its head", async () => {
+it("hands over the connection of a CONNECT with the bytes that came after its head", async () => {
   const client = await connectToProxy((socket, authority, received) => {
     socket.on("data", (chunk: Buffer) => socket.write(`then ${chunk.toString()}`));
     socket.write(`${authority} first ${received.toString()}; `);

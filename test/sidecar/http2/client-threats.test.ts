@@ -77,7 +77,7 @@ afterEach(async () => {
   await listening.close();
 });
 
-describe("an answer that is not HTTP aborts with bad_response", () => {
+describe("aborts with bad_response on a response that is not HTTP", () => {
   it.each<[string, Buffer[]]>([
     ["no :status", [headers(1, [["x", "1"]])]],
     ["two :status", [headers(1, [...ok, ...ok])]],
@@ -118,7 +118,7 @@ describe("an answer that is not HTTP aborts with bad_response", () => {
     expect(await next.ended).toBeUndefined();
   });
 
-  it("takes no answer to HEAD for one with a body", async () => {
+  it("does not wait for a body in response to HEAD", async () => {
     await start();
     const answer = await ask({ method: "HEAD" });
     peer.send(headers(1, [...ok, ["content-length", "100"]]));
@@ -184,7 +184,7 @@ describe("a server that dies", () => {
     return { code: error?.code, body: answer.body.toString(), streams: client.activeStreams };
   }
 
-  it("leaves an aborted answer at every byte but the last, and no stream", async () => {
+  it("leaves an aborted response at every byte but the last, and no stream", async () => {
     for (let length = 0; length < exchange.length; length++) {
       const left = await dieAfter(length);
       expect(left).toMatchObject({ code: "upstream_closed", streams: 0 });
@@ -193,7 +193,7 @@ describe("a server that dies", () => {
     expect(await dieAfter(exchange.length)).toEqual({ code: undefined, body: "body", streams: 0 });
   });
 
-  it("is found out in less than 10 s without traffic", async () => {
+  it("is detected in less than 10 s without traffic", async () => {
     await start();
     const answer = await ask();
     pass(6300);
@@ -203,7 +203,7 @@ describe("a server that dies", () => {
     await peer.closed;
   });
 
-  it("is not given up while it says anything", async () => {
+  it("is not given up while it sends anything", async () => {
     await start();
     const answer = await ask();
     const pings = (): RawFrame[] => peer.frames.filter(({ type, flags }) => type === PING && flags === 0);
@@ -231,7 +231,7 @@ function pass(ms: number): void {
 }
 
 describe("a server that answers before the request is whole", () => {
-  it("may reset without error: the answer stands", async () => {
+  it("may reset without error: the response stands", async () => {
     await start();
     const answer = send(client.request, { bodyless: false }, Buffer.alloc(200_000));
     await peer.receiveType(HEADERS, 1);
@@ -261,7 +261,7 @@ describe("SETTINGS", () => {
   const received = (): number =>
     peer.frames.filter(({ type }) => type === DATA).reduce((sum, { payload }) => sum + payload.length, 0);
 
-  it("that empty the header table and allow it again in one frame have both said with the next head", async () => {
+  it("that empty the header table and allow it again in one frame are both announced with the next head", async () => {
     await start();
     const headers = new HeaderFields(["x-tenant", "blue"]);
     for (let i = 0; i < 3; i++) send(client.request, { headers });
@@ -288,7 +288,7 @@ describe("SETTINGS", () => {
 });
 
 describe("a server that takes its time", () => {
-  it("with a body is waited for, as long as policy says nothing else", async () => {
+  it("with a body is waited for unless a policy limits it", async () => {
     await start(Buffer.concat([Buffer.of(0, 4), uint32(10)]));
     const answer = await ask({ method: "POST", bodyless: false }, Buffer.alloc(1_000));
     for (let second = 0; second < 200; second++) {
@@ -301,7 +301,7 @@ describe("a server that takes its time", () => {
     expect(await answer.ended).toBeUndefined();
   });
 
-  it("with the rest of a body that it has answered already is not waited for, and its stream is free again", async () => {
+  it("to read a body that it has answered already is not waited for, and its stream is freed", async () => {
     await start(Buffer.concat([Buffer.of(0, 4), uint32(10)]));
     const answer = await ask({ method: "POST", bodyless: false }, Buffer.alloc(1_000));
     peer.send(headers(1, ok));
@@ -314,7 +314,7 @@ describe("a server that takes its time", () => {
     expect([client.activeStreams, client.state]).toEqual([0, "open"]);
   });
 
-  it("with what its half of a tunnel gets is waited for, though it has ended the other", async () => {
+  it("to read its half of a tunnel is waited for, even if it has ended the other half", async () => {
     await start(Buffer.concat([Buffer.of(0, 4), uint32(10)]));
     const answer = await ask({ method: "CONNECT", path: "", bodyless: false }, Buffer.alloc(1_000));
     peer.send(headers(1, ok));
@@ -333,7 +333,7 @@ describe("callers that open and cancel without end", () => {
   const gone = new MeshError("upstream_closed", "the caller is gone");
   const resets = () => peer.frames.filter(({ type }) => type === RST_STREAM).length;
 
-  it("are not taken out on the connection: early cancellations wait until they are no rapid reset", async () => {
+  it("don't end the connection: early cancellations are delayed until they are no rapid reset", async () => {
     await start();
     for (let i = 0; i < 300; i++) {
       const asked = new RecordingCaller();
@@ -346,7 +346,7 @@ describe("callers that open and cancel without end", () => {
     expect(client.activeStreams).toBe(0);
   });
 
-  it("hear nothing of an answer that comes before its cancellation went out", async () => {
+  it("receive nothing of a response that comes before the cancellation was sent", async () => {
     await start();
     const callers = Array.from({ length: 251 }, () => new RecordingCaller());
     for (const caller of callers) client.request(exchangeOf(), caller).abortRequest(gone);

@@ -9,7 +9,7 @@ it("remembers how a stream closed", () => {
   expect([1, 3, 5, 7].map((id) => closed.find(id))).toEqual(["ended", "reset-here", "reset-there", undefined]);
 });
 
-it("forgets no reset of ours because others end", () => {
+it("does not forget our resets because other streams end", () => {
   const closed = new ClosedStreams();
   closed.note(1, "reset-here");
   for (let id = 3; id < 10_000; id += 2) closed.note(id, "ended");
