@@ -5,7 +5,7 @@ import { HandClock } from "../../support/hand-clock.ts";
 const admitted = (take: () => boolean, times: number): number =>
   Array.from({ length: times }, take).filter((isAdmitted) => isAdmitted).length;
 
-it("admits a burst, then what time brings back", () => {
+it("admits a burst, then what time restores", () => {
   const clock = new HandClock();
   const bucket = new TokenBucket(10, 5, clock);
   expect(admitted(() => bucket.take(), 20)).toBe(10);
@@ -29,7 +29,7 @@ it("admits as many cancellations as completions", () => {
   }
 });
 
-it("admits the window updates that DATA brings about", () => {
+it("admits the window updates that DATA causes", () => {
   const guard = new FloodGuard({ emptyFrames: 10, emptyFramesPerSecond: 0 }, new HandClock());
   for (let i = 0; i < 1000; i++) {
     guard.noteData();

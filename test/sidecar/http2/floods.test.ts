@@ -122,7 +122,7 @@ describe("threat 9: floods end in GOAWAY ENHANCE_YOUR_CALM", () => {
     expect(upstream.calls.at(-1)).toEqual(["abort", "upstream_closed"]);
   });
 
-  it("refuses streams beyond the limit, which says that they were not processed", async () => {
+  it("refuses streams beyond the limit as not processed", async () => {
     await target.startWaiting({ maxConcurrentStreams: 2 });
     target.peer.send(headers(1, get), headers(3, get), headers(5, get));
     expect(await target.peer.resetOf(5)).toBe(REFUSED_STREAM);

@@ -19,7 +19,7 @@ function useHalf(window: StreamWindow): number {
 }
 
 describe("a stream's window", () => {
-  it("is credited when half of it was consumed", () => {
+  it("is credited when half of it has been consumed", () => {
     const window = new StreamWindow(limits, budget, clock);
     window.receive(1000);
     expect([window.consume(300), window.consume(199), window.consume(1)]).toEqual([0, 0, 500]);
@@ -32,7 +32,7 @@ describe("a stream's window", () => {
     expect([window.receive(1000), window.receive(1)]).toEqual([true, false]);
   });
 
-  it("doubles while half of it is used up in half of the time, up to its limit", () => {
+  it("doubles while half of it is used up in half the time, up to its limit", () => {
     const window = new StreamWindow(limits, budget, clock);
     const increments = [1, 2, 3, 4, 5].map(() => {
       clock.advance(100);
@@ -51,7 +51,7 @@ describe("a stream's window", () => {
     }
   });
 
-  it("does not grow beyond what the process has left", () => {
+  it("does not grow beyond the process's budget", () => {
     const small = new WindowBudget(1500);
     const first = new StreamWindow(limits, small, clock);
     const second = new StreamWindow(limits, small, clock);

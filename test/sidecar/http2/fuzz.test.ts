@@ -56,7 +56,7 @@ it("leaves no stream and no socket of a server behind", async () => {
   await listening.close();
 });
 
-it("leaves every request of a client answered or aborted, and no stream", async () => {
+it("leaves every request of a client answered or aborted, and no stream open", async () => {
   const codes = new Set<string | undefined>();
   await fc.assert(
     fc.asyncProperty(frames, async (sent) => {

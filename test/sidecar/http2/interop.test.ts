@@ -96,7 +96,7 @@ describe("a node:http2 client and our server", () => {
     expect(((await early) as [Received["headers"]])[0]).toMatchObject({ ":status": 103, link: "</a>" });
   });
 
-  it("joins cookie crumbs, and gives the service no host field", async () => {
+  it("joins cookie crumbs, and passes no host field to the service", async () => {
     const exchanges: Exchange[] = [];
     service = (exchange, response) => {
       exchanges.push(exchange);
@@ -153,7 +153,7 @@ describe("a node:http2 client and our server", () => {
     expect(received.body.toString()).toBe("frame");
   });
 
-  it("answers 501 with the service's own status beside it where an upgrade is answered by another 2xx", async () => {
+  it("answers 501 with the service's own status beside it if an upgrade is answered with another 2xx", async () => {
     const stream = session.request({
       ":method": "CONNECT",
       ":protocol": "websocket",
@@ -166,7 +166,7 @@ describe("a node:http2 client and our server", () => {
     expect(received).toMatchObject({ status: 501, headers: { "tulle-status": "200" } });
   });
 
-  it("ends the rest of a request whose answer is complete", async () => {
+  it("ends a request whose response is complete", async () => {
     const upstream = new RecordingUpstream();
     service = (_exchange, response) => {
       response.head({ status: 413, headers: new HeaderFields(), bodyless: true });
@@ -304,7 +304,7 @@ describe("our client and a node:http2 server", () => {
     expect([answer.informationals, answer.status, answer.body.toString()]).toEqual([[103], 200, "x"]);
   });
 
-  it("sends an upgrade as extended CONNECT and reads 2xx as 101", async () => {
+  it("sends an upgrade as extended CONNECT, and reads 2xx as 101", async () => {
     await connect();
     const heads: http2.IncomingHttpHeaders[] = [];
     server.on("stream", (stream, headers) => {
@@ -318,7 +318,7 @@ describe("our client and a node:http2 server", () => {
     expect([answer.status, answer.isBodyless, answer.body.toString()]).toEqual([101, false, "frame"]);
   });
 
-  it("refuses an upgrade where the peer takes none", async () => {
+  it("refuses an upgrade if the peer accepts none", async () => {
     await connect({ enableConnectProtocol: false });
     const answer = send(client.request, { upgrade: "websocket", bodyless: false });
     expect(await answer.ended).toMatchObject({ code: "unsupported", processed: "unprocessed" });
@@ -336,7 +336,7 @@ describe("our client and a node:http2 server", () => {
     expect(reset).toMatchObject({ code: "upstream_reset", processed: "maybe" });
   });
 
-  it("calls a stream above the last id of GOAWAY unprocessed, and one below it not", async () => {
+  it("reports a stream above the last id of GOAWAY as unprocessed, and one below it not", async () => {
     await connect();
     const { promise, resolve } = Promise.withResolvers<http2.ServerHttp2Stream>();
     server.on("stream", (stream) => {
@@ -358,7 +358,7 @@ describe("our client and a node:http2 server", () => {
     expect(first.body.toString()).toBe("done");
   });
 
-  it("calls what was sent before the connection broke possibly processed", async () => {
+  it("reports what was sent before the connection broke as possibly processed", async () => {
     await connect();
     server.on("stream", (stream) => {
       stream.on("error", () => {});
@@ -367,7 +367,7 @@ describe("our client and a node:http2 server", () => {
     expect(await send(client.request).ended).toMatchObject({ code: "upstream_closed", processed: "maybe" });
   });
 
-  it("calls what never left this process unprocessed", async () => {
+  it("reports what never left this process as unprocessed", async () => {
     await connect();
     const answer = send(client.request);
     client.destroy();

@@ -6,7 +6,7 @@ import { block, END_HEADERS, END_STREAM, frame, get, HEADERS, indexedLiteral, ty
 
 const target = attackedServer();
 
-describe("threat 11: heads beyond the limit get 431, and the connection goes on", () => {
+describe("threat 11: heads beyond the limit get 431, and the connection stays open", () => {
   const status = (payload: Buffer): string => payload.toString("latin1");
 
   it.each<[string, Pairs]>([

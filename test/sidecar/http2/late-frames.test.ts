@@ -23,7 +23,7 @@ const CONNECT_ERROR = 10;
 const target = attackedServer();
 
 describe("threat 27: late and broken", () => {
-  it("ignores what was on its way when it reset the stream", async () => {
+  it("ignores frames that were on their way when it reset the stream", async () => {
     target.service = (_exchange, response) => {
       response.abortResponse(new MeshError("overloaded", "no room"));
       return new RecordingUpstream();
@@ -42,7 +42,7 @@ describe("threat 27: late and broken", () => {
     expect(target.connection.activeStreams).toBe(0);
   });
 
-  it("passes on nothing of a DATA frame after its stream was reset", async () => {
+  it("forwards nothing of a DATA frame after its stream was reset", async () => {
     const upstream = await target.startWaiting();
     const data = frame(DATA, END_STREAM, 1, Buffer.from("firstsecond"));
     target.peer.send(headers(1, post, END_HEADERS), data.subarray(0, 14));
@@ -53,7 +53,7 @@ describe("threat 27: late and broken", () => {
     expect(upstream.calls).toEqual([["write", "first"]]);
   });
 
-  it("calls it by its name when the connection behind a tunnel breaks", async () => {
+  it("reports the right error when the connection behind a tunnel breaks", async () => {
     const upstream = await target.startWaiting();
     const connect = [
       [":method", "CONNECT"],

@@ -22,7 +22,7 @@ const PRIORITY_FLAG = 0x20;
 
 const target = attackedServer();
 
-describe("threat 6: what would become another message behind us", () => {
+describe("threat 6: what would become another message upstream", () => {
   it.each(Object.entries(malformedRequests))("resets %s before the service sees it", async (_name, fields) => {
     await target.start();
     target.peer.send(headers(1, fields));
@@ -54,7 +54,7 @@ describe("threat 6: what would become another message behind us", () => {
     expect(upstream.calls).toEqual([["abort", "upstream_closed"]]);
   });
 
-  it("drops trailers that would frame, route or authenticate", async () => {
+  it("drops trailers about framing, routing or authentication", async () => {
     const upstream = await target.startWaiting();
     const trailers = [
       ["content-length", "9"],
@@ -70,7 +70,7 @@ describe("threat 6: what would become another message behind us", () => {
     expect(upstream.calls).toEqual([["end", ["x-sum", "1"]]]);
   });
 
-  it("resets a request that depends on itself, cut in two frames as well, before the service sees it", async () => {
+  it("resets a request that depends on itself, even if cut into two frames, before the service sees it", async () => {
     await target.start();
     const onItself = (id: number): Buffer => Buffer.concat([uint32(id), Buffer.of(0), block(get)]);
     target.peer.send(frame(HEADERS, END_STREAM | END_HEADERS | PRIORITY_FLAG, 1, onItself(1)));
@@ -82,7 +82,7 @@ describe("threat 6: what would become another message behind us", () => {
     expect(await target.serves(5)).toBe(true);
   });
 
-  it("takes a host that names what :authority names, in other letters or with the port that goes without saying", async () => {
+  it("accepts a host that means the same as :authority, in another case or with the default port", async () => {
     await target.start();
     for (const [at, host] of ["A.test", "a.test:80", "a.test:"].entries())
       target.peer.send(headers(2 * at + 1, [...get, ["host", host]]));
@@ -90,7 +90,7 @@ describe("threat 6: what would become another message behind us", () => {
     expect(target.exchanges.map(({ authority }) => authority)).toEqual(["a.test", "a.test", "a.test"]);
   });
 
-  it("takes a host that equals :authority, and one alone", async () => {
+  it("accepts a host that equals :authority, or stands alone", async () => {
     await target.start();
     target.peer.send(
       headers(1, [...get, ["host", "a.test"]]),
@@ -102,8 +102,8 @@ describe("threat 6: what would become another message behind us", () => {
   });
 });
 
-describe("threat 13 and 21: names that mean something to a careless map", () => {
-  it("carries every value, and __proto__ like any other name", async () => {
+describe("threats 13 and 21: names that mean something to a careless map", () => {
+  it("forwards every value, and treats __proto__ like any other name", async () => {
     await target.start();
     target.peer.send(headers(1, [...get, ["__proto__", "1"], ["x_y", "2"], ["x-y", "3"], ["x-y", "4"]]));
     await target.peer.receiveType(HEADERS, 1);

@@ -44,7 +44,7 @@ async function keptBytes(): Promise<number> {
   return heapUsed + external;
 }
 
-it("an open stream with a short head keeps less than 1.5 KiB", async () => {
+it("holds less than 1.5 KiB for an open stream with a short head", async () => {
   const [first, count] = [100, 5_000];
   const socket = new MemorySocket();
   const connection = serveHttp2(socket, waiting, { ...options, maxConcurrentStreams: count });
@@ -61,7 +61,7 @@ it("an open stream with a short head keeps less than 1.5 KiB", async () => {
   connection.destroy();
 });
 
-it("an idle connection keeps less than 12 KiB beyond its socket, the header table that its peer has filled included", async () => {
+it("holds less than 12 KiB for an idle connection beyond its socket, including the header table that its peer has filled", async () => {
   const fields = Array.from({ length: 12 }, (_, i) => indexedLiteral(`x-${i}`, "v".repeat(1_000 + i)));
   const request = frame(HEADERS, END_HEADERS | END_STREAM, 1, Buffer.concat([block(get), ...fields]));
   async function begin(socket: MemorySocket): Promise<Http2ServerConnection> {

@@ -34,7 +34,7 @@ const head = { status: 200, headers: new HeaderFields(), bodyless: false };
 const initialWindow = (bytes: number): Buffer => Buffer.concat([Buffer.of(0, 4), uint32(bytes)]);
 
 describe("threat 10: the slow", () => {
-  it("closes a connection that stops inside the handshake", async () => {
+  it("closes a connection that stops during the handshake", async () => {
     await target.start({}, undefined, false);
     target.peer.send(Buffer.from("PRI * HTTP/2.0\r\n"));
     await target.peer.receiveType(SETTINGS);
@@ -43,7 +43,7 @@ describe("threat 10: the slow", () => {
     await target.peer.closed;
   });
 
-  it("closes a connection whose field block does not end", async () => {
+  it("closes a connection whose field block never ends", async () => {
     await target.startWaiting();
     target.peer.send(headers(1, get), frame(HEADERS, 0, 3, block(get)));
     await expect.poll(() => target.exchanges.length).toBe(1);
@@ -65,7 +65,7 @@ describe("threat 10: the slow", () => {
     await target.peer.closed;
   });
 
-  it("resets a stream whose window stays shut, and frees its upstream", async () => {
+  it("resets a stream whose window stays closed, and frees its upstream", async () => {
     const upstream = await target.startWaiting({}, initialWindow(10));
     target.peer.send(headers(1, get));
     await target.peer.roundTrip();
@@ -87,7 +87,7 @@ describe("threat 10: the slow", () => {
     expect(await target.serves(3)).toBe(true);
   });
 
-  it("resets that stream alone while others fill the connection", async () => {
+  it("resets only that stream while others fill the connection", async () => {
     const upstream = await target.startWaiting({}, initialWindow(10));
     target.peer.send(headers(1, get));
     await target.peer.roundTrip();
@@ -131,7 +131,7 @@ describe("threat 10: the slow", () => {
     expect(target.peer.frames.some(({ type }) => type === RST_STREAM)).toBe(false);
   });
 
-  it("resets a body of known length that dribbles, and lets a conversation take its time", async () => {
+  it("resets a body of known length that dribbles, but gives a conversation time", async () => {
     const upstream = await target.startWaiting();
     target.peer.send(headers(1, [...post, ["content-length", "100000"]], END_HEADERS), headers(3, post, END_HEADERS));
     await target.peer.roundTrip();
@@ -169,7 +169,7 @@ describe("threat 10: the slow", () => {
     await expect.poll(() => target.openSockets).toBe(0);
   });
 
-  it("lets a slow reader have the last answer of a connection that ends", async () => {
+  it("lets a slow reader have the last response of a connection that ends", async () => {
     const upstream = await target.startWaiting({}, initialWindow(0x7fffffff));
     const goaway = frame(GOAWAY, 0, 0, Buffer.alloc(8));
     target.peer.send(headers(1, get), frame(WINDOW_UPDATE, 0, 0, uint32(0x7fff0000 - 65_535)), goaway);
@@ -190,7 +190,7 @@ describe("threat 10: the slow", () => {
     await target.peer.closed;
   });
 
-  it("keeps no more than its window of a stream that nobody reads", async () => {
+  it("holds no more than its window of a stream that nobody reads", async () => {
     const upstream = await target.startWaiting();
     upstream.takesMore = false;
     target.peer.send(headers(1, post, END_HEADERS));

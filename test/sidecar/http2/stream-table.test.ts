@@ -6,7 +6,7 @@ import { StreamTable } from "../../../sidecar/http2/stream-table.ts";
 const stream = (id: number) => ({ id }) as Http2Stream;
 
 describe("a stream table", () => {
-  it("finds what a Map would find, whatever comes and goes", () => {
+  it("finds what a Map would find, whatever is added and removed", () => {
     const id = fc.oneof(
       fc.integer({ min: 0, max: 60 }),
       fc.integer({ min: 0, max: 20 }).map((n) => n * 64),
@@ -34,7 +34,7 @@ describe("a stream table", () => {
     );
   });
 
-  it("lets streams be deleted while they are gone through", () => {
+  it("lets streams be deleted during iteration", () => {
     const table = new StreamTable();
     for (const id of [1, 3, 5, 7]) table.add(stream(id));
     for (const { id } of table.values()) table.delete(id);

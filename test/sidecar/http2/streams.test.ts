@@ -23,7 +23,7 @@ afterEach(() => pair.close());
 const ok = { status: 200, headers: new HeaderFields(), bodyless: false };
 
 describe("backpressure", () => {
-  it("stops the writer of an answer whose reader stops, and starts it again", async () => {
+  it("stops the writer of a response whose reader stops, and resumes it", async () => {
     const answer = new Answer();
     answer.onChunk = () => false;
     const request = pair.client.request(exchangeOf(), answer);
@@ -47,7 +47,7 @@ describe("backpressure", () => {
     expect(answer.body).toHaveLength(written + 10_000);
   });
 
-  it("does not let one stream that nobody reads stop the others", async () => {
+  it("does not let a stream that nobody reads stop the others", async () => {
     await pair.close();
     pair = await connectPair((exchange, response) =>
       exchange.path === "/stuck" ? upstream.service(exchange, response) : echo(exchange, response),
@@ -62,7 +62,7 @@ describe("backpressure", () => {
     expect(stuck).toBeLessThanOrEqual(65_535);
   });
 
-  it("gives streams that wait for the connection's window their turns", async () => {
+  it("lets streams that wait for the connection's window take turns", async () => {
     await pair.close();
     pair = await connectPair(echo, { connectionWindowBytes: 65_536, initialWindowBytes: 1_000_000 });
     const finished: string[] = [];
@@ -74,7 +74,7 @@ describe("backpressure", () => {
     expect(finished).toEqual(["small", "bulk"]);
   });
 
-  it("brings what comes into a full connection whole, and then asks for more", async () => {
+  it("delivers everything written into a full connection, and then asks for more", async () => {
     await pair.close();
     pair = await connectPair(echo, { initialWindowBytes: 1_000_000 });
     const chunk = Buffer.alloc(64_000); // the writer's own again after each call
@@ -95,7 +95,7 @@ describe("backpressure", () => {
 });
 
 describe("the end of a stream", () => {
-  it("comes to the upstream when the caller gives up, and frees both ends", async () => {
+  it("reaches the upstream when the caller gives up, and frees both ends", async () => {
     const answer = new Answer();
     const request = pair.client.request(exchangeOf({ bodyless: false }), answer);
     await expect.poll(() => pair.server.activeStreams).toBe(1);
@@ -107,14 +107,14 @@ describe("the end of a stream", () => {
   it.each([
     ["unprocessed", "refused_stream"],
     ["maybe", "upstream_reset"],
-  ] as const)("says of an upstream's failure whether it was %s", async (processed, code) => {
+  ] as const)("tells whether a failed upstream request was %s", async (processed, code) => {
     const answer = send(pair.client.request);
     await expect.poll(() => upstream.calls.length).toBe(1);
     upstream.response.abortResponse(new MeshError("connect_failed", "test", { processed }));
     expect(await answer.ended).toMatchObject({ code, processed });
   });
 
-  it("cuts an answer that breaks off", async () => {
+  it("cuts a response that breaks off", async () => {
     const answer = send(pair.client.request);
     await expect.poll(() => upstream.calls.length).toBe(1);
     upstream.response.head(ok);
@@ -124,7 +124,7 @@ describe("the end of a stream", () => {
     expect(answer.body.toString()).toBe("begun");
   });
 
-  it("comes for each direction of a tunnel by itself", async () => {
+  it("comes for each direction of a tunnel separately", async () => {
     const answer = new Answer();
     const request = pair.client.request(exchangeOf({ method: "CONNECT", path: "", bodyless: false }), answer);
     await expect.poll(() => pair.server.activeStreams).toBe(1);
@@ -161,7 +161,7 @@ describe("a socket that is handed over too late", () => {
 });
 
 describe("a drain", () => {
-  it("by the server tells the client, refuses nothing that was on its way, and ends with the last stream", async () => {
+  it("by the server is announced to the client, refuses nothing that was on its way, and ends with the last stream", async () => {
     const goaways: string[] = [];
     pair.client.onGoaway = (reason) => goaways.push(reason);
     const running = send(pair.client.request);

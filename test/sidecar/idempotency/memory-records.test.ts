@@ -31,7 +31,7 @@ function open(limits: Partial<MemoryLimits> = {}) {
   return { clock, records, evicted, keep, see };
 }
 
-it("knows what it was given until its time is over", () => {
+it("keeps records until their time is over", () => {
   const { clock, keep, see, records } = open();
   keep("a");
   clock.advance(999);
@@ -41,7 +41,7 @@ it("knows what it was given until its time is over", () => {
   expect(records.size).toEqual({ answered: 0, bare: 0, bytes: 0 });
 });
 
-it("gives up answers when their room is needed, the least recently used first, and remembers that there were some", () => {
+it("drops answers when room is needed, the least recently used first, and remembers that they existed", () => {
   const { keep, see, evicted, records } = open({ maxBytes: 3_000 });
   keep("a", 400);
   keep("b", 400);
@@ -53,14 +53,14 @@ it("gives up answers when their room is needed, the least recently used first, a
   expect(records.size.bytes).toBeLessThanOrEqual(3_000);
 });
 
-it("keeps no answer that is larger than all of its room, only that there was one", () => {
+it("does not keep an answer larger than all of its room, only that there was one", () => {
   const { keep, see, records } = open({ maxBytes: 3_000 });
   keep("a", 5_000);
   expect(see("a")).toBe("bare");
   expect(records.size).toEqual({ answered: 0, bare: 1, bytes: 0 });
 });
 
-it("forgets keys where there are too many, those without an answer first", () => {
+it("forgets keys if there are too many, those without an answer first", () => {
   const { keep, see, evicted } = open({ maxBytes: 1_500, maxRecords: 3 });
   for (const name of ["a", "b", "c", "d"]) keep(name, 100);
   expect(evicted).toEqual(["answer", "answer", "record"]);
@@ -68,7 +68,7 @@ it("forgets keys where there are too many, those without an answer first", () =>
   expect(see("a")).toBe("claimed");
 });
 
-it("gives back the room of what nobody asks for any more", () => {
+it("frees the room of expired records", () => {
   const { clock, keep, records } = open();
   for (let i = 0; i < 5_000; i++) keep(`${i}`, 10, i < 4_900 ? 1_000 : 5_000);
   clock.advance(1_000);

@@ -18,7 +18,7 @@ class HandStore implements RecordStore {
   }
 }
 
-describe("a store that takes time", () => {
+describe("a slow store", () => {
   const shared = { ...rules, store: "redis" } as const;
   let mesh: KeyedMesh;
   let store: HandStore;
@@ -28,7 +28,7 @@ describe("a store that takes time", () => {
     mesh = new KeyedMesh(store);
   });
 
-  it("is waited for, and asked once for all that come meanwhile", () => {
+  it("is waited for, and asked once for all requests that come meanwhile", () => {
     const [first, second] = [mesh.ask({ rules: shared }), mesh.ask({ rules: shared })];
     expect([mesh.taken.length, store.asked.length]).toEqual([0, 1]);
     store.asked[0]?.(store.grant());
@@ -38,7 +38,7 @@ describe("a store that takes time", () => {
     expect(store.claims).toEqual([["keep", 201]]);
   });
 
-  it("gets its claim back from a caller that has left, and so does who joined it", () => {
+  it("gets its claim back if the caller and everyone who joined it have left", () => {
     const [first, second] = [mesh.ask({ rules: shared }), mesh.ask({ rules: shared })];
     first.sink.abortRequest(gone);
     store.asked[0]?.(store.grant());
@@ -83,7 +83,7 @@ describe("a store that takes time", () => {
     expect([polled, mesh.keyed.held.inFlight]).toEqual([0, 0]);
   });
 
-  it("that can't be reached refuses what it might know, or lets it through, as the policy says", () => {
+  it("that can't be reached refuses keyed requests or admits them, as the policy says", () => {
     const first = mesh.ask({ rules: shared });
     store.asked[0]?.({ kind: "unavailable" });
     expect(first.caller.calls).toEqual([["abort", "idempotency_store_failed"]]);

@@ -14,7 +14,7 @@ function taken(place: number): Taken {
 }
 
 describe("a request with a key", () => {
-  it("is processed once, and its answer given again to who asks again", () => {
+  it("is processed once, and its answer is given to repeats", () => {
     const first = mesh.ask();
     answer(taken(0));
     const second = mesh.ask();
@@ -24,7 +24,7 @@ describe("a request with a key", () => {
     expect(mesh.outcomes).toEqual(["processed", "kept", "replayed"]);
   });
 
-  it("gets the very same fields, body and trailers, and one field more", () => {
+  it("gets exactly the same fields, body and trailers, and one more field", () => {
     mesh.ask();
     const fields = ["set-cookie", "a=1", "set-cookie", "b=2", "etag", '"x"'];
     answer(taken(0), 200, "caf\u00e9", ["x-sum", "1"], fields);
@@ -42,21 +42,21 @@ describe("a request with a key", () => {
     ]);
   });
 
-  it("is another one for another caller, and for another key", () => {
+  it("is a different one for another caller or another key", () => {
     mesh.ask();
     mesh.ask({ peer: "spiffe://a/ns/shop/sa/web2" });
     mesh.ask({ key: "k2" });
     expect(mesh.taken.length).toBe(3);
   });
 
-  it("passes untouched where no policy holds, or not for its method", () => {
+  it("passes untouched if no policy applies, or not to its method", () => {
     mesh.ask({ method: "GET" }, "");
     mesh.ask({ method: "GET" }, "");
     expect(mesh.taken.length).toBe(2);
     expect(mesh.outcomes).toEqual([]);
   });
 
-  it("is new again when the answer's time is over", () => {
+  it("is new again when the answer has expired", () => {
     mesh.ask();
     answer(taken(0));
     mesh.pass(rules.ttlMs - 1);
@@ -66,7 +66,7 @@ describe("a request with a key", () => {
     expect(mesh.taken.length).toBe(2);
   });
 
-  it("keeps its answer over a change of the policy", () => {
+  it("keeps its answer when the policy changes", () => {
     mesh.ask();
     answer(taken(0));
     mesh.ask({ rules: { ...rules, ttlMs: 1_000, required: true, maxAnswerBytes: 0 } });
@@ -74,7 +74,7 @@ describe("a request with a key", () => {
     expect(mesh.taken.length).toBe(1);
   });
 
-  it("must be one with a key where the policy says so", () => {
+  it("must have a key if the policy requires one", () => {
     const asked = mesh.begin({ rules: { ...rules, required: true }, headers: new HeaderFields() });
     expect(asked.caller.calls).toEqual([["abort", "idempotency_key_missing"]]);
     expect(mesh.ask({ key: "" }).caller.calls).toEqual([["abort", "idempotency_key_invalid"]]);
@@ -83,7 +83,7 @@ describe("a request with a key", () => {
   });
 });
 
-describe("a key that was used for another request", () => {
+describe("a key that was already used for another request", () => {
   it.each([
     ["body", {}, "other"],
     ["path", { path: "/pay?twice" }, "body"],
@@ -98,7 +98,7 @@ describe("a key that was used for another request", () => {
     expect(mesh.taken.length).toBe(1);
   });
 
-  it("is refused at once while the other is in flight, as soon as both are known", () => {
+  it("is refused while the other is in flight, as soon as both are fully known", () => {
     const first = mesh.begin();
     const other = mesh.ask({}, "other");
     expect(other.caller.calls).toEqual([]);
@@ -110,7 +110,7 @@ describe("a key that was used for another request", () => {
 });
 
 describe("a repeat of a request in flight", () => {
-  it("joins it, whatever comes of it", () => {
+  it("joins it and gets its answer", () => {
     const repeats = [mesh.ask(), mesh.ask(), mesh.ask()];
     const slow = mesh.begin();
     answer(taken(0), 503, "busy");
@@ -155,7 +155,7 @@ describe("a repeat of a request in flight", () => {
     expect(mesh.ask().caller.calls).toEqual(paid);
   });
 
-  it("that leaves is forgotten", () => {
+  it("is forgotten if its caller leaves", () => {
     mesh.ask();
     const second = mesh.ask();
     second.sink.abortRequest(gone);
@@ -163,15 +163,15 @@ describe("a repeat of a request in flight", () => {
     expect(second.caller.calls).toEqual([]);
   });
 
-  it("is asked for the body that it waits to be asked for", () => {
+  it("is told to continue if it waits to be asked for its body", () => {
     mesh.ask();
     const second = mesh.begin({ fields: { expect: "100-continue" } });
     expect(second.caller.calls).toEqual([["informational", 100]]);
   });
 });
 
-describe("a caller that leaves", () => {
-  it("in the middle of its request has asked for nothing", () => {
+describe("a caller that leaves early", () => {
+  it("in the middle of its request leaves nothing behind", () => {
     const first = mesh.begin();
     first.sink.writeRequest(Buffer.from("bo"));
     first.sink.abortRequest(gone);
@@ -183,7 +183,7 @@ describe("a caller that leaves", () => {
     expect(mesh.taken.length).toBe(2);
   });
 
-  it("after its request finds the answer when it is back", () => {
+  it("after its request finds the answer when it returns", () => {
     const first = mesh.ask();
     first.sink.abortRequest(gone);
     const second = mesh.ask();
@@ -204,7 +204,7 @@ describe("a caller that leaves", () => {
     expect(mesh.ask({ fields: { "content-length": "4" } }).caller.calls).toEqual(paid);
   });
 
-  it("in the middle of the answer gets it whole the next time", () => {
+  it("in the middle of the answer gets all of it the next time", () => {
     const first = mesh.ask();
     taken(0).response.head({ status: 201, headers: new HeaderFields(), bodyless: false });
     taken(0).response.writeResponse(Buffer.from("pa"));
@@ -214,7 +214,7 @@ describe("a caller that leaves", () => {
     expect(mesh.ask().caller.calls).toEqual(paid);
   });
 
-  it("is not waited for for ever", () => {
+  it("is not waited for without end", () => {
     mesh.ask().sink.abortRequest(gone);
     mesh.pass(300_020);
     expect(taken(0).calls.at(-1)).toEqual(["abort", "request_timeout"]);
@@ -222,7 +222,7 @@ describe("a caller that leaves", () => {
     expect(mesh.ask().caller.calls).toEqual([["abort", "idempotency_answer_lost"]]);
   });
 
-  it("is one of a few: what too many leave behind is cut short, and not done again", () => {
+  it("can be one of many: requests left behind beyond a limit are cut short, and not repeated", () => {
     for (let i = 0; i < 257; i++) mesh.ask({ key: `${i}` }).sink.abortRequest(gone);
     expect(taken(255).calls.at(-1)).toEqual(["resume"]);
     expect(taken(256).calls.at(-1)).toEqual(["abort", "upstream_reset"]);
@@ -234,7 +234,7 @@ describe("a caller that leaves", () => {
 });
 
 describe("an answer", () => {
-  it("that is too long passes on, and is not asked for twice", () => {
+  it("that is too long is passed on, and the request is not processed twice", () => {
     const short = { ...rules, maxAnswerBytes: 3 };
     const [first, second] = [mesh.ask({ rules: short }), mesh.ask({ rules: short })];
     answer(taken(0));
@@ -245,7 +245,7 @@ describe("an answer", () => {
     expect(mesh.taken.length).toBe(1);
   });
 
-  it("that comes before the request is whole is kept when it is", () => {
+  it("that comes before the request is complete is kept once it is", () => {
     const first = mesh.begin();
     answer(taken(0));
     expect(mesh.outcomes).toEqual(["processed"]);
@@ -254,7 +254,7 @@ describe("an answer", () => {
     expect(mesh.ask().caller.calls).toEqual(paid);
   });
 
-  it("that comes before the request is whole is not kept if it never is", () => {
+  it("that comes before the request is complete is not kept if it never is", () => {
     const first = mesh.begin();
     answer(taken(0));
     first.sink.abortRequest(gone);
@@ -263,7 +263,7 @@ describe("an answer", () => {
     expect(mesh.keyed.held).toMatchObject({ inFlight: 1, answered: 0 });
   });
 
-  it("of gRPC is judged by its trailers", () => {
+  it("to gRPC is judged by its trailers", () => {
     const grpc = { fields: { "content-type": "application/grpc" } };
     mesh.ask(grpc);
     answer(taken(0), 200, "reply", ["grpc-status", "14"]);
@@ -277,7 +277,7 @@ describe("an answer", () => {
     expect(mesh.taken.length).toBe(2);
   });
 
-  it("is replayed as fast as it is taken", () => {
+  it("is replayed as fast as the caller reads it", () => {
     const body = "x".repeat(200_000);
     mesh.ask();
     answer(taken(0), 200, body);

@@ -83,18 +83,18 @@ async function kept(other: ReturnType<typeof replica>): Promise<KeyRecord> {
 }
 
 describe("a key", () => {
-  it("is claimed by one of all that ask at the same time", async () => {
+  it("is claimed by only one of many that ask at the same time", async () => {
     const replicas = [replica(), replica(), replica()];
     const found = await Promise.all([...replicas, ...replicas].map(({ claim }) => claim()));
     expect(found.map(({ kind }) => kind).sort()).toEqual(["claimed", ...Array<string>(5).fill("elsewhere")]);
   });
 
-  it("is another one for another workload", async () => {
+  it("is a different one for another workload", async () => {
     await replica().take();
     expect((await replica("shop/orders").claim()).kind).toBe("claimed");
   });
 
-  it("has its answer for every replica, byte for byte, for its time", async () => {
+  it("has its answer for every replica, byte for byte, until it expires", async () => {
     const body = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     const record: KeyRecord = recordOf(201, body);
     const headers = record.answer?.headers as HeaderFields;
@@ -128,7 +128,7 @@ describe("a key", () => {
     expect((await one.claim()).kind).toBe("elsewhere");
   });
 
-  it("shows a failure to those who wait, and gives it to nobody else", async () => {
+  it("reports a failure to those who wait, and to nobody else", async () => {
     const [one, other] = [replica(), replica()];
     const claim = await one.take();
     const waiting = await other.claim();
@@ -140,7 +140,7 @@ describe("a key", () => {
     expect((await poll(waiting)).kind).toBe("in-flight");
   });
 
-  it("that holds what nobody understands is not touched", async () => {
+  it("with an unknown value is not touched", async () => {
     await redis("SET", stored(), "something");
     const one = replica();
     expect((await one.claim()).kind).toBe("unavailable");
@@ -150,7 +150,7 @@ describe("a key", () => {
 });
 
 describe("a claim", () => {
-  it("lasts for half a minute, and is renewed as long as it is held", async () => {
+  it("lasts for half a minute, and is renewed while it is held", async () => {
     const one = replica();
     await one.take();
     expect(Number(await redis("PTTL", stored()))).toBeGreaterThan(29_000);
@@ -159,7 +159,7 @@ describe("a claim", () => {
     await eventually(async () => Number(await redis("PTTL", stored())) > 29_000);
   });
 
-  it("of a sidecar that died gives way, and the dead one changes nothing any more", async () => {
+  it("of a sidecar that died expires, and that sidecar can change nothing any more", async () => {
     const [dead, heir] = [replica(), replica()];
     const old = await dead.take();
     await redis("DEL", stored()); // as when its time is over
@@ -174,7 +174,7 @@ describe("a claim", () => {
     expect((await heir.claim()).kind).toBe("recorded");
   });
 
-  it("that Redis lost is made anew, if nobody else has made one", async () => {
+  it("that Redis lost is made again, unless somebody else has made one", async () => {
     const one = replica();
     await one.take();
     await redis("DEL", stored());
@@ -185,7 +185,7 @@ describe("a claim", () => {
 });
 
 describe("a Redis that fails", () => {
-  it("loses nothing by dying, and gets what could not be written meanwhile", async () => {
+  it("by restarting gets what could not be written meanwhile", async () => {
     const [one, other] = [replica(), replica()];
     const claim = await one.take();
     await server.kill();
@@ -200,7 +200,7 @@ describe("a Redis that fails", () => {
     });
   });
 
-  it("that hangs is given up after a second, and asked anew on another connection", async () => {
+  it("by hanging is given up after a second, and asked again on another connection", async () => {
     const one = replica();
     await one.take();
     server.freeze();
@@ -212,7 +212,7 @@ describe("a Redis that fails", () => {
     await eventually(async () => (await one.claim()).kind !== "unavailable");
   });
 
-  it("that refuses its password is said once, and the password never", async () => {
+  it("by refusing the password is logged once, without the password", async () => {
     await server.writeUrl("wrong-password");
     onTestFinished(() => server.writeUrl(redisPassword));
     const one = replica();
@@ -225,7 +225,7 @@ describe("a Redis that fails", () => {
     await eventually(async () => (await one.claim()).kind === "claimed");
   });
 
-  it("that nobody named can't be reached", async () => {
+  it("because none is configured can't be reached", async () => {
     const one = replica("shop/payments", "/nowhere/url");
     expect((await one.claim()).kind).toBe("unavailable");
     expect(JSON.stringify(one.log.lines)).toContain("ENOENT");
@@ -243,13 +243,13 @@ describe("over TLS", () => {
     await encrypted[Symbol.asyncDispose]();
   });
 
-  it("keeps keys in a Redis whose certificate is signed by the ca.crt beside its URL", async () => {
+  it("stores keys in a Redis whose certificate is signed by the ca.crt beside its URL", async () => {
     const [one, other] = [replica("shop/payments", encrypted.urlFile), replica("shop/payments", encrypted.urlFile)];
     (await one.take()).keep(recordOf(201), 5_000);
     expect((await kept(other)).answer?.status).toBe(201);
   });
 
-  it("tells nothing to one whose certificate is somebody else's", async () => {
+  it("sends nothing to a Redis with another name's certificate", async () => {
     await writeFile(join(encrypted.folder, "ca.crt"), makeRoot("another").pem);
     const { claim, log, failures } = replica("shop/payments", encrypted.urlFile);
     expect((await claim()).kind).toBe("unavailable");

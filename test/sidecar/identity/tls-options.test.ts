@@ -89,7 +89,7 @@ const asClient = (id: string, expected: ExpectedPeer = payments): ConnectionOpti
   meshClientOptions(meshClientContext(credentialsOf(id)), expected);
 
 describe("the mesh link", () => {
-  it("lets a workload in and tells both sides who the other is", async () => {
+  it("admits a workload, and tells both sides who the other is", async () => {
     const { port, verdicts } = await serve();
     const { heard, socket } = await dial(port, asClient(orders));
     expect(heard).toBe("hello");
@@ -99,13 +99,13 @@ describe("the mesh link", () => {
     socket.destroy();
   });
 
-  it("sends nothing to a workload other than the expected one", async () => {
+  it("sends nothing to a workload that is not the expected one", async () => {
     const { port } = await serve();
     const { heard } = await dial(port, asClient(orders, workloadId("payments2")));
     expect(heard).toBe(`error: ${payments} instead of ${workloadId("payments2")}`);
   });
 
-  it("lets in only the expected client where one is named", async () => {
+  it("admits only the expected client if one is named", async () => {
     const { port, verdicts } = await serve(workloadId("web"));
     const { heard } = await dial(port, asClient(orders));
     expect(heard).toMatch(/closed|error/);

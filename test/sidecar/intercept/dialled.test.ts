@@ -134,7 +134,7 @@ describe("a silent connection", () => {
     expect(String(await once(client, "data"))).toMatch(/^HTTP\/1.1 204 /);
   });
 
-  it("goes on as opaque with what is no HTTP, with TLS, and with a greeting that is left unfinished", async () => {
+  it("continues as opaque with other bytes than HTTP, with TLS, or with an unfinished greeting", async () => {
     const greetings = ["\x01binary", "\x16\x03\x01\x02", "GE"];
     for (const greeting of greetings) {
       const setting = await Setting.open();
@@ -152,7 +152,7 @@ describe("a silent connection", () => {
     }
   });
 
-  it("is opaque at once where it had begun to say something, or ends", async () => {
+  it("is opaque at once if it had begun to send something, or ends", async () => {
     const setting = await Setting.open();
     (await setting.connect()).write("GE");
     await once(setting.accepted[0] as net.Socket, "data");
@@ -163,7 +163,7 @@ describe("a silent connection", () => {
     expect(setting.upstream(1).calls).toEqual([["end", []]]);
   });
 
-  it("is closed when the far side does not take it, and lets go of it when the client is gone", async () => {
+  it("is closed if the far side refuses it, and releases the far side when the client has gone", async () => {
     const setting = await Setting.open();
     for (const refuse of [
       (upstream: RecordingUpstream) => upstream.response.head(responseHead(403)),
@@ -182,7 +182,7 @@ describe("a silent connection", () => {
     expect(setting.upstream(2).calls).toEqual([["abort", "upstream_closed"]]);
   });
 
-  it("may still become HTTP, and nothing else, where the far side takes no tunnels", async () => {
+  it("may still become HTTP, and nothing else, if the far side accepts no tunnels", async () => {
     const setting = await Setting.open();
     setting.onUpstream = ({ response, exchange }) => {
       if (exchange.method !== "CONNECT") return;
@@ -202,7 +202,7 @@ describe("a silent connection", () => {
     expect(http.destroyed).toBe(false);
   });
 
-  it("hears why the far side takes no tunnels, whatever the client does meanwhile, and for 10 s", async () => {
+  it("waits up to 10 s for the reason why the far side refuses tunnels, whatever the client does meanwhile", async () => {
     const setting = await Setting.open();
     const clients = [await setting.connect(), await setting.connect()];
     setting.pass(320);
@@ -219,7 +219,7 @@ describe("a silent connection", () => {
     expect(second.calls).toEqual([["abort", "upstream_closed"]]);
   });
 
-  it("takes what the far side says while it is being dialled", async () => {
+  it("accepts what the far side sends while it is being dialled", async () => {
     const setting = await Setting.open();
     setting.onUpstream = ({ response }) => {
       response.head(responseHead(200));
@@ -234,8 +234,8 @@ describe("a silent connection", () => {
   });
 });
 
-describe("what the clients of a port have shown", () => {
-  it("is remembered where it is certain, and a silent one is waited for longer then", async () => {
+describe("what earlier clients of a port have shown", () => {
+  it("is remembered if it is certain, and a silent client is then waited for longer", async () => {
     const setting = await Setting.open();
     (await setting.connect()).write(get);
     await eventually(() => setting.upstreams.length === 1);
@@ -250,7 +250,7 @@ describe("what the clients of a port have shown", () => {
     expect(setting.asked().slice(1)).toEqual(["GET /a", "CONNECT 10.0.0.1:80"]);
   });
 
-  it("is not silence, nor bytes that nobody knows", async () => {
+  it("does not include silence or unknown bytes", async () => {
     const setting = await Setting.open();
     await setting.connect();
     setting.pass(320);
@@ -261,7 +261,7 @@ describe("what the clients of a port have shown", () => {
 });
 
 describe("a declared protocol", () => {
-  it("is served at once where it is opaque", async () => {
+  it("is served at once if it is opaque", async () => {
     const setting = await Setting.open("opaque");
     await setting.connect();
     await eventually(() => setting.upstreams.length === 1);
@@ -282,7 +282,7 @@ describe("a declared protocol", () => {
     await closed;
   });
 
-  it("is waited for until the control plane has said it, or the client is gone", async () => {
+  it("is waited for until the control plane answers, or the client has gone", async () => {
     const calls: (() => void)[] = [];
     const setting = await Setting.open("opaque", { whenKnown: (call) => calls.push(call) });
     const gone = await setting.connect();
@@ -295,8 +295,8 @@ describe("a declared protocol", () => {
   });
 });
 
-describe("what a codec refuses by itself", () => {
-  it("is told of HTTP/1.1 and of HTTP/2", async () => {
+describe("what a codec itself refuses", () => {
+  it("is reported for HTTP/1.1 and HTTP/2", async () => {
     const setting = await Setting.open();
     (await setting.connect()).write("GET /a HTTP/1.1\r\n\r\n");
     await eventually(() => setting.refused.length === 1);

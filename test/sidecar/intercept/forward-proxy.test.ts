@@ -50,7 +50,7 @@ async function intercepting(
 }
 
 describe("a forward-proxy client", () => {
-  it("reaches what it names, by name and port, request by request", async () => {
+  it("reaches each destination by name and port, request by request", async () => {
     const { client, dialled } = await intercepting(serveForwardProxy);
     client.send("GET http://orders/a HTTP/1.1\r\nhost: orders\r\n\r\n");
     await client.receive("x-seen: GET orders /a");
@@ -70,7 +70,7 @@ describe("a forward-proxy client", () => {
     expect(client.received).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 
-  it("may speak what it likes behind CONNECT, and is heard from the first byte", async () => {
+  it("may speak any protocol after CONNECT, and is read from the first byte", async () => {
     const { client, dialled } = await intercepting(serveForwardProxy);
     client.send("CONNECT orders:80 HTTP/1.1\r\nhost: orders:80\r\n\r\n");
     await client.receive("200 OK\r\n");
@@ -79,7 +79,7 @@ describe("a forward-proxy client", () => {
     expect(dialled).toEqual(["orders 80"]);
   });
 
-  it.each(["loop:80"])("is cut off behind CONNECT %s", async (authority) => {
+  it.each(["loop:80"])("is cut off after CONNECT %s", async (authority) => {
     const { client, refused } = await intercepting(serveForwardProxy);
     client.send(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`);
     await client.closed;
@@ -95,20 +95,20 @@ describe("a connection whose destination is known", () => {
       serveDialled(socket, connections, { service: naming, protocol }, "orders:80", options);
 
   it.each(["opaque", "tls"] as const)(
-    "is not waited for where it is declared %s: the server may speak first",
+    "is not waited for if it is declared %s: the server may speak first",
     async (protocol) => {
       const { client } = await intercepting(serveAs(protocol));
       expect(await client.receive("raw bytes")).toBe("raw bytes");
     },
   );
 
-  it.each(["detect", "http1"] as const)("is known by its first bytes where it is declared %s", async (protocol) => {
+  it.each(["detect", "http1"] as const)("is detected by its first bytes if it is declared %s", async (protocol) => {
     const { client } = await intercepting(serveAs(protocol));
     client.send("GET /a HTTP/1.1\r\nhost: orders\r\n\r\n");
     expect(await client.receive("x-seen: GET orders /a")).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  it("is opaque when it stays silent", async () => {
+  it("is opaque if it stays silent", async () => {
     const { client, pass } = await intercepting(serveAs("detect"));
     await eventually(() => {
       pass(100);

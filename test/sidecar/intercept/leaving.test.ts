@@ -53,7 +53,7 @@ function ask(agent: http.Agent, port: number): Promise<Asked> {
   });
 }
 
-it("loses no request of clients that keep connections, and every answer begun since sends them away", async () => {
+it("loses no request of clients with keep-alive connections, and every later response sends them away", async () => {
   const listener = await serving();
   const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
   cleaning.push(() => agent.destroy());
@@ -76,7 +76,7 @@ it("loses no request of clients that keep connections, and every answer begun si
   expect(new Set(since.map(({ connection }) => connection))).toEqual(new Set(["close"]));
 });
 
-it("gives each connection of an HTTP/2 client its request before it sends it away", async () => {
+it("serves a request on each HTTP/2 connection before it sends the client away", async () => {
   const listener = await serving();
   let session: http2.ClientHttp2Session | undefined;
   let sessions = 0;
@@ -102,7 +102,7 @@ it("gives each connection of an HTTP/2 client its request before it sends it awa
   expect(sessions).toBeGreaterThan(10);
 });
 
-it("lets a connection go on which nothing is asked", async () => {
+it("closes a connection without requests", async () => {
   const listener = await serving();
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   cleaning.push(() => agent.destroy());

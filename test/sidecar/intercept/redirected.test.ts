@@ -118,7 +118,7 @@ it("resets a kept connection of HTTP/2 at its next requests", async () => {
   expect([setting.refused, setting.asked]).toEqual([1, 1]);
 });
 
-it("serves plaintext where the port is not strict", async () => {
+it("serves plaintext if the port is not strict", async () => {
   const setting = await Setting.open("http1");
   const client = setting.connect().send(get);
   expect(await client.receive("\r\n\r\n")).toMatch(/^HTTP\/1\.1 204 /);

@@ -84,7 +84,7 @@ async function failure(dialled: ReturnType<typeof dialling>): Promise<string> {
 }
 
 describe("a connection to a peer", () => {
-  it("carries requests once the peer has said what it takes, and tells when it takes no more", async () => {
+  it("carries requests once the peer's SETTINGS have arrived, and reports when it accepts no more", async () => {
     const podIp = nextPodIp();
     const { upstream, listener } = await peer(podIp);
     const dialled = dialling(podIp);
@@ -104,7 +104,7 @@ describe("a connection to a peer", () => {
     await eventually(() => dialled.events.includes("unusable"));
   });
 
-  it("tells of a request that the far end's codec refuses", async () => {
+  it("reports a request that the far end's codec refuses", async () => {
     const podIp = nextPodIp();
     const { upstream, refused } = await peer(podIp);
     const result = await dialling(podIp).connected;
@@ -116,7 +116,7 @@ describe("a connection to a peer", () => {
     expect([refused, upstream.calls]).toEqual([["head_too_large"], []]);
   });
 
-  it("is due for another before the first of the two certificates ends", async () => {
+  it("is due for replacement before the first of the two certificates expires", async () => {
     const podIp = nextPodIp();
     await peer(podIp);
     const dialled = dialling(podIp);
@@ -132,7 +132,7 @@ describe("a connection to a peer", () => {
 describe("a connection whose root is dropped", () => {
   const bundle = (...issuers: TestAuthority[]) => issuers.map((each) => each.authority.trustBundlePem).join("");
 
-  it("is due for another, and not before", async () => {
+  it("is due for replacement, and not before", async () => {
     const podIp = nextPodIp();
     await peer(podIp);
     const dialled = dialling(podIp);
@@ -167,7 +167,7 @@ describe("a connection whose root is dropped", () => {
   });
 });
 
-it("is made while another address has begun all handshakes that there may be", async () => {
+it("is made even while another address has begun as many handshakes as are allowed", async () => {
   const podIp = nextPodIp();
   const { refused } = await peer(podIp, authority, 3);
   const crowdIp = nextPodIp();
@@ -184,25 +184,25 @@ it("is made while another address has begun all handshakes that there may be", a
   expect(refused).toEqual(["overloaded"]);
 });
 
-describe("nothing was processed where", () => {
+describe("nothing was processed if", () => {
   it("nobody listens", async () => {
     expect(await failure(dialling(nextPodIp()))).toBe("mesh_port_unreachable unprocessed");
   });
 
-  it("the peer is another workload than expected", async () => {
+  it("the peer is not the expected workload", async () => {
     const podIp = nextPodIp();
     const { upstream } = await peer(podIp);
     expect(await failure(dialling(podIp, workloadId("payments")))).toBe("identity_mismatch unprocessed");
     expect(() => upstream.exchange).toThrow("no request");
   });
 
-  it("the peer's certificate is of another authority", async () => {
+  it("the peer's certificate is from another authority", async () => {
     const podIp = nextPodIp();
     await peer(podIp, foreign);
     expect(await failure(dialling(podIp))).toBe("tls_failed unprocessed");
   });
 
-  it("the peer refuses our certificate, which it looks at when our handshake is done", async () => {
+  it("the peer refuses our certificate, which it checks after our handshake is done", async () => {
     const podIp = nextPodIp();
     const { upstream } = await peer(podIp);
     const { trustBundlePem } = authority.credentials(web);
@@ -227,7 +227,7 @@ describe("nothing was processed where", () => {
     await untilClosed(socket);
   });
 
-  it("the mesh port does not even take the connection in time, as behind a NetworkPolicy", async () => {
+  it("the mesh port does not even accept the connection in time, as behind a NetworkPolicy", async () => {
     const podIp = nextPodIp();
     await peer(podIp);
     const dialled = dialling(podIp);

@@ -43,7 +43,7 @@ function linked(maxStreams = 100) {
 const gone = new MeshError("upstream_closed", "");
 
 describe("a link", () => {
-  it("connects when the first request comes, once for all that wait", () => {
+  it("connects when the first request comes, once for all waiting requests", () => {
     const { ask, dial, dials, link } = linked();
     expect(dials).toHaveLength(0);
     const asked = [ask(), ask(), ask()];
@@ -64,7 +64,7 @@ describe("a link", () => {
     expect(dials).toHaveLength(4);
   });
 
-  it("gives a stream that is freed to who waits longest", () => {
+  it("gives a freed stream to the request that has waited longest", () => {
     const { ask, dial } = linked(1);
     const asked = [ask(), ask(), ask()];
     const connection = dial(0).succeed();
@@ -72,7 +72,7 @@ describe("a link", () => {
     expect(connection.requests).toEqual(asked.slice(0, 2).map(({ exchange }) => exchange));
   });
 
-  it("gives no stream to who has gone", () => {
+  it("gives no stream to a request whose caller has left", () => {
     const { ask, dial } = linked(1);
     ask();
     const gave = ask();
@@ -83,7 +83,7 @@ describe("a link", () => {
     expect(connection.requests.at(-1)).toBe(waits.exchange);
   });
 
-  it("is idle ten minutes after the last request, and never while one is under way", () => {
+  it("is idle ten minutes after the last request, and never while one is in progress", () => {
     const { ask, dial, clock, link } = linked();
     ask();
     const connection = dial(0).succeed();
@@ -98,7 +98,7 @@ describe("a link", () => {
 });
 
 describe("a failed connection", () => {
-  it("refuses all that wait, and those that come before the backoff is over", () => {
+  it("refuses waiting requests, and those that come before the backoff is over", () => {
     const { ask, dial, dials, clock } = linked();
     const waiting = [ask(), ask()];
     dial(0).fail();
@@ -110,7 +110,7 @@ describe("a failed connection", () => {
     expect(dials).toHaveLength(2);
   });
 
-  it("is followed by another for who comes here again and so has nowhere else to go, once the backoff is over", () => {
+  it("is followed by another, once the backoff is over, for a request that has come back and so has nowhere else to go", () => {
     const { ask, dial, dials, pass } = linked();
     ask();
     dial(0).fail();
@@ -123,7 +123,7 @@ describe("a failed connection", () => {
     expect(dial(1).succeed().requests).toEqual([again.exchange]);
   });
 
-  it("refuses who came again too, if that one fails", () => {
+  it("also refuses a request that came back if the next connection fails", () => {
     const { ask, dial, dials, pass } = linked();
     ask();
     dial(0).fail();
@@ -135,7 +135,7 @@ describe("a failed connection", () => {
     expect(dials).toHaveLength(2);
   });
 
-  it("is backed off from twice as long each time, up to a second, until one succeeds", () => {
+  it("doubles the backoff each time, up to a second, until one succeeds", () => {
     const { ask, dial, dials, clock } = linked();
     const waits = [50, 100, 200, 400, 800, 1_000, 1_000];
     ask();
@@ -156,7 +156,7 @@ describe("a failed connection", () => {
     expect(ask().calls).toEqual([]);
   });
 
-  it("leaves those that wait to the connection there is, and is not tried again for each of them", () => {
+  it("leaves waiting requests to the existing connection, and is not tried again for each of them", () => {
     const { ask, dial, dials, clock } = linked(1);
     ask();
     const connection = dial(0).succeed();
@@ -173,8 +173,8 @@ describe("a failed connection", () => {
   });
 });
 
-describe("a connection that takes no more", () => {
-  it("is left for a new one by those that wait", () => {
+describe("a connection that accepts no more streams", () => {
+  it("is followed by a new one for waiting requests", () => {
     const { ask, dial, dials, link } = linked(1);
     ask();
     const first = dial(0).succeed();
@@ -185,7 +185,7 @@ describe("a connection that takes no more", () => {
     expect(first.ends).toEqual([]);
   });
 
-  it("is left at once for another pod by those that wait, if the last attempt has failed; by who came again, after the backoff", () => {
+  it("sends waiting requests to another pod at once if the last attempt failed, and those that came back after the backoff", () => {
     const { ask, dial, dials, pass } = linked(1);
     ask();
     const first = dial(0).succeed();
@@ -198,7 +198,7 @@ describe("a connection that takes no more", () => {
     expect(dial(2).succeed().requests).toEqual([again.exchange]);
   });
 
-  it("from the first sends those that wait elsewhere", () => {
+  it("from the start sends waiting requests elsewhere", () => {
     const { ask, dial, dials, pass } = linked(0);
     const waits = ask();
     dial(0).succeed().goAway();
@@ -207,7 +207,7 @@ describe("a connection that takes no more", () => {
     expect(dials).toHaveLength(1);
   });
 
-  it("from the first is followed by another only after the backoff, twice as long each time", () => {
+  it("from the start is followed by another only after the backoff, which doubles each time", () => {
     const { ask, dial, dials, pass } = linked(0);
     const waits = ask(["10.0.0.1:8080"]);
     for (const [place, waitMs] of [50, 100, 200, 400].entries()) {
@@ -219,7 +219,7 @@ describe("a connection that takes no more", () => {
     }
   });
 
-  it("from the first, again and again, keeps nobody waiting for longer than 5 s", () => {
+  it("from the start, again and again, keeps no request waiting for longer than 5 s", () => {
     const { ask, dial, dials, pass } = linked(0);
     const waits = ask(["10.0.0.1:8080"]);
     for (let passedMs = 0; passedMs < 10_500; passedMs += 50) {
@@ -233,7 +233,7 @@ describe("a connection that takes no more", () => {
     expect(dials.length).toBeLessThan(25);
   });
 
-  it("is not missed while nobody asks", () => {
+  it("is not replaced while there are no requests", () => {
     const { ask, dial, dials } = linked();
     ask();
     dial(0).succeed().goAway();
@@ -241,8 +241,8 @@ describe("a connection that takes no more", () => {
   });
 });
 
-describe("a connection whose certificate ends", () => {
-  it("is replaced before, the new one first", () => {
+describe("a connection whose certificate expires", () => {
+  it("is replaced before that, the new one first", () => {
     const { ask, dial, dials, clock, link } = linked();
     ask();
     const old = dial(0).succeed(5_000);
@@ -261,7 +261,7 @@ describe("a connection whose certificate ends", () => {
     expect(fresh.requests).toHaveLength(1);
   });
 
-  it("serves on while it can't be replaced", () => {
+  it("goes on serving while it can't be replaced", () => {
     const { ask, dial, dials, clock, link } = linked();
     ask();
     const old = dial(0).succeed(5_000);
@@ -276,7 +276,7 @@ describe("a connection whose certificate ends", () => {
     expect(dials).toHaveLength(3);
   });
 
-  it("is not replaced every second by one that ends as soon", () => {
+  it("is not replaced every second by one that expires as soon", () => {
     const { ask, dial, dials, clock, link } = linked();
     ask();
     dial(0).succeed(5_000);
@@ -294,8 +294,8 @@ describe("a connection whose certificate ends", () => {
   });
 });
 
-describe("too many that wait", () => {
-  it("are refused, those that have gone not counted", () => {
+describe("too many waiting requests", () => {
+  it("are refused, not counting those whose callers have left", () => {
     const { ask } = linked();
     const waiting = Array.from({ length: 1_024 }, () => ask());
     expect(ask().calls).toEqual([["abort", "link_saturated"]]);
@@ -304,7 +304,7 @@ describe("too many that wait", () => {
     expect(ask().calls).toEqual([["abort", "link_saturated"]]);
   });
 
-  it("are refused when each has waited for 5 s, unless a stream is freed before", () => {
+  it("are refused after 5 s each, unless a stream is freed before", () => {
     const { ask, dial, pass } = linked(1);
     for (let i = 0; i < 4; i++) ask();
     const connections = Array.from({ length: 4 }, (_, i) => dial(i).succeed());
@@ -324,7 +324,7 @@ describe("too many that wait", () => {
     expect(last.calls).toEqual([]);
   });
 
-  it("are refused when a connection that took longer than that has no stream for them", () => {
+  it("are refused if a connection that took longer than that has no stream for them", () => {
     const { ask, dial, pass } = linked(1);
     const [first, second] = [ask(), ask()];
     pass(5_010);
@@ -334,7 +334,7 @@ describe("too many that wait", () => {
     expect(second.calls).toEqual([["abort", "link_saturated"]]);
   });
 
-  it("leave no dial behind when each has got a stream before the backoff is over", () => {
+  it("leave no dial pending once each has a stream before the backoff is over", () => {
     const { ask, dial, dials, pass } = linked(1);
     ask();
     const connection = dial(0).succeed();
@@ -350,7 +350,7 @@ describe("too many that wait", () => {
 });
 
 describe("the end of a link", () => {
-  it("refuses who waits, ends its connections, and takes nobody any more", () => {
+  it("refuses waiting requests, ends its connections, and accepts no more", () => {
     const { ask, dial, link } = linked(1);
     ask();
     const connection = dial(0).succeed();
@@ -369,7 +369,7 @@ describe("the end of a link", () => {
     expect(connection.ends).toEqual(["drained"]);
   });
 
-  it("refuses who waits when it is drained", () => {
+  it("refuses waiting requests when it is drained", () => {
     const { ask, link } = linked();
     const waits = ask();
     link.drain();

@@ -32,7 +32,7 @@ function peers() {
   return { all, ask, clock, dialled, connections };
 }
 
-it("shares one link among all ports of a pod, and none among pods or identities", () => {
+it("shares one link among all ports of a pod, but not among pods or identities", () => {
   const { all, ask, dialled } = peers();
   ask("10.0.0.7:8080", "orders");
   ask("10.0.0.7:9090", "orders");
@@ -42,7 +42,7 @@ it("shares one link among all ports of a pod, and none among pods or identities"
   expect(all.connectionCount).toBe(3);
 });
 
-it("says for which port a request is, and how much of its time is left", () => {
+it("says which port a request is for, and how much of its time is left", () => {
   const { all, clock } = peers();
   const exchange = exchangeOf();
   exchange.deadlineAtMs = 100;
@@ -51,7 +51,7 @@ it("says for which port a request is, and how much of its time is left", () => {
   expect(exchange.headers.flat).toEqual(["tulle-target", "10.0.0.7:8080", "tulle-deadline", "60000u"]);
 });
 
-it("drains a link that is idle, and makes another when it is asked for again", () => {
+it("drains an idle link, and makes another when it is needed again", () => {
   const { all, ask, clock, dialled, connections } = peers();
   ask("10.0.0.7:8080", "orders");
   connections[0]?.endStream();

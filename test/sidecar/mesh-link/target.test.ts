@@ -33,7 +33,7 @@ describe("the port that a stream is meant for", () => {
   const aimed = (target: string) => ({ headers: new HeaderFields(["tulle-target", target]) });
   const refused = [["abort", "wrong_pod"]];
 
-  it("is the one it names, if this pod declares it", () => {
+  it("is the port it names, if this pod declares it", () => {
     expect(taken(aimed("10.0.0.7:8080"))).toBe(8080);
     expect(taken({ method: "CONNECT", authority: "10.0.0.7:5432" })).toBe(5432);
   });
@@ -47,33 +47,33 @@ describe("the port that a stream is meant for", () => {
     ":8080",
     "",
     "10.0.0.7:8080x",
-  ])("is none of this pod's if it names %j", (target) => {
+  ])("is none of this pod's ports if it names %j", (target) => {
     expect(taken(aimed(target))).toEqual(refused);
     expect(taken({ method: "CONNECT", authority: target })).toEqual(refused);
   });
 
-  it("is the authority's for a client that names none, or else the only one there is", () => {
+  it("is the authority's port if the client names none, or else the only one there is", () => {
     expect(taken({ authority: "orders:8080" })).toBe(8080);
     expect(taken({ authority: "orders" })).toEqual(refused);
     expect(taken({ authority: "orders:80" }, [http])).toBe(8080);
     expect(taken({ authority: "orders:8080" }, [])).toEqual(refused);
   });
 
-  it("is not guessed for a tunnel, nor from a target that is wrong", () => {
+  it("is not guessed for a tunnel, nor from a wrong target", () => {
     expect(taken({ method: "CONNECT", authority: "orders:5432" }, [db])).toEqual(refused);
     expect(taken({ authority: "orders:8080", ...aimed("10.0.0.8:8080") }, [http])).toEqual(refused);
   });
 
-  it.each(["http1", "http2", "grpc"] as const)("is open to no tunnel where it is declared as %s", (protocol) => {
+  it.each(["http1", "http2", "grpc"] as const)("is not open to tunnels if it is declared as %s", (protocol) => {
     const tunnel = { method: "CONNECT", authority: "10.0.0.7:8080" };
     expect(taken(tunnel, [{ port: 8080, protocol }])).toEqual([["abort", "unsupported"]]);
   });
 
-  it.each(["detect", "tls", "opaque"] as const)("is open to a tunnel where it is declared as %s", (protocol) => {
+  it.each(["detect", "tls", "opaque"] as const)("is open to tunnels if it is declared as %s", (protocol) => {
     expect(taken({ method: "CONNECT", authority: "10.0.0.7:8080" }, [{ port: 8080, protocol }])).toBe(8080);
   });
 
-  it("is none while nobody has said which ports there are", () => {
+  it("is none while it is not known which ports there are", () => {
     const caller = new RecordingCaller();
     const upstream = new RecordingUpstream();
     takeTarget({ podIp: "10.0.0.7", ports: () => undefined })(upstream.service)(

@@ -127,7 +127,7 @@ describe("what is not HPACK", () => {
 });
 
 describe("the limit of the table", () => {
-  it("is the protocol's default until the peer acknowledged a smaller one", () => {
+  it("is the protocol's default until the peer has acknowledged a smaller one", () => {
     const decoder = new HpackDecoder(0);
     expect(decode(decoder, "4001 61 01 62").decoded).toBe("ok");
     expect(decode(decoder, "be")).toEqual({ decoded: "ok", pairs: ["a: b"] });
@@ -138,14 +138,14 @@ describe("the limit of the table", () => {
     expect(decode(decoder, "be").decoded).toBe("invalid");
   });
 
-  it("lets the peer grow the table to a larger one", () => {
+  it("lets the peer grow the table up to a larger limit", () => {
     expect(decode(new HpackDecoder(8192), "3fe13f 82").decoded).toBe("ok");
     expect(decode(new HpackDecoder(8192), "3fe23f 82").decoded).toBe("invalid");
   });
 });
 
 describe("a block larger than the limit", () => {
-  it("keeps the first fields only, and the table in step", () => {
+  it("yields only the first fields, and keeps the table in step", () => {
     const decoder = new HpackDecoder(4096);
     expect(decode(decoder, "4001 61 01 62 4001 63 01 64", 40)).toEqual({ decoded: "too-large", pairs: ["a: b"] });
     expect(decode(decoder, "be bf").pairs).toEqual(["c: d", "a: b"]);

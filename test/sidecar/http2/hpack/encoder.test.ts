@@ -24,7 +24,7 @@ const name = fc.oneof(
 );
 const section = fc.array(fc.tuple(name, value), { minLength: 1, maxLength: 20 }).map((pairs) => pairs.flat());
 
-it("is undone by the decoder, section after section, whatever the table's size", () => {
+it("is reversed by the decoder, section after section, whatever the table's size", () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(section, fc.constantFrom(0, 64, 100, 1000, 4096)), { maxLength: 30 }),
@@ -45,7 +45,7 @@ it("is undone by the decoder, section after section, whatever the table's size",
   );
 });
 
-it("is undone by the decoder while fields are evicted and come again, at the same places and at others", () => {
+it("is reversed by the decoder while fields are evicted and return, at the same places and at others", () => {
   const few = fc.tuple(
     fc.constantFrom("x-a", "x-b", "x-c", "date", "accept"),
     fc.constantFrom("", "1", "22", "333", "a".repeat(30)),
@@ -69,24 +69,24 @@ it("is undone by the decoder while fields are evicted and come again, at the sam
 });
 
 describe("what enters the dynamic table", () => {
-  it("is a field that comes again: one octet from the third time on", () => {
+  it("is a repeated field: one octet from the third time on", () => {
     const encoder = new HpackEncoder(4096);
     const sizes = [1, 2, 3, 4].map(() => encode(encoder, ["x-tenant", "blue"]).length);
     expect(sizes).toEqual([15, 15, 1, 1]);
   });
 
-  it("is no field of the static table: one octet from the first time on", () => {
+  it("is not a field of the static table: one octet from the first time on", () => {
     expect(encode(new HpackEncoder(4096), [":method", "GET", "accept-encoding", "gzip, deflate"])).toHaveLength(2);
   });
 
-  it("is nothing that was seen once", () => {
+  it("is not a field that was seen only once", () => {
     const encoder = new HpackEncoder(4096);
     for (let i = 0; i < 1000; i++) encode(encoder, ["traceparent", `00-${i}-01`]);
     expect(encoder.tableBytes).toBe(0);
   });
 
   it.each(["authorization", "proxy-authorization", "set-cookie", "cookie"])(
-    "is no %s, and it is marked",
+    "is not %s, which is marked",
     (credential) => {
       const encoder = new HpackEncoder(4096);
       for (let i = 0; i < 3; i++) expect((encode(encoder, [credential, "secret"])[0] as number) & 0xf0).toBe(0x10);
@@ -94,7 +94,7 @@ describe("what enters the dynamic table", () => {
     },
   );
 
-  it("is nothing that the sender marked, and it stays marked", () => {
+  it("is not a field that the sender marked, which stays marked", () => {
     const encoder = new HpackEncoder(4096);
     const buffer = Buffer.alloc(100);
     for (let i = 0; i < 3; i++) {
@@ -113,7 +113,7 @@ describe("what enters the dynamic table", () => {
   });
 });
 
-it("announces the smallest limit and the last when the peer changed it twice", () => {
+it("announces the smallest and the last limit if the peer changed it twice", () => {
   const encoder = new HpackEncoder(4096);
   encoder.setPeerLimit(10);
   encoder.setPeerLimit(100);

@@ -22,7 +22,7 @@ it("decodes every octet", () => {
   expect(decode(encodeHuffman(text))).toBe(text);
 });
 
-it("decodes what was encoded, also beyond its usual room", () => {
+it("decodes what was encoded, also beyond its initial buffer", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(255), { maxLength: 10_000 }), (codes) => {
       const text = Buffer.from(codes).toString("latin1");
