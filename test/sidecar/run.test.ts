@@ -22,7 +22,7 @@ const environment = {
   TULLE_TRUST_DOMAIN: trustDomain,
 };
 
-it("sends callers away as soon as it is up where its pod was to end before that", async () => {
+it("sends callers away as soon as it is up if its pod began to end before that", async () => {
   await using authority = await TestAuthority.open();
   const config = readConfig(environment);
   if (!config.ok) throw new Error(JSON.stringify(config.error));

@@ -39,7 +39,7 @@ function trimsIn(periods: readonly Period[]): boolean[] {
   return trimmed;
 }
 
-it("gives memory back as soon as a process at work has grown", () => {
+it("returns memory as soon as a working process has grown", () => {
   const working = { cpuMs: 1_000 };
   const growing = { cpuMs: 1_000, grownMB: 2 };
   expect(trimsIn([working, growing, growing, working, working, growing])).toEqual([
@@ -52,12 +52,12 @@ it("gives memory back as soon as a process at work has grown", () => {
   ]);
 });
 
-it("leaves an idle process alone, also if it has grown", () => {
+it("leaves an idle process alone, even if it has grown", () => {
   const idle = { cpuMs: 5, grownMB: 8 };
   expect(trimsIn([{ cpuMs: 600 }, idle, idle, idle, idle])).toEqual([true, false, false, false, false]);
 });
 
-it("adds up what a little work leaves, and then needs no growth", () => {
+it("trims after enough work in all, even without growth", () => {
   const little = { cpuMs: 200 };
   expect(trimsIn([little, little, little, little, little, little])).toEqual([false, false, true, false, false, true]);
 });

@@ -31,17 +31,17 @@ const greetings: readonly (readonly [what: string, bytes: Buffer, protocol: Dete
 ];
 
 describe("the first bytes", () => {
-  it.each(greetings)("of %s tell what it is", (_what, bytes, protocol) => {
+  it.each(greetings)("of %s are recognised", (_what, bytes, protocol) => {
     expect(protocolOf(bytes)).toBe(protocol);
   });
 
-  it.each(greetings)("of %s, cut anywhere, never tell anything else", (_what, bytes, protocol) => {
+  it.each(greetings)("of %s, cut anywhere, are never taken for anything else", (_what, bytes, protocol) => {
     for (let length = 0; length < bytes.length; length++) {
       expect([undefined, protocol]).toContain(protocolOf(bytes.subarray(0, length)));
     }
   });
 
-  it("are waited for until they tell", () => {
+  it("are waited for until they are conclusive", () => {
     const undecided = ["", "G", "GET", "FROB / HTTP/1.1", "PROXY TCP4", "P", preface.slice(0, -1), "\x16", "\x16\x03"];
     expect(undecided.filter((text) => protocolOf(Buffer.from(text, "latin1")) !== undefined)).toEqual([]);
   });
@@ -85,7 +85,7 @@ describe("a connection", () => {
     return { client, found, times, pass, socket: await accepted.promise };
   }
 
-  it("is handed on with every byte that was read, paused, and without a listener left behind", async () => {
+  it("is handed on paused, with every byte that was read, and without a leftover listener", async () => {
     const { client, found, socket, pass, times } = await detecting();
     client.write("GE");
     await once(socket, "data");
@@ -102,13 +102,13 @@ describe("a connection", () => {
     expect(await found).toEqual(["http1", "GET / HTTP/1.1\r\n"]);
   });
 
-  it("goes on from bytes received before", async () => {
+  it("continues from bytes received before", async () => {
     const { client, found } = await detecting(Buffer.from("GE"));
     client.write("T /");
     expect(await found).toEqual(["http1", "GET /"]);
   });
 
-  it("is undecided when the client says nothing for as long as it may, and not a moment before", async () => {
+  it("is undecided once the client has been silent for the whole time, and not before", async () => {
     const { found, pass, times } = await detecting();
     pass(299);
     expect(times).toEqual([]);
@@ -116,7 +116,7 @@ describe("a connection", () => {
     expect(await found).toEqual(["undecided", ""]);
   });
 
-  it("is undecided when the client stops in the middle of a greeting, and opaque when it ends there", async () => {
+  it("is undecided if the client stops in the middle of a greeting, and opaque if it ends there", async () => {
     const stopped = await detecting(Buffer.alloc(0), { silenceMs: 10_000, beginningMs: 300 });
     stopped.client.write("PRI * HTTP");
     await once(stopped.socket, "data");
@@ -131,7 +131,7 @@ describe("a connection", () => {
     expect(await ended.found).toEqual(["opaque", "PRI"]);
   });
 
-  it("is nothing at all when it breaks before", async () => {
+  it("has no protocol if it breaks before that", async () => {
     const { client, socket, pass, times } = await detecting();
     client.write("GE");
     await once(socket, "data");

@@ -40,14 +40,14 @@ describe("writing by the handle", () => {
     expect(await proveDirectWrites()).toBe(true);
   });
 
-  it("is taken at once while the kernel has room", async () => {
+  it("is accepted at once while the kernel has room", async () => {
     const { near, far } = await connect();
     expect(new DirectWriter(near).write(Buffer.from("hello"), never)).toBe("taken");
     near.end();
     expect(await textOf(far)).toBe("hello");
   });
 
-  it("keeps its place among writes through the stream", async () => {
+  it("keeps its order among writes through the stream", async () => {
     const { near, far } = await connect();
     const writer = new DirectWriter(near);
     writer.write(Buffer.from("one "), never);
@@ -57,7 +57,7 @@ describe("writing by the handle", () => {
     expect(await textOf(far)).toBe("one two three four");
   });
 
-  it("is left to the stream as long as that holds something, and before there is a connection", async () => {
+  it("is left to the stream while that holds something, and before there is a connection", async () => {
     const { near } = await connect();
     near.cork();
     near.write("held");
@@ -67,7 +67,7 @@ describe("writing by the handle", () => {
     expect(new DirectWriter(connecting).write(Buffer.from("x"), never)).toBe("not-now");
   });
 
-  it("tells when a peer that was slow has taken everything, which arrives whole", async () => {
+  it("reports when a slow peer has read everything, which arrives whole", async () => {
     const { near, far } = await connect();
     const writer = new DirectWriter(near);
     const chunk = Buffer.alloc(64 * 1024, "x");
@@ -86,7 +86,7 @@ describe("writing by the handle", () => {
     expect(text.length).toBe(bytes);
   });
 
-  it("destroys the socket where the peer is gone", async () => {
+  it("destroys the socket if the peer is gone", async () => {
     const { near, far } = await connect();
     const writer = new DirectWriter(near);
     const closed = untilClosed(near);
@@ -100,7 +100,7 @@ describe("writing by the handle", () => {
     expect(writer.write(Buffer.from("x"), never)).toBe("not-now");
   });
 
-  it("lets an outbox drain that was congested, after who wrote has returned", async () => {
+  it("lets a congested outbox drain after the writer has returned", async () => {
     const { near, far } = await connect();
     far.resume();
     const drained = Promise.withResolvers<void>();

@@ -14,7 +14,7 @@ function heldRequest() {
 }
 
 describe("a request that is held", () => {
-  it("is passed on with all of its body, in order, and its end", () => {
+  it("is forwarded with all of its body, in order, and its end", () => {
     const { held, upstream, caller } = heldRequest();
     const chunk = Buffer.from("one ");
     expect(held.writeRequest(chunk)).toBe(false);
@@ -30,7 +30,7 @@ describe("a request that is held", () => {
     expect(caller.calls).toEqual([]);
   });
 
-  it("asks for more once it is released, if it had asked to stop and what is below takes more", () => {
+  it("asks for more once it is released, if it had asked to stop and the service accepts more", () => {
     const { held, upstream, caller } = heldRequest();
     held.writeRequest(Buffer.from("one"));
     held.release(upstream.service);
@@ -44,7 +44,7 @@ describe("a request that is held", () => {
     ]);
   });
 
-  it("leaves the resuming to what is below when that takes no more", () => {
+  it("leaves resuming to the service if that accepts no more", () => {
     const { held, upstream, caller } = heldRequest();
     upstream.takesMore = false;
     held.writeRequest(Buffer.from("one"));
@@ -54,7 +54,7 @@ describe("a request that is held", () => {
     expect(caller.calls).toEqual([["resume"]]);
   });
 
-  it("is not passed on when its caller has given up, and is never refused then", () => {
+  it("is neither forwarded nor refused once its caller has given up", () => {
     const { held, upstream, caller } = heldRequest();
     held.writeRequest(Buffer.from("one"));
     expect(held.gone).toBe(false);
@@ -68,7 +68,7 @@ describe("a request that is held", () => {
     expect([upstream.calls, caller.calls]).toEqual([[], []]);
   });
 
-  it("is refused once, and not passed on afterwards", () => {
+  it("is refused once, and not forwarded afterwards", () => {
     const { held, caller } = heldRequest();
     held.refuse(new MeshError("no_policy_yet", ""));
     held.refuse(new MeshError("no_policy_yet", ""));
@@ -79,7 +79,7 @@ describe("a request that is held", () => {
     expect(caller.calls).toEqual([["abort", "no_policy_yet"]]);
   });
 
-  it("is passed on once", () => {
+  it("is forwarded once", () => {
     const { held, upstream } = heldRequest();
     held.release(upstream.service);
     held.release(() => {
@@ -93,7 +93,7 @@ describe("a request that is held", () => {
 });
 
 describe("while it is being released", () => {
-  it("keeps the order of chunks that a resume calls forth", () => {
+  it("keeps the order of chunks that a resume causes", () => {
     const upstream = new RecordingUpstream();
     const caller = new RecordingCaller();
     const held = new HeldRequest(exchangeOf(), caller);
@@ -112,7 +112,7 @@ describe("while it is being released", () => {
     expect(upstream.calls.map(([, chunk]) => chunk)).toEqual(["one", "two", "three"]);
   });
 
-  it("tells what is below of an abort that comes before the service has returned", () => {
+  it("passes on an abort that comes before the service has returned", () => {
     const { held, caller, upstream } = heldRequest();
     caller.head = () => held.abortRequest(gone);
     held.writeRequest(Buffer.from("one"));

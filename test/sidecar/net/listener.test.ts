@@ -14,7 +14,7 @@ async function listening(accept: (socket: net.Socket, connections: Connections) 
   return listener;
 }
 
-it("knows its connections from their acceptance to their end", async () => {
+it("counts its connections from their acceptance to their end", async () => {
   const there = await listening((socket) => socket.on("error", () => {}).resume());
   expect(there.connectionCount).toBe(0);
   const client = new RawClient(there.port);
@@ -30,7 +30,7 @@ it.runIf(process.platform === "linux")("has the kernel find out which of its cli
   client.socket.destroy();
 });
 
-it("drains what is served, drops what has not said yet what it is, and takes nobody new", async () => {
+it("drains served connections, drops those whose protocol is not known yet, and accepts no new ones", async () => {
   const served: net.Socket[] = [];
   let drains = 0;
   const there = await listening((socket, connections) => {
@@ -61,7 +61,7 @@ it("drains what is served, drops what has not said yet what it is, and takes nob
   expect(there.connectionCount).toBe(0);
 });
 
-it("drains at once what says what it is while it drains, and each drain ends", async () => {
+it("drains connections at once whose protocol becomes known during the drain, and each drain ends", async () => {
   const accepted = Promise.withResolvers<readonly [net.Socket, Connections]>();
   const there = await listening((socket, connections) => {
     connections.serve(socket, { drain() {} });
@@ -78,7 +78,7 @@ it("drains at once what says what it is while it drains, and each drain ends", a
   expect(there.connectionCount).toBe(0);
 });
 
-it("closes what has been at rest the longest for one too many, and where nothing is at rest, that one", async () => {
+it("closes the connection that has been idle longest for one too many, or if none is idle, the new one", async () => {
   const served: string[] = [];
   let exceeded = 0;
   const accept = (_socket: net.Socket, connections: Connections) => {
@@ -104,7 +104,7 @@ it("closes what has been at rest the longest for one too many, and where nothing
   busy.socket.destroy();
 });
 
-it("closes, where nothing is at rest, the oldest of the address that has most", async () => {
+it("closes, if none is idle, the oldest connection of the address that has most", async () => {
   const accept = (socket: net.Socket, connections: Connections) =>
     connections.serve(
       socket.resume().on("error", () => {}),
@@ -128,7 +128,7 @@ it("closes, where nothing is at rest, the oldest of the address that has most", 
   }
 });
 
-it("waits in a drain for those that it closed for others, and gives a word to so many at a time alone", async () => {
+it("waits in a drain for connections that it closed to make room, and answers only so many of them at a time", async () => {
   const mostDisplaced = 100;
   let drains = 0;
   const accept = (socket: net.Socket, connections: Connections) =>
@@ -163,7 +163,7 @@ it("ends everything when it is closed", async () => {
   expect(await client.closed).toBe("ended");
 });
 
-it("rejects where it can't listen", async () => {
+it("rejects if it can't listen", async () => {
   const there = await listening(() => {});
   await expect(listen({ host: "127.0.0.1", port: there.port }, () => {})).rejects.toThrow("EADDRINUSE");
 });

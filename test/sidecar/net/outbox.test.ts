@@ -42,7 +42,7 @@ describe("what one tick writes", () => {
     expect(box.flushes).toBe(1);
   });
 
-  it("leaves once when it was flushed before", async () => {
+  it("leaves only once if it was flushed before", async () => {
     const { box, target } = outbox();
     box.append(Buffer.from("one"));
     box.flush();
@@ -51,7 +51,7 @@ describe("what one tick writes", () => {
     expect(target.writes.map(String)).toEqual(["one"]);
   });
 
-  it("waits while a write is on its way, and leaves in one behind it", async () => {
+  it("waits while a write is in progress, and leaves in one write after it", async () => {
     const { box, target } = outbox();
     box.append(Buffer.from("one"));
     await endOfTick();
@@ -64,7 +64,7 @@ describe("what one tick writes", () => {
     expect(target.writes.map(String)).toEqual(["one", "two three"]);
   });
 
-  it("waits for another turn while each brings several messages, three times at most", async () => {
+  it("waits for another turn while each turn brings several messages, three times at most", async () => {
     const { box, target } = outbox();
     const turn = async (...messages: readonly string[]) => {
       for (const message of messages) {
@@ -87,7 +87,7 @@ describe("what one tick writes", () => {
     expect(await turn("j", "k")).toEqual(["lone ", "ab", "cdefg", "hihihijk"]);
   });
 
-  it("leaves one buffer after the other where there is more than one", async () => {
+  it("leaves one buffer after the other if there are several", async () => {
     const { box, target } = outbox();
     box.append(Buffer.alloc(2 * bufferBytes, "a"));
     box.append(Buffer.from("rest"));
@@ -102,7 +102,7 @@ describe("what one tick writes", () => {
     expect(box.unsentBytes).toBe(0);
   });
 
-  it("does not wait, full buffers neither, where the connection is to end after it", async () => {
+  it("does not wait, and neither do full buffers, if the connection ends after it", async () => {
     const { box, target } = outbox();
     box.append(Buffer.from("one"));
     await endOfTick();
@@ -113,7 +113,7 @@ describe("what one tick writes", () => {
     expect(target.text.endsWith("alast")).toBe(true);
   });
 
-  it("may be serialised in place, and its last bytes given back", () => {
+  it("may be serialised in place, and return its last bytes", () => {
     const { box, target } = outbox();
     box.append(Buffer.from("ab"));
     const at = box.reserve(10);
@@ -139,7 +139,7 @@ describe("what one tick writes", () => {
     },
   );
 
-  it("takes one piece of at most a buffer", () => {
+  it("accepts one piece of at most a buffer", () => {
     const { box } = outbox();
     expect(box.reserve(bufferBytes)).toBe(0);
     expect(() => box.reserve(bufferBytes + 1)).toThrow(RangeError);
@@ -148,7 +148,7 @@ describe("what one tick writes", () => {
 });
 
 describe("a buffer", () => {
-  it("is not written into again before the kernel has it", () => {
+  it("is not reused before the kernel has it", () => {
     const { box, target } = outbox();
     box.append(Buffer.from("one"));
     const first = box.buffer;
@@ -160,7 +160,7 @@ describe("a buffer", () => {
     expect(target.text).toBe("onetwo");
   });
 
-  it("goes back for anyone to use when the kernel has it", () => {
+  it("can be reused once the kernel has it", () => {
     const one = outbox();
     one.box.append(Buffer.from("one"));
     const { buffer } = one.box;
@@ -174,7 +174,7 @@ describe("a buffer", () => {
     another.target.take();
   });
 
-  it("goes back at once when the target is gone, and nothing is written", () => {
+  it("can be reused at once if the target is gone, and nothing is written", () => {
     const { box, target } = outbox();
     target.destroyed = true;
     box.append(Buffer.from("one"));
@@ -206,7 +206,7 @@ describe("congestion", () => {
     expect([box.congested, box.unsentBytes, drains()]).toEqual([false, 0, 1]);
   });
 
-  it("tells nobody of a drain who was not asked to stop", () => {
+  it("reports no drain to a writer that was not asked to stop", () => {
     const { box, target, drains } = outbox({ highWaterBytes: 8 });
     box.append(Buffer.alloc(7));
     box.flush();

@@ -16,7 +16,7 @@ function plain() {
   return { caller, upstream, layer };
 }
 
-it("passes every call on, both ways, with what it returns", () => {
+it("passes every call on, both ways, with its return value", () => {
   const { caller, upstream, layer } = plain();
   upstream.takesMore = false;
   expect(layer.writeRequest(Buffer.from("a"))).toBe(false);
@@ -61,7 +61,7 @@ it("passes nothing more up or down after an abort from below", () => {
   expect(upstream.calls).toEqual([]);
 });
 
-it("keeps quiet towards a service that aborted before it returned", () => {
+it("sends nothing to a service that aborted before it returned", () => {
   const caller = new RecordingCaller();
   const layer = new Plain(caller);
   layer.abortResponse(error);
@@ -72,7 +72,7 @@ it("keeps quiet towards a service that aborted before it returned", () => {
   expect(upstream.calls).toEqual([]);
 });
 
-it("swallows what goes nowhere", () => {
+it("swallows what is sent nowhere", () => {
   expect(nowhere.writeRequest(Buffer.from("a"))).toBe(true);
   nowhere.endRequest();
   nowhere.abortRequest(error);

@@ -63,7 +63,7 @@ class Received {
   }
 }
 
-it("reads as Node does until it is proven that more works", async () => {
+it("reads through Node's streams until the handles are proven to work", async () => {
   const { accepted, dialled } = await connect("plain");
   const received = new Received(accepted);
   dialled.write("hello");
@@ -71,7 +71,7 @@ it("reads as Node does until it is proven that more works", async () => {
   expect(accepted.listenerCount("data")).toBe(1);
 });
 
-describe("once it is proven", () => {
+describe("once proven", () => {
   beforeAll(async () => void (await proveSharedReads()));
 
   it("works on the Node that this project is pinned to", async () => {
@@ -95,7 +95,7 @@ describe("once it is proven", () => {
     expect(memories.size).toBe(1);
   });
 
-  it("a read is what has come, whatever came before it in the same place", async () => {
+  it("a read yields what has arrived, whatever was in the buffer before", async () => {
     const { accepted, dialled } = await connect("plain");
     const received = new Received(accepted);
     let sent = "";
@@ -107,21 +107,24 @@ describe("once it is proven", () => {
     expect(received.bytes.toString()).toBe(sent);
   });
 
-  it.each(["plain", "tls"] as const)("a socket that is paused in the middle goes on where it was: %s", async (kind) => {
-    const sent = randomBytes(600_000);
-    const { accepted, dialled } = await connect(kind);
-    const received = new Received(accepted);
-    let pauses = 0;
-    received.onChunk = () => {
-      if (++pauses % 3 !== 0) return;
-      accepted.pause();
-      setImmediate(() => accepted.resume());
-    };
-    dialled.end(sent);
-    await once(accepted, "end");
-    expect(received.bytes.equals(sent)).toBe(true);
-    expect(pauses).toBeGreaterThan(3);
-  });
+  it.each(["plain", "tls"] as const)(
+    "a socket that is paused in the middle continues where it was: %s",
+    async (kind) => {
+      const sent = randomBytes(600_000);
+      const { accepted, dialled } = await connect(kind);
+      const received = new Received(accepted);
+      let pauses = 0;
+      received.onChunk = () => {
+        if (++pauses % 3 !== 0) return;
+        accepted.pause();
+        setImmediate(() => accepted.resume());
+      };
+      dialled.end(sent);
+      await once(accepted, "end");
+      expect(received.bytes.equals(sent)).toBe(true);
+      expect(pauses).toBeGreaterThan(3);
+    },
+  );
 
   it("a socket that was paused before reads nothing until it is resumed", async () => {
     const { accepted, dialled } = await connect("plain");
@@ -135,7 +138,7 @@ describe("once it is proven", () => {
     expect(received.bytes.toString()).toBe("later");
   });
 
-  it("what was read before comes first, and nothing is lost", async () => {
+  it("bytes that were read before come first, and nothing is lost", async () => {
     const { accepted, dialled } = await connect("plain");
     accepted.pause();
     accepted.read(0);
@@ -160,7 +163,7 @@ describe("once it is proven", () => {
     expect([received.bytes.toString(), back.bytes.toString()]).toEqual(["question", "answer"]);
   });
 
-  it("a reset is an error, as ever", async () => {
+  it("a reset is an error, as usual", async () => {
     const { accepted, dialled } = await connect("plain");
     const received = new Received(accepted);
     dialled.resetAndDestroy();

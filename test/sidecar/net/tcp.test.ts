@@ -59,7 +59,7 @@ function text(socket: net.Socket): { received: string } {
 }
 
 describe("a tunnel", () => {
-  it("carries bytes both ways, whoever speaks first", async () => {
+  it("carries bytes both ways, whichever side speaks first", async () => {
     const { client, far } = await tunnel();
     far.write("220 ready\r\n");
     await client.receive("220 ready\r\n");
@@ -68,7 +68,7 @@ describe("a tunnel", () => {
     expect(chunk.toString("latin1")).toBe("\0\xff hello");
   });
 
-  it("lets the client end its half, and still hear the answer", async () => {
+  it("lets the client end its half, and still receive the answer", async () => {
     const { client, far, near, proxy } = await tunnel();
     const read = text(far);
     client.socket.end("question");
@@ -80,7 +80,7 @@ describe("a tunnel", () => {
     await eventually(() => near.destroyed && proxy.connections.size === 0);
   });
 
-  it("lets the server end its half, and still hear the client", async () => {
+  it("lets the server end its half, and still receive from the client", async () => {
     const { client, far } = await tunnel();
     const read = text(far);
     client.socket.removeAllListeners("end");
@@ -104,7 +104,7 @@ describe("a tunnel", () => {
     expect(await client.closed).toBe("reset");
   });
 
-  it("stops reading from who is not read by the other, and loses no byte", async () => {
+  it("stops reading from an end while the other one does not read, and loses no byte", async () => {
     const { client, far, near } = await tunnel();
     far.pause();
     const total = 24 * 1024 * 1024;
@@ -132,7 +132,7 @@ describe("an accepted connection", () => {
     return new RawClient(proxy.port);
   }
 
-  it("is a CONNECT to where it wants to go, with what was read of it before", async () => {
+  it("becomes a CONNECT to its destination, with the bytes that were read before", async () => {
     const upstream = new RecordingUpstream();
     const client = await accepted(upstream.service, Buffer.from("early "));
     client.send("bird");
@@ -144,7 +144,7 @@ describe("an accepted connection", () => {
     ]);
   });
 
-  it("is reset when the tunnel is refused, and the refuser is told that nothing comes", async () => {
+  it("is reset when the tunnel is refused, and its request is ended", async () => {
     const upstream = new RecordingUpstream();
     const client = await accepted(upstream.service);
     await eventually(() => {
@@ -162,7 +162,7 @@ describe("an accepted connection", () => {
     expect(upstream.calls).toEqual([["abort", "upstream_closed"]]);
   });
 
-  it("hears a refusal to its end, for that says why, but not one without an end", async () => {
+  it("waits for the end of a refusal, which says why, but not without limit", async () => {
     const upstream = new RecordingUpstream();
     const client = await accepted(upstream.service, Buffer.from("early"));
     await eventually(() => upstream.calls.length === 1);
@@ -191,7 +191,7 @@ describe("an accepted connection", () => {
     expect(upstream.calls).toHaveLength(2);
   });
 
-  it("is found to be gone while it is not read, and not before it is", async () => {
+  it("is noticed to be gone even while it is not read, and not too early", async () => {
     const upstream = new RecordingUpstream();
     upstream.takesMore = false;
     const client = await accepted(upstream.service);
@@ -208,7 +208,7 @@ describe("an accepted connection", () => {
     expect(upstream.calls[1]).toEqual(["abort", "upstream_closed"]);
   });
 
-  it("is read to its end, however slowly, when its client has sent all and is gone", async () => {
+  it("is read to its end, however slowly, when its client has sent everything and gone", async () => {
     const upstream = new RecordingUpstream();
     upstream.takesMore = false;
     const client = await accepted(upstream.service);
@@ -259,7 +259,7 @@ describe("an accepted connection", () => {
 describe("a dialled connection", () => {
   const connect = { method: "CONNECT", bodyless: false };
 
-  it("opens the tunnel when it is made, and passes on what came before", async () => {
+  it("opens the tunnel when it is established, and forwards what came before", async () => {
     const server = await listening((socket) => socket.pipe(socket));
     const caller = new RecordingCaller();
     const sink = dialPort(server.port)(exchangeOf(connect), caller);
@@ -274,7 +274,7 @@ describe("a dialled connection", () => {
     ]);
   });
 
-  it("fails as surely unprocessed where nobody listens", async () => {
+  it("fails as certainly unprocessed if nobody listens", async () => {
     const server = await listen(() => {});
     await server.close();
     const caller = new RecordingCaller();
@@ -287,14 +287,14 @@ describe("a dialled connection", () => {
     expect(processed).toEqual(["connect_failed unprocessed"]);
   });
 
-  it("says that it was the name where that leads nowhere", async () => {
+  it("blames the name if that does not resolve", async () => {
     const caller = new RecordingCaller();
     dialTcp(() => net.connect({ host: "nothing.invalid", port: 1 }))(exchangeOf(connect), caller);
     await eventually(() => caller.calls.length > 0);
     expect(caller.calls).toEqual([["abort", "destination_unknown"]]);
   });
 
-  it("blames no name that could not be looked up just now", async () => {
+  it("does not blame a name that could not be looked up for the moment", async () => {
     const caller = new RecordingCaller();
     const busy = Object.assign(new Error("getaddrinfo EAI_AGAIN"), { code: "EAI_AGAIN", syscall: "getaddrinfo" });
     const lookup = (_host: string, _options: object, done: (error: Error, found: []) => void) => done(busy, []);
@@ -303,7 +303,7 @@ describe("a dialled connection", () => {
     expect(caller.calls).toEqual([["abort", "connect_failed"]]);
   });
 
-  it("gives up a connection that is not made in time", async () => {
+  it("gives up a connection that is not established in time", async () => {
     const caller = new RecordingCaller();
     const exchange = exchangeOf(connect);
     exchange.connectTimeoutMs = 1;
@@ -314,7 +314,7 @@ describe("a dialled connection", () => {
     expect(never.destroyed).toBe(true);
   });
 
-  it("says nothing more to who gave it up before it was made", async () => {
+  it("reports nothing to a caller that gave up before it was established", async () => {
     const server = await listening(() => {});
     const caller = new RecordingCaller();
     const socket = net.connect({ host: "127.0.0.1", port: server.port });

@@ -94,7 +94,7 @@ describe("driven by itself", () => {
   });
 });
 
-it("does not expire what was cleared, and arms anew what was armed", () => {
+it("does not expire cleared timers, and can arm them again", () => {
   const clock = new HandClock();
   const wheel = new TimerWheel(clock, { drive: false });
   const cleared = new Probe(clock);
@@ -126,7 +126,7 @@ it("lets a timer that expires clear its neighbour in the same slot", () => {
   expect([killer.expiredAt.length, neighbour.expiredAt.length]).toEqual([1, 0]);
 });
 
-it("catches up after the process was stopped for longer than a turn of the wheel", () => {
+it("catches up after the process was stopped for longer than a revolution of the wheel", () => {
   const clock = new HandClock();
   const wheel = new TimerWheel(clock, { drive: false });
   const probes = [5, 5_000, 50_000].map((delay) => {
@@ -139,7 +139,7 @@ it("catches up after the process was stopped for longer than a turn of the wheel
   expect(probes.map((probe) => probe.expiredAt)).toEqual([[100_000], [100_000], [100_000]]);
 });
 
-it("reads what came in time before it calls it late, when the process did not run, and tells how long that was", async () => {
+it("after a time in which the process did not run, lets input that came in time be read before timers expire, and reports how long that was", async () => {
   const wheel = new TimerWheel(performance);
   const accepted = Promise.withResolvers<Socket>();
   const server = await listen(accepted.resolve);

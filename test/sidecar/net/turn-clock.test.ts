@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { TurnClock } from "../../../sidecar/net/turn-clock.ts";
 import { HandClock } from "../../support/hand-clock.ts";
 
-it("tells the same time for as long as a turn of the event loop lasts", () => {
+it("gives the same time throughout a turn of the event loop", () => {
   const hand = new HandClock();
   const clock = new TurnClock(hand);
   const before = clock.now();
@@ -13,7 +13,7 @@ it("tells the same time for as long as a turn of the event loop lasts", () => {
   expect(clock.now()).toBe(before);
 });
 
-it("reads the time again in the next turn", async () => {
+it("reads the time anew in the next turn", async () => {
   const hand = new HandClock();
   const clock = new TurnClock(hand);
   const before = clock.now();

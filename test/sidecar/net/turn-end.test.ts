@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { atTurnEnd } from "../../../sidecar/net/turn-end.ts";
 
-it("calls once, in the order of asking, and not before the turn ends", async () => {
+it("calls each once, in the order requested, and not before the turn ends", async () => {
   const called: string[] = [];
   atTurnEnd(() => called.push("a"));
   atTurnEnd(() => called.push("b"));
@@ -16,7 +16,7 @@ it("calls once, in the order of asking, and not before the turn ends", async () 
   expect(called).toEqual(["tick", "a", "b"]);
 });
 
-it("keeps for the end of the next turn what is asked for at the end of one", async () => {
+it("defers to the end of the next turn what is requested at the end of one", async () => {
   const called: string[] = [];
   atTurnEnd(() => {
     called.push("first");

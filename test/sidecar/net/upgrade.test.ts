@@ -10,7 +10,7 @@ it.each([
 });
 
 it.each(["", "h2c", "H2C", "h2c/1", "/1", "a/", "a/b/c", "a b", "a\r\nb", "websocket, h2c"])(
-  "%j asks for none",
+  "%j asks for no upgrade",
   (text) => {
     expect(upgradeProtocol(text)).toBeUndefined();
   },

@@ -55,38 +55,38 @@ function plaintext(target: InboundPort): RecordingCaller {
   return caller;
 }
 
-it("admits everything where no policy holds", () => {
+it("admits everything if no policy applies", () => {
   expect(outcome(undefined, {})).toEqual(["admitted"]);
 });
 
-it("admits what an allow matches, and gives the application nothing of what it does not", () => {
+it("admits what an allow rule matches, and lets the application see nothing of the rest", () => {
   expect(outcome([getsOnly], {})).toEqual(["admitted"]);
   expect(outcome([getsOnly], { method: "POST" })).toEqual(["abort forbidden", "refused by "]);
   expect(outcome([getsOnly], {}, "spiffe://cluster.local/ns/books/sa/web")).toEqual(["abort forbidden", "refused by "]);
 });
 
-it("names the deny that refused, and looks at the path without its query", () => {
+it("names the deny rule that refused, and compares the path without its query", () => {
   expect(outcome([noAdmin], { path: "/admin/x?y=/z" })).toEqual(["abort forbidden", "refused by shop/no-admin"]);
   expect(outcome([noAdmin], { path: "/x?y=/admin" })).toEqual(["admitted"]);
 });
 
-it("refuses a path that can be read in two ways where a path decides", () => {
+it("refuses a path that can be read in two ways if a rule compares paths", () => {
   expect(outcome([noAdmin], { path: "/x/..%2fadmin" })).toEqual(["abort path_ambiguous"]);
   expect(outcome([getsOnly], { path: "/x/..%2fadmin" })).toEqual(["admitted"]);
 });
 
-it("opens no tunnel by a rule that asks for a method or a path, and closes one by a deny that does", () => {
+it("never admits a tunnel by a rule with a method or a path, but refuses one by such a deny rule", () => {
   expect(outcome([getsOnly], { method: "CONNECT", path: "" })).toEqual(["abort forbidden", "refused by "]);
   expect(outcome([noAdmin], { method: "CONNECT", path: "" })).toEqual(["abort forbidden", "refused by shop/no-admin"]);
 });
 
-it("takes no plaintext where mTLS is strict, whatever the rules say", () => {
+it("accepts no plaintext if mTLS is strict, whatever the rules say", () => {
   const { calls } = plaintext({ port: 8080, protocol: "http1", mtls: "strict", access: [anyone] });
   expect(calls).toEqual([["abort", "forbidden"]]);
   expect(plaintext({ port: 8080, protocol: "http1", access: [anyone] }).calls).toEqual([]);
 });
 
-it("counts what a policy in audit mode would have refused, and lets it through", () => {
+it("counts what a policy in audit mode would have refused, and admits it", () => {
   expect(outcome([{ ...noAdmin, mode: "audit" }], { path: "/admin" })).toEqual([
     "admitted",
     "shop/no-admin would refuse",

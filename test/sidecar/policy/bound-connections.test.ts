@@ -31,7 +31,7 @@ function bound() {
   return { connections, recall, bind };
 }
 
-it("finds a client's connection again by its id, for the workload that was told it and no other", () => {
+it("finds a client's connection again by its id, but only for the workload that got the id", () => {
   const { recall, bind } = bound();
   const { client, id } = bind();
   expect(id).toBe("id0");
@@ -41,7 +41,7 @@ it("finds a client's connection again by its id, for the workload that was told 
   expect(recall(web).client).toBeUndefined();
 });
 
-it("tells the same id again, and none where nothing is bound", () => {
+it("announces the same id again, and none if nothing is bound", () => {
   const { connections, bind } = bound();
   const { client } = bind();
   expect(bind(client).id).toBe("id0");
@@ -57,7 +57,7 @@ it("forgets an id with the last connection of its client", () => {
   expect([connections.size, recall(web, id).client]).toEqual([0, undefined]);
 });
 
-it("keeps a thousand, and closes the oldest for the next", () => {
+it("keeps a thousand, and closes the oldest to make room", () => {
   const { connections, recall, bind } = bound();
   const first = bind();
   for (let i = 0; i < 1_000; i++) bind();

@@ -39,7 +39,7 @@ function pod() {
 }
 
 describe("a request of the application", () => {
-  it("has the deadline and the attempt of the one it is made for, by its trace", () => {
+  it("inherits deadline and attempt from the request being served, by its trace", () => {
     const { serve, ask } = pod();
     serve("a", { deadlineAtMs: 500, callerAttempt: 2 });
     serve("b", { deadlineAtMs: 900 });
@@ -48,13 +48,13 @@ describe("a request of the application", () => {
     expect([ask("b").deadlineAtMs, ask("b").callerAttempt]).toEqual([900, 1]);
   });
 
-  it("may be given less time by the application, and not more", () => {
+  it("may be given less time by the application, but not more", () => {
     const { serve, ask } = pod();
     serve("a", { deadlineAtMs: 500 });
     expect([ask("a", 300).deadlineAtMs, ask("a", 700).deadlineAtMs]).toEqual([300, 500]);
   });
 
-  it("stands for itself, and is counted, when it came without a context while any is being served", () => {
+  it("inherits nothing, and is counted as lost, if it has no trace context while others are being served", () => {
     const { serve, askAnew, lost } = pod();
     askAnew("a");
     expect(lost()).toBe(0);
@@ -65,20 +65,20 @@ describe("a request of the application", () => {
     expect(lost()).toBe(2);
   });
 
-  it("stands for itself, and has lost nothing, when it came with the context of another trace", () => {
+  it("inherits nothing, and is not counted, if it has the context of another trace", () => {
     const { serve, ask, lost } = pod();
     serve("b", { deadlineAtMs: 500 });
     expect([ask("a").deadlineAtMs, ask("a").origin, lost()]).toEqual([Number.POSITIVE_INFINITY, undefined, 0]);
   });
 
-  it("has no deadline once the answer that it is for goes on without end", () => {
+  it("has no deadline once the response being served is open-ended", () => {
     const { serve, ask } = pod();
     const { response } = serve("a", { deadlineAtMs: 500 });
     response.head(responseHead(200, { "content-type": "text/event-stream" }));
     expect(ask("a").deadlineAtMs).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it("tells it that it was retried, and that travels up with the answer", () => {
+  it("reports its retries to the request being served, and they travel up with the response", () => {
     const { serve, ask } = pod();
     const { response, retried } = serve("a");
     ask("a").origin?.retriedBelow(2);
@@ -89,7 +89,7 @@ describe("a request of the application", () => {
 });
 
 describe("calls of one trace", () => {
-  it("are told apart by nothing: the latest deadline holds, the first attempt, and all were retried", () => {
+  it("can't be told apart: the latest deadline and the lowest attempt apply, and retries are reported to all", () => {
     const { serve, ask } = pod();
     const calls = [
       serve("a", { deadlineAtMs: 500, callerAttempt: 2 }),
@@ -102,7 +102,7 @@ describe("calls of one trace", () => {
     expect(calls.map(({ retried }) => retried)).toEqual([["1"], ["1"], ["1"]]);
   });
 
-  it("learn nothing of what was retried for those before them", () => {
+  it("are not affected by retries for earlier calls", () => {
     const { serve, ask } = pod();
     const first = serve("a");
     const { origin } = ask("a");
@@ -112,7 +112,7 @@ describe("calls of one trace", () => {
     expect([first.retried, later.retried]).toEqual([["2"], [undefined]]);
   });
 
-  it("are held on to by nothing that they led to, once they have ended", async () => {
+  it("are not retained once they have ended", async () => {
     const { serve, ask } = pod();
     const serveOne = () => {
       const { exchange, response } = serve("a");
@@ -148,7 +148,7 @@ describe("calls of one trace", () => {
   });
 });
 
-it("calls of many traces are each found by their own", () => {
+it("calls of many traces are each found by their own trace", () => {
   const traces = Array.from({ length: 3_000 }, (_, i) => (i * 7_919).toString(16).padStart(32, "0"));
   const { calls, serve, ask } = pod();
   const served = traces.map((trace, i) => serve(trace, { deadlineAtMs: i + 1 }));
@@ -160,7 +160,7 @@ it("calls of many traces are each found by their own", () => {
   expect(calls.isEmpty).toBe(true);
 });
 
-it("remembers 64 calls of one trace, and the next ones when some of those have ended", () => {
+it("remembers 64 calls of one trace, and more when some of those have ended", () => {
   const { serve, ask } = pod();
   const served = Array.from({ length: 64 }, () => serve("a", { deadlineAtMs: 500 }));
   serve("a", { deadlineAtMs: 900 }).response.endResponse();
@@ -182,7 +182,7 @@ describe("what is remembered", () => {
     expect(calls.isEmpty).toBe(true);
   });
 
-  it("is bounded: beyond, requests are served all the same", () => {
+  it("is bounded: requests beyond the limit are served all the same", () => {
     const { serve, ask } = pod();
     for (let i = 0; i < 10_000; i++) serve(i.toString(16).padStart(32, "0"));
     const { response, retried } = serve("b");
@@ -202,7 +202,7 @@ describe("an application", () => {
     return { response: application.response, caller, heads };
   }
 
-  it("answers nothing that passes for the mesh's word, before the answer or with it", () => {
+  it("can't send the mesh's own fields, neither with a 1xx nor with the response", () => {
     const { response, heads } = serving();
     response.informational(responseHead(103, { link: "a", "tulle-error": "forbidden" }));
     response.head(responseHead(503, { "tulle-error": "circuit_open", server: "b", "tulle-retried": "2" }));
@@ -212,7 +212,7 @@ describe("an application", () => {
     ]);
   });
 
-  it("has said what the mesh vouches for", () => {
+  it("gets the fields added to its response that the mesh vouches for", () => {
     const { response, heads } = serving(({ method }, { headers }) => headers.set("tulle-connection", method));
     response.head(responseHead(200, { "tulle-connection": "mine" }));
     expect(heads).toEqual([["tulle-connection", "GET"]]);
@@ -222,7 +222,7 @@ describe("an application", () => {
     ["connect_failed", "refused_stream unprocessed"],
     ["connect_timeout", "refused_stream unprocessed"],
     ["upstream_reset", "upstream_reset maybe"],
-  ] as const)("has processed nothing where it took no connection: %s", (code, told) => {
+  ] as const)("has processed nothing if it accepted no connection: %s", (code, told) => {
     const { response, caller } = serving();
     const errors: string[] = [];
     caller.abortResponse = (error) => errors.push(`${error.code} ${error.processed}`);

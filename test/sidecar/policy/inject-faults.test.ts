@@ -32,7 +32,7 @@ function pass(ms: number): void {
   wheel.advance();
 }
 
-it("touches nothing without a policy, after its end, or where no match holds", () => {
+it("does nothing without a policy, after its end, or if no match applies", () => {
   for (const sink of [
     ask(undefined),
     ask(unavailable, { unixMs: always.untilUnixMs }),
@@ -48,7 +48,7 @@ it("touches nothing without a policy, after its end, or where no match holds", (
   expect(caller.calls).toEqual([]);
 });
 
-it("aborts a share of the requests, by chance", () => {
+it("aborts a random share of the requests", () => {
   const one: FaultPolicy = { ...always, abort: { kind: "http", status: 503, percent: 1 } };
   ask(one, { chance: 0.01 }).endRequest();
   expect(upstream.calls).toEqual([["end", []]]);
@@ -68,7 +68,7 @@ it("answers in the application's place, which sees nothing", () => {
   ]);
 });
 
-it("answers HEAD without a body, and in gRPC's form where a gRPC status is asked for", () => {
+it("answers HEAD without a body, and in gRPC's form if the policy names a gRPC status", () => {
   ask(unavailable, { method: "HEAD" });
   ask({ ...always, abort: { kind: "grpc", status: 14, percent: 100 } });
   expect(caller.calls).toEqual([
@@ -80,7 +80,7 @@ it("answers HEAD without a body, and in gRPC's form where a gRPC status is asked
 });
 
 describe("a delayed request", () => {
-  it("goes on after its time, with all that came meanwhile", () => {
+  it("continues after its delay, with everything that came meanwhile", () => {
     const sink = ask(slow);
     expect(sink.writeRequest(Buffer.from("a"))).toBe(false);
     sink.endRequest();
@@ -95,7 +95,7 @@ describe("a delayed request", () => {
     expect(caller.calls).toEqual([["head", 200]]);
   });
 
-  it("fails late where it is to fail too", () => {
+  it("fails after its delay if it is also aborted", () => {
     ask({ ...slow, ...unavailable, delay: slow.delay ?? { delayMs: 0, percent: 0 } });
     pass(1_000);
     expect(caller.calls).toEqual([]);

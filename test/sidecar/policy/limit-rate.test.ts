@@ -41,11 +41,11 @@ function ask(
   return error;
 }
 
-it("admits everything where no limit holds", () => {
+it("admits everything if no limit applies", () => {
   for (let i = 0; i < 10; i++) expect(ask(undefined)).toBeUndefined();
 });
 
-it("refuses what is over, unprocessed, and says when to come back", () => {
+it("refuses requests over the limit as unprocessed, and says when to come back", () => {
   const limits = [policy("shop/a", two)];
   expect([ask(limits), ask(limits)]).toEqual([undefined, undefined]);
   expect(ask(limits)).toMatchObject({ code: "rate_limited", processed: "unprocessed", retryAfterMs: 500 });
@@ -60,14 +60,14 @@ it("counts one policy over all ports, and a tunnel as a request", () => {
   expect(ask(limits(), {}, 3)?.code).toBe("rate_limited");
 });
 
-it("looks at path and query apart", () => {
+it("compares path and query separately", () => {
   const reports = [policy("shop/a", { ...two, burst: 1, matches: [{ path: { kind: "exact", value: "/reports" } }] })];
   expect(ask(reports, { path: "/reports?day=1" })).toBeUndefined();
   expect(ask(reports, { path: "/reports?day=2" })?.code).toBe("rate_limited");
   expect(ask(reports, { path: "/report" })).toBeUndefined();
 });
 
-it("keeps its buckets over an update that leaves the policy as it was, and fills those of a changed one", () => {
+it("keeps its buckets over an update that leaves the policy unchanged, and fills those of a changed one", () => {
   ask([policy("shop/a", two)]);
   ask([policy("shop/a", { ...two }), policy("shop/b", two)]);
   expect(ask([policy("shop/a", { ...two })])?.code).toBe("rate_limited");
@@ -93,21 +93,21 @@ describe("RateLimit fields", () => {
     return fields;
   }
 
-  it("tell of the limit before it is reached, and when it is", () => {
+  it("show the limit before it is reached, and when it is", () => {
     const limits = [policy("shop/a", two)];
     expect(told(limits)).toEqual(['"all";q=2;w=1', '"all";r=1']);
     expect(told(limits)).toEqual(['"all";q=2;w=1', '"all";r=0;t=1']);
     expect(told(limits)).toEqual(['"all";q=2;w=1', '"all";r=0;t=1']);
   });
 
-  it("tell of the nearest limit, and of those that count the request only", () => {
+  it("show the nearest limit, of those that count the request", () => {
     const limits = [policy("shop/a", { ...two, requests: 100, burst: 100 }, reports)];
     expect(told(limits)).toEqual(['"all";q=100;w=1', '"all";r=99']);
     expect(told(limits, "/reports")).toEqual(['"all";q=2;w=1', '"all";r=1']);
     expect(told([policy("shop/b", reports)])).toEqual([]);
   });
 
-  it("leave those of the application", () => {
+  it("leave the application's own in place", () => {
     expect(told([policy("shop/a", two)], "/", { ratelimit: '"app";r=7' })).toEqual([
       '"all";q=2;w=1',
       '"app";r=7',

@@ -43,7 +43,7 @@ function timed() {
 const gone = new MeshError("upstream_closed", "");
 
 describe("the timeout of a request", () => {
-  it("aborts both ways when it is over, and neither end hears of anything later", () => {
+  it("aborts both ways when it is over, and neither end receives anything later", () => {
     const time = timed();
     const { caller, upstream, sink } = time.start(limitTime({ requestMs: 500 }, time));
     time.pass(499);
@@ -59,7 +59,7 @@ describe("the timeout of a request", () => {
     expect(time.wheel.armed.size).toBe(0);
   });
 
-  it("runs until the last byte of the answer", () => {
+  it("runs until the last byte of the response", () => {
     const time = timed();
     const { caller, upstream } = time.start(limitTime({ requestMs: 500 }, time));
     upstream.response.head(responseHead(200));
@@ -68,13 +68,13 @@ describe("the timeout of a request", () => {
     expect(caller.calls.at(-1)).toEqual(["abort", "request_timeout"]);
   });
 
-  it("is none without a policy and a caller's deadline", () => {
+  it("does not exist without a policy and a caller's deadline", () => {
     const time = timed();
     time.start(limitTime({}, time));
     expect(time.wheel.armed.size).toBe(0);
   });
 
-  it("gives way to a caller that waits less, and is then named after it", () => {
+  it("gives way to a shorter deadline of the caller, and is then named after it", () => {
     const time = timed();
     const { caller, exchange } = time.start(limitTime({ requestMs: 500 }, time), {}, 1_200);
     expect(exchange.deadlineAtMs).toBe(1_200);
@@ -90,15 +90,18 @@ describe("the timeout of a request", () => {
     expect(caller.calls).toEqual([["abort", "request_timeout"]]);
   });
 
-  it.each([1_000, 999, 0])("refuses what was over on arrival (deadline %d, now 1000) before anyone sees it", (at) => {
-    const time = timed();
-    const { caller, upstream, sink } = time.start(limitTime({}, time), {}, at);
-    sink.writeRequest(Buffer.from("body"));
-    sink.endRequest();
-    expect(caller.calls).toEqual([["abort", "deadline_exceeded"]]);
-    expect(() => upstream.exchange).toThrow("no request");
-    expect(time.wheel.armed.size).toBe(0);
-  });
+  it.each([1_000, 999, 0])(
+    "refuses a request that was late on arrival (deadline %d, now 1000) before anyone sees it",
+    (at) => {
+      const time = timed();
+      const { caller, upstream, sink } = time.start(limitTime({}, time), {}, at);
+      sink.writeRequest(Buffer.from("body"));
+      sink.endRequest();
+      expect(caller.calls).toEqual([["abort", "deadline_exceeded"]]);
+      expect(() => upstream.exchange).toThrow("no request");
+      expect(time.wheel.armed.size).toBe(0);
+    },
+  );
 });
 
 describe("the timeout of a try", () => {
@@ -110,7 +113,7 @@ describe("the timeout of a try", () => {
     expect(upstream.calls).toEqual([["abort", "try_timeout"]]);
   });
 
-  it("is no layer where no policy sets one", () => {
+  it("adds no layer if no policy sets one", () => {
     const next = new RecordingUpstream().service;
     expect(limitTry(undefined, timed().wheel)(next)).toBe(next);
   });
@@ -139,7 +142,7 @@ describe("a limit in time", () => {
     }
   });
 
-  it("leaves no timer armed when the answer, or the error, comes before the service returns", () => {
+  it("leaves no timer armed when the response or the error comes before the service returns", () => {
     for (const which of [0, 1, 2] as const) {
       const time = timed();
       const caller = new RecordingCaller();
@@ -183,7 +186,7 @@ describe("a limit in time", () => {
   it.each([
     ["a refused tunnel", { method: "CONNECT" }, responseHead(503)],
     ["an ordinary answer", {}, responseHead(200, { "content-type": "text/event-streaming" })],
-  ])("stays armed behind %s", (_what, request, head) => {
+  ])("stays armed after %s", (_what, request, head) => {
     const time = timed();
     const { caller, upstream } = time.start(limitTime({ requestMs: 500 }, time), request);
     upstream.response.head(head);
@@ -193,7 +196,7 @@ describe("a limit in time", () => {
 });
 
 describe("the idle limit", () => {
-  it("ends what is silent both ways, and nothing else", () => {
+  it("ends exchanges that are silent both ways, and nothing else", () => {
     const time = timed();
     const { caller, upstream, sink } = time.start(limitTime({ idleMs: 100 }, time));
     const moves = [
@@ -214,7 +217,7 @@ describe("the idle limit", () => {
     expect(upstream.calls.at(-1)).toEqual(["abort", "idle_timeout"]);
   });
 
-  it("holds for a tunnel, and for the half of it that goes on when the other has ended", () => {
+  it("applies to a tunnel, and to its remaining half when the other has ended", () => {
     const time = timed();
     const { caller, upstream, sink } = time.start(limitTime({ idleMs: 100 }, time), { method: "CONNECT" });
     upstream.response.head(responseHead(200));
@@ -227,7 +230,7 @@ describe("the idle limit", () => {
     expect(upstream.calls.at(-1)).toEqual(["abort", "idle_timeout"]);
   });
 
-  it("ends a silence before the request's own time is over, and holds behind it", () => {
+  it("ends a silence before the request's own time is over, and after that", () => {
     const time = timed();
     const both = limitTime({ requestMs: 500, idleMs: 100 }, time);
     const silent = time.start(both);
@@ -245,7 +248,7 @@ describe("the idle limit", () => {
     expect(stream.caller.calls.at(-1)).toEqual(["abort", "idle_timeout"]);
   });
 
-  it("leaves a request that goes on to its own time", () => {
+  it("does not affect a request that keeps moving", () => {
     const time = timed();
     const { caller, sink } = time.start(limitTime({ requestMs: 500, idleMs: 100 }, time));
     for (let sent = 0; sent < 9; sent++) {

@@ -43,7 +43,7 @@ describe("taking the mesh's own fields", () => {
     expect(headers.flat).toEqual(["x-forwarded-for", "1.2.3.4", "tulle", "kept", "x-tulle-attempt", "kept"]);
   });
 
-  it("reads the time that the caller gives", () => {
+  it("reads the caller's deadline", () => {
     expect(through(takeOwnFields(clock), ["tulle-deadline", "250m"]).deadlineAtMs).toBe(5_250);
     expect(through(takeOwnFields(clock), [...grpc, "grpc-timeout", "2S"]).deadlineAtMs).toBe(7_000);
   });
@@ -53,11 +53,11 @@ describe("taking the mesh's own fields", () => {
     ["no time", []],
     ["grpc-timeout on what is not gRPC", ["grpc-timeout", "2S"]],
     ["tulle-deadline on gRPC, which has a field for it", [...grpc, "tulle-deadline", "2S"]],
-  ])("takes %s for no limit", (_what, flat) => {
+  ])("reads %s as no limit", (_what, flat) => {
     expect(through(takeOwnFields(clock), flat).deadlineAtMs).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it("hands gRPC's own field on to the application", () => {
+  it("forwards gRPC's own field to the application", () => {
     expect(through(takeOwnFields(clock), [...grpc, "grpc-timeout", "2S"]).headers.get("grpc-timeout")).toBe("2S");
   });
 });
@@ -68,12 +68,12 @@ it.each([
   ["-3", 1],
   ["1e9", 1],
   ["123456", 1],
-])("takes the attempt %s of a peer for %d", (told, attempt) => {
+])("reads a peer's attempt %s as %d", (told, attempt) => {
   expect(through(takeAttempt(), ["tulle-attempt", told]).callerAttempt).toBe(attempt);
 });
 
 describe("carrying a deadline", () => {
-  it("tells what is left, by the field that the protocol has", () => {
+  it("sends the remaining time in the protocol's own field", () => {
     const at = (ms: number) => (exchange: Exchange) => {
       exchange.deadlineAtMs = ms;
     };
@@ -83,11 +83,11 @@ describe("carrying a deadline", () => {
     expect(through(carryDeadline(clock), [], at(4_000)).headers.get("tulle-deadline")).toBe("0m");
   });
 
-  it("says nothing where there is none", () => {
+  it("sends nothing if there is no deadline", () => {
     expect(through(carryDeadline(clock), []).headers.flat).toEqual([]);
   });
 
-  it("tells each try what is left for it", () => {
+  it("sends with each try the time that is left for it", () => {
     const hand = new HandClock();
     const upstream = new RecordingUpstream();
     const service = carryDeadline(hand)(upstream.service);
@@ -108,13 +108,13 @@ it("names the caller to the application by its certificate, and nobody else", ()
   expect(through(identifyCaller(), []).headers.flat).toEqual([]);
 });
 
-describe("towards who is outside the mesh", () => {
+describe("towards destinations outside the mesh", () => {
   it("withholds every field of the mesh's own", () => {
     const { headers } = through(withholdOwnFields(), ["tulle-target", "10.0.0.1:80", "accept", "*/*"]);
     expect(headers.flat).toEqual(["accept", "*/*"]);
   });
 
-  it("takes none of theirs for the mesh's word", () => {
+  it("does not take their fields for the mesh's own", () => {
     const upstream = new RecordingUpstream();
     const caller = new RecordingCaller();
     const heads: string[][] = [];

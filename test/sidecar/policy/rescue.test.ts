@@ -32,7 +32,7 @@ const grpcCall: Partial<RequestHead> = {
 };
 
 describe("an error before the head", () => {
-  it("becomes an answer with the code and plain words", () => {
+  it("becomes a response with the code and a sentence", () => {
     const { caller, upstream } = rescued();
     upstream.response.abortResponse(new MeshError("connect_failed", "endpoint 10.1.2.3:8080"));
     const body = "No connection to the endpoint could be made. endpoint 10.1.2.3:8080\n";
@@ -93,7 +93,7 @@ describe("an error before the head", () => {
     expect(caller.field("retry-after")).toBe(seconds);
   });
 
-  it("comes through where the caller understands it, and is answered where not", () => {
+  it("is passed on if the caller understands it, and answered if not", () => {
     const passed = rescued({}, { passOn: ["refused_stream"] });
     passed.upstream.response.abortResponse(new MeshError("refused_stream", ""));
     expect(passed.caller.calls).toEqual([["abort", "refused_stream"]]);
@@ -102,7 +102,7 @@ describe("an error before the head", () => {
     expect(answered.caller.calls[0]).toEqual(["head", 421]);
   });
 
-  it("is answered also before the service has returned, and the rest of the request goes nowhere", () => {
+  it("is also answered before the service has returned, and the rest of the request is dropped", () => {
     const caller = new AnsweredCaller();
     const upstream = new RecordingUpstream();
     const sink = rescue()((exchange, response) => {
@@ -116,7 +116,7 @@ describe("an error before the head", () => {
     expect(upstream.calls).toEqual([]);
   });
 
-  it("follows informational heads", () => {
+  it("may follow informational heads", () => {
     const { caller, upstream } = rescued();
     upstream.response.informational(responseHead(103));
     upstream.response.abortResponse(new MeshError("upstream_reset", ""));
@@ -139,7 +139,7 @@ it("cuts the exchange when an error comes after the head", () => {
   ]);
 });
 
-it("answers nobody whose caller has given up", () => {
+it("does not answer a caller that has given up", () => {
   const { caller, upstream, sink } = rescued();
   sink.abortRequest(new MeshError("upstream_closed", ""));
   upstream.response.abortResponse(new MeshError("upstream_reset", ""));

@@ -26,7 +26,7 @@ describe("the body", () => {
     expect(tries[2]?.calls).toEqual(replayed);
   });
 
-  it("goes on where it stopped, once the next try takes it", () => {
+  it("continues where it stopped, once the next try accepts it", () => {
     const { sink, fail, pass, tries, caller } = retrying({ head: put });
     sink.writeRequest(Buffer.from("a"));
     fail("connect_failed");
@@ -75,7 +75,7 @@ describe("the body", () => {
     expect(layer.counted).toEqual([counted]);
   });
 
-  it("that grows too large between two tries is sent to the next, and to no other", () => {
+  it("that grows too large between two tries is sent with the next one, and with no other", () => {
     const { sink, fail, pass, tries, caller } = retrying({ head: put });
     sink.writeRequest(Buffer.alloc(60_000));
     fail("connect_failed");
@@ -86,7 +86,7 @@ describe("the body", () => {
     expect(caller.calls.at(-1)).toEqual(["abort", "connect_failed"]);
   });
 
-  it("is kept no longer once an answer stands", () => {
+  it("is not kept any longer once a response is final", () => {
     const { sink, answer, fail, tries, pass } = retrying({ head: put });
     sink.writeRequest(Buffer.from("a"));
     answer(200);
@@ -119,7 +119,7 @@ describe("bodies of one connection", () => {
     expect(keptBodies.bytes).toBe(0);
   });
 
-  it("give back what they kept, however they end", () => {
+  it("release what they kept, however they end", () => {
     const keptBodies = { bytes: 0 };
     const prepare = (exchange: Exchange) => (exchange.keptBodies = keptBodies);
     const endings: ((one: ReturnType<typeof retrying>) => void)[] = [

@@ -15,7 +15,7 @@ it("keeps the budget of each policy of a destination over updates", () => {
   expect(budgets.of("payments")).not.toBe(narrow);
 });
 
-it("does not keep the budgets of every policy there ever was", () => {
+it("does not keep the budgets of all former policies", () => {
   const budgets = new RetryBudgets(new HandClock());
   const first = budgets.of("orders", { ...wider, windowMs: 1 });
   for (let windowMs = 2; windowMs < 100; windowMs++) {
@@ -25,7 +25,7 @@ it("does not keep the budgets of every policy there ever was", () => {
   expect(budgets.of("orders", { ...wider, windowMs: 1 })).not.toBe(first);
 });
 
-it("lets go of the budgets of destinations that are not in use any more", () => {
+it("drops the budgets of destinations that are not in use any more", () => {
   const budgets = new RetryBudgets(new HandClock());
   const [kept, gone] = [budgets.of("orders"), budgets.of("payments")];
   budgets.retain(new Set(["orders", "carts"]));

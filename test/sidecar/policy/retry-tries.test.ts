@@ -4,7 +4,7 @@ import { responseHead } from "../../support/exchange.ts";
 import { gone, put, retrying } from "./retrying.ts";
 
 describe("a try that is given up", () => {
-  it("is read to its end if its request was complete, and the caller hears nothing of it", () => {
+  it("is read to its end if its request was complete, and the caller gets nothing of it", () => {
     const { sink, answer, last, caller, pass, tries } = retrying();
     sink.endRequest();
     answer(503);
@@ -24,7 +24,7 @@ describe("a try that is given up", () => {
     expect(last().calls).toEqual([["abort", "upstream_reset"]]);
   });
 
-  it("is aborted when the rest of its answer is large", () => {
+  it("is aborted if the rest of its response is large", () => {
     const { sink, answer, last } = retrying();
     sink.endRequest();
     answer(503);
@@ -36,7 +36,7 @@ describe("a try that is given up", () => {
     ]);
   });
 
-  it("is aborted when the rest of its answer does not come", () => {
+  it("is aborted if the rest of its response does not come", () => {
     const { sink, answer, last, pass } = retrying();
     sink.endRequest();
     answer(503);
@@ -49,7 +49,7 @@ describe("a try that is given up", () => {
     first.response.abortResponse(gone);
   });
 
-  it("is aborted when it was answered before the service returned", () => {
+  it("is aborted if it was answered before the service returned", () => {
     const { tries, pass, caller } = retrying({ atOnce: [(response) => response.head(responseHead(503))] });
     expect(tries[0]?.calls).toEqual([["abort", "upstream_reset"]]);
     pass(120);
@@ -59,7 +59,7 @@ describe("a try that is given up", () => {
 });
 
 describe("each try is counted once", () => {
-  it("by the answer that it gave, also where another follows", () => {
+  it("by its response, even if another try follows", () => {
     const { sink, answer, last, pass, ended } = retrying();
     sink.endRequest();
     answer(503);
@@ -71,7 +71,7 @@ describe("each try is counted once", () => {
     expect(ended).toEqual(["503", "grpc 0"]);
   });
 
-  it("by why it failed, before its head or after it", () => {
+  it("by the reason for its failure, before its head or after it", () => {
     const { answer, fail, pass, ended } = retrying();
     fail("connect_failed");
     pass(120);
@@ -80,7 +80,7 @@ describe("each try is counted once", () => {
     expect(ended).toEqual(["connect_failed", "upstream_reset"]);
   });
 
-  it("as abandoned where its caller goes, or where it is given up for another", () => {
+  it("as abandoned if its caller leaves, or if it is given up for another", () => {
     const { answer, pass, sink, ended } = retrying({ head: put });
     answer(503);
     expect(ended).toEqual(["abandoned"]);
@@ -89,7 +89,7 @@ describe("each try is counted once", () => {
     expect(ended).toEqual(["abandoned", "abandoned"]);
   });
 
-  it("and not at all between two tries, or when it is over", () => {
+  it("and not at all between two tries, or after its end", () => {
     const { fail, sink, ended } = retrying();
     fail("connect_failed");
     sink.abortRequest(gone);
@@ -100,7 +100,7 @@ describe("each try is counted once", () => {
     expect([ended, whole.ended]).toEqual([["connect_failed"], ["200"]]);
   });
 
-  it("as abandoned where its caller goes while it is sent", () => {
+  it("as abandoned if its caller leaves while it is being sent", () => {
     const { fail, sink, pass, ended } = retrying({ atOnce: [() => {}, () => sink.abortRequest(gone)] });
     fail("connect_failed");
     pass(120);

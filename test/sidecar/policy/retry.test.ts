@@ -4,7 +4,7 @@ import type { Exchange, ResponseSink } from "../../../sidecar/net/exchange.ts";
 import { gone, policy, post, retrying, type Setup } from "./retrying.ts";
 
 describe("a retry", () => {
-  it("waits as the schedule says, and the last answer stands", () => {
+  it("waits as the schedule says, and the last response stands", () => {
     const { tries, pass, fail, caller, counted } = retrying({ policy: { ...policy, maxAttempts: 4 } });
     for (const [number, delayMs] of [100, 200, 400].entries()) {
       fail("connect_failed");
@@ -19,7 +19,7 @@ describe("a retry", () => {
     expect(counted).toEqual([...Array<string>(3).fill("retried connect-failure"), "attempts_exhausted"]);
   });
 
-  it("tells the next hop its number, and the caller how many there were", () => {
+  it("tells the next hop its number, and the caller the number of retries", () => {
     const { exchange, pass, answer, caller } = retrying();
     const heads: (string | undefined)[] = [];
     caller.head = ({ headers }) => heads.push(headers.get("tulle-retried"));
@@ -32,7 +32,7 @@ describe("a retry", () => {
     expect(heads).toEqual(["1"]);
   });
 
-  it("waits for as long as Retry-After says", () => {
+  it("waits as long as Retry-After says", () => {
     const { tries, pass, answer } = retrying();
     answer(503, { "retry-after": "2" });
     pass(1_990);
@@ -41,7 +41,7 @@ describe("a retry", () => {
     expect(tries).toHaveLength(2);
   });
 
-  it("starts without the endpoint of the one before, so that no failure is put down to it", () => {
+  it("starts without the endpoint of the try before, so that no failure is attributed to that", () => {
     const seen: (string | undefined)[] = [];
     const { answer, pass } = retrying({
       prepare: (exchange) => {
@@ -60,7 +60,7 @@ describe("a retry", () => {
     expect(seen).toEqual([undefined, "10.0.0.1:80", undefined, "10.0.0.2:80"]);
   });
 
-  it("does not happen once the head is out, and the caller is cut", () => {
+  it("does not happen once the head was sent, and the caller's exchange is cut", () => {
     const { answer, fail, caller, tries, pass } = retrying();
     answer(200);
     fail("upstream_reset");
@@ -78,7 +78,7 @@ describe("a retry", () => {
     expect(caller.calls).toEqual([["head", 200]]);
   });
 
-  it("is not waited for when the caller has gone", () => {
+  it("is cancelled when the caller leaves", () => {
     const { fail, sink, pass, tries, caller } = retrying();
     fail("connect_failed");
     sink.abortRequest(gone);
@@ -88,7 +88,7 @@ describe("a retry", () => {
     expect(caller.calls).toEqual([]);
   });
 
-  it("is not made for a caller that goes while it is sent: what it reached is told", () => {
+  it("is aborted if its caller leaves while it is being sent", () => {
     const { fail, sink, pass, tries } = retrying({ atOnce: [() => {}, () => sink.abortRequest(gone)] });
     fail("connect_failed");
     pass(120);
@@ -96,11 +96,11 @@ describe("a retry", () => {
   });
 });
 
-describe("a budget that is used up", () => {
+describe("an exhausted budget", () => {
   const budget = { percent: 0, windowMs: 10_000, minRetriesPerSecond: 0 };
 
   it.each(["connect_timeout", "mesh_port_unreachable", "tls_failed"] as const)(
-    "does not keep a request from being tried again that no link could be made for: %s",
+    "does not prevent another try if no link could be made: %s",
     (code) => {
       const { fail, pass, tries, counted } = retrying({ budget, policy: undefined });
       fail(code);
@@ -109,7 +109,7 @@ describe("a budget that is used up", () => {
     },
   );
 
-  it("keeps one that the peer has refused", () => {
+  it("prevents another try if the peer has refused the request", () => {
     const { fail, pass, tries, counted } = retrying({ budget, policy: undefined });
     fail("refused_stream");
     pass(0);
@@ -139,7 +139,7 @@ describe("refusals", () => {
     expect(layer.caller.calls).toHaveLength(1);
   });
 
-  it("count nothing where nothing failed", () => {
+  it("are not counted if nothing failed", () => {
     const { answer, counted } = retrying();
     answer(200, { "grpc-status": "0" });
     expect(counted).toEqual([]);
@@ -149,7 +149,7 @@ describe("refusals", () => {
 describe("without a policy", () => {
   const bare = { policy: undefined };
 
-  it("what an endpoint surely did not process is tried once more, at once, a POST too", () => {
+  it("what an endpoint certainly did not process is tried once more, at once, even a POST", () => {
     const { fail, tries, sink, caller } = retrying({ ...bare, head: post });
     sink.writeRequest(Buffer.from("a"));
     sink.endRequest();
@@ -178,7 +178,7 @@ describe("without a policy", () => {
   });
 
   it.each(["circuit_open", "no_endpoints", "no_policy_yet", "overloaded"] as const)(
-    "what the mesh decided by itself is told at once: %s",
+    "a decision of the mesh itself is final: %s",
     (code) => {
       const { fail, tries, caller } = retrying(bare);
       fail(code);
@@ -187,15 +187,15 @@ describe("without a policy", () => {
     },
   );
 
-  it("a 503 is the answer", () => {
+  it("a 503 is final", () => {
     const { answer, tries, caller } = retrying(bare);
     answer(503);
     expect([tries.length, caller.calls]).toEqual([1, [["head", 503]]]);
   });
 });
 
-describe("the time that is left", () => {
-  it("is enough for the wait, or no wait begins", () => {
+describe("the remaining time", () => {
+  it("must be enough for the wait, or none begins", () => {
     const near = retrying({ prepare: (exchange) => (exchange.deadlineAtMs = 100) });
     near.answer(503);
     expect([near.caller.calls[0], near.counted]).toEqual([["head", 503], ["deadline_too_near"]]);
@@ -207,7 +207,7 @@ describe("the time that is left", () => {
 });
 
 describe("a retry that does not happen", () => {
-  it("is counted when its caller goes away in the wait", () => {
+  it("is counted if its caller leaves during the wait", () => {
     const { answer, sink, pass, tries, counted } = retrying();
     answer(503);
     expect(counted).toEqual([]);
@@ -216,7 +216,7 @@ describe("a retry that does not happen", () => {
     expect([tries.length, counted]).toEqual([1, ["abandoned"]]);
   });
 
-  it("is counted when the answer had begun", () => {
+  it("is counted if the response had begun", () => {
     const { answer, fail, counted, caller } = retrying();
     answer(200);
     fail("upstream_reset", "maybe");
@@ -224,8 +224,8 @@ describe("a retry that does not happen", () => {
   });
 });
 
-describe("on the way over several hops", () => {
-  it("what a hop above tries again is no first try, and keeps its number", () => {
+describe("over several hops", () => {
+  it("a retry by a hop above is not a first try, and keeps its number", () => {
     const budget = { percent: 100, windowMs: 10_000, minRetriesPerSecond: 0 };
     const first = retrying({ budget });
     first.answer(503);
@@ -237,7 +237,7 @@ describe("on the way over several hops", () => {
     expect(again.counted).toEqual(["retry_budget_exhausted"]);
   });
 
-  it("tells the request that it is made for when it has been tried again in vain, or may not be", () => {
+  it("the request being served learns that a request for it was retried in vain, or may not be retried", () => {
     const told: number[] = [];
     const prepare = (exchange: Exchange) => (exchange.origin = { retriedBelow: (retries) => told.push(retries) });
     const failing = retrying({ prepare });

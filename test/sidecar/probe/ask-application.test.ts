@@ -30,7 +30,7 @@ async function listen(server: net.Server): Promise<number> {
 const httpAction = (port: number, path: string, tls = false) =>
   ({ kind: "http", port, path, tls, headers: [] }) as const;
 
-it("asks over HTTP with the fields of the probe, and passes the status on", async () => {
+it("asks over HTTP with the probe's fields, and returns the status", async () => {
   const seen: http.IncomingMessage[] = [];
   const port = await listen(
     http.createServer((request, response) => {
@@ -51,14 +51,14 @@ it("asks over HTTP with the fields of the probe, and passes the status on", asyn
   expect(seen[1]?.headers.host).toBe(`${host}:${port}`);
 });
 
-it("asks over TLS whatever the certificate", async () => {
+it("asks over TLS, whatever the certificate", async () => {
   const { pem, keyPem } = makeCertificate({ extensions: [altNames(dns("elsewhere.example"))] });
   const port = await listen(https.createServer({ cert: pem, key: keyPem }, (_, response) => response.end("fine")));
   const probe = { action: httpAction(port, "/", true), timeoutMs: 1_000 };
   expect(await askApplication(probe, host, wheel, never)).toMatchObject({ status: 200 });
 });
 
-it("fails where nobody listens, saying so", async () => {
+it("fails if nobody listens, and says so", async () => {
   const server = net.createServer();
   const port = await listen(server);
   server.close();
@@ -69,7 +69,7 @@ it("fails where nobody listens, saying so", async () => {
   }
 });
 
-it("fails when the answer takes too long", async () => {
+it("fails if the answer takes too long", async () => {
   const sockets: net.Socket[] = [];
   const port = await listen(net.createServer((socket) => sockets.push(socket.on("error", () => {}))));
   closing.push(() => sockets.forEach((socket) => socket.destroy()));
@@ -77,7 +77,7 @@ it("fails when the answer takes too long", async () => {
   expect([status, says]).toEqual([503, `${host}:${port}: no answer within 50 ms`]);
 });
 
-it("fails where something else than HTTP answers", async () => {
+it("fails if something other than HTTP answers", async () => {
   const port = await listen(
     net.createServer((socket) => socket.on("error", () => {}).on("data", () => socket.end("220 mail\r\n"))),
   );
@@ -86,7 +86,7 @@ it("fails where something else than HTTP answers", async () => {
   );
 });
 
-it("finds a port that takes connections", async () => {
+it("passes for a port that accepts connections", async () => {
   const port = await listen(net.createServer((socket) => socket.destroy()));
   const probe = { action: { kind: "tcp", port }, timeoutMs: 1_000 } as const;
   expect(await askApplication(probe, host, wheel, never)).toMatchObject({ status: 200 });
@@ -150,6 +150,6 @@ it.each([
   '{"/p": {"action": {"kind": "tcp", "port": 0}}}',
   '{"/p": {"action": {"kind": "http", "port": 1, "path": "/", "tls": false, "headers": [["a"]]}}}',
   '{"/p": {"action": {"kind": "tcp", "port": 1}, "timeoutMs": -1}}',
-])("takes no table of probes that is none: %s", (text) => {
+])("refuses an invalid table of probes: %s", (text) => {
   expect(parseApplicationProbes(text).ok).toBe(false);
 });

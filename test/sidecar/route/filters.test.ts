@@ -31,7 +31,7 @@ describe("filters of a route", () => {
     expect(exchange.headers.flat).toEqual(["x-add", "one", "x-kept", "1", "x-set", "new", "x-add", "more"]);
   });
 
-  it("edit the fields of the answer, and pass its body on", () => {
+  it("edit the fields of the response, and forward its body", () => {
     const { upstream, caller } = send(routeWith([{ kind: "response-headers", ...edits }]));
     const head = responseHead(200, { "x-gone": "1" });
     upstream.response.head(head);
@@ -71,7 +71,7 @@ describe("filters of a route", () => {
     expect(upstream.calls).toEqual([]);
   });
 
-  it("edit the answer of a redirect as well", () => {
+  it("also edit the response of a redirect", () => {
     const heads: string[][] = [];
     class Caller extends RecordingCaller {
       override head(head: ReturnType<typeof responseHead>): void {
@@ -87,7 +87,7 @@ describe("filters of a route", () => {
     expect(heads).toEqual([[...location, "content-length", "0", "x-set", "new", "x-add", "more"]]);
   });
 
-  it("refuse what the mesh can't carry out, instead of leaving it out", () => {
+  it("refuse a request if the mesh does not support one of them", () => {
     const { upstream, caller } = send(routeWith([{ kind: "unsupported", type: "ExtensionRef" }]));
     expect(caller.calls).toEqual([["abort", "invalid_route"]]);
     expect(() => upstream.exchange).toThrow("no request");
@@ -112,11 +112,11 @@ describe("filters of a backend", () => {
   }
   const asSent = ["orders.shop:80", "/orders", ["x-set", "old"]];
 
-  it("hold for the try", () => {
+  it("apply to one try", () => {
     expect(tryOnce().state()).toEqual(["legacy", "/v1", ["x-set", "new", "x-add", "more"]]);
   });
 
-  it("are undone before a retry can judge the answer", () => {
+  it("are undone before a retry can judge the response", () => {
     const { upstream, caller, state } = tryOnce();
     const states: unknown[] = [];
     caller.head = () => void states.push(state());

@@ -52,7 +52,7 @@ function isFree(): boolean {
   return true;
 }
 
-it("copies head, body and trailers, and drops the answer", () => {
+it("copies head, body and trailers, and drops the response", () => {
   const headers = new HeaderFields(["x-a", "1", "expect", "100-continue"]);
   const sink = send(exchangeOf({ method: "POST", path: "/orders?a=b", headers, bodyless: false }));
   sink.writeRequest(Buffer.from("one"));
@@ -74,7 +74,7 @@ it("copies head, body and trailers, and drops the answer", () => {
   expect(isFree()).toBe(true);
 });
 
-it("shares nothing with the request that the other could edit", () => {
+it("shares no object with the request that the other one could edit", () => {
   const exchange = exchangeOf();
   send(exchange);
   shadow.exchange.headers.set("tulle-target", "shadow");
@@ -91,18 +91,18 @@ it.each([
   expect(isFree()).toBe(!copied);
 });
 
-it.each([{ method: "CONNECT" }, { upgrade: "websocket" }])("copies no tunnel: %j", (head) => {
+it.each([{ method: "CONNECT" }, { upgrade: "websocket" }])("does not copy tunnels: %j", (head) => {
   send(exchangeOf(head));
   expect(isFree()).toBe(true);
 });
 
-it("sends no more copies at once than it may, and counts those left out", () => {
+it("limits the copies in progress, and counts those left out", () => {
   send();
   send();
   expect(counted).toEqual(["shop/shadow crowded"]);
 });
 
-it("gives a copy up that falls behind its body, and the request goes on", () => {
+it("gives up a copy that falls behind its body, and the request continues", () => {
   shadow.takesMore = false;
   const sink = send(exchangeOf({ method: "PUT", bodyless: false }));
   const chunk = Buffer.alloc(40_000);
@@ -117,7 +117,7 @@ it("gives a copy up that falls behind its body, and the request goes on", () => 
   expect(isFree()).toBe(true);
 });
 
-it("forgets how far behind a copy was once it has caught up", () => {
+it("forgets the backlog of a copy once it has caught up", () => {
   shadow.takesMore = false;
   const sink = send(exchangeOf({ method: "PUT", bodyless: false }));
   for (let i = 0; i < 10; i++) {
@@ -127,12 +127,12 @@ it("forgets how far behind a copy was once it has caught up", () => {
   expect(counted).toEqual([]);
 });
 
-it("waits for the request only, never for the copy", () => {
+it("never waits for the copy", () => {
   primary.takesMore = false;
   expect(send().writeRequest(Buffer.from("x"))).toBe(false);
 });
 
-it("lets a whole copy live when the caller goes, and breaks half of one off", () => {
+it("lets a complete copy finish when the caller leaves, and aborts an incomplete one", () => {
   const error = new MeshError("upstream_closed", "gone");
   const half = send(exchangeOf({ bodyless: false }));
   half.abortRequest(error);
@@ -145,7 +145,7 @@ it("lets a whole copy live when the caller goes, and breaks half of one off", ()
   expect(counted).toEqual(["shop/shadow failed", "shop/shadow answered"]);
 });
 
-it("breaks half a copy off when the request fails, since the rest may never come", () => {
+it("aborts an incomplete copy when the request fails, since the rest may never come", () => {
   send(exchangeOf({ bodyless: false }));
   primary.response.abortResponse(new MeshError("upstream_reset", "no"));
   expect(shadow.calls).toEqual([["abort", "upstream_reset"]]);
@@ -153,7 +153,7 @@ it("breaks half a copy off when the request fails, since the rest may never come
   expect(isFree()).toBe(true);
 });
 
-it("tells nobody that a copy failed", () => {
+it("reports a failed copy to nobody", () => {
   const sink = send();
   sink.endRequest();
   shadow.response.abortResponse(new MeshError("no_endpoints", "shadow"));
@@ -162,7 +162,7 @@ it("tells nobody that a copy failed", () => {
   expect(isFree()).toBe(true);
 });
 
-it("ends a copy that is answered before its body ends, when that ends", () => {
+it("ends a copy that was answered early when its body ends", () => {
   const sink = send(exchangeOf({ bodyless: false }));
   shadow.response.endResponse();
   sink.writeRequest(Buffer.from("rest"));
@@ -174,7 +174,7 @@ it("ends a copy that is answered before its body ends, when that ends", () => {
   expect(counted).toEqual(["shop/shadow answered"]);
 });
 
-it("gives a copy up that is never answered", () => {
+it("gives up a copy that is never answered", () => {
   send().endRequest();
   clock.advance(30_100);
   wheel.advance();

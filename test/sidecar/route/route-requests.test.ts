@@ -40,17 +40,17 @@ it.each<[string, Partial<RequestHead>]>([
   expect(exchange.path).toBe(head.path);
 });
 
-it("gives a route's connect timeout along, or none where it is off", () => {
+it("passes on a route's connect timeout, or none if it is off", () => {
   expect(routed({ path: "/v1" }).exchange.connectTimeoutMs).toBe(250);
   expect(routed({ method: "POST" }).exchange.connectTimeoutMs).toBe(Number.POSITIVE_INFINITY);
 });
 
-it("answers that no route matches, once, and takes the body to nowhere", () => {
+it("answers once that no route matches, and drops the body", () => {
   const { taken, calls, exchange } = routed({ path: "/elsewhere?v=2" });
   expect([taken, calls, exchange.route]).toEqual([[], [["abort", "no_route"]], undefined]);
 });
 
-it("takes a tunnel, which has no path, by a route that takes everything", () => {
+it("routes a tunnel, which has no path, by a route that matches everything", () => {
   const tunnel = { method: "CONNECT", path: "" };
   expect(routed(tunnel).calls).toEqual([["abort", "no_route"]]);
   expect(routed(tunnel, [route("default", [])]).taken).toEqual(["default"]);

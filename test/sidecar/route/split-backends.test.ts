@@ -47,7 +47,7 @@ it("moves only clients of the backend that loses weight", () => {
   expect(moved.every((user) => before[users.indexOf(user)] === "a")).toBe(true);
 });
 
-it("answers for a backend that may not be used, which keeps its share", () => {
+it("answers in place of an invalid backend, which keeps its share", () => {
   const { reached, calls } = choose({ backends: [to("a", 1), to("b", 1, { invalid: "there is no Service b" })] });
   expect(reached).toEqual(["a"]);
   expect(new Set(calls.map(String))).toEqual(new Set(["abort,invalid_route"]));

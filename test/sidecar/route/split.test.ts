@@ -38,7 +38,7 @@ describe("a split", () => {
     expect(Math.abs((counts.get("shop/v1") ?? 0) - 9_000)).toBeLessThan(200);
   });
 
-  it("never takes what has no weight, at either end of chance", () => {
+  it("never picks a backend without weight, at either end of the random range", () => {
     for (const chance of [0, 1 - Number.EPSILON]) {
       const { ask, reached } = splitting([weighted("a", 0), weighted("b", 1), weighted("c", 0)], () => chance);
       expect(ask().exchange.backend).toBe("shop/b");
@@ -46,7 +46,7 @@ describe("a split", () => {
     }
   });
 
-  it("chooses anew for each try", () => {
+  it("chooses again for each try", () => {
     const rolls = [0.1, 0.9];
     const { ask } = splitting([weighted("v1", 1), weighted("v2", 1)], () => rolls.shift() ?? 0);
     expect([ask().exchange.backend, ask().exchange.backend]).toEqual(["shop/v1", "shop/v2"]);
@@ -55,7 +55,7 @@ describe("a split", () => {
   it.each([
     ["no backend", []],
     ["no backend with a weight", [weighted("v1", 0)]],
-  ])("answers that there are no endpoints where it has %s", (_what, backends) => {
+  ])("answers that there are no endpoints if it has %s", (_what, backends) => {
     const { ask, counts } = splitting(backends);
     expect(ask().caller.calls).toEqual([["abort", "no_endpoints"]]);
     expect(counts.size).toBe(0);

@@ -71,7 +71,7 @@ it("names the operation of a GraphQL request, and nothing else of its body", () 
   expect(lines.join("")).not.toContain("4111");
 });
 
-it("writes only what went wrong when it is asked for errors", () => {
+it("writes only what went wrong if it is set to errors", () => {
   const { serve, service, upstream, read } = logging({ requests: "errors", ratio: 1 });
   serve(200);
   serve(404);
@@ -88,7 +88,7 @@ it("writes only what went wrong when it is asked for errors", () => {
   ]);
 });
 
-it.each([0.1, 1])("writes the share that it is asked for, where another route has %d", (most) => {
+it.each([0.1, 1])("writes the configured share, even if another route has %d", (most) => {
   const { serve, lines } = logging({ requests: "all", ratio: 0.1 }, most);
   for (let i = 0; i < 5_000; i++) serve(200);
   expect(Math.abs(lines.length - 500)).toBeLessThan(4.5 * Math.sqrt(450));

@@ -42,7 +42,7 @@ it.each([
   expect((await response.text()).endsWith("# EOF\n")).toBe(format === "openmetrics");
 });
 
-it("is ready once nothing is missing, and says what is", async () => {
+it("is ready once nothing is missing, and says what is missing", async () => {
   missing.push("certificate", "policy");
   expect(await ask("/ready")).toMatchObject({ status: 503, text: "not ready: certificate, policy\n" });
   missing.length = 0;
@@ -50,7 +50,7 @@ it("is ready once nothing is missing, and says what is", async () => {
   expect(await ask("/live")).toMatchObject({ status: 200 });
 });
 
-it("answers a scrape that fails with 500 and goes on serving", async () => {
+it("answers a failed scrape with 500, and goes on serving", async () => {
   const broken = new MetricRegistry({ labels: {} });
   broken.gauge(sidecarMetrics.connections, () => {
     throw new Error("no connections to count");
@@ -67,13 +67,13 @@ it("answers a scrape that fails with 500 and goes on serving", async () => {
   expect(await ask("/live")).toMatchObject({ status: 200 });
 });
 
-it("does nothing but read, and has no other page", async () => {
+it("only reads, and has no other page", async () => {
   expect(await ask("/live", "POST")).toMatchObject({ status: 405 });
   expect(await ask("/quit")).toMatchObject({ status: 404 });
   expect(await ask("/live", "HEAD")).toMatchObject({ status: 200, text: "" });
 });
 
-it("rejects when its port is taken", async () => {
+it("rejects if its port is taken", async () => {
   await ask("/live");
   const taken = openAdmin({
     host: "127.0.0.1",

@@ -49,6 +49,6 @@ it.each([
   { "x-b3-traceid": trace },
   { "x-b3-spanid": span },
   { "x-b3-traceid": trace, "x-b3-spanid": "1" },
-])("takes nothing from %o", (fields) => {
+])("reads nothing from %o", (fields) => {
   expect(read(fields)).toBeUndefined();
 });

@@ -31,7 +31,7 @@ it("counts each try by how it ended", async () => {
   ]);
 });
 
-it("counts retries by their reason, and those that were not made by why not", async () => {
+it("counts retries by their reason, and skipped ones by the reason why", async () => {
   const { metrics, counted } = counting();
   const counts = countRetries(metrics, "shop/catalog");
   counts.retried("503");

@@ -79,7 +79,7 @@ it("begins a trace of its own for a request that has none", () => {
   expect(spans[0]?.context.traceId).not.toBe(traceId);
 });
 
-it("records nothing twice, nothing for an application's own error, and nothing that its caller gave up", () => {
+it("records nothing twice, no error of the application's own, and no request that its caller gave up", () => {
   const sampled = tracing(1);
   sampled.fail();
   expect(sampled.spans).toHaveLength(1);
@@ -91,7 +91,7 @@ it("records nothing twice, nothing for an application's own error, and nothing t
   expect(spans).toEqual([]);
 });
 
-it("holds to its rate", () => {
+it("keeps to its rate", () => {
   const { spans, fail, clock } = tracing(0);
   for (let i = 0; i < 1_000; i++) fail();
   expect(spans).toHaveLength(10);

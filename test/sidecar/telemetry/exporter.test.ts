@@ -62,7 +62,7 @@ function connect(queue: SpanQueue, url: string): Promise<SpanExport> {
   return exportSpans(queue, { receiver: { kind: "http", url, timeoutMs: 5_000 }, ...options });
 }
 
-it("sends what waited and what came later, as a collector understands it", async () => {
+it("sends earlier and later spans in a form that a collector understands", async () => {
   const { queue, dropped } = queueOf();
   const { receiver: otlp, url } = await receiver();
   queue.push(spanOf(1, { parentSpanId: "00f067aa0ba902b7", failed: true }));
@@ -115,7 +115,7 @@ it("counts spans that a receiver refuses", async () => {
   expect([otlp.spans.length, dropped()]).toEqual([0, 7]);
 });
 
-it("counts spans while nobody listens, holds no more than its capacity, and closes in time", async () => {
+it("counts lost spans while nobody listens, holds no more than its capacity, and closes in time", async () => {
   const listener = createServer().listen(0, "127.0.0.1");
   await once(listener, "listening");
   const { port } = listener.address() as AddressInfo;
@@ -129,7 +129,7 @@ it("counts spans while nobody listens, holds no more than its capacity, and clos
   expect(dropped()).toBe(10_000);
 });
 
-it("holds no more when one export has failed for want of an answer than before", async () => {
+it("holds no more after an export that got no answer than before", async () => {
   const { url } = await silence();
   const { queue, dropped } = queueOf(10);
   const exported = await exportSpans(queue, { receiver: { kind: "http", url, timeoutMs: 300 }, ...options });
@@ -156,7 +156,7 @@ it("does not wait for a receiver that never answers longer than it was told", as
   expect(performance.now() - start).toBeLessThan(8_000);
 });
 
-it("drops and counts what comes after it was closed", async () => {
+it("drops and counts spans that come after it was closed", async () => {
   const { queue, dropped } = queueOf();
   const { url } = await receiver();
   const exported = await connect(queue, url);

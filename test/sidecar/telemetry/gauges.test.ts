@@ -13,7 +13,7 @@ function gaugesOf({ sidecar, identity }: TestSidecar) {
   return async (name: string) => parseExposition((await registry.expose()).text).get(name) ?? [];
 }
 
-it("says what is left of a Service's retry budget, and nothing of a Service that is no longer there", async () => {
+it("shows what is left of a Service's retry budget, and nothing for a Service that is gone", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const orders = await mesh.sidecar("orders");
@@ -38,7 +38,7 @@ it("says what is left of a Service's retry budget, and nothing of a Service that
   await eventually(() => [...retryBudgets.ofDestination(name)].length === 0);
 });
 
-it("says which policy the sidecar goes by, and since when", async () => {
+it("shows which policy the sidecar applies, and since when", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const gauge = gaugesOf(web);

@@ -36,7 +36,7 @@ it.each([
   expect(readQuery(query, wanted)).toEqual({ type, name });
 });
 
-it("finds it wherever the fields stand, and in a body that is too long to be looked at whole", () => {
+it("finds it wherever the fields are, and in a body that is too long to be read completely", () => {
   const variables = { query: "mutation Wrong { a }", list: [{ operationName: "Wrong" }] };
   expect(read(JSON.stringify({ variables, operationName: "B", query: "query A { a } query B { b }" }))).toEqual({
     type: "query",
@@ -47,7 +47,7 @@ it("finds it wherever the fields stand, and in a body that is too long to be loo
   expect(read(JSON.stringify({ variables: { text: "x".repeat(50_000) }, query: "{ a }" }))).toBeUndefined();
 });
 
-it("reads a body that is the document itself, and a query in the path", () => {
+it("reads a body that is the document itself, and a query in the URL", () => {
   expect(read("mutation Plain { a }", "application/graphql; charset=utf-8")).toEqual({
     type: "mutation",
     name: "Plain",
@@ -56,7 +56,7 @@ it("reads a body that is the document itself, and a query in the path", () => {
   expect([mayBeGraphql(get), new GraphqlReader(get).operation(get)]).toEqual([true, { type: "query", name: "Got" }]);
 });
 
-it("looks only at what may be GraphQL", () => {
+it("reads only what may be GraphQL", () => {
   expect(mayBeGraphql(post())).toBe(true);
   expect(mayBeGraphql(post({ path: "/api/graphql?x=1" }))).toBe(true);
   expect(mayBeGraphql(post({ path: "/orders" }))).toBe(false);
@@ -66,7 +66,7 @@ it("looks only at what may be GraphQL", () => {
   expect(read("")).toBeUndefined();
 });
 
-it("takes whatever comes, and ends soon", () => {
+it("accepts any input, and ends soon", () => {
   const pieces = fc.constantFrom(
     "{",
     "}",

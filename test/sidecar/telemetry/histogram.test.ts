@@ -30,13 +30,13 @@ it("puts any value into exactly the buckets whose bound it does not exceed", () 
   );
 });
 
-it("counts what is above all bounds, and takes less than nothing for nothing", () => {
+it("counts values above all bounds, and counts negative ones as 0", () => {
   const { histogram, slot } = histogramOf([1e9, Number.POSITIVE_INFINITY, -5]);
   expect(histogram.count(slot)).toBe(3);
   expect(histogram.cumulative(slot).at(-1)).toBe(1);
 });
 
-it("tells quantiles to within a quarter", () => {
+it("estimates quantiles to within a quarter", () => {
   const { histogram, slot } = histogramOf(Array.from({ length: 10_000 }, (_, i) => (i + 1) / 10));
   for (const share of [0.1, 0.5, 0.9, 0.99]) {
     const quantile = histogram.quantileMs(slot, share) as number;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { LabelSets } from "../../../sidecar/telemetry/label-sets.ts";
 
-it("gives the same label set the same slot, and another one another", () => {
+it("gives the same label set the same slot, and a different one another", () => {
   const sets = new LabelSets(["service", "code"], ["service"], 10);
   const first = sets.slot({ service: "shop/web", code: "200" });
   expect(sets.slot({ service: "shop/web", code: "503" })).not.toBe(first);
@@ -9,7 +9,7 @@ it("gives the same label set the same slot, and another one another", () => {
   expect(sets.all[first]).toEqual({ service: "shop/web", code: "200" });
 });
 
-it("does not confuse sets whose values are cut at other places", () => {
+it("does not confuse sets whose concatenated values are equal", () => {
   const sets = new LabelSets(["a", "b"], [], 10);
   expect(sets.slot({ a: "x", b: "yz" })).not.toBe(sets.slot({ a: "xy", b: "z" }));
 });

@@ -20,7 +20,7 @@ describe("loggedByRoute", () => {
   });
   const taking = (name: string) => Object.assign(exchangeOf(), { route: name });
 
-  it("goes by the route, else by the destination, else by what the sidecar is set to", () => {
+  it("uses the route's setting, else the destination's, else the sidecar's", () => {
     const routes = [route("a", some), route("b")];
     const logged = loggedByRoute(none, { ...destination, routes, accessLog: errors });
     expect(logged.of(taking("a"))).toBe(some);
@@ -29,7 +29,7 @@ describe("loggedByRoute", () => {
     expect(loggedByRoute(some, destination).of(exchangeOf())).toBe(some);
   });
 
-  it("knows the largest share that any of them has", () => {
+  it("knows the largest share among them", () => {
     expect(loggedByRoute(none, destination).atMost()).toBe(0);
     expect(loggedByRoute(none, { ...destination, routes: [route("a", some)] }).atMost()).toBe(0.1);
     expect(loggedByRoute(errors, { ...destination, accessLog: none }).atMost()).toBe(0);
@@ -43,7 +43,7 @@ describe("loggedByPort", () => {
     ...(accessLog && { accessLog }),
   });
 
-  it("goes by the port that was asked for, and by what holds elsewhere before that is known", () => {
+  it("uses the setting of the port called, and that for other ports before it is known", () => {
     const inbound: Inbound = { name: "shop/web", ports: [at(80, some), at(81)], elsewhere: { accessLog: errors } };
     const logged = loggedByPort(none, () => inbound);
     expect(logged.of(Object.assign(exchangeOf(), { target: inbound.ports[0] }))).toBe(some);
@@ -52,7 +52,7 @@ describe("loggedByPort", () => {
     expect(loggedByPort(some, () => undefined).of(exchangeOf())).toBe(some);
   });
 
-  it("follows what is told", () => {
+  it("follows updates", () => {
     let inbound: Inbound | undefined;
     const logged = loggedByPort(none, () => inbound);
     expect(logged.atMost()).toBe(0);

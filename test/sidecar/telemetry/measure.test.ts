@@ -24,7 +24,7 @@ function measured(direction: Direction) {
   return { registry, metrics, clock, upstream, service, counted };
 }
 
-it("counts an answer by its status and peer, and its duration to its last byte", async () => {
+it("counts a response by its status and peer, and its duration to its last byte", async () => {
   const { service, upstream, clock, counted, metrics } = measured("inbound");
   const exchange = exchangeOf();
   exchange.peer = "spiffe://demo/ns/shop/sa/web";
@@ -37,7 +37,7 @@ it("counts an answer by its status and peer, and its duration to its last byte",
   expect(metrics.requestDuration.sumMs(0)).toBe(40);
 });
 
-it("names the error of an answer that the mesh made, and none that it does not know", async () => {
+it("names the error of a response that the mesh made, and no unknown one", async () => {
   const { service, upstream, counted } = measured("outbound");
   for (const code of ["circuit_open", "made_up_by_an_upstream"]) {
     service(exchangeOf(), new RecordingCaller());
@@ -65,7 +65,7 @@ it("counts an aborted exchange by what the caller saw", async () => {
   ]);
 });
 
-it("counts a gRPC call by the status in its trailers, or in its head where that is all there is", async () => {
+it("counts a gRPC call by the status in its trailers, or in its head if there is nothing else", async () => {
   const { service, upstream, registry } = measured("outbound");
   for (const status of ["0", "14", "7", "99"]) {
     service(exchangeOf(), new RecordingCaller());
@@ -85,7 +85,7 @@ it("counts a gRPC call by the status in its trailers, or in its head where that 
   ]);
 });
 
-it("tells what failed from what was refused, and from what its caller gave up", async () => {
+it("distinguishes failed, refused and abandoned requests", async () => {
   const { service, upstream, registry } = measured("outbound");
   for (const status of [200, 429, 500]) {
     service(exchangeOf(), new RecordingCaller());
@@ -132,7 +132,7 @@ it("says whether the connection to the peer is mutual TLS", async () => {
   expect(await tlsOf("inbound", { peer: undefined, overMutualTls: undefined })).toEqual(["none"]);
 });
 
-it("names a recorded trace beside the duration, and no other", () => {
+it("adds a recorded trace to the duration as an exemplar, and no other", () => {
   const { service, upstream, clock, metrics } = measured("outbound");
   const exchange = exchangeOf();
   service(exchange, new RecordingCaller());
@@ -149,7 +149,7 @@ it("names a recorded trace beside the duration, and no other", () => {
   expect(metrics.requestDuration.exemplar(0, bucket)).toMatchObject({ valueMs: 30, atMs: 5_070 });
 });
 
-it("counts on where idle series were let go", async () => {
+it("goes on counting after idle series were dropped", async () => {
   const { service, upstream, registry, counted, metrics } = measured("outbound");
   const ask = () => {
     service(exchangeOf(), new RecordingCaller());

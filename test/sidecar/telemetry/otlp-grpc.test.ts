@@ -105,7 +105,7 @@ async function exporting(port: number, change: Partial<Grpc> = {}) {
   return { queue, exported, dropped: () => dropped };
 }
 
-it("sends spans as a collector understands them, with what the headers say", async () => {
+it("sends spans in a form that a collector understands, with the configured headers", async () => {
   const { port, names, metadata } = await collector(() => whole);
   const { queue, exported, dropped } = await exporting(port, { metadata: [["api-key", "secret"]] });
   for (const name of ["a", "b"]) queue.push(spanOf(name));
@@ -114,7 +114,7 @@ it("sends spans as a collector understands them, with what the headers say", asy
   expect(metadata[0]?.get("api-key")).toEqual(["secret"]);
 });
 
-it("sends again what a collector could not take for now", async () => {
+it("sends again what a collector could not accept for the moment", async () => {
   const { port, names } = await collector((call) => (call === 0 ? { code: status.UNAVAILABLE } : whole));
   const { queue, exported, dropped } = await exporting(port);
   queue.push(spanOf("a"));
@@ -123,7 +123,7 @@ it("sends again what a collector could not take for now", async () => {
   await exported.close(1_000);
 });
 
-it("counts what a collector refuses, all of it or a part", async () => {
+it("counts spans that a collector refuses, wholly or in part", async () => {
   const refusing = await collector(() => ({ code: status.INVALID_ARGUMENT }));
   const refused = await exporting(refusing.port);
   for (const name of ["a", "b"]) refused.queue.push(spanOf(name));
@@ -137,14 +137,14 @@ it("counts what a collector refuses, all of it or a part", async () => {
   expect(partly.dropped()).toBe(1);
 });
 
-it("counts what nobody takes, and does not wait for it", async () => {
+it("counts spans that nobody accepts, and does not wait for them", async () => {
   const { queue, exported, dropped } = await exporting(1, { timeoutMs: 200 });
   queue.push(spanOf("a"));
   await exported.close(5_000);
   expect(dropped()).toBe(1);
 });
 
-it("speaks TLS to a collector whose certificate is for its name, and to no other", async () => {
+it("speaks TLS only to a collector whose certificate is for its name", async () => {
   const folder = mkdtempSync(join(tmpdir(), "otlp-"));
   undo.push(() => rmSync(folder, { recursive: true }));
   const root = makeRoot();

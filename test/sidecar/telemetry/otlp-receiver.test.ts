@@ -13,7 +13,7 @@ it("exports nowhere without an endpoint", () => {
   expect(read({ OTEL_EXPORTER_OTLP_ENDPOINT: "", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" })).toBeUndefined();
 });
 
-it("exports over HTTP to the path for traces, or to exactly the URL that is for traces alone", () => {
+it("exports over HTTP to the path for traces, or to exactly the URL given for traces alone", () => {
   const all = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://jaeger:4318/" };
   expect(read(all)).toEqual({ kind: "http", url: "http://jaeger:4318/v1/traces", timeoutMs });
   const own = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://tempo/x", OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: "500" };
@@ -37,7 +37,7 @@ it.each([
   expect(read(env)).toEqual({ ...grpc, ...expected });
 });
 
-it("reads what gRPC needs beside", () => {
+it("reads the other settings of gRPC", () => {
   const env = {
     OTEL_EXPORTER_OTLP_ENDPOINT: "jaeger:4317",
     OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "grpc",
@@ -61,12 +61,12 @@ it.each([
   ["OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"],
   ["OTEL_EXPORTER_OTLP_TIMEOUT", "soon"],
   ["OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://jaeger"],
-])("says that %s can't be %s", (path, value) => {
+])("refuses %s=%s", (path, value) => {
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://jaeger:4317", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc", [path]: value };
   expect(read(env)).toEqual({ path, message: expect.stringContaining(`got ${value}`) as string });
 });
 
-it.each(["secret", "name=%zz", "name=a%0ab"])("says that headers can't be %s, without a word of it", (value) => {
+it.each(["secret", "name=%zz", "name=a%0ab"])("refuses the headers %s, without repeating them", (value) => {
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://jaeger:4317", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" };
   expect(read({ ...env, OTEL_EXPORTER_OTLP_HEADERS: value })).toEqual({
     path: "OTEL_EXPORTER_OTLP_HEADERS",

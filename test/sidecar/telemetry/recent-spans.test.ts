@@ -18,7 +18,7 @@ function spanOf(trace: number, change: Partial<Span> = {}): Span {
   };
 }
 
-it("tells of each span once, as the control plane reads it", () => {
+it("reports each span once, as the control plane reads it", () => {
   const recent = new RecentSpans(1_000);
   recent.push(spanOf(1, { parentSpanId: "b7ad6b7169203331" }));
   const [told] = recent.take();
@@ -35,7 +35,7 @@ it("tells of each span once, as the control plane reads it", () => {
   expect(recent.take()).toEqual([]);
 });
 
-it("chooses the same traces as others do, where there are too many", () => {
+it("chooses the same traces as other sidecars if there are too many", () => {
   const [one, other] = [new RecentSpans(0), new RecentSpans(0)];
   for (let trace = 1_000; trace > 0; trace--) one.push(spanOf(trace));
   for (let trace = 1; trace <= 1_000; trace++) other.push(spanOf(trace));

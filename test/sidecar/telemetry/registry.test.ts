@@ -36,7 +36,7 @@ it("exposes a histogram in seconds, cumulative, with its sum and count", async (
   expect(series.get("tulle_request_duration_seconds_sum")?.[0]?.value).toBeCloseTo(60.0432, 6);
 });
 
-it("reads a gauge anew at each scrape and forgets what is gone", async () => {
+it("reads a gauge at each scrape, and forgets series that are gone", async () => {
   const exposed = registry();
   let endpoints = ["10.0.0.1:80", "10.0.0.2:80"];
   exposed.gauge(sidecarMetrics.breakerState, (emit) => {
@@ -49,7 +49,7 @@ it("reads a gauge anew at each scrape and forgets what is gone", async () => {
   expect(parseExposition((await exposed.expose()).text).get("tulle_breaker_state")).toHaveLength(50);
 });
 
-it("shows label values that need escaping as they are", async () => {
+it("escapes label values", async () => {
   const exposed = registry();
   const { passthrough } = createSidecarMetrics(exposed);
   const reason = 'a "quoted" \\ back\nslash';
@@ -61,7 +61,7 @@ it("shows label values that need escaping as they are", async () => {
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-it("shows in OpenMetrics which recorded trace took as long, and to nobody else", async () => {
+it("adds exemplars in OpenMetrics, and in no other format", async () => {
   const exposed = new MetricRegistry({ labels: { pod: "web-1" }, epochMs: 1_700_000_000_000 });
   const { requestDuration, retries } = createSidecarMetrics(exposed);
   const slot = requestDuration.slot({ direction: "inbound", service: "shop/web" });
@@ -88,7 +88,7 @@ it("shows in OpenMetrics which recorded trace took as long, and to nobody else",
 
 const hourMs = 3_600_000;
 
-it("lets go of series that have not grown for an hour, and of none whose labels can't grow", async () => {
+it("drops series that have not grown for an hour, but none whose labels can't grow", async () => {
   const exposed = registry();
   const { attempts, policyUpdates, requestDuration } = createSidecarMetrics(exposed);
   const try_ = (service: string) => attempts.increment(attempts.slot({ service, outcome: "2xx" }));
@@ -117,7 +117,7 @@ it("lets go of series that have not grown for an hour, and of none whose labels 
   ]);
 });
 
-it("has room again, once idle series are gone", () => {
+it("has room again once idle series are gone", () => {
   const exposed = registry();
   const { attempts } = createSidecarMetrics(exposed);
   const labelsOf = (slot: number) => attempts.labelSets.entries.find(([known]) => known === slot)?.[1];

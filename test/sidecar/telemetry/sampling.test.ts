@@ -11,7 +11,7 @@ function traceIds(count: number): string[] {
   return Array.from({ length: count }, () => ids.traceId());
 }
 
-it("records the share of traces that the ratio says", () => {
+it("records the share of traces given by the ratio", () => {
   const sampled = traceIds(100_000).filter((id) => isSampled({ ratio: 0.01, parentBased: true }, id, undefined));
   const expected = 1_000;
   expect(Math.abs(sampled.length - expected)).toBeLessThan(4.5 * Math.sqrt(expected));
@@ -60,7 +60,7 @@ it.each(["1.5", "-0.1", "1%", "NaN", "much"])("refuses the ratio %s, and names t
   expect(verdict).toEqual({ ok: false, error: { path: "OTEL_TRACES_SAMPLER_ARG", message } });
 });
 
-it("refuses a sampler that it does not have", () => {
+it("refuses an unknown sampler", () => {
   const verdict = parseSampler({ OTEL_TRACES_SAMPLER: "jaeger_remote" });
   expect(verdict).toMatchObject({ ok: false, error: { path: "OTEL_TRACES_SAMPLER" } });
 });

@@ -28,7 +28,7 @@ async function ask(port: number, method: string, path: string): Promise<http.Inc
   return response;
 }
 
-it("tells a page what was asked, and by whom", async () => {
+it("passes the request and the client's address to a page", async () => {
   const port = await serve({
     pages: new Map([
       [
@@ -43,7 +43,7 @@ it("tells a page what was asked, and by whom", async () => {
   expect(await text(response)).toBe(`/asked?for=it 127.0.0.1:${port} why 127.0.0.1\n`);
 });
 
-it("answers HEAD without a body, and says what a page takes where it does not take a method", async () => {
+it("answers HEAD without a body, and lists the allowed methods if one is not", async () => {
   const port = await serve({
     pages: new Map([["/level", () => plainPage(200, "low")]]),
     changes: new Map([["/level", () => plainPage(200, "high")]]),
@@ -55,7 +55,7 @@ it("answers HEAD without a body, and says what a page takes where it does not ta
   expect([refused.statusCode, refused.headers.allow]).toEqual([405, "GET, HEAD, PUT"]);
 });
 
-it("tells a page that whoever asked has left", async () => {
+it("tells a page that its client has left", async () => {
   let gone: AbortSignal | undefined;
   const port = await serve({
     pages: new Map([
@@ -76,7 +76,7 @@ it("tells a page that whoever asked has left", async () => {
   await eventually(() => gone?.aborted === true);
 });
 
-it("says that a reader is behind until it has taken what was written", async () => {
+it("reports that a reader is behind until it has read what was written", async () => {
   const opened = Promise.withResolvers<PageBody>();
   const port = await serve({
     pages: new Map([["/lines", () => ({ status: 200, type: "text/plain", stream: opened.resolve })]]),
@@ -108,7 +108,7 @@ async function serveByHand(pages: PageServerOptions["pages"]) {
   return { byHand, pass };
 }
 
-it("holds no place for who takes nothing of a page for as long as a scrape may take", async () => {
+it("closes a client that reads nothing of a page for as long as a scrape may take", async () => {
   const page = plainPage(200, "x".repeat(20_000_000));
   const { byHand, pass } = await serveByHand(new Map([["/metrics", () => page]]));
   const reader = dialRaw({ host, port: byHand.port });
@@ -151,7 +151,7 @@ it("refuses what is ambiguous as strictly as the data path", async () => {
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
 });
 
-it("answers who asks once while another address holds all of its connections, each in the midst of a head", async () => {
+it("answers a client while another address holds all connections, each in the middle of a head", async () => {
   const port = await serve({ pages: new Map([["/live", () => plainPage(200, "live")]]) });
   const crowd = Array.from({ length: 64 }, () => dialRaw({ host, port, localAddress: "127.0.0.2" }));
   for (const socket of crowd) socket.write("GET /live HT");

@@ -43,7 +43,7 @@ it("passes every call on as it came, both ways", () => {
   expect(watcher.endings).toEqual(["answered"]);
 });
 
-it("reports one end, whatever comes after it", () => {
+it("reports only one end, whatever comes after it", () => {
   const gone = new MeshError("upstream_closed", "gone");
   const { upstream, watcher } = between();
   upstream.response.abortResponse(gone);
@@ -56,7 +56,7 @@ it("reports one end, whatever comes after it", () => {
   expect(other.watcher.endings).toEqual(["abandoned"]);
 });
 
-it("bears an answer that comes before the service has returned", () => {
+it("accepts a response that comes before the service has returned", () => {
   const caller = new RecordingCaller();
   const watcher = new Watcher(exchangeOf(), caller);
   const sink = watcher.through((_exchange, response) => {

@@ -51,12 +51,12 @@ it.each([
   expect(read(traceparent)).toBeUndefined();
 });
 
-it("refuses two traceparent fields, and takes none for none", () => {
+it("refuses two traceparent fields, and reads none as no context", () => {
   expect(readTraceContext(new HeaderFields(["traceparent", valid, "traceparent", valid]))).toBeUndefined();
   expect(readTraceContext(new HeaderFields(["tracestate", "a=1"]))).toBeUndefined();
 });
 
-it("makes of any header field either nothing or a context that it reads again as the same", () => {
+it("turns any header field into either nothing or a context that it reads again as the same", () => {
   assert(
     property(string({ unit: "binary" }), string({ unit: "binary" }), (noise, tracestate) => {
       for (const traceparent of [noise, valid + noise, noise + valid, `01${valid.slice(2)}-${noise}`]) {
@@ -72,7 +72,7 @@ it("makes of any header field either nothing or a context that it reads again as
   );
 });
 
-it("joins tracestate fields in their order, without empty members", () => {
+it("joins tracestate fields in order, without empty members", () => {
   expect(read(valid, "a=1, b=2", ",", "t@vendor=x y")?.tracestate).toBe("a=1,b=2,t@vendor=x y");
 });
 
@@ -87,7 +87,7 @@ it.each([
   expect(read(valid, tracestate)).toEqual({ traceId, spanId, sampled: true, tracestate: undefined });
 });
 
-it("gives out ids of the right length, all different, over many fills of the pool", () => {
+it("gives out ids of the right length, all different, over many refills of the pool", () => {
   const ids = new IdSource();
   const given = new Set(Array.from({ length: 2_000 }, (_, i) => (i % 2 === 0 ? ids.traceId() : ids.spanId())));
   expect(given.size).toBe(2_000);

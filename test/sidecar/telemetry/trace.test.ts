@@ -40,7 +40,7 @@ function answer(upstream: RecordingUpstream, status: number, headers: Record<str
   upstream.response.endResponse();
 }
 
-it("begins a trace where none came, and its context travels although it is not recorded", () => {
+it("begins a trace if there is none, and its context travels even if it is not recorded", () => {
   const { service, upstream, spans } = tracing(0);
   service(exchangeOf(), new RecordingCaller());
   answer(upstream, 200);
@@ -48,7 +48,7 @@ it("begins a trace where none came, and its context travels although it is not r
   expect(spans).toEqual([]);
 });
 
-it("passes an unsampled context on untouched, so that the caller's span stays the parent", () => {
+it("forwards an unsampled context untouched, so that the caller's span stays the parent", () => {
   const { service, upstream, spans } = tracing(1);
   const traceparent = `00-${traceId}-${callerSpan}-00`;
   service(exchangeWith(traceparent), new RecordingCaller());
@@ -57,7 +57,7 @@ it("passes an unsampled context on untouched, so that the caller's span stays th
   expect(spans).toEqual([]);
 });
 
-it("passes every context on untouched where spans would go nowhere, and begins one where there is none", () => {
+it("forwards every context untouched if spans would go nowhere, and begins one if there is none", () => {
   const { tracer } = tracing(1);
   const upstream = new RecordingUpstream();
   const nowhere = { ...tracer, sink: undefined };
@@ -72,7 +72,7 @@ it("passes every context on untouched where spans would go nowhere, and begins o
   expect(readTraceContext(upstream.exchange.headers)).toMatchObject({ sampled: false });
 });
 
-it("tells those below when it does not record what the caller did", () => {
+it("clears the sampled flag if it does not record a trace that the caller recorded", () => {
   const { tracer } = tracing(0);
   const upstream = new RecordingUpstream();
   const sampler = { ratio: 0, parentBased: false };
@@ -84,7 +84,7 @@ it("tells those below when it does not record what the caller did", () => {
   expect(readTraceContext(upstream.exchange.headers)).toMatchObject({ traceId, sampled: false });
 });
 
-it("continues a sampled context: caller ▸ request ▸ try ▸ what goes on", () => {
+it("continues a sampled context: caller ▸ request ▸ try ▸ forwarded request", () => {
   const { service, upstream, spans, clock } = tracing(0);
   service(exchangeWith(`00-${traceId}-${callerSpan}-01`), new RecordingCaller());
   clock.advance(25);
@@ -102,7 +102,7 @@ it("continues a sampled context: caller ▸ request ▸ try ▸ what goes on", (
   expect(attempt.context.traceId).toBe(traceId);
 });
 
-it("makes the tries of one request siblings, and says which they are and why", () => {
+it("makes the tries of one request siblings, with their numbers and reasons", () => {
   const { upstream, spans, tracer, request } = tracing(1);
   const tryOnce = traceTry(tracer)(upstream.service);
   const retrying: Service = (exchange, response) => {
@@ -168,7 +168,7 @@ it.each([
   ["http", "ann:secret@payments", "/pay", undefined, undefined],
   ["http", "ann@payments", "/pay", undefined, undefined],
 ] as const)(
-  "says where a client's request to %s, %s, %s goes, without query and user",
+  "records where a client's request to %s, %s, %s goes, without query and user",
   (scheme, authority, path, port, url) => {
     const { service, upstream, spans } = tracing(1);
     service(exchangeOf({ scheme, authority, path }), new RecordingCaller());
@@ -181,7 +181,7 @@ it.each([
   },
 );
 
-it("says of each try how the endpoint's breaker stood, and asks for no version where nothing is recorded", () => {
+it("records the state of the endpoint's breaker for each try, and asks for no version if nothing is recorded", () => {
   const { upstream, spans, tracer } = tracing(0);
   let asked = 0;
   const counting = () => String(++asked);
@@ -234,7 +234,7 @@ it("drops a tracestate without a valid traceparent, and carries one that has it"
   expect(spans.at(-1)?.context.tracestate).toBe("a=1");
 });
 
-it("bounds what a client can put into a span", () => {
+it("limits what a client can put into a span", () => {
   const { service, upstream, spans } = tracing(1);
   const long = "x".repeat(50_000);
   service(exchangeOf({ method: long, path: `/${long}`, authority: `${long}:80` }), new RecordingCaller());
@@ -246,7 +246,7 @@ it("bounds what a client can put into a span", () => {
 
 const b3 = `${traceId}-${callerSpan}`;
 
-it("continues a trace that came as B3: written out W3C, and B3 as it came", () => {
+it("continues a trace that came as B3, with W3C's fields added and B3 unchanged", () => {
   const { service, upstream, spans } = tracing(0);
   service(exchangeOf({ headers: new HeaderFields(["b3", `${b3}-1`]) }), new RecordingCaller());
   answer(upstream, 200);
@@ -256,14 +256,14 @@ it("continues a trace that came as B3: written out W3C, and B3 as it came", () =
   expect(upstream.exchange.headers.all("b3")).toEqual([`${b3}-1`]);
 });
 
-it("writes B3 out W3C where it records nothing, with the caller's span and word", () => {
+it("adds W3C's fields to B3 even if it records nothing, with the caller's span and decision", () => {
   const { service, upstream, spans } = tracing(1);
   service(exchangeOf({ headers: new HeaderFields(["b3", `${b3}-0`]) }), new RecordingCaller());
   expect(upstream.exchange.headers.get("traceparent")).toBe(`00-${traceId}-${callerSpan}-00`);
   expect(spans).toEqual([]);
 });
 
-it("decides by itself where B3 leaves it open, and begins no trace where B3 says not to record", () => {
+it("decides by itself if B3 leaves it open, and begins no trace if B3 says not to record", () => {
   const { service, upstream, spans } = tracing(1);
   service(exchangeOf({ headers: new HeaderFields(["b3", b3]) }), new RecordingCaller());
   answer(upstream, 200);
@@ -274,7 +274,7 @@ it("decides by itself where B3 leaves it open, and begins no trace where B3 says
   expect(readTraceContext(upstream.exchange.headers)).toMatchObject({ sampled: false });
 });
 
-it("believes W3C where both came", () => {
+it("prefers W3C if both came", () => {
   const { service, upstream } = tracing(1);
   const headers = new HeaderFields(["b3", `${"a".repeat(32)}-${callerSpan}-0`]);
   headers.append("traceparent", `00-${traceId}-${callerSpan}-01`);

@@ -38,7 +38,7 @@ function reporter() {
   };
 }
 
-it("tells of what the application asked of others since the last report, and of nothing twice", () => {
+it("reports what the application has called since the last report, and nothing twice", () => {
   const { reporter: reports, request } = reporter();
   request("200");
   request("503", { ms: 700 });
@@ -58,19 +58,19 @@ it("tells of what the application asked of others since the last report, and of 
   ]);
 });
 
-it("counts no request as good that its caller gave up", () => {
+it("does not count an abandoned request as a success", () => {
   const { reporter: reports, request } = reporter();
   for (const code of ["200", "499", "404"]) request(code);
   expect(reports.take(2_000)?.edges).toMatchObject([{ requests: 3, failures: 1 }]);
 });
 
-it("tells how many went over mutual TLS, how many in the clear, and of the others neither", () => {
+it("reports how many went over mutual TLS and how many in the clear, and neither for the others", () => {
   const { reporter: reports, request } = reporter();
   for (const tls of ["mutual", "mutual", "none", ""] as const) request("200", { tls });
   expect(reports.take(2_000)?.edges).toMatchObject([{ requests: 4, mutualTls: 2, plaintext: 1 }]);
 });
 
-it("takes a series that comes after one was let go for a new one", () => {
+it("treats a series that returns after it was dropped as a new one", () => {
   const { reporter: reports, request, registry } = reporter();
   for (let i = 0; i < 5; i++) request("200");
   reports.take(2_000);
@@ -82,13 +82,13 @@ it("takes a series that comes after one was let go for a new one", () => {
   expect(report?.latencies?.[0]?.cumulative?.at(-1)).toBe(7);
 });
 
-it("says at first, and once a minute without traffic, that it is there", () => {
+it("reports at the start, and once a minute without traffic", () => {
   const { reporter: reports } = reporter();
   const told = Array.from({ length: 61 }, () => reports.take(2_000) !== undefined);
   expect(told.flatMap((tells, tick) => (tells ? [tick] : []))).toEqual([0, 30, 60]);
 });
 
-it("tells of breakers as long as they are not closed, and once more when they are", () => {
+it("reports breakers while they are not closed, and once more when they are", () => {
   const { reporter: reports, breakers } = reporter();
   reports.take(2_000);
   breakers.push({ breakerState: "open", endpoint: { address: "10.0.0.1:80" } });
@@ -100,7 +100,7 @@ it("tells of breakers as long as they are not closed, and once more when they ar
   expect(reports.take(2_000)).toBeUndefined();
 });
 
-it("tells of calls that lost their trace, once", () => {
+it("reports calls that lost their trace, once", () => {
   const { reporter: reports, request, metrics } = reporter();
   metrics.lostCalls.add(metrics.lostCalls.slot({ service: "shop/orders" }), 3);
   request("200");

@@ -4,7 +4,7 @@ import { plainHttp2 } from "../../../sidecar/upstream/http2-connector.ts";
 import { turn } from "../../fuzz/memory-socket.ts";
 import { listen, untilClosed } from "../../support/sockets.ts";
 
-it("says once that a server which is connected to and cut off speaks no HTTP/2", async () => {
+it("reports once that a server which accepts and closes does not speak HTTP/2", async () => {
   const cut = Promise.withResolvers<void>();
   const server = await listen((socket) => {
     void untilClosed(socket).then(() => cut.resolve());

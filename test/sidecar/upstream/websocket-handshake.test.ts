@@ -50,7 +50,7 @@ describe("to an application that speaks HTTP/1.1", () => {
     expect(upstream.calls).toEqual([["abort", "bad_response"]]);
   });
 
-  it("has another key for another try", () => {
+  it("uses another key for another try", () => {
     const refused = ask();
     refused.upstream.response.head(responseHead(503));
     const failed = ask();
@@ -60,7 +60,7 @@ describe("to an application that speaks HTTP/1.1", () => {
     expect([...refused.keys(), ...failed.keys(), ...given.keys()]).toEqual([]);
   });
 
-  it("takes back no key of another try, when a former one ends late, nor one of the client's that a filter had held back", () => {
+  it("does not remove the key of another try when a former one ends late, nor one of the client's that a filter had held back", () => {
     const former = ask();
     former.upstream.response.head(responseHead(503));
     former.exchange.headers.append("sec-websocket-key", "later");
@@ -73,7 +73,7 @@ describe("to an application that speaks HTTP/1.1", () => {
     expect(filtered.keys()).toEqual(["own"]);
   });
 
-  it("makes nothing up for a client over HTTP/1.1, for one that has asked itself, nor for another protocol", () => {
+  it("adds nothing for a client over HTTP/1.1, for one that has asked itself, or for another protocol", () => {
     expect(ask({}, false).keys()).toEqual([]);
     expect(ask({ headers: new HeaderFields(["sec-websocket-key", "own"]) }).keys()).toEqual(["own"]);
     expect(ask({ upgrade: "mqtt" }).keys()).toEqual([]);
@@ -90,7 +90,7 @@ describe("to an application that speaks HTTP/2", () => {
     expect(head.headers.all("sec-websocket-accept")).toEqual([accept]);
   });
 
-  it("gives none with another answer, beside another one, nor to who did not ask", () => {
+  it("gives none with another response, beside an existing one, or to a client that did not ask", () => {
     for (const [fields, head] of [
       [["sec-websocket-key", key], responseHead(403)],
       [["sec-websocket-key", key], responseHead(101, { "sec-websocket-accept": "own" })],
