@@ -23,7 +23,7 @@ it("has a default for all but the folders", () => {
   });
 });
 
-it("takes what is given", () => {
+it("uses what is given", () => {
   const args = [
     "--folder",
     "a",
@@ -50,7 +50,7 @@ it("takes what is given", () => {
   });
 });
 
-it("lives in a cluster where it is told so", () => {
+it("runs in a cluster if it is told to", () => {
   const homeOf = (...args: string[]) => {
     const config = readConfig(args);
     return config.ok ? config.value.home : config.error;

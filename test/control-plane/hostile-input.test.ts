@@ -59,7 +59,7 @@ function pipelineWith(yaml: string): Pipeline {
   return pipeline;
 }
 
-it("reads or refuses any text, with a line for each refusal", { timeout: 60_000 }, () => {
+it("reads or refuses any text, and gives a line for each refusal", { timeout: 60_000 }, () => {
   fc.assert(
     fc.property(damaged, (text) => {
       const { objects, problems, complete } = parseManifest(text, "a.yaml");
@@ -72,7 +72,7 @@ it("reads or refuses any text, with a line for each refusal", { timeout: 60_000 
   );
 });
 
-it("takes any content of any object, and leaves the others as they are", { timeout: 60_000 }, () => {
+it("survives any content of any object, and leaves the others as they are", { timeout: 60_000 }, () => {
   fc.assert(
     fc.property(fc.constantFrom(...kinds), anything, anything, anything, ([apiVersion, kind], spec, status, labels) => {
       const pipeline = pipelineWith(good);

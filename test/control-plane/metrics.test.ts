@@ -3,7 +3,7 @@ import { ControlPlaneMetrics } from "../../control-plane/metrics.ts";
 import type { SidecarLag } from "../../control-plane/push/push-hub.ts";
 import { parseExposition } from "../support/exposition.ts";
 
-it("counts all sidecars that are behind, and names the hundred of each reason that are so for longest", async () => {
+it("counts all sidecars that are behind, and names for each reason the hundred that have lagged longest", async () => {
   const metrics = new ControlPlaneMetrics();
   const behind = (reason: SidecarLag["reason"], count: number): SidecarLag[] =>
     Array.from({ length: count }, (_, seconds) => ({ sidecar: `shop/${seconds}`, reason, versions: 2, seconds }));
@@ -30,7 +30,7 @@ it("counts all sidecars that are behind, and names the hundred of each reason th
   expect(await series("tulle_sidecar_lag_seconds")).toEqual([]);
 });
 
-it("tells of Node what costs nothing between two scrapes, and no delays of its event loop, for which a timer would have to run", async () => {
+it("reports those of Node's metrics that cost nothing between two scrapes, and no event-loop histogram, which needs a timer", async () => {
   const { registry } = new ControlPlaneMetrics();
   const names = [...parseExposition(await registry.metrics()).keys()].filter((name) => name.includes("eventloop"));
   expect(names).toEqual(["nodejs_eventloop_lag_seconds"]);

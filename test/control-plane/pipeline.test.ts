@@ -74,7 +74,7 @@ function until(holds: () => boolean): Promise<void> {
   });
 }
 
-it("takes over an edited weight, as one change", async () => {
+it("applies an edited weight as one change", async () => {
   expect(weights()).toEqual([90, 10]);
   await writeFile(join(folder, "policies.yaml"), split("90"));
   await until(() => weights()?.[1] === 90);
@@ -102,7 +102,7 @@ it.each([
   expect(changes).toBe(1);
 });
 
-it("tells nobody of a backend that an editor removes for a moment", async () => {
+it("notifies nobody of a backend that an editor removes for a moment", async () => {
   await rename(join(folder, "services.yaml"), join(folder, "services.yaml~"));
   await rename(join(folder, "services.yaml~"), join(folder, "services.yaml"));
   await writeFile(join(folder, "policies.yaml"), split("50"));

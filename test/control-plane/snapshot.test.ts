@@ -10,7 +10,7 @@ function publish(snapshot: Snapshot, ...published: Resource[]): void {
   snapshot.commit({ published, withdrawn: [], identities: new Map() });
 }
 
-it("tells its listeners what differs, and nothing of what is equal", () => {
+it("notifies its listeners of what differs, and not of what is equal", () => {
   const snapshot = new Snapshot();
   const heard: string[] = [];
   const stop = snapshot.watch((kind, name) => heard.push(`${kind} ${name}`));
@@ -22,7 +22,7 @@ it("tells its listeners what differs, and nothing of what is equal", () => {
   expect(heard).toHaveLength(3);
 });
 
-it("has everything in place before it tells", () => {
+it("has everything in place before it notifies", () => {
   const snapshot = new Snapshot();
   let seen: string[] = [];
   snapshot.watch(() => {
@@ -41,7 +41,7 @@ it("gives equal content the same version, however its fields are ordered", () =>
   expect(other.get("inbound", "a")?.version).toBe(one.get("inbound", "a")?.version);
 });
 
-it("forgets what is withdrawn, with its identity, and tells once", () => {
+it("forgets a withdrawn resource with its identity, and notifies once", () => {
   const snapshot = new Snapshot();
   snapshot.commit({ published: [inbound("a", 1)], withdrawn: [], identities: new Map([["a", "spiffe://x"]]) });
   const heard: string[] = [];

@@ -77,7 +77,7 @@ describe("an AdmissionReview", () => {
     expect(outcomes).toEqual(["/validate admitted", "/validate refused"]);
   });
 
-  it("gets 500 where the handler fails, and the server goes on", async () => {
+  it("gets 500 if the handler fails, and the server goes on", async () => {
     answer = () => {
       throw new Error("a bug");
     };
@@ -89,7 +89,7 @@ describe("an AdmissionReview", () => {
   });
 });
 
-describe("what is none gets a plain answer", () => {
+describe("a request that is not an AdmissionReview gets a plain answer", () => {
   it.each<[string, () => Promise<Answer>, number]>([
     ["another path", () => post(review, { path: "/other" }), 404],
     ["another method", () => post("", { method: "GET" }), 405],
@@ -126,7 +126,7 @@ async function dial() {
 }
 
 describe("its certificate", () => {
-  it("is for the Service's names, is no identity in the mesh, and serves TLS 1.3 only", async () => {
+  it("is for the Service's names, is not an identity in the mesh, and serves TLS 1.3 only", async () => {
     const socket = await dial();
     const { raw, subjectaltname } = socket.getPeerCertificate();
     expect(subjectaltname).toBe("DNS:tulle-control-plane.tulle-system.svc, DNS:tulle-control-plane.tulle-system");
@@ -154,7 +154,7 @@ describe("its certificate", () => {
   });
 });
 
-it("does not wait long for a caller that says nothing when it closes", async () => {
+it("does not wait long for a silent caller when it closes", async () => {
   const socket = await dial();
   const ended = untilClosed(socket);
   const startMs = performance.now();

@@ -27,7 +27,7 @@ const invalid = { service: "a", backends: [{ service: "b", weight: -1 }] };
 const admitted = { verdict: "admit", warnings: [] };
 
 describe("a policy", () => {
-  it("is admitted where the parser takes it", () => {
+  it("is admitted if the parser accepts it", () => {
     expect(ask(split({ service: "a", backends: [{ service: "b", weight: 1 }] }))).toEqual(admitted);
   });
 
@@ -94,19 +94,19 @@ describe("a policy", () => {
     expect(ask({ ...object, metadata: named })).toEqual({ verdict: "admit", warnings: [warning] });
   });
 
-  it("may lead without any weight to what does not exist yet", () => {
+  it("may refer to a Service that does not exist yet with weight 0", () => {
     const backends = [{ service: "b" }, { service: "next", weight: 0 }];
     expect(ask(split({ service: "a", backends }))).toEqual(admitted);
   });
 
-  it("needs no name where the API server is to make one", () => {
+  it("needs no name if the API server generates one", () => {
     const { name: _, ...generated } = { ...named, generateName: "a-" };
     expect(ask({ ...split({ service: "a", backends: [{ service: "b", weight: 1 }] }), metadata: generated })).toEqual(
       admitted,
     );
   });
 
-  it("may lose its finalizers though it is invalid, and may not be changed into another invalid one", () => {
+  it("may lose its finalizers although it is invalid, but may not be changed into another invalid one", () => {
     const before = split(invalid);
     const labelled = { ...before, metadata: { ...named, labels: { a: "b" } } };
     expect(ask(labelled, { operation: "UPDATE", oldObject: before })).toEqual(admitted);
@@ -114,12 +114,12 @@ describe("a policy", () => {
     expect(ask(worse, { operation: "UPDATE", oldObject: before })).toMatchObject({ verdict: "refuse" });
   });
 
-  it("may be deleted, and its status written, whatever it says", () => {
+  it("may be deleted, and its status written, whatever it contains", () => {
     expect(ask(split(invalid), { operation: "DELETE", object: null, oldObject: split(invalid) })).toEqual(admitted);
     expect(ask(split(invalid), { operation: "UPDATE", subResource: "status" })).toEqual(admitted);
   });
 
-  it("is refused as an object where it is none", () => {
+  it("is refused if it is not an object", () => {
     for (const object of [null, 1, [], "x", { __proto__: null }]) {
       expect(ask(split({}), { object })).toMatchObject({ verdict: "refuse" });
     }
@@ -129,18 +129,18 @@ describe("a policy", () => {
 describe("a route", () => {
   const parentRefs = [{ group: "", kind: "Service", name: "a" }];
 
-  it("of a Service is never refused: its author is told that the mesh does not take it over", () => {
+  it("of a Service is never refused: its author is warned that the mesh does not apply it", () => {
     expect(ask(route({ parentRefs, rules: [{ matches: [{ path: { value: "no/slash" } }] }] }))).toEqual({
       verdict: "admit",
       warnings: [expect.stringMatching(/^not taken over by the mesh: spec\.rules\[0\]\.matches\[0\]\.path/)],
     });
   });
 
-  it("of a Gateway is none of the mesh's business", () => {
+  it("of a Gateway is ignored", () => {
     expect(ask(route({ parentRefs: [{ name: "edge" }], rules: 1 }))).toEqual(admitted);
   });
 });
 
-it("lets objects of other groups pass", () => {
+it("admits objects of other groups", () => {
   expect(ask({ apiVersion: "v1", kind: "Pod", metadata: named })).toEqual(admitted);
 });

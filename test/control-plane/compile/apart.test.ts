@@ -43,7 +43,7 @@ function mtlsOf({ snapshot }: Pipeline, name?: string): unknown {
   return resource?.kind === "inbound" ? resource.value.ports[0]?.mtls : "none";
 }
 
-it("lets a policy hold for the pods that it selects, though others of another kind bear the same name and are newer", () => {
+it("applies a policy to the pods that it selects, even if newer pods of another kind have the same workload name", () => {
   const pipeline = open(
     pod("web-0", "app: db") + pod("web-7d9f-x", "app: front", { day: 2, account: "front" }) + strict,
   );
@@ -68,7 +68,7 @@ it("follows the labels of one pod, as when another becomes the primary", () => {
   expect(heard).toEqual(["inbound shop/web", "inbound shop/web"]);
 });
 
-it("is of another version for replicas of the control plane where a policy moves from one pod to another", () => {
+it("changes its version for other replicas when a policy moves from one pod to another", () => {
   const pods = [pod("web-0", "app: db"), pod("web-1", "app: front"), pod("web-2", "app: spare", { day: 2 })];
   const [pipeline, other] = [open(pods.join("") + strict), open(pods.toReversed().join("") + strict)];
   const versionAt = ({ snapshot }: Pipeline) => snapshot.versionOf("inbound", "shop/web");
@@ -79,7 +79,7 @@ it("is of another version for replicas of the control plane where a policy moves
   expect(versionAt(other)).not.toBe(versionAt(pipeline));
 });
 
-it("has one for all where labels make no difference, as between the pods before and after a rollout", () => {
+it("has one variant for all pods if labels make no difference, as before and after a rollout", () => {
   const pipeline = open(
     pod("old", "app: db, pod-template-hash: a") + pod("new", "app: db, pod-template-hash: b") + strict,
   );
@@ -89,7 +89,7 @@ it("has one for all where labels make no difference, as between the pods before 
   expect(snapshot.versionOf("inbound", "shop/web")).toBe(snapshot.get("inbound", "shop/web")?.version);
 });
 
-it("compiles once what nobody tells apart, and each for itself what a Service or a policy does", () => {
+it("compiles pods once if nothing selects by their labels, and separately if a Service or a policy does", () => {
   const numbered = (index: number) => pod(`web-${index}`, `app: db, index: '${index}'`);
   const service = (name: string, selector: string, port: number) =>
     `\n{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: ${name}}, spec: {selector: {${selector}}, ports: [{port: ${port}, targetPort: ${port}}]}}\n---\n`;
@@ -109,7 +109,7 @@ it("compiles once what nobody tells apart, and each for itself what a Service or
   expect([0, 1, 2].map((index) => mtlsOf(pipeline, `web-${index}`))).toEqual([undefined, "strict", undefined]);
 });
 
-it("forgets what a pod had of its own with the pod, and all with the last", () => {
+it("forgets a pod's variant with the pod, and everything with the last pod", () => {
   const pipeline = open(pod("web-0", "app: db") + pod("web-1", "app: front", { day: 2 }) + strict);
   pipeline.apply(changeOf("", ["Pod shop/web-0"]));
   expect(mtlsOf(pipeline, "web-0")).toBeUndefined();
@@ -117,7 +117,7 @@ it("forgets what a pod had of its own with the pod, and all with the last", () =
   expect(mtlsOf(pipeline, "web-1")).toBe("none");
 });
 
-it("tells each sidecar what its own pod has, counts it as in force there, and again what has changed for it alone", async () => {
+it("sends each sidecar its own pod's variant, counts it as in force, and sends changes that concern only that pod", async () => {
   const pipeline = open(pod("web-0", "app: db") + pod("front", "app: front", { day: 2, account: "front" }) + strict);
   const nothing = () => {};
   const events = { encoded: nothing, written: nothing, acked: nothing, nacked: nothing, refused: nothing };

@@ -40,7 +40,7 @@ describe("what is compiled again", () => {
   const yaml = ["web", "orders", "payments"].map((name) => serviceYaml(name) + deploymentYaml(name)).join("");
   const orders = podYaml("orders-1", "orders", "10.0.0.1");
 
-  it("is the Endpoints of the Service alone when a pod comes, changes and goes", () => {
+  it("is only the Endpoints of the Service when a pod is added, changed or removed", () => {
     const pipeline = new Recorded(yaml);
     for (const [step, removed] of [
       [orders, []],
@@ -60,7 +60,7 @@ describe("what is compiled again", () => {
     expect(pipeline.compiled).toEqual([]);
   });
 
-  it("wakes nobody when it comes out equal", () => {
+  it("notifies nobody if the result is equal", () => {
     const pipeline = new Recorded(yaml);
     pipeline.apply(deploymentYaml("orders").replace("replicas: 2", "replicas: 3"));
     expect(pipeline.compiled).toEqual(["inbound shop/orders"]);
@@ -86,7 +86,7 @@ describe("what is compiled again", () => {
     expect(pipeline.snapshot.workloadIdentity("shop/orders")).toBeUndefined();
   });
 
-  it("comes out the same in whatever order the input arrived", () => {
+  it("gives the same result in whatever order the input arrived", () => {
     const input = [...yaml.split("---"), orders, podYaml("orders-2", "orders", "10.0.0.2")];
     const versions = (pipeline: Recorded) =>
       (["destination", "endpoints", "inbound"] as const).flatMap((kind) =>
@@ -105,7 +105,7 @@ describe("Endpoints", () => {
   const compile = (pod: string, service = serviceYaml("orders")) => new Recorded(service + pod).endpoints("orders");
   const orders = podYaml("orders-1", "orders", "10.0.0.1");
 
-  it("name address, pod and the identity that a meshed pod must show", () => {
+  it("name the address, the pod, and the identity that a meshed pod must present", () => {
     expect(compile(orders)).toEqual([
       {
         address: "10.0.0.1:8080",
@@ -131,7 +131,7 @@ describe("Endpoints", () => {
     expect(compile(terminating.replace('"True"', '"False"'))).toEqual([]);
   });
 
-  it("hold pods that are not ready where the Service publishes them", () => {
+  it("contain pods that are not ready if the Service publishes them", () => {
     const service = serviceYaml("orders").replace("spec: {", "spec: {publishNotReadyAddresses: true, ");
     const notReady = orders.replace('"True"', '"False"');
     expect(compile(notReady, service)).toHaveLength(1);
@@ -140,7 +140,7 @@ describe("Endpoints", () => {
     expect(compile(notReady.replace("podIP:", "phase: Failed, podIP:"), service)).toEqual([]);
   });
 
-  it("find a target port by its name in each pod", () => {
+  it("resolve a named target port in each pod", () => {
     expect(compile(orders, serviceYaml("orders", "port: 80, targetPort: web"))?.[0]?.address).toBe("10.0.0.1:8080");
     expect(compile(orders, serviceYaml("orders", "port: 80, targetPort: other"))).toEqual([]);
     expect(compile(orders, serviceYaml("orders", "port: 80"))?.[0]?.address).toBe("10.0.0.1:80");
@@ -152,7 +152,7 @@ describe("Endpoints", () => {
 });
 
 describe("Destinations", () => {
-  it("lead to the Service itself where no policy says otherwise", () => {
+  it("lead to the Service itself unless a policy says otherwise", () => {
     const pipeline = new Recorded(serviceYaml("orders", "name: http, port: 80"));
     expect(pipeline.snapshot.get("destination", "orders.shop.svc.cluster.local:80")?.resource).toEqual({
       kind: "destination",
@@ -178,7 +178,7 @@ describe("Destinations", () => {
     });
   });
 
-  it("are none for UDP ports and aliases", () => {
+  it("don't exist for UDP ports and ExternalName Services", () => {
     expect(new Recorded(serviceYaml("a", "port: 53, protocol: UDP")).snapshot.list("destination")).toEqual([]);
     const alias = serviceYaml("a").replace("spec: {", "spec: {type: ExternalName, externalName: example.com, ");
     expect(new Recorded(alias).snapshot.list("destination")).toEqual([]);
@@ -186,7 +186,7 @@ describe("Destinations", () => {
 });
 
 describe("Inbounds", () => {
-  it("hold the ports that containers declare and those that Services lead to, read as the Services say", () => {
+  it("contain the ports that containers declare and those that Services point to, with the Services' protocols", () => {
     const yaml =
       deploymentYaml("orders", "name: grpc-api, containerPort: 8080}, {containerPort: 9090, name: http-admin") +
       serviceYaml("orders", "port: 80, targetPort: grpc-api, appProtocol: http") +
@@ -198,7 +198,7 @@ describe("Inbounds", () => {
     ]);
   });
 
-  it("belong to the identity of the workload's service account alone", () => {
+  it("belong only to the identity of the workload's service account", () => {
     const { snapshot } = new Recorded(deploymentYaml("orders"));
     expect(snapshot.workloadIdentity("shop/orders")).toBe("spiffe://cluster.local/ns/shop/sa/orders");
     expect(snapshot.workloadIdentity("shop/other")).toBeUndefined();

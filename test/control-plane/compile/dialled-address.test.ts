@@ -35,7 +35,7 @@ class Dialler {
 }
 
 describe("a Service's address", () => {
-  it("gives what the Service's name gives, over both families", () => {
+  it("leads where the Service's name leads, over both address families", () => {
     const dialler = new Dialler(orders).dial("10.96.0.5:80").dial("[fd00:96::5]:80");
     const byName = dialler.told("destination", "orders.shop.svc.cluster.local:80");
     expect(byName).toMatchObject({ protocol: "http1" });
@@ -43,14 +43,14 @@ describe("a Service's address", () => {
       expect(dialler.told("destination", name)).toEqual({ ...(byName as object), name });
   });
 
-  it("is nothing of the mesh's at another port, or where nobody selects what is behind it", () => {
+  it("is outside the mesh at another port, or if the Service has no selector", () => {
     const dialler = new Dialler(orders).dial("10.96.0.5:81");
     expect(dialler.told("destination", "10.96.0.5:81")).toBeUndefined();
     dialler.apply(orders.replace("selector: {app: orders}, ", ""));
     expect(dialler.dial("10.96.0.5:80").told("destination", "10.96.0.5:80")).toBeUndefined();
   });
 
-  it("follows the Service as it comes, changes and goes, and moves to the next that has it", () => {
+  it("follows the Service as it is added, changed and removed, and moves to the next one with that address", () => {
     const dialler = new Dialler("").dial("10.96.0.5:80");
     const service = () => (dialler.told("destination", "10.96.0.5:80") as { service: unknown } | undefined)?.service;
     expect(service()).toBeUndefined();
@@ -64,7 +64,7 @@ describe("a Service's address", () => {
     expect(service()).toBeUndefined();
   });
 
-  it("carries the Service's policies, also those that come later", () => {
+  it("carries the Service's policies, including later ones", () => {
     const dialler = new Dialler(orders).dial("10.96.0.5:80");
     dialler.apply(
       "{apiVersion: tulle.dev/v1alpha1, kind: TimeoutPolicy, metadata: {namespace: shop, name: t}, spec: {request: 7s}}",
@@ -72,7 +72,7 @@ describe("a Service's address", () => {
     expect(dialler.told("destination", "10.96.0.5:80")).toMatchObject({ routes: [{ timeout: { requestMs: 7_000 } }] });
   });
 
-  it("is an error where it is not an address", () => {
+  it("is an error if it is not an address", () => {
     const pipeline = new Pipeline({ clusterDomain: "cluster.local", trustDomain: "cluster.local" });
     pipeline.apply(changeOf(orders.replace("10.96.0.5,", "10.96.0.500,")));
     expect(pipeline.index.problems().map(({ path, message }) => `${path} ${message}`)).toEqual([
@@ -84,7 +84,7 @@ describe("a Service's address", () => {
 describe("a pod's address", () => {
   const pod = podYaml("orders-1", "orders", "10.1.0.7");
 
-  it("gives that pod alone with its identity and its Service's breaker, and no routes", () => {
+  it("leads to that pod alone, with its identity and its Service's breaker, and no routes", () => {
     const split = `
 {apiVersion: tulle.dev/v1alpha1, kind: TrafficSplit, metadata: {namespace: shop, name: s}, spec:
       {service: orders, backends: [{service: orders, weight: 1}]}}\n---`;
@@ -111,7 +111,7 @@ describe("a pod's address", () => {
     });
   });
 
-  it("is the pod's whether it is ready or not, and behind a Service or not", () => {
+  it("leads to the pod whether or not it is ready or behind a Service", () => {
     const notReady = pod.replace('"True"', '"False"');
     const dialler = new Dialler(notReady + breaker("b", "{failureThreshold: 3}")).dial("10.1.0.7:8080");
     expect(dialler.told("endpoints", "10.1.0.7:8080")).toMatchObject({
@@ -121,14 +121,14 @@ describe("a pod's address", () => {
     });
   });
 
-  it("is nothing of the mesh's where the pod has no sidecar, or does not declare the port", () => {
+  it("is outside the mesh if the pod has no sidecar, or does not declare the port", () => {
     const dialler = new Dialler(pod).dial("10.1.0.7:9999");
     expect(dialler.told("destination", "10.1.0.7:9999")).toBeUndefined();
     dialler.apply(pod.replace("tulle.dev/proxy-version", "x"));
     expect(dialler.dial("10.1.0.7:8080").told("destination", "10.1.0.7:8080")).toBeUndefined();
   });
 
-  it("of the other family leads to the one where its sidecar listens", () => {
+  it("of the other family leads to the address where its sidecar listens", () => {
     const both = pod.replace("podIP:", 'podIPs: [{ip: 10.1.0.7}, {ip: "fd00::7"}], podIP:');
     const dialler = new Dialler(both).dial("[fd00::7]:8080");
     expect(dialler.told("endpoints", "[fd00::7]:8080")).toMatchObject({
@@ -136,7 +136,7 @@ describe("a pod's address", () => {
     });
   });
 
-  it("goes over to the next pod that gets it", () => {
+  it("moves to the next pod that gets it", () => {
     const dialler = new Dialler(pod).dial("10.1.0.7:8080");
     const name = () => {
       const { endpoints } = dialler.told("endpoints", "10.1.0.7:8080") as { endpoints: { pod: string }[] };
@@ -160,7 +160,7 @@ describe("a pod's own name below a headless Service", () => {
   endpoints: [{addresses: [${ip}], hostname: ${pod}, targetRef: {kind: Pod, name: ${pod}}}]}\n---`;
   const pods = podNamed("db-0", "10.1.0.8") + podNamed("db-1", "10.1.0.9");
 
-  it("gives what that pod's address gives", () => {
+  it("leads where that pod's address leads", () => {
     const dialler = new Dialler(headless("db") + pods).dial(name).dial("10.1.0.8:8080");
     const byAddress = dialler.told("endpoints", "10.1.0.8:8080") as object;
     expect(byAddress).toMatchObject({
@@ -170,7 +170,7 @@ describe("a pod's own name below a headless Service", () => {
     expect(dialler.told("destination", name)).toMatchObject({ name, routes: [{ backends: [{ endpoints: name }] }] });
   });
 
-  it("follows the pod as it comes, is made anew with another address, and goes", () => {
+  it("follows the pod as it is added, recreated with another address, and removed", () => {
     const dialler = new Dialler(headless("db")).dial(name);
     const address = () =>
       (dialler.told("endpoints", name) as { endpoints: { address: string }[] } | undefined)?.endpoints[0]?.address;
@@ -194,7 +194,7 @@ describe("a pod's own name below a headless Service", () => {
   });
 });
 
-it("is compiled while somebody wants it, and no longer", () => {
+it("is compiled only while somebody wants it", () => {
   const dialler = new Dialler(orders + podYaml("orders-1", "orders", "10.1.0.7"));
   const { snapshot } = dialler.pipeline;
   const byAddress = () =>

@@ -128,7 +128,7 @@ function empty(): Pipeline {
 /** Which object next, and in which form; beyond the last form: it is removed. */
 const steps = fc.array(fc.tuple(fc.nat(forms.length - 1), fc.nat(3)), { maxLength: 40 });
 
-it("comes, after any changes, to what the same objects give at once", () => {
+it("gives, after any changes, the same result as compiling the same objects at once", () => {
   fc.assert(
     fc.property(steps, (changes) => {
       const stepwise = empty();
@@ -151,7 +151,7 @@ it("comes, after any changes, to what the same objects give at once", () => {
   );
 });
 
-it("tells its listeners of every change, and of nothing else", () => {
+it("notifies its listeners of every change, and of nothing else", () => {
   fc.assert(
     fc.property(steps, (changes) => {
       const pipeline = empty();

@@ -29,7 +29,7 @@ it.each([
   expect(readProtocol({ port: 80, name })).toBe(protocol);
 });
 
-it("takes ports of protocols in which the server speaks first for opaque, unless told otherwise", () => {
+it("reads the ports of server-first protocols as opaque, unless they are declared otherwise", () => {
   for (const port of [25, 587, 3306, 4444, 9300]) expect(readProtocol({ port, name: "main" })).toBe("opaque");
   expect(readProtocol({ port: 9300, name: "http-main" })).toBe("http1");
   expect(readProtocol({ port: 443 })).toBe("detect");

@@ -86,7 +86,7 @@ it("serves the page, which may load nothing from elsewhere", async () => {
   expect(answer.headers.get("content-security-policy")).toMatch(/^default-src 'self';.*frame-ancestors 'none'/);
 });
 
-it("says that the page is not built, where it is not", async () => {
+it("says so if the page is not built", async () => {
   expect(await ask("/app.js")).toMatchObject({ status: 503, text: "the page is not built: npm run build\n" });
 });
 
@@ -97,22 +97,25 @@ it("gives the mesh as data", async () => {
 });
 
 it.each(["evil.example", "evil.example:8080", "10.0.0.1", "127.0.0.1.evil.example"])(
-  "refuses a page that reached it as %j",
+  "refuses requests for the host %j",
   async (host) => {
     expect((await ask("/api/mesh", { host })).status).toBe(421);
   },
 );
 
-it.each(["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1"])("lets in who reached it as %s", async (host) => {
-  expect((await ask("/api/mesh", { host })).status).toBe(200);
-});
+it.each(["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1"])(
+  "accepts requests for the host %s",
+  async (host) => {
+    expect((await ask("/api/mesh", { host })).status).toBe(200);
+  },
+);
 
 it("only reads", async () => {
   expect((await ask("/api/mesh", { method: "POST" })).status).toBe(405);
   expect((await ask("/../control-plane.mjs")).status).toBe(404);
 });
 
-it("tells at once, and again when something has changed", async () => {
+it("sends an event at once, and again when something has changed", async () => {
   const stop = new AbortController();
   const answer = await fetch(`http://127.0.0.1:${dashboard.port}/api/events`, { signal: stop.signal });
   const seen: string[] = [];
@@ -139,7 +142,7 @@ async function watch(): Promise<() => Promise<string>> {
   };
 }
 
-it("tells one who looks on already of a change that a newcomer was shown first", async () => {
+it("sends a change to earlier readers even if a new reader saw it first", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   const early = await watch();
   expect(await early()).toContain('"one"');
@@ -151,7 +154,7 @@ it("tells one who looks on already of a change that a newcomer was shown first",
   expect(await late()).toBe(":");
 });
 
-it("shows the last picture to a reader that was too slow for it", async () => {
+it("sends the newest view to a reader that was too slow for it", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   problems = ["x".repeat(16 * 1024 * 1024)];
   const slow = await watch();
@@ -168,7 +171,7 @@ it("shows the last picture to a reader that was too slow for it", async () => {
   expect(next).toContain('"two"');
 });
 
-it("gives one trace, and the sidecars that have a policy", async () => {
+it("serves one trace, and the sidecars that have a policy", async () => {
   expect(await ask(`/api/traces/${traceId}`)).toMatchObject({ status: 200, text: "[]" });
   expect((await ask(`/api/traces/${traceId.replace("4", "5")}`)).status).toBe(404);
   expect((await ask("/api/traces/../../etc")).status).toBe(404);

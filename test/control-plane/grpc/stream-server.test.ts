@@ -166,7 +166,7 @@ describe("a call", () => {
     expect((await spoken.said)[0]).toBe(String(status.UNIMPLEMENTED));
   });
 
-  it("that its client resets before anything was said ends, and harms no other", async () => {
+  it("that its client resets before any message ends, and harms no other", async () => {
     let taken = 0;
     let closed = 0;
     const silent = (one: ServerCall): void => {
@@ -195,14 +195,14 @@ describe("a call", () => {
     expect(await spoken.said).toEqual(["0", undefined]);
   });
 
-  it("with a message that is too long is ended before that is read", async () => {
+  it("with a message that is too long is ended before the message is read", async () => {
     await serve();
     const spoken = call(await connect());
     spoken.stream.write(framed(Buffer.alloc(1_001)));
     expect(await spoken.said).toEqual([String(status.RESOURCE_EXHAUSTED), "a message of 1001 bytes"]);
   });
 
-  it("knows the certificate of its client, and is told once when that is gone", async () => {
+  it("knows its client's certificate, and is notified once when the client is gone", async () => {
     const seen: (Buffer | undefined)[] = [];
     let closed = 0;
     const watch = (one: ServerCall): void => {
@@ -222,7 +222,7 @@ describe("a call", () => {
 describe("a connection", () => {
   const timing = { lookMs: 10, askMs: 50, deadMs: 1_000, idleMs: 1_000 };
 
-  it("that answers to a PING stays, one that is silent is ended", async () => {
+  it("that answers a PING stays, one that is silent is ended", async () => {
     const ended: string[] = [];
     const watch = (one: ServerCall): void => {
       const port = one.caller;
@@ -241,7 +241,7 @@ describe("a connection", () => {
     expect(stream.closed).toBe(false);
   });
 
-  it("is given its time from when it was asked, however late that was", async () => {
+  it("has the full time to answer a PING, however late that was sent", async () => {
     const clock = new HandClock();
     let look = (): void => {};
     const every = (_periodMs: number, call: () => void): (() => void) => {
@@ -297,7 +297,7 @@ describe("a connection", () => {
     expect(session.destroyed).toBe(true);
   });
 
-  it("that takes too long for its handshake is ended, and counted", async () => {
+  it("whose handshake takes too long is ended, and counted", async () => {
     const refused: string[] = [];
     const events = { opened: () => {}, closed: () => {}, refused: (why: string) => refused.push(why) };
     await serve({ timing: { handshakeMs: 50 }, events });
@@ -310,7 +310,7 @@ describe("a connection", () => {
     expect(refused).toEqual(["handshake"]);
   });
 
-  it("in the middle of its handshake does not hold the end up", async () => {
+  it("in the middle of its handshake does not delay the end", async () => {
     await serve();
     const socket = dialRaw({ host: "127.0.0.1", port });
     sockets.add(socket);
@@ -338,7 +338,7 @@ describe("a connection", () => {
     await expect(dial()).rejects.toThrow("ECONNREFUSED");
   });
 
-  it("gets the certificate that is in force", async () => {
+  it("gets the current certificate", async () => {
     await serve();
     const before = (await dial()).getPeerX509Certificate()?.serialNumber;
     server?.rotate(ca.serverCertificate);

@@ -68,7 +68,7 @@ describe.each(ports)("%s refuses", (port) => {
 });
 
 describe("discovery", () => {
-  it("refuses a message that unfolds into more than it can be asked", async () => {
+  it("refuses a message that expands into more than can be requested", async () => {
     // Each two octets are a subscription to nothing.
     const many = Buffer.alloc(4_000_000, Buffer.of(0x0a, 0x00));
     const length: number[] = [];
@@ -90,7 +90,7 @@ describe("identity", () => {
   it.each([
     ["no request", Buffer.alloc(0), "not a request"],
     ["two", Buffer.concat([framed(Buffer.alloc(0)), framed(Buffer.alloc(0))]), "more than one request"],
-  ])("wants one request, and got %s", async (_, bytes, says) => {
+  ])("requires exactly one request, and got %s", async (_, bytes, says) => {
     const answer = await call(await plane.session("identity"), paths.identity, { bytes, ends: true });
     expect(answer).toMatchObject({ code: status.INVALID_ARGUMENT, says });
     await plane.witness();

@@ -51,7 +51,7 @@ function data(streamId: number, bytes: Buffer): Buffer {
 }
 
 describe.each(ports)("%s", (port) => {
-  it("holds so many connections that say nothing, and who comes then is served", async () => {
+  it("limits silent connections, and serves whoever comes then", async () => {
     const sockets: net.Socket[] = [];
     for (let i = 0; i < 600; i++) {
       const socket = await plane.dial(port);
@@ -65,7 +65,7 @@ describe.each(ports)("%s", (port) => {
     await plane.witness();
   });
 
-  it("holds so many connections that are in, and who comes then is served", async () => {
+  it("limits established connections, and serves whoever comes then", async () => {
     const before = await plane.refused(port, "too_many");
     const dialled = await Promise.allSettled(Array.from({ length: 40 }, () => plane.dialTls(port)));
     for (let i = 0; i < 4; i++)
@@ -80,7 +80,7 @@ describe.each(ports)("%s", (port) => {
 });
 
 describe("discovery", () => {
-  it("answers no more calls of a connection than it may have", async () => {
+  it("limits the calls of one connection", async () => {
     const peer = await plane.peer("discovery");
     await peer.roundTrip();
     for (let id = 1; id < 100; id += 2) peer.send(headers(id, fields, END_HEADERS), data(id, hello));
@@ -90,7 +90,7 @@ describe("discovery", () => {
     await plane.witness();
   });
 
-  it("keeps nothing for who asks for much and takes none of it", async () => {
+  it("buffers nothing for a client that asks for much and reads none of it", async () => {
     const before = await plane.residentMiB();
     // A window of nothing (RFC 9113 §6.5.2).
     const nothing = Buffer.concat([Buffer.of(0, 4), uint32(0)]);
@@ -110,7 +110,7 @@ describe("discovery", () => {
     expect((await plane.residentMiB()) - before).toBeLessThan(250);
   });
 
-  it("holds so much of what is half said", async () => {
+  it("limits the memory for incomplete messages", async () => {
     const before = await plane.residentMiB();
     const refused = await plane.refused("discovery", "message_size");
     const half = Buffer.alloc(4 * 1024 * 1024 + 5);

@@ -48,7 +48,7 @@ const askingFor = (...extensions: Buffer[]): Buffer =>
   tlv(0xa0, tlv(0x30, tlv(0x06, Buffer.from("2a864886f70d01090e", "hex")), tlv(0x31, tlv(0x30, ...extensions))));
 
 describe("a leaf", () => {
-  it("is what a workload needs and no more", async () => {
+  it("contains what a workload needs and no more", async () => {
     const authority = await openAuthority();
     const key = p256();
     const issued = authority.issue(buildCertificateRequest(key), orders);
@@ -151,12 +151,12 @@ describe("the root", () => {
     expect(second.signer.nameDer).toEqual(first.signer.nameDer);
   });
 
-  it("is the same for all that start at once", async () => {
+  it("is the same for all processes that start at once", async () => {
     const roots = await Promise.all([1, 2, 3, 4].map(() => openRoot(folder, "cluster.local", now)));
     expect(new Set(roots.map(({ issuer }) => issuer.certificate.serialNumber)).size).toBe(1);
   });
 
-  it("lies in a file that only its owner reads", async () => {
+  it("is in a file that only its owner can read", async () => {
     await openRoot(folder, "cluster.local", now);
     expect((await stat(join(folder, "root.pem"))).mode & 0o777).toBe(0o600);
   });
@@ -167,7 +167,7 @@ describe("the root", () => {
     await expect(openRoot(folder, "cluster.local", now)).rejects.toThrow("others than its owner may read it");
   });
 
-  it("is not replaced where its file is damaged", async () => {
+  it("is not replaced if its file is damaged", async () => {
     await openRoot(folder, "cluster.local", now);
     const path = join(folder, "root.pem");
     const half = (await readFile(path, "utf8")).slice(0, 300);

@@ -37,7 +37,7 @@ class Desk {
 const narrow: ReviewLimits = { atOnce: 2, waiting: 3 };
 
 describe("a review", () => {
-  it("begins at once where there is room, else in its turn", async () => {
+  it("begins at once if there is room, else in its turn", async () => {
     const desk = new Desk(narrow);
     const asked = ["a", "b", "c", "d"].map((address) => desk.ask(address));
     expect(desk.begun).toEqual(["a", "b"]);
@@ -50,7 +50,7 @@ describe("a review", () => {
     expect([desk.queue.underWay, desk.queue.waiting, desk.mostAtOnce]).toEqual([0, 0, 2]);
   });
 
-  it("that fails leaves its place to the next", async () => {
+  it("that fails gives its place to the next", async () => {
     const queue = new ReviewQueue({ atOnce: 1, waiting: 1 }, new HandClock());
     const applicant = { address: "a", isThere: () => true };
     const first = queue.take(applicant, () => Promise.reject(new Error("no API server")));
@@ -60,7 +60,7 @@ describe("a review", () => {
     expect(queue.underWay).toBe(0);
   });
 
-  it("does not begin for who has hung up", async () => {
+  it("does not begin for a caller that has hung up", async () => {
     const desk = new Desk({ atOnce: 1, waiting: 2 });
     const asked = [desk.ask("a"), desk.ask("b", { isThere: () => false }), desk.ask("c")];
     await desk.answer();
@@ -69,7 +69,7 @@ describe("a review", () => {
     expect(await Promise.all(asked)).toEqual(["reviewed", "busy", "reviewed"]);
   });
 
-  it("is refused where too many wait: that of the address that has most of them", async () => {
+  it("is refused if too many wait: one of the address that has most of them", async () => {
     const desk = new Desk(narrow);
     const flood = Array.from({ length: 5 }, () => desk.ask("flood"));
     const late = desk.ask("other");

@@ -99,7 +99,7 @@ async function askAndSpread(): Promise<void> {
   await look();
 }
 
-it("goes through all steps, each once everyone has had the former for long enough", async () => {
+it("takes all steps, each once everyone has completed the previous one for long enough", async () => {
   const before = rootId(shelf.kept.issuer.certificate);
   await askAndSpread();
   expect(shelf.phase).toBe("spreading");
@@ -119,12 +119,12 @@ it("goes through all steps, each once everyone has had the former for long enoug
 });
 
 describe("it does not begin", () => {
-  it("unasked", async () => {
+  it("without a request", async () => {
     await settle();
     expect(shelf.writes).toBe(0);
   });
 
-  it("for a root that has gone already, and takes that request away", async () => {
+  it("for a root that is already gone, and removes that request", async () => {
     shelf.ask("00".repeat(32));
     await look(3);
     expect(shelf).toMatchObject({ phase: "settled", writes: 2 });
@@ -132,7 +132,7 @@ describe("it does not begin", () => {
     expect(log.messages).toEqual(["root rotation not needed"]);
   });
 
-  it("anew when it is asked for twice", async () => {
+  it("again if it is requested twice", async () => {
     await askAndSpread();
     const { next } = shelf.kept.pems;
     shelf.ask(rootId(shelf.kept.issuer.certificate));
@@ -145,14 +145,14 @@ describe("it does not begin", () => {
     expect(log.messages.filter((message) => message === "root rotation begun")).toHaveLength(1);
   });
 
-  it("where another replica leads", async () => {
+  it("if another replica leads", async () => {
     leads = false;
     await askAndSpread();
     expect(shelf.phase).toBe("settled");
   });
 });
 
-describe("it waits, and says for whom", () => {
+describe("it waits, and says what for", () => {
   const held: [string, string, () => Census, string][] = [
     [
       "a sidecar that does not trust the next root",
@@ -223,7 +223,7 @@ describe("it waits, and says for whom", () => {
     expect(shelf.phase).toBe(phase === "spreading" ? "reissuing" : "settled");
   });
 
-  it("from the beginning, when somebody lacks something for a moment", async () => {
+  it("from the beginning if something is missing for a moment", async () => {
     await askAndSpread();
     const complete = census;
     await look();
@@ -242,8 +242,8 @@ describe("it waits, and says for whom", () => {
   });
 });
 
-describe("it goes on", () => {
-  it.each(["spreading", "reissuing"])("after a restart while it is %s, and waits anew", async (phase) => {
+describe("it continues", () => {
+  it.each(["spreading", "reissuing"])("after a restart while it is %s, and waits again", async (phase) => {
     await askAndSpread();
     if (phase === "reissuing") await settle();
     await look();
@@ -258,7 +258,7 @@ describe("it goes on", () => {
     expect(shelf.phase).not.toBe(phase);
   });
 
-  it("where it left off when it leads again, and waits anew", async () => {
+  it("where it left off when it leads again, and waits again", async () => {
     await askAndSpread();
     await look();
     clock.advance(settleMs);
@@ -271,7 +271,7 @@ describe("it goes on", () => {
     expect(shelf.phase).toBe("reissuing");
   });
 
-  it("once what is kept can be written again", async () => {
+  it("once its state can be written again", async () => {
     shelf.ask();
     shelf.fails = true;
     await look(2);
@@ -283,7 +283,7 @@ describe("it goes on", () => {
 });
 
 describe("of two that think that they lead", () => {
-  it("one takes a step, the other takes none over what it has read before", async () => {
+  it("one takes a step, the other can't take it from what it read before", async () => {
     const rival = start();
     shelf.ask();
     rotation.take(shelf.kept);

@@ -34,22 +34,22 @@ describe("the root", () => {
     expect(seen(settled)).toEqual({ signs: former, trusted: [former], phase: "settled" });
   });
 
-  it("settled ─▶ spreading: the next is trusted too, and signs nothing", () => {
+  it("settled ─▶ spreading: the next root is trusted too, and signs nothing", () => {
     expect(seen(spreading)).toEqual({ signs: former, trusted: [former, next], phase: "spreading" });
   });
 
-  it("spreading ─▶ reissuing: the next signs, the former is still trusted", () => {
+  it("spreading ─▶ reissuing: the next root signs, the former is still trusted", () => {
     expect(seen(reissuing)).toEqual({ signs: next, trusted: [former, next], phase: "reissuing" });
     expect(reissuing.next).toBeUndefined();
     expect(reissuing.keyPem).toBe(root.keyPem);
   });
 
-  it("reissuing ─▶ settled: the next is alone, and nothing is left of the former", () => {
+  it("reissuing ─▶ settled: the next root is alone, and nothing is left of the former", () => {
     expect(seen(again)).toEqual({ signs: next, trusted: [next], phase: "settled" });
     expect(again.formerPem).toBeUndefined();
   });
 
-  it("stays trusted with others that somebody else put there", () => {
+  it("stays trusted beside others that somebody else added", () => {
     const guest = makeRoot("elsewhere", now).certificatesPem;
     const withGuest = { ...settled, trustedPem: settled.certificatesPem + guest };
     const through = finish(switchOver(begin(withGuest, root)));
@@ -59,7 +59,7 @@ describe("the root", () => {
     ]);
   });
 
-  it("is replaced once more, by another", () => {
+  it("can be replaced once more", () => {
     const third = makeRoot("cluster.local", now);
     expect(seen(finish(switchOver(begin(again, third)))).trusted).toEqual([seen(third).signs]);
   });
@@ -83,7 +83,7 @@ describe("no arrow", () => {
   });
 });
 
-describe("what is kept is not taken", () => {
+describe("an invalid stored state is refused", () => {
   const other = makeRoot("cluster.local", now);
   it.each<[string, SignerPems, string]>([
     ["with a next and a former root", { ...spreading, formerPem: settled.certificatesPem }, "only one of them"],
@@ -111,7 +111,7 @@ describe("what is kept is not taken", () => {
   });
 });
 
-it("is not for an intermediate: its root is another's", () => {
+it("is not possible with an intermediate, whose root is not ours", () => {
   const company = makeCertificate({ extensions: [caConstraints], subject: commonName("Company root") });
   const mesh = makeCertificate({ extensions: [caConstraints], subject: commonName("Mesh"), issuer: company });
   const kept = readSigner({ keyPem: mesh.keyPem, certificatesPem: mesh.pem, trustedPem: company.pem }, "here");

@@ -19,7 +19,7 @@ function names(found: readonly { readonly name: string }[]): string[] {
   return found.map(({ name }) => name).sort((a, b) => (a < b ? -1 : 1));
 }
 
-it("finds whom a selector selects, as if each were asked", () => {
+it("finds the same objects for a selector as comparing each one", () => {
   fc.assert(
     fc.property(things, namespace, labels, (all, where, selector) => {
       const index = new Labelled();
@@ -31,7 +31,7 @@ it("finds whom a selector selects, as if each were asked", () => {
   );
 });
 
-it("finds who selects labels, as if each were asked", () => {
+it("finds the same selectors for labels as comparing each one", () => {
   fc.assert(
     fc.property(things, namespace, labels, (all, where, sought) => {
       const index = new Selecting();

@@ -15,7 +15,7 @@ function problemsOf(yaml: string): string[] {
 }
 
 describe("pods behind a Service", () => {
-  it("are those that carry all labels of its selector, whatever came first", () => {
+  it("are those with all labels of its selector, whichever came first", () => {
     const index = new ClusterIndex();
     apply(index, podYaml("b", "orders", "10.0.0.2") + podYaml("x", "payments", "10.0.0.3"));
     apply(index, serviceYaml("orders"));
@@ -24,7 +24,7 @@ describe("pods behind a Service", () => {
     expect(index.podsOf("other", "orders")).toEqual([]);
   });
 
-  it("are none without a selector", () => {
+  it("don't exist without a selector", () => {
     const index = new ClusterIndex();
     apply(
       index,
@@ -34,7 +34,7 @@ describe("pods behind a Service", () => {
   });
 });
 
-describe("facts that a change touches", () => {
+describe("the facts that a change affects", () => {
   const index = new ClusterIndex();
 
   it("name a Service, its pods and its namespace's list", () => {
@@ -56,7 +56,7 @@ describe("facts that a change touches", () => {
     ]);
   });
 
-  it("are none when an object is read again unchanged, even if its line moved", () => {
+  it("don't change if an object is read again unchanged, even if its line moved", () => {
     expect(apply(index, `# a comment above\n${podYaml("a", "payments", "10.0.0.1")}`)).toEqual([]);
   });
 
@@ -64,14 +64,14 @@ describe("facts that a change touches", () => {
     expect(apply(index, deploymentYaml("payments"))).toEqual(["workload shop/a", "workload shop/payments"]);
   });
 
-  it("name what a removed object was part of, once", () => {
+  it("name once what a removed object was part of", () => {
     expect(apply(index, "", ["Pod shop/a"])).toEqual(["address 10.0.0.1", "pods shop/payments"]);
     expect(apply(index, "", ["Pod shop/a"])).toEqual([]);
   });
 });
 
 describe("workloads", () => {
-  it("are those that make pods, and the pods that none has made", () => {
+  it("are the objects that create pods, and pods created by none", () => {
     const index = new ClusterIndex();
     apply(
       index,
@@ -84,7 +84,7 @@ describe("workloads", () => {
 });
 
 describe("bad input", () => {
-  it("names file, line, field, value and what is allowed", () => {
+  it("is reported with file, line, field, value and what is allowed", () => {
     expect(problemsOf(serviceYaml("a", "port: 0"))).toEqual([
       "test.yaml:5 spec.ports[0].port: must be a whole number from 1 to 65535, got 0",
     ]);
@@ -102,7 +102,7 @@ describe("bad input", () => {
     ]);
   });
 
-  it("refuses names that would make two things look like one", () => {
+  it("is refused if a name would make two things look like one", () => {
     expect(problemsOf(serviceYaml("a.b"))).toEqual(['test.yaml:4 metadata.name: must be a DNS label, got "a.b"']);
     expect(problemsOf(serviceYaml("a").replace("namespace: shop", "namespace: b.shop"))).toEqual([
       'test.yaml:4 metadata.namespace: must be a DNS label, got "b.shop"',
@@ -118,7 +118,7 @@ describe("bad input", () => {
     ]);
   });
 
-  it("leaves in force what the object last said validly", () => {
+  it("leaves the last valid version of the object in force", () => {
     const index = new ClusterIndex();
     apply(index, serviceYaml("orders", "port: 80"));
     expect(apply(index, serviceYaml("orders", "port: -80"))).toEqual([]);
@@ -129,7 +129,7 @@ describe("bad input", () => {
     expect(index.service("shop", "orders")?.ports[0]?.port).toBe(81);
   });
 
-  it("passes over Kubernetes' own kinds in silence, and says which it does not know", () => {
+  it("ignores Kubernetes' own kinds silently, and reports unknown ones", () => {
     const object = (apiVersion: string, kind: string) =>
       `{apiVersion: ${apiVersion}, kind: ${kind}, metadata: {name: a}}\n---\n`;
     expect(problemsOf(object("v1", "ConfigMap") + object("networking.k8s.io/v1", "Ingress"))).toEqual([]);
@@ -141,7 +141,7 @@ describe("bad input", () => {
     ]);
   });
 
-  it("reads a route of a Service, says nothing of a route of a Gateway, and notes when one becomes the other", () => {
+  it("reads a route of a Service, ignores a route of a Gateway, and notices when one becomes the other", () => {
     const route = (parent: string, rules = "[]") =>
       `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: a}, spec: {parentRefs: [${parent}], rules: ${rules}}}`;
     const ofService = '{group: "", kind: Service, name: a}';
@@ -155,7 +155,7 @@ describe("bad input", () => {
     expect([index.routesOf(service), index.routes()]).toEqual([[], []]);
   });
 
-  it("forgets what was wrong with an object that is gone", () => {
+  it("forgets the problems of an object that is gone", () => {
     const index = new ClusterIndex();
     apply(index, `${serviceYaml("a", "port: 0")}\n{apiVersion: x/v1, kind: Y, metadata: {name: z}}`);
     expect(index.problems()).toHaveLength(2);

@@ -40,7 +40,7 @@ const endpoint = (ip: string, pod: string, more = "") =>
   `{addresses: ["${ip}"], targetRef: {kind: Pod, name: ${pod}}${more}}`;
 
 describe("EndpointSlices", () => {
-  it("take the place of labels as soon as there is one", () => {
+  it("replace labels as soon as there is one", () => {
     const pods = podYaml("a", "orders", "10.0.0.1") + podYaml("b", "orders", "10.0.0.2");
     const pipeline = open(serviceYaml("orders") + pods);
     expect(addressesOf(pipeline)).toEqual(["10.0.0.1:8080", "10.0.0.2:8080"]);
@@ -50,7 +50,7 @@ describe("EndpointSlices", () => {
     expect(addressesOf(pipeline)).toHaveLength(2);
   });
 
-  it("of several names are taken together, and an address in two of them once", () => {
+  it("of one Service are merged, and an address in two of them counts once", () => {
     const pods = podYaml("a", "orders", "10.0.0.1") + podYaml("b", "orders", "10.0.0.2");
     const slices =
       slice(endpoint("10.0.0.1", "a")) +
@@ -64,7 +64,7 @@ describe("EndpointSlices", () => {
     ["{ready: false, serving: true, terminating: true}", "terminating"],
     ["{ready: false, serving: false, terminating: true}", undefined],
     ["{ready: false}", undefined],
-  ])("with conditions %s make an endpoint that is %s", (conditions, state) => {
+  ])("with conditions %s yield an endpoint that is %s", (conditions, state) => {
     const seen = slice(endpoint("10.0.0.1", "a", `, conditions: ${conditions}`));
     const pipeline = open(serviceYaml("orders") + podYaml("a", "orders", "10.0.0.1") + seen);
     expect(endpointsOf(pipeline)?.[0]?.state).toBe(state);
@@ -90,7 +90,7 @@ describe("EndpointSlices", () => {
     expect(addressesOf(pipeline)).toEqual(["10.0.0.1:9090"]);
   });
 
-  it("of the family that is dialled go before those of the other", () => {
+  it("of the dialled family take precedence over the other's", () => {
     const both = slice(endpoint("10.0.0.1", "a")) + slice(endpoint("fd00::1", "a"), { name: "s6", type: "IPv6" });
     const pod = podYaml("a", "orders", "10.0.0.1");
     expect(addressesOf(open(serviceYaml("orders") + pod + both))).toEqual(["10.0.0.1:8080"]);
@@ -98,7 +98,7 @@ describe("EndpointSlices", () => {
     expect(addressesOf(open(ipv6 + pod + both))).toEqual(["[fd00::1]:8080"]);
   });
 
-  it("of a family that is not the pod's first lead to where its sidecar listens, and otherwise to where they say", () => {
+  it("of the pod's second family lead to where its sidecar listens, or without a sidecar to their own address", () => {
     const ipv6 = serviceYaml("orders").replace("{selector", "{ipFamilies: [IPv6], selector");
     const only6 = slice(endpoint("fd00:0::1", "a"), { type: "IPv6" });
     const both = podYaml("a", "orders", "10.0.0.1").replace(
@@ -111,14 +111,14 @@ describe("EndpointSlices", () => {
     expect(addressesOf(open(serviceYaml("orders") + both + elsewhere))).toEqual(["10.9.0.1:8080"]);
   });
 
-  it("are of no use with names instead of addresses, or without a Service", () => {
+  it("are ignored if they have names instead of addresses, or no Service", () => {
     const named = slice('{addresses: ["db.example"]}', { type: "FQDN" });
     expect(addressesOf(open(serviceYaml("orders") + podYaml("a", "orders", "10.0.0.1") + named))).toEqual([
       "10.0.0.1:8080",
     ]);
   });
 
-  it("that are malformed are a problem with their place, and change nothing", () => {
+  it("that are malformed are reported with their place, and change nothing", () => {
     const pipeline = open(
       serviceYaml("orders") + podYaml("a", "orders", "10.0.0.1") + slice(endpoint("10.0.0.1", "a")),
     );
@@ -131,7 +131,7 @@ describe("EndpointSlices", () => {
 });
 
 describe("an endpoint whose pod is not known", () => {
-  it("is left out until it is, whichever comes first", () => {
+  it("is left out until the pod is known, whichever comes first", () => {
     const pipeline = open(serviceYaml("orders") + slice(endpoint("10.0.0.1", "a")));
     expect(addressesOf(pipeline)).toEqual([]);
     pipeline.apply(changeOf(podYaml("a", "orders", "10.0.0.1")));
@@ -143,7 +143,7 @@ describe("an endpoint whose pod is not known", () => {
     expect(addressesOf(pipeline)).toEqual([]);
   });
 
-  it("is left out while another pod has its name", () => {
+  it("is left out while another pod has that name", () => {
     const withUid = (uid: string) => podYaml("a", "orders", "10.0.0.1").replace("name: a,", `name: a, uid: ${uid},`);
     const seen = slice("{addresses: [10.0.0.1], targetRef: {kind: Pod, name: a, uid: new}}");
     const pipeline = open(serviceYaml("orders") + withUid("old") + seen);
@@ -152,19 +152,19 @@ describe("an endpoint whose pod is not known", () => {
     expect(addressesOf(pipeline)).toEqual(["10.0.0.1:8080"]);
   });
 
-  it("has no identity where there is no pod at all", () => {
+  it("has no identity if it refers to no pod", () => {
     const pipeline = open(serviceYaml("orders") + slice("{addresses: [192.0.2.1]}"));
     expect(endpointsOf(pipeline)).toEqual([{ address: "192.0.2.1:8080", pod: "192.0.2.1", state: "ready" }]);
   });
 });
 
-describe("a workload of which there is no object", () => {
+describe("a workload without an object", () => {
   const pod = (name: string, account: string, createdAt: string) =>
     podYaml(name, account, "10.0.0.1")
       .replace('tulle.dev/proxy-version: "0.1.0"', 'tulle.dev/proxy-version: "0.1.0", tulle.dev/workload: orders')
       .replace("labels:", `creationTimestamp: "${createdAt}", uid: ${name}, labels:`);
 
-  it("is what its pods say, the newest of them", () => {
+  it("is what the newest of its pods says", () => {
     const pipeline = open(pod("b", "old", "2026-01-01T00:00:00Z") + pod("a", "new", "2026-01-02T00:00:00Z"));
     expect(pipeline.index.workloads().map(({ name, serviceAccount }) => [name, serviceAccount])).toEqual([
       ["orders", "new"],
@@ -176,7 +176,7 @@ describe("a workload of which there is no object", () => {
     expect(pipeline.snapshot.get("inbound", "shop/orders")).toBeUndefined();
   });
 
-  it("is not what a pod says that has ended, a newer one of the same name say", () => {
+  it("is not described by a pod that has ended", () => {
     const policy = `
 apiVersion: tulle.dev/v1alpha1
 kind: AccessPolicy
@@ -192,7 +192,7 @@ spec: {selector: {matchLabels: {app: orders}}, mtls: strict}`;
     expect(pipeline.snapshot.get("inbound", "shop/orders")).toBeUndefined();
   });
 
-  it("is none where a pod of a cluster has no sidecar", () => {
+  it("does not exist if the pod of a cluster has no sidecar", () => {
     const plain = pod("a", "orders", "2026-01-01T00:00:00Z").replace('tulle.dev/proxy-version: "0.1.0", ', "");
     expect(open(plain).index.workloads()).toEqual([]);
   });

@@ -46,7 +46,7 @@ describe("inject", () => {
     expect(mounts.filter(([, mounted]) => mounted !== undefined).map(([name]) => name)).toEqual(["tulle-sidecar"]);
   });
 
-  it("goes back to the first place where another webhook has put itself before it", () => {
+  it("moves back to the first place if another webhook has put its container before it", () => {
     const pod = injected(plain);
     const own = pod.spec.initContainers ?? [];
     const reordered = { ...pod, spec: { ...pod.spec, initContainers: [{ name: "other-webhook" }, ...own] } };
@@ -64,17 +64,17 @@ describe("inject", () => {
     expect(sidecar?.env?.find(({ name }) => name === "TULLE_PROBES")?.value).toContain("/probe/added/readiness");
   });
 
-  it("keeps the image of a sidecar that is there, whatever the mesh's own version is by now", () => {
+  it("keeps the image of an existing sidecar, whatever the mesh's version is now", () => {
     const older = injected(plain, { ...defaultInjectionConfig, proxyVersion: "0.0.9" });
     expect(injected(older)).toEqual(older);
   });
 
-  it("leaves out the pause before an application's end where Kubernetes does not know it", () => {
+  it("leaves out the pause before an application's end if Kubernetes does not support it", () => {
     const pod = injected(plain, { ...defaultInjectionConfig, kubernetesMinor: 29 });
     expect(pod.spec.containers).toEqual(plain.spec.containers);
   });
 
-  it("writes the mesh's opaque ports on a pod that names none itself, since callers learn of them there", () => {
+  it("writes the mesh's opaque ports on a pod that names none, since callers read them there", () => {
     const config = {
       ...defaultInjectionConfig,
       defaults: { ...defaultInjectionConfig.defaults, opaquePorts: [3306, 6379] },
@@ -86,7 +86,7 @@ describe("inject", () => {
     expect(injected(plain).metadata?.annotations).not.toHaveProperty(key);
   });
 
-  it("tells the sidecar where traces go and how, or nothing of it where they go nowhere", () => {
+  it("tells the sidecar where and how to send traces, or nothing if they go nowhere", () => {
     const tracing = { endpoint: "http://collector.observability:4317", protocol: "grpc" };
     const told = ({ spec }: PodTemplate) =>
       (spec.initContainers?.[1]?.env ?? []).filter(({ name }) => name.startsWith("OTEL_"));
@@ -102,7 +102,7 @@ describe("inject", () => {
     expect(injection).toMatchObject({ kind: "refused", errors: [{ path: "spec" }] });
   });
 
-  it("lets a container of its own user stand where the pod's would conflict", () => {
+  it("accepts a container with its own user if only the pod's would conflict", () => {
     const spec = {
       securityContext: { runAsUser: 1337 },
       containers: [{ name: "a", securityContext: { runAsUser: 1 } }],
@@ -110,7 +110,7 @@ describe("inject", () => {
     expect(inject({ spec }, target, defaultInjectionConfig).kind).toBe("injected");
   });
 
-  it("refuses a container that takes its user from the pod, beside other settings of its own", () => {
+  it("refuses a container that inherits its user from the pod", () => {
     const spec = {
       securityContext: { runAsUser: 1337 },
       containers: [{ name: "a", securityContext: { privileged: true } }],
@@ -155,13 +155,13 @@ describe("the webhook", () => {
     expect(ask(object)).toMatchObject({ verdict: "refuse", causes: [{ path }] });
   });
 
-  it("is not fooled by a kept probe table that is broken", () => {
+  it("is not confused by a broken table of probes from an earlier injection", () => {
     const { metadata = {}, spec } = injected(plain);
     const broken = (spec.initContainers ?? []).map((c) => ({ ...c, env: [{ name: "TULLE_PROBES", value: "{" }] }));
     expect(ask({ metadata, spec: { ...spec, initContainers: broken } })).toEqual({ verdict: "admit", warnings: [] });
   });
 
-  it("treats names from prototypes as what they are", () => {
+  it("treats names such as __proto__ as ordinary names", () => {
     const container = { name: "__proto__", livenessProbe: { httpGet: { path: "/", port: "constructor" } } };
     expect(ask({ spec: { containers: [container] } }).verdict).toBe("admit");
   });
@@ -190,7 +190,7 @@ describe("workloadOf", () => {
 });
 
 describe("readInjectionConfig", () => {
-  it("takes the defaults for what is not said", () => {
+  it("uses the defaults for absent fields", () => {
     expect(readInjectionConfig(undefined)).toEqual({ ok: true, value: defaultInjectionConfig });
     const said = readInjectionConfig({ defaults: { skipInboundPorts: [9090] }, images: { sidecar: "x/y:1" } });
     expect(said).toMatchObject({ ok: true, value: { defaults: { skipInboundPorts: [9090], cpuRequest: "10m" } } });

@@ -20,17 +20,17 @@ function found(yaml: string, removed: readonly string[] = []): string[] {
 }
 
 describe("pods without a sidecar", () => {
-  it("are those of a labelled namespace, sorted, whatever came first", () => {
+  it("are those of a labelled namespace, sorted, whichever came first", () => {
     expect(found(pod("shop", "b") + pod("shop", "a") + pod("other", "c"))).toEqual([]);
     expect(found(namespace("shop", enabled) + namespace("other"))).toEqual(["shop/a", "shop/b"]);
   });
 
-  it("are those that ask by their own label, and none that decline by it", () => {
+  it("are those whose own label asks for a sidecar, and not those whose label declines it", () => {
     const asked = pod("other", "asks", enabled) + pod("shop", "declines", disabled);
     expect(found(namespace("shop", enabled) + asked)).toEqual(["other/asks"]);
   });
 
-  it("are none once they have a sidecar, have ended or are gone, or their namespace has lost its label", () => {
+  it("are no longer counted once they have a sidecar, have ended or are gone, or their namespace has lost its label", () => {
     const all = ["a", "b", "c", "d"].map((name) => pod("shop", name)).join("");
     expect(found(namespace("shop", enabled) + all)).toEqual(["shop/a", "shop/b", "shop/c", "shop/d"]);
     expect(found(pod("shop", "a", "annotations: {tulle.dev/proxy-version: '1'}"))).toHaveLength(3);
@@ -39,7 +39,7 @@ describe("pods without a sidecar", () => {
     expect(found(namespace("shop"))).toEqual([]);
   });
 
-  it("are none that injection passes over: the cluster's own, the mesh's own, those that a node makes from a file", () => {
+  it("exclude those that injection skips: the cluster's own, the mesh's own, static pods", () => {
     const exempt = ["kube-system", "tulle-system"].map((name) => namespace(name, enabled) + pod(name, "a", enabled));
     const mirror = pod("shop", "static", "annotations: {kubernetes.io/config.mirror: ''}");
     expect(found(exempt.join("") + namespace("shop", enabled) + mirror)).toEqual([]);

@@ -3,7 +3,7 @@ import { type Ack, AckMemo } from "../../../control-plane/push/ack-memo.ts";
 
 const ack = (name: string, version = "1"): Ack => ({ kind: "endpoints", name, key: `endpoints ${name}`, version });
 
-it("finds what was kept by its octets, and nothing else", () => {
+it("finds a stored ack by its octets, and nothing else", () => {
   const memo = new AckMemo();
   const one = ack("a");
   memo.keep(Buffer.from("an ack, 4f5e"), one);
@@ -12,7 +12,7 @@ it("finds what was kept by its octets, and nothing else", () => {
     expect(memo.find(Buffer.from(other))).toBeUndefined();
 });
 
-it("takes the later of two that end alike, and short ones as well", () => {
+it("finds the later of two that end alike, and short ones as well", () => {
   const memo = new AckMemo();
   for (const [bytes, name] of [
     ["first 4f5e", "a"],
@@ -25,7 +25,7 @@ it("takes the later of two that end alike, and short ones as well", () => {
   expect(memo.find(Buffer.from("abc"))?.name).toBe("c");
 });
 
-it("is not changed by what becomes of the octets that it was given", () => {
+it("is not affected if its input's octets are overwritten", () => {
   const memo = new AckMemo();
   const bytes = Buffer.from("an ack, 4f5e");
   memo.keep(bytes, ack("a"));
@@ -33,7 +33,7 @@ it("is not changed by what becomes of the octets that it was given", () => {
   expect(memo.find(Buffer.from("an ack, 4f5e"))?.name).toBe("a");
 });
 
-it("keeps no more than a few, and none that is long", () => {
+it("stores only a few, and none that is long", () => {
   const memo = new AckMemo();
   for (let version = 0; version <= 256; version++) memo.keep(Buffer.from(`ack ${version}`.padEnd(8)), ack("a"));
   expect(memo.find(Buffer.from("ack 0".padEnd(8)))).toBeUndefined();

@@ -3,7 +3,7 @@ import type { Resource } from "../../../model/resources.ts";
 import { endpoints, orders, Setting, versionOf } from "./hub-setting.ts";
 
 describe("a subscription", () => {
-  it("is answered by what there is, or by absence", async () => {
+  it("is answered with the resource, or with its absence", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1));
     const reader = setting.join("p1").subscribe("a").subscribe("b");
@@ -21,7 +21,7 @@ describe("a subscription", () => {
     expect(setting.wanted.slice(2)).toEqual(["endpoints a false", "endpoints b false"]);
   });
 
-  it("is not answered where the version is known", async () => {
+  it("is not answered if the version is known", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1));
     const reader = setting.join("p1").subscribe("a", versionOf(setting, "a"));
@@ -29,7 +29,7 @@ describe("a subscription", () => {
     expect(setting.hub.acksOf("endpoints", "a")).toMatchObject({ subscribers: 1, acked: 1 });
   });
 
-  it("with a former version is answered by the present one", async () => {
+  it("with a former version is answered with the current one", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1));
     expect(setting.join("p1").subscribe("a", "older").heard).toEqual([`a ${versionOf(setting, "a")}`]);
@@ -70,7 +70,7 @@ describe("a change", () => {
     for (const { heard } of readers) expect(heard).toEqual(["a absent", `a ${versionOf(setting, "a")}`]);
   });
 
-  it("goes to nobody who did not ask for it", async () => {
+  it("goes to no sidecar that did not subscribe", async () => {
     const setting = new Setting();
     const reader = setting.join("p1").subscribe("a");
     await setting.publish(endpoints("b", 1));
@@ -85,7 +85,7 @@ describe("a change", () => {
     expect(reader.messages.at(-1)).toEqual([`a ${versionOf(setting, "a")}`, `b ${versionOf(setting, "b")}`]);
   });
 
-  it("within the window after another goes out at its end, in its last version only", async () => {
+  it("within the window after another goes out at the end of the window, in its last version only", async () => {
     const setting = new Setting();
     const reader = setting.join("p1").subscribe("a");
     for (const port of [1, 2, 3]) await setting.publish(endpoints("a", port));
@@ -98,7 +98,7 @@ describe("a change", () => {
     expect(reader.heard).toHaveLength(4);
   });
 
-  it("in a storm of them waits for longer and longer, up to 50 ms, and no longer once it is over", async () => {
+  it("in a storm of changes waits longer and longer, up to 50 ms, until the storm is over", async () => {
     const setting = new Setting();
     setting.join("p1").subscribe("a");
     await setting.publish(endpoints("a", 1));
@@ -111,7 +111,7 @@ describe("a change", () => {
     expect(setting.windowsMs).toEqual([10, 20, 40, 50, 50, 10]);
   });
 
-  it("that is taken back within the window is not told", async () => {
+  it("that is undone within the window is not sent", async () => {
     const setting = new Setting();
     const reader = setting.join("p1").subscribe("a");
     await setting.publish(endpoints("a", 1));
@@ -121,7 +121,7 @@ describe("a change", () => {
     expect(reader.heard).toEqual(["a absent", `a ${versionOf(setting, "a")}`]);
   });
 
-  it("is told as absence when the resource goes", async () => {
+  it("is sent as absence when the resource is withdrawn", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1));
     const reader = setting.join("p1").subscribe("a");
@@ -133,7 +133,7 @@ describe("a change", () => {
 });
 
 describe("a slow reader", () => {
-  it("is told the newest state once it reads again, and no state between", async () => {
+  it("gets the newest state once it reads again, and none in between", async () => {
     const setting = new Setting();
     const reader = setting.join("p1").subscribe("a").subscribe("b");
     reader.stopped = true;

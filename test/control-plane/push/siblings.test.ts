@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { endpoints, Setting, versionOf } from "./hub-setting.ts";
 
-describe("a sidecar that comes", () => {
-  it("is subscribed to what the sibling that is there longest has, Inbound and absent things excepted", async () => {
+describe("a newly connected sidecar", () => {
+  it("is subscribed to what its longest-connected sibling has, except for Inbound and absent resources", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1), endpoints("b", 1));
     setting.join("p1").subscribe("a").subscribe("gone");
@@ -13,7 +13,7 @@ describe("a sidecar that comes", () => {
     expect(setting.hub.acksOf("endpoints", "a").subscribers).toBe(2);
   });
 
-  it("is not subscribed to what its sibling has let go, nor to what it was given and has let go itself", async () => {
+  it("is not subscribed to what its sibling has dropped, nor to what it was given and has dropped itself", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1), endpoints("b", 1), endpoints("c", 1));
     const first = setting.join("p1").subscribe("a").subscribe("b").subscribe("c");
@@ -29,7 +29,7 @@ describe("a sidecar that comes", () => {
     expect(third.heard).toEqual(["a subscribed", `a ${versionOf(setting, "a")}`]);
   });
 
-  it("is subscribed to nothing where it is the first, or of another identity", async () => {
+  it("is subscribed to nothing if it is the first, or of another identity", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1));
     const [first, other] = [
@@ -41,7 +41,7 @@ describe("a sidecar that comes", () => {
     expect(other.heard).toEqual([]);
   });
 
-  it("is subscribed to so much and no more", async () => {
+  it("is subscribed to a limited number of resources", async () => {
     const setting = new Setting();
     const names = Array.from({ length: 500 }, (_, index) => `e${index}`);
     await setting.publish(...names.map((name) => endpoints(name, 1)));

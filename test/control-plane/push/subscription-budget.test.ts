@@ -23,7 +23,7 @@ class Stream {
 }
 
 describe("when there are too many subscriptions", () => {
-  it("the identity that has most loses its largest stream, whoever asked last", () => {
+  it("the identity with the most loses its largest stream, whoever asked last", () => {
     const budget = new SubscriptionBudget(100);
     const greedy = [20, 30, 25].map((count) => new Stream(budget, "greedy").hold(count));
     const honest = new Stream(budget, "honest").hold(25);
@@ -33,7 +33,7 @@ describe("when there are too many subscriptions", () => {
     expect([honest.ended, budget.total]).toEqual([0, 71]);
   });
 
-  it("as many streams end as it takes", () => {
+  it("as many streams end as necessary", () => {
     const budget = new SubscriptionBudget(10);
     const small = Array.from({ length: 5 }, () => new Stream(budget, "many").hold(2));
     const large = new Stream(budget, "other").hold(4);
@@ -44,7 +44,7 @@ describe("when there are too many subscriptions", () => {
   });
 });
 
-it("counts what a stream has now, and nothing of one that has ended", () => {
+it("counts a stream's current subscriptions, and none of one that has ended", () => {
   const budget = new SubscriptionBudget(10);
   const stream = new Stream(budget, "a").hold(9).hold(4);
   new Stream(budget, "a").hold(6);

@@ -26,7 +26,7 @@ function overTheWire(message: ResourceAcksMessage): ResourceAcks__Output {
 }
 
 describe("on the wire", () => {
-  it("figures arrive as they were", () => {
+  it("figures arrive unchanged", () => {
     const told = acks({ acked: 1, nacks: [{ pod: "b", reason: "no" }], laggards: ["c"] });
     expect(sent(told)).toEqual(told);
     const { version: _, ...absent } = acks();
@@ -39,7 +39,7 @@ describe("on the wire", () => {
     expect([told?.nacks.length, told?.laggards.length, told?.subscribers]).toEqual([10, 10, 60]);
   });
 
-  it("a kind of resource from a newer version is passed over", () => {
+  it("a kind of resource from a newer version is ignored", () => {
     expect(decodeAcks(overTheWire({}))).toBeUndefined();
   });
 });
@@ -50,12 +50,12 @@ describe("the sum of replicas", () => {
     expect(mergeAcks(acks(), others)).toEqual(acks({ subscribers: 12, acked: 10, laggards: ["x", "y"] }));
   });
 
-  it("takes sidecars of a replica with another version for waiting, whatever they have confirmed", () => {
+  it("counts sidecars of a replica with another version as waiting, whatever they have confirmed", () => {
     const old = acks({ version: "v1", subscribers: 2, acked: 1, nacks: [{ pod: "x", reason: "of v1" }] });
     expect(mergeAcks(acks(), [old])).toEqual(acks({ subscribers: 5, acked: 3 }));
   });
 
-  it("joins what was refused", () => {
+  it("merges refusals", () => {
     const nack = { pod: "x", reason: "no" };
     expect(mergeAcks(acks(), [acks({ subscribers: 1, acked: 0, nacks: [nack] })])).toEqual(
       acks({ subscribers: 4, nacks: [nack] }),
@@ -63,7 +63,7 @@ describe("the sum of replicas", () => {
   });
 });
 
-it("wants a resource from the first to the last side that wants it", () => {
+it("wants a resource as long as any replica wants it", () => {
   const calls: string[] = [];
   const wanted = new WantedResources((kind, name, wants) => calls.push(`${kind} ${name} ${wants}`));
   wanted.set("elsewhere", "endpoints", "a", true);

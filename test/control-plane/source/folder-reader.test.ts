@@ -52,7 +52,7 @@ it("reads all manifests below the folder, in the order of their names, and nothi
   expect(await scan()).toBeUndefined();
 });
 
-it("hands on only the objects of files that were written again", async () => {
+it("reports only the objects of files that were written again", async () => {
   await write("a.yaml", service("a"));
   await write("b.yaml", service("b"));
   await scan();
@@ -88,7 +88,7 @@ it("forgets a deletion that was undone within the grace", async () => {
   expect(await scan()).toBeUndefined();
 });
 
-it("lets a file be empty for a moment", async () => {
+it("tolerates a file that is empty for a moment", async () => {
   await write("a.yaml", service("a"));
   await write("b.yaml", service("b"));
   await scan();
@@ -110,7 +110,7 @@ it("moves an object to another file without removing it", async () => {
   expect(await scan()).toBeUndefined();
 });
 
-it("keeps the objects of a file that is broken, and takes over its good documents", async () => {
+it("keeps the objects of a broken file, and applies its valid documents", async () => {
   await write("a.yaml", service("a", "b"));
   await scan();
   await write("a.yaml", `${service("a")}---\nkind: [`);
@@ -145,7 +145,7 @@ it("keeps everything while the folder itself is gone, and says so", async () => 
   expect(await scan()).toEqual({ applied: [], removed: [], problems: [] });
 });
 
-it("keeps what lies in a directory that can't be read, and says so", async () => {
+it("keeps the objects of a directory that can't be read, and says so", async () => {
   await mkdir(join(folder, "sub"));
   await write("a.yaml", service("a"));
   await write("sub/b.yaml", service("b"));
@@ -168,7 +168,7 @@ it("keeps what lies in a directory that can't be read, and says so", async () =>
   expect((await scan())?.removed).toEqual(["b"]);
 });
 
-it("gives a folder that is emptied five seconds before it believes it", async () => {
+it("waits five seconds before it believes that a folder is empty", async () => {
   await write("a.yaml", service("a", "b"));
   await scan();
   await rm(join(folder, "a.yaml"));
@@ -179,7 +179,7 @@ it("gives a folder that is emptied five seconds before it believes it", async ()
   expect((await scan())?.removed).toEqual(["a", "b"]);
 });
 
-it("gives a folder that is filled again file by file the grace anew", async () => {
+it("starts the grace again while a folder is filled file by file", async () => {
   await write("a.yaml", service("a"));
   await write("b.yaml", service("b"));
   await scan();
@@ -196,7 +196,7 @@ it("gives a folder that is filled again file by file the grace anew", async () =
   expect(await scan()).toBeUndefined();
 });
 
-it("lets the first of two objects with one name stand, and reports the other", async () => {
+it("keeps the first of two objects with one name, and reports the other", async () => {
   await write("a.yaml", service("a"));
   await write("b.yaml", service("x", "a"));
   expect(await scan()).toEqual({

@@ -48,7 +48,7 @@ function until(...wanted: string[]): Promise<void> {
   });
 }
 
-it("hands on what is there before it resolves, and changes by events", async () => {
+it("reports what is there before it resolves, and later changes by events", async () => {
   await writeFile(join(folder, "a.yaml"), service("a"));
   // Longer than the test may take: it does not look again by itself.
   await watch(60_000);
@@ -57,7 +57,7 @@ it("hands on what is there before it resolves, and changes by events", async () 
   await until("a", "b");
 });
 
-it("follows an editor's atomic rename, new directories, and a directory made anew", async () => {
+it("follows an editor's atomic rename, new directories, and a directory that is recreated", async () => {
   await writeFile(join(folder, "a.yaml"), service("a"));
   await watch(60_000);
   await writeFile(join(folder, "a.yaml.new"), service("b"));
@@ -72,7 +72,7 @@ it("follows an editor's atomic rename, new directories, and a directory made ane
   }
 });
 
-it("finds by looking what no event told", async () => {
+it("finds by polling what no event reported", async () => {
   await writeFile(join(folder, "a.yaml"), service("a"));
   await watch(50);
   // The watchers die with their directory, and no event announces its successor.
@@ -85,7 +85,7 @@ it("finds by looking what no event told", async () => {
   await rm(`${folder}.away`, { recursive: true });
 });
 
-it("says at the start that a folder can't be read", async () => {
+it("reports at the start that a folder can't be read", async () => {
   const missing = join(folder, "missing");
   await expect(readFolders([missing])).rejects.toThrow(`${missing}: cannot be read: no such file or directory`);
   await expect(
@@ -93,7 +93,7 @@ it("says at the start that a folder can't be read", async () => {
   ).rejects.toThrow("cannot be read");
 });
 
-it("hands on nothing after it was stopped", async () => {
+it("reports nothing after it was stopped", async () => {
   await writeFile(join(folder, "a.yaml"), service("a"));
   await watch(10);
   stop.abort();

@@ -12,7 +12,7 @@ function keysOf(text: string): string[] {
 }
 
 describe("objects", () => {
-  it("reads several documents, comments and empty documents between them", () => {
+  it("reads several documents, with comments and empty documents between them", () => {
     const text =
       "# head\n---\nkind: Service\napiVersion: v1\nmetadata: {name: a}\n---\n---\n# only a comment\n---\n" +
       "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: b, namespace: shop}\n";
@@ -33,7 +33,7 @@ describe("objects", () => {
     expect(keysOf(text)).toEqual(["Service default/a", "Service default/b"]);
   });
 
-  it("gives a namespace to all but what has none", () => {
+  it("gives a namespace to all but cluster-scoped objects", () => {
     expect(keysOf("{apiVersion: v1, kind: Namespace, metadata: {name: shop}}")).toEqual(["Namespace /shop"]);
   });
 
@@ -91,7 +91,7 @@ describe("bad input", () => {
     expect(parseManifest(text, "a.yaml").complete).toBe(false);
   });
 
-  it("names what every object must have", () => {
+  it("names the fields that every object must have", () => {
     expect(problemsOf("foo: 1\nkind: ''\n")).toEqual([
       "a.yaml:1 apiVersion: must be a non-empty string, got nothing",
       'a.yaml:2 kind: must be a non-empty string, got ""',
@@ -143,12 +143,12 @@ describe("hostile input", () => {
   it.each([
     ["aliases", (n: number) => `l${n}: &l${n} [${`*l${n - 1}, `.repeat(9)}*l${n - 1}]`],
     ["merge keys", (n: number) => `l${n}: &l${n} {<<: [${`*l${n - 1}, `.repeat(9)}*l${n - 1}], k${n}: 1}`],
-  ])("bounds what %s multiply", (_, level) => {
+  ])("limits what %s multiply", (_, level) => {
     const levels = Array.from({ length: 30 }, (_, n) => level(n + 1)).join("\n");
     expect(problemsOf(`${object}l0: &l0 {a: 1}\n${levels}\n`).join()).toContain("expands to more than 100000 values");
   });
 
-  it("bounds how deep values nest", () => {
+  it("limits how deep values nest", () => {
     expect(problemsOf(`${object}spec: ${"[".repeat(200)}${"]".repeat(200)}\n`).join()).toContain("nests deeper than");
     expect(problemsOf(`${object}spec: ${"[".repeat(50_000)}`)).toEqual([
       "a.yaml:4: not readable as YAML: nests too deeply to be read",
@@ -160,7 +160,7 @@ describe("hostile input", () => {
     expect(problemsOf(`${object}spec:\n${entries}\n`)).toEqual([]);
   });
 
-  it("takes __proto__ for a key like any other", () => {
+  it("treats __proto__ like any other key", () => {
     const { objects } = parseManifest(`${object}spec: {__proto__: {type: ExternalName}}\n`, "a.yaml");
     const spec = objects[0]?.spec as Record<string, unknown>;
     expect(spec["type"]).toBeUndefined();

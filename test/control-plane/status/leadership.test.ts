@@ -50,7 +50,7 @@ function replicasOf(shelf: Shelf) {
 const second = 1_000;
 
 describe("a follower", () => {
-  it("makes the lease where there is none, and leads", async () => {
+  it("creates the lease if there is none, and leads", async () => {
     const shelf = new Shelf();
     const a = replicasOf(shelf).replica("a");
     expect(a.leadership.leads).toBe(false);
@@ -60,7 +60,7 @@ describe("a follower", () => {
     expect(a.changes).toEqual([true]);
   });
 
-  it("follows whoever made it first", async () => {
+  it("follows whoever created it first", async () => {
     const shelf = new Shelf();
     const { replica } = replicasOf(shelf);
     const [a, b] = [replica("a"), replica("b")];
@@ -68,7 +68,7 @@ describe("a follower", () => {
     expect([a.leadership.leads, b.leadership.leads]).toEqual([true, false]);
   });
 
-  it("takes a lease that has not changed for its duration on its own clock, whatever others' clocks say", async () => {
+  it("takes a lease that has not changed for its duration by its own clock, whatever others' clocks say", async () => {
     const shelf = new Shelf();
     shelf.write({ holder: "gone", durationMs: 15 * second, transitions: 3 });
     const b = replicasOf(shelf).replica("b", new HandClock(1e12));
@@ -82,7 +82,7 @@ describe("a follower", () => {
     expect(shelf.lease).toMatchObject({ holder: "b", transitions: 4 });
   });
 
-  it("waits anew after each renewal", async () => {
+  it("starts waiting again after each renewal", async () => {
     const shelf = new Shelf();
     const { replica } = replicasOf(shelf);
     const [a, b] = [replica("a"), replica("b")];
@@ -96,7 +96,7 @@ describe("a follower", () => {
     expect(shelf.lease?.transitions).toBe(0);
   });
 
-  it("takes a lease that was given up at once", async () => {
+  it("takes at once a lease that was given up", async () => {
     const shelf = new Shelf();
     const { replica } = replicasOf(shelf);
     const [a, b] = [replica("a"), replica("b")];
@@ -108,7 +108,7 @@ describe("a follower", () => {
     expect(b.leadership.leads).toBe(true);
   });
 
-  it("does not lead where another was faster to take it", async () => {
+  it("does not lead if another was faster", async () => {
     const shelf = new Shelf();
     shelf.write({ holder: "", durationMs: 15 * second, transitions: 0 });
     const { replica } = replicasOf(shelf);
@@ -118,7 +118,7 @@ describe("a follower", () => {
   });
 });
 
-it("leads at once with a lease that it took without hearing of it", async () => {
+it("leads at once if it took the lease without getting the answer", async () => {
   const shelf = new Shelf();
   const a = replicasOf(shelf).replica("a");
   shelf.write({ holder: "a", durationMs: 15 * second, transitions: 1 });
@@ -127,7 +127,7 @@ it("leads at once with a lease that it took without hearing of it", async () => 
 });
 
 describe("a leader", () => {
-  it("stops believing in itself before anyone may follow it, even while a request hangs", async () => {
+  it("stops leading before anyone may replace it, even while a request hangs", async () => {
     const shelf = new Shelf();
     const { replica } = replicasOf(shelf);
     const [a, b] = [replica("a"), replica("b")];
@@ -151,7 +151,7 @@ describe("a leader", () => {
     expect(b.leadership.leads).toBe(true);
   });
 
-  it("counts from before it asked", async () => {
+  it("counts from before it sent its request", async () => {
     const shelf = new Shelf();
     const a = replicasOf(shelf).replica("a");
     await a.leadership.step();
@@ -171,7 +171,7 @@ describe("a leader", () => {
     expect(a.changes).toEqual([true, false]);
   });
 
-  it("follows where its lease was deleted, and makes it again", async () => {
+  it("follows if its lease was deleted, and creates it again", async () => {
     const shelf = new Shelf();
     const a = replicasOf(shelf).replica("a");
     await a.leadership.step();
@@ -182,7 +182,7 @@ describe("a leader", () => {
     expect(a.leadership.leads).toBe(true);
   });
 
-  it("goes on where somebody wrote something else into its lease, and renews it the next time", async () => {
+  it("continues if somebody wrote something else into its lease, and renews it the next time", async () => {
     const shelf = new Shelf();
     const a = replicasOf(shelf).replica("a");
     await a.leadership.step();
@@ -196,7 +196,7 @@ describe("a leader", () => {
     expect(a.changes).toEqual([true]);
   });
 
-  it("is none after it gave up, though nobody heard of it", async () => {
+  it("does not lead after it gave up, even if nobody noticed", async () => {
     const shelf = new Shelf();
     const { replica, log } = replicasOf(shelf);
     const a = replica("a");
@@ -210,7 +210,7 @@ describe("a leader", () => {
   });
 });
 
-it("asks at intervals that vary, more often while it follows", async () => {
+it("asks at varying intervals, more often while it follows", async () => {
   const shelf = new Shelf();
   let chance = 0;
   const options = { identity: "a", store: shelf, clock: new HandClock(), random: () => chance, log: () => {} };

@@ -28,7 +28,7 @@ function requestTimeout(pipeline: Pipeline): number | undefined {
   return resource?.kind === "destination" ? resource.value.routes[0]?.timeout.requestMs : undefined;
 }
 
-it("names the kinds there are when one is misspelt", () => {
+it("names the existing kinds if one is misspelt", () => {
   const pipeline = pipelineWith(timeout("t", "{}").replace("TimeoutPolicy", "TimeoutPolicies"));
   const [problem] = pipeline.index.problems();
   expect(problem).toMatchObject({ file: "test.yaml", line: 2, path: "kind" });
@@ -38,7 +38,7 @@ it("names the kinds there are when one is misspelt", () => {
   expect(reasons(pipeline)).toEqual({ t: ["Invalid", "NotInForce"] });
 });
 
-describe("of a policy that asks for mutual TLS alone", () => {
+describe("the status of a policy that requires mutual TLS", () => {
   const access = (name: string, spec: string) => timeout(name, spec).replace("TimeoutPolicy", "AccessPolicy");
   const podWith = (name: string, containers: string) =>
     podYaml(name, "a", "10.0.0.1").replace("spec: {", `spec: {initContainers: [${containers}], `);
@@ -50,13 +50,13 @@ describe("of a policy that asks for mutual TLS alone", () => {
       .find((status) => status.name === name)
       ?.conditions.at(-1);
 
-  it("says that it holds where every pod's connections are redirected", () => {
+  it("is Programmed if every pod's connections are redirected", () => {
     const pipeline = pipelineWith(redirected, access("strict", "{mtls: strict}"));
     expect(reasons(pipeline)["strict"]).toEqual(["Accepted", "ResolvedRefs", "NoSubscribers"]);
     expect(programmed(pipeline, "strict")).toMatchObject({ status: "True", reason: "Programmed" });
   });
 
-  it("names the pods that plaintext still reaches, as long as there are any", () => {
+  it("names the pods that plaintext still reaches", () => {
     const pipeline = pipelineWith(redirected, exposed, access("strict", "{mtls: strict}"));
     expect(programmed(pipeline, "strict")).toEqual({
       type: "Programmed",
@@ -76,7 +76,7 @@ describe("of a policy that asks for mutual TLS alone", () => {
     expect(problems()).toEqual([]);
   });
 
-  it("leaves out the pods of which it does not ask it", () => {
+  it("leaves out the pods that the policy does not select", () => {
     const elsewhere = access("strict", "{selector: {matchLabels: {app: b}}, mtls: strict}");
     expect(programmed(pipelineWith(exposed, elsewhere), "strict")).toMatchObject({ status: "True" });
     const exempt = access("exempt", "{selector: {matchLabels: {app: a}}, mtls: permissive}");
@@ -87,13 +87,13 @@ describe("of a policy that asks for mutual TLS alone", () => {
     ]);
   });
 
-  it("takes the word of a pod that has no sidecar yet, in a folder", () => {
+  it("believes the annotation of a pod that has no sidecar yet, in a folder", () => {
     const off = podYaml("a-1", "a", "10.0.0.1").replace("annotations: {", 'annotations: {tulle.dev/intercept: "off", ');
     expect(programmed(pipelineWith(off, access("strict", "{mtls: strict}")), "strict")?.reason).toBe("NotRedirected");
   });
 });
 
-it("keeps in force what a policy last said validly, and says so", () => {
+it("keeps a policy's last valid version in force, and says so", () => {
   const pipeline = pipelineWith(serviceYaml("a"), timeout("t", "{request: 1s}"));
   pipeline.apply(changeOf(timeout("t", "{request: 10 parsecs}")));
   expect(requestTimeout(pipeline)).toBe(1_000);
@@ -107,7 +107,7 @@ it("keeps in force what a policy last said validly, and says so", () => {
   expect(requestTimeout(pipeline)).toBe(2_000);
 });
 
-it("lets the loser of a conflict take over when the winner goes", () => {
+it("lets the loser of a conflict take over when the winner is deleted", () => {
   const pipeline = pipelineWith(serviceYaml("a"), timeout("one", "{request: 1s}"), timeout("two", "{request: 2s}"));
   expect(requestTimeout(pipeline)).toBe(1_000);
   expect(reasons(pipeline)["two"]).toEqual(["Conflicted", "ResolvedRefs", "NotInForce"]);
@@ -116,7 +116,7 @@ it("lets the loser of a conflict take over when the winner goes", () => {
   expect(reasons(pipeline)).toEqual({ two: ["Accepted", "ResolvedRefs", "NoSubscribers"] });
 });
 
-it("resolves a backend as soon as its Service is there, and no longer than that", () => {
+it("resolves a backend exactly while its Service exists", () => {
   const pipeline = pipelineWith(serviceYaml("a"), split("b"));
   expect(reasons(pipeline)["a"]).toContain("BackendNotFound");
   pipeline.apply(changeOf(serviceYaml("b")));
@@ -125,7 +125,7 @@ it("resolves a backend as soon as its Service is there, and no longer than that"
   expect(reasons(pipeline)["a"]).toContain("BackendNotFound");
 });
 
-it("follows the consent of another namespace, as it comes and goes", () => {
+it("follows the consent of another namespace as it is given and withdrawn", () => {
   const grant = `apiVersion: gateway.networking.k8s.io/v1beta1
 kind: ReferenceGrant
 metadata: {namespace: books, name: shop}
@@ -145,7 +145,7 @@ spec: {from: [{group: tulle.dev, kind: TrafficSplit, namespace: shop}], to: [{gr
   expect(reasons(pipeline)["a"]).toContain("RefNotPermitted");
 });
 
-it("counts the confirmations of every resource that carries the policy", () => {
+it("counts the acks of every resource that carries the policy", () => {
   const pipeline = pipelineWith(serviceYaml("a"), serviceYaml("b"), timeout("t", "{}"));
   const asked: string[] = [];
   const [status] = pipeline.policyStatuses(({ kind, name }) => {

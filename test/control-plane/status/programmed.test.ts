@@ -8,7 +8,7 @@ import {
 
 const done = { subscribers: 2, acked: 2, nacks: [], laggards: [] };
 
-it("is true with no subscriber at all", () => {
+it("is true without any subscriber", () => {
   expect(describeProgrammed([])).toMatchObject({ status: "True", reason: "NoSubscribers", message: "0/0" });
 });
 
@@ -20,12 +20,12 @@ it("is true once all subscribers of all resources have confirmed", () => {
   });
 });
 
-it("says which generation of the object they have", () => {
+it("names the generation of the object that they have", () => {
   expect(describeProgrammed([done], { version: 3 }).message).toBe("2/2 sidecars at version 3");
   expect(describeProgrammed([{ ...done, acked: 1 }], { version: 3 }).message).toBe("1/2 sidecars at version 3");
 });
 
-it("is not true while one is missing", () => {
+it("is not true while an ack is missing", () => {
   expect(describeProgrammed([done, { ...done, acked: 1, laggards: ["web-1"] }])).toMatchObject({
     status: "False",
     reason: "Pending",
@@ -33,14 +33,14 @@ it("is not true while one is missing", () => {
   });
 });
 
-it("names who refused and why, ten at most", () => {
+it("names at most ten that refused, with reasons", () => {
   const nacks = Array.from({ length: 12 }, (_, n) => ({ pod: `web-${n}`, reason: "no" }));
   const condition = describeProgrammed([{ ...done, subscribers: 12, acked: 0, nacks }]);
   expect(condition).toMatchObject({ status: "False", reason: "Refused" });
   expect(condition.message).toMatch(/^0\/12 sidecars; web-0: no, .*web-9: no and 2 more$/);
 });
 
-it("is not known while sidecars return, except where one is known to lack it", () => {
+it("is Unknown while sidecars return, unless one is known not to have it", () => {
   const pending = describeProgrammed([{ ...done, acked: 1 }]);
   expect(whileReturning(pending)).toBe(pending);
   expect([[], [done]].map((acks) => whileReturning(describeProgrammed(acks)))).toMatchObject([
@@ -53,7 +53,7 @@ it("is not known while sidecars return, except where one is known to lack it", (
   ]);
 });
 
-it("counts the policies that are not in force everywhere by the worst of their resources, and asks about each once", () => {
+it("counts the policies that are not in force everywhere by their worst resource, and asks about each resource once", () => {
   const nacks = [{ pod: "web-1", reason: "no" }];
   const acks: Record<string, ResourceAck> = {
     done,

@@ -15,11 +15,11 @@ beforeEach(() => {
   returning = new ReturningSidecars({ countReplicas, isAnyMissing: () => isMissing, clock });
 });
 
-it("expects none while nothing has happened, whoever is missing", () => {
+it("expects none while nothing has happened, even if some are missing", () => {
   expect(returning.areExpected()).toBe(false);
 });
 
-it("expects those that are missing for ten seconds after the replica has begun to lead", () => {
+it("expects missing ones for ten seconds after the replica has begun to lead", () => {
   returning.expect();
   expect(returning.areExpected()).toBe(true);
   clock.advance(9_999);
@@ -28,13 +28,13 @@ it("expects those that are missing for ten seconds after the replica has begun t
   expect(returning.areExpected()).toBe(false);
 });
 
-it("expects none once all are there", () => {
+it("expects none once all are connected", () => {
   returning.expect();
   isMissing = false;
   expect(returning.areExpected()).toBe(false);
 });
 
-it("expects those of another replica that has left, and not those of one that comes", () => {
+it("expects those of another replica that has left, and not those of one that joins", () => {
   replicas = 2;
   expect(returning.areExpected()).toBe(false);
   replicas = 1;

@@ -32,7 +32,7 @@ function routesOf(pipeline: Pipeline): string[] {
 
 const toItself = "[{backendRefs: [{name: a, port: 80}]}]";
 
-it("keeps in force what a route last said validly, and says so", () => {
+it("keeps a route's last valid version in force, and says so", () => {
   const pipeline = new Pipeline(names);
   pipeline.apply(changeOf(serviceYaml("a") + route("r", toItself)));
   pipeline.apply(changeOf(route("r", "[{timeouts: {request: soon}}]")));
@@ -42,7 +42,7 @@ it("keeps in force what a route last said validly, and says so", () => {
   expect(routesOf(pipeline)).toEqual(["HTTPRoute shop/r rule 0"]);
 });
 
-it("gives the port back when a route goes", () => {
+it("returns the port when a route is deleted", () => {
   const pipeline = new Pipeline(names);
   const http = route("http", toItself);
   pipeline.apply(changeOf(serviceYaml("a") + http + route("grpc", toItself, "GRPCRoute")));
@@ -55,7 +55,7 @@ it("gives the port back when a route goes", () => {
   expect(routesOf(pipeline)).toEqual(["default"]);
 });
 
-it("resolves a backend as soon as its Service is there", () => {
+it("resolves a backend as soon as its Service exists", () => {
   const pipeline = new Pipeline(names);
   pipeline.apply(changeOf(serviceYaml("a") + route("r", "[{backendRefs: [{name: b, port: 80}]}]")));
   expect(reasons(pipeline)["r"]).toEqual([["Accepted", "BackendNotFound", "NoSubscribers"]]);
@@ -63,7 +63,7 @@ it("resolves a backend as soon as its Service is there", () => {
   expect(reasons(pipeline)["r"]).toEqual([["Accepted", "ResolvedRefs", "NoSubscribers"]]);
 });
 
-it("counts who has confirmed the Destinations that carry the route", () => {
+it("counts the acks of the Destinations that carry the route", () => {
   const pipeline = new Pipeline(names);
   pipeline.apply(changeOf(serviceYaml("a") + route("r", toItself)));
   const asked: string[] = [];
@@ -87,7 +87,7 @@ it("recompiles only the Service that a route is bound to", () => {
   expect(compiled).toEqual(["endpoints shop/a", "destination shop/a"]);
 });
 
-it("says of an experimental field that it has no effect, and carries out the rest", () => {
+it("reports that an experimental field has no effect, and applies the rest", () => {
   const pipeline = new Pipeline(names);
   const rules = "[{backendRefs: [{name: a, port: 80}], sessionPersistence: {sessionName: s, type: Cookie}}]";
   pipeline.apply(changeOf(serviceYaml("a") + route("r", rules)));

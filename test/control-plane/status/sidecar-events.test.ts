@@ -37,7 +37,7 @@ async function rounds(count: number): Promise<number> {
   return requests.length;
 }
 
-it("tells of a pod that is met twice, once", async () => {
+it("reports a pod seen in two rounds once", async () => {
   expect(await rounds(1)).toBe(0);
   expect(await rounds(5)).toBe(1);
   expect(requests[0]).toMatchObject({
@@ -46,20 +46,20 @@ it("tells of a pod that is met twice, once", async () => {
   });
 });
 
-it("does not tell of a pod that was replaced before the second round", async () => {
+it("does not report a pod that was replaced before the second round", async () => {
   await rounds(1);
   pods = [{ namespace: "shop", name: "orders-1", uid: "u-2" }];
   expect(await rounds(1)).toBe(0);
 });
 
-it("tells nothing as long as another replica leads", async () => {
+it("reports nothing while another replica leads", async () => {
   leads = false;
   expect(await rounds(3)).toBe(0);
   leads = true;
   expect(await rounds(1)).toBe(1);
 });
 
-it("tries again what the API server did not take, and not what it was told before", async () => {
+it("retries what the API server did not accept, and not what was reported before", async () => {
   answers = [
     { status: 503, body: {} },
     { status: 409, body: {} },
@@ -68,7 +68,7 @@ it("tries again what the API server did not take, and not what it was told befor
   expect(log.messages).toEqual(["event not written"]);
 });
 
-it("tells of a hundred in a round, and of the others in the next", async () => {
+it("reports a hundred in a round, and the others in the next", async () => {
   pods = Array.from({ length: 150 }, (_, i) => ({ namespace: "shop", name: `p-${i}`, uid: `u-${i}` }));
   expect(await rounds(2)).toBe(100);
   expect(await rounds(1)).toBe(150);

@@ -23,31 +23,31 @@ describe("a policy's status", () => {
       expect(nextPolicyStatus(current, status, noon)).toEqual(next);
   });
 
-  it("is not written where it says this already", () => {
+  it("is not written if it already says so", () => {
     const current = { conditions: [written(accepted), written(programmed)] };
     expect(nextPolicyStatus(current, status, later)).toBeUndefined();
   });
 
-  it("keeps the time of a condition whose status stays, though its message changes", () => {
+  it("keeps the time of a condition whose status stays while its message changes", () => {
     const current = { conditions: [written(accepted), written({ ...programmed, message: "1/1" })] };
     expect(nextPolicyStatus(current, status, later)).toEqual({ conditions: [written(accepted), written(programmed)] });
   });
 
-  it("takes a new time for a condition whose status changes", () => {
+  it("sets a new time for a condition whose status changes", () => {
     const current = { conditions: [written(accepted), written(pending)] };
     expect(nextPolicyStatus(current, status, later)).toEqual({
       conditions: [written(accepted), written(programmed, later)],
     });
   });
 
-  it("is written where only the generation is another", () => {
+  it("is written if only the generation differs", () => {
     const current = { conditions: [written(accepted), written(programmed)] };
     expect(nextPolicyStatus(current, { ...status, observedGeneration: 2 }, later)).toEqual({
       conditions: [written(accepted, noon, 2), written(programmed, noon, 2)],
     });
   });
 
-  it("keeps what is written of this generation while nothing is known, and of no other", () => {
+  it("keeps a condition of this generation, and of no other, while nothing is known", () => {
     const unknown: Condition = { type: "Programmed", status: "Unknown", reason: "Pending", message: "0/0" };
     const returning = { observedGeneration: 1, conditions: [accepted, unknown] };
     for (const known of [programmed, pending])
@@ -59,7 +59,7 @@ describe("a policy's status", () => {
     expect(nextPolicyStatus(undefined, returning, noon)).toEqual({ conditions: [written(accepted), written(unknown)] });
   });
 
-  it("loses conditions of ours that are no longer said, and keeps those of others", () => {
+  it("drops our conditions that no longer apply, and keeps those of others", () => {
     const foreign = { type: "Audited", status: "True", reason: "X", message: "", lastTransitionTime: noon };
     const current = { conditions: [foreign, written(accepted), written(programmed)] };
     expect(nextPolicyStatus(current, { ...status, conditions: [accepted] }, later)).toEqual({
@@ -67,7 +67,7 @@ describe("a policy's status", () => {
     });
   });
 
-  it("cuts a message that the API server would not take", () => {
+  it("cuts a message that the API server would not accept", () => {
     const long = { ...accepted, message: "x".repeat(40_000) };
     const cut = { ...accepted, message: `${"x".repeat(32_767)}…` };
     expect(nextPolicyStatus(undefined, { ...status, conditions: [long] }, noon)).toEqual({
@@ -89,11 +89,11 @@ describe("a route's status", () => {
     expect(nextRouteStatus(undefined, status, noon)).toEqual({ parents: [entry] });
   });
 
-  it("is not written where it says this already, in whatever order", () => {
+  it("is not written if it already says so, in whatever order", () => {
     expect(nextRouteStatus({ parents: [entry, foreign] }, status, later)).toBeUndefined();
   });
 
-  it("loses our entry for a parent that the route no longer has", () => {
+  it("drops our entry for a parent that the route no longer has", () => {
     const gone = { ...entry, parentRef: other };
     expect(nextRouteStatus({ parents: [gone, foreign, entry] }, status, later)).toEqual({ parents: [foreign, entry] });
     expect(nextRouteStatus({ parents: [foreign, entry] }, { ...status, parents: [] }, later)).toEqual({

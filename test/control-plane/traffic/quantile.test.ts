@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { boundsMs, quantileMs } from "../../../control-plane/traffic/quantile.ts";
 import { exposedBoundsMs } from "../../../sidecar/telemetry/histogram.ts";
 
-it("has the bounds that sidecars count by, and that the protocol names", () => {
+it("has the same bounds as sidecars and the protocol", () => {
   expect([...boundsMs]).toEqual(exposedBoundsMs);
   const proto = readFileSync("proto/tulle/v1/discovery.proto", "utf8");
   const named = boundsMs.map((bound) => bound.toLocaleString("en-US"));
@@ -27,7 +27,7 @@ it.each([
   expect(quantileMs(cumulative(counts), share)).toBeCloseTo(ms);
 });
 
-it("knows nothing of no requests, nor of what lies above the last bound", () => {
+it("is undefined without requests, and above the last bound", () => {
   expect(quantileMs([], 0.5)).toBeUndefined();
   expect(quantileMs(cumulative({ [Number.POSITIVE_INFINITY]: 3 }), 0.5)).toBeUndefined();
 });

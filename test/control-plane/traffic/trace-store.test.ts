@@ -23,7 +23,7 @@ function spanOf(trace: number, span: number, change: Partial<ReportedSpan__Outpu
   };
 }
 
-it("puts together what several sidecars told of one trace", () => {
+it("joins what several sidecars reported of one trace", () => {
   const store = new TraceStore();
   store.take(web, [spanOf(1, 1, { durationMicroseconds: 9_000 })]);
   const below = { parentSpanId: hex(1, 8), startUnixMicroseconds: 3_000, server: true, failed: true };
@@ -47,7 +47,7 @@ it("puts together what several sidecars told of one trace", () => {
   ]);
 });
 
-it("keeps the newest, and of each and of each report not more than it can bear", () => {
+it("keeps the newest traces, and limits each trace and each report", () => {
   const store = new TraceStore();
   for (let trace = 1; trace <= 1_000; trace++) store.take(web, [spanOf(trace, 1)]);
   expect(store.list().map(({ startMs }) => startMs)).toEqual(Array.from({ length: 50 }, (_, i) => 1_000 - i));
@@ -61,7 +61,7 @@ it("keeps the newest, and of each and of each report not more than it can bear",
   expect(store.list()[0]?.spans).toBe(64);
 });
 
-it("ignores what is no span", () => {
+it("ignores invalid spans", () => {
   const store = new TraceStore();
   store.take(web, [spanOf(1, 1, { traceId: Buffer.alloc(3) }), spanOf(1, 1, { spanId: Buffer.alloc(9) })]);
   expect(store.list()).toEqual([]);

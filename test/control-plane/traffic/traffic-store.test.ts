@@ -39,7 +39,7 @@ it("adds up what the pods of a workload have reported in the last ten seconds", 
   expect(store.read().edges).toEqual([]);
 });
 
-it("says which share went over mutual TLS, and nothing where no sidecar has told", () => {
+it("gives the share that went over mutual TLS, and nothing if no sidecar has reported it", () => {
   const store = new TrafficStore(new HandClock());
   store.take(web, report({ edges: [edge] }));
   expect(store.read().edges[0]).not.toHaveProperty("mutualTlsShare");
@@ -58,7 +58,7 @@ it("merges the latencies of all callers of a Service", () => {
   expect(latency?.p99Ms).toBeGreaterThan(500);
 });
 
-it("shows the breakers of each pod's last report, and for how long its certificate holds, until the pod is silent", () => {
+it("shows the breakers and the certificate's end of each pod's last report, until the pod is silent", () => {
   const clock = new HandClock();
   const store = new TrafficStore(clock);
   store.take(web, report({ breakers: [{ backend: "b", endpoint: "10.0.0.1:80", open: true }] }));
@@ -77,7 +77,7 @@ it("shows the breakers of each pod's last report, and for how long its certifica
   expect(store.read().certificates.size).toBe(0);
 });
 
-it("shows a breaker of several pods once, open where one of them is", () => {
+it("shows a breaker of several pods once, and open if any is", () => {
   const store = new TrafficStore(new HandClock());
   const endpoint = "10.0.0.1:80";
   store.take(web, report({ breakers: [{ backend: "b", endpoint, open: false }] }));
@@ -105,7 +105,7 @@ it.each([
   expect(store.read()).toMatchObject({ edges: [], latencies: [] });
 });
 
-it("says which workloads lose the trace of what they serve", () => {
+it("names workloads that lose the trace of the requests they serve", () => {
   const store = new TrafficStore(new HandClock());
   store.take(web, report({ lostCalls: 15 }));
   store.take({ ...web, pod: "web-2" }, report({ lostCalls: 5 }));

@@ -4,11 +4,11 @@ import { curveBetween } from "../../../../control-plane/dashboard/page/curve.ts"
 const from = (y: number) => ({ x: 180, y });
 const to = (y: number) => ({ x: 330, y });
 
-it("leaves and arrives level", () => {
+it("leaves and arrives horizontally", () => {
   expect(curveBetween(from(32), to(94)).path).toBe("M 180 32 C 255 32, 255 94, 330 94");
 });
 
-it("puts figures apart where lines part, meet or cross", () => {
+it("keeps figures apart where lines part, meet or cross", () => {
   const heights = (...lines: [number, number][]) => lines.map(([a, b]) => curveBetween(from(a), to(b)).label.y);
   const rows = [32, 94, 156];
   for (const labels of [

@@ -38,11 +38,11 @@ it.each([
   [400 * 3_600_000, "16 d 16 h"],
 ])("writes %s ms left as %s", (ms, text) => expect(formatLeft(ms)).toBe(text));
 
-it("calls an edge mutual TLS only where all of it is", () => {
+it("calls an edge mutual TLS only if all of it is", () => {
   expect([1, 0.99999, 0.5, 0, undefined].map(formatMutualTls)).toEqual(["yes", "99.99 %", "50 %", "no", "unknown"]);
 });
 
-it("joins shares by how many requests they are of, those that are known", () => {
+it("averages the known shares, weighted by their requests", () => {
   expect(jointShare({ rate: 3, share: 1 }, { rate: 1, share: 0 })).toBe(0.75);
   expect(jointShare({ rate: 3, share: undefined }, { rate: 1, share: 1 })).toBe(1);
   expect(jointShare({ rate: 3, share: undefined }, { rate: 1, share: undefined })).toBeUndefined();

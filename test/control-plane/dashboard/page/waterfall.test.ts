@@ -34,7 +34,7 @@ it("draws each span below its parent, and siblings by their start", () => {
   expect(waterfallOf(spans)[1]).toMatchObject({ start: 0.1, share: 0.4 });
 });
 
-it("draws what an application asked below what it served meanwhile", () => {
+it("draws an application's calls below the request that it was serving", () => {
   const spans = [
     spanOf("served", 100, 10, { kind: "server" }),
     spanOf("asked", 102, 3, { parent: "a span of the application" }),
@@ -47,7 +47,7 @@ it("draws what an application asked below what it served meanwhile", () => {
   ]);
 });
 
-it("draws every span, also those that name each other as parents, and one of no length", () => {
+it("draws every span, including those that name each other as parents, and one without duration", () => {
   const circle = [spanOf("a", 1, 1, { parent: "b" }), spanOf("b", 1, 1, { parent: "a" })];
   expect(drawn(circle)).toHaveLength(2);
   expect(waterfallOf([spanOf("point", 5, 0)])).toMatchObject([{ start: 0, share: 0 }]);

@@ -30,8 +30,8 @@ const status = {
   ],
 };
 
-describe("of a pod with a sidecar", () => {
-  it("stays what is read, its own containers' ports, and which of the mesh's it has", () => {
+describe("keeps of a pod with a sidecar", () => {
+  it("what is read, its own containers' ports, and which of the mesh's containers it has", () => {
     expect(strip("Pod", { metadata: meta, spec, status })).toEqual({
       kind: "Pod",
       metadata: {
@@ -51,7 +51,7 @@ describe("of a pod with a sidecar", () => {
     });
   });
 
-  it("stay its addresses where it has several", () => {
+  it("its addresses if it has several", () => {
     const stripped = (...ips: string[]) =>
       strip("Pod", { metadata: meta, spec, status: { ...status, podIPs: ips.map((ip) => ({ ip })) } })["status"];
     expect(stripped("10.0.0.1")).not.toHaveProperty("podIPs");
@@ -59,18 +59,18 @@ describe("of a pod with a sidecar", () => {
   });
 });
 
-describe("of a pod of others", () => {
+describe("keeps of another pod", () => {
   const nothing = {
     kind: "Pod",
     metadata: { namespace: "shop", name: "orders-1", uid: "u1" },
     status: { phase: "Running" },
   };
 
-  it("stays that it is there, where it has no stamp", () => {
+  it("only its existence, if it has no stamp", () => {
     expect(strip("Pod", { metadata: { ...meta, annotations: {} }, spec, status })).toEqual(nothing);
   });
 
-  it("stays whether it asks for a sidecar, and whether its node made it from a file", () => {
+  it("whether it asks for a sidecar, and whether it is a static pod", () => {
     const labels = { app: "orders", "tulle.dev/inject": "enabled" };
     const annotations = { "kubernetes.io/config.mirror": "hash", other: "1" };
     expect(strip("Pod", { metadata: { ...meta, labels, annotations }, spec, status })).toEqual({
@@ -83,12 +83,12 @@ describe("of a pod of others", () => {
     });
   });
 
-  it("stays that it is there, where it has a stamp and no sidecar: anybody can write an annotation", () => {
+  it("only its existence, if it has a stamp but no sidecar: anybody can write an annotation", () => {
     expect(strip("Pod", { metadata: meta, spec: { ...spec, initContainers: [] }, status })).toEqual(nothing);
   });
 });
 
-it("keeps of a policy all fields that its author wrote, and not its status", () => {
+it("keeps all fields of a policy that its author wrote, but not its status", () => {
   const policy = {
     apiVersion: "tulle.dev/v1alpha1",
     metadata: { ...meta, annotations: {} },
@@ -105,7 +105,7 @@ it("keeps of a policy all fields that its author wrote, and not its status", () 
   });
 });
 
-it("keeps of an EndpointSlice no more than is read", () => {
+it("keeps only the fields of an EndpointSlice that are read", () => {
   const targetRef = { kind: "Pod", name: "a", uid: "u", namespace: "shop" };
   const slice = {
     metadata: meta,
@@ -119,7 +119,7 @@ it("keeps of an EndpointSlice no more than is read", () => {
   });
 });
 
-it("survives what is no object of its kind at all", () => {
+it("survives values that are not objects of their kind", () => {
   for (const kind of ["Pod", "Service", "Namespace", "EndpointSlice", "RetryPolicy"]) {
     expect(strip(kind, { metadata: 3, spec: "no", status: [], endpoints: { a: 1 } })).toMatchObject({ kind });
   }
