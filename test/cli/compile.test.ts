@@ -48,7 +48,7 @@ spec:
   maxAttempts: 5
 `;
 
-it("counts what it found, and says that all is well", async () => {
+it("counts what it read, and says that all is well", async () => {
   write("shop.yaml", serviceYaml("orders") + deploymentYaml("orders"));
   write("policies.yaml", policy);
   expect(await compile("-f", folder)).toBeUndefined();
@@ -68,7 +68,7 @@ it("does not fail for a warning", async () => {
   expect(stderr).toMatch(/^\S+x\.yaml:1 kind: warning: unknown kind [^\n]+\n$/);
 });
 
-it("prints what a workload's sidecar would be told, with placeholders for pods that do not run", async () => {
+it("prints what a workload's sidecar would receive, with placeholders for pods that do not run", async () => {
   write("shop.yaml", serviceYaml("orders") + deploymentYaml("orders"));
   await compile("-f", folder, "--for", "shop/orders", "-o", "json");
   const { resources } = JSON.parse(stdout) as { resources: { kind: string; value: unknown }[] };
@@ -89,7 +89,7 @@ it("prints YAML unless told otherwise", async () => {
   );
 });
 
-it("refuses a workload that is not there and a folder that can't be read", async () => {
+it("refuses an unknown workload, and a folder that can't be read", async () => {
   write("shop.yaml", deploymentYaml("orders"));
   await expect(compile("-f", folder, "--for", "shop/order")).rejects.toThrow(
     new UsageError("no workload shop/order; there are shop/orders"),

@@ -73,7 +73,7 @@ it("answers from the first request on, once everything is ready", async () => {
   expect(await askThrough(podIP)).toMatch(/^200 /);
 });
 
-it("shows requests as they happen, those that are asked for and no other", async () => {
+it("shows requests as they happen, only the selected ones", async () => {
   const child = start("tap", "--from", "default/web", "--path", "/shown", "--limit", "1", "-o", "json", "--url", url);
   if (child.stdout === null) throw new Error("no pipe");
   const shown = once(createInterface(child.stdout), "line") as Promise<[string]>;
@@ -100,7 +100,7 @@ it("shows requests as they happen, those that are asked for and no other", async
   expect(await ended).toEqual([0, null]);
 });
 
-it("says where there is nobody to look at", async () => {
+it("says so if there is no sidecar to watch", async () => {
   expect(await tulle("tap", "--from", "default/nobody")).toEqual({
     code: 2,
     out: "",
@@ -112,7 +112,7 @@ it("says where there is nobody to look at", async () => {
   });
 });
 
-it("explains by what a sidecar goes now", async () => {
+it("explains what a sidecar applies now", async () => {
   const { code, out } = await tulle("explain", "--sidecar", "default/web-1", "GET", "http://web/", "-o", "json");
   const told = JSON.parse(out) as Explanation;
   expect([code, told.callerIdentity]).toEqual([0, "spiffe://cluster.local/ns/default/sa/default"]);
@@ -120,7 +120,7 @@ it("explains by what a sidecar goes now", async () => {
   expect(told.backends).toMatchObject([{ service: "default/web", percent: 100, endpoints: { ready: 1 }, tripped: [] }]);
 });
 
-it("tells what the sidecars on the other side would say, too", async () => {
+it("also shows what the sidecars at the other end would answer", async () => {
   const asked = async (method: string) => {
     const key = ["-H", "idempotency-key: a"];
     const { out } = await tulle("explain", "--sidecar", "default/web-1", method, "http://web/", ...key, "-o", "json");
@@ -142,7 +142,7 @@ it("says what a sidecar does not know, and which sidecars there are", async () =
   expect(nobody).toMatchObject({ code: 2, err: "tulle: no sidecar in pod default/web-9; there are default/web-1\n" });
 });
 
-it("lists the edges, and what each integration has and lacks", async () => {
+it("lists the edges, and what each integration has or lacks", async () => {
   // The calls of the last ten seconds: a program that takes that long to start is told of none.
   let outcome: Outcome | undefined;
   await eventually(async () => {
@@ -166,7 +166,7 @@ it("lists the edges, and what each integration has and lacks", async () => {
   }, 30_000);
 });
 
-it("counts versions, and checks what there is to check without a cluster", async () => {
+it("counts versions, and checks what can be checked without a cluster", async () => {
   const versions = await tulle("version", "-o", "json");
   expect(JSON.parse(versions.out)).toEqual({ client: version, controlPlane: version, sidecars: { [version]: 1 } });
   const { code, out } = await tulle("check");

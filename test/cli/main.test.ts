@@ -19,7 +19,7 @@ describe("tulle", { timeout: 60_000 }, () => {
     expect([status, stdout]).toEqual([0, `${version}\n`]);
   });
 
-  it("prints its version where there is no mesh, and fails only where one was named", () => {
+  it("prints its version without a mesh, and fails only if one was named", () => {
     const nowhere = ["--url", "http://127.0.0.1:1"];
     const named = tulle("version", ...nowhere);
     expect([named.status, named.stdout]).toEqual([1, expect.stringContaining(version)]);
@@ -63,7 +63,7 @@ describe("tulle", { timeout: 60_000 }, () => {
     expect([status, stderr]).toEqual([2, line]);
   });
 
-  it("names the commands there are where help is asked for another", () => {
+  it("names the existing commands if help is requested for another", () => {
     const { status, stderr } = tulle("help", "bogus");
     expect([status, stderr]).toEqual([
       2,
@@ -82,7 +82,7 @@ describe("tulle", { timeout: 60_000 }, () => {
     expect(stderr).toMatch(/^tulle: this is a bug: Error: broken\n {4}at /);
   });
 
-  it("is content with a reader that has read enough", () => {
+  it("accepts a reader that stops reading", () => {
     const script = `"$0" "$1" help | head -n 1; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, main], { encoding: "utf8", env });
     expect([stdout, stderr]).toEqual(["Usage: tulle [options] [command]\n0\n", ""]);
@@ -96,7 +96,7 @@ describe("tulle", { timeout: 60_000 }, () => {
     );
   });
 
-  it("ends with 2 and the reason where the only Deployment can't run here", () => {
+  it("ends with 2 and the reason if the only Deployment can't run here", () => {
     using folder = new TinyFolder().write(
       "web.yaml",
       "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\n",

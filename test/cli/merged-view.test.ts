@@ -10,7 +10,7 @@ function view(more: Partial<MeshView>): MeshView {
   return { ...empty, edges: [], latencies: [], breakers: [], sidecars: [], traces: [], lost: [], ...more };
 }
 
-it("leaves a view that is alone as it is", () => {
+it("leaves a single view unchanged", () => {
   const only = view({ edges: [{ ...edge, requestsPerSecond: 1, successShare: 1 }] });
   expect(mergeViews([only])).toBe(only);
 });
@@ -25,7 +25,7 @@ it("adds up what each replica's own sidecars have counted", () => {
   expect(merged.problems).toEqual(["one"]);
 });
 
-it("merges shares of mutual TLS by how many requests they are of, and leaves out what is not known", () => {
+it("merges shares of mutual TLS weighted by requests, and leaves out unknown ones", () => {
   const of = (requestsPerSecond: number, mutualTlsShare?: number) =>
     view({
       edges: [{ ...edge, requestsPerSecond, successShare: 1, ...(mutualTlsShare !== undefined && { mutualTlsShare }) }],
@@ -66,12 +66,12 @@ it("observes a split in the edges of all replicas", () => {
   expect(mergeViews([view({}), idle]).splits).toEqual([split()]);
 });
 
-it("names a workload that loses traces once, with what all its pods lose", () => {
+it("names a workload that loses traces once, with the sum over its pods", () => {
   const lost = (requestsPerSecond: number) => view({ lost: [{ workload: "shop/web", requestsPerSecond }] });
   expect(mergeViews([lost(1), lost(2)]).lost).toEqual([{ workload: "shop/web", requestsPerSecond: 3 }]);
 });
 
-it("puts a trace together of which each replica has spans, and lists the newest first", () => {
+it("joins a trace of which each replica has spans, and lists the newest first", () => {
   const trace = { id: "aa", workload: "shop/web", name: "GET", startMs: 100, durationMs: 50, spans: 2, failed: false };
   const late = { ...trace, workload: "shop/orders", startMs: 120, durationMs: 40, failed: true };
   const newest = { ...trace, id: "bb", startMs: 200, workloads: ["shop/web"] };
@@ -83,14 +83,14 @@ it("puts a trace together of which each replica has spans, and lists the newest 
   expect(merged.traces).toEqual([newest, whole]);
 });
 
-it("shows a breaker once, open where one replica has it open", () => {
+it("shows a breaker once, and open if one replica has it open", () => {
   const breaker = { from: "shop/web", backend: "b", endpoint: "10.0.0.1:80" };
   const halfOpen = view({ breakers: [{ ...breaker, state: "half-open" }] });
   const open = view({ breakers: [{ ...breaker, state: "open" }] });
   expect(mergeViews([halfOpen, open, halfOpen]).breakers).toEqual(open.breakers);
 });
 
-it("counts a sidecar once that has just moved from one replica to another", () => {
+it("counts a sidecar only once if it has just moved from one replica to another", () => {
   const both = [view({ sidecars: [sidecar("shop/web-1")] }), view({ sidecars: [sidecar("shop/web-1")] })];
   expect(mergeViews(both).sidecars).toHaveLength(1);
 });

@@ -66,7 +66,7 @@ function statusHelp(): string {
   return text;
 }
 
-it("says of each policy whether sidecars have it", async () => {
+it("shows for each policy whether sidecars have it", async () => {
   view = { ...quiet, policies: [{ kind: "RetryPolicy", name: "shop/orders", conditions: well, subjects: [] }] };
   expect(await run("status")).toBeUndefined();
   expect(stdout).toBe(
@@ -74,7 +74,7 @@ it("says of each policy whether sidecars have it", async () => {
   );
 });
 
-it("names what is refused and what is open, and exits with 1", async () => {
+it("names refused policies and open breakers, and exits with 1", async () => {
   view = {
     ...quiet,
     policies: [{ kind: "RetryPolicy", name: "shop/orders", conditions: refused, subjects: [] }],
@@ -88,7 +88,7 @@ it("names what is refused and what is open, and exits with 1", async () => {
   );
 });
 
-it("says once what is wrong with a policy of a cluster, whose problem has no file and no line", async () => {
+it("shows once what is wrong with a policy of a cluster, whose problem has no file and no line", async () => {
   const problem = (name: string, message: string) => `RetryPolicy shop/${name} ${message}`;
   view = {
     ...quiet,
@@ -110,7 +110,7 @@ it("says once what is wrong with a policy of a cluster, whose problem has no fil
   ]);
 });
 
-it("names a breaker that is open, which is no fault of what is configured", async () => {
+it("names an open breaker, which is not a fault of the configuration", async () => {
   const breakers = [{ from: "shop/web", backend: "orders:80", endpoint: "10.0.0.1:80", state: "open" }] as const;
   view = { ...quiet, breakers };
   expect(await run("status")).toBeUndefined();
@@ -118,13 +118,13 @@ it("names a breaker that is open, which is no fault of what is configured", asyn
   expect(statusHelp()).toMatch(/Breakers that are not closed, .* don't affect the exit code\.$/ms);
 });
 
-it("names who loses the trace of what it serves, which is no failure", async () => {
+it("names a workload that loses traces, which is not a failure", async () => {
   view = { ...quiet, lost: [{ workload: "shop/orders", requestsPerSecond: 2.5 }] };
   expect(await run("status")).toBeUndefined();
   expect(stdout).toContain("\nshop/orders makes 2.5/s requests without the trace of what it serves: ");
 });
 
-it("shows the busiest edges first, once where the output is no terminal", async () => {
+it("shows the busiest edges first, and only once if the output is not a terminal", async () => {
   const edge = { from: "shop/web", service: "shop/orders", backend: "shop/orders" };
   view = {
     ...quiet,
@@ -143,13 +143,13 @@ shop/web  shop/orders  shop/orders     1.3/s    100 %  3.1 ms  over 30 s  yes
   );
 });
 
-it("gives both as data", async () => {
+it("prints both as JSON", async () => {
   view = { ...quiet, problems: ["one"] };
   await run("top", "-o", "json");
   expect(JSON.parse(stdout)).toEqual(view);
 });
 
-it("says in one line that nobody answers, and how to say where to ask", async () => {
+it("says in one line that nobody answers, and how to name the address", async () => {
   const program = new Command("tulle").addCommand(statusCommand());
   const nobody = url();
   await new Promise((resolve) => void server.close(resolve));

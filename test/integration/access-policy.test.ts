@@ -65,7 +65,7 @@ it("tells callers apart by their certificates, says why, and counts it", async (
   expect(requests.value(requests.slot({ ...labels, tls: "mutual", grpc: "", result: "success" }))).toBe(1);
 });
 
-it("follows an update at once, the stricter and the milder", async () => {
+it("follows an update at once, whether stricter or milder", async () => {
   await using mesh = await TestMesh.open();
   const { web: caller } = await openPair(mesh);
   const ask = async () => (await askThrough(caller.podIp, "http://orders/")).status;
@@ -78,7 +78,7 @@ it("follows an update at once, the stricter and the milder", async () => {
   expect(await ask()).toBe(200);
 });
 
-it("judges by method and path, and takes no path that has two readings", async () => {
+it("judges by method and path, and accepts no path with two readings", async () => {
   await using mesh = await TestMesh.open();
   const { web: caller, seen } = await openPair(mesh);
   admitBy(
@@ -156,7 +156,7 @@ it("closes a TCP connection that is not admitted, before the application sees it
   expect(String(await once(admitted, "data"))).toBe("\0\x01\x02hello");
 });
 
-it("judges an upgrade as the request that it is", async () => {
+it("judges an upgrade like any request", async () => {
   await using mesh = await TestMesh.open();
   const orders = await mesh.sidecar("orders");
   const caller = await mesh.sidecar("web");
@@ -185,7 +185,7 @@ it("judges an upgrade as the request that it is", async () => {
   expect(upgraded).toEqual(["/open"]);
 });
 
-it("holds for a client that comes to the mesh port by itself, whatever target it names", async () => {
+it("applies to a client that dials the mesh port itself, whatever target it names", async () => {
   await using mesh = await TestMesh.open();
   const { orders, seen } = await openPair(mesh);
   admitBy(mesh, allow({ ...anyone, from: web }));
@@ -214,7 +214,7 @@ it("holds for a client that comes to the mesh port by itself, whatever target it
   expect(seen).toEqual([]);
 });
 
-it("takes nothing while the sidecar does not know its own policies", async () => {
+it("accepts nothing while the sidecar does not know its own policies", async () => {
   await using mesh = await TestMesh.open();
   const { web: caller, seen } = await openPair(mesh);
   mesh.resources.remove("inbound", "shop/orders");

@@ -30,7 +30,7 @@ async function openMesh(place: Place) {
   return { mesh, near, far, tell, ask, asked, [Symbol.asyncDispose]: () => mesh[Symbol.asyncDispose]() };
 }
 
-it("prefers the endpoints that are meant for the caller's zone, and goes farther when they are gone", async () => {
+it("prefers the endpoints for the caller's zone, and goes farther when they are gone", async () => {
   await using mesh = await openMesh({ zone: "west" });
   const { near, far, tell, asked } = mesh;
   tell([
@@ -45,7 +45,7 @@ it("prefers the endpoints that are meant for the caller's zone, and goes farther
   expect(await asked()).toEqual(["far"]);
 });
 
-it("keeps to the caller's node, and to nobody else when there is nobody", async () => {
+it("stays on the caller's node, even if it has no endpoint", async () => {
   await using mesh = await openMesh({ node: "node-1" });
   const { near, far, tell, asked } = mesh;
   const placed = [
@@ -60,7 +60,7 @@ it("keeps to the caller's node, and to nobody else when there is nobody", async 
   expect(await asked(1)).toEqual(["far"]);
 });
 
-it("keeps a session at one endpoint over updates, as long as it is there", async () => {
+it("keeps a session at one endpoint over updates, as long as that exists", async () => {
   await using mesh = await openMesh({});
   const { near, far, tell, ask, asked } = mesh;
   tell([near, far], { affinityMs: 60_000 });

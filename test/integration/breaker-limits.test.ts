@@ -34,7 +34,7 @@ async function openMesh(limits: Partial<CircuitBreakerPolicy>) {
   };
 }
 
-it("lets as many wait as may, serves them in turn, and refuses the next at once", async () => {
+it("lets as many wait as allowed, serves them in turn, and refuses the next at once", async () => {
   await using mesh = await openMesh({ maxRequests: 1, maxPendingRequests: 2 });
   const { ask, arrived, refused } = mesh;
   const first = ask();

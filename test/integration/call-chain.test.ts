@@ -84,14 +84,14 @@ async function storm(forwards: boolean, requests: number) {
   return { a, b, c, floor: retriesPerSecond * (budgetWindowSeconds + seconds) };
 }
 
-it("adds at most the budget to the load of a service that fails, three hops away, where the trace context is passed on", async () => {
+it("adds at most the budget to the load of a failing service three hops away if the trace context is passed on", async () => {
   const { a, b, c, floor } = await storm(true, 600);
   expect([a, b]).toEqual([600, 600]);
   expect(c).toBeGreaterThan(600);
   expect(c).toBeLessThanOrEqual(600 * 1.2 + floor);
 }, 30_000);
 
-it("adds at most the budget at each hop, where it is not", async () => {
+it("adds at most the budget at each hop if it is not", async () => {
   const { a, b, c, floor } = await storm(false, 600);
   expect(a).toBeLessThanOrEqual(600 * 1.2 + floor);
   expect(b).toBeLessThanOrEqual(a * 1.2 + floor);
@@ -99,7 +99,7 @@ it("adds at most the budget at each hop, where it is not", async () => {
   expect(c).toBeGreaterThan(b);
 }, 30_000);
 
-it("ends what an application asks for a request whose time is over", async () => {
+it("ends an application's calls for a request whose time is over", async () => {
   const routes = { a: { timeout: { connectMs: 1_000, requestMs: 300 } } };
   await using chain = await openChain({ forwards: true, routes }, () => {});
   const { client, answers } = chain;
@@ -108,7 +108,7 @@ it("ends what an application asks for a request whose time is over", async () =>
   expect(answers.sort()).toEqual(["a 504 deadline_exceeded", "b 504 deadline_exceeded"]);
 });
 
-it("lets it go on where the trace context is not passed on, and counts that", async () => {
+it("lets them continue if the trace context is not passed on, and counts that", async () => {
   let finish: (() => void) | undefined;
   const routes = { a: { timeout: { connectMs: 1_000, requestMs: 300 } } };
   await using chain = await openChain({ forwards: false, routes }, (_request, response) => {

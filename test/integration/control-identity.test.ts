@@ -116,7 +116,7 @@ describe("a token is refused", () => {
     expect(ca.outcomes).toEqual(["issued", "issued", "caller_rate", "caller_rate", "issued"]);
   });
 
-  it("where too many wait for their review: it may ask again at once", async () => {
+  it("if too many wait for a review: it may ask again at once", async () => {
     const first = Promise.withResolvers<void>();
     const owner = { namespace: "shop", serviceAccount: "orders", pod: "orders-1", podIps: [] };
     const reviews = new ReviewQueue({ atOnce: 1, waiting: 1 }, new HandClock());
@@ -142,7 +142,7 @@ it.each([
   ["the second of its pod's", ["fd00::9", "127.0.0.1"]],
   ["its pod's in IPv6's clothes", ["::ffff:127.0.0.1"]],
   ["its pod's, written at length", ["fd00::9", "0:0:0:0:0:FFFF:7f00:0001"]],
-])("a token is good from an address that is %s", async (_, podIps) => {
+])("a token is accepted from an address that is %s", async (_, podIps) => {
   const owner = { namespace: "shop", serviceAccount: "orders", pod: "orders-1", podIps };
   await ca.serve({ checkCallerAddress: true, tokens: { review: async () => ok(owner) } });
   await ask("any");
@@ -176,7 +176,7 @@ describe("the token is not shown", () => {
     return { address: `127.0.0.1:${port}`, asked: () => asked };
   }
 
-  it("to a workload that plays the control plane", async () => {
+  it("to a workload that poses as the control plane", async () => {
     const { address, asked } = await impostor(ca.credentials(workloadId("evil")));
     await expect(ask("secret", { address })).rejects.toMatchObject({ code: status.UNAVAILABLE });
     expect(asked()).toBe(0);
@@ -191,7 +191,7 @@ describe("the token is not shown", () => {
   });
 });
 
-it("is served under a new certificate after a rotation, without a restart", async () => {
+it("serves with a new certificate after a rotation, without a restart", async () => {
   const { server, port } = await serve(ca.serverCertificate, () => {});
   const serialSeen = async (): Promise<string | undefined> => {
     const roots = ca.authority.trustBundlePem;

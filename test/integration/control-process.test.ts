@@ -161,7 +161,7 @@ const programmed = ({ policies }: Status): string | undefined =>
   policies[0]?.conditions.find(({ type }) => type === "Programmed")?.message;
 
 describe("a control plane", () => {
-  it("brings an edited weight to a sidecar, and shows that it is in force", async () => {
+  it("pushes an edited weight to a sidecar, and shows that it is in force", async () => {
     const { ports } = await start();
     const { stream } = await sidecar(ports);
     const weights: (number | undefined)[] = [];
@@ -182,7 +182,7 @@ describe("a control plane", () => {
     expect(metrics).toMatch(/^tulle_compile_seconds_count [2-9]$/m);
   });
 
-  it("counts a policy that a sidecar refuses until it is one that it takes", async () => {
+  it("counts a policy that a sidecar refuses until it is one that it accepts", async () => {
     const { ports } = await start();
     const { stream } = await sidecar(ports);
     stream.subscribe("destination", "catalog.shop.svc.cluster.local:80", (resource) =>
@@ -203,7 +203,7 @@ describe("a control plane", () => {
     expect([await refused(), await lag()]).toEqual(["0", undefined]);
   });
 
-  it("that was killed comes back with the same root, and sidecars find it with nothing lost", async () => {
+  it("that was killed comes back with the same root, and sidecars find it without losing anything", async () => {
     const first = await start();
     const { stream } = await sidecar(first.ports);
     const weights: (number | undefined)[] = [];
@@ -226,7 +226,7 @@ describe("a control plane", () => {
     expect(second.lines.some((line) => line.includes('"sidecar connected"'))).toBe(true);
   });
 
-  it("names what is wrong in its status and its log, once, and says when it is put right", async () => {
+  it("reports a problem once in its status and its log, and says when it is fixed", async () => {
     const { ports, lines } = await start();
     expect((await readStatus(ports)).problems).toEqual([]);
     await writeFile(join(folder, "yaml", "shop.yaml"), shop(90, "nowhere"));
@@ -238,7 +238,7 @@ describe("a control plane", () => {
     expect(lines.filter((line) => line.includes("problem found"))).toHaveLength(1);
   });
 
-  it("ends with 0 on SIGTERM, and tells its sidecars", async () => {
+  it("ends with 0 on SIGTERM, and notifies its sidecars", async () => {
     const { ports, child, ended, lines } = await start();
     const { stream, log } = await sidecar(ports);
     await eventually(() => stream.connected);
@@ -250,7 +250,7 @@ describe("a control plane", () => {
     expect(lost()?.fields["reason"]).toContain("the control plane is stopping");
   });
 
-  it("sends spans of its work where an OTLP endpoint is set", async () => {
+  it("sends spans of its work if an OTLP endpoint is set", async () => {
     const bodies: string[] = [];
     const receiver = createServer((request, response) => {
       request.on("data", (chunk: Buffer) => bodies.push(`${request.url} ${chunk.toString("latin1")}`));
@@ -267,7 +267,7 @@ describe("a control plane", () => {
     expect(spans).toContain("compile");
   });
 
-  it("answers nothing but its four pages, and changes nothing", async () => {
+  it("serves only its four pages, which change nothing", async () => {
     const { ports } = await start();
     const url = `http://127.0.0.1:${ports.admin}`;
     expect((await fetch(`${url}/ready`)).status).toBe(200);

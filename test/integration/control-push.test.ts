@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => ground[Symbol.asyncDispose]());
 
 describe("a change", () => {
-  it("reaches two subscribers with one encoding, and both say so", async () => {
+  it("reaches two subscribers with one encoding, and both confirm it", async () => {
     ground.plane.publish(endpoints("a", 1));
     const sidecars = await Promise.all([ground.sidecar("orders").start(), ground.sidecar("web").start()]);
     for (const sidecar of sidecars) sidecar.subscribe("a");
@@ -32,7 +32,7 @@ describe("a change", () => {
     ).toEqual(["orders-1", "web-1"]);
   });
 
-  it("is told to each subscription of a name, also to one that comes later", async () => {
+  it("is passed to each follower of a name, including a later one", async () => {
     ground.plane.publish(endpoints("a", 1));
     const sidecar = await ground.sidecar("orders").start();
     sidecar.subscribe("a");
@@ -57,7 +57,7 @@ describe("a change", () => {
     await eventually(() => ground.acks("a").acked === 1);
   });
 
-  it("that makes no sense is nacked with all of its faults", async () => {
+  it("that is invalid is nacked with all of its faults", async () => {
     const sidecar = await ground.sidecar("orders").start();
     sidecar.subscribe("a");
     const broken = endpoints("a", 0);
@@ -66,7 +66,7 @@ describe("a change", () => {
     expect(ground.acks("a").nacks[0]?.reason).toBe('endpoints[0].address must be IP:port, got "10.0.0.1:0"');
   });
 
-  it("of a name that is not subscribed any more is not told", async () => {
+  it("of a name that is no longer subscribed is not passed on", async () => {
     const sidecar = await ground.sidecar("orders").start();
     const end = sidecar.subscribe("a");
     sidecar.subscribe("b");
@@ -80,14 +80,14 @@ describe("a change", () => {
 });
 
 describe("absence", () => {
-  it("of what was never there is an answer, at once", async () => {
+  it("of what never existed is answered at once", async () => {
     const sidecar = await ground.sidecar("orders").start();
     sidecar.subscribe("a");
     await sidecar.heard("a=absent");
     expect(sidecar.applied).toEqual(["a=absent"]);
   });
 
-  it("is believed of a control plane that has been there for a while", async () => {
+  it("is believed if the control plane has been up for a while", async () => {
     ground.plane.publish(endpoints("a", 1));
     const sidecar = await ground.sidecar("orders", { absenceGraceMs: 0 }).start();
     sidecar.subscribe("a");
@@ -114,7 +114,7 @@ describe("absence", () => {
     expect(sidecar.applied).toEqual(["a=1", "a=2"]);
   });
 
-  it("is believed in the end when the control plane stays empty", async () => {
+  it("is believed in the end if the control plane stays empty", async () => {
     ground.plane.publish(endpoints("a", 1));
     const sidecar = await ground.sidecar("orders", { absenceGraceMs: 100 }).start();
     sidecar.subscribe("a");
@@ -128,7 +128,7 @@ describe("absence", () => {
 });
 
 describe("another workload's inbound", () => {
-  it("is not told, whatever the stream says of itself, and the rest of the stream goes on", async () => {
+  it("is not sent, whatever the stream claims to be, and the rest of the stream continues", async () => {
     ground.plane.publish(inbound("shop/payments", 8080), endpoints("a", 1));
     const thief = ground.sidecar("orders", {
       node: { namespace: "shop", workload: "payments", pod: "payments-1", proxyVersion: "0.1.0" },
@@ -145,7 +145,7 @@ describe("another workload's inbound", () => {
     expect(thief.log.messages).toContain("subscription refused");
   });
 
-  it("is told to its own workload", async () => {
+  it("is sent to its own workload", async () => {
     ground.plane.publish(inbound("shop/payments", 8080));
     const sidecar = await ground.sidecar("payments").start();
     const told: (Resource | undefined)[] = [];

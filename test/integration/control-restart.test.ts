@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => ground[Symbol.asyncDispose]());
 
 describe("a control plane that dies and comes back", () => {
-  it("sends nothing that is known, and what has changed", async () => {
+  it("sends only what has changed", async () => {
     ground.plane.publish(endpoints("a", 1), endpoints("b", 1));
     const sidecar = await ground.sidecar("orders").start();
     const connected: boolean[] = [];
@@ -58,7 +58,7 @@ describe("a control plane that dies and comes back", () => {
     await after.heard("a=2");
   });
 
-  it("is asked anew where what was kept can't be applied any more", async () => {
+  it("is asked again if the kept resources can't be applied any more", async () => {
     ground.plane.publish(endpoints("a", 1));
     const before = await ground.sidecar("orders", { stateFolder: ground.folder }).start();
     before.subscribe("a");
@@ -72,7 +72,7 @@ describe("a control plane that dies and comes back", () => {
     expect(after.applied).toEqual([]);
   });
 
-  it("is asked where what was kept is damaged", async () => {
+  it("is asked if the kept resources are damaged", async () => {
     ground.plane.publish(endpoints("a", 1));
     await writeFile(join(ground.folder, "resources.binpb"), Buffer.from("ffffffff", "hex"));
     const sidecar = await ground.sidecar("orders", { stateFolder: ground.folder }).start();
@@ -81,7 +81,7 @@ describe("a control plane that dies and comes back", () => {
     await sidecar.heard("a=1");
   });
 
-  it("is left for another endpoint that answers", async () => {
+  it("is replaced by another endpoint that answers", async () => {
     ground.plane.publish(endpoints("a", 1));
     const sidecar = await ground.sidecar("orders", { endpoints: ["127.0.0.1:1", ground.plane.address] }).start();
     sidecar.subscribe("a");
@@ -116,7 +116,7 @@ describe("a control plane that dies and comes back", () => {
     expect(pauses).toEqual([4, 3, 2, 1, 0].map((left) => [200, left]));
   });
 
-  it("ends streams that are old, so that sidecars come to replicas that are new", async () => {
+  it("ends old streams, so that sidecars move to new replicas", async () => {
     ground.plane.publish(endpoints("a", 1));
     const sidecar = await ground.sidecar("orders").start();
     sidecar.subscribe("a");
@@ -131,7 +131,7 @@ describe("a control plane that dies and comes back", () => {
   });
 });
 
-it("lets a stream get up to half as old again, as chance says", async () => {
+it("extends a stream's lifetime by up to half at random", async () => {
   await ground.plane.kill();
   ground.plane.streamLifetimeMs = 400;
   ground.plane.random = 1;
@@ -145,7 +145,7 @@ it("lets a stream get up to half as old again, as chance says", async () => {
 });
 
 describe("new credentials", () => {
-  it("are used for a new stream, which is up before the former one ends", async () => {
+  it("are used for a new stream, which is established before the former one ends", async () => {
     ground.plane.publish(endpoints("a", 1));
     const sidecar = await ground.sidecar("orders").start();
     sidecar.subscribe("a");

@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => ground[Symbol.asyncDispose]());
 
-it("has what its sibling uses before it asks, told of changes too, and gives back what it does not need", async () => {
+it("has what its sibling uses before it asks, receives changes, and unsubscribes from what it does not need", async () => {
   ground.plane.publish(endpoints("a", 1), endpoints("b", 1));
   const sibling = await ground.sidecar("orders").start();
   for (const name of ["a", "b", "nothing"]) sibling.subscribe(name);
@@ -30,7 +30,7 @@ it("has what its sibling uses before it asks, told of changes too, and gives bac
   await late.heard("a=3");
 });
 
-it("asks itself for what can't be applied when it is asked for", async () => {
+it("asks again for what could not be applied once it is needed", async () => {
   ground.plane.publish(endpoints("a", 1));
   const sibling = await ground.sidecar("orders").start();
   sibling.subscribe("a");
@@ -43,7 +43,7 @@ it("asks itself for what can't be applied when it is asked for", async () => {
   expect(ground.acks("a").nacks[0]?.reason).toBe("port 1 is cursed");
 });
 
-it("is given nothing of another identity's, or of another workload's", async () => {
+it("gets nothing of another identity or workload", async () => {
   ground.plane.publish(endpoints("a", 1));
   const other = await ground.sidecar("web").start();
   other.subscribe("a");

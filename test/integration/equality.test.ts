@@ -57,7 +57,7 @@ it("10,000 random exchanges through the mesh are the same as without it, byte fo
   expect(same).toBe(10_000);
 }, 120_000);
 
-it("2,500 random HTTP/2 exchanges are the same too, trailers of the request included", async () => {
+it("2,500 random HTTP/2 exchanges are the same too, including the request's trailers", async () => {
   await using mesh = await Mesh.open();
   const { direct, through } = await openPair(mesh);
   const application = new Http2TripApplication(ours);

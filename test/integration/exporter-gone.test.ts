@@ -61,7 +61,7 @@ it.each([
   ["grpc", "never answers"],
   ["http", "is not there"],
   ["grpc", "is not there"],
-] as const)("is not felt by requests, over %s, where the receiver %s", async (kind, trouble) => {
+] as const)("does not affect requests, over %s, if the receiver %s", async (kind, trouble) => {
   const silence = await openSilence();
   await using undo = new AsyncDisposableStack();
   if (trouble === "is not there") await silence.close();

@@ -25,7 +25,7 @@ async function openShop(mesh: TestMesh) {
   return { set, ask, seen };
 }
 
-it("fails what it is told to, until its time is over", async () => {
+it("fails the configured share until its end time", async () => {
   await using mesh = await TestMesh.open();
   const { set, ask, seen } = await openShop(mesh);
   set({ fault: { ...abort(100), matches: [{ path: { kind: "prefix", value: "/bad" } }] } });

@@ -44,7 +44,7 @@ async function askTogether({ upstream: { host, port } }: ProcessPair): Promise<R
   return outcomes;
 }
 
-it.concurrent("answers all who wait for the first connection to a peer that was held up for longer than that may take", async ({
+it.concurrent("answers all requests that wait for the first connection to a peer that was held up longer than the connect timeout", async ({
   expect,
 }) => {
   const { pair, close } = await pairWithApplication();
@@ -58,7 +58,7 @@ it.concurrent("answers all who wait for the first connection to a peer that was 
   close();
 });
 
-it.concurrent("does not call a peer late for the time in which it was held up itself", async ({ expect }) => {
+it.concurrent("does not blame a peer for time in which the sidecar itself was held up", async ({ expect }) => {
   const { pair, close } = await pairWithApplication();
   await using _pair = pair;
   const { web, orders } = pair.processes;

@@ -193,7 +193,7 @@ const changes: readonly Change[] = [
   { kind: "TrafficSplit", spec: split(50, 50, "sticky: {by: header, name: x-user},"), shows: () => true },
 ];
 
-it("brings each kind of policy into force, and fails no request, cuts no stream and moves no sticky client", async () => {
+it("puts each kind of policy in force without failing a request, cutting a stream or moving a sticky client", async () => {
   await using shop = await openShop();
   const backendOf = async (user: number) => (await shop.ask("/", { headers: { "x-user": `user-${user}` } })).body;
   // Sticky to begin with, so that there is something to keep.

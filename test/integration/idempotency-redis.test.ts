@@ -21,7 +21,7 @@ describe("in Redis", () => {
     await redis[Symbol.asyncDispose]();
   });
 
-  it("gives the same answer at every replica, also while it is still to come", async () => {
+  it("gives the same answer at every replica, even while it is still to come", async () => {
     const hold = Promise.withResolvers<void>();
     payments.answerWhen = hold.promise;
     const sessions = payments.replicas.map(({ podIp }) => openLink(payments, podIp));
@@ -34,12 +34,12 @@ describe("in Redis", () => {
     expect(payments.made.get("order 1")).toBe(1);
   });
 
-  it("makes no payment twice wherever an exchange is cut, though each try goes to another replica", async () => {
+  it("makes no payment twice wherever an exchange is cut, although each try goes to another replica", async () => {
     const cuts = await cutEverywhere(payments, payments.replicas[1] as TestSidecar, 3);
     expect(cuts).toBeGreaterThan(150);
   }, 240_000);
 
-  it("refuses payments while Redis is gone, finishes those under way, and knows all of them when it is back", async () => {
+  it("refuses payments while Redis is gone, finishes those in progress, and knows all of them when it is back", async () => {
     await payments.ask("before");
     const hold = Promise.withResolvers<void>();
     payments.answerWhen = hold.promise;
@@ -63,7 +63,7 @@ describe("in Redis", () => {
     expect(failures.reduce((sum, count) => sum + count)).toBeGreaterThan(0);
   }, 30_000);
 
-  it("lets payments through while Redis is gone, where the policy says so", async () => {
+  it("admits payments while Redis is gone if the policy says so", async () => {
     payments.apply({ ...rulesOf("redis"), onStoreFailure: "allow" });
     await redis.kill();
     expect((await payments.ask("unguarded")).status).toBe(201);

@@ -34,7 +34,7 @@ describe("in memory", () => {
     await payments[Symbol.asyncDispose]();
   });
 
-  it("gives every caller of a key the same answer, of the one pod that has it", async () => {
+  it("gives every caller of a key the same answer, from the one pod that has it", async () => {
     const answers: Answer[] = [];
     for (let i = 0; i < 5; i++) answers.push(await payments.ask("order 1"));
     expect(answers.map(({ status, body }) => [status, body])).toEqual(Array(5).fill([201, "paid order 1 once"]));
@@ -60,7 +60,7 @@ describe("in memory", () => {
     expect(payments.made.get("order 2")).toBe(1);
   });
 
-  it("knows what was paid before a scale-up, and while its pod terminates", async () => {
+  it("knows payments from before a scale-up, and while their pod terminates", async () => {
     const [first, second] = payments.replicas.map(({ podIp }) => meshed(podIp, "payments"));
     if (first === undefined || second === undefined) throw new Error("there are two replicas");
     payments.know("memory", [first]);
@@ -74,7 +74,7 @@ describe("in memory", () => {
     payments.know("memory");
   });
 
-  it("refuses a request without a key, and a key with another request", async () => {
+  it("refuses a request without a key, and a key reused for another request", async () => {
     const code = ({ status, headers }: Answer) => [status, headers["tulle-error"]];
     expect(code(await askThrough(payments.web.podIp, "http://payments/pay", { method: "POST", body: "x" }))).toEqual([
       400,
@@ -85,7 +85,7 @@ describe("in memory", () => {
     expect(payments.made.has("another")).toBe(false);
   });
 
-  it("gives nobody what another workload was answered", async () => {
+  it("gives nobody another workload's answer", async () => {
     const other = await payments.mesh.sidecar("other");
     await payments.ask("order 4");
     const options = { method: "POST", body: "order 4", headers: { "idempotency-key": "order 4" } };
@@ -93,7 +93,7 @@ describe("in memory", () => {
     expect([answer.headers["x-count"], answer.headers["tulle-idempotent-replay"]]).toEqual(["2", undefined]);
   });
 
-  it("keeps its answers over a change of the policy", async () => {
+  it("keeps its answers when the policy changes", async () => {
     await payments.ask("order 5");
     payments.apply({ ...rulesOf("memory"), ttlMs: 60_000, required: false });
     expect((await payments.ask("order 5")).headers["tulle-idempotent-replay"]).toBe("true");
@@ -145,7 +145,7 @@ describe("in memory", () => {
   }, 60_000);
 });
 
-it("is not in doubt about its own pod alone: gone in the middle, the caller is told that it may have been done", async () => {
+it("tells the caller that it may have been processed if the pod goes in the middle", async () => {
   await using payments = await Payments.open("memory");
   const hold = Promise.withResolvers<void>();
   payments.answerWhen = hold.promise;

@@ -22,7 +22,7 @@ beforeAll(async () => {
   }
 }, 65_000);
 
-it("takes a connection to a Service's address to its pods, whatever Host it names", () => {
+it("routes a connection to a Service's address to its pods, whatever Host it names", () => {
   expect(seen["service"]).toBe(`orders/a for ${web} as 10.96.0.5, 1`);
   expect(seen["serviceUnderAnotherName"]).toBe(`orders/c for ${web} as example.com, 1`);
 });
@@ -35,12 +35,12 @@ it("does so under the Service's policies", () => {
   expect(seen["serviceThatFailsOnce"]).toBe(`orders/once for ${web} as 10.96.0.5, 2`);
 });
 
-it("takes a connection to a pod's address to that pod with its identity, and without routes", () => {
+it("routes a connection to a pod's address to that pod with its identity, and without routes", () => {
   expect(seen["podItself"]).toBe(`orders/d for ${web} as 127.1.0.7:8080, 1`);
   expect(seen["podThatFailsOnce"]).toBe(`orders/once-direct for ${web} as 127.1.0.7:8080, 1`);
 });
 
-it("goes by the Host instead where the workload asks for it, as far as that is of the mesh", () => {
+it("routes by Host instead if the workload asks for it and the Host is in the mesh", () => {
   expect(seen["routedByHost"]).toEqual([
     `orders/once-more for ${web} as orders.shop, 2`,
     `orders/g for ${web} as example.com, 1`,
@@ -49,7 +49,7 @@ it("goes by the Host instead where the workload asks for it, as far as that is o
   ]);
 });
 
-it("passes on what is not of the mesh, without fields of the mesh's own", () => {
+it("forwards what is outside the mesh, without the mesh's own fields", () => {
   expect(seen["outside"]).toBe("outside, undefined");
   expect(seen["outsideOverIpv6"]).toBe("outside, undefined");
   expect(seen["nobody"]).toMatch(/^No connection to the endpoint could be made/);
@@ -59,7 +59,7 @@ it("lets a server speak first", () => {
   expect(seen["serverFirst"]).toBe("220 ready");
 });
 
-it("stays a forward proxy for who dials the listener itself", () => {
+it("stays a forward proxy for clients that dial the listener itself", () => {
   expect(seen["forwardProxy"]).toBe(`orders/ for ${web} as 10.96.0.5, 1`);
 });
 
@@ -71,13 +71,13 @@ it("refuses a loop through the sidecar's own ports", () => {
   expect(told.filter((body) => !body.startsWith("The destination is this sidecar itself."))).toEqual([]);
 });
 
-it("takes plaintext to the port that was dialled, declared or not, from nobody known", () => {
+it("forwards plaintext to the dialled port, declared or not, without an identity", () => {
   expect(seen["plainIn"]).toBe("web:8080, undefined");
   expect(seen["plainInUndeclared"]).toBe("web:8999, undefined");
   expect(seen["plainInNobody"]).toMatch(/^The peer refused the request/);
 });
 
-it("holds plaintext to the policies of the port that was dialled, as they are now", () => {
+it("applies the current policies of the dialled port to plaintext", () => {
   const refused = "An access policy does not admit this caller.";
   expect(seen["plainUnderPolicies"]).toEqual({
     connections: 2, // the reset took the first
@@ -93,22 +93,22 @@ it("holds plaintext to the policies of the port that was dialled, as they are no
   });
 });
 
-it("gives plaintext no byte where mTLS is strict: a new connection is reset, and a kept one at its next request", () => {
+it("gives plaintext no byte if mTLS is strict: a new connection is reset, and a kept one at its next request", () => {
   const nothing = { bytes: "", ended: "reset" };
   expect(seen["plainWhereStrict"]).toEqual({ fresh: nothing, silent: nothing, kept: nothing, counted: 3 });
 });
 
-it("sends plain callers away when the pod is about to end, each connection with the answer that it was made for", () => {
+it("sends plaintext callers away when the pod is about to end, each connection after its response", () => {
   expect(seen["plainWhereLeaving"]).toEqual({ seen: ["web:8080, undefined"], connections: 10 });
 });
 
-it("takes what another machine sends to the pod, and opens none of its own doors to it", () => {
+it("forwards what another machine sends to the pod, and opens none of its own ports to it", () => {
   const [declared, undeclared, plainPort, wayOut] = seen["otherMachine"] as string[];
   expect([declared, undeclared]).toEqual(["web:8080, undefined", "web:8999, undefined"]);
   expect([plainPort, wayOut]).toEqual(["ECONNRESET", "ECONNREFUSED"]);
 });
 
-it("opens the way out to nobody else", () => {
+it("opens the outbound port to nobody else", () => {
   expect(seen["outboundFromElsewhere"]).toBe("ECONNREFUSED");
 });
 
@@ -116,7 +116,7 @@ it("reads the destination of an IPv4 connection on a listener for both families"
   expect(seen["dualStack"]).toEqual({ host: "10.96.0.5", port: 4_321 });
 });
 
-it("says what is missing where no redirect is set", () => {
+it("says what is missing if no redirect is set", () => {
   expect(seen["withoutRules"]).toBe(
     "redirected connections can't be read: no redirect is set in this network namespace (iptables -t nat)",
   );

@@ -7,7 +7,7 @@ import { eventually } from "../support/eventually.ts";
 import { askThrough, meshed, TestMesh } from "../support/sidecar-pair.ts";
 import { apply, mirrorOutcomes, route, serve, services, split } from "./routed-shop.ts";
 
-it("copies requests whole, and the caller never feels it", async () => {
+it("copies complete requests without affecting the caller", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const body = Buffer.alloc(200_000, "0123456789");
@@ -32,7 +32,7 @@ it("copies requests whole, and the caller never feels it", async () => {
   expect(copies).toHaveLength(1);
 });
 
-it("lets no mirror that hangs, or is not there, hold up a request", async () => {
+it("is not held up by a mirror that hangs or does not exist", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   await serve(mesh, "orders");
@@ -52,7 +52,7 @@ it("lets no mirror that hangs, or is not there, hold up a request", async () => 
   expect(new Set(mirrorOutcomes(web))).toEqual(new Set(["crowded", "failed"]));
 });
 
-it("gives up the copy of a body that the mirror does not take", async () => {
+it("gives up the copy of a body that the mirror does not read", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   await serve(mesh, "orders", (request, response) => void request.pipe(response));
@@ -70,7 +70,7 @@ it("gives up the copy of a body that the mirror does not take", async () => {
   await expect(Promise.all(hung.map((request) => once(request.resume(), "end")))).rejects.toThrow("aborted");
 });
 
-it("copies no request that is late already", async () => {
+it("does not copy a request that is already late", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const arrived: string[] = [];

@@ -40,7 +40,7 @@ function counted({ metrics: { requests } }: TestSidecar) {
   }));
 }
 
-it("shows what a pod may not call, everywhere", async () => {
+it("shows refused calls to outside everywhere", async () => {
   await using mesh = await TestMesh.open();
   const { web, spans, lines, tapped } = await observed(mesh, { outside: "deny" });
   const address = `${nextPodIp()}:8080`;
@@ -55,7 +55,7 @@ it("shows what a pod may not call, everywhere", async () => {
   ]);
 });
 
-it("shows what can't be told yet, where the pod must have mutual TLS", async () => {
+it("shows calls to unknown destinations if the pod requires mutual TLS", async () => {
   await using mesh = await TestMesh.open();
   const { web, spans, lines, tapped } = await observed(mesh, { outboundMtls: "required", silent: true });
 
@@ -69,7 +69,7 @@ it("shows what can't be told yet, where the pod must have mutual TLS", async () 
   expect(spans.map(({ attributes }) => attributes["error.type"])).toEqual(["no_policy_yet"]);
 });
 
-it("shows what fails on its way past the mesh; what goes well has no span, and no field more than it came with", async () => {
+it("shows failed calls past the mesh; successful ones have no span and no added field", async () => {
   await using mesh = await TestMesh.open();
   const { web, spans, tapped } = await observed(mesh, {});
   const outside = nextPodIp();
@@ -114,7 +114,7 @@ it("counts a tunnel past the mesh that can't be opened, and one to the sidecar i
   await eventually(() => refused.value(loops) === 1);
 });
 
-it("has no series of what has no destination where all that was asked had one, forgotten or not", async () => {
+it("has no series for outside if every call had a destination in the mesh", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const orders = await mesh.sidecar("orders");

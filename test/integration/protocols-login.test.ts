@@ -103,7 +103,7 @@ it.each(["meshed", "plain"] as const)(
   },
 );
 
-it("asks for the login anew where the application has closed the connection", async () => {
+it("requires a new login if the application has closed the connection", async () => {
   await using mesh = await Mesh.open();
   const { client, applications } = await open(mesh, "meshed", 1);
   const ada = client();
@@ -115,7 +115,7 @@ it("asks for the login anew where the application has closed the connection", as
   ada.agent.destroy();
 });
 
-it("closes what is a client's own when the client is gone, where no other sidecar is between", async () => {
+it("closes a client's own connection when the client is gone, if there is no other sidecar between", async () => {
   await using mesh = await Mesh.open();
   const { client, applications } = await open(mesh, "plain", 1);
   const ada = client();

@@ -173,7 +173,7 @@ it("switches protocols, carries raw bytes both ways, and half-closes", async () 
   expect(head.toString().split("\r\n\r\n")[1] + (await rest)).toBe("hello and good-bye");
 });
 
-it("answers as an application does that ignores Upgrade, and goes on with the connection", async () => {
+it("forwards the response of an application that ignores Upgrade, and keeps the connection", async () => {
   await using mesh = await Mesh.open();
   const { host, port, orders } = await openPair(mesh);
   await mesh.application(orders.podIp, (request, response) => {
@@ -229,7 +229,7 @@ it("carries opaque TCP whose client speaks first, half-close included", async ()
   expect(requestBytes.value(requestBytes.slot({ direction: "inbound", service: "shop/orders" }))).toBe(300_007);
 });
 
-it("lets a connection become HTTP that was silent for longer than a server would have waited", async () => {
+it("lets a connection become HTTP after a long silence", async () => {
   await using mesh = await Mesh.open();
   const { host, port, orders } = await openPair(mesh);
   let connections = 0;
@@ -255,7 +255,7 @@ it("carries opaque TCP whose server speaks first, after a short silence", async 
   expect(String(await once(socket, "data"))).toBe("echo EHLO");
 });
 
-it("carries the application's own TLS unopened: its certificate, the name asked for, the protocol agreed on, its end", async () => {
+it("carries the application's own TLS unopened: certificate, SNI, ALPN, close", async () => {
   await using mesh = await Mesh.open();
   const { host, port, orders } = await openPair(mesh);
   const root = makeRoot();

@@ -9,7 +9,7 @@ function limitBy(mesh: TestMesh, ...limits: RateLimit[]): void {
   mesh.resources.set({ kind: "inbound", value: { name: "shop/orders", ports } });
 }
 
-it("takes from each caller, and from all together, what the limits admit", async () => {
+it("admits from each caller, and from all together, what the limits allow", async () => {
   await using mesh = await TestMesh.open();
   const orders = await mesh.sidecar("orders");
   const [web, other] = [await mesh.sidecar("web"), await mesh.sidecar("other")];

@@ -60,7 +60,7 @@ it("redirects what leaves the pod, and leaves DNS and the mesh's own ports alone
   expect(seen["plain"]).toEqual([true, false, false]);
 });
 
-it("leaves alone what it is told to", () => {
+it("leaves skipped ports and ranges alone", () => {
   expect(seen["changed"]).toEqual(ending);
   expect(seen["changed4"]).toContain("-A TULLE_INBOUND -p tcp -m tcp --dport 9090 -j RETURN");
   expect(seen["changed4"]).toContain("-A TULLE_OUTBOUND -d 198.51.100.0/24 -j RETURN");
@@ -68,7 +68,7 @@ it("leaves alone what it is told to", () => {
   expect(seen["withSkips"]).toEqual([true, false, false]);
 });
 
-it("names every value that makes no sense", () => {
+it("names every invalid value", () => {
   expect(seen["wrong"]).toEqual({
     status: 2,
     said: "tulle-init: TULLE_SKIP_OUTBOUND_PORTS: must hold ports, got 0; TULLE_SKIP_OUTBOUND_RANGES: must hold IP ranges, got 10.0.0.0/33",
@@ -76,13 +76,13 @@ it("names every value that makes no sense", () => {
   });
 });
 
-it("says that iptables-legacy has rules in the pod too, and goes on where its own work all the same", ({ skip }) => {
+it("reports that iptables-legacy also has rules in the pod, and continues if its own work", ({ skip }) => {
   if (seen["besideLegacy"] === null) skip("this kernel has no tables for iptables-legacy");
   const note = "iptables-legacy has a nat table in this pod, beside the rules (nft) set here";
   expect(seen["besideLegacy"]).toEqual({ ...ending, notes: [note] });
 });
 
-it("finds that connections are not redirected: before its rules are set, and where others come first", () => {
+it("detects that connections are not redirected: before its rules are set, and if other rules come first", () => {
   expect(seen["before"]).toMatch(/no redirect is set|no connection tracking|was not redirected/);
   expect(seen["overruled"]).toMatchObject({ status: 2, said: expect.stringMatching(/was not redirected/) as unknown });
 });

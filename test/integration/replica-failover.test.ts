@@ -218,7 +218,7 @@ class Client {
 }
 
 it.each(["SIGKILL", "SIGTERM"] as const)(
-  "of two replicas one ends by %s: its sidecars come to the other soon, and no request fails",
+  "of two replicas one ends by %s: its sidecars soon move to the other, and no request fails",
   async (signal) => {
     const [first, second] = controlPlanes;
     await eventually(async () => (await podsAt(first)).length === 2, patienceMs);
@@ -259,7 +259,7 @@ async function handshakes(outcome: string): Promise<number> {
   return wanted.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
 }
 
-it("the root is replaced under a steady load, the links with it, and no request fails", async () => {
+it("the root and the links are replaced under a steady load, and no request fails", async () => {
   const [first, second] = controlPlanes;
   await eventually(async () => (await statusOf(second)).replicas.length === 1, patienceMs);
   const client = new Client();

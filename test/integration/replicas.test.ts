@@ -141,7 +141,7 @@ function followEachOther(): readonly [Replica, Replica, Replica] {
   return [one, two, three];
 }
 
-it("count the sidecars of all, from the first and at each change", async () => {
+it("count the sidecars of all, from the start and at each change", async () => {
   const [one, two, three] = followEachOther();
   const early = two.sidecar("early");
   two.ack(early);
@@ -159,7 +159,7 @@ it("count the sidecars of all, from the first and at each change", async () => {
   expect(one.changes).toContain(`destination ${name}`);
 });
 
-it("take nobody's word for a version that they do not have themselves", async () => {
+it("accept no ack of a version that they do not have themselves", async () => {
   const [one, two] = followEachOther();
   two.ack(two.sidecar("a"));
   await eventually(() => one.sum === "1/1");
@@ -177,7 +177,7 @@ it("know each other by name, and do not count themselves", async () => {
   expect(one.sum).toBe("1/1");
 });
 
-it("forget one that dies, and meet it again when it is back", async () => {
+it("forget one that dies, and find it again when it is back", async () => {
   const [one, two] = followEachOther();
   two.ack(two.sidecar("a"));
   await eventually(() => one.sum === "1/1");
@@ -192,7 +192,7 @@ it("forget one that dies, and meet it again when it is back", async () => {
   await eventually(() => one.others.names.includes("two, restarted"));
 });
 
-it("learn at once that one stops", async () => {
+it("notice at once that one stops", async () => {
   const [one, two] = followEachOther();
   await eventually(() => one.others.names.includes("two"));
   two.stop();
@@ -200,7 +200,7 @@ it("learn at once that one stops", async () => {
   expect(one.log.lines.find(({ message }) => message === "replica left")?.fields["reason"]).toContain("stopping");
 });
 
-it("tell what they and their sidecars trust, from the first and at each change", async () => {
+it("report what they and their sidecars trust, from the start and at each change", async () => {
   const [one, two] = replicas;
   if (one === undefined || two === undefined) throw new Error("two replicas");
   const { certificateChainPem } = ca.credentials(workloadId("web"));
@@ -241,7 +241,7 @@ it("tell what they and their sidecars trust, from the first and at each change",
   expect(one.others.certificates()).toEqual({ replicas: [], unheard: [two.address] });
 });
 
-it("tell of thousands of resources, each once", async () => {
+it("report thousands of resources, each once", async () => {
   const [one, two] = replicas;
   const sidecar = two?.hub.join(
     { identity: workloadId("web"), pod: "a", namespace: "shop", workload: "web", proxyVersion: "0" },
@@ -254,7 +254,7 @@ it("tell of thousands of resources, each once", async () => {
   expect(one.changes).toHaveLength(3_000);
 });
 
-it("go on with what they know while the others can't be found", async () => {
+it("continue with what they know while the others can't be found", async () => {
   const [one, two] = replicas;
   if (one === undefined || two === undefined) throw new Error("two replicas");
   two.ack(two.sidecar("a"));
@@ -288,7 +288,7 @@ it.each<[string, () => Credentials]>([
   expect(one?.log.messages).toContain("follower refused");
 });
 
-it("hear nothing from whoever is not the control plane", async () => {
+it("accept nothing from anyone but the control plane", async () => {
   const [one, two] = replicas;
   if (one === undefined || two === undefined) throw new Error("two replicas");
   const { certificateChainPem, privateKeyPem, trustBundlePem } = ca.credentials(workloadId("web"));

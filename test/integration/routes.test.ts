@@ -9,7 +9,7 @@ import { serviceYaml } from "../support/manifests.ts";
 import { askThrough, meshed, nextPodIp, TestMesh } from "../support/sidecar-pair.ts";
 import { apply, mirrorOutcomes, openShop, route, serve, services } from "./routed-shop.ts";
 
-it("sends each request by the most special match: path, expression, query, method, headers and host", async () => {
+it("routes each request by the most specific match: path, expression, query, method, headers and host", async () => {
   const { mesh, web } = await openShop();
   await using _ = mesh;
   apply(
@@ -72,7 +72,7 @@ it("edits headers, rewrites, and redirects", async () => {
   expect([edited.headers["x-out"], edited.headers["x-inner"]]).toEqual(["1", undefined]);
 });
 
-it("edits each try for its backend anew, and never twice", async () => {
+it("edits each try for its own backend, and never twice", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const seen: unknown[] = [];
@@ -92,7 +92,7 @@ it("edits each try for its backend anew, and never twice", async () => {
   expect(seen).toEqual(Array(3).fill(["/v1/a", "legacy", "a, b"]));
 });
 
-it("answers 500 for the share of a backend that may not be used, and for a filter that it does not have", async () => {
+it("answers 500 for the share of an invalid backend, and for an unsupported filter", async () => {
   const { mesh, web } = await openShop();
   await using _ = mesh;
   apply(
@@ -115,7 +115,7 @@ it("answers 500 for the share of a backend that may not be used, and for a filte
   }
 });
 
-it("routes gRPC by method and metadata, mirrors it, and answers as gRPC wants it", async () => {
+it("routes gRPC by method and metadata, mirrors it, and answers errors in gRPC's form", async () => {
   await using mesh = await TestMesh.open();
   const listenHost = nextPodIp();
   const web = await mesh.sidecar("web", { upstreams: [{ host: "orders", port: 80, listenHost, listenPort: 9001 }] });
@@ -176,7 +176,7 @@ async function serveGrpc(mesh: TestMesh, name: string, onCall: (method: string) 
   mesh.backend(name, [meshed(podIp, name)]);
 }
 
-it("gives callers of a namespace the routes that it has made for itself", async () => {
+it("applies a namespace's own routes to its callers", async () => {
   const { mesh, web } = await openShop();
   await using _ = mesh;
   const ofBooks = (yaml: string) => yaml.replaceAll("namespace: shop", "namespace: books");

@@ -173,7 +173,7 @@ async function ask(service: string, path: string, more: Readonly<Record<string, 
   return response.statusCode ?? 0;
 }
 
-it("tells of requests, failures and refusals, and of no secret", async () => {
+it("logs requests, failures and refusals, but no secret", async () => {
   expect(await ask("orders", "/fine")).toBe(200);
   expect(await ask("orders", "/broken")).toBe(500);
   expect(await ask("nobody", "/lost")).toBe(503);
@@ -186,7 +186,7 @@ it("tells of requests, failures and refusals, and of no secret", async () => {
   for (const [name, value] of Object.entries(secret)) expect([name, log.includes(value)]).toEqual([name, false]);
 });
 
-it("shows no private key, of whichever kind", () => {
+it("shows no private key of any kind", () => {
   const files = globSync("**/*", { cwd: folder, withFileTypes: true }).filter((file) => file.isFile());
   const keys = files
     .map(({ parentPath, name }) => readFileSync(join(parentPath, name), "latin1"))
@@ -197,7 +197,7 @@ it("shows no private key, of whichever kind", () => {
   expect(log).not.toContain("PRIVATE KEY");
 });
 
-it("has the same few messages whatever passes: each is written as it stands in the code", () => {
+it("has constant messages, each as it is in the code", () => {
   const sources = globSync("{sidecar,control-plane,system}/**/*.ts", { cwd: root })
     .map((file) => readFileSync(join(root, file), "utf8"))
     .join("\n");

@@ -64,7 +64,7 @@ it("opens a second connection when the streams of the first are used up, and los
 const mostBytesAhead = 16 * 1024 * 1024;
 const requestCount = 50;
 
-it.each(["down", "up"])("keeps bulk that goes %s from starving requests on the same link", async (direction) => {
+it.each(["down", "up"])("keeps bulk data going %s from starving requests on the same link", async (direction) => {
   await using mesh = await TestMesh.open();
   const { web, orders, requests, bulk } = await open(mesh);
   await mesh.application(orders.podIp, (_request, response) => response.end("ok"));

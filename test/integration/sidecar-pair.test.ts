@@ -64,7 +64,7 @@ it("shares one link among all requests of a pod pair", async () => {
   expect(orders.sidecar.state().inboundCount).toBe(1);
 });
 
-it("serves fetch's way of using a proxy: HTTP/1.1 and HTTP/2 behind CONNECT", async () => {
+it("serves fetch's way of using a proxy: HTTP/1.1 and HTTP/2 inside CONNECT", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const orders = await mesh.sidecar("orders");
@@ -106,7 +106,7 @@ it("serves fetch's way of using a proxy: HTTP/1.1 and HTTP/2 behind CONNECT", as
   server.close();
 });
 
-it("retries where the policy says so, on another endpoint, and says that it did", async () => {
+it("retries on another endpoint if the policy says so, and reports it", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const [flaky, sound] = [await mesh.sidecar("flaky"), await mesh.sidecar("sound")];
@@ -167,7 +167,7 @@ it("cuts a slow backend at its timeout, with 504 and the reason", async () => {
   await Promise.all(gone); // the application's work was cancelled
 });
 
-it("tries elsewhere when the application refuses the connection, a POST too", async () => {
+it("tries elsewhere when the application refuses the connection, even a POST", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const [dead, sound] = [await mesh.sidecar("dead"), await mesh.sidecar("sound")];
@@ -298,7 +298,7 @@ it("renews certificates and replaces links without losing a request", async () =
   expect([...statuses]).toEqual([200]);
 }, 20_000);
 
-it("finishes running requests when it drains, and takes no new links", async () => {
+it("finishes requests in progress when it drains, and accepts no new links", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const orders = await mesh.sidecar("orders");
@@ -319,7 +319,7 @@ it("finishes running requests when it drains, and takes no new links", async () 
   expect(orders.sidecar.state().inboundCount).toBe(0);
 });
 
-it("sends callers away without a failed request, and serves who comes all the same", async () => {
+it("sends callers away without a failed request, and still serves those who come", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const orders = await mesh.sidecar("orders");
@@ -343,7 +343,7 @@ it("sends callers away without a failed request, and serves who comes all the sa
   expect((await askThrough(web.podIp, "http://orders/")).body).toBe("quick");
 });
 
-it("forwards what is none of the mesh's, and takes no loop through itself", async () => {
+it("forwards what is outside the mesh, and refuses loops through itself", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web");
   const outside = nextPodIp();
@@ -363,7 +363,7 @@ it("forwards what is none of the mesh's, and takes no loop through itself", asyn
   expect(loop.headers["tulle-error"]).toBe("loop_detected");
 });
 
-it("calls nothing that is not of the mesh where the pod may not leave it, and says why", async () => {
+it("calls nothing outside the mesh if the pod may not, and says why", async () => {
   await using mesh = await TestMesh.open();
   const web = await mesh.sidecar("web", { outside: "deny" });
   const orders = await mesh.sidecar("orders");

@@ -14,19 +14,19 @@ beforeAll(async () => {
   seen = JSON.parse(stdout) as Record<string, unknown>;
 }, 60_000);
 
-it("is found out in less than 10 s without traffic", () => {
+it("is detected in less than 10 s without traffic", () => {
   expect(seen["before"]).toBe("200 undefined");
   expect(seen["foundMs"]).toBeGreaterThanOrEqual(5_000);
   expect(seen["foundMs"]).toBeLessThan(10_000);
 });
 
-it("fails what was under way there, and is dialled anew within a connection's own time", () => {
+it("fails its requests in progress, and is dialled again within the connect timeout", () => {
   expect(seen["running"]).toBe("502 upstream_closed");
   const { answer, tookMs } = seen["meanwhile"] as { answer: string; tookMs: number };
   expect(answer).toBe("503 mesh_port_unreachable");
   expect(tookMs).toBeLessThan(3_000);
 });
 
-it("is used again, over one link, as soon as it is there", () => {
+it("is used again, over one link, as soon as it is back", () => {
   expect([seen["again"], seen["links"]]).toEqual(["200 undefined", 1]);
 });

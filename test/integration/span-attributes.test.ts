@@ -7,7 +7,7 @@ import { askThrough, meshed, TestMesh } from "../support/sidecar-pair.ts";
 
 const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
 
-it("names the versions of both ends' policies, and how the breaker stood at each try", async () => {
+it("names the versions of both ends' policies, and the breaker's state at each try", async () => {
   await using mesh = await TestMesh.open();
   const recorded: Span[] = [];
   const spans = { push: (span: Span) => void recorded.push(span) };

@@ -40,7 +40,7 @@ it("flips from blue to green and back under load without a failed request", asyn
   expect([...new Set(answers)].sort()).toEqual(["200 blue", "200 green"]);
 }, 20_000);
 
-it("keeps clients where they are while weights change, and moves only those it must", async () => {
+it("keeps clients where they are when weights change, and moves only those it must", async () => {
   const { mesh, web } = await openShop();
   await using _ = mesh;
   const weigh = (blue: number, green: number) =>

@@ -55,7 +55,7 @@ it("records the share that a route's own policy asks for", async () => {
   expect(recorded).toHaveLength(2);
 });
 
-it("writes a line of the requests that policies ask for, at each end by its own, from one request to the next", async () => {
+it("logs the requests selected by policy, at each end by its own, from the next request on", async () => {
   await using mesh = await TestMesh.open();
   const [ofWeb, ofOrders] = [new RecordedLog(), new RecordedLog()];
   const web = await mesh.sidecar("web", { log: ofWeb.write });

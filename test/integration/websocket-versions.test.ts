@@ -52,7 +52,7 @@ const textFrame = (text: string): Buffer => Buffer.concat([Buffer.of(0x81, text.
 const maskedFrame = (text: string): Buffer =>
   Buffer.concat([Buffer.of(0x81, 0x80 | text.length, 0, 0, 0, 0), Buffer.from(text)]);
 
-it("takes a browser that speaks HTTP/2 to an application that speaks HTTP/1.1, which proves that it means it", async () => {
+it("connects a browser that speaks HTTP/2 to an application that speaks HTTP/1.1, which proves that it means WebSocket", async () => {
   await using mesh = await TestMesh.open();
   const { addresses, podIp } = await openWays(mesh, "http1");
   const server = new WebSocketServer({ host: podIp, port: applicationPort });
@@ -69,7 +69,7 @@ it("takes a browser that speaks HTTP/2 to an application that speaks HTTP/1.1, w
   }
 });
 
-it("takes a 101 without that proof for no WebSocket", async () => {
+it("does not accept a 101 without that proof", async () => {
   await using mesh = await TestMesh.open();
   const { addresses, podIp } = await openWays(mesh, "http1");
   const keys: unknown[] = [];
@@ -91,7 +91,7 @@ it("takes a 101 without that proof for no WebSocket", async () => {
   expect(new Set(keys).size).toBe(addresses.length);
 });
 
-it("takes a client that speaks HTTP/1.1 to an application that speaks HTTP/2, and gives it the proof it asks for", async () => {
+it("connects a client that speaks HTTP/1.1 to an application that speaks HTTP/2, and gives it the proof it asks for", async () => {
   await using mesh = await TestMesh.open();
   const { webIp, podIp } = await openWays(mesh, "http2");
   const server = http2.createServer({ settings: { enableConnectProtocol: true } });

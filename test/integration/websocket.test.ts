@@ -82,7 +82,7 @@ it("carries every close code and reason that may be sent, both ways", async () =
   }
 });
 
-it("tells each end of a connection that broke, as without the mesh: 1006", async () => {
+it("reports a broken connection to each end as without the mesh: 1006", async () => {
   await using mesh = await TestMesh.open();
   const { urls, server } = await openChat(mesh);
   for (const url of urls) {
@@ -101,7 +101,7 @@ it("tells each end of a connection that broke, as without the mesh: 1006", async
   }
 });
 
-it("refuses what the application refuses, with the application's answer", async () => {
+it("passes on the application's refusal", async () => {
   await using mesh = await TestMesh.open();
   const { urls, server } = await openChat(mesh);
   server.options.verifyClient = (_info, done) => done(false, 401, "no ticket", { "x-why": "ticket" });

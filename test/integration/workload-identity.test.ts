@@ -49,7 +49,7 @@ async function workload(serviceAccount: string, changes: Partial<IdentityOptions
 }
 
 describe("a workload", () => {
-  it("waits for a control plane that comes later, and for its token", async () => {
+  it("waits for a control plane that starts later, and for its token", async () => {
     await ca.serve();
     const { address } = ca;
     await ca.stop();
@@ -65,7 +65,7 @@ describe("a workload", () => {
     expect(identity.current().notAfterMs).toBeGreaterThan(Date.now() + 23 * 3_600_000);
   });
 
-  it("waits for its trust bundle, and for all of it", async () => {
+  it("waits for its complete trust bundle", async () => {
     await ca.serve();
     const log = new RecordedLog();
     const trustBundleFile = join(folder, "late.pem");
@@ -79,7 +79,7 @@ describe("a workload", () => {
     expect(ca.outcomes).toEqual(["issued"]);
   });
 
-  it("takes no certificate with another name than its own", async () => {
+  it("accepts no certificate with another name than its own", async () => {
     await ca.serve();
     const log = new RecordedLog();
     const options = await workload("orders", {
@@ -106,7 +106,7 @@ describe("a workload", () => {
     expect(identity.current()).toBe(renewed);
   });
 
-  it("serves on with its certificate while it can't be renewed, and renews once it can", async () => {
+  it("goes on serving with its certificate while it can't be renewed, and renews once it can", async () => {
     await using short = await TestAuthority.open({ leafLifetimeMs: 3_000, folder: ca.folder });
     await short.serve();
     const log = new RecordedLog();
@@ -133,7 +133,7 @@ describe("a workload", () => {
     expect((await stat(join(folder, "credentials.json"))).mode & 0o777).toBe(0o600);
   });
 
-  it("asks anew where what it kept is damaged, expired or another's", async () => {
+  it("asks again if what it kept is damaged, expired or another workload's", async () => {
     await ca.serve();
     const options = await workload("orders");
     const first = (await startIdentity(options, stop.signal)).current();
@@ -157,7 +157,7 @@ describe("a workload", () => {
     expect((await startIdentity(late, stop.signal)).current().serial).not.toBe(first.serial);
   });
 
-  it("trusts what its file says, whatever an answer says later", async () => {
+  it("trusts what its file says, whatever a response says later", async () => {
     await using short = await TestAuthority.open({ leafLifetimeMs: 3_000, folder: ca.folder });
     await short.serve();
     const both = ca.authority.trustBundlePem + makeRoot().pem;
@@ -169,7 +169,7 @@ describe("a workload", () => {
     expect(identity.current().trustBundlePem).toBe(both);
   });
 
-  it("takes up a new trust bundle when the file changes, and no half of one", async () => {
+  it("applies a new trust bundle when the file changes, and never half of one", async () => {
     await ca.serve();
     const identity = await startIdentity(await workload("orders"), stop.signal);
     const seen: string[] = [];

@@ -49,7 +49,7 @@ const endpoints: Endpoints = {
 };
 
 describe("a resource", () => {
-  it("is the same after its way over the wire", () => {
+  it("is the same after a round trip", () => {
     fc.assert(
       fc.property(arbitraryResource, (resource) => {
         const message = overTheWire(resource);
@@ -59,7 +59,7 @@ describe("a resource", () => {
     );
   });
 
-  it("is appended to an update by writing its bytes after the others'", () => {
+  it("can be appended to an update by writing its bytes after the others'", () => {
     const first = encodeUpdate({ resources: [encodeResource({ kind: "destination", value: destination }, "1")] });
     const second = encodeUpdate({ resources: [encodeResource({ kind: "endpoints", value: endpoints }, "2")] });
     const third = encodeUpdate({ absent: [encodeName("endpoints", "gone")] });

@@ -9,7 +9,7 @@ function contents(folder: string): Record<string, string> {
   return Object.fromEntries(files.sort().map((name) => [name, readFileSync(join(folder, name), "utf8")]));
 }
 
-it("has the types of the .proto files as they are now (else: npm run proto)", () => {
+it("matches the current .proto files (else: npm run proto)", () => {
   const fresh = mkdtempSync(join(tmpdir(), "tulle-proto-"));
   try {
     generate(fresh);

@@ -8,7 +8,7 @@ function reader(maxMessageBytes = 1_000) {
 }
 
 describe("messages", () => {
-  it("are whole, wherever the network cut them", () => {
+  it("are complete, wherever the network cut them", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ maxLength: 40 })), fc.array(fc.integer({ min: 1, max: 9 })), (sent, cuts) => {
         const bytes = Buffer.concat(sent.map((message) => framed(Buffer.from(message))));
@@ -36,7 +36,7 @@ describe("what is refused", () => {
     expect(reader().reader.read(Buffer.of(1, 0, 0, 0, 1, 7))).toMatchObject({ kind: "compressed" });
   });
 
-  it("a message above the limit, before room is made for it", () => {
+  it("a message above the limit, before memory is allocated for it", () => {
     const { messages, reader: one } = reader(10);
     expect(one.read(framed(Buffer.alloc(10)))).toBeUndefined();
     expect(one.read(Buffer.of(0, 0xff, 0xff, 0xff, 0xff))).toEqual({
@@ -53,7 +53,7 @@ it("knows that a message is incomplete", () => {
   expect(one.isMidMessage).toBe(true);
 });
 
-it("makes room for what has come, not for what a length claims", () => {
+it("allocates memory for what has arrived, not for what a length claims", () => {
   const { messages, reader: one } = reader(64 * 1024 * 1024);
   const text = "x".repeat(100_000);
   const sent = framed(Buffer.from(text));

@@ -101,8 +101,8 @@ function isNothingOrRangeError(thrown: unknown): boolean {
   return thrown === undefined || thrown instanceof RangeError;
 }
 
-describe("bytes that are no message", () => {
-  it("are refused, and nothing else is thrown, wherever they are cut or spoiled", () => {
+describe("bytes that are not a message", () => {
+  it("are refused, and nothing else is thrown, wherever they are cut or damaged", () => {
     fc.assert(
       fc.property(update, fc.nat(), fc.nat(255), fc.boolean(), (bytes, place, byte, cut) => {
         const at = bytes.length === 0 ? 0 : place % bytes.length;
@@ -123,17 +123,17 @@ describe("bytes that are no message", () => {
 });
 
 describe("a message of a later version", () => {
-  it("is read without the fields that are new, whatever their wire type", () => {
+  it("is read without its new fields, whatever their wire type", () => {
     const known = encodeMessage("Hello", { pod: "orders-1" });
     const added = Buffer.from("f80101" + "f901" + "00".repeat(8) + "fa0103616263" + "fd01" + "00".repeat(4), "hex");
     expect(decodeMessage("Hello", Buffer.concat([added, known, added]))).toMatchObject({ pod: "orders-1" });
   });
 
-  it("has the number where an enum's name is not known", () => {
+  it("has the number if an enum's name is not known", () => {
     expect(decodeMessage("ResourceName", Buffer.from("0863", "hex"))).toMatchObject({ kind: 99 });
   });
 
-  it("has what was sent last of a group", () => {
+  it("has the last sent member of a oneof", () => {
     const bytes = Buffer.concat([
       encodeMessage("SidecarMessage", { hello: { pod: "orders-1" } }),
       encodeMessage("SidecarMessage", { subscribe: {} }),
@@ -142,7 +142,7 @@ describe("a message of a later version", () => {
   });
 });
 
-it("reads a list of numbers also where each has a tag of its own", () => {
+it("also reads a list of numbers with a tag for each", () => {
   const one = encodeMessage("RetryPolicy", { retryOn: ["RETRY_CONDITION_RESET", "RETRY_CONDITION_503"] });
   const packed = Buffer.from("3a020409", "hex");
   expect(decodeMessage("RetryPolicy", one)).toEqual(decodeMessage("RetryPolicy", packed));

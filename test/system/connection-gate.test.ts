@@ -28,7 +28,7 @@ async function dial(host: string, port: number, localPort?: number): Promise<net
   return socket;
 }
 
-it("keeps a connection that comes from the same port as one that is gone, and knows it", async () => {
+it("tells a connection from the same port as a former one apart from that", async () => {
   const refused: string[] = [];
   let open = 0;
   const gate = new ConnectionGate(

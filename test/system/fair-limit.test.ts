@@ -10,22 +10,22 @@ function filled(most: number, ...addresses: string[]): FairLimit<number> {
 }
 
 describe("when there is one too many", () => {
-  it("the address that has most gives up its oldest", () => {
+  it("the address with the most loses its oldest", () => {
     expect(filled(4, "a", "b", "b", "b").admit("c", 9)).toBe(1);
   });
 
-  it("who comes is turned away where it has as many itself", () => {
+  it("the newcomer is refused if its address has as many itself", () => {
     expect(filled(4, "a", "b", "b", "b").admit("b", 9)).toBe(9);
   });
 
-  it("who comes is turned away where all have as many as it would", () => {
+  it("the newcomer is refused if all addresses have as many as its own would", () => {
     expect(filled(3, "a", "b", "c").admit("d", 9)).toBe(9);
     expect(filled(4, "a", "b", "b", "a").admit("b", 9)).toBe(9);
     expect(filled(3, "a", "b", "b").admit("a", 9)).toBe(9);
   });
 });
 
-it("counts whoever leaves once, and nobody who was turned away", () => {
+it("counts each that leaves once, and none that was refused", () => {
   const limit = filled(2, "a", "a");
   expect(limit.admit("a", 9)).toBe(9);
   limit.leave("a", 9);
@@ -37,7 +37,7 @@ it("counts whoever leaves once, and nobody who was turned away", () => {
   expect(limit.admit("b", 3)).toBeUndefined();
 });
 
-it("never holds more than it may, and takes only from who has at least two more than the one that comes", () => {
+it("never exceeds its limit, and takes only from an address with at least two more than the newcomer's", () => {
   const steps = fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.boolean()), { maxLength: 60 });
   const holds = fc.property(steps, fc.integer({ min: 1, max: 6 }), (taken, most) => {
     const limit = new FairLimit<string>(most);

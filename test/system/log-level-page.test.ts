@@ -48,14 +48,14 @@ it("changes what is written from one line to the next, and says so in the log", 
   ]);
 });
 
-it("takes no other level, and changes by no other method", async () => {
+it("accepts no other level, and no other method", async () => {
   expect(await ask("PUT", "?level=loud")).toBe("400 level must be debug or info or warn or error, got loud");
   expect(await ask("PUT")).toMatch(/^400 /);
   expect(await ask("GET", "?level=debug")).toBe("200 info");
   expect(await ask("POST", "?level=debug")).toBe("405 only GET, HEAD, PUT");
 });
 
-it("is not changed by a page in a browser, or by a program that was tricked into a request", async () => {
+it("can't be changed by a page in a browser, or by a program that was tricked into a request", async () => {
   expect(await ask("PUT", "?level=debug", {})).toMatch(/^403 /);
   expect(await ask("PUT", "?level=debug", { [debugField]: "yes", host: "evil.example" })).toMatch(/^421 /);
   expect(await ask("PUT", "?level=debug", { [debugField]: "yes", host: "127.evil.example:1" })).toMatch(/^421 /);

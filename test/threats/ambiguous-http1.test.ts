@@ -38,7 +38,7 @@ const attempts: readonly (readonly [name: string, code: string, text: string])[]
 /** Where the protocol is looked for, the preface of HTTP/2 is no HTTP/1.1 gone wrong. */
 const isPreface = (text: string): boolean => text.startsWith("PRI *");
 
-describe.each(Object.entries(http1Ways))("%s refuses, closes, and passes no byte on:", (way, enter) => {
+describe.each(Object.entries(http1Ways))("%s refuses, closes, and forwards no byte of:", (way, enter) => {
   it.each(attempts.filter(([, , text]) => way === "the forward proxy" || !isPreface(text)))(
     "%s",
     async (_name, code, text) => {

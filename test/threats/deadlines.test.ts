@@ -39,14 +39,14 @@ describe.each(Object.entries(outboundWays))("a deadline that comes by %s", (_way
     await mesh.witness();
   });
 
-  it("and is over already takes the request nowhere", async () => {
+  it("and is over already stops the request", async () => {
     const client = (await enter(mesh)).send(asking("0m"));
     expect(await client.receive("deadline_exceeded")).toMatch(/^HTTP\/1\.1 504 /);
     expect(await mesh.witness()).toBe("");
   });
 });
 
-it("what comes to the mesh port too late is answered by the sidecar alone", async () => {
+it("a request that reaches the mesh port too late is answered by the sidecar alone", async () => {
   const peer = mesh.peer(await mesh.link());
   peer.send(headers(1, [...get, ["tulle-deadline", "0m"]]));
   expect(await peer.receiveType(HEADERS, 1)).toBeDefined();

@@ -41,7 +41,7 @@ describe("an application that dies", () => {
     ["a chunked answer, by a clean end", chunked, "end"],
     ["a sized answer, by a reset", sized, "reset"],
     ["a sized answer, by a clean end", sized, "end"],
-  ] as const)("at every byte of %s: 502 or a cut, never a whole answer", async (_name, answer, how) => {
+  ] as const)("at every byte of %s: 502 or a cut, never a complete response", async (_name, answer, how) => {
     const whole = answer.length;
     for (let length = 0; length < whole; length++) {
       mesh.application.onData = (socket) => {
@@ -86,7 +86,7 @@ describe.each(Object.entries(http2Ways))("a peer by %s", (_way, enter) => {
     expect(await baseline()).toEqual([]);
   });
 
-  it("that goes on with a stream which it has reset is told so, or ignored", async () => {
+  it("that continues a stream which it has reset gets an error, or is ignored", async () => {
     const peer = await enter(mesh);
     peer.send(headers(1, asking, END_HEADERS), frame(RST_STREAM, 0, 1, uint32(8)));
     peer.send(frame(DATA, 0, 1, Buffer.from("late")), frame(RST_STREAM, 0, 1, uint32(8)));

@@ -64,7 +64,7 @@ async function linesSeen(): Promise<string[]> {
 }
 
 describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
-  it("reads no body as a request that was refused before it was asked for", async () => {
+  it("does not read a body as a request if it was refused before it was asked for", async () => {
     const fields = `Host: a\r\nExpect: 100-continue\r\nContent-Length: ${smuggled.length}\r\n`;
     const client = (await enter(mesh)).send(`POST /early HTTP/1.1\r\n${fields}\r\n`);
     await client.receive("HTTP/1.1 413");
@@ -75,7 +75,7 @@ describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
     expect(await linesSeen()).toEqual(["POST /early"]);
   });
 
-  it("reads a short body as one that is answered before it has come, and what follows as the next request", async () => {
+  it("reads a short body that is answered before it has arrived as a body, and what follows as the next request", async () => {
     const head = `POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: ${smuggled.length}\r\n\r\n`;
     const client = (await enter(mesh)).send(head);
     await client.receive("\r\n\r\nok");
@@ -85,7 +85,7 @@ describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
     expect(await linesSeen()).toEqual(["POST /early", "GET /next"]);
   });
 
-  it("reads nothing behind a body in chunks that is answered before it has come", async () => {
+  it("reads nothing after a chunked body that is answered before it has arrived", async () => {
     const client = (await enter(mesh)).send("POST /early HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     await client.receive("\r\n\r\nok");
     client.send(`0\r\n\r\n${smuggled}`);
@@ -93,7 +93,7 @@ describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
     expect(await linesSeen()).toEqual(["POST /early"]);
   });
 
-  it("carries an upgrade with a body as a request with a body, and no upgrade", async () => {
+  it("forwards an upgrade with a body as a plain request", async () => {
     const upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";
     const head = `GET /chat HTTP/1.1\r\nHost: a\r\n${upgrade}Content-Length: ${smuggled.length}\r\n\r\n`;
     const client = (await enter(mesh)).send(head + smuggled);
@@ -102,7 +102,7 @@ describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
     expect(seen).toEqual([{ line: "GET /chat", isUpgrade: false, body: smuggled }]);
   });
 
-  it("answers HTTP/1.0 one request after the other, without chunks", async () => {
+  it("answers HTTP/1.0 requests one after the other, without chunks", async () => {
     const kept = "GET /early HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n";
     const client = await enter(mesh);
     client.send(`${kept}${kept}GET /in-chunks HTTP/1.0\r\nHost: a\r\n\r\n${smuggled}`);
@@ -123,7 +123,7 @@ describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
     [":authority", "a"],
   ];
 
-  it("passes on nothing that came before a switch which is declined", async () => {
+  it("forwards nothing that came before a declined switch", async () => {
     const peer = await enter(mesh);
     peer.send(headers(1, chat("/declined"), END_HEADERS), frame(DATA, END_STREAM, 1, Buffer.from(smuggled)));
     const head = await peer.receiveType(HEADERS, 1);
@@ -132,7 +132,7 @@ describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
     peer.socket.destroy();
   });
 
-  it("passes it on behind the switch, and carries what either end says when the other has ended", async () => {
+  it("forwards it after the switch, and carries what either end sends when the other has ended", async () => {
     const peer = await enter(mesh);
     peer.send(headers(1, chat("/chat"), END_HEADERS), frame(DATA, END_STREAM, 1, Buffer.from(smuggled)));
     await peer.receive(({ type, flags, streamId }) => type === DATA && streamId === 1 && (flags & END_STREAM) !== 0);

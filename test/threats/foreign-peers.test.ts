@@ -59,7 +59,7 @@ describe("a client of HTTP/2 with a mesh certificate", () => {
     return { head: head?.payload.toString("latin1") ?? "", body: body?.payload.toString() ?? "" };
   };
 
-  it("is served at the pod's only port where it names no target", async () => {
+  it("is served at the pod's only port if it names no target", async () => {
     expect((await ask([[":authority", "a"]])).body).toBe("ok");
     expect(await mesh.witness()).toContain(`tulle-client-id: ${workloadId("web")}\r\n`);
   });
@@ -101,7 +101,7 @@ describe("a client of HTTP/2 with a mesh certificate", () => {
   });
 });
 
-it("opens no tunnel to a port of HTTP: requests in it would pass every layer, in anybody's name", async () => {
+it("opens no tunnel to an HTTP port: requests in it would pass every layer, in anybody's name", async () => {
   const peer = mesh.peer(await mesh.link());
   const target = `${mesh.target.podIp}:8080`;
   const connect: Pairs = [
@@ -139,7 +139,7 @@ describe("fields that only the mesh may set", () => {
       .filter((line) => /^(?:tulle|x-forwarded|forwarded|via)/.test(line));
   const expected = [...untouched.map(([name, value]) => `${name}: ${value}`), `tulle-client-id: ${workloadId("web")}`];
 
-  it.each(Object.entries(outboundWays))("are taken off what comes by %s", async (_way, enter) => {
+  it.each(Object.entries(outboundWays))("are removed from requests by %s", async (_way, enter) => {
     const client = await enter(mesh);
     const lines = [...spoofed, ...untouched].map(([name, value]) => `${name}: ${value}\r\n`).join("");
     client.send(`GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`);
@@ -147,7 +147,7 @@ describe("fields that only the mesh may set", () => {
     expect(linesOf(await mesh.witness())).toEqual(expected);
   });
 
-  it("are taken off what comes to the mesh port", async () => {
+  it("are removed from requests to the mesh port", async () => {
     const peer = mesh.peer(await mesh.link());
     peer.send(headers(1, [...get, ...spoofed, ...untouched]));
     await peer.receiveType(DATA, 1);
@@ -277,7 +277,7 @@ function allowsEarlyData(session: Buffer): boolean {
   return fields.some(({ tag }) => tag === derTag.context(15));
 }
 
-it("sends nothing to a pod whose address another workload has now, and tries elsewhere, with a POST too", async () => {
+it("sends nothing to a pod whose address belongs to another workload now, and tries elsewhere, even a POST", async () => {
   const thief = await mesh.mesh.sidecar("thief");
   let stolen = 0;
   await mesh.mesh.application(thief.podIp, (_request, response) => {

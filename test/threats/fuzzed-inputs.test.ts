@@ -52,7 +52,7 @@ describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
   });
 });
 
-it("has cost nobody else their link", async () => {
+it("has not cost anyone else their link", async () => {
   await mesh.witness();
   expect(mesh.linksMade).toBe(1);
 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
   seen = JSON.parse(stdout) as Record<string, unknown>;
 }, 60_000);
 
-it("refuses requests with two readings, and passes no byte on", () => {
+it("refuses requests with two readings, and forwards no byte", () => {
   const ambiguous = outcomes("ambiguous");
   expect(ambiguous.length).toBeGreaterThan(50);
   const refused = /^HTTP\/1\.1 (?:400|414|431|501) /;
@@ -28,7 +28,7 @@ it("refuses requests with two readings, and passes no byte on", () => {
   expect(seen["refusedCount"]).toBe(true);
 });
 
-it("resets malformed HTTP/2 before a byte goes on", () => {
+it("resets malformed HTTP/2 before a byte is forwarded", () => {
   expect(seen["malformedHttp2"]).toBe("");
 });
 
@@ -38,13 +38,13 @@ it("ends floods with ENHANCE_YOUR_CALM", () => {
   expect(new Set(codes)).toEqual(new Set([11]));
 });
 
-it("takes off what only the mesh may say, and leaves the rest", () => {
+it("removes fields that only the mesh may set, and leaves the rest", () => {
   const { reached } = seen["spoofed"] as Outcome;
   expect(reached.toLowerCase()).not.toContain("tulle-");
   expect(reached.toLowerCase()).toContain("x-forwarded-for: 1.2.3.4\r\n");
 });
 
-it("answers what is late already, and offers no h2c on", () => {
+it("answers late requests itself, and does not forward h2c", () => {
   expect(seen["late"]).toMatchObject({ code: "deadline_exceeded", reached: "" });
   expect((seen["h2cUpgrade"] as Outcome).reached.toLowerCase()).not.toMatch(/upgrade|http2-settings/);
 });
@@ -55,7 +55,7 @@ it("lets no path trick past a rule about paths", () => {
   expect(seen["denied"]).toMatchObject({ code: "forbidden", reached: "" });
 });
 
-it("opens the way out, an explicit upstream and debug pages to nobody: only the admin port, which reads", () => {
+it("opens neither the outbound port nor explicit upstreams nor debug pages: only the read-only admin port", () => {
   expect(seen["doors"]).toEqual([15_020]);
   expect(seen["admin"]).toEqual(["200", "405", "404", "404", "404", "404", "404"]);
   expect(seen["debugOnLoopback"]).toBe(200);

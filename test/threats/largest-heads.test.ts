@@ -30,14 +30,14 @@ function largest(first: string, fieldsOfFirst: number): string {
 }
 
 describe.each(Object.entries(http1Ways))("by %s", (_way, enter) => {
-  it("the largest head of a request comes through whole", async () => {
+  it("the largest head of a request arrives complete", async () => {
     const client = (await enter(mesh)).send(largest("GET / HTTP/1.1\r\nHost: a\r\n", 1));
     expect(await client.receive("\r\n\r\n")).toMatch(/^HTTP\/1\.1 200 /);
     expect((await mesh.witness()).match(/^x-[0-9]{3}: v+\r$/gm)).toHaveLength(mostFields - 1);
     client.socket.destroy();
   });
 
-  it("the largest head of an answer comes through whole", async () => {
+  it("the largest head of a response arrives complete", async () => {
     const first = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n";
     const answer = `${largest(first, 1)}ok`;
     mesh.application.onData = (socket, text) =>
@@ -50,7 +50,7 @@ describe.each(Object.entries(http1Ways))("by %s", (_way, enter) => {
   });
 });
 
-it.each(Object.entries(http2Ways))("by %s the largest head of HTTP/2 comes through whole", async (_way, enter) => {
+it.each(Object.entries(http2Ways))("by %s the largest head of HTTP/2 arrives complete", async (_way, enter) => {
   const peer = await enter(mesh);
   const pseudo: Pairs = get.map(([name, value]) => [name, name === ":authority" ? "a" : value]);
   const left = mostBytes - pseudo.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);

@@ -37,7 +37,7 @@ async function expectServing(peer: RawPeer, streamId: number): Promise<void> {
 }
 
 describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
-  it.each(Object.entries(malformedRequests))("resets %s before a byte goes on", async (_name, fields) => {
+  it.each(Object.entries(malformedRequests))("resets %s before a byte is forwarded", async (_name, fields) => {
     const peer = await enter(mesh);
     peer.send(headers(1, forA(fields)));
     expect(await peer.resetOf(1)).toBe(PROTOCOL_ERROR);
@@ -48,7 +48,7 @@ describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
   it.each([
     ["more", "12345"],
     ["less", "12"],
-  ])("resets a body with %s DATA than content-length; the application never has it whole", async (_name, body) => {
+  ])("resets a body with %s DATA than content-length; the application never gets it complete", async (_name, body) => {
     const peer = await enter(mesh);
     peer.send(
       headers(1, forA([...post, ["content-length", "4"]]), END_HEADERS),
@@ -61,7 +61,7 @@ describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
     peer.socket.destroy();
   });
 
-  it("drops trailers that would frame, route or authenticate", async () => {
+  it("drops trailers about framing, routing or authentication", async () => {
     mesh.application.onData = (socket, text) => {
       if (/x-sum: 1\r\n\r\n$|^GET \/witness /.test(text)) socket.write(ok);
     };
@@ -99,7 +99,7 @@ describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
     peer.socket.destroy();
   });
 
-  it("carries every value of a field, and names that mean something to a careless map", async () => {
+  it("forwards every value of a field, and names that mean something to a careless map", async () => {
     const peer = await enter(mesh);
     const odd: Pairs = [
       ["__proto__", "1"],

@@ -38,7 +38,7 @@ describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
     client.socket.destroy();
   });
 
-  it("forwards the bytes that came where no rule is about paths", async () => {
+  it("forwards the original bytes if no rule compares paths", async () => {
     setRule("none");
     const client = await enter(mesh);
     for (const path of tricks) {
@@ -62,7 +62,7 @@ describe.each(Object.entries(http2Ways))("%s", (_way, enter) => {
   });
 });
 
-it("takes every other form of a path to the route of its plain one", async () => {
+it("routes every form of a path like its plain one", async () => {
   setRule("none");
   const service = { namespace: "shop", name: "a" };
   const endpoints = "a.shop.svc.cluster.local:80";

@@ -81,8 +81,8 @@ describe.each(Object.entries(http1Ways))("%s closes a body", (way, enter) => {
   });
 });
 
-describe.each(Object.entries(http1Ways))("%s bounds", (way, enter) => {
-  it("requests that are sent without end, and none of their answers read", async () => {
+describe.each(Object.entries(http1Ways))("%s limits", (way, enter) => {
+  it("requests that are sent without end while no response is read", async () => {
     const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const body = "x".repeat(50_000);
     mesh.application.onData = (socket, text) => {
@@ -151,7 +151,7 @@ describe("a tunnel through the mesh", () => {
   });
 });
 
-it("closes the one at rest for longest when too many connections are kept, and counts it", async () => {
+it("closes the connection that has been idle longest if there are too many, and counts it", async () => {
   await using small = await AttackedMesh.open("http1", { maxConnections: 3 });
   await small.witness();
   const first = small.forwardProxy();
@@ -182,7 +182,7 @@ describe.each(Object.entries(http2Ways))("time ends, by %s,", (_way, enter) => {
     expect(await peer.goawayCode()).toBe(0);
   });
 
-  it("a stream whose window stays shut", async () => {
+  it("a stream whose window stays closed", async () => {
     const body = "x".repeat(100);
     mesh.application.onData = (socket, text) => {
       const answer = text.includes("/witness") ? "ok" : body;

@@ -14,7 +14,7 @@ const upgrade = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade
 const smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
 describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
-  it("sends nothing of what follows an upgrade that is answered by 200 as a request", async () => {
+  it("does not forward what follows an upgrade answered with 200 as a request", async () => {
     mesh = await AttackedMesh.open();
     const client = (await enter(mesh)).send(upgrade + smuggled);
     await client.closed;
@@ -23,7 +23,7 @@ describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
     expect(await mesh.witness()).not.toContain("smuggled");
   });
 
-  it.each(["h2c", "H2C", "h2c/1"])("offers no upgrade to %s on", async (protocol) => {
+  it.each(["h2c", "H2C", "h2c/1"])("does not forward an upgrade to %s", async (protocol) => {
     mesh = await AttackedMesh.open();
     const fields = `Connection: upgrade, http2-settings\r\nUpgrade: ${protocol}\r\nHTTP2-Settings: AAMAAABk\r\n`;
     const client = (await enter(mesh)).send(`GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
@@ -31,7 +31,7 @@ describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
     expect((await mesh.witness()).toLowerCase()).not.toMatch(/upgrade|http2-settings/);
   });
 
-  it("switches on 101 alone, and then carries bytes that are no HTTP both ways", async () => {
+  it("switches only on 101, and then carries raw bytes both ways", async () => {
     mesh = await AttackedMesh.open();
     mesh.application.onData = (socket, text) => {
       if (!text.includes("HTTP/1.1")) return void socket.write(`<${text}>`);
@@ -44,7 +44,7 @@ describe.each(Object.entries(http1Ways))("%s", (_way, enter) => {
   });
 });
 
-it.each(Object.entries(http2Ways))("by %s no CONNECT opens a tunnel to a port that is HTTP's", async (_way, enter) => {
+it.each(Object.entries(http2Ways))("by %s no CONNECT opens a tunnel to an HTTP port", async (_way, enter) => {
   mesh = await AttackedMesh.open();
   const peer = await enter(mesh);
   const authority = `${mesh.target.podIp}:8080`;
@@ -67,7 +67,7 @@ it.each(Object.entries(http2Ways))("by %s no CONNECT opens a tunnel to a port th
 });
 
 describe("the forward proxy", () => {
-  it.each([15_001, 15_006, 15_008, 15_020])("takes no loop through its own port %i", async (port) => {
+  it.each([15_001, 15_006, 15_008, 15_020])("refuses a loop through its own port %i", async (port) => {
     mesh = await AttackedMesh.open();
     const own = `${mesh.web.podIp}:${port}`;
     const asked = mesh.forwardProxy().send(`GET http://${own}/ HTTP/1.1\r\nHost: ${own}\r\n\r\n`);
@@ -80,7 +80,7 @@ describe("the forward proxy", () => {
   });
 });
 
-describe("where the protocol is looked for", () => {
+describe("while the protocol is detected", () => {
   it.each([
     ["an explicit upstream", http1Ways["an explicit upstream"]],
     ["a tunnel through the forward proxy", http1Ways["a tunnel through the forward proxy"]],
@@ -94,7 +94,7 @@ describe("where the protocol is looked for", () => {
     await expect.poll(() => mesh.application.received).toBe("EHLO a\r\n");
   });
 
-  it("a client that stalls within a method is taken for something else, and not held", async () => {
+  it("a client that stalls within a method is treated as opaque, and not held", async () => {
     mesh = await AttackedMesh.open("detect");
     const client = mesh.upstream();
     await once(client.socket, "connect");
@@ -102,7 +102,7 @@ describe("where the protocol is looked for", () => {
     await expect.poll(() => mesh.application.received).toBe("GE");
   });
 
-  it("a port that is declared as HTTP/1.1 passes nothing else on, and answers no TLS", async () => {
+  it("a port that is declared as HTTP/1.1 forwards nothing else, and answers no TLS", async () => {
     mesh = await AttackedMesh.open("http1");
     for (const bytes of ["\x16\x03\x01\x02\x00", "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "SSH-2.0-x\r\n"]) {
       const client = mesh.upstream().send(bytes);

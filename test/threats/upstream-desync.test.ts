@@ -71,7 +71,7 @@ describe.each([
     expect(hostile).toHaveLength(1);
   });
 
-  it("whose answer comes before any request is never asked again on that connection", async () => {
+  it("whose response comes before any request is never called again on that connection", async () => {
     const client = mesh.forwardProxy().send(request("GET", "/first"));
     await client.receive("\r\n\r\nok");
     const cut = [...connections].map((socket) => untilClosed(socket));

@@ -55,7 +55,7 @@ const spreading: CertificatesView = {
   ),
 };
 
-it("shows the roots, and of each workload the first certificate to end", () => {
+it("shows the roots, and each workload's first certificate to expire", () => {
   expect(printCertificates(settled, plain, nowMs)).toBe(
     `ROOT          ROLE   ENDS IN  SUBJECT
 aaaaaaaaaaaa  signs   3649 d  CN=root a
@@ -71,7 +71,7 @@ shop/web       1/1     47 h
   );
 });
 
-it("names who lacks what while a rotation is under way", () => {
+it("names what is missing during a rotation", () => {
   expect(printCertificates(spreading, plain, nowMs)).toBe(
     `ROOT          ROLE        ENDS IN  SUBJECT
 aaaaaaaaaaaa  signs           3 d  CN=root a
@@ -89,7 +89,7 @@ shop/web       0/1     47 h
   );
 });
 
-it("says that an intermediate signs, that a certificate has ended, and that there is no sidecar", () => {
+it("shows that an intermediate signs, that a certificate has expired, and that there is no sidecar", () => {
   const text = printCertificates(
     { ...settled, signer: rootOf("c", 20), roots: [{ ...rootOf("a", 0), role: "trusted" }], sidecars: [] },
     plain,
@@ -107,19 +107,19 @@ no rotation under way
   );
 });
 
-it("names ten of those who lack something, and counts the rest", () => {
+it("names ten that lack something, and counts the rest", () => {
   const lacks = Array.from({ length: 12 }, (_, n) => ({ who: `shop/web-${n}`, why: "has no certificate" }));
   const text = printCertificates({ ...settled, rotation: { ...settled.rotation, lacks } }, plain, nowMs);
   expect(text).toContain("\n  shop/web-9 has no certificate\n  and 2 more\n");
   expect(text).not.toContain("shop/web-10");
 });
 
-it("says that a rotation is asked for, which has not begun", () => {
+it("shows that a rotation is requested and has not begun", () => {
   const asked = { ...settled, rotation: { ...settled.rotation, asked: true } };
   expect(printCertificates(asked, plain, nowMs)).toContain("\nrotation asked for, not begun yet\n");
 });
 
-it("follows a rotation from asking to done", () => {
+it("follows a rotation from the request to its end", () => {
   const reissuing = { ...settled, rotation: { ...settled.rotation, phase: "reissuing" } } as const;
   expect([
     printProgress(settled, false, plain),
@@ -134,6 +134,6 @@ it("follows a rotation from asking to done", () => {
   ]);
 });
 
-it("is red on a terminal where something lacks", () => {
+it("is red on a terminal if something is missing", () => {
   expect(printCertificates(spreading, coloured, nowMs)).toContain("\u001b[31m  shop/web-1 does not trust");
 });

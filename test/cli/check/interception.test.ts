@@ -45,7 +45,7 @@ it.each([
   ["every port", "{ mtls: strict }"],
   ["a port that is declared", "{ ports: [8080], mtls: strict }"],
   ["a port that only the policy names", "{ ports: [9090], mtls: strict }"],
-])("fails where %s is to be strict and nothing is redirected", async (_case, policy) => {
+])("fails if %s requires strict mTLS and nothing is redirected", async (_case, policy) => {
   const found = await check(policy);
   expect(found.map(({ verdict, says }) => [verdict, says])).toEqual([
     ["fail", "strict does not hold for shop/web-1: nothing is redirected"],
@@ -55,7 +55,7 @@ it.each([
 it.each([
   ["nothing is to be strict", "{ ports: [9090], mtls: permissive }"],
   ["other pods are", "{ selector: { matchLabels: { app: db } }, mtls: strict }"],
-])("only warns where %s", async (_case, policy) => {
+])("only warns if %s", async (_case, policy) => {
   const found = await check(policy);
   expect(found.map(({ verdict }) => verdict)).toEqual(["warn"]);
 });

@@ -27,7 +27,7 @@ describe("a NetworkPolicy", () => {
     ["lets nobody out but to DNS", { policyTypes: ["Egress"], egress: [{ ports: [{ port: 53, protocol: "UDP" }] }] }],
     ["lets nobody in, as is meant", { policyTypes: ["Ingress"] }],
     ["has rules for egress that do not hold", { policyTypes: ["Ingress"], egress: [{ ports: [{ port: 80 }] }] }],
-  ])("is fine where it %s", (_case, spec) => {
+  ])("passes if it %s", (_case, spec) => {
     expect(verdicts(policy("a", spec))).toEqual(["ok"]);
   });
 
@@ -36,11 +36,11 @@ describe("a NetworkPolicy", () => {
     ["a port by its name", onPort("http")],
     ["a range beside it", onPort(15_000, { endPort: 15_007 })],
     ["it for UDP", onPort(15_008, { protocol: "UDP" })],
-  ])("cuts off where it admits only %s", (_case, spec) => {
+  ])("fails if it admits only %s", (_case, spec) => {
     expect(verdicts(policy("a", spec))).toEqual(["fail"]);
   });
 
-  it("is mended rule by rule, both ways", () => {
+  it("is fixed rule by rule, both ways", () => {
     const ports = [{ port: 80 }];
     const found = judgePolicies(
       [policy("a", { ingress: [{}, { ports }], egress: [{ ports, to: [{ podSelector: {} }] }] })],
@@ -53,7 +53,7 @@ describe("a NetworkPolicy", () => {
     );
   });
 
-  it("may leave the link to another policy, for the same peers only", () => {
+  it("may leave the mesh link to another policy, but only for the same peers", () => {
     const from = [{ podSelector: { matchLabels: { app: "web" } } }];
     const narrow = policy("a", { ingress: [{ from, ports: [{ port: 80 }] }] });
     const same = policy("b", { ingress: [{ from, ports: [{ port: 15_008 }] }] });
@@ -62,7 +62,7 @@ describe("a NetworkPolicy", () => {
     expect(verdicts(narrow, other)).toEqual(["fail"]);
   });
 
-  it("concerns meshed pods that it selects, and no other", () => {
+  it("concerns only the meshed pods that it selects", () => {
     const spec = { podSelector: { matchLabels: { app: "web" } }, ...onPort(80) };
     expect(judgePolicies([policy("a", spec)], [pod("db-1", { app: "db" })], unseen)[0]?.verdict).toBe("ok");
     expect(judgePolicies([policy("a", spec)], [], unseen)[0]?.verdict).toBe("ok");
@@ -85,7 +85,7 @@ describe("the way to the control plane", () => {
     ["its namespace", [link, { to: [{ namespaceSelector: { matchLabels: namespaceLabels } }] }]],
     ["its pods", [link, { to: [{ namespaceSelector: {}, podSelector: { matchLabels: labels } }] }]],
     ["its addresses", [link, { to: [{ ipBlock: { cidr: "10.0.0.0/8", except: ["10.8.0.0/16"] } }] }]],
-  ])("is open where egress admits %s", (_case, egress) => {
+  ])("is open if egress admits %s", (_case, egress) => {
     expect(judged(policy("a", { policyTypes: ["Egress"], egress })).map(({ verdict }) => verdict)).toEqual(["ok"]);
   });
 
@@ -99,19 +99,19 @@ describe("the way to the control plane", () => {
       "15010 and",
     ],
     ["addresses of the other family", { egress: [{ to: [{ ipBlock: { cidr: "fd00::/8" } }] }] }, "15010 and 15012"],
-  ])("is cut off where egress admits only %s", (_case, spec, ports) => {
+  ])("is cut off if egress admits only %s", (_case, spec, ports) => {
     const found = judged(policy("a", spec));
     expect(found.map(({ verdict }) => verdict)).toEqual(["fail"]);
     expect(found[0]?.says).toContain(`shop/a: egress does not admit TCP ${ports}`);
   });
 
-  it("is no business of policies for ingress, and may be opened by another policy", () => {
+  it("is not affected by policies for ingress, and may be opened by another policy", () => {
     expect(judged(policy("a", { policyTypes: ["Ingress"] }))[0]?.verdict).toBe("ok");
     const [none, all] = [policy("a", { policyTypes: ["Egress"] }), policy("b", { egress: [{}] })];
     expect(judged(none, all)[0]?.verdict).toBe("ok");
   });
 
-  it("is mended by the patch that is printed", () => {
+  it("is opened by the printed patch", () => {
     const cutOff = policy("a", { policyTypes: ["Egress"], egress: [link] });
     const [found] = judged(cutOff);
     const [, patch = ""] = /-p '(.*)'$/.exec(found?.fix ?? "") ?? [];

@@ -46,25 +46,25 @@ it.each([
   ["Job", path("jobs", "batch"), { spec: { suspend: false }, status: {} }, { spec: { suspend: true }, status: {} }],
   ["Job", path("jobs", "batch"), { status: {} }, { status: { completionTime: "2026-06-01T12:00:00Z" } }],
   ["Job", path("jobs", "batch"), { status: {} }, { status: { conditions: [{ type: "Failed", status: "True" }] } }],
-])("names a %s for as long as it lacks pods", async (kind, at, lacking, content) => {
+])("names a %s while it lacks pods", async (kind, at, lacking, content) => {
   expect(await check([event(kind, "web")], { [at]: lacking })).toEqual([`fail: ${kind} shop/web ${refusal}`]);
   expect(await check([event(kind, "web")], { [at]: content })).toEqual([]);
   expect(await check([event(kind, "web")])).toEqual([]);
 });
 
-it("names who may not be read, and says each once, with what was said last", async () => {
+it("names workloads that may not be read, each once, with the last message", async () => {
   const events = [event("ReplicaSet", "web"), event("ReplicaSet", "web", unanswered)];
   expect(await check(events, { [path("replicasets")]: 403 })).toEqual([
     `fail: ReplicaSet shop/web gets no pods: ${unanswered}`,
   ]);
 });
 
-it("says nothing of pods that others refuse", async () => {
+it("ignores pods that other webhooks refuse", async () => {
   const quota = event("ReplicaSet", "web", "Error creating: pods is forbidden: exceeded quota");
   expect(await check([quota], { [path("replicasets")]: {} })).toEqual([]);
 });
 
-it("says how many it did not look at", async () => {
+it("counts those that it did not look at", async () => {
   const events = Array.from({ length: 23 }, (_, i) => event("ReplicaSet", `gone-${i}`));
   expect(await check(events)).toEqual(["warn: not looked at: 3 more that got no pods within the last hour"]);
 });

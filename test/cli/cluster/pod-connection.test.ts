@@ -69,7 +69,7 @@ it("carries bytes both ways, and closes with either end", async () => {
   await closed;
 });
 
-it("ends where the pod closes", async () => {
+it("ends when the pod closes", async () => {
   serve = (socket) => {
     socket.send(Buffer.concat([Buffer.from([said]), Buffer.from("bye")]));
     socket.close();
@@ -96,7 +96,7 @@ it.each([
     "no way to port 15020 of pod shop/web-1: you may not forward ports there (create pods/portforward)",
   ],
   ["404 Not Found", "no way to port 15020 of pod shop/web-1: there is no such pod"],
-])("says what %s means", async (status, message) => {
+])("explains %s", async (status, message) => {
   refusal = status;
   await expect(connect()).rejects.toThrow(message);
 });

@@ -81,7 +81,7 @@ describe.each(shells.filter(([shell]) => isInstalled(shell)))("in %s", { timeout
     expect(complete("tulle", "")).toEqual(expect.arrayContaining([...commands, "help"]));
   });
 
-  it("knows how a command begins", () => {
+  it("completes a command's beginning", () => {
     expect(complete("tulle", "ver")).toEqual(["version"]);
   });
 

@@ -22,7 +22,7 @@ describe("reserveBlock", () => {
     expect(second.prefix).not.toBe(first.prefix);
   });
 
-  it("passes over a block whose control plane port is in use", async () => {
+  it("skips a block whose control-plane port is in use", async () => {
     const folder = randomUUID();
     const first = await reserveBlock(folder);
     const squatter = createServer();
@@ -50,7 +50,7 @@ describe("AddressBlock", () => {
   });
 });
 
-it("names the port that another program holds, on all addresses too", async () => {
+it("names the port that another program holds, even on all addresses", async () => {
   const squatter = createServer();
   await new Promise<void>((resolve) => squatter.listen(0, "0.0.0.0", resolve));
   const address = squatter.address();

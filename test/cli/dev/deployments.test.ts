@@ -58,7 +58,7 @@ describe("readDeployment", () => {
     });
   });
 
-  it("takes an open port for readiness where no probe is given", () => {
+  it("uses an open port as readiness if there is no probe", () => {
     const read1 = read(web.replace(/^ +readinessProbe.*$/m, ""));
     expect(read1.ok && read1.value.template.readiness?.check).toEqual({ kind: "tcp", port: 8080 });
   });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { type MeshEvent, reportProblemsOnce } from "../../../cli/dev/mesh-event.ts";
 
-it("reports a problem once, however many find it, and its solution with the last of them", () => {
+it("reports a problem once, however many find it, and its end when the last one is rid of it", () => {
   const seen: MeshEvent[] = [];
   const report = reportProblemsOnce((event) => seen.push(event));
   const text = "apps.yaml:3 spec.replicas: must be a whole number";
@@ -15,7 +15,7 @@ it("reports a problem once, however many find it, and its solution with the last
   expect(seen).toHaveLength(3);
 });
 
-it("hands on every other event", () => {
+it("passes on every other event", () => {
   const seen: MeshEvent[] = [];
   const report = reportProblemsOnce((event) => seen.push(event));
   const event: MeshEvent = { kind: "unready", pod: "web-1", because: "web-1 exited" };

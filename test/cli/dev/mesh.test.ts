@@ -16,7 +16,7 @@ describe("startMesh", { timeout: 30_000 }, () => {
     expect(addresses.every((address) => /^127\.\d+\.\d+\.\d+$/.test(address))).toBe(true);
   });
 
-  it("is settled once the control plane knows of every pod that is ready, not before", async () => {
+  it("is settled once the control plane knows every ready pod, and not before", async () => {
     using folder = new TinyFolder().deploy("web", serving).write("deaf.txt", "");
     const reports = new Reports();
     await using mesh = await startTinyMesh(folder, reports);
@@ -54,7 +54,7 @@ describe("startMesh", { timeout: 30_000 }, () => {
     expect(mesh.pods[0]?.phase).toBe("starting");
   });
 
-  it("does not take an application on all addresses for ready", async () => {
+  it("does not count an application on all addresses as ready", async () => {
     using folder = new TinyFolder().deploy("web", serving.replace("process.env.HOST", '"0.0.0.0"'), 1, 18_082);
     const reports = new Reports();
     await using mesh = await startTinyMesh(folder, reports);
@@ -63,7 +63,7 @@ describe("startMesh", { timeout: 30_000 }, () => {
     expect(mesh.pods[0]?.phase).toBe("starting");
   });
 
-  it("follows the folder while it runs: more replicas, another command, a Deployment that is gone", async () => {
+  it("follows the folder while it runs: more replicas, another command, a removed Deployment", async () => {
     using folder = new TinyFolder().deploy("web", serving).deploy("api", serving);
     const reports = new Reports();
     await using mesh = await startTinyMesh(folder, reports);
@@ -79,7 +79,7 @@ describe("startMesh", { timeout: 30_000 }, () => {
     expect(mesh.pods.map(({ identity }) => identity.pod)).toEqual(["web-3", "web-4"]);
   });
 
-  it("keeps what ran while a Deployment is broken, and says what is wrong with it", async () => {
+  it("keeps what was running while a Deployment is broken, and says what is wrong with it", async () => {
     using folder = new TinyFolder().deploy("web", serving);
     const reports = new Reports();
     await using mesh = await startTinyMesh(folder, reports);
@@ -92,7 +92,7 @@ describe("startMesh", { timeout: 30_000 }, () => {
     await reports.next("solved", (event) => event.text === text);
   });
 
-  it("hands on what the control plane finds wrong", async () => {
+  it("passes on the problems that the control plane finds", async () => {
     using folder = new TinyFolder()
       .deploy("web", serving)
       .write("complaint.txt", "policies.yaml:3 spec.maxAttemps: unknown");
@@ -136,7 +136,7 @@ describe("startMesh", { timeout: 30_000 }, () => {
     await expect(start).rejects.toThrow(`${folder.path}: holds no Deployment to run`);
   });
 
-  it("refuses a folder that is not there", async () => {
+  it("refuses a folder that does not exist", async () => {
     const start = startMesh({
       folder: "/nowhere",
       env: {},
@@ -147,7 +147,7 @@ describe("startMesh", { timeout: 30_000 }, () => {
     await expect(start).rejects.toThrow("/nowhere: cannot be read: no such file or directory");
   });
 
-  it("leaves nothing behind when it is told to stop while it starts", async () => {
+  it("leaves nothing behind if it is told to stop while it starts", async () => {
     using folder = new TinyFolder().deploy("web", serving);
     const controller = new AbortController();
     const start = startMesh({

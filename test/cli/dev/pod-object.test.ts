@@ -27,12 +27,12 @@ describe("applicationEnvironment", () => {
   const base = { HOME: "/home", OTEL_EXPORTER_OTLP_ENDPOINT: "http://10.0.0.9:4318" };
   const env = applicationEnvironment(identity, deployment, "http://127.70.1.2:15001", base);
 
-  it("puts the pod's own address into HOST, whatever the container is told in a cluster", () => {
+  it("puts the pod's own address into HOST, whatever the container's env says", () => {
     expect(env["HOST"]).toBe("127.70.1.2");
     expect(env["PORT"]).toBe("8080");
   });
 
-  it("gives the container's variables, fields of the pod and references among them", () => {
+  it("passes the container's variables, including fields of the pod and references", () => {
     expect(env).toMatchObject({ HOME: "/home", ME: "web-1", APP: "web", URL: "http://web-1/$(UNKNOWN)" });
   });
 
@@ -43,7 +43,7 @@ describe("applicationEnvironment", () => {
 });
 
 describe("podObject", () => {
-  it("is what a cluster would show of a meshed pod", () => {
+  it("is what a cluster would show for a meshed pod", () => {
     expect(podObject(identity, deployment, { ready: true }, "1.2.3")).toMatchObject({
       kind: "Pod",
       metadata: {
@@ -56,7 +56,7 @@ describe("podObject", () => {
     });
   });
 
-  it("says since when the pod is on its way out", () => {
+  it("says since when the pod is terminating", () => {
     const deletionTimestamp = "2026-01-01T00:00:00Z";
     const leaving = podObject(identity, deployment, { ready: true, deletionTimestamp }, "1.2.3");
     expect(leaving).toMatchObject({ metadata: { deletionTimestamp } });

@@ -25,7 +25,7 @@ describe("tulle dev", { timeout: 60_000 }, () => {
     await expect(askThrough(podIP)).rejects.toThrow("ECONNREFUSED");
   });
 
-  it("lets requests feel a change of a file within 50 ms, but for what else the machine has to do", async () => {
+  it("applies a change of a file to requests within 50 ms, apart from other load on the machine", async () => {
     using folder = new TinyFolder().deploy("web", answering).write("service.yaml", webService);
     await using dev = new DevMesh(folder);
     const { podIP } = await dev.next("ready");

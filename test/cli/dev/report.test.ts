@@ -19,7 +19,7 @@ describe("formatEvent", () => {
     ]);
   });
 
-  it("says so of a process that wrote nothing", () => {
+  it("says if a process wrote nothing", () => {
     expect(exited([])[1]).toBe("         (it wrote nothing)");
   });
 
@@ -32,11 +32,11 @@ describe("formatEvent", () => {
     expect(exited(lines)[1]).toBe('         error can\'t listen port=15008 code="X"');
   });
 
-  it("leaves a line as it is that only looks like a log line", () => {
+  it("leaves a line unchanged that only looks like a log line", () => {
     expect(exited(['{"time": cut of'])[1]).toBe('         {"time": cut of');
   });
 
-  it("lets no process colour, move or clear what others wrote", () => {
+  it("prevents processes from colouring, moving or clearing what others wrote", () => {
     const [line] = formatEvent({ kind: "output", process: "web-1", line: "\u001b[31mred\u001b[2J\tand\u0007" }, plain);
     expect(line).toBe("web-1 | red  and");
   });

@@ -35,7 +35,7 @@ describe("SupervisedProcess", () => {
     expect(exits[0]?.how).toBe("exit code 7");
   });
 
-  it("keeps the lines that a process died with, also an unfinished one", async () => {
+  it("keeps the last lines of a process that died, including an unfinished one", async () => {
     const { exits } = run("for i in $(seq 30); do echo line $i; done; printf 'no newline' >&2; kill -9 $$");
     await eventually(() => exits.length >= 1);
     expect(exits[0]?.how).toBe("SIGKILL");
@@ -59,7 +59,7 @@ describe("SupervisedProcess", () => {
     expect(exits[0]?.how).toContain("could not be started");
   });
 
-  it("stops without naming it an exit, and what the process had started goes with it", async () => {
+  it("stops without reporting an exit, together with everything that the process started", async () => {
     const { supervised, exits, lines } = run("sleep 1000 & echo up; wait");
     await eventually(() => lines.includes("up"));
     const group = supervised.pid ?? 0;
@@ -68,7 +68,7 @@ describe("SupervisedProcess", () => {
     expect(exits).toEqual([]);
   });
 
-  it("kills what does not end in time", async () => {
+  it("kills a process that does not end in time", async () => {
     const { supervised, lines } = run("trap '' TERM; echo up; while :; do sleep 0.05; done");
     await eventually(() => lines.includes("up"));
     await supervised.stop(100);
@@ -92,7 +92,7 @@ describe("SupervisedProcess", () => {
     expect(exits[0]?.how).toBe("exit code 1");
   });
 
-  it("does not start again once it was stopped while it waited", async () => {
+  it("does not start again if it was stopped while waiting", async () => {
     const { supervised, exits } = run("exit 1");
     await eventually(() => exits.length >= 1);
     await supervised.stop(1_000);

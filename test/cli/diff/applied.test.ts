@@ -22,7 +22,7 @@ function object(kind: string, more: object = {}, meta: object = {}): KubeObject 
   return read.value;
 }
 
-it("keeps who an object is and since when, and takes over what it says now", () => {
+it("keeps an object's uid and age, and applies its new content", () => {
   const known = object(
     "TimeoutPolicy",
     { spec: { request: "1s" }, status: { conditions: [] } },
@@ -38,7 +38,7 @@ it("keeps who an object is and since when, and takes over what it says now", () 
   });
 });
 
-it("takes what is new to be the youngest", () => {
+it("treats new objects as the youngest", () => {
   const { objects } = applyTo([], [object("TimeoutPolicy")], now);
   expect(objects[0]?.metadata.creationTimestamp).toBe(now);
 });
@@ -49,7 +49,7 @@ it("keeps what the API server has given to a Service", () => {
   expect(objects[0]?.spec).toEqual({ clusterIP: "10.96.0.7", ports: [{ port: 81 }] });
 });
 
-it("takes away a label or an annotation that was applied before and is not now, and no other", () => {
+it("removes only labels and annotations that were applied before and are not now", () => {
   const before = JSON.stringify({ metadata: { labels: { gone: "1" }, annotations: { "tulle.dev/contract": "x" } } });
   const annotations = {
     "kubectl.kubernetes.io/last-applied-configuration": before,
@@ -65,7 +65,7 @@ it("takes away a label or an annotation that was applied before and is not now, 
   ]);
 });
 
-it("takes an HTTPRoute for the same that the API server has filled in what it does not say of paths", () => {
+it("treats an HTTPRoute as unchanged if the API server has only filled in its path defaults", () => {
   const service = object("Service", { spec: { ports: [{ port: 80 }], selector: { app: "a" } } });
   const backendRefs = [{ name: "orders", port: 80 }];
   const headers = [{ name: "x-canary", value: "1" }];
@@ -83,7 +83,7 @@ it("takes an HTTPRoute for the same that the API server has filled in what it do
   expect(diffsWith({ backendRefs, matches: [{ headers }] })).toHaveLength(1);
 });
 
-it("leaves in force what a policy says that is made wrong, and says what is wrong", () => {
+it("leaves the valid version of a policy in force if the new one is invalid, and says what is wrong", () => {
   const targetRefs = [{ kind: "Service", name: "orders" }];
   const policy = (request: string) => object("TimeoutPolicy", { spec: { targetRefs, request } });
   const current = [object("Service", { spec: { ports: [{ port: 80 }], selector: { app: "a" } } }), policy("1s")];
@@ -97,7 +97,7 @@ it("leaves in force what a policy says that is made wrong, and says what is wron
   expect(after("soon")).toEqual([1_000, ["spec.request"]]);
 });
 
-it("leaves out what makes pods, and pods", () => {
+it("leaves out pods, and objects that create them", () => {
   const { objects, ignored } = applyTo([], [object("Deployment"), object("Pod"), object("Service")], now);
   expect(objects.map(({ kind }) => kind)).toEqual(["Service"]);
   expect(ignored.map(({ kind }) => kind)).toEqual(["Deployment", "Pod"]);

@@ -44,7 +44,7 @@ async function diff(...args: string[]): Promise<typeof process.exitCode> {
   return process.exitCode;
 }
 
-it("takes a reformatted file for the same", async () => {
+it("treats a reformatted file as unchanged", async () => {
   const reformatted = `${policy.replace("request: 5s", "request: 5000ms, idle: 5m").replaceAll(", ", " ,  ")}# said again\n`;
   writeFileSync(join(folder, "after", "policies.yaml"), reformatted);
   expect(await diff()).toBeUndefined();
@@ -59,7 +59,7 @@ it("shows the fields that a changed policy changes, and exits with 1", async () 
   );
 });
 
-it("shows what a new Service and a workload that went mean", async () => {
+it("shows the effects of a new Service and of a removed workload", async () => {
   writeFileSync(join(folder, "after", "shop.yaml"), serviceYaml("orders") + serviceYaml("carts"));
   expect(await diff("-o", "json")).toBe(1);
   const diffs = JSON.parse(stdout) as ResourceDiff[];
@@ -78,7 +78,7 @@ it("shows what a new Service and a workload that went mean", async () => {
 it.each([
   ["what is no YAML", "a: [", "1"],
   ["what is no Kubernetes object", "replicas: 2", "1"],
-])("compares nothing where one side has %s, and names the line", async (_, text, line) => {
+])("compares nothing if one side has %s, and names the line", async (_, text, line) => {
   for (const side of ["before", "after"]) {
     const file = join(folder, side, "broken.yaml");
     writeFileSync(file, text);

@@ -23,7 +23,7 @@ spec: { targetRefs: [{ kind: Service, name: orders }], request: ${request} }
 
 const destination = (name: string) => ({ kind: "destination", name }) as const;
 
-it("tells one difference of a Service, by its name, for those who know it by name and those who know it by address", () => {
+it("reports one difference for a Service that some workloads know by name and others by address", () => {
   const holdings = { "shop/web": [destination(address)], "shop/load": [destination(dns)], "shop/other": [] };
   const diffs = diffHeld(pipeline("5s"), pipeline("2s"), holdings);
   expect(diffs).toEqual([
@@ -37,7 +37,7 @@ it("tells one difference of a Service, by its name, for those who know it by nam
   ]);
 });
 
-it("names nobody where nobody holds it, and a workload for its own Inbound", () => {
+it("names nobody if nobody holds the resource, and a workload for its own Inbound", () => {
   const before = pipeline("5s");
   const after = pipeline("2s");
   after.apply(

@@ -33,7 +33,7 @@ it.each<[string, unknown, unknown, unknown[]]>([
   expect(changesBetween(before, after)).toEqual(changes);
 });
 
-it("finds no difference exactly where there is none", () => {
+it("finds no difference exactly if there is none", () => {
   const json = fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.stringify(value));
   fc.assert(
     fc.property(json, json, (a, b) => {

@@ -24,13 +24,13 @@ function authentication(mutualTlsShare?: number): string {
   return `${found?.state}: ${found?.says}`;
 }
 
-it("takes authentication for missing where requests are seen to go in the clear, whatever is configured", () => {
+it("reports authentication as missing if requests are observed in the clear, whatever is configured", () => {
   const there = "present: mutual TLS only; AccessPolicy shop/orders";
   expect([authentication(), authentication(1)]).toEqual([there, there]);
   expect(authentication(0.75)).toMatch(/^missing: 25 % of its requests go in the clear/);
 });
 
-it("adds up what each of a Service's backends has of mutual TLS, by their requests", () => {
+it("averages the mutual TLS of a Service's backends, weighted by their requests", () => {
   const edge = (backend: string, requestsPerSecond: number, mutualTlsShare?: number) => ({
     from: "shop/web",
     service: "shop/orders",

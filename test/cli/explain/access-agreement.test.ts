@@ -51,7 +51,7 @@ const request = fc.record({
 
 type Sent = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
-it("tells for 10,000 requests who is admitted, as the called sidecar then does it", () => {
+it("predicts for 10,000 requests whether the called sidecar admits them", () => {
   const verdicts = new Map<string, number>();
   fc.assert(
     fc.property(

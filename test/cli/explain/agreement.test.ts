@@ -178,7 +178,7 @@ const request = fc.record({
 
 type Sent = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
-it("explains 10,000 requests under random policies as the sidecar then treats them", () => {
+it("explains 10,000 requests under random policies exactly as the sidecar treats them", () => {
   let asked = 0;
   const taken = new Set<string>();
   const again = new Set<string | undefined>();

@@ -109,7 +109,7 @@ async function explained(...args: string[]): Promise<Explanation> {
   return JSON.parse(await run(...args, "-o", "json")) as Explanation;
 }
 
-it("tells route, policies, backends and the server's word, in the order in which a request meets them", async () => {
+it("shows route, policies, backends and the server's verdict, in the order in which a request meets them", async () => {
   expect(await run("GET", "http://catalog/items?id=1", "--from", "shop/web")).toBe(
     `GET /items?id=1 from shop/web
 
@@ -128,13 +128,13 @@ backend      shop/catalog-v2 25 %, 2 ready
   );
 });
 
-it("tells what the caller's sidecar records, and by whose word", async () => {
+it("shows what the caller's sidecar records, and which policy decided that", async () => {
   expect(await run("GET", "http://web/admin", "--from", "shop/load")).toContain(
     "\nrecorded     25 % of traces, a line of 100 % of failed requests, by TelemetryPolicy shop/web\n",
   );
 });
 
-it("names the match that holds but comes too late", async () => {
+it("names a match that applies but comes too late", async () => {
   const { matches, backends } = await explained("GET", "http://catalog/", "--from", "shop/web", "-H", "X-Canary: 1");
   expect(matches.map(({ route, verdict }) => [route, verdict])).toEqual([
     ["TrafficSplit shop/catalog match 0", "taken"],
@@ -149,7 +149,7 @@ it("does not promise a retry of a POST that may have been processed", async () =
   expect(tries.find(({ outcome }) => outcome === "connect-failure")?.verdict).toMatchObject({ retry: true });
 });
 
-it("promises one where the request has a key by which its target knows it, and says where all of that key go", async () => {
+it("promises one if the request has a key that its target knows, and says where all requests with that key go", async () => {
   writeFileSync(join(folder, "keys.yaml"), keys);
   const post = ["POST", "http://catalog/", "--from", "shop/web", "-H"];
   const { tries, backends } = await explained(...post, "Idempotency-Key: order-7");
@@ -160,7 +160,7 @@ it("promises one where the request has a key by which its target knows it, and s
   expect(other.tries.find(({ outcome }) => outcome === "503")?.verdict).toMatchObject({ because: "not_idempotent" });
 });
 
-it("tells of a gRPC request the statuses after which it is sent again", async () => {
+it("shows the statuses after which a gRPC request is retried", async () => {
   const policy = "spec: { targetRefs: [{ kind: Service, name: catalog }], retryOn: [unavailable, connect-timeout] }";
   const file = policies.replace(
     "spec: { targetRefs: [{ kind: Service, name: catalog }], maxAttempts: 4, jitter: 0 }",
@@ -181,7 +181,7 @@ it("tells of a gRPC request the statuses after which it is sent again", async ()
   expect(tries.map(({ outcome }) => outcome)).not.toContain("unavailable");
 });
 
-it("tells of a request that asks to switch protocols what is made of such a one", async () => {
+it("shows how a request to switch protocols is treated", async () => {
   const fields = ["-H", "Connection: keep-alive, Upgrade", "-H", "Upgrade: h2c, WebSocket"];
   const asked = ["GET", "http://catalog/", "--from", "shop/web"];
   const { upgrade, tries } = await explained(...asked, ...fields);
@@ -196,7 +196,7 @@ it("tells of a request that asks to switch protocols what is made of such a one"
   expect((await explained(...asked, "-H", "upgrade: websocket")).upgrade).toBeUndefined();
 });
 
-it("tells which faults are made on purpose, of what share of which requests, and until when", async () => {
+it("shows which faults are injected, for what share of which requests, and until when", async () => {
   writeFileSync(join(folder, "drill.yaml"), drill);
   expect(await run("GET", "http://catalog/items/1", "--from", "shop/web")).toContain(
     "\nfault        10 % wait 2s, 1 % get 503 fault_injected, until 2127-01-31T18:00:00.000Z, by FaultInjection shop/drill\n",
@@ -212,7 +212,7 @@ it.each([
   [["POST", "-H", "Idempotency-Key:"], "answers 400 idempotency_key_invalid, by"],
   [["POST"], "answers 400 idempotency_key_missing, by"],
   [["GET"], "not held to"],
-])("tells what an IdempotencyPolicy makes of %j", async ([method = "", ...more], says) => {
+])("shows what an IdempotencyPolicy does with %j", async ([method = "", ...more], says) => {
   writeFileSync(join(folder, "keys.yaml"), keys.replace("name: catalog-v2 }]", "name: catalog-v2 }], required: true"));
   expect(await run(method, "http://catalog-v2/", "--from", "shop/web", ...more)).toContain(
     `shop/catalog-v2:8080 admits it, ${says} IdempotencyPolicy shop/catalog\n`,
@@ -224,12 +224,12 @@ it.each([
   ["shop/load", "GET", "forbidden"],
   ["shop", "GET", "plaintext"],
   ["shop/web", "GET", "admitted"],
-])("tells %s whether its %s is admitted", async (from, method, access) => {
+])("shows %s whether its %s is admitted", async (from, method, access) => {
   const { backends } = await explained(method, "http://catalog.shop/", "--from", from);
   expect(backends[0]?.server).toEqual([{ workload: "shop/catalog-v1", port: 8080, access, rateLimits: [] }]);
 });
 
-it("says what a filter does, and that nothing else is left when no route matches", async () => {
+it("shows what a filter does, and that nothing follows if no route matches", async () => {
   expect(await run("GET", "http://web/admin/users", "--from", "shop/load")).toContain(
     "filters      redirect with 301: nothing is sent on\n",
   );

@@ -12,14 +12,14 @@ function serving(pod: string, policies: object): ServingPod {
   return { pod: `shop/${pod}`, port: 5_432, inbound: { name: "shop/db", ports } };
 }
 
-it("tells of a workload once where all of its pods go by the same", () => {
+it("lists a workload once if all of its pods have the same policies", () => {
   expect(knownServers([serving("db-0", strict), serving("db-1", strict)])).toMatchObject([
     { workload: "shop/db", port: 5_432, policies: strict },
   ]);
   expect(knownServers([serving("db-0", strict)])[0]?.pods).toBeUndefined();
 });
 
-it("names the pods where they do not", () => {
+it("names the pods if they differ", () => {
   const servers = knownServers([serving("db-1", {}), serving("db-0", strict), serving("db-2", {})]);
   expect(servers.map(({ policies, pods }) => [policies.mtls, pods])).toEqual([
     [undefined, ["shop/db-1", "shop/db-2"]],

@@ -18,13 +18,13 @@ function facts(...resources: ReturnType<typeof destination>[]) {
   return liveFacts({ identity: "spiffe://cluster.local/ns/shop/sa/web", resources, breakers: [] }, domains);
 }
 
-it("knows a Service by its name where the application, redirected, has dialled its address", () => {
+it("knows a Service by its name if the redirected application has dialled its address", () => {
   const byAddress = destination("10.96.0.5:80", "orders.shop.svc.cluster.local:80");
   expect(facts(byAddress).destination("orders.shop.svc.cluster.local:80")).toBe(byAddress.value);
   expect(facts(byAddress).destination("orders.shop.svc.cluster.local:81")).toBeUndefined();
 });
 
-it("does not take one of its pods for the Service", () => {
+it("does not mistake one of its pods for the Service", () => {
   const pod = destination("10.244.0.7:80", "10.244.0.7:80");
   expect(facts(pod).destination("orders.shop.svc.cluster.local:80")).toBeUndefined();
 });

@@ -57,7 +57,7 @@ function meshIn(connectTo: Cluster["connect"]): Mesh {
 
 const pods = ["bank/ledger-1", "shop/orders-1", "shop/orders-2"];
 
-it("tells what those say who may be asked, and of the others that it is not known", async () => {
+it("reports the answers of sidecars that may be asked, and marks the others as unknown", async () => {
   const asked: string[] = [];
   const mesh = meshIn(async ({ name }) => {
     asked.push(name);
@@ -74,7 +74,7 @@ it("tells what those say who may be asked, and of the others that it is not know
   );
 });
 
-it("takes the word of the other sidecars of a workload where one does not answer, or is cut off while it does", async () => {
+it("uses the other sidecars of a workload if one does not answer, or is cut off", async () => {
   const cut = createServer((socket) => {
     socket.on("error", () => {});
     socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{", () => socket.resetAndDestroy());
@@ -95,7 +95,7 @@ it("takes the word of the other sidecars of a workload where one does not answer
   expect(stderr).toBe("");
 });
 
-it("says of a workload none of whose sidecars answers that it is not known", async () => {
+it("marks a workload as unknown if none of its sidecars answers", async () => {
   expect(
     await readServers(
       meshIn(() => Promise.reject(new Error("forbidden"))),

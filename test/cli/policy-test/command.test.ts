@@ -63,7 +63,7 @@ function cases(...lines: string[]): string {
 
 const get = "when: {url: http://catalog/}";
 
-it("passes what holds, whatever is not named", async () => {
+it("passes if every named expectation is met", async () => {
   const held = [
     `${get}, expect: {}`,
     `${get}, expect: {route: TrafficSplit shop/catalog, backends: {catalog-v1: 66.67, shop/catalog-v2: 33.33}}`,
@@ -84,13 +84,13 @@ it.each([
   ['notRetried: ["503"]', "notRetried: 503 is tried again"],
   ["retried: [teapot]", "retried: unknown outcome teapot, known are connect-failure, "],
   ["access: forbidden", "access: expected forbidden, got admitted of shop/catalog-v1:8080"],
-])("fails what does not: %s", async (expectation, says) => {
+])("fails if one is not met: %s", async (expectation, says) => {
   expect(await run(cases(`${get}, expect: {${expectation}}`))).toBe(1);
   expect(stdout).toContain(`✗ shop/it: GET http://catalog/  ${folder}/cases:6\n`);
   expect(stdout).toContain(`    ${says}`);
 });
 
-it("fails the one case whose request can't be asked", async () => {
+it("fails only the case whose request is invalid", async () => {
   const nowhere = "name: typo, when: {url: http://catlog/}, expect: {}";
   expect(await run(cases(nowhere, `${get}, expect: {}`))).toBe(1);
   expect(stdout).toMatch(/✗ shop\/it: typo .*\n {4}no Service for catlog\.shop\./);
@@ -108,7 +108,7 @@ it.each([
   await expect(refused).rejects.toThrow(message);
 });
 
-it("refuses a file that is not there", async () => {
+it("refuses a file that does not exist", async () => {
   const words = ["test", "-f", folder, join(folder, "nowhere.yaml")];
   const refused = new Command("tulle").addCommand(testCommand()).parseAsync(words, { from: "user" });
   await expect(refused).rejects.toThrow(/nowhere\.yaml: cannot be read: no such file or directory/);
