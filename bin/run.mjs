@@ -80,9 +80,13 @@ function nodeMajor() {
   return Number.parseInt(process.versions.node, 10);
 }
 
-/** An environment in which `node` and the project's tools come from `node_modules`. */
+/**
+ * An environment in which `node` and the project's tools come from `node_modules`. Node does not look for a proxy in it: the parts
+ * of a mesh on this machine call each other on loopback addresses of which no user's `no_proxy` knows.
+ */
 export function projectEnvironment() {
-  return { ...process.env, PATH: `${binaries}${delimiter}${process.env["PATH"] ?? ""}` };
+  const { NODE_USE_ENV_PROXY: _, ...env } = process.env;
+  return { ...env, PATH: `${binaries}${delimiter}${env["PATH"] ?? ""}` };
 }
 
 /** The path of a Node that runs this project: the one from the lockfile, or else this one if it is new enough. */

@@ -41,8 +41,13 @@ beforeEach(() => {
 afterEach(() => rmSync(checkout, { recursive: true }));
 
 function printFour() {
-  const env = { ...process.env, PATH: `${join(checkout, "path")}:${process.env["PATH"]}` };
-  return run(process.execPath, [join(checkout, "bin/run.mjs"), "node", "-p", "2 + 2"], { env });
+  // As text: FORCE_COLOR would colour a number.
+  return runNode("`${2 + 2}`");
+}
+
+function runNode(expression: string, more: NodeJS.ProcessEnv = {}) {
+  const env = { ...process.env, ...more, PATH: `${join(checkout, "path")}:${process.env["PATH"]}` };
+  return run(process.execPath, [join(checkout, "bin/run.mjs"), "node", "-p", expression], { env });
 }
 
 function installs(): number {
@@ -53,6 +58,11 @@ it("installs once, then runs the command", async () => {
   expect((await printFour()).stdout).toBe("4\n");
   expect((await printFour()).stdout).toBe("4\n");
   expect(installs()).toBe(1);
+});
+
+it("looks for no proxy, which would be asked for what is on loopback", async () => {
+  const { stdout } = await runNode("`${process.env.NODE_USE_ENV_PROXY}`", { NODE_USE_ENV_PROXY: "1" });
+  expect(stdout).toBe("undefined\n");
 });
 
 it("lets one of several that start at once install, and the others wait for it", async () => {
