@@ -15,6 +15,7 @@ import { devCommand } from "./dev/command.ts";
 import { diffCommand } from "./diff/command.ts";
 import { edgesCommand } from "./edges/command.ts";
 import { explainCommand } from "./explain/command.ts";
+import { foldParagraphs } from "./help-text.ts";
 import { injectCommand } from "./inject.ts";
 import { logLevelCommand } from "./log-level.ts";
 import { testCommand } from "./policy-test/command.ts";
@@ -27,6 +28,8 @@ import { systemErrorCode, UsageError } from "./usage-error.ts";
 import { versionCommand } from "./version.ts";
 
 const usageExitCode = 2;
+/** Where the output is no terminal; as the argument parser has it. */
+const usualColumns = 80;
 /** EX_SOFTWARE of sysexits.h. Node's own exit code is 1, which a pipeline would take for "it differs". */
 const bugExitCode = 70;
 
@@ -70,7 +73,7 @@ async function main(): Promise<void> {
   const program = tulleCommand();
   for (const command of allOf(program)) {
     const outputError = (text: string, write: (line: string) => void) => write(lineOf(text, command));
-    command.exitOverride().configureOutput({ outputError });
+    command.exitOverride().configureOutput({ outputError, writeOut });
   }
   try {
     const [first, about] = process.argv.slice(2);
@@ -79,6 +82,10 @@ async function main(): Promise<void> {
   } catch (error) {
     process.exitCode = exitCodeOf(error);
   }
+}
+
+function writeOut(text: string): void {
+  process.stdout.write(foldParagraphs(text, process.stdout.columns ?? usualColumns));
 }
 
 /** `tulle … | head`: a reader that stops early is no error. */

@@ -65,7 +65,7 @@ it("prints one line per problem, with file, line, field and what is allowed, and
 it("does not fail for a warning", async () => {
   write("x.yaml", "{apiVersion: cert-manager.io/v1, kind: Certificate, metadata: {name: a}}");
   expect(await compile("-f", folder)).toBeUndefined();
-  expect(stderr).toMatch(/^\S+x\.yaml:1 kind: warning: unknown kind [^\n]+\n$/);
+  expect(stderr).toMatch(/^[^\n]+x\.yaml:1 kind: warning: unknown kind [^\n]+\n$/);
 });
 
 it("prints what a workload's sidecar would receive, with placeholders for pods that do not run", async () => {

@@ -53,7 +53,7 @@ const zsh = (...typed: string[]): string[] => {
   const script = `
 zmodload zsh/zpty
 zpty shell zsh -f -i
-zpty -w shell "PS1= PROMPT= RPS1=; unsetopt zle_bracketed_paste 2>/dev/null; fpath=($PWD \\$fpath); autoload -Uz compinit; compinit -u -D"
+zpty -w shell "PS1= PROMPT= RPS1=; unsetopt zle_bracketed_paste 2>/dev/null; fpath=(\\$PWD \\$fpath); autoload -Uz compinit; compinit -u -D"
 zpty -w shell 'zstyle ":completion:*" list-grouped false; zstyle ":completion:*" verbose no; zstyle ":completion:*:default" list-prompt ""'
 zpty -w shell 'compadd() { if [[ \${@[1,(i)(-|--)]} == *-(O|A|D)\\ * ]]; then builtin compadd "$@"; return $?; fi
   local -a found; builtin compadd -O found "$@"; print -l -- "FOUND "\${^found} >> found.txt; builtin compadd "$@" }'
