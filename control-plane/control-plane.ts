@@ -16,6 +16,7 @@ import type { Clock } from "../model/clock.ts";
 import { assertNever } from "../model/result.ts";
 import type { Log, LogThreshold } from "../system/log.ts";
 import { isLoopback } from "../system/loopback-page.ts";
+import { releaseHeap } from "../system/release-heap.ts";
 import { openAdmin } from "./admin.ts";
 import { validateHandler } from "./admission/validate.ts";
 import { type ClusterDuties, serveCluster } from "./cluster.ts";
@@ -143,6 +144,8 @@ async function openAll({ config, clock, log, logThreshold, open, signal }: Openi
   open.defer(() => dashboard.close());
   open.defer(() => hub.close());
   await home.watch({ onChange: core.apply, onSigner: (kept) => certificates.take(kept), signal });
+  // Nobody is served yet, and a cluster's lists are the largest thing that is ever read.
+  if (home.api) await releaseHeap();
   const cluster = home.api && (await openCluster({ ...core, config, api: home.api, clock, log }));
   open.defer(() => cluster?.close());
   if (cluster) core.onChange(() => cluster.markChanged());
