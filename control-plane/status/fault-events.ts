@@ -18,7 +18,7 @@ export interface EventSource {
   readonly now: string;
 }
 
-/** The API server's limit for a note, in characters; below, for a name. */
+/** The API server's limit for a note, in characters; below, for a name, whose parts must not end with a dash. */
 const maxNoteLength = 1_024;
 const maxNameLength = 253;
 
@@ -61,7 +61,7 @@ export function faultEvent(
   return {
     apiVersion: "events.k8s.io/v1",
     kind: "Event",
-    metadata: { namespace, name: `${name.slice(0, maxNameLength - hash.length - 1)}.${hash}` },
+    metadata: { namespace, name: `${name.slice(0, maxNameLength - hash.length - 1).replace(/[.-]+$/, "")}.${hash}` },
     eventTime: now,
     type: "Warning",
     reason,
