@@ -56,7 +56,10 @@ export function ownCertificate(
 }
 
 /** The differences between the two ports. */
-type Served = Pick<StreamServerOptions, "clients" | "methods" | "maxMessageBytes" | "maxCallsPerConnection"> & {
+type Served = Pick<
+  StreamServerOptions,
+  "clients" | "methods" | "maxMessageBytes" | "maxCallsPerConnection" | "callsLast"
+> & {
   readonly maxConnections: number;
 };
 
@@ -103,6 +106,7 @@ export async function serveGrpc(parts: GrpcParts): Promise<GrpcPorts> {
     ]),
     maxMessageBytes: maxSubscribeBytes,
     maxCallsPerConnection: 2,
+    callsLast: true,
     maxConnections,
   });
   const identityServer = open("identity", {

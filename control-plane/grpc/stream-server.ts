@@ -38,6 +38,8 @@ export interface StreamServerOptions {
   /** The limit for one message from a client. */
   readonly maxMessageBytes: number;
   readonly maxCallsPerConnection: number;
+  /** Calls last for minutes: a client that begins many counts as one whose frames ask for nothing. Default false. */
+  readonly callsLast?: boolean;
   readonly limits?: Partial<StreamServerLimits>;
   readonly clock: Clock;
   readonly timing?: Partial<StreamServerTiming>;
@@ -78,7 +80,7 @@ const defaultTiming: StreamServerTiming = {
   deadMs: 130_000,
   idleMs: 50_000,
 };
-/** How many PINGs, SETTINGS, and reset or refused calls a client may send. A well-behaved client sends a few per minute. */
+/** How many PINGs, SETTINGS, reset or refused calls, and calls that should last, a client may send. A well-behaved client sends a few per minute. */
 const patience = { requests: 10, perMs: 1_000, burst: 200 };
 const unheard: StreamServerEvents = { opened: () => {}, closed: () => {}, refused: () => {} };
 
@@ -188,11 +190,11 @@ export class StreamServer {
   }
 
   #answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    const { methods, maxMessageBytes, clock } = this.#options;
+    const { methods, maxMessageBytes, callsLast = false, clock } = this.#options;
     const session = stream.session as ServerHttp2Session | undefined;
     const connection = session && this.#connections.get(session);
-    // The connection is gone, and its last call with it.
-    if (session === undefined || connection === undefined) return stream.close();
+    // The connection is gone, and its last call with it; what ended it may still be reported here.
+    if (session === undefined || connection === undefined) return stream.on("error", () => {}).close();
     connection.calls++;
     stream.once("close", () => {
       connection.calls--;
@@ -204,7 +206,8 @@ export class StreamServer {
       this.#bear(session, connection);
     };
     const call = new ServerCall(stream, { maxMessageBytes, budget: this.#budget, onRefused });
-    if (refuseForeign(call, headers)) return;
+    if (callsLast) this.#bear(session, connection);
+    if (session.destroyed || refuseForeign(call, headers)) return;
     const answer = headers[":method"] === "POST" ? methods.get(String(headers[":path"])) : undefined;
     if (answer === undefined) call.refuse("method", status.UNIMPLEMENTED, "there is no such method");
     else answer(call);

@@ -74,6 +74,20 @@ const withMadeUpToken: [string, string, Buffer, string] = [
   "certificate",
 ];
 
+it("ends a connection for streams that a sidecar begins and ends, without end", async () => {
+  const before = await plane.refused("discovery", "flood");
+  const hello = framed(encodeMessage("SidecarMessage", { hello: { namespace: "shop", workload: "w", pod: "fickle" } }));
+  const peer = await plane.peer("discovery");
+  for (let id = 1; id < 2_000 && !peer.isClosed; id += 2) {
+    peer.send(open(paths.discovery, id), frame(DATA, END_STREAM, id, hello));
+    await peer.roundTrip();
+  }
+  await peer.closed;
+  expect(await plane.refused("discovery", "flood")).toBe(before + 1);
+  expect(plane.said("sidecar connected").filter(({ pod }) => pod === "fickle").length).toBeLessThan(500);
+  await plane.witness();
+});
+
 describe.each(ports)("%s ends a connection for", (port) => {
   const counted = async (): Promise<number> =>
     (await plane.refused(port, "flood")) + (await plane.refused(port, "protocol"));
