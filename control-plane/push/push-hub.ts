@@ -160,8 +160,11 @@ export class PushHub {
   }
 
   unsubscribe(subscriber: Subscriber, kind: ResourceKind, name: string): void {
+    const key = resourceKey(kind, name);
+    // Nobody need hear of a name that was never subscribed, and it may be any text.
+    if (!subscriber.subscriptions.has(key)) return;
     subscriber.unsubscribe(kind, name);
-    this.#forget(resourceKey(kind, name), subscriber);
+    this.#forget(key, subscriber);
   }
 
   /** An ack of an old version does not count for the current one. */
@@ -177,7 +180,7 @@ export class PushHub {
   nack(subscriber: Subscriber, key: ResourceKey, version: string, reason: string): boolean {
     const subscription = this.#answered(subscriber, key, version);
     if (subscription === undefined || subscription.nack?.version === version) return false;
-    subscription.nack = { version, reason };
+    subscriber.nacked(subscription, version, reason);
     this.#notifyAcks(key);
     this.#options.events.nacked();
     return true;

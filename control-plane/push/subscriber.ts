@@ -124,6 +124,14 @@ export class Subscriber {
     else this.#behind.delete(subscription);
   }
 
+  /** The sidecar can't apply what was last sent, even if it said before that it had. */
+  nacked(subscription: Subscription, version: string, reason: string): void {
+    subscription.nack = { version, reason };
+    if (subscription.ackedVersion !== version) return;
+    subscription.ackedVersion = undefined;
+    this.#behind.set(subscription, subscription.changedAtMs);
+  }
+
   /** The sidecar has answered an older version than the last one sent: it is keeping up, and lacks only the newest. */
   answeredLate(subscription: Subscription): void {
     if (this.#behind.has(subscription)) this.#behind.set(subscription, subscription.changedAtMs);

@@ -46,6 +46,31 @@ describe("the ack table", () => {
     expect(setting.seen.nacked).toBe(1);
   });
 
+  it("takes a sidecar's last word on a version", async () => {
+    const setting = new Setting();
+    await setting.publish(endpoints("a", 1));
+    const version = versionOf(setting, "a");
+    const { subscriber } = setting.join("p1").subscribe("a");
+    setting.hub.ack(subscriber, "endpoints a", version);
+    setting.hub.nack(subscriber, "endpoints a", version, "not for this port");
+    expect(setting.hub.acksOf("endpoints", "a")).toMatchObject({ acked: 0, nacks: [{ reason: "not for this port" }] });
+    expect(setting.hub.lags()).toMatchObject([{ reason: "Refused", versions: 1 }]);
+    setting.hub.ack(subscriber, "endpoints a", version);
+    expect(setting.hub.acksOf("endpoints", "a")).toMatchObject({ acked: 1, nacks: [] });
+    expect(setting.hub.lags()).toEqual([]);
+  });
+
+  it("is of no name that a sidecar gives up without having asked for it", () => {
+    const setting = new Setting();
+    const told: string[] = [];
+    setting.hub.watchAcks((key) => told.push(key));
+    const { subscriber } = setting.join("p1").subscribe("a");
+    setting.hub.unsubscribe(subscriber, "endpoints", "never");
+    setting.hub.unsubscribe(subscriber, "endpoints", "a");
+    setting.hub.unsubscribe(subscriber, "endpoints", "a");
+    expect(told).toEqual(["endpoints a", "endpoints a"]);
+  });
+
   it("names ten laggards at most", async () => {
     const setting = new Setting();
     await setting.publish(endpoints("a", 1));
