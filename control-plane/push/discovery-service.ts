@@ -65,6 +65,8 @@ const maxNameCharacters = 512;
 const maxVersionCharacters = 128;
 const defaultHelloMs = 10_000;
 const maxReasonCharacters = 1_000;
+/** A stream's further refusals are counted, and shown with the resource, but not logged: it must not flood the log. */
+const maxLoggedNacks = 500;
 const maxHelloCharacters = 253;
 const maxTrustedRoots = 32;
 const rootIdForm = /^[0-9a-f]{64}$/;
@@ -127,6 +129,7 @@ class SidecarStream {
   #onJoinedLeft: (() => void) | undefined;
   #age: NodeJS.Timeout | undefined;
   #helloLimit: NodeJS.Timeout | undefined;
+  #loggedNacks = 0;
   #ended = false;
 
   constructor(call: ServerCall, options: DiscoveryOptions, shared: SharedByStreams, onLeft: () => void) {
@@ -249,7 +252,8 @@ class SidecarStream {
       const reason = nack.reason.slice(0, maxReasonCharacters);
       const isNews = hub.nack(subscriber, resourceKey(nacked.kind, nacked.name), nack.version, reason);
       const { identity } = caller;
-      if (isNews) this.#options.log("warn", "update nacked", { ...nacked, version: nack.version, reason, identity });
+      if (isNews && this.#loggedNacks++ < maxLoggedNacks)
+        this.#options.log("warn", "update nacked", { ...nacked, version: nack.version, reason, identity });
     }
   }
 

@@ -10,7 +10,7 @@ import { Discovery } from "../../proto/load.ts";
 import type { Credentials } from "../../sidecar/identity/credentials.ts";
 import { TestAuthority, workloadId } from "../support/authority.ts";
 import { eventually } from "../support/eventually.ts";
-import { PushGround } from "./push-ground.ts";
+import { endpoints, PushGround } from "./push-ground.ts";
 
 let ground: PushGround;
 
@@ -69,6 +69,24 @@ it("buffers no more for a sidecar that does not read, and tells it the newest st
   await eventually(() => heard.at(-1) === "10.0.0.0:60");
   // Of 60 states that the other reader got, this one got those that fit into the buffers at both ends, and the last.
   expect(heard.length).toBeLessThan(45);
+});
+
+it("logs only so many refusals of one stream, however often it changes its mind", async () => {
+  ground.plane.publish(endpoints("a", 1));
+  const version = ground.plane.snapshot.get("endpoints", "a")?.version ?? "";
+  const resource = { kind: "RESOURCE_KIND_ENDPOINTS", name: "a" } as const;
+  const stream = rawStream(ground.ca.credentials(workloadId("orders")));
+  stream.on("error", () => {});
+  stream.on("data", () => {});
+  stream.write(hello);
+  stream.write({ subscribe: { subscriptions: [{ resource, knownVersion: version }] } });
+  for (let turn = 0; turn < 600; turn++) {
+    stream.write({ nack: { resource, version, reason: `for the ${turn}th time` } });
+    stream.write({ ack: { resource, version } });
+  }
+  stream.write({ nack: { resource, version, reason: "at last" } });
+  await eventually(() => ground.acks("a").nacks[0]?.reason === "at last");
+  expect(ground.plane.log.messages.filter((message) => message === "update nacked")).toHaveLength(500);
 });
 
 it("forgets a sidecar whose connection breaks, and one that hangs up", async () => {
