@@ -2,10 +2,10 @@ import { expect, it } from "vitest";
 import { faultEvent } from "../../../control-plane/status/fault-events.ts";
 
 const source = { instance: "replica-1", now: "2026-06-01T12:00:00.000000Z" };
-const told = { said: ["u-1", 1, "Accepted"], reason: "Invalid", action: "Accept", note: "spec: no" };
+const fault = { distinguishedBy: ["u-1", 1, "Accepted"], reason: "Invalid", action: "Accept", note: "spec: no" };
 const nameOf = (name: string): string => {
   const regarding = { apiVersion: "tulle.dev/v1alpha1", kind: "TimeoutPolicy", namespace: "shop", name, uid: "u-1" };
-  return (faultEvent(regarding, told, source) as { metadata: { name: string } }).metadata.name;
+  return (faultEvent(regarding, fault, source) as { metadata: { name: string } }).metadata.name;
 };
 
 it.each([
