@@ -7,6 +7,8 @@ export interface ObjectStatus {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
+  /** Distinguishes it from an earlier object of the same name; absent in a folder. */
+  readonly uid?: string;
   readonly file: string;
   /** Absent in a cluster. */
   readonly line?: number;
@@ -17,11 +19,12 @@ export interface ObjectStatus {
 }
 
 export function objectStatus({ kind, metadata, origin }: KubeObject, problems: readonly Problem[]): ObjectStatus {
-  const { namespace, name, generation } = metadata;
+  const { namespace, name, uid, generation } = metadata;
   return {
     kind,
     namespace,
     name,
+    ...(uid === undefined ? {} : { uid }),
     file: origin.file,
     ...(origin.line === undefined ? {} : { line: origin.line }),
     ...(generation === undefined ? {} : { observedGeneration: generation }),

@@ -14,6 +14,8 @@ export interface StatusTarget {
   readonly name: string;
   /** The object's path; its status is a subresource of it. */
   readonly path: string;
+  /** The object that this is about: another may have its name by now. Undefined: whichever has. */
+  readonly uid: string | undefined;
   /** The generation of the object that this is about. */
   readonly generation: number | undefined;
   /** The conditions to write; problems are also reported as Events. */
@@ -22,7 +24,7 @@ export interface StatusTarget {
   readonly next: (current: unknown, now: string) => object | undefined;
 }
 
-type ToldRoute = Pick<RouteStatus, "kind" | "namespace" | "name" | "observedGeneration" | "parents">;
+type ToldRoute = Pick<RouteStatus, "kind" | "namespace" | "name" | "uid" | "observedGeneration" | "parents">;
 
 const gatewayApiVersion = "gateway.networking.k8s.io/v1";
 
@@ -52,10 +54,10 @@ export function targetKey({ kind, namespace, name }: StatusTarget): string {
 }
 
 function place(
-  { kind, namespace, name, observedGeneration }: Omit<ToldRoute, "parents">,
+  { kind, namespace, name, uid, observedGeneration }: Omit<ToldRoute, "parents">,
   apiVersion: string,
   plural: string,
 ) {
   const path = `/apis/${apiVersion}/namespaces/${namespace}/${plural}/${name}`;
-  return { apiVersion, kind, namespace, name, path, generation: observedGeneration };
+  return { apiVersion, kind, namespace, name, path, uid, generation: observedGeneration };
 }

@@ -189,8 +189,9 @@ export class StatusWriter {
     if (read.status !== 200) return this.#judge(target, read);
     const { metadata, status } = isRecord(read.body) ? read.body : {};
     const { resourceVersion, generation, uid } = isRecord(metadata) ? metadata : {};
-    // The source has not seen this version yet; its status follows once it has.
-    if (generation !== target.generation) return { kind: "settled", outcome: "unchanged" };
+    // The source has not seen this version yet, or this object of the same name; its status follows once it has.
+    const isOther = generation !== target.generation || (target.uid !== undefined && uid !== target.uid);
+    if (isOther) return { kind: "settled", outcome: "unchanged" };
     const next = target.next(status, new Date(wallClock()).toISOString().replace(/\.\d+Z$/, "Z"));
     if (next === undefined) return { kind: "settled", outcome: "unchanged" };
     const written = await api.request({

@@ -152,6 +152,14 @@ describe("a policy", () => {
     expect(after?.lastTransitionTime).toBe(before?.lastTransitionTime);
   });
 
+  it("that is replaced by an equal one gets the same status anew", async () => {
+    await kubectl("apply -f -", timeout("t"));
+    await kubectl("wait --for=condition=Accepted timeoutpolicy/t --timeout=30s");
+    expect(await kubectl("replace --force -f -", timeout("t"))).toMatchObject({ code: 0 });
+    const { out, err } = await kubectl("wait --for=condition=Accepted timeoutpolicy/t --timeout=30s");
+    expect(`${out}${err}`).toContain("condition met");
+  });
+
   it("that no schema could refuse says what is wrong with which field, and so does an Event", async () => {
     const match = [{ path: { type: "RegularExpression", value: "(a" } }];
     await shop.create(tulle, "ratelimits", {

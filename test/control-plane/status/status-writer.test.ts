@@ -15,6 +15,7 @@ class ScriptedApi {
   readonly requests: ApiRequest[] = [];
   status: unknown;
   generation = 1;
+  uid = "u-1";
   onRequest: (request: ApiRequest) => void = () => {};
   answers: Partial<Record<"GET" | "PATCH" | "POST", (ApiAnswer | Error)[]>> = {};
 
@@ -26,7 +27,7 @@ class ScriptedApi {
     if (next instanceof Error) throw next;
     if (next !== undefined) return next;
     if (method === "PATCH") this.status = (body as { status: unknown }).status;
-    const metadata = { resourceVersion: "7", generation: this.generation, uid: "u-1" };
+    const metadata = { resourceVersion: "7", generation: this.generation, uid: this.uid };
     return { status: 200, body: { metadata, status: this.status } };
   }
 
@@ -39,6 +40,8 @@ let api: ScriptedApi;
 let clock: HandClock;
 let leads: boolean;
 let returning: boolean;
+/** Of the objects that the source has seen. */
+let seenUid: string;
 let conditions: Record<string, Condition>;
 let outcomes: string[];
 let log: RecordedLog;
@@ -49,6 +52,7 @@ beforeEach(() => {
   clock = new HandClock();
   leads = true;
   returning = false;
+  seenUid = "u-1";
   conditions = { a: good };
   outcomes = [];
   log = new RecordedLog();
@@ -60,6 +64,7 @@ beforeEach(() => {
           kind: "TimeoutPolicy",
           namespace: "shop",
           name,
+          uid: seenUid,
           file: "",
           line: 1,
           observedGeneration: 1,
@@ -132,6 +137,23 @@ describe("a status", () => {
 
   it("waits for the source where the object is newer than what it is about", async () => {
     api.generation = 2;
+    await settle();
+    expect(api.methods).toBe("GET");
+  });
+
+  it("is written anew to another object of the same name and content, once the source has seen that", async () => {
+    await settle();
+    api.uid = "u-2";
+    api.status = undefined;
+    await settle();
+    expect(api.methods).toBe("GET PATCH");
+    seenUid = "u-2";
+    await settle();
+    expect(outcomes).toEqual(["written", "written"]);
+  });
+
+  it("of one object is not written to another", async () => {
+    api.uid = "u-2";
     await settle();
     expect(api.methods).toBe("GET");
   });
