@@ -1,6 +1,7 @@
 /**
- * `tulle.v1.Identity`: a token and a certificate request in, a certificate out. Every call leaves a line in the log. It keeps no
- * state: anyone with a valid token may ask again, as a restarted sidecar does.
+ * `tulle.v1.Identity`: a token and a certificate request in, a certificate out. It logs each certificate and each refusal, but
+ * repeated refusals for want of capacity once. It keeps no state: anyone with a valid token may ask again, as a restarted sidecar
+ * does.
  */
 
 import { isIP } from "node:net";
