@@ -65,14 +65,14 @@ it("looks for no proxy, which would be asked for what is on loopback", async () 
   expect(stdout).toBe("undefined\n");
 });
 
-it("lets one of several that start at once install, and the others wait for it", async () => {
+it("installs once if several start at the same time, while the others wait", async () => {
   const outputs = await Promise.all([printFour(), printFour(), printFour()]);
   expect(outputs.map(({ stdout }) => stdout)).toEqual(["4\n", "4\n", "4\n"]);
   expect(installs()).toBe(1);
   expect(existsSync(join(checkout, ".install.lock"))).toBe(false);
 });
 
-it("ends with 2 where npm fails, and installs the next time", async () => {
+it("ends with 2 if npm fails, and installs the next time", async () => {
   writeFileSync(join(checkout, "broken"), "");
   await expect(printFour()).rejects.toMatchObject({
     code: 2,
@@ -82,7 +82,7 @@ it("ends with 2 where npm fails, and installs the next time", async () => {
   expect((await printFour()).stdout).toBe("4\n");
 });
 
-it("says what is missing where there is no Node, and ends with 2", async () => {
+it("says what is missing if there is no Node, and ends with 2", async () => {
   const tulle = join(import.meta.dirname, "../../bin/tulle");
   const start = run("/bin/sh", [tulle, "version"], { env: { PATH: join(checkout, "bin") } });
   await expect(start).rejects.toMatchObject({
@@ -92,7 +92,7 @@ it("says what is missing where there is no Node, and ends with 2", async () => {
   });
 });
 
-it("runs from anywhere, through a link too", async () => {
+it("runs from anywhere, even through a link", async () => {
   const link = join(checkout, "tulle");
   symlinkSync(join(import.meta.dirname, "../../bin/tulle"), link);
   const { stdout } = await run(link, ["version", "--client"], { cwd: checkout });

@@ -166,7 +166,7 @@ it("shows of a Service that is split the pods of its backends", async () => {
     .toEqual(expect.arrayContaining(["catalog-v1", "catalog-v2"]));
 });
 
-it("says which sidecars have a policy", async () => {
+it("shows which sidecars have a policy", async () => {
   const page = await open();
   await page.locator("#policies tr", { hasText: "TrafficSplit" }).getByRole("link").click();
   const holders = page.locator("section", { hasText: "Sidecars that have it" }).locator("tbody tr");
@@ -174,7 +174,7 @@ it("says which sidecars have a policy", async () => {
   expect(await holders.allInnerTexts()).toEqual([expect.stringMatching(/^shop\/orders-1\S*\s+in force/)]);
 });
 
-it("follows an edit of a policy without being loaded again", async () => {
+it("follows an edit of a policy without a reload", async () => {
   const page = await open();
   const wanted = () => page.locator("#splits p").first().innerText();
   const undoEdit = shop.editPolicies(/(?<=catalog-v1, weight: )90/, "40");
@@ -194,7 +194,7 @@ it("names a policy that is wrong, with its field", async () => {
   await page.locator(".problems").waitFor({ state: "detached", timeout: 10_000 });
 });
 
-it("narrows the table to what is typed", async () => {
+it("filters the table by what is typed", async () => {
   const page = await open();
   await page.getByLabel("Filter").fill("payments");
   await expect.poll(() => page.locator("#edges tbody tr").count()).toBe(1);
@@ -215,29 +215,26 @@ it.each([
   expect(await tops()).toEqual(before);
 });
 
-it.each(["light", "dark"] as const)(
-  "has words that stand out from their ground by 4.5 to 1 (%s)",
-  async (colorScheme) => {
-    const page = await open({ colorScheme });
-    await page.locator("svg .node text").first().waitFor();
-    expect(await poorWordsOf(page)).toEqual([]);
-    await page.locator("#edges a", { hasText: "shop/catalog" }).first().click();
-    await page.locator(".subject").waitFor();
-    await page.locator("#splits .bar").first().waitFor();
-    expect(await poorWordsOf(page)).toEqual([]);
-    await page.locator("#policies tr", { hasText: "TrafficSplit" }).getByRole("link").click();
-    await page.locator("#holders-title").waitFor();
-    await page.getByText("in force").first().waitFor();
-    expect(await poorWordsOf(page)).toEqual([]);
-    await page.getByRole("link", { name: "Traces" }).click();
-    await openTrace(page);
-    await page.locator(".waterfall button").first().click();
-    await page.locator(".attributes").first().waitFor();
-    expect(await poorWordsOf(page)).toEqual([]);
-  },
-);
+it.each(["light", "dark"] as const)("has text with a contrast of at least 4.5 to 1 (%s)", async (colorScheme) => {
+  const page = await open({ colorScheme });
+  await page.locator("svg .node text").first().waitFor();
+  expect(await poorWordsOf(page)).toEqual([]);
+  await page.locator("#edges a", { hasText: "shop/catalog" }).first().click();
+  await page.locator(".subject").waitFor();
+  await page.locator("#splits .bar").first().waitFor();
+  expect(await poorWordsOf(page)).toEqual([]);
+  await page.locator("#policies tr", { hasText: "TrafficSplit" }).getByRole("link").click();
+  await page.locator("#holders-title").waitFor();
+  await page.getByText("in force").first().waitFor();
+  expect(await poorWordsOf(page)).toEqual([]);
+  await page.getByRole("link", { name: "Traces" }).click();
+  await openTrace(page);
+  await page.locator(".waterfall button").first().click();
+  await page.locator(".attributes").first().waitFor();
+  expect(await poorWordsOf(page)).toEqual([]);
+});
 
-it("can be read and walked by keyboard: one heading, named parts, every control with a label, a visible focus", async () => {
+it("is accessible: one heading, named parts, every control with a label, a visible focus", async () => {
   const page = await open();
   expect(await page.locator("h1").count()).toBe(1);
   expect(await page.getAttribute("html", "lang")).toBe("en");
@@ -270,7 +267,7 @@ it("can be read and walked by keyboard: one heading, named parts, every control 
   expect(walked.filter((label) => label === "" || label.endsWith("without focus ring"))).toEqual([]);
 });
 
-it("is walked by keyboard from a Service to a policy and back: each page begins at its own words", async () => {
+it("can be navigated by keyboard from a Service to a policy and back: each page begins with its own heading", async () => {
   const page = await open();
   const focused = () => page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent?.trim());
   await page.locator("#edges a", { hasText: "shop/catalog" }).first().press("Enter");
@@ -290,7 +287,7 @@ it("is walked by keyboard from a Service to a policy and back: each page begins 
   expect(await page.title()).toBe("Tulle");
 });
 
-it("says so when the control plane goes, and shows the mesh again when it is back", async () => {
+it("says so when the control plane is gone, and shows the mesh again when it is back", async () => {
   const page = await open();
   const wanted = () => page.locator("#splits p").first().innerText();
   await shop.mesh.controlPlane.lose();

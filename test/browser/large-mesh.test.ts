@@ -101,7 +101,7 @@ it("shows the mesh soon, in a page that stays small", async () => {
   expect(await page.locator("*").count()).toBeLessThan(mostElements);
 });
 
-it("narrows drawing and table as fast as one types, while figures change", async () => {
+it("filters drawing and table as fast as one types, while figures change", async () => {
   const page = await open();
   const filter = page.getByLabel("Filter", { exact: true });
   await filter.pressSequentially("team-3/service-77");
@@ -117,7 +117,7 @@ it("narrows drawing and table as fast as one types, while figures change", async
   expect((await measuredOf(page)).slowestMs).toBeLessThan(answersWithinMs);
 });
 
-it("is walked by keyboard to a service and back", async () => {
+it("can be navigated by keyboard to a service and back", async () => {
   const page = await open();
   await page.getByLabel("Filter", { exact: true }).focus();
   await page.keyboard.press("Tab");
@@ -138,7 +138,7 @@ const looks = [
   { width: 3840, scheme: "dark" },
 ] as const;
 
-it("fits into every width, and nothing moves when it comes and when figures change", async () => {
+it("fits into every width, and nothing moves when it loads or when figures change", async () => {
   const seen = await Promise.all(
     looks.map(async ({ width, scheme }) => {
       const page = await open(width, scheme);

@@ -21,7 +21,7 @@ const schema = JSON.parse(read("charts/tulle/values.schema.json")) as Described 
 };
 const settings = schema.properties.injection.properties.defaults.properties;
 
-it("lets the chart say of all pods what a pod's annotations can say of itself", () => {
+it("lets the chart set defaults for everything that a pod's annotations can set", () => {
   expect(Object.keys(settings).sort()).toEqual(Object.keys(defaultSettings).sort());
 });
 
@@ -37,7 +37,7 @@ function undescribed({ description, properties }: Described, path = ""): string[
   return Object.entries(properties).flatMap(([name, inner]) => undescribed(inner, `${path}.${name}`));
 }
 
-it("describes every value, since one without words would be missing in the README", () => {
+it("describes every value, since one without a description would be missing in the README", () => {
   expect(undescribed(schema)).toEqual([]);
 });
 
@@ -75,7 +75,7 @@ it.each([
     ["64 MB", "64ki", "64mi", "e8", "lots"],
   ],
 ] as const)(
-  "takes at install for the default %s what the control plane takes, and refuses what it refuses",
+  "accepts at install for the default %s what the control plane accepts, and refuses what it refuses",
   (field, good, bad) => {
     const schema = settings[field] as Schema;
     const read = (value: unknown) => readInjectionConfig({ defaults: { [field]: value } });
@@ -104,15 +104,11 @@ it.each([
   ],
   ["controlPlane.rotationPause", "rotation-pause", ["30s", "0s", "1h2m3s4ms"], ["", "30", "100000h", "1m1m1m1m1m"]],
   ["controlPlane.logLevel", "log-level", ["debug"], ["", "loud"]],
-])(
-  "takes at install for %s what the control plane starts with, and refuses what it would not",
-  (path, flag, good, bad) => {
-    const starts = (value: string) => readConfig(["--kubernetes", `--${flag}=${value}`]).ok;
-    for (const value of good) expect([value, takes(schemaOf(path), value), starts(value)]).toEqual([value, true, true]);
-    for (const value of bad)
-      expect([value, takes(schemaOf(path), value), starts(value)]).toEqual([value, false, false]);
-  },
-);
+])("accepts at install for %s what the control plane starts with, and refuses the rest", (path, flag, good, bad) => {
+  const starts = (value: string) => readConfig(["--kubernetes", `--${flag}=${value}`]).ok;
+  for (const value of good) expect([value, takes(schemaOf(path), value), starts(value)]).toEqual([value, true, true]);
+  for (const value of bad) expect([value, takes(schemaOf(path), value), starts(value)]).toEqual([value, false, false]);
+});
 
 it.each([
   ["images.registry", ["", "registry.example/team", "localhost:5000/"], ["https://registry.example", "a b"]],

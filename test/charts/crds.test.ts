@@ -13,11 +13,11 @@ it("has one definition in the chart for each kind of policy, as the parsers have
   expect(stale.map(([name]) => name)).toEqual([]);
 });
 
-it("tells Helm to leave every definition, and the policies in it, where its release goes", () => {
+it("tells Helm to keep every definition, and so the policies, when its release is removed", () => {
   const kept = [...definitions().values()].map((text) => parse(text) as { metadata: { annotations?: object } });
   for (const { metadata } of kept) expect(metadata.annotations).toMatchObject({ "helm.sh/resource-policy": "keep" });
 });
 
-it("has nothing that Helm would take for a template", () => {
+it("contains nothing that Helm would read as a template", () => {
   for (const text of definitions().values()) expect(text).not.toContain("{{");
 });

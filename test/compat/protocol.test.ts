@@ -65,7 +65,7 @@ describe.each(releases().map((release) => [release.version, release] as const))(
     expect(now === undefined ? ["gone"] : shapeOf(now)).toEqual(expect.arrayContaining(shapeOf(type)));
   });
 
-  it.each(pushes.map((push) => [push.name, push] as const))("the push for %s is applied as it was", (_, { update }) => {
+  it.each(pushes.map((push) => [push.name, push] as const))("the push of %s is applied as it was", (_, { update }) => {
     const { resources } = decodeUpdate(update);
     expect(resources.length).toBeGreaterThan(0);
     for (const resource of resources) expect(decodeResource(resource)).toMatchObject({ ok: true });

@@ -7,7 +7,7 @@ const path = join(import.meta.dirname, "../../docs/conformance/gateway-api-v1.6.
 const report = readFileSync(path, "utf8");
 const run = { exitCode: 0, passed: 22, skipped: [] };
 
-it("takes a run in which all tests of a mesh passed, and its report", () => {
+it("accepts a run in which all tests of a mesh passed, with its report", () => {
   expect(judgeSuite(run, report)).toEqual([]);
 });
 
@@ -18,15 +18,15 @@ it.each([
   ["left a profile out", run, report.replace("name: MESH-GRPC", "name: X"), "MESH-GRPC: not in the report, 0 passed"],
   ["counted nothing in one", run, report.replace("Passed: 2", "Passed: 0"), "MESH-GRPC: success, 0 passed"],
   ["failed one", run, report.replace("result: success", "result: failure"), "MESH-GRPC: failure, 2 passed"],
-])("takes no run that %s", (_, ended, written, reason) => {
+])("refuses a run that %s", (_, ended, written, reason) => {
   expect(judgeSuite(ended, written)).toEqual([reason]);
 });
 
-it("takes no run without a report", () => {
+it("refuses a run without a report", () => {
   expect(judgeSuite(run, "")).toHaveLength(2);
 });
 
-it("takes a single test that ran, and no name that none has", () => {
+it("accepts a single test that ran, and refuses an unknown name", () => {
   expect(judgeTest({ ...run, passed: 1 })).toEqual([]);
   expect(judgeTest({ ...run, passed: 0 })).toEqual(["no test of a mesh has that name"]);
   expect(judgeTest({ ...run, passed: 0, skipped: ["MeshA"] })).toEqual(["it was skipped"]);

@@ -51,7 +51,7 @@ function input(events: readonly string[] = [], problems: readonly string[] = [])
 }
 
 describe("parseExposition", () => {
-  it("reads labels with escapes, and values that are no finite number", () => {
+  it("reads labels with escapes, and values that are not finite numbers", () => {
     const samples = parseExposition(
       'up{a="say \\"x\\"\\n",b="{}, c=\\"d\\""} 1 1700000000\nle_bound{le="+Inf"} +Inf\n',
     );
@@ -70,7 +70,7 @@ describe("parseExposition", () => {
 });
 
 describe("drawPicture", () => {
-  it("takes rates, success and latency of an edge from what grew between two readings", () => {
+  it("computes rates, success and latency of an edge from the difference of two readings", () => {
     const [edge] = picture(1_000, 1_200).edges;
     expect(edge).toMatchObject({ from: "orders", to: "catalog", perSecond: 100, successPercent: 99 });
     expect(edge?.retriesPerSecond).toBeCloseTo(10);
@@ -78,7 +78,7 @@ describe("drawPicture", () => {
     expect(edge?.p99Ms).toBeCloseTo(9.84);
   });
 
-  it("sets the split that was seen against the one that is wanted", () => {
+  it("shows the observed split beside the wanted one", () => {
     const [split] = picture(1_000, 1_200, 60).splits;
     expect(split?.service).toBe("catalog");
     expect(split?.backends).toEqual([
@@ -87,7 +87,7 @@ describe("drawPicture", () => {
     ]);
   });
 
-  it("takes a counter that went down for one of a sidecar that was started anew", () => {
+  it("treats a counter that went down as that of a restarted sidecar", () => {
     expect(picture(1_000, 50).edges[0]?.perSecond).toBe(25);
   });
 
@@ -116,14 +116,14 @@ describe("drawPicture", () => {
     expect(edges.map(({ from, to }) => `${from} ${to}`)).toEqual(["load web", "web orders", "orders catalog"]);
   });
 
-  it("leaves out what there is no figure for", () => {
+  it("leaves out what has no figure", () => {
     const [edge] = picture(1_000, 1_000).edges;
     expect(edge).toEqual({ from: "orders", to: "catalog", perSecond: 0, retriesPerSecond: 0 });
   });
 });
 
 describe("drawScreen", () => {
-  it.each([40, 60, 80, 200])("keeps every line within %i columns, in colour too", (columns) => {
+  it.each([40, 60, 80, 200])("keeps every line within %i columns, even in colour", (columns) => {
     const events = ["16:20:31 exited   web-1: exit code 1, starts again in 0.5 s; its last lines: and many more words"];
     const problems = ["deploy/demo/policies.yaml:12 spec.maxAttemps: unknown field, did you mean maxAttempts?"];
     for (const paint of [plain, coloured]) {
@@ -154,7 +154,7 @@ describe("drawScreen", () => {
     expect(drawScreen(input([], [problem]), { columns: 80, rows: 30 }, plain).join("\n")).toContain(problem);
   });
 
-  it("breaks what is wrong between words, and a word only where it is longer than a line", () => {
+  it("wraps problems between words, and breaks a word only if it is longer than a line", () => {
     const drawn = (problem: string) =>
       drawScreen(input([], [problem]), { columns: 40, rows: 30 }, plain).filter((line) =>
         problem.includes(line.trim()),
@@ -166,7 +166,7 @@ describe("drawScreen", () => {
     expect(drawn("x".repeat(50)).filter(Boolean)).toEqual([`  ${"x".repeat(38)}`, `  ${"x".repeat(12)}`]);
   });
 
-  it("ends in an ellipsis what would take more than three lines", () => {
+  it("cuts with an ellipsis what would take more than three lines", () => {
     const lines = drawScreen(input([], ["word ".repeat(60).trim()]), { columns: 40, rows: 30 }, plain);
     const problem = lines.filter((line) => line.startsWith("  word"));
     expect(problem).toHaveLength(3);
@@ -174,7 +174,7 @@ describe("drawScreen", () => {
   });
 });
 
-it("says the same in one line where there is no terminal", () => {
+it("says the same in one line if there is no terminal", () => {
   expect(drawLine({ picture: picture(1_000, 1_200), upMs: 61_000 })).toBe(
     "61 s | orders->catalog 100.0/s 99.0 % ok p99 9.8 ms | " +
       "split catalog: catalog-v1 75 % of 90 %, catalog-v2 25 % of 10 % | breaker 127.70.1.6:8080 open",
@@ -184,7 +184,7 @@ it("says the same in one line where there is no terminal", () => {
 describe("ReadingWindow", () => {
   const reading = (atMs: number, weight: number) => ({ atMs, samples: parseExposition(exposition(100, weight)) });
 
-  it("spans its length, once there is enough to see", () => {
+  it("spans its whole length, once there are enough readings", () => {
     const window = new ReadingWindow(3_000);
     for (const atMs of [0, 1_000, 2_000, 3_000, 4_000]) window.add(reading(atMs, 90));
     expect(window.ends?.map(({ atMs }) => atMs)).toEqual([1_000, 4_000]);
@@ -196,7 +196,7 @@ describe("ReadingWindow", () => {
     expect(window.ends?.map(({ atMs }) => atMs)).toEqual([3_100, 6_200]);
   });
 
-  it("begins anew when a weight changes, so that what is seen is what the new one does", () => {
+  it("starts again when a weight changes, so that it shows only the new weights' effect", () => {
     const window = new ReadingWindow(3_000);
     window.add(reading(0, 90));
     window.add(reading(1_000, 90));

@@ -14,7 +14,7 @@ it("compiles without an error or a warning", () => {
   expect(stdout).toContain("0 errors, 0 warnings");
 });
 
-it("says of every Deployment how it runs on one machine", async () => {
+it("says for every Deployment how it runs on one machine", async () => {
   const { applied } = await readFolders([join(root, "deploy/demo")]);
   const deployments = applied.filter(({ kind }) => kind === "Deployment").map(readDeployment);
   expect(deployments).toHaveLength(6);

@@ -54,7 +54,7 @@ it("reads what OpenTelemetry's exporter sends", async () => {
   });
 });
 
-it("passes spans on to where the environment says", async () => {
+it("forwards spans to where the environment says", async () => {
   const other = await listen({});
   const receiver = await listen({ OTEL_EXPORTER_OTLP_ENDPOINT: other.endpoint });
   await exportSpans(receiver.endpoint);
@@ -62,7 +62,7 @@ it("passes spans on to where the environment says", async () => {
   expect(other.spans).toEqual(receiver.spans);
 });
 
-it("refuses a body that is no export", async () => {
+it("refuses a body that is not an export", async () => {
   const receiver = await listen({});
   const body = Buffer.from([0x0a, 0xff]);
   const response = await fetch(`${receiver.endpoint}/v1/traces`, { method: "POST", body });

@@ -25,7 +25,7 @@ describe("changePoint", () => {
     expect(at).toBeLessThan(215);
   });
 
-  it("finds none where nothing changed", () => {
+  it("finds none if nothing changed", () => {
     const random = seeded(8);
     expect(
       changePoint(
@@ -37,7 +37,7 @@ describe("changePoint", () => {
     expect(changePoint([], 0.1, 0.5)).toBeUndefined();
   });
 
-  it("says 0 where all outcomes are of the new kind", () => {
+  it("is 0 if all outcomes are of the new kind", () => {
     const random = seeded(9);
     const at = changePoint(
       Array.from({ length: 600 }, () => random() < 0.5),
@@ -48,7 +48,7 @@ describe("changePoint", () => {
   });
 });
 
-it("takes percentiles of what was measured", () => {
+it("computes percentiles", () => {
   expect(percentile([3, 1, 2], 0.5)).toBe(2);
   expect(percentile([3, 1, 2], 0.99)).toBe(3);
   expect(percentile([], 0.5)).toBe(0);

@@ -11,7 +11,7 @@ it.each(dashboards.map((dashboard) => [dashboard.uid, dashboard] as const))(
   },
 );
 
-it("asks for metrics that exist, by the names that the docs have", () => {
+it("queries metrics that exist, by their documented names", () => {
   const documented = ["docs/metrics.md", "docs/control-plane.md"].flatMap((page) =>
     [...readFileSync(page, "utf8").matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name ?? ""),
   );
@@ -24,7 +24,7 @@ it("asks for metrics that exist, by the names that the docs have", () => {
   for (const name of names) expect(documented).toContain(name.replace(/_bucket$/, ""));
 });
 
-it("leaves no row wider or narrower than the page, and no panel without words", () => {
+it("has rows as wide as the page, and a description for each panel", () => {
   for (const { rows } of dashboards) {
     for (const row of rows) {
       expect(24 % row.length).toBe(0);

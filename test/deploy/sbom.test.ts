@@ -17,7 +17,7 @@ beforeAll(async () => {
   await ensureBundles();
 }, 60_000);
 
-it("is not built anew while no source has changed", async () => {
+it("is not built again while no source has changed", async () => {
   const builtAtMs = () => statSync(join(root, "dist/inputs.json")).mtimeMs;
   const before = builtAtMs();
   await ensureBundles();
@@ -29,7 +29,7 @@ function sbomIn(image: string): Bom {
 }
 
 describe("the list of contents", () => {
-  it("names each package that gave a bundle a byte, once, nested ones too, and none that gave it nothing", () => {
+  it("names each package with code in a bundle once, including nested ones, and no others", () => {
     const inputs = (...paths: readonly [string, number][]) =>
       Object.fromEntries(paths.map(([path, bytesInOutput]) => [path, { bytesInOutput }]));
     const output = { bytes: 1, imports: [], exports: [] };
@@ -55,7 +55,7 @@ describe("the list of contents", () => {
     ]);
   });
 
-  it("says of each its licence and the hash of what was downloaded", () => {
+  it("gives each package's licence and the hash of what was downloaded", () => {
     const integrity = `sha512-${Buffer.from("ab").toString("base64")}`;
     const packages = new Set(["node_modules/@a/b"]);
     const text = sbomOf(
@@ -74,14 +74,14 @@ describe("the list of contents", () => {
     });
   });
 
-  it("is not made of a bundle with something that the lockfile does not know", () => {
+  it("can't be made of a bundle with something that is not in the lockfile", () => {
     const packages = new Set(["node_modules/stranger"]);
     expect(() => sbomOf({ ...bundle, packages }, {})).toThrow("node_modules/stranger is in tulle/sidecar");
   });
 });
 
 describe("the list of what is built here", () => {
-  it("has what is needed, and nothing that only builds them", () => {
+  it("contains what is needed, and nothing that is only needed to build", () => {
     const names = (image: string) => sbomIn(image).components.map(({ name }) => name);
     expect(names("sidecar")).toEqual(expect.arrayContaining(["@redis/client", `@koromix/koffi-linux-${process.arch}`]));
     // A library for gRPC would be half of its bundle, and it has a client of its own.

@@ -13,6 +13,6 @@ it("explains every code with its statuses and its sentence, and no other code", 
   expect(rows.map((row) => row.split(" | ").slice(0, 4).join(" | ").concat(" |"))).toEqual(defined);
 });
 
-it("says a cause and a remedy for each", () => {
+it("gives a cause and a remedy for each", () => {
   for (const row of rows) expect(row).toMatch(/^(\| [^|]+){6} \|$/);
 });

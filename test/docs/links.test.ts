@@ -15,7 +15,7 @@ function anchorsOf(text: string): string[] {
   );
 }
 
-it.each(pages)("leads nowhere wrong from %s", (page) => {
+it.each(pages)("has no broken link in %s", (page) => {
   const text = readFileSync(join(root, page), "utf8");
   const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)];
   const broken = links.filter(([, path = "", anchor]) => {

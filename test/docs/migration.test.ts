@@ -7,7 +7,7 @@ import { parsePolicy } from "../../model/parse/policy.ts";
 const folder = join(import.meta.dirname, "../../docs");
 const pages = readdirSync(folder).filter((file) => file.startsWith("migration-"));
 
-it.each(pages)("%s shows policies that are right, and as many of others before them", (page) => {
+it.each(pages)("%s shows valid policies, and the other mesh's objects before them", (page) => {
   const blocks = [...readFileSync(join(folder, page), "utf8").matchAll(/```yaml\n([\s\S]*?)```/g)].map(
     ([, text]) => text,
   );

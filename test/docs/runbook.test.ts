@@ -9,7 +9,7 @@ const rules = parse(readFileSync("deploy/prometheus/alerts.yaml", "utf8")) as {
 };
 const alerts = rules.groups.flatMap((group) => group.rules).filter(({ alert }) => alert !== undefined);
 
-it("has a part for every alert, where the alert says, and for no other", () => {
+it("has a section for every alert, where the alert's link leads, and no others", () => {
   const parts = [...runbook.matchAll(/^### (Tulle\w+)$/gm)].map(([, name]) => name);
   expect(parts).toEqual(alerts.map(({ alert }) => alert));
   for (const { alert, annotations } of alerts) {
@@ -25,7 +25,7 @@ it("names only codes that exist", () => {
   for (const code of codes) expect(Object.keys(errorCodes)).toContain(code);
 });
 
-it("says for every code where to begin, once", () => {
+it("says once for every code where to begin", () => {
   const [, byCode = ""] = runbook.split("## By error code");
   const first = byCode
     .split("\n")

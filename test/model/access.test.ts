@@ -36,11 +36,11 @@ function decide(asked: AccessRequest, ...policies: NamedAccessRules[]): string {
 }
 
 describe("policies add up", () => {
-  it("admits where none selects the port", () => {
+  it("admits if none selects the port", () => {
     expect(decide(request())).toBe("admitted");
   });
 
-  it("admits what no deny matches where there is no allow", () => {
+  it("admits what no deny matches if there is no allow", () => {
     expect(decide(request(), deny("d", { ...rule, methods: ["POST"] }))).toBe("admitted");
   });
 
@@ -55,7 +55,7 @@ describe("policies add up", () => {
     expect(decide(request(), deny("d", fromOrders), allow("a", rule))).toBe("refused by d");
   });
 
-  it("admits nobody by an allow without a rule, and denies nobody by a deny without one", () => {
+  it("admits nobody by an allow without rules, and denies nobody by a deny without rules", () => {
     expect(decide(request(), allow("a"))).toBe("refused");
     expect(decide(request(), deny("d"))).toBe("admitted");
   });
@@ -68,7 +68,7 @@ describe("a policy in audit mode", () => {
     expect(decide(request(), audit(allow("a", rule)))).toBe("admitted");
   });
 
-  it("admits nothing that others refuse", () => {
+  it("does not admit what others refuse", () => {
     expect(decide(request(), audit(allow("a", rule)), allow("b"))).toBe("refused");
   });
 });
@@ -101,7 +101,7 @@ describe("a caller", () => {
     expect(admits({ kind: "trust-domain", trustDomain: "cluster.loca" }, orders)).toBe(false);
   });
 
-  it("without a certificate is nobody, and meets only rules for anyone", () => {
+  it("without a certificate is nobody, and matches only rules for anyone", () => {
     const plain: AccessRequest = { peer: undefined, http: { method: "GET", path: "/" } };
     expect(decide(plain, allow("a", { ...rule, from: [{ kind: "trust-domain", trustDomain: "cluster.local" }] }))).toBe(
       "refused",
@@ -117,7 +117,7 @@ describe("a path", () => {
     expect(decide(request(orders, "GET", path), admin)).toBe("refused by d");
   });
 
-  it.each(["/", "/administrator", "/x/admin"])("%s is not", (path) => {
+  it.each(["/", "/administrator", "/x/admin"])("%s is not matched", (path) => {
     expect(decide(request(orders, "GET", path), admin)).toBe("admitted");
   });
 
@@ -136,18 +136,18 @@ describe("a path", () => {
     expect(decide(request(orders, "GET", path), admin)).toBe("ambiguous-path");
   });
 
-  it("may be ambiguous where no path rule is in force", () => {
+  it("may be ambiguous if no path rule is in force", () => {
     expect(decide(request(orders, "GET", "/a//b"), deny("d", { ...rule, methods: ["POST"] }))).toBe("admitted");
     expect(decide(request(orders, "GET", "/a//b"), audit(admin))).toBe("admitted");
   });
 
-  it("can't be opened by a pattern that does not compile, nor left open by one", () => {
+  it("can neither be opened nor left open by a pattern that does not compile", () => {
     const broken: AccessRule = { ...rule, paths: [{ kind: "regex", value: "(" }] };
     expect(decide(request(), allow("a", broken))).toBe("refused");
     expect(decide(request(), deny("d", broken))).toBe("refused by d");
   });
 
-  it("in any guise never gets past a deny", () => {
+  it("in any form never gets past a deny", () => {
     const piece = fc.constantFrom(
       "/",
       "admin",
@@ -183,14 +183,14 @@ describe("an opaque connection", () => {
     expect(decide(tcp, deny("d", fromOrders))).toBe("refused by d");
   });
 
-  it("meets a deny that asks for a method or path, and no such allow", () => {
+  it("matches a deny with a method or path, but no such allow", () => {
     expect(decide(tcp, deny("d", { ...rule, methods: ["POST"] }))).toBe("refused by d");
     expect(decide(tcp, allow("a", { ...fromOrders, paths: [{ kind: "prefix", value: "/" }] }))).toBe("refused");
   });
 });
 
 describe("mtls", () => {
-  it("is permissive where nothing is said", () => {
+  it("is permissive by default", () => {
     expect(effectiveMtls([])).toBe("permissive");
   });
 
@@ -206,7 +206,7 @@ describe("mtls", () => {
     ).toBe("permissive");
   });
 
-  it("is strict where one level says both", () => {
+  it("is strict if one level says both", () => {
     const both = [
       { level: "port", mtls: "permissive" },
       { level: "port", mtls: "strict" },
@@ -215,7 +215,7 @@ describe("mtls", () => {
     expect(effectiveMtls(both.toReversed())).toBe("strict");
   });
 
-  it("is at the level of what narrows the policy most", () => {
+  it("has the level of what narrows the policy most", () => {
     expect(mtlsLevelOf({}, false, true)).toBe("mesh");
     expect(mtlsLevelOf({}, false, false)).toBe("namespace");
     expect(mtlsLevelOf({}, true, false)).toBe("workload");

@@ -22,7 +22,7 @@ it.each(["orders:", "orders:0", "orders:65536", "orders:080808", "orders:+80", "
 );
 
 it.each(["::1", "::1:80", "fe80::1:80", "[orders]:80", "[10.1.2.3]:80", "[::1", "::1]:80", "[[::1]]:80", "a:b:80"])(
-  "takes no host from %s: brackets belong to IPv6, and IPv6 into brackets",
+  "reads no host from %s: brackets belong to IPv6, and IPv6 into brackets",
   (address) => {
     expect(splitAddress(address).host).toBe("");
   },

@@ -5,7 +5,7 @@ import { defaultRetryPolicy } from "../../model/defaults.ts";
 
 const middle = () => 0.5;
 
-it("waits 100, 200, 400 … ms, and at most maxDelay", () => {
+it("waits 100, 200, 400 … ms, but at most maxDelay", () => {
   const policy = { ...defaultRetryPolicy, jitter: 0 };
   const delays = [1, 2, 3, 4, 5, 6, 7, 8, 50].map((retry) => backoffDelayMs(policy, retry, middle));
   expect(delays).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]);

@@ -46,7 +46,7 @@ function halfOpen(): Permit {
 }
 
 describe("closed", () => {
-  it("admits all, at no allocation", () => {
+  it("admits all, without allocating", () => {
     const first = admitted();
     expect(admitted()).toBe(first);
     expect(breaker.openUntilMs).toBeUndefined();
@@ -61,7 +61,7 @@ describe("closed", () => {
     expect(transitions).toEqual(["closed > open"]);
   });
 
-  it("starts again at a success, when counting consecutive failures", () => {
+  it("starts again at a success if it counts consecutive failures", () => {
     for (let i = 0; i < 20; i++) {
       admitted().fail();
       admitted().fail();
@@ -70,7 +70,7 @@ describe("closed", () => {
     expect(breaker.state.kind).toBe("closed");
   });
 
-  it("counts on over successes, when counting in the window", () => {
+  it("counts on over successes if it counts in the window", () => {
     make({ count: "window" });
     admitted().fail();
     admitted().succeed();
@@ -80,7 +80,7 @@ describe("closed", () => {
     expect(breaker.state.kind).toBe("open");
   });
 
-  it("takes an abandoned request for nothing", () => {
+  it("does not count an abandoned request", () => {
     admitted().fail();
     admitted().fail();
     admitted().abandon();
@@ -89,7 +89,7 @@ describe("closed", () => {
     expect(breaker.state.kind).toBe("open");
   });
 
-  it("stays closed while too many others are out, and asks again at the next failure", () => {
+  it("stays closed while too many others are open, and asks again at the next failure", () => {
     let may = false;
     make({}, () => may);
     for (let i = 0; i < 5; i++) admitted().fail();
@@ -108,7 +108,7 @@ describe("closed", () => {
 });
 
 describe("open", () => {
-  it("admits nobody until its time is over", () => {
+  it("admits nothing until its time is over", () => {
     trip();
     expect(breaker.openUntilMs).toBe(6000);
     expect(breaker.admit()).toBeUndefined();
@@ -161,7 +161,7 @@ describe("half-open", () => {
     expect(breaker.openUntilMs).toBe(clock.now() + 1000);
   });
 
-  it("needs all successes anew after it opened again", () => {
+  it("needs all successes again after it has reopened", () => {
     halfOpen().succeed();
     admitted().fail();
     clock.advance(1000);
@@ -169,7 +169,7 @@ describe("half-open", () => {
     expect(breaker.state.kind).toBe("half-open");
   });
 
-  it("gives an aborted probe's turn to the next, and keeps the successes", () => {
+  it("gives an abandoned probe's turn to the next, and keeps the successes", () => {
     halfOpen().succeed();
     admitted().abandon();
     expect(breaker.state.kind).toBe("half-open");
@@ -190,7 +190,7 @@ describe("half-open", () => {
     expect(breaker.state).toMatchObject({ kind: "half-open", successes: 1 });
   });
 
-  it("drops results of requests from before, and of probes that have settled", () => {
+  it("drops results of earlier requests, and of probes that are settled", () => {
     const old = admitted();
     const probe = halfOpen();
     old.fail();
@@ -217,7 +217,7 @@ describe("half-open", () => {
     expect(breaker.state).toMatchObject({ kind: "half-open", successes: 0 });
   });
 
-  it("does not ask for leave to open: it is out already", () => {
+  it("does not ask whether it may open again: it already counts as open", () => {
     let asked = 0;
     make({}, () => ++asked > 0);
     halfOpen().fail();
@@ -227,7 +227,7 @@ describe("half-open", () => {
 });
 
 describe("closed again", () => {
-  it("has forgotten the failures from before", () => {
+  it("has forgotten earlier failures", () => {
     halfOpen().succeed();
     admitted().succeed();
     admitted().fail();
@@ -266,7 +266,7 @@ describe("how long it stays open", () => {
     expect(durations(5)).toEqual([1000, 2000, 4000, 5000, 5000]);
   });
 
-  it("is short again once it was closed", () => {
+  it("is short again after it was closed", () => {
     make({ maxOpenDurationMs: 5000, successThreshold: 1 });
     durations(2);
     clock.advance(5000);
@@ -275,7 +275,7 @@ describe("how long it stays open", () => {
   });
 });
 
-it("moves along its arrows and no others, whatever comes in which order", () => {
+it("moves only along its arrows, whatever happens in whatever order", () => {
   const arrows = new Set(["closed > open", "open > half-open", "half-open > open", "half-open > closed"]);
   const event = fc.oneof(
     fc.constant("admit" as const),
@@ -312,7 +312,7 @@ it("moves along its arrows and no others, whatever comes in which order", () => 
   );
 });
 
-it("never lets more than maxOpenPercent of the endpoints out", () => {
+it("never opens for more than maxOpenPercent of the endpoints", () => {
   expect(mayOpen(0, 10, 50)).toBe(true);
   expect(mayOpen(4, 10, 50)).toBe(true);
   expect(mayOpen(5, 10, 50)).toBe(false);

@@ -19,7 +19,7 @@ it.each(["", "1", "m", "-1m", "+1m", "1.5S", "100000000m", "1s", "1h", "1 S", "1
   expect(parseRemaining(value)).toBeUndefined();
 });
 
-it("only ever shrinks, by less than a hundredth of a percent, and is not 0 unless late", () => {
+it("only shrinks, by less than a hundredth of a percent, and is not 0 unless late", () => {
   fc.assert(
     fc.property(fc.double({ min: 0.001, max: 1e14, noNaN: true }), (ms) => {
       const value = formatRemaining(ms);
@@ -32,6 +32,6 @@ it("only ever shrinks, by less than a hundredth of a percent, and is not 0 unles
   );
 });
 
-it.each([0, -1, 0.0009])("says 0 for what is late: %d ms", (ms) => {
+it.each([0, -1, 0.0009])("is written as 0 if late: %d ms", (ms) => {
   expect(formatRemaining(ms)).toBe("0m");
 });

@@ -34,7 +34,7 @@ describe("a DER element", () => {
     expect(read(hex)).toBeUndefined();
   });
 
-  it("is not whole with bytes after it", () => {
+  it("is not complete with bytes after it", () => {
     expect(readWhole(Buffer.from("300000", "hex"), 0x30)).toBeUndefined();
   });
 

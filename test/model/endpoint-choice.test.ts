@@ -12,12 +12,12 @@ function choose(all: readonly Placed[], place: Place = {}, nodeLocal = false) {
 }
 
 describe("without hints", () => {
-  it("all that are ready are equal", () => {
+  it("all ready endpoints are equal", () => {
     expect(choose([at("a"), at("b")], { node: "n1", zone: "west" })).toEqual([["a", "b"], []]);
     expect(choose([])).toEqual([[], []]);
   });
 
-  it("who terminates is chosen only where nobody is ready", () => {
+  it("terminating endpoints are used only if none is ready", () => {
     const ending = at("b", { state: "terminating" });
     expect(choose([at("a"), ending])).toEqual([["a"], []]);
     expect(choose([ending])).toEqual([["b"], []]);
@@ -31,22 +31,22 @@ describe("hints for zones", () => {
     at("c", { forZones: ["east"] }),
   ];
 
-  it("prefer those that are for the caller's zone, and keep the others at hand", () => {
+  it("prefer the endpoints for the caller's zone, and keep the others as a fallback", () => {
     expect(choose(all, { zone: "west" })).toEqual([["a", "b"], ["c"]]);
     expect(choose(all, { zone: "east" })).toEqual([["b", "c"], ["a"]]);
   });
 
-  it("mean nothing where no endpoint is for the caller's zone, or its zone is not known", () => {
+  it("mean nothing if no endpoint is for the caller's zone, or its zone is unknown", () => {
     expect(choose(all, { zone: "north" })).toEqual([["a", "b", "c"], []]);
     expect(choose(all)).toEqual([["a", "b", "c"], []]);
   });
 
-  it("mean nothing where a ready endpoint has none: they are being handed out", () => {
+  it("mean nothing if a ready endpoint has none: they are still being assigned", () => {
     expect(choose([...all, at("d")], { zone: "west" })).toEqual([["a", "b", "c", "d"], []]);
     expect(choose([...all, at("d", { state: "terminating" })], { zone: "west" })).toEqual([["a", "b"], ["c"]]);
   });
 
-  it("lead to no endpoint that terminates while another is ready in another zone", () => {
+  it("never lead to a terminating endpoint while one in another zone is ready", () => {
     const [a, , c] = all as [Placed, Placed, Placed];
     expect(choose([{ ...a, state: "terminating" }, c], { zone: "west" })).toEqual([["c"], []]);
   });
@@ -59,7 +59,7 @@ describe("hints for nodes", () => {
     at("c", { forNodes: ["n3"], forZones: ["east"] }),
   ];
 
-  it("go before those for zones, which hold where the caller's node has no endpoint", () => {
+  it("take precedence over those for zones, which apply if the caller's node has no endpoint", () => {
     expect(choose(all, { node: "n1", zone: "west" })).toEqual([["a"], ["b", "c"]]);
     expect(choose(all, { node: "n4", zone: "west" })).toEqual([["a", "b"], ["c"]]);
   });
@@ -68,18 +68,18 @@ describe("hints for nodes", () => {
 describe("a Service whose callers stay on their node", () => {
   const all = [at("a", { node: "n1" }), at("b", { node: "n2" }), at("c", { node: "n2", state: "terminating" })];
 
-  it("has the endpoints of that node and no other, hints or not", () => {
+  it("has only the endpoints of that node, with or without hints", () => {
     expect(choose(all, { node: "n1" }, true)).toEqual([["a"], []]);
     expect(choose(all, { node: "n2" }, true)).toEqual([["b"], []]);
     expect(choose([at("a", { node: "n1", forNodes: ["n2"] })], { node: "n1" }, true)).toEqual([["a"], []]);
   });
 
-  it("has none where that node has none, or is not known", () => {
+  it("has none if that node has none, or is unknown", () => {
     expect(choose(all, { node: "n3" }, true)).toEqual([[], []]);
     expect(choose(all, {}, true)).toEqual([[], []]);
   });
 
-  it("has one that terminates rather than none", () => {
+  it("has a terminating one rather than none", () => {
     expect(choose(all.slice(2), { node: "n2" }, true)).toEqual([["c"], []]);
   });
 });

@@ -13,7 +13,7 @@ it("counts failures since the last success", () => {
   expect(window.recordFailure(4)).toBe(true);
 });
 
-it("counts every failure in the window, whatever succeeds between them", () => {
+it("counts every failure in the window, even with successes between them", () => {
   const window = new FailureWindow({ ...policy, count: "window" });
   expect(window.recordFailure(0)).toBe(false);
   window.recordSuccess();

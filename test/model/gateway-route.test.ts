@@ -25,7 +25,7 @@ function order(...routes: GatewayRoute[]): string[] {
 describe("the rules of several routes", () => {
   const prefix = (value: string): RuleMatch => ({ path: { kind: "prefix", value } });
 
-  it("are tried from the most specific, whoever's they are", () => {
+  it("are tried from the most specific, whichever route they belong to", () => {
     expect(order(route("short", prefix("/a")), route("long", prefix("/a/b")), route("all"))).toEqual([
       "long",
       "short",
@@ -33,7 +33,7 @@ describe("the rules of several routes", () => {
     ]);
   });
 
-  it("are tried from the oldest where they are alike, then by name, then as they stand", () => {
+  it("are tried from the oldest if they are equal, then by name, then in their order", () => {
     const old = { ...route("old", prefix("/a")), createdAtUnixMs: 1 };
     const young = { ...route("a-young", prefix("/a")), createdAtUnixMs: 2 };
     expect(order(young, old)).toEqual(["old", "a-young"]);
@@ -42,7 +42,7 @@ describe("the rules of several routes", () => {
     expect(orderMatches([two]).map(({ ruleIndex }) => ruleIndex)).toEqual([0, 1]);
   });
 
-  it("come apart match by match", () => {
+  it("are split match by match", () => {
     expect(order(route("two", prefix("/"), prefix("/a/b")), route("one", prefix("/a")))).toEqual(["two", "one", "two"]);
   });
 });
@@ -56,7 +56,7 @@ describe("the rules of GRPCRoutes", () => {
     return { ...route(name, match), kind: "GRPCRoute" };
   }
 
-  it("go by the service, then the method, then headers", () => {
+  it("are ordered by service, then method, then headers", () => {
     const found = order(
       grpcRoute("all"),
       grpcRoute("header", undefined, undefined, 1),
@@ -68,7 +68,7 @@ describe("the rules of GRPCRoutes", () => {
     expect(found).toEqual(["longer service", "both", "service", "method", "header", "all"]);
   });
 
-  it("keep nothing of their own in the compiled match", () => {
+  it("leave nothing specific to gRPC in the compiled match", () => {
     expect(orderMatches([grpcRoute("both", "a.B", "Get")])[0]?.match).toEqual({
       path: { kind: "exact", value: "/a.B/Get" },
     });
@@ -98,8 +98,8 @@ describe("a gRPC method as a path", () => {
   });
 });
 
-describe("what a rule says itself", () => {
-  it("wins over the policy's timeouts, field by field, and 0 turns them off", () => {
+describe("a rule's own settings", () => {
+  it("win over the policy's timeouts, field by field, and 0 turns them off", () => {
     const policy = { requestMs: 1000, perTryMs: 300, idleMs: 60_000 };
     expect(mergeTimeouts({}, policy)).toEqual(policy);
     expect(mergeTimeouts({ requestMs: 500 }, policy)).toEqual({ ...policy, requestMs: 500 });
@@ -107,7 +107,7 @@ describe("what a rule says itself", () => {
     expect(mergeTimeouts({ requestMs: 0, backendRequestMs: 0 }, policy)).toEqual({ idleMs: 60_000 });
   });
 
-  it("wins over the policy's retry, field by field; attempts are retries", () => {
+  it("win over the policy's retry, field by field; attempts are retries", () => {
     expect(mergeRetry({}, defaultRetryPolicy)).toEqual(defaultRetryPolicy);
     expect(mergeRetry({ attempts: 4 }, defaultRetryPolicy).maxAttempts).toBe(5);
     expect(mergeRetry({ attempts: 0 }, defaultRetryPolicy).maxAttempts).toBe(1);

@@ -12,7 +12,7 @@ function keys(...values: string[]) {
 }
 
 describe("a key", () => {
-  it("is looked for on the methods of the policy", () => {
+  it("is looked for only on the policy's methods", () => {
     expect(judgeKey(policy, "POST", keys("abc"))).toEqual({ kind: "keyed", key: "abc" });
     expect(judgeKey(policy, "PATCH", keys("abc"))).toEqual({ kind: "keyed", key: "abc" });
     expect(judgeKey(required, "GET", keys("abc"))).toEqual({ kind: "pass" });
@@ -24,7 +24,7 @@ describe("a key", () => {
     expect(judgeKey(required, "POST", keys())).toEqual({ kind: "key-missing" });
   });
 
-  it("is the same in quotes and bare", () => {
+  it("is the same with and without quotes", () => {
     expect(judgeKey(policy, "POST", keys('"abc"'))).toEqual({ kind: "keyed", key: "abc" });
     expect(judgeKey(policy, "POST", keys('"a\\"b\\\\c"'))).toEqual({ kind: "keyed", key: 'a"b\\c' });
   });
@@ -41,11 +41,11 @@ describe("a key", () => {
 describe("the owner of a key", () => {
   const pods = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 2, maxLength: 8 });
 
-  it("is nobody where there is no pod", () => {
+  it("does not exist without pods", () => {
     expect(ownerOfKey("a", "k", [])).toBe(-1);
   });
 
-  it("is the same in whatever order the pods are told", () => {
+  it("is the same in whatever order the pods are listed", () => {
     fc.assert(
       fc.property(pods, fc.string(), fc.string(), (names, caller, key) => {
         const owner = names[ownerOfKey(caller, key, names)];
@@ -55,7 +55,7 @@ describe("the owner of a key", () => {
     );
   });
 
-  it("stays when another pod goes, or comes", () => {
+  it("stays when another pod is removed or added", () => {
     fc.assert(
       fc.property(pods, fc.string(), (names, key) => {
         const owner = names[ownerOfKey("a", key, names)];
@@ -67,7 +67,7 @@ describe("the owner of a key", () => {
     );
   });
 
-  it("is each pod for about its share of the keys, and not the same for all callers", () => {
+  it("is each pod for about its share of the keys, and differs between callers", () => {
     const names = ["payments-7d9f-a1", "payments-7d9f-b2", "payments-7d9f-c3", "payments-7d9f-d4"];
     const counts = [0, 0, 0, 0];
     let sameForBoth = 0;
@@ -86,12 +86,12 @@ describe("the owner of a key", () => {
 describe("an answer", () => {
   const final = (status: number, grpcStatus?: number) => isFinal({ status, grpcStatus });
 
-  it.each([200, 201, 204, 303, 400, 403, 404, 409, 410, 422])("of status %d is given again", (status) => {
+  it.each([200, 201, 204, 303, 400, 403, 404, 409, 410, 422])("of status %d is replayed", (status) => {
     expect(final(status)).toBe(true);
   });
 
   it.each([401, 408, 421, 425, 429, 500, 502, 503, 504, 599])(
-    "of status %d is not: another try may end better",
+    "of status %d is not: another try may succeed",
     (status) => {
       expect(final(status)).toBe(false);
     },

@@ -5,7 +5,7 @@ import { PathIndex } from "../../model/path-index.ts";
 import { pathTest } from "../../model/path-match.ts";
 import type { PathMatch } from "../../model/resources.ts";
 
-it("finds what trying one rule after the other finds", () => {
+it("finds the same as trying one rule after the other", () => {
   const path = fc
     .array(fc.constantFrom("a", "b", "ab", "", "..", "%61"), { maxLength: 4 })
     .map((segments) => `/${segments.join("/")}`);
@@ -31,7 +31,7 @@ it("finds what trying one rule after the other finds", () => {
   );
 });
 
-it("asks only the rules on the way to a path", () => {
+it("tests only the rules on the way to a path", () => {
   const index = new PathIndex<{ order: number }>();
   for (let order = 0; order < 1000; order++) index.add({ kind: "prefix", value: `/api/r${order}` }, { order });
   index.add(undefined, { order: 1000 });
@@ -41,7 +41,7 @@ it("asks only the rules on the way to a path", () => {
   expect(asked).toBeLessThanOrEqual(2);
 });
 
-it("takes a segment of any name", () => {
+it("accepts a segment of any name", () => {
   const index = new PathIndex<{ order: number }>();
   index.add({ kind: "prefix", value: "/__proto__/constructor" }, { order: 0 });
   expect(index.find("/__proto__/constructor/x", () => true, undefined)?.order).toBe(0);

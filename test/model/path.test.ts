@@ -15,7 +15,7 @@ it.each([
   "/a%20b",
   "/100%25",
   "/%F0%9F%92%A9",
-])("leaves %j as it is", (path) => {
+])("leaves %j unchanged", (path) => {
   expect(normalizePath(path)).toEqual({ path, ambiguous: false });
 });
 
@@ -69,7 +69,7 @@ it.each([
   expect(normalizePath(raw).ambiguous).toBe(true);
 });
 
-it("has a form for the targets without a path", () => {
+it("has a normal form for targets without a path", () => {
   expect(normalizePath("*")).toEqual({ path: "/*", ambiguous: false });
   expect(normalizePath("")).toEqual({ path: "/", ambiguous: false });
 });
@@ -79,7 +79,7 @@ it("keeps an encoded slash within its segment", () => {
   expect(normalizePath("/a/..%2fb").path).toBe("/a/..%2Fb");
 });
 
-it("is its own normal form, however the path was made", () => {
+it("gives a path that is its own normal form, for any path", () => {
   const piece = fc.constantFrom(
     "/",
     "a",
@@ -107,7 +107,7 @@ it("is its own normal form, however the path was made", () => {
   );
 });
 
-it("takes a long path in linear time", () => {
+it("normalises a long path in linear time", () => {
   const tookMs = cpuMsOf(() => {
     normalizePath(`/${"a".repeat(100_000)}\0`);
     normalizePath("/".repeat(100_000));
@@ -116,7 +116,7 @@ it("takes a long path in linear time", () => {
   expect(tookMs).toBeLessThan(1_000);
 });
 
-it("cuts the query off", () => {
+it("cuts off the query", () => {
   expect(pathOf("/a?b?c")).toBe("/a");
   expect(pathOf("/a")).toBe("/a");
 });

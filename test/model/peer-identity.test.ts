@@ -18,21 +18,21 @@ const id = "spiffe://cluster.local/ns/shop/sa/orders";
 const identityOf = (...extensions: Buffer[]) => readPeerIdentity(makeCertificate({ extensions }).der);
 
 describe("a peer's identity", () => {
-  it("is its only URI name, in exactly these bytes", () => {
+  it("is its only URI name, byte for byte", () => {
     expect(identityOf(leafConstraints, altNames(uri(id)))).toEqual({ ok: true, value: id });
   });
 
-  it("may stand beside names of other kinds", () => {
+  it("may be beside names of other kinds", () => {
     expect(identityOf(altNames(dns("orders.shop.svc"), uri(id)))).toEqual({ ok: true, value: id });
   });
 
-  it("of a namespace is not that of one whose name starts the same", () => {
+  it("in one namespace differs from that in a namespace whose name starts the same", () => {
     const other = "spiffe://cluster.local/ns/shop2/sa/orders";
     expect(identityOf(altNames(uri(other)))).toEqual({ ok: true, value: other });
   });
 });
 
-describe("a certificate is no workload's", () => {
+describe("a certificate is not a workload's", () => {
   const cases: Record<string, [Buffer[], string | RegExp]> = {
     "without extensions": [[], "no subject alternative name"],
     "without alternative names": [[leafConstraints], "no subject alternative name"],
@@ -81,7 +81,7 @@ describe("a certificate is no workload's", () => {
   });
 });
 
-describe("bytes that are no certificate", () => {
+describe("bytes that are not a certificate", () => {
   const { der } = makeCertificate({ extensions: [altNames(uri(id))] });
 
   it("are refused, cut anywhere", () => {

@@ -22,11 +22,11 @@ function outcomes(verdicts: readonly RateVerdict[]): string {
   return verdicts.map(({ kind }) => (kind === "admitted" ? "+" : "-")).join("");
 }
 
-it("admits all where nothing counts", () => {
+it("admits everything if no limit applies", () => {
   expect(admit([new RateLimiter([], clock)], get(), "a")).toEqual({ kind: "admitted" });
 });
 
-it("refuses over the limit, and says when it would admit", () => {
+it("refuses over the limit, and says when it would admit again", () => {
   const limiter = new RateLimiter([overall], clock);
   admit([limiter], get(), "a");
   admit([limiter], get(), "b");
@@ -35,7 +35,7 @@ it("refuses over the limit, and says when it would admit", () => {
   expect(admit([limiter], get(), "c").kind).toBe("admitted");
 });
 
-it("counts callers apart, and those without an identity together", () => {
+it("counts callers separately, and those without an identity together", () => {
   const limiter = new RateLimiter([perClient], clock);
   const clients = ["a", "a", "a", "b", "b", "b", undefined, undefined, undefined];
   expect(outcomes(clients.map((client) => admit([limiter], get(), client)))).toBe("++-++-++-");
@@ -48,12 +48,12 @@ it("counts only the requests that a limit matches", () => {
   expect(outcomes(paths.map((path) => admit([limiter], get(path), "a")))).toBe("++-+-");
 });
 
-it("takes from all limits or from none", () => {
+it("takes tokens from all limits or from none", () => {
   const limiter = new RateLimiter([{ ...overall, requests: 3, burst: 3 }, perClient], clock);
   expect(outcomes(["a", "a", "a", "a", "b", "b"].map((client) => admit([limiter], get(), client)))).toBe("++--+-");
 });
 
-it("takes from the limits of all policies or from none", () => {
+it("takes tokens from the limits of all policies or from none", () => {
   const [wide, narrow] = [
     new RateLimiter([{ ...overall, requests: 3, burst: 3 }], clock),
     new RateLimiter([perClient], clock),
@@ -71,8 +71,8 @@ it("forgets the caller that was last seen longest ago, beyond 10,000", () => {
   expect(admits("client-1")).toBe(true);
 });
 
-describe("what the caller is told", () => {
-  it("is the state of the limit that is nearest to its end", () => {
+describe("what the caller learns", () => {
+  it("is the state of the limit that is nearest to exhaustion", () => {
     const limiter = new RateLimiter(
       [
         { ...overall, requests: 60, perMs: 60_000, burst: 5 },
@@ -87,7 +87,7 @@ describe("what the caller is told", () => {
     });
   });
 
-  it("has a time where nothing is left", () => {
+  it("includes a time if nothing is left", () => {
     expect(formatRateLimit({ limit: overall, remaining: 0, nextInMs: 1200 })).toEqual({
       policy: '"all";q=2;w=1',
       state: '"all";r=0;t=2',

@@ -58,7 +58,7 @@ it("says how many retries the window allows, and how many are left", () => {
   expect(budget.standing).toEqual({ allowed: 10, remaining: 10 });
 });
 
-it("keeps the retries of each window under its share of the first tries and the floor", () => {
+it("keeps the retries of each window within its share of the first tries plus the floor", () => {
   const step = fc.record({ first: fc.nat(50), wanted: fc.nat(50), ms: fc.nat(3000) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.nat(100), fc.nat(5), (steps, percent, floor) => {

@@ -33,14 +33,9 @@ function on(...retryOn: RetryPolicy["retryOn"]): RetryPolicy {
   return { ...defaultRetryPolicy, retryOn };
 }
 
-it.each(["connect-failure", "connect-timeout"] as const)(
-  "takes a mesh port that nobody reaches for a %s",
-  (condition) => {
-    expect(judge(failure("mesh_port_unreachable", "unprocessed"), get, on(condition))).toBe(
-      `${condition} after 100 ms`,
-    );
-  },
-);
+it.each(["connect-failure", "connect-timeout"] as const)("treats an unreachable mesh port as a %s", (condition) => {
+  expect(judge(failure("mesh_port_unreachable", "unprocessed"), get, on(condition))).toBe(`${condition} after 100 ms`);
+});
 
 describe("the default policy", () => {
   it.each([
@@ -54,11 +49,11 @@ describe("the default policy", () => {
     [failure("refused_stream", "unprocessed"), "refused-stream after 100 ms"],
     [failure("wrong_pod", "unprocessed"), "refused-stream after 100 ms"],
     [answer(421), "refused-stream after 100 ms"],
-  ])("repeats %o", (outcome, verdict) => {
+  ])("retries %o", (outcome, verdict) => {
     expect(judge(outcome)).toBe(verdict);
   });
 
-  it.each([400, 401, 403, 404, 409, 500, 501, 502, 504])("leaves %d alone", (status) => {
+  it.each([400, 401, 403, 404, 409, 500, 501, 502, 504])("does not retry %d", (status) => {
     expect(judge(answer(status))).toBe("not_retryable");
   });
 
@@ -69,7 +64,7 @@ describe("the default policy", () => {
     },
   );
 
-  it("has nothing to repeat after success", () => {
+  it("does not retry after success", () => {
     expect(judge(answer(200))).toBe("succeeded");
     expect(judge(answer(304))).toBe("succeeded");
     expect(judge(answer(200, { grpcStatus: 0 }), grpcCall)).toBe("succeeded");
@@ -96,13 +91,13 @@ it("waits longer before each retry, and stops after maxAttempts tries in all", (
   expect(judge(answer(503), get, defaultRetryPolicy, 3)).toBe("attempts_exhausted");
 });
 
-it("takes 5xx for every status from 500 to 599, and names the exact one where it is listed too", () => {
+it("reads 5xx as every status from 500 to 599, and names the exact one if that is listed too", () => {
   for (const status of [500, 501, 502, 503, 504, 599]) expect(judge(answer(status), get, on("5xx"))).toMatch(/^5xx/);
   expect(judge(answer(502), get, on("5xx", "502"))).toMatch(/^502/);
   expect(judge(answer(499), get, on("5xx"))).toBe("not_retryable");
 });
 
-it("judges a failed try by what failed, or by the status the mesh would give for it", () => {
+it("judges a failed try by what failed, or by the status that the mesh would answer with", () => {
   expect(judge(failure("upstream_reset"), get, on("reset"))).toMatch(/^reset/);
   expect(judge(failure("upstream_closed"), get, on("502"))).toMatch(/^502/);
   expect(judge(failure("try_timeout"), get, on("504"))).toMatch(/^504/);
@@ -110,22 +105,22 @@ it("judges a failed try by what failed, or by the status the mesh would give for
 });
 
 describe("POST and PATCH", () => {
-  it.each(["POST", "PATCH", "PURGE"])("%s is not repeated once it may have been processed", (method) => {
+  it.each(["POST", "PATCH", "PURGE"])("%s is not retried once it may have been processed", (method) => {
     expect(judge(answer(503), { ...get, method })).toBe("not_idempotent");
     expect(judge(failure("upstream_reset"), { ...get, method }, on("reset"))).toBe("not_idempotent");
   });
 
-  it("is repeated where it surely was not processed", () => {
+  it("is retried if it certainly was not processed", () => {
     expect(judge(failure("connect_failed", "unprocessed"), post)).toMatch(/^connect-failure/);
     expect(judge(failure("refused_stream", "unprocessed"), post)).toMatch(/^refused-stream/);
     expect(judge(answer(421), post)).toMatch(/^refused-stream/);
   });
 
-  it("is repeated with an idempotency key that the target honours", () => {
+  it("is retried with an idempotency key that the target honours", () => {
     expect(judge(answer(503), { ...post, idempotencyKey: true })).toMatch(/^503/);
   });
 
-  it("is repeated where the policy consents", () => {
+  it("is retried if the policy consents", () => {
     expect(judge(answer(503), post, { ...defaultRetryPolicy, retryNonIdempotent: true })).toMatch(/^503/);
   });
 });
@@ -137,41 +132,41 @@ it.each(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])("%s is idempotent"
 describe("gRPC", () => {
   const unavailable = answer(200, { grpcStatus: grpcStatus.unavailable });
 
-  it("repeats no status by default", () => {
+  it("retries no status by default", () => {
     for (const status of Object.values(grpcStatus).filter((code) => code !== 0)) {
       expect(judge(answer(200, { grpcStatus: status }), grpcCall)).toBe("not_retryable");
     }
   });
 
-  it("takes a listed status for consent, although the method is POST", () => {
+  it("treats a listed status as consent, although the method is POST", () => {
     expect(judge(unavailable, grpcCall, on("unavailable"))).toMatch(/^unavailable/);
     expect(judge(answer(200, { grpcStatus: grpcStatus.dataLoss }), grpcCall, on("data-loss"))).toMatch(/^data-loss/);
   });
 
-  it("does not take 503 for UNAVAILABLE", () => {
+  it("does not treat 503 as UNAVAILABLE", () => {
     expect(judge(unavailable, grpcCall, on("503", "5xx"))).toBe("not_retryable");
   });
 
-  it("takes a lost connection for UNAVAILABLE and a try's timeout for DEADLINE_EXCEEDED", () => {
+  it("treats a lost connection as UNAVAILABLE and a try's timeout as DEADLINE_EXCEEDED", () => {
     expect(judge(failure("upstream_reset"), grpcCall, on("unavailable"))).toMatch(/^unavailable/);
     expect(judge(failure("try_timeout"), grpcCall, on("deadline-exceeded"))).toMatch(/^deadline-exceeded/);
   });
 
-  it("does not take an HTTP condition for consent", () => {
+  it("does not treat an HTTP condition as consent", () => {
     expect(judge(answer(503), grpcCall)).toBe("not_idempotent");
     expect(judge(failure("upstream_reset"), grpcCall, on("reset"))).toBe("not_idempotent");
   });
 
-  it("does not see a status that came after the head", () => {
+  it("ignores a status that came after the head", () => {
     expect(judge(answer(200), grpcCall, on("unavailable"))).toBe("succeeded");
   });
 
-  it("looks at a gRPC status on gRPC only", () => {
+  it("looks at a gRPC status only for gRPC", () => {
     expect(judge(unavailable, get, on("unavailable"))).toBe("not_retryable");
   });
 });
 
-it("does not repeat what another hop has repeated, unless this try was not processed", () => {
+it("does not retry what another hop has retried, unless this try was not processed", () => {
   expect(judge(answer(503, { retriedBelow: true }))).toBe("retried_below");
   expect(judge(answer(421, { retriedBelow: true }))).toMatch(/^refused-stream/);
 });
@@ -183,30 +178,30 @@ it("does not begin a wait that the deadline would end", () => {
   expect(judge(answer(503, { retryAfterMs: 2_000 }), { ...get, remainingMs: 2_000 }, waits)).toBe("deadline_too_near");
 });
 
-describe("for the hops above, the last try settles it", () => {
+describe("the last try is final for the hops above", () => {
   const failed = answer(503);
 
-  it("when the request was sent again here, or below", () => {
+  it("if the request was retried here or below", () => {
     expect(isSettledForAll("attempts_exhausted", 2, failed)).toBe(true);
     expect(isSettledForAll("not_retryable", 1, answer(503, { retriedBelow: true }))).toBe(true);
   });
 
   it.each(["retry_budget_exhausted", "deadline_too_near", "retry_after_too_long"] as const)(
-    "when it is %s",
+    "if it is %s",
     (because) => {
       expect(isSettledForAll(because, 1, failed)).toBe(true);
     },
   );
 
   it.each(["not_retryable", "not_idempotent", "attempts_exhausted", "body_too_large"] as const)(
-    "not when it is only %s: they may know better",
+    "but not if it is only %s: they may know better",
     (because) => {
       expect(isSettledForAll(because, 1, failed)).toBe(false);
     },
   );
 });
 
-it("does not repeat a request whose body is gone", () => {
+it("does not retry a request whose body is gone", () => {
   expect(judge(answer(503), { ...get, method: "PUT", bodyReplayable: false })).toBe("body_too_large");
 });
 
@@ -217,7 +212,7 @@ describe("Retry-After", () => {
     expect(judge(answer(503, { retryAfterMs: 1 }))).toBe("503 after 100 ms");
   });
 
-  it("ends the tries where it is longer than maxDelay", () => {
+  it("ends the tries if it is longer than maxDelay", () => {
     expect(judge(answer(429, { retryAfterMs: 5001 }))).toBe("retry_after_too_long");
   });
 
@@ -232,7 +227,7 @@ describe("with no policy", () => {
     return verdict.retry ? `${verdict.reason} after ${verdict.delayMs} ms` : verdict.because;
   }
 
-  it("tries once more, at once, what surely was not processed", () => {
+  it("tries once more, at once, what certainly was not processed", () => {
     expect(bare(failure("connect_failed", "unprocessed"))).toBe("unprocessed after 0 ms");
     expect(bare(failure("link_saturated", "unprocessed"), post)).toBe("unprocessed after 0 ms");
     expect(bare(failure("refused_stream", "unprocessed"), post)).toBe("unprocessed after 0 ms");
@@ -240,13 +235,13 @@ describe("with no policy", () => {
   });
 
   it.each(["circuit_open", "no_endpoints", "no_policy_yet", "overloaded"] as const)(
-    "does not ask itself again what it answered by itself: %s",
+    "does not retry the mesh's own decisions: %s",
     (code) => {
       expect(bare(failure(code, "unprocessed"))).toBe("not_retryable");
     },
   );
 
-  it("repeats nothing else", () => {
+  it("retries nothing else", () => {
     expect(bare(answer(503))).toBe("not_retryable");
     expect(bare(failure("upstream_reset"))).toBe("not_retryable");
     expect(bare(answer(200))).toBe("succeeded");

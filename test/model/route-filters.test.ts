@@ -48,7 +48,7 @@ describe("a rewritten target", () => {
     expect(rewriteTarget("/a/b", { kind: "full", value: "" }, "/")).toBe("/");
   });
 
-  it("goes by the prefix of the route", () => {
+  it("depends on the prefix that the route matched", () => {
     const route: Route = { name: "r", matches: [{ path: { kind: "prefix", value: "/a" } }], backends: [], timeout: {} };
     expect(matchedPrefix(route)).toBe("/a");
     expect(matchedPrefix({ ...route, matches: [] })).toBe("/");

@@ -53,7 +53,7 @@ it.each<[string, boolean, ...RouteMatch[]]>([
   expect(new RouteTable([route("post", { method: "POST" }), first]).routeOfAll).toBeUndefined();
 });
 
-it("wants all parts of a match", () => {
+it("requires all parts of a match", () => {
   const match: RouteMatch = {
     method: "GET",
     path: { kind: "prefix", value: "/a" },
@@ -100,7 +100,7 @@ describe("a path", () => {
     expect(matches(match, request({ path: "/v12/x" }))).toBe(false);
   });
 
-  it("matches nothing by a pattern that is none", () => {
+  it("matches nothing with an invalid pattern", () => {
     expect(matches({ path: { kind: "regex", value: "(" } }, request())).toBe(false);
   });
 });
@@ -147,7 +147,7 @@ describe("a query parameter", () => {
     expect(matches(match, request())).toBe(false);
   });
 
-  it("counts with its first value", () => {
+  it("is compared by its first value", () => {
     const first: RouteMatch = { query: [{ name: "v", kind: "exact", value: "1" }] };
     expect(matches(first, request({ query: "v=1&v=2" }))).toBe(true);
     expect(matches(first, request({ query: "v=2&v=1" }))).toBe(false);

@@ -35,11 +35,11 @@ it("then a method, then more headers, then more query parameters", () => {
   expect(found).toEqual(["longer", "method", "headers", "header", "query", "bare"]);
 });
 
-it("keeps the order of those that are alike", () => {
+it("keeps the order of equal ones", () => {
   expect(order(route("older"), route("younger"), route("youngest", {}))).toEqual(["older", "younger", "youngest"]);
 });
 
-it("sorts the matches of one route apart", () => {
+it("sorts the matches of one route separately", () => {
   const sorted = sortRoutes([
     route("two", { path: { kind: "prefix", value: "/" } }, { path: { kind: "exact", value: "/a" } }),
     route("one", { path: { kind: "prefix", value: "/a" } }),

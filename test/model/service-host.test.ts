@@ -13,7 +13,7 @@ it.each([
   ["db-0.db.shop.svc", "db-0.db.shop.svc.cluster.local:80"],
   ["db-0.db.shop.svc.cluster.local", "db-0.db.shop.svc.cluster.local:80"],
   ["primary.db.shop.svc.cluster.local.", "primary.db.shop.svc.cluster.local:80"],
-])("takes %s for %s", (host, name) => {
+])("reads %s as %s", (host, name) => {
   expect(destinationName(host, 80, "web")).toBe(name);
 });
 
@@ -38,7 +38,7 @@ it.each([
   "or_ders",
   "orders:80",
   `${"a".repeat(64)}.shop`,
-])("takes %j for nothing of the cluster's", (host) => {
+])("reads %j as nothing in the cluster", (host) => {
   expect(destinationName(host, 80, "web")).toBeUndefined();
 });
 

@@ -37,7 +37,7 @@ it.each([
   expect(parseSpiffeId(text).ok).toBe(false);
 });
 
-it("knows what a trust domain is", () => {
+it("recognises a trust domain", () => {
   expect(isTrustDomain("cluster.local")).toBe(true);
   expect(isTrustDomain("Cluster.local")).toBe(false);
   expect(isTrustDomain("")).toBe(false);

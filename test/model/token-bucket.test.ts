@@ -27,7 +27,7 @@ it("is full at first, and fills evenly up to its burst", () => {
   expect(takeAll(bucket)).toBe(3);
 });
 
-it("lets through no more than its rate and one burst, in any run, and as much if asked often", () => {
+it("admits no more than its rate plus one burst over any time, and as much if asked often", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 100 }), (pauses) => {
       const clock = new HandClock();

@@ -20,11 +20,11 @@ it("records all at 1 and none at 0", () => {
   expect(traceIds.some((id) => isTraceSampled(id, 0))).toBe(false);
 });
 
-it("records at a higher ratio all that it records at a lower one", () => {
+it("records at a higher ratio everything that it records at a lower one", () => {
   expect(traceIds.every((id) => !isTraceSampled(id, 0.1) || isTraceSampled(id, 0.2))).toBe(true);
 });
 
-it("goes by the last 56 bits", () => {
+it("uses the last 56 bits", () => {
   expect(isTraceSampled(`${"f".repeat(18)}00000000000000`, 0.5)).toBe(false);
   expect(isTraceSampled(`${"0".repeat(18)}80000000000000`, 0.5)).toBe(true);
   expect(isTraceSampled(`${"0".repeat(18)}7fffffffffffff`, 0.5)).toBe(false);

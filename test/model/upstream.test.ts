@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseUpstreams } from "../../model/upstream.ts";
 
 describe("upstreams", () => {
-  it("are a list, with room for spaces and IPv6", () => {
+  it("are a list, with spaces and IPv6 allowed", () => {
     expect(parseUpstreams(" payments.shop:80=127.0.0.1:9001 , db:5432=[::1]:5432, ")).toEqual({
       ok: true,
       value: [
@@ -24,7 +24,7 @@ describe("upstreams", () => {
     ":80=127.0.0.1:9001",
     "payments:0=127.0.0.1:9001",
     "payments:80=127.0.0.1:99999",
-  ])("that would be open to others, or make no sense, are refused: %s", (text) => {
+  ])("that would be open to others, or are invalid, are refused: %s", (text) => {
     const parsed = parseUpstreams(`orders:80=127.0.0.1:9000,${text}`);
     const message = `must be DESTINATION:PORT=LOOPBACK_ADDRESS:PORT, separated by commas: ${text} is not`;
     expect(parsed).toEqual({ ok: false, error: message });

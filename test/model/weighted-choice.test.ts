@@ -11,7 +11,7 @@ function shares(picks: (number | undefined)[], places: number): number[] {
   return counts.map((count) => count / picks.length);
 }
 
-it("picks nothing where all weights are 0, or there are none", () => {
+it("picks nothing if all weights are 0, or there are none", () => {
   expect(new WeightedChoice([0, 0]).pick(0.5)).toBeUndefined();
   expect(new WeightedChoice([]).pick(0.5)).toBeUndefined();
   expect(new WeightedChoice([0, 0]).pickSticky("x")).toBeUndefined();
@@ -57,7 +57,7 @@ it("moves only the sticky keys that a changed weight gains", () => {
   expect(moved.length / keys.length).toBeCloseTo(0.25 - 0.1, 1.9);
 });
 
-it("moves only the sticky keys of a backend that is taken away", () => {
+it("moves only the sticky keys of a backend that is removed", () => {
   const before = new WeightedChoice([1, 1, 1], ["a", "b", "c"]);
   const after = new WeightedChoice([1, 1], ["a", "c"]);
   const moved = keys.filter((key) => {
@@ -67,7 +67,7 @@ it("moves only the sticky keys of a backend that is taken away", () => {
   expect(moved).toEqual([]);
 });
 
-it("goes by names, not by places", () => {
+it("identifies backends by name, not by position", () => {
   const one = new WeightedChoice([1, 2], ["a", "b"]);
   const other = new WeightedChoice([2, 1], ["b", "a"]);
   for (const key of keys.slice(0, 500)) {

@@ -59,7 +59,7 @@ it("has one trace over four services, every span below the one that caused it", 
   expect(spans.filter(({ tags }) => tags.get("error") === true)).toEqual([]);
 });
 
-it("says of each try which route and endpoint it took", async () => {
+it("shows for each try which route and endpoint it took", async () => {
   const { spans } = await traced("orders", "http://catalog/articles/1", (all) => all.length >= 4);
   const tried = spans.find(({ service, tags }) => service === "orders" && tags.has("tulle.attempt"));
   const said = Object.fromEntries(tried?.tags ?? []);

@@ -51,7 +51,7 @@ function promtool(args: readonly string[], input = ""): { readonly status: numbe
   return { status, said: `${stdout}${stderr}` };
 }
 
-it("exposes what promtool finds nothing to say about, in sidecars and control plane", async () => {
+it("exposes metrics that pass promtool's check, in sidecars and control plane", async () => {
   for (const target of targets) {
     const text = await (await fetch(`http://${target}/metrics`)).text();
     expect(text).toContain("# TYPE tulle_");
@@ -127,7 +127,7 @@ it("evaluates every rule without an error", async () => {
   await eventually(async () => (await prometheus.rules()).every(({ health }) => health === "ok"), 40_000);
 });
 
-it("holds the alert rules to their tests", () => {
+it("has alert rules that pass their tests", () => {
   expect(promtool(["check", "rules", alerts]).status).toBe(0);
   expect(promtool(["test", "rules", "deploy/prometheus/alerts_test.yaml"])).toEqual({
     status: 0,

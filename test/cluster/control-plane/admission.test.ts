@@ -124,7 +124,7 @@ describe("a webhook configuration of ours", () => {
     await isKept();
   });
 
-  it("is given another when the roots change, and when it is made anew", async () => {
+  it("is given another when the roots change, and when it is recreated", async () => {
     let bundle = ca.authority.trustBundlePem;
     const changed = keep(() => bundle);
     await isKept();
@@ -151,13 +151,13 @@ describe("a webhook configuration of ours", () => {
 });
 
 describe("the chart", () => {
-  it("says of none of its webhooks by which roots it is known: an upgrade would undo what the control plane says", () => {
+  it("sets no caBundle: an upgrade would undo the control plane's", () => {
     expect(charted.map(({ metadata }) => metadata.name)).toEqual(["tulle-injection", "tulle-validation"]);
     for (const { webhooks } of charted)
       for (const { clientConfig } of webhooks) expect(Object.keys(clientConfig)).toEqual(["service"]);
   });
 
-  it("lets policies be written while no control plane can be asked", async () => {
+  it("lets policies be written while no control plane answers", async () => {
     const nobody = { clientConfig: { url: "https://localhost:1/validate" } };
     await api.request({ method: "DELETE", path: `${webhookPath}/tulle-validation` });
     await configure("tulle-validation", { ...nobody, failurePolicy: "Fail" });
@@ -175,7 +175,7 @@ describe("whoever writes a policy", () => {
     await answersWith(201);
   });
 
-  it("is told the field, the value and what is allowed, where only the parser knows", async () => {
+  it("learns the field, the value and what is allowed, if only the parser knows", async () => {
     const body = {
       apiVersion: "tulle.dev/v1alpha1",
       kind: "RateLimit",

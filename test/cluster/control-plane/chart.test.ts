@@ -79,7 +79,7 @@ describe.each([
   ["for production", ["--values", join(chart, "values-ha.yaml")]],
   ["with every flag", ["--values", join(chart, "values-ha.yaml"), ...everything]],
 ])("the chart %s", (_, args) => {
-  it("is taken by the API server, to the last field and without a warning", async () => {
+  it("is accepted by the API server completely and without a warning", async () => {
     const { code, out, err } = await template(...args);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     const items = objectsIn(out);
@@ -112,7 +112,7 @@ it("would not conform with a field that no schema has, or with a value of anothe
   expect(msg).toMatch("'replica' not allowed");
 });
 
-it("brings definitions that conform, too", async () => {
+it("brings definitions that conform as well", async () => {
   const { out } = await helm("template", "any-name", join(charts, "tulle-crds"), "--kube-version", "1.34.3");
   const { code, summary } = await conformityOf(out, definitions);
   expect({ code, summary }).toEqual({
@@ -142,7 +142,7 @@ it.each([
   expect(err).toContain(named);
 });
 
-it("brings the dashboards and alert rules as they are", async () => {
+it("brings the dashboards and alert rules unchanged", async () => {
   const objects = objectsIn((await template(...everything)).out);
   const boards = objects.filter(({ metadata }) => metadata.name.endsWith("-dashboard"));
   expect(boards).toHaveLength(dashboards.length);
@@ -154,14 +154,14 @@ it("brings the dashboards and alert rules as they are", async () => {
   expect(rules?.["spec"]).toEqual(alerts);
 });
 
-it("lets the uninstall hook pass by force only where that is asked for", async () => {
+it("lets the uninstall hook pass by force only if that is requested", async () => {
   const checks = async (...args: string[]) =>
     objectsIn((await template(...args)).out).filter(({ metadata }) => metadata.name === "tulle-uninstall-check");
   expect(JSON.stringify(await checks())).not.toContain("--force");
   expect(JSON.stringify(await checks("--set", "uninstall.force=true"))).toContain("--force");
 });
 
-it("keeps the definitions when their release is taken away, and the policies in them", async () => {
+it("keeps the definitions, and so the policies, when their release is removed", async () => {
   const policy = {
     apiVersion: "tulle.dev/v1alpha1",
     kind: "TimeoutPolicy",

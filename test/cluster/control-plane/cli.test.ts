@@ -92,7 +92,7 @@ it("finds a cluster fit for the mesh before there is one", async () => {
   expect(found.get("rights to install")).toEqual([{ verdict: "ok", says: "you may create all that the charts hold" }]);
 });
 
-it("says what fails where there is no control plane, and exits with 1", async () => {
+it("says what fails if there is no control plane, and exits with 1", async () => {
   const { code, out, err } = await tulle("check");
   expect([code, err]).toEqual([1, ""]);
   expect(out).toContain("no Deployment tulle-control-plane in namespace tulle-system");
@@ -108,7 +108,7 @@ it("names a pod that asks for a sidecar and has none", async () => {
   await shop.delete("v1", "pods/bare-1");
 });
 
-it("finds a NetworkPolicy that cuts meshed pods off, and its patch mends that", async () => {
+it("finds a NetworkPolicy that cuts meshed pods off, and prints a patch that fixes it", async () => {
   const ingress = [{ from: [{ podSelector: {} }], ports: [{ port: 8080, protocol: "TCP" }] }];
   await shop.create("networking.k8s.io/v1", "networkpolicies", policy({ ingress, policyTypes: ["Ingress"] }));
   const own = async () =>
@@ -124,7 +124,7 @@ it("finds a NetworkPolicy that cuts meshed pods off, and its patch mends that", 
   expect(await own()).toEqual([]);
 });
 
-it("says whose protocol is guessed", async () => {
+it("names the ports whose protocol is guessed", async () => {
   const said = async () => ((await findings()).get("protocols") ?? []).map(({ says }) => says).join("\n");
   const raw = `raw.${shop.name}.svc.cluster.local:81`;
   expect(await said()).not.toContain(raw);
@@ -150,7 +150,7 @@ describe.skipIf(inject("tokenKeyFile") === "")("of injection", () => {
     await ca[Symbol.asyncDispose]();
   });
 
-  it("says what the API server itself makes of it", async () => {
+  it("reports what the API server itself answers", async () => {
     const well = (await findings()).get("webhooks") ?? [];
     expect(well).toContainEqual({ verdict: "ok", says: `a pod in ${shop.name} gets its sidecar (dry run)` });
     await server.close();
@@ -158,7 +158,7 @@ describe.skipIf(inject("tokenKeyFile") === "")("of injection", () => {
     expect(broken.find(({ verdict }) => verdict === "fail")?.says).toMatch(/^no pod can be made: .*inject\.tulle\.dev/);
   });
 
-  it("names who gets no pods, with what is refused in them, until that is changed", async () => {
+  it("names workloads that get no pods, with what is refused in them, until that is changed", async () => {
     const agent = (hostNetwork: boolean) => ({
       apiVersion: "apps/v1",
       kind: "ReplicaSet",
@@ -231,7 +231,7 @@ it("explains a request by what is in the cluster", async () => {
   expect(told.backends).toMatchObject([{ service: `${shop.name}/catalog`, endpoints: { ready: 1, outsideMesh: 0 } }]);
 });
 
-it("says what a change would do to the cluster as it is, and changes nothing", async () => {
+it("shows what a change would do to the cluster, and changes nothing", async () => {
   const folder = mkdtempSync(join(tmpdir(), "tulle-diff-"));
   const file = join(folder, "timeout.yaml");
   const request = (duration: string) =>
@@ -264,7 +264,7 @@ spec: { targetRefs: [{ kind: Service, name: catalog }], request: ${duration} }
   }
 });
 
-it("says in one line that nobody can be asked", async () => {
+it("says in one line that no control plane can be reached", async () => {
   const context = (await kubectl("config current-context")).out.trim();
   const nobody = `no control plane in namespace tulle-system of ${context}; --mesh-namespace says where`;
   expect(await tulle("status")).toEqual({ code: 2, out: "", err: `tulle: ${nobody}\n` });

@@ -135,7 +135,7 @@ describe("a policy", () => {
 });
 
 describe("a status", () => {
-  it("that is written is no news: whoever changes the object next waits for nothing", async () => {
+  it("that is written notifies nobody: the next change of the object is not delayed", async () => {
     const changed: string[] = [];
     const pipeline = await follow(({ applied }) => changed.push(...applied.map(({ key }) => key)));
     const shop = await TestNamespace.create(api, "shop");
@@ -162,7 +162,7 @@ describe("a status", () => {
   });
 });
 
-it("hands on the changes of a burst together, and never more often than every 10 ms", async () => {
+it("reports the changes of a burst together, and never more often than every 10 ms", async () => {
   const handedOnAtMs: number[] = [];
   const pipeline = await follow(() => handedOnAtMs.push(performance.now()));
   const shop = await TestNamespace.create(api, "burst");

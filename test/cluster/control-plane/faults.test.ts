@@ -100,7 +100,7 @@ describe("a kind that is not served", () => {
   const kinds = ["httproutes", "grpcroutes", "referencegrants"];
   const asked = () => kinds.map((plural) => proxy.count("list", plural));
 
-  it("is looked for by its group, once for all kinds of that, and that it still is not there is no news", async () => {
+  it("is looked for by its group, once for all kinds of that, and its continued absence notifies nobody", async () => {
     proxy.fault = ({ plural }) => ([group, ...kinds].includes(plural) ? { kind: "status", status: 404 } : undefined);
     const followed = await follow(50);
     await expect.poll(() => proxy.count("list", group)).toBeGreaterThan(0);
@@ -111,7 +111,7 @@ describe("a kind that is not served", () => {
     expect(followed.empty).toBe(empty);
   });
 
-  it("is asked for again and again where its group is there, or nobody may say whether it is", async () => {
+  it("is polled if its group exists, or if that may not be read", async () => {
     proxy.fault = ({ plural }) => {
       if (plural === group) return { kind: "status", status: 403 };
       return kinds.includes(plural) ? { kind: "status", status: 404 } : undefined;
@@ -172,7 +172,7 @@ describe("at the start", () => {
 });
 
 describe("a watch", () => {
-  it("that was cut goes on where it was: nothing is listed again, and nothing is missed", async () => {
+  it("that was cut continues where it was: nothing is listed again, and nothing is missed", async () => {
     const followed = await follow();
     const lists = proxy.requests.filter(({ verb }) => verb === "list").length;
     proxy.fault = ({ verb }) => (verb === "watch" ? { kind: "status", status: 503 } : undefined);
@@ -195,7 +195,7 @@ describe("a watch", () => {
     await expect.poll(() => followed.addresses()).toHaveLength(2);
   });
 
-  it("that is too old is listed anew, without a gap, and only what differs is news", async () => {
+  it("that is too old is listed again, without a gap, and only differences count as changes", async () => {
     const followed = await follow();
     proxy.fault = ({ verb, plural }) => (verb === "watch" && plural === "services" ? { kind: "expired" } : undefined);
     proxy.cut();

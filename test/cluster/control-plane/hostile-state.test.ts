@@ -81,7 +81,7 @@ async function createCrowd(shop: TestNamespace): Promise<void> {
   await Promise.all(Array.from({ length: 40 }, worker));
 }
 
-it("takes the oldest of 10,000 policies on one target, and tells the others which it is", {
+it("applies the oldest of 10,000 policies on one target, and names it in the others' status", {
   timeout: 240_000,
 }, async () => {
   const shop = await TestNamespace.create(api, "crowd");

@@ -135,7 +135,7 @@ async function askToReplace(root: string): Promise<void> {
   expectDone(await api.request({ method: "PATCH", path: caPath, contentType, body }));
 }
 
-it("replaces the root over restarts of who leads, and waits for who has not followed", {
+it("replaces the root over restarts of the leader, and waits for those that have not followed", {
   timeout: 120_000,
 }, async () => {
   const identities = [await sidecar("orders"), await sidecar("payments")];

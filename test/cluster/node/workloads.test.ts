@@ -95,7 +95,7 @@ it("ends with a Job's container, and lets the Job complete", async () => {
   expect(tookMs).toBeLessThanOrEqual(jobEndsWithinMs);
 });
 
-it("holds a policy for the pods that it selects, and not for a Deployment of the same name", async () => {
+it("applies a policy to the pods that it selects, and not to a Deployment of the same name", async () => {
   await apply([
     {
       apiVersion: "tulle.dev/v1alpha1",

@@ -95,7 +95,7 @@ it("keeps labels of any name apart from its own fields", () => {
   ]);
 });
 
-it("warns where it has no rule", () => {
+it("warns if it has no rule", () => {
   const policy = {
     apiVersion: "tulle.dev/v1alpha1",
     kind: "AccessPolicy",
@@ -108,7 +108,7 @@ it("warns where it has no rule", () => {
   ]);
 });
 
-it("warns of a path that is read otherwise, or that no request can have", () => {
+it("warns of a path that is normalised to another, or that no request can have", () => {
   const values = ["/admin", "/a/../b", "/%61dmin", "/admin?all", "/a;b", "/caf%C3%A9", "/a%2Fb"];
   const paths = values.map((value) => ({ value }));
   const parsed = parsePolicy({
@@ -131,20 +131,20 @@ describe("what stands in for an AccessPolicy that was never valid", () => {
   const nobody = { action: "allow", mode: "enforce", rules: [] };
   const orders = { kind: "Service", name: "orders" };
 
-  it("holds for what it selects, as far as that can be read, and narrows nothing that can't", () => {
+  it("applies to what the policy selects, as far as that can be read, and is not narrowed by the rest", () => {
     const spec = { targetRefs: [orders, { kind: "Pod" }], selector: { matchLabels: { a: 1 } }, ports: [80], rules: 1 };
     expect(closedAccessPolicy(spec)).toEqual({ targets: [orders], spec: { ports: [80], access: nobody } });
     expect(closedAccessPolicy({ ports: "80", rules: 1 })).toEqual({ targets: [], spec: { access: nobody } });
   });
 
-  it("refuses everybody where it was to refuse somebody, or may have been", () => {
+  it("refuses everybody if the policy refused somebody, or may have", () => {
     for (const action of ["deny", "Deny"]) {
       const { access } = closedAccessPolicy({ action, rules: 1 })?.spec ?? {};
       expect(access).toEqual({ action: "deny", mode: "enforce", rules: [{ from: [], methods: [], paths: [] }] });
     }
   });
 
-  it("refuses plaintext unless that was surely permitted", () => {
+  it("refuses plaintext unless that was certainly permitted", () => {
     expect(closedAccessPolicy({ mtls: "yes" })?.spec).toEqual({ mtls: "strict" });
     expect(closedAccessPolicy({ mtls: "permissive", rules: 1 })?.spec).toEqual({ access: nobody });
   });
@@ -155,7 +155,7 @@ describe("what stands in for an AccessPolicy that was never valid", () => {
     [{ targetRefs: [{}] }],
     [{ targets: [] }],
     ["x"],
-  ])("is nothing for %j", (spec) => {
+  ])("does not exist for %j", (spec) => {
     expect(closedAccessPolicy(spec)).toBeUndefined();
   });
 });

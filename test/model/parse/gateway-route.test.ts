@@ -117,7 +117,7 @@ describe("filters", () => {
     ]);
   });
 
-  it("of an unknown type are kept as such, for their rule to answer 500", () => {
+  it("of an unknown type are kept, so that their rule answers 500", () => {
     const filters = [{ type: "ExtensionRef", extensionRef: { group: "x", kind: "Y", name: "z" } }];
     expect(ruleOf({ filters })?.filters).toEqual([{ kind: "unsupported", type: "ExtensionRef" }]);
     expect(ruleOf({ filters: [{ type: "URLRewrite", urlRewrite: {} }] }, "GRPCRoute")?.filters).toEqual([
@@ -125,7 +125,7 @@ describe("filters", () => {
     ]);
   });
 
-  it("beside a backend can edit and rewrite, and nothing else", () => {
+  it("of a backend can edit and rewrite, and nothing else", () => {
     const filters = [
       { type: "RequestHeaderModifier", requestHeaderModifier: {} },
       { type: "RequestMirror", requestMirror: { backendRef: { name: "a", port: 80 } } },
@@ -173,7 +173,7 @@ describe("filters", () => {
 });
 
 describe("backendRefs", () => {
-  it("to other kinds than Services are kept as such", () => {
+  it("to other kinds than Services are kept", () => {
     expect(ruleOf({ backendRefs: [{ group: "x.example", kind: "Bucket", name: "b" }] })?.backends).toEqual([
       { backend: { kind: "unsupported", what: "Bucket b" }, weight: 1, filters: [] },
     ]);
@@ -210,7 +210,7 @@ describe("a GRPCRoute", () => {
     expect(errorsOf({ matches: [match] }, "GRPCRoute")).toEqual([message]);
   });
 
-  it("refuses a method that is no regular expression", () => {
+  it("refuses an invalid regular expression for a method", () => {
     const [message] = errorsOf({ matches: [{ method: { type: "RegularExpression", method: "(" } }] }, "GRPCRoute");
     expect(message).toMatch(/^spec\.rules\[0\]\.matches\[0\]\.method\.method: must be a regular expression/);
   });
@@ -232,7 +232,7 @@ it.each<[object, string]>([
   expect(errorsOf(rule)).toEqual([message]);
 });
 
-it("takes 0s for no limit", () => {
+it("reads 0s as no limit", () => {
   expect(ruleOf({ timeouts: { request: "0s", backendRequest: "2s" } })?.timeouts).toEqual({
     requestMs: 0,
     backendRequestMs: 2000,
@@ -244,7 +244,7 @@ it("is of a known kind", () => {
 });
 
 it.each(["Host", "content-length", "Transfer-Encoding", "connection", "Upgrade", "tulle-client-id"])(
-  "lets no filter edit %s",
+  "does not let a filter edit %s",
   (name) => {
     for (const edit of [{ set: [{ name, value: "x" }] }, { add: [{ name, value: "x" }] }, { remove: [name] }]) {
       for (const kind of ["HTTPRoute", "GRPCRoute"]) {
@@ -257,7 +257,7 @@ it.each(["Host", "content-length", "Transfer-Encoding", "connection", "Upgrade",
   },
 );
 
-it.each(["v1", "/a?b", "/a#b", "/a b", "?"])("takes no %j for a path to rewrite to", (value) => {
+it.each(["v1", "/a?b", "/a#b", "/a b", "?"])("does not accept %j as a path to rewrite to", (value) => {
   for (const path of [
     { type: "ReplaceFullPath", replaceFullPath: value },
     { type: "ReplacePrefixMatch", replacePrefixMatch: value },

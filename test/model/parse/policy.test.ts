@@ -38,7 +38,7 @@ describe("a policy as an object", () => {
     });
   });
 
-  it("is in the namespace default, and a default of it, where nothing else is said", () => {
+  it("is in the namespace default, and applies to all of it, unless it says otherwise", () => {
     const bare = { apiVersion: "tulle.dev/v1alpha1", kind: "TimeoutPolicy", metadata: { name: "it", labels: {} } };
     expect(parsePolicy(bare)).toMatchObject({ ok: true, value: { namespace: "default", targets: [] } });
   });
@@ -51,7 +51,7 @@ describe("a policy as an object", () => {
     expect([...policyKinds].sort()).toEqual(policyKinds);
   });
 
-  it("has all its errors told at once", () => {
+  it("is refused with all of its errors at once", () => {
     const broken = {
       apiVersion: "tulle.dev/v1",
       kind: "RetryPolicy",
@@ -70,7 +70,7 @@ describe("a policy as an object", () => {
     ]);
   });
 
-  it.each([null, undefined, 7, "x", []])("is no %j", (value) => {
+  it.each([null, undefined, 7, "x", []])("is not %j", (value) => {
     expect(parsePolicy(value).ok).toBe(false);
   });
 
@@ -78,7 +78,7 @@ describe("a policy as an object", () => {
     expect(structureFaults(openApiOf(kind), "spec")).toEqual([]);
   });
 
-  it("is read or refused, whatever it is", () => {
+  it("is read or refused, whatever it contains", () => {
     const names = [
       "targetRefs",
       "rules",
@@ -101,7 +101,7 @@ describe("a policy as an object", () => {
     );
   });
 
-  it("with a list of any length is refused at the cost of a short one", () => {
+  it("with an invalid list of any length is refused at the cost of a short one", () => {
     const rules = Array.from({ length: 1_000_000 }, () => ({}));
     expect(errorsOf(parsePolicy(policyObject("AccessPolicy", { rules })))).toEqual([
       "spec.rules: must have at most 64 items, got 1000000",

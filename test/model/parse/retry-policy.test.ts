@@ -35,7 +35,7 @@ describe("a RetryPolicy", () => {
     });
   });
 
-  it("has no perTryTimeout where that is 0s", () => {
+  it("has no perTryTimeout if that is 0s", () => {
     expect(parseSpec("RetryPolicy", { perTryTimeout: "0s" })).toEqual({ ok: true, value: defaultRetryPolicy });
   });
 
@@ -61,7 +61,7 @@ describe("a RetryPolicy", () => {
     expect(errorsOf(parseSpec("RetryPolicy", spec))).toEqual([message]);
   });
 
-  it("lists what may be retried where something else is asked for", () => {
+  it("lists what may be retried if something else is named", () => {
     const [message] = errorsOf(parseSpec("RetryPolicy", { retryOn: ["unavailible"] }));
     expect(message).toMatch(/^spec\.retryOn\[0\]: must be one of connect-failure, .*did you mean unavailable\?$/);
   });

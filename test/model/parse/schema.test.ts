@@ -15,18 +15,18 @@ const size = object({
 });
 
 describe("an object", () => {
-  it("has its fields read, and its defaults", () => {
+  it("is read with its defaults", () => {
     expect(size.parse({ width: 3, color: "Red" })).toEqual({
       ok: true,
       value: { width: 3, height: 2, color: "red", depth: undefined },
     });
   });
 
-  it("takes null for absent", () => {
+  it("treats null as absent", () => {
     expect(size.parse({ width: 3, height: null })).toMatchObject({ ok: true, value: { height: 2 } });
   });
 
-  it("tells all errors at once, each with its path", () => {
+  it("reports all errors at once, each with its path", () => {
     expect(
       list(size, { max: 5 }).parse([{ width: 0, colour: "Red" }, 7, { height: "x", depth: 1 }], "spec.sizes"),
     ).toEqual({
@@ -42,7 +42,7 @@ describe("an object", () => {
     });
   });
 
-  it("is checked across its fields once they are right", () => {
+  it("is checked across its fields once each is valid", () => {
     expect(size.parse({ width: 3, height: 4 })).toEqual({
       ok: false,
       error: [{ path: "height", message: "must be at most width (3), got 4" }],
@@ -50,7 +50,7 @@ describe("an object", () => {
     expect(size.parse({ width: 3, height: 40 })).toMatchObject({ error: [{ message: "must be at most 10, got 40" }] });
   });
 
-  it("is made something else of once it is right, and then only", () => {
+  it("is mapped only once it is valid", () => {
     const area = size.map(({ width, height }, at) => (width > 5 ? at.fail("too large") : width * height));
     expect(area.parse({ width: 3 })).toEqual({ ok: true, value: 6 });
     expect(area.parse({ width: 6 })).toEqual({ ok: false, error: [{ path: "", message: "too large" }] });
@@ -59,11 +59,11 @@ describe("an object", () => {
     expect(made).toBe(0);
   });
 
-  it("is said to be optional last", () => {
+  it("must be made optional last", () => {
     expect(() => size.optional().map((value) => value)).toThrow("before `or` and `optional`");
   });
 
-  it("takes no field from a prototype, and lets nobody reach one", () => {
+  it("reads no field from a prototype, and lets nobody reach one", () => {
     const sly = JSON.parse('{"__proto__": {"width": 3}, "constructor": 1, "width": 3}') as unknown;
     expect(size.parse(sly)).toEqual({
       ok: false,
@@ -75,7 +75,7 @@ describe("an object", () => {
     expect(size.parse(Object.create({ width: 3 }))).toMatchObject({ ok: false });
   });
 
-  it("gives its structural schema", () => {
+  it("has a structural schema", () => {
     expect(size.openApi).toEqual({
       type: "object",
       required: ["width"],
@@ -103,7 +103,7 @@ describe("a list", () => {
     expect(names.parse(value, "names")).toEqual({ ok: false, error: [{ path: "names", message }] });
   });
 
-  it("names both places of a double", () => {
+  it("names both places of a duplicate", () => {
     expect(names.parse(["a", "b", "a"], "names")).toEqual({
       ok: false,
       error: [{ path: "names[2]", message: "a is there twice, see names[0]" }],
@@ -137,14 +137,14 @@ describe("a duration", () => {
     expect(second.parse("1s500ms")).toEqual({ ok: true, value: 1500 });
   });
 
-  it("turns a limit off by 0s, however it is written", () => {
+  it("turns a limit off with 0s, however it is written", () => {
     expect(limit({ min: 10, max: 1000 }).parse("0s")).toEqual({ ok: true, value: undefined });
     expect(limit({ min: 10, max: 1000 }).parse("0h0m")).toEqual({ ok: true, value: undefined });
     expect(limit({ min: 10, max: 1000 }).parse("5ms")).toMatchObject({ ok: false });
   });
 });
 
-it("refuses a pattern that is no regular expression", () => {
+it("refuses a pattern that is not a regular expression", () => {
   expect(regex().parse("(", "p")).toMatchObject({ ok: false, error: [{ path: "p" }] });
 });
 

@@ -9,10 +9,10 @@ it.each([
   ["maxDealy", "maxDelay"],
   ["jiter", "jitter"],
   ["intialDelay", "initialDelay"],
-])("takes %s for %s", (word, meant) => {
+])("corrects %s to %s", (word, meant) => {
   expect(suggest(word, known)).toBe(meant);
 });
 
-it.each(["", "x", "retries", "weight", "m".repeat(10_000)])("has no idea what %s could be", (word) => {
+it.each(["", "x", "retries", "weight", "m".repeat(10_000)])("has no suggestion for %s", (word) => {
   expect(suggest(word, known)).toBeUndefined();
 });

@@ -21,7 +21,7 @@ describe("targetRefs", () => {
     ]);
   });
 
-  it("name nothing twice", () => {
+  it("can't name anything twice", () => {
     const orders = { kind: "Service", name: "orders" };
     expect(targets(orders, { ...orders, sectionName: "http" })).toEqual([]);
     expect(targets(orders, orders)).toEqual([

@@ -7,7 +7,7 @@ describe("a TimeoutPolicy", () => {
     expect(parseSpec("TimeoutPolicy", {})).toEqual({ ok: true, value: defaultTimeoutPolicy });
   });
 
-  it("turns off by 0s", () => {
+  it("turns limits off with 0s", () => {
     expect(parseSpec("TimeoutPolicy", { request: "0s", idle: "0s", connect: "0s", perTry: "0s" })).toEqual({
       ok: true,
       value: {},
@@ -29,7 +29,7 @@ describe("a TimeoutPolicy", () => {
     ]);
   });
 
-  it("warns of a perTry that request never lets come", () => {
+  it("warns of a perTry that is never reached because of request", () => {
     expect(warningsOf("TimeoutPolicy", { request: "1s", perTry: "2s" })).toEqual([
       "spec.perTry: 2s is never reached: request ends all tries after 1s",
     ]);

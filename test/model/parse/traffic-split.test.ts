@@ -93,7 +93,7 @@ describe("a TrafficSplit", () => {
     expect(errorsOf(parseSpec("TrafficSplit", spec))).toEqual(messages);
   });
 
-  it("refuses a header match without a value, or one that is no regular expression", () => {
+  it("refuses a header match without a value, or with an invalid regular expression", () => {
     const headers = [
       { name: "a" },
       { name: "b", type: "RegularExpression", value: "(" },
@@ -108,7 +108,7 @@ describe("a TrafficSplit", () => {
     ]);
   });
 
-  it("warns where nothing is left to answer", () => {
+  it("warns if no backend is left to answer", () => {
     expect(warningsOf("TrafficSplit", { service: "catalog", backends: [{ service: "a", weight: 0 }] })).toEqual([
       "spec.backends: all weights are 0: every request is answered with 503",
     ]);
