@@ -65,7 +65,7 @@ export abstract class ConnectionLifecycle {
     this.limits = limits;
     this.timers = options.timers;
     this.clock = options.clock;
-    this.outbox = new Outbox(socket, () => this.scheduler.pump());
+    this.outbox = new Outbox(socket, () => this.onDrained());
     this.guard = new FloodGuard(limits.floods, options.clock);
     this.scheduler = new SendScheduler(this.outbox, this.guard);
     this.#idle = new Deadline(() => this.#expireIdle());
@@ -94,6 +94,11 @@ export abstract class ConnectionLifecycle {
   }
 
   protected abstract receive(chunk: Buffer): void;
+
+  /** The outbox was congested, and the kernel has taken everything. */
+  protected onDrained(): void {
+    this.scheduler.pump();
+  }
 
   get activeStreams(): number {
     return this.streams.size;

@@ -27,6 +27,12 @@ const drainPing = Buffer.from("tulle go", "latin1");
 const drainPingTimeoutMs = 2000;
 /** How long a connection that is to be closed waits for the request that it was opened for. */
 const restBeforeLeavingMs = 1000;
+/**
+ * Response heads are not subject to flow control: a client that keeps sending requests and reads no response would fill our memory
+ * with them. So nothing more is read from it once this much is unsent, which bodies alone never reach (see `send-scheduler.ts`).
+ * This can't deadlock as long as the client keeps reading while it has something to write, as ours does.
+ */
+const mostUnsentBytes = 1024 * 1024;
 
 /** Serves a connection whose next bytes, or first bytes in `received`, are the client's preface. */
 export function serveHttp2(
@@ -51,6 +57,7 @@ type Drain = "none" | "due" | "announced" | "final";
 export class Http2ServerConnection extends Http2Connection implements ServerStreamHost {
   protected readonly codeOfLoss: ErrorCode = "upstream_closed";
   readonly maxHeaderFields: number;
+  readonly #socket: Socket;
   readonly #service: Service;
   readonly #onRefused: Http2ServerOptions["onRefused"];
   #lastStreamId = 0;
@@ -58,9 +65,14 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
   #drainDeadline: Deadline | undefined;
   /** One for all streams: a timer per body would cost more than it is worth. */
   readonly #pace = new Deadline(() => this.#judgePace());
+  /** Armed while nothing is read from the client, because it reads nothing. */
+  readonly #unread = new Deadline(() => this.#judgeUnread());
+  /** `sentBytes` when it was armed. */
+  #sentBefore = 0;
 
   constructor(socket: Socket, service: Service, options: Http2ServerOptions, received: Buffer | undefined) {
     super(socket, options, true);
+    this.#socket = socket;
     this.#service = service;
     this.#onRefused = options.onRefused;
     this.maxHeaderFields = this.limits.maxHeaderFields;
@@ -70,6 +82,31 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     ]);
     this.timers.arm(this.#pace, this.stallTimeoutMs);
     if (received !== undefined) this.receive(received);
+  }
+
+  protected override receive(chunk: Buffer): void {
+    super.receive(chunk);
+    if (!this.outbox.congested || this.outbox.unsentBytes <= mostUnsentBytes || this.isFailed) return;
+    this.#socket.pause();
+    if (this.#unread.slot === undefined) this.#awaitReading();
+  }
+
+  protected override onDrained(): void {
+    this.timers.clear(this.#unread);
+    if (this.#socket.isPaused()) this.#socket.resume();
+    super.onDrained();
+  }
+
+  #awaitReading(): void {
+    this.#sentBefore = this.scheduler.sentBytes;
+    this.timers.arm(this.#unread, this.stallTimeoutMs);
+  }
+
+  #judgeUnread(): void {
+    const taken = this.scheduler.sentBytes - this.#sentBefore;
+    if (taken >= Math.max(1, this.leastBytesPerStall)) return this.#awaitReading();
+    this.#noteRefused("answer_not_taken");
+    this.destroyStalled();
   }
 
   /** Gives up bodies of announced length that arrive too slowly. */
@@ -86,6 +123,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
   protected override stopTimers(): void {
     super.stopTimers();
     this.timers.clear(this.#pace);
+    this.timers.clear(this.#unread);
   }
 
   protected get lastPeerStreamId(): number {

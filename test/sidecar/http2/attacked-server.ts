@@ -38,6 +38,11 @@ export class AttackedServer {
     return present(this.#listening).connections.size;
   }
 
+  /** Whether the server reads what comes. */
+  get reads(): boolean {
+    return [...present(this.#listening).connections].every((socket) => !socket.isPaused());
+  }
+
   /** `greets`: the peer says what a client says first, and has the server's SETTINGS. */
   async start(more: Partial<Http2Options> = {}, settings?: Buffer, greets = true): Promise<void> {
     const { clock, timers } = this;

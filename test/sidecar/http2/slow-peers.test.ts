@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
+import { nowhere } from "../../../sidecar/net/pass-through.ts";
 import { attackedServer } from "./attacked-server.ts";
 import { without } from "./hostile-requests.ts";
 import { echo } from "./peers.ts";
@@ -167,6 +168,39 @@ describe("threat 10: the slow", () => {
     target.pass(60_050);
     expect(upstream.calls.at(-1)?.[0]).toBe("abort");
     await expect.poll(() => target.openSockets).toBe(0);
+  });
+
+  describe("a client that keeps sending requests and reads none of the responses, which have no bodies,", () => {
+    const requests = 4_000;
+    const responseHeadBytes = 8_000;
+
+    async function sendAndReadNothing(): Promise<void> {
+      target.service = (_exchange, response) => {
+        const headers = new HeaderFields(["x", "y".repeat(responseHeadBytes)]);
+        response.head({ status: 204, headers, bodyless: true });
+        response.endResponse();
+        return nowhere;
+      };
+      await target.start();
+      target.peer.socket.pause();
+      target.peer.send(...Array.from({ length: requests }, (_, i) => headers(2 * i + 1, get)));
+      await expect.poll(() => target.reads).toBe(false);
+      expect(target.exchanges.length).toBeLessThan(requests);
+    }
+
+    it("is not read from until it has read what there is, and is then served again", async () => {
+      await sendAndReadNothing();
+      target.peer.socket.resume();
+      await target.peer.receiveType(HEADERS, 2 * requests - 1);
+      expect(target.exchanges).toHaveLength(requests);
+    });
+
+    it("is cut off after the timeout", async () => {
+      await sendAndReadNothing();
+      target.pass(120_100);
+      expect(target.refused).toEqual(["answer_not_taken"]);
+      await expect.poll(() => target.openSockets).toBe(0);
+    });
   });
 
   it("lets a slow reader have the last response of a connection that ends", async () => {
