@@ -31,7 +31,8 @@ export function compileEndpoints(view: IndexView, namespace: string, name: strin
       ...(idempotency === undefined ? {} : { idempotency }),
       endpoints: pods
         .flatMap((pod) => endpointOf(pod, service, port, names) ?? [])
-        .sort((a, b) => compareStrings(a.address, b.address)),
+        .sort((a, b) => compareStrings(a.address, b.address) || compareStrings(a.state, b.state))
+        .filter(({ address }, at, all) => address !== all[at - 1]?.address),
     };
   });
 }

@@ -116,14 +116,18 @@ export function podsOfSlices(
   podNamed: (name: string) => Pod | undefined,
 ): Pod[] {
   const ofFamily = slices.filter((slice) => slice.family === family);
-  const pods = new Map<string, LocatedPod>();
+  const byAddress = new Map<string, LocatedPod[]>();
   for (const slice of ofFamily.length > 0 ? ofFamily : slices) {
     for (const endpoint of slice.endpoints) {
       const pod = podBehind(endpoint, slice, podNamed);
-      if (pod !== undefined) pods.set(pod.ip, merge(pods.get(pod.ip), pod));
+      if (pod === undefined) continue;
+      const there = byAddress.get(pod.ip);
+      if (there === undefined) byAddress.set(pod.ip, [pod]);
+      else add(there, pod);
     }
   }
-  return [...pods.values()].sort((a, b) => compareStrings(a.name, b.name) || compareStrings(a.ip, b.ip));
+  const pods = [...byAddress.values()].flat();
+  return pods.sort((a, b) => compareStrings(a.name, b.name) || compareStrings(a.ip, b.ip));
 }
 
 function podBehind(
@@ -155,9 +159,31 @@ const stranger = {
   createdAt: "",
 };
 
-/** An address may be in two slices: with different ports, or briefly while its owner moves it. */
-function merge(one: LocatedPod | undefined, other: LocatedPod): LocatedPod {
-  if (one === undefined) return other;
-  const servicePorts = new Map([...(one.servicePorts ?? []), ...(other.servicePorts ?? [])]);
+/**
+ * Adds a pod to those at its address, of which there may be several: an address may be in two slices, with different ports, or
+ * briefly while its owner moves it, and a port of the Service may lead to two ports there.
+ */
+function add(there: LocatedPod[], pod: LocatedPod): void {
+  const at = there.findIndex((other) => agree(portsOf(other), portsOf(pod)));
+  const other = there[at];
+  if (other === undefined) there.push(pod);
+  else there[at] = merge(other, pod);
+}
+
+/** Whether two slices lead each port that both name to the same number. */
+function agree(one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): boolean {
+  return [...one].every(([name, port]) => (other.get(name) ?? port) === port);
+}
+
+function merge(one: LocatedPod, other: LocatedPod): LocatedPod {
+  // A pod that is ending may still be listed with an address that the next one has already.
+  if (one.name !== other.name) return one.terminating ? other : one;
+  const servicePorts = new Map([...portsOf(one), ...portsOf(other)]);
   return { ...one, ready: one.ready || other.ready, terminating: one.terminating && other.terminating, servicePorts };
 }
+
+function portsOf({ servicePorts = noPorts }: Pod): ReadonlyMap<string, number> {
+  return servicePorts;
+}
+
+const noPorts: ReadonlyMap<string, number> = new Map();

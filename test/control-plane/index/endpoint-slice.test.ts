@@ -58,6 +58,30 @@ describe("EndpointSlices", () => {
     expect(addressesOf(open(serviceYaml("orders") + pods + slices))).toEqual(["10.0.0.1:8080", "10.0.0.2:8080"]);
   });
 
+  it("may lead one port of the Service to two ports of an address, and another to the same", () => {
+    const service = serviceYaml("orders", "name: web, port: 80}, {name: stats, port: 81");
+    const slices = [8080, 9090].map((port) =>
+      slice("{addresses: [192.0.2.1]}", {
+        name: `s${port}`,
+        ports: `{name: web, port: ${port}}, {name: stats, port: 9000}`,
+      }),
+    );
+    const pipeline = open(service + slices.join(""));
+    expect(addressesOf(pipeline)).toEqual(["192.0.2.1:8080", "192.0.2.1:9090"]);
+    expect(endpointsOf(pipeline, "orders", 81)?.map(({ address }) => address)).toEqual(["192.0.2.1:9000"]);
+  });
+
+  it.each(["a", "z"])("lead to the pod that has an address now, not to %s that had it and is ending", (former) => {
+    const pods =
+      podYaml("m", "orders", "10.0.0.1") + podYaml(former, "orders", "10.0.0.1").replace(": orders, c", ": old, c");
+    const ending = ", conditions: {ready: false, serving: true, terminating: true}";
+    const both = [endpoint("10.0.0.1", former, ending), endpoint("10.0.0.1", "m")];
+    const seen = slice((former === "a" ? both : both.reverse()).join(", "));
+    expect(endpointsOf(open(serviceYaml("orders") + pods + seen))).toMatchObject([
+      { pod: "m", identity: "spiffe://cluster.local/ns/shop/sa/orders", state: "ready" },
+    ]);
+  });
+
   it.each([
     ["{ready: true}", "ready"],
     ["{}", "ready"],
