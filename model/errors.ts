@@ -43,7 +43,7 @@ export const errorCodes = {
   deadline_exceeded: {
     http: 504,
     grpc: grpcDeadlineExceeded,
-    says: "The time the caller gave was over before the answer came.",
+    says: "The caller's deadline passed before the answer came.",
   },
   destination_unknown: { http: 502, grpc: grpcUnavailable, says: "The name of the destination could not be resolved." },
   fault_injected: { http: 503, grpc: grpcUnavailable, says: "A FaultInjection made this request fail." },
@@ -92,7 +92,7 @@ export const errorCodes = {
   invalid_route: {
     http: 500,
     grpc: grpcUnavailable,
-    says: "The route that the request takes can't be carried out.",
+    says: "The request's route names a backend or a filter that can't be used.",
   },
   link_saturated: {
     http: 503,
@@ -115,7 +115,7 @@ export const errorCodes = {
   outside_denied: {
     http: 403,
     grpc: grpcPermissionDenied,
-    says: "The destination is not of the mesh, and the caller may not leave it.",
+    says: "The destination is outside the mesh, and this pod may not call it.",
   },
   overloaded: { http: 503, grpc: grpcResourceExhausted, says: "A limit on concurrent or waiting requests is reached." },
   path_ambiguous: {

@@ -17,7 +17,7 @@ export async function askInFolder({ path }: Extract<HomePlace, { kind: "folder" 
   try {
     await writeFile(join(path, rotateRootFile), `${root}\n`, { mode: ownerOnly });
   } catch (error) {
-    throw new UsageError(`the mesh can't be asked for another root: ${reasonOf(error)}`, { cause: error });
+    throw new UsageError(`the mesh's root can't be replaced: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -36,5 +36,5 @@ export async function askInCluster(
     body: { metadata: { annotations: { [rotateRootAnnotation]: root } } },
   });
   if (answer.status === 200) return;
-  throw new UsageError(`the mesh can't be asked for another root: ${describeAnswer(answer)}`);
+  throw new UsageError(`the mesh's root can't be replaced: ${describeAnswer(answer)}`);
 }

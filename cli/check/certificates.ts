@@ -49,7 +49,10 @@ async function bundlesOf({ cluster, namespaces }: Asked, roots: string): Promise
   });
   const names = others.flatMap((map) => textAt(map, "metadata", "namespace") ?? []).filter((name) => known.has(name));
   if (names.length > 0)
-    return fail(`${named(names)}: the trust bundle is another one`, "the control plane writes it: look at its log");
+    return fail(
+      `${named(names)}: another trust bundle than the mesh's`,
+      "the control plane writes it: look at its log",
+    );
   return ok(`the trust bundle is in ${configMaps.length} ${configMaps.length === 1 ? "namespace" : "namespaces"}`);
 }
 
@@ -59,7 +62,7 @@ async function servingCertificate(cluster: Cluster, roots: string, nowMs: number
     if (pod === undefined) return warn("the webhooks' certificate is not known: no control plane is ready");
     const shown = await shakeHands(cluster, pod, roots);
     const leftMs = Date.parse(shown.valid_to) - nowMs;
-    return leftMs > 0 ? ok(`webhooks: ${formatLeft(leftMs)} left`) : fail("that of the webhooks is over");
+    return leftMs > 0 ? ok(`webhooks: ${formatLeft(leftMs)} left`) : fail("that of the webhooks has expired");
   } catch (error) {
     return warn(`the webhooks' certificate could not be looked at: ${reasonOf(error)}`);
   }

@@ -45,5 +45,5 @@ function certificatesOf({ sidecars }: MeshView, nowMs: number): Finding[] {
   const ends = sidecars.flatMap(({ certificateEndsMs }) => certificateEndsMs ?? []);
   if (ends.length === 0) return [];
   const leftMs = Math.min(...ends) - nowMs;
-  return [leftMs > 0 ? ok(`the first ends in ${formatLeft(leftMs)}`) : fail("one is over, and was not renewed")];
+  return [leftMs > 0 ? ok(`the first ends in ${formatLeft(leftMs)}`) : fail("one has expired, and was not renewed")];
 }

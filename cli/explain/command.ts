@@ -79,7 +79,7 @@ interface Source {
 
 async function readFacts(options: ExplainOptions, words: RequestWords): Promise<Source> {
   const { folder, sidecar } = options;
-  if (folder !== undefined && sidecar !== undefined) throw new UsageError("-f and --sidecar can't both be asked");
+  if (folder !== undefined && sidecar !== undefined) throw new UsageError("-f and --sidecar exclude each other");
   if (sidecar !== undefined) return readSidecar(sidecar, options, words);
   if (folder !== undefined) {
     const domains = domainsOf(options);

@@ -128,7 +128,7 @@ export function filters(kind: "HTTPRoute" | "GRPCRoute"): Schema<readonly Parsed
     const fields = new Map(typeof value === "object" && value !== null ? Object.entries(value) : []);
     const type: unknown = fields.get("type");
     if (typeof type !== "string")
-      return at.field("type").fail(type === undefined ? "is required" : `must be a text, got ${show(type)}`);
+      return at.field("type").fail(type === undefined ? "is required" : `must be a string, got ${show(type)}`);
     const known = types.get(type);
     if (known === undefined) return { kind: "unsupported", type };
     for (const name of fields.keys()) {

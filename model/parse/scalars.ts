@@ -93,7 +93,7 @@ interface TextOptions {
 export function text({ pattern, says, minLength = 1, maxLength }: TextOptions): Schema<string> {
   const regex = pattern === undefined ? undefined : new RegExp(pattern);
   return new Schema<string>({ type: "string", minLength, maxLength, ...(pattern && { pattern }) }, (value, at) => {
-    if (typeof value !== "string") return at.fail(`must be a text, got ${show(value)}`);
+    if (typeof value !== "string") return at.fail(`must be a string, got ${show(value)}`);
     if (value.length < minLength) return at.fail("must not be empty");
     if (value.length > maxLength) return at.fail(`must have at most ${maxLength} characters, got ${value.length}`);
     if (regex !== undefined && !regex.test(value)) return at.fail(`must be ${says}, got ${show(value)}`);
@@ -104,7 +104,7 @@ export function text({ pattern, says, minLength = 1, maxLength }: TextOptions): 
 /** A regular expression in RE2 syntax. */
 export function regex(): Schema<string> {
   return new Schema<string>({ type: "string", minLength: 1, maxLength: 1024 }, (value, at) => {
-    if (typeof value !== "string") return at.fail(`must be a text, got ${show(value)}`);
+    if (typeof value !== "string") return at.fail(`must be a string, got ${show(value)}`);
     const compiled = compileRegex(value);
     return compiled.ok ? value : at.fail(compiled.error);
   });

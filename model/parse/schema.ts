@@ -217,7 +217,7 @@ function refuseDoubles(keys: readonly string[], at: Place): void {
   for (const [index, key] of keys.entries()) {
     const earlier = first.get(key);
     if (earlier === undefined) first.set(key, index);
-    else at.item(index).fail(`${key} is there twice, see ${at.path}[${earlier}]`);
+    else at.item(index).fail(`${key} is given twice, see ${at.path}[${earlier}]`);
   }
 }
 

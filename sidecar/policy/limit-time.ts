@@ -45,7 +45,7 @@ function limitRequest(limits: RequestTimes, graceMs: number, { clock, wheel }: T
     const policyAtMs = now + requestMs;
     const callerAtMs = exchange.deadlineAtMs;
     if (callerAtMs <= now) {
-      response.abortResponse(new MeshError("deadline_exceeded", "it was over on arrival"));
+      response.abortResponse(new MeshError("deadline_exceeded", "it had passed on arrival"));
       return nowhere;
     }
     exchange.deadlineAtMs = Math.min(policyAtMs, callerAtMs);

@@ -82,8 +82,8 @@ it.each<[object, string]>([
   ],
   [{ rules: [{ methods: ["get"] }] }, 'spec.rules[0].methods[0]: must be a method in upper case, got "get"'],
   [{ mtls: "STRICT" }, 'spec.mtls: must be one of strict, permissive, got "STRICT", did you mean strict?'],
-  [{ mtls: "strict", ports: [80, 80] }, "spec.ports[1]: 80 is there twice, see spec.ports[0]"],
-  [{ mtls: "strict", selector: { matchLabels: { app: 7 } } }, "spec.selector.matchLabels.app: must be a text, got 7"],
+  [{ mtls: "strict", ports: [80, 80] }, "spec.ports[1]: 80 is given twice, see spec.ports[0]"],
+  [{ mtls: "strict", selector: { matchLabels: { app: 7 } } }, "spec.selector.matchLabels.app: must be a string, got 7"],
 ])("refuses %j", (spec, message) => {
   expect(errorsOf(parseSpec("AccessPolicy", spec))).toEqual([message]);
 });

@@ -63,7 +63,7 @@ describe("a policy as an object", () => {
       'apiVersion: must be tulle.dev/v1alpha1, got "tulle.dev/v1"',
       "speck: unknown field, did you mean spec?",
       'metadata.name: must be a name of lower-case letters, digits, dashes and dots, got "Not A Name"',
-      "metadata.namespace: must be a text, got 7",
+      "metadata.namespace: must be a string, got 7",
       "spec.maxAttemps: unknown field, did you mean maxAttempts?",
       'spec.targetRefs[0].kind: must be one of Service, HTTPRoute, GRPCRoute, got "Pod"',
       "spec.targetRefs[0].name: is required",

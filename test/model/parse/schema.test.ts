@@ -106,7 +106,7 @@ describe("a list", () => {
   it("names both places of a duplicate", () => {
     expect(names.parse(["a", "b", "a"], "names")).toEqual({
       ok: false,
-      error: [{ path: "names[2]", message: "a is there twice, see names[0]" }],
+      error: [{ path: "names[2]", message: "a is given twice, see names[0]" }],
     });
   });
 });

@@ -25,7 +25,7 @@ describe("targetRefs", () => {
     const orders = { kind: "Service", name: "orders" };
     expect(targets(orders, { ...orders, sectionName: "http" })).toEqual([]);
     expect(targets(orders, orders)).toEqual([
-      "spec.targetRefs[1]: Service orders is there twice, see spec.targetRefs[0]",
+      "spec.targetRefs[1]: Service orders is given twice, see spec.targetRefs[0]",
     ]);
   });
 

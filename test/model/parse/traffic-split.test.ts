@@ -68,7 +68,7 @@ describe("a TrafficSplit", () => {
     ],
     [
       { service: "catalog", backends: [{ service: "a" }, { service: "a" }] },
-      ["spec.backends[1]: a is there twice, see spec.backends[0]"],
+      ["spec.backends[1]: a is given twice, see spec.backends[0]"],
     ],
     [
       { service: "catalog", backends, match: [{ backends }] },
