@@ -17,10 +17,21 @@ export interface GaugeSources {
 
 const breakerNumbers = { closed: 0, "half-open": 1, open: 2 } as const;
 
-export function exposeGauges(
-  registry: MetricRegistry,
-  { state, identity, controlStreamConnected, appliedAtMs }: GaugeSources,
-): void {
+export function exposeGauges(registry: MetricRegistry, sources: GaugeSources): void {
+  exposeBackends(registry, sources);
+  exposeDestinations(registry, sources);
+  exposeKeyedRequests(registry, sources);
+  exposeConnections(registry, sources);
+  registry.gauge(sidecarMetrics.inboundPolicyInfo, (emit) => {
+    const { inboundVersion: version } = sources.state();
+    if (version !== undefined) emit({ version }, 1);
+  });
+  registry.gauge(sidecarMetrics.policyApplied, (emit) => {
+    for (const [kind, atMs] of sources.appliedAtMs) emit({ kind }, atMs / 1_000);
+  });
+}
+
+function exposeBackends(registry: MetricRegistry, { state }: GaugeSources): void {
   registry.gauge(sidecarMetrics.breakerState, (emit) => {
     for (const backend of state().backends.all) {
       for (const { breakerState, endpoint } of backend.liveEndpoints) {
@@ -40,6 +51,9 @@ export function exposeGauges(
       for (const name of ["ready", "terminating"] as const) emit({ backend: backend.name, state: name }, counts[name]);
     }
   });
+}
+
+function exposeDestinations(registry: MetricRegistry, { state }: GaugeSources): void {
   registry.gauge(sidecarMetrics.splitWeight, (emit) => {
     for (const { service, routes } of state().destinations.known) {
       // Each match of a rule is a route of its own; all of them have the rule's name and backends.
@@ -57,13 +71,9 @@ export function exposeGauges(
   registry.gauge(sidecarMetrics.retryBudgetRemaining, (emit) => {
     for (const [service, { remaining }] of tightestBudgets(state())) emit({ service }, remaining);
   });
-  registry.gauge(sidecarMetrics.inboundPolicyInfo, (emit) => {
-    const { inboundVersion: version } = state();
-    if (version !== undefined) emit({ version }, 1);
-  });
-  registry.gauge(sidecarMetrics.policyApplied, (emit) => {
-    for (const [kind, atMs] of appliedAtMs) emit({ kind }, atMs / 1_000);
-  });
+}
+
+function exposeKeyedRequests(registry: MetricRegistry, { state }: GaugeSources): void {
   registry.gauge(sidecarMetrics.idempotencyKeys, (emit) => {
     const { inFlight, answered, bare } = state().keyed.held;
     emit({ state: "in_flight" }, inFlight);
@@ -71,6 +81,9 @@ export function exposeGauges(
     emit({ state: "bare" }, bare);
   });
   registry.gauge(sidecarMetrics.idempotencyBytes, (emit) => emit({}, state().keyed.held.bytes));
+}
+
+function exposeConnections(registry: MetricRegistry, { state, identity, controlStreamConnected }: GaugeSources): void {
   registry.gauge(sidecarMetrics.connections, (emit) => {
     emit({ direction: "outbound" }, state().linkCount);
     emit({ direction: "inbound" }, state().inboundCount);
