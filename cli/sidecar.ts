@@ -71,7 +71,7 @@ async function run(flags: SidecarFlags): Promise<void> {
     workload,
     pod: workload,
     podIp: flags.podIp,
-    place: {},
+    locality: {},
     trustDomain: flags.trustDomain,
     upstreams: upstreams.value,
     outboundMtls: "preferred",

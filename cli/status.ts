@@ -45,7 +45,7 @@ async function run(options: StatusOptions): Promise<void> {
 export function printStatus({ policies, breakers, sidecars, lost, problems }: MeshView, paint: Paint): string {
   const rows = policies.map((policy) => [policy.kind, policy.name, verdictOf(policy)]);
   const [title = "", ...lines] = formatTable([{ title: "KIND" }, { title: "NAME" }, { title: "STATE" }], rows);
-  const painted = lines.map((line, place) => (isWell(policies[place]) ? line : paint("red", line)));
+  const painted = lines.map((line, index) => (isWell(policies[index]) ? line : paint("red", line)));
   return `${[
     ...(policies.length === 0 ? ["no policies"] : [paint("bold", title), ...painted]),
     "",

@@ -8,14 +8,14 @@ export interface Column {
 
 /** No line ends with spaces. */
 export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
-  const widths = columns.map(({ title }, place) =>
-    Math.max(title.length, ...rows.map((row) => (row[place] ?? "").length)),
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...rows.map((row) => (row[index] ?? "").length)),
   );
   const line = (cells: readonly string[]) =>
     columns
-      .map(({ align }, place) => {
-        const cell = cells[place] ?? "";
-        const width = widths[place] ?? 0;
+      .map(({ align }, index) => {
+        const cell = cells[index] ?? "";
+        const width = widths[index] ?? 0;
         return align === "right" ? cell.padStart(width) : cell.padEnd(width);
       })
       .join("  ")

@@ -6,7 +6,7 @@
 import type { Endpoint } from "./resources.ts";
 
 /** Where a caller runs, as far as it is known. */
-export interface Place {
+export interface Locality {
   readonly node?: string;
   readonly zone?: string;
 }
@@ -27,7 +27,7 @@ type Placed = Pick<Endpoint, "state" | "node" | "forNodes" | "forZones">;
 export function chooseEndpoints<E>(
   all: readonly E[],
   nodeLocal: boolean,
-  { node, zone }: Place,
+  { node, zone }: Locality,
   placed: (entry: E) => Placed,
 ): EndpointChoice<E> {
   const allowed = nodeLocal ? all.filter((entry) => node !== undefined && placed(entry).node === node) : all;
@@ -44,10 +44,10 @@ export function chooseEndpoints<E>(
 /** Undefined: the hints are incomplete, or none of them is for this location. */
 function hintedFor<E>(
   ready: readonly E[],
-  place: string | undefined,
+  nodeOrZone: string | undefined,
   hints: (entry: E) => readonly string[] | undefined,
 ): ReadonlySet<E> | undefined {
-  if (place === undefined || ready.some((entry) => hints(entry) === undefined)) return undefined;
-  const hinted = new Set(ready.filter((entry) => hints(entry)?.includes(place)));
+  if (nodeOrZone === undefined || ready.some((entry) => hints(entry) === undefined)) return undefined;
+  const hinted = new Set(ready.filter((entry) => hints(entry)?.includes(nodeOrZone)));
   return hinted.size === 0 ? undefined : hinted;
 }

@@ -66,11 +66,11 @@ export function ownerOfKey(caller: string, key: string, pods: readonly string[])
   const name = `${caller} ${key}`;
   let owner = -1;
   let best = Number.NEGATIVE_INFINITY;
-  for (const [place, pod] of pods.entries()) {
+  for (const [index, pod] of pods.entries()) {
     const score = rendezvousScore(name, pod);
     if (score <= best) continue;
     best = score;
-    owner = place;
+    owner = index;
   }
   return owner;
 }

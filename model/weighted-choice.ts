@@ -10,12 +10,12 @@ export class WeightedChoice {
   readonly #total: number;
 
   /** Weights are at least 0 and need not sum to anything. `names` tell the places apart for `pickSticky`. */
-  constructor(weights: readonly number[], names: readonly string[] = weights.map((_, place) => `${place}`)) {
+  constructor(weights: readonly number[], names: readonly string[] = weights.map((_, index) => `${index}`)) {
     this.#names = names;
     this.#weights = weights;
     this.#upTo = new Float64Array(weights.length);
     let total = 0;
-    for (const [place, weight] of weights.entries()) this.#upTo[place] = total += weight;
+    for (const [index, weight] of weights.entries()) this.#upTo[index] = total += weight;
     this.#total = total;
   }
 
@@ -38,10 +38,10 @@ export class WeightedChoice {
     if (this.#total === 0) return undefined;
     let best: number | undefined;
     let bestScore = Number.NEGATIVE_INFINITY;
-    for (const [place, name] of this.#names.entries()) {
-      const score = rendezvousScore(key, name, this.#weights[place]);
+    for (const [index, name] of this.#names.entries()) {
+      const score = rendezvousScore(key, name, this.#weights[index]);
       if (score <= bestScore) continue;
-      best = place;
+      best = index;
       bestScore = score;
     }
     return best;

@@ -54,7 +54,7 @@ function tableOf(name: string): Table {
   if (known !== undefined) return known;
   const rows: readonly FieldTable[] = messages[name as MessageName];
   const fields = rows.map(fieldOf);
-  const table = { fields, byNumber: new Map(rows.map(({ number }, place) => [number, fields[place] as Field])) };
+  const table = { fields, byNumber: new Map(rows.map(({ number }, index) => [number, fields[index] as Field])) };
   tables.set(name, table);
   return table;
 }

@@ -5,7 +5,7 @@
 
 import net from "node:net";
 import { type ApplicationProbe, parseApplicationProbes } from "../model/application-probe.ts";
-import type { Place } from "../model/endpoint-choice.ts";
+import type { Locality } from "../model/endpoint-choice.ts";
 import type { FieldError, Result } from "../model/result.ts";
 import { err, ok } from "../model/result.ts";
 import { isTrustDomain } from "../model/spiffe.ts";
@@ -19,7 +19,7 @@ export interface SidecarConfig {
   readonly pod: string;
   readonly podIp: string;
   /** A part of the place that is not set is unknown: no endpoint is then preferred for it, and none is local. */
-  readonly place: Place;
+  readonly locality: Locality;
   readonly trustDomain: string;
   readonly upstreams: readonly Upstream[];
   readonly outboundMtls: "preferred" | "required";
@@ -95,7 +95,7 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
     pod: required("TULLE_POD"),
     serviceAccount: required("TULLE_SERVICE_ACCOUNT"),
     podIp,
-    place: { ...named("node", env["TULLE_NODE"]), ...named("zone", env["TULLE_ZONE"]) },
+    locality: { ...named("node", env["TULLE_NODE"]), ...named("zone", env["TULLE_ZONE"]) },
     trustDomain,
     tokenFile: required("TULLE_TOKEN_FILE"),
     trustBundleFile: required("TULLE_TRUST_BUNDLE"),
@@ -116,6 +116,6 @@ export function readConfig(env: Variables): Result<SidecarConfig & ControlPlaneC
 }
 
 /** An empty variable counts as unset: a missing label becomes one. */
-function named(key: keyof Place, value: string | undefined): Place {
+function named(key: keyof Locality, value: string | undefined): Locality {
   return value === undefined || value === "" ? {} : { [key]: value };
 }

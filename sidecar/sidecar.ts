@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { isLoopback, joinAddress } from "../model/address.ts";
 import { destinationFor } from "../model/consumer-routes.ts";
-import type { Place } from "../model/endpoint-choice.ts";
+import type { Locality } from "../model/endpoint-choice.ts";
 import type { Destination, Endpoint, Inbound, Protocol, Resource, ResourceKind, Route } from "../model/resources.ts";
 import type { Upstream } from "../model/upstream.ts";
 import { Application } from "./application.ts";
@@ -53,7 +53,7 @@ export interface SidecarOptions extends Shared {
   readonly workload: string;
   readonly podIp: string;
   /** Where the pod runs: endpoints nearby may be preferred. */
-  readonly place: Place;
+  readonly locality: Locality;
   readonly trustDomain: string;
   readonly identity: Identity;
   readonly follow: Follow;
@@ -119,7 +119,7 @@ export class Sidecar {
     this.#dialler = new Dialler({ ...options, plain: this.#plain, outsideStack }, () => this.#destinations);
     this.#backends = new Backends((name, apply) => this.#follow("endpoints", name, apply), {
       caller: identity.spiffeId,
-      place: options.place,
+      locality: options.locality,
       dial: (endpoint, { protocol }) => this.#dialEndpoint(endpoint, protocol),
       clock,
       wheel,

@@ -143,9 +143,9 @@ function printSections(sections: readonly Section[], paint: Paint): string {
   const shown = sections.filter(({ findings }) => findings.length > 0);
   const width = Math.max(...shown.map(({ check }) => check.length));
   const lines = shown.flatMap(({ check, findings }) =>
-    findings.flatMap(({ verdict, says, fix }, place) => {
+    findings.flatMap(({ verdict, says, fix }, index) => {
       const [colour, mark] = marks[verdict];
-      const name = (place === 0 ? check : "").padEnd(width);
+      const name = (index === 0 ? check : "").padEnd(width);
       const line = `${paint(colour, mark)} ${name}  ${says}`;
       return fix === undefined ? [line] : [line, paint("dim", `${" ".repeat(width + 4)}→ ${fix}`)];
     }),

@@ -35,7 +35,7 @@ async function modes(cluster: Cluster, redirected: readonly Fields[]): Promise<F
   if (redirected.length === 0) return [];
   const asked = onePerNode(redirected).slice(0, mostAsked);
   const logs = await Promise.all(asked.map((pod) => initLog(cluster, pod)));
-  const tried = asked.filter((_pod, place) => logs[place]?.includes('"redirect set and tried"'));
+  const tried = asked.filter((_pod, index) => logs[index]?.includes('"redirect set and tried"'));
   const notes = new Set(logs.flatMap(notesIn));
   const counted = `iptables over nftables in ${redirected.length} pods`;
   const text = tried.length === 0 ? counted : `${counted}, tried in ${named(tried.map(nameOf))}`;

@@ -62,14 +62,14 @@ function missingIn(policy: Fields, policies: readonly Fields[], meshed: readonly
     .map((rule) => describe(rule, selected));
 }
 
-function describe({ policy, direction, place }: Rule, selected: readonly Fields[]): Finding {
+function describe({ policy, direction, index }: Rule, selected: readonly Fields[]): Finding {
   const { namespace, name } = readMeta(policy);
   const patch = [
-    { op: "add", path: `/spec/${direction}/${place}/ports/-`, value: { port: meshPort, protocol: "TCP" } },
+    { op: "add", path: `/spec/${direction}/${index}/ports/-`, value: { port: meshPort, protocol: "TCP" } },
   ];
   const pods = `${selected.length} meshed ${selected.length === 1 ? "pod" : "pods"}`;
   return fail(
-    `${nameOf(policy)}: ${direction} rule ${place + 1} does not admit TCP ${meshPort}, for ${pods}`,
+    `${nameOf(policy)}: ${direction} rule ${index + 1} does not admit TCP ${meshPort}, for ${pods}`,
     `kubectl -n ${namespace} patch networkpolicy ${name} --type json -p '${JSON.stringify(patch)}'`,
   );
 }

@@ -11,7 +11,7 @@ export type Direction = "ingress" | "egress";
 export interface Rule {
   readonly policy: Fields;
   readonly direction: Direction;
-  readonly place: number;
+  readonly index: number;
   readonly rule: Fields;
 }
 
@@ -37,7 +37,7 @@ export function holdsFor(policy: Fields, direction: Direction): boolean {
 export function rulesOf(policy: Fields): Rule[] {
   return (["ingress", "egress"] as const).flatMap((direction) => {
     const rules = holdsFor(policy, direction) ? listAt(policy, "spec", direction) : [];
-    return rules.map((rule, place) => ({ policy, direction, place, rule }));
+    return rules.map((rule, index) => ({ policy, direction, index, rule }));
   });
 }
 

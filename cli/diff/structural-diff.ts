@@ -46,14 +46,14 @@ function listChanges(before: readonly unknown[], after: readonly unknown[], path
 
 /** Compares the order of items that are on both sides: among routes the first match wins. */
 function orderChange(before: readonly string[], after: readonly string[], path: string): Change[] {
-  return before.every((key, place) => key === after[place]) ? [] : [{ path: `${path} (order)`, before, after }];
+  return before.every((key, index) => key === after[index]) ? [] : [{ path: `${path} (order)`, before, after }];
 }
 
 /** Items that share a key are distinguished by number. */
 function itemsByKey(items: readonly unknown[]): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>();
-  for (const [place, item] of items.entries()) {
-    const name = nameOf(item) ?? `${place}`;
+  for (const [index, item] of items.entries()) {
+    const name = nameOf(item) ?? `${index}`;
     let key = name;
     for (let number = 2; found.has(key); number++) key = `${name} #${number}`;
     found.set(key, item);

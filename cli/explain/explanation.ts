@@ -121,8 +121,8 @@ export function explain(facts: MeshFacts, request: DescribedRequest): Explanatio
 
 /** Requests with the same key all go to one backend, so that one must recognize the key. */
 function triesOf({ facts, request }: About, route: Route, explained: readonly ExplainedBackend[]): ExplainedTry[] {
-  const isKnown = route.backends.some(({ endpoints }, place) => {
-    const keys = (explained[place]?.percent ?? 0) > 0 ? facts.endpoints(endpoints)?.idempotency : undefined;
+  const isKnown = route.backends.some(({ endpoints }, index) => {
+    const keys = (explained[index]?.percent ?? 0) > 0 ? facts.endpoints(endpoints)?.idempotency : undefined;
     return keys !== undefined && knownKeyIn(keys, request.method, request.headers) !== undefined;
   });
   return explainTries(route.retry, route.timeout.requestMs, request, isKnown);
@@ -161,13 +161,13 @@ function backendsOf(about: About, route: Route): ExplainedBackend[] {
   const total = backends.reduce((sum, { weight }) => sum + weight, 0);
   const key = (sticky && stickyKey(sticky, headers)) ?? (backends.length > 1 ? keyIn(headers) : undefined);
   const chosen = key === undefined ? undefined : stickyPlace(backends, key);
-  return backends.map((backend, place) => {
+  return backends.map((backend, index) => {
     const shareOfAll = total === 0 ? 0 : (backend.weight / total) * 100;
-    const share = chosen === undefined ? shareOfAll : place === chosen ? 100 : 0;
+    const share = chosen === undefined ? shareOfAll : index === chosen ? 100 : 0;
     return {
       service: `${backend.service.namespace}/${backend.service.name}`,
       percent: share,
-      ...(place === chosen && key !== undefined && { stickyTo: key }),
+      ...(index === chosen && key !== undefined && { stickyTo: key }),
       ...(backend.invalid !== undefined && { invalid: backend.invalid }),
       ...behind(about, backend),
     };

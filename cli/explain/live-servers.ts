@@ -60,8 +60,8 @@ async function readWorkload(sidecars: readonly SidecarRef[]): Promise<LiveServer
   const answers = await Promise.allSettled(sidecars.slice(0, mostAsked).map(readOwn));
   const found: { readonly pods: Set<string>; readonly inbound: Inbound }[] = [];
   const unknown: string[] = sidecars.slice(mostAsked).map(({ pod }) => pod);
-  for (const [place, answer] of answers.entries()) {
-    const { pod } = sidecars[place] as SidecarRef;
+  for (const [index, answer] of answers.entries()) {
+    const { pod } = sidecars[index] as SidecarRef;
     const own = answer.status === "fulfilled" ? answer.value : undefined;
     const alike = own && found.find(({ inbound }) => isDeepStrictEqual(inbound, own));
     if (own === undefined) unknown.push(pod);

@@ -46,7 +46,9 @@ function policiesOf({ index }: Pipeline, { service: dialled }: Destination, rout
   if (service === undefined || port === undefined) return {};
   const rule = index
     .routesOf(service)
-    .flatMap((gateway) => gateway.rules.map((each, place) => ({ gateway, name: each.name, shown: each.name ?? place })))
+    .flatMap((gateway) =>
+      gateway.rules.map((each, ruleNumber) => ({ gateway, name: each.name, shown: each.name ?? ruleNumber })),
+    )
     .find(
       ({ gateway: { kind, namespace, name }, shown }) => route.name === `${kind} ${namespace}/${name} rule ${shown}`,
     );

@@ -42,8 +42,8 @@ function row(label: string, text: string): string {
 }
 
 function routeLines({ matches, route }: Explanation, paint: Paint): string[] {
-  const lines = matches.map(({ route: name, asks, verdict, unmet }, place) => {
-    const label = place === 0 ? "route" : "";
+  const lines = matches.map(({ route: name, asks, verdict, unmet }, index) => {
+    const label = index === 0 ? "route" : "";
     const wants = asks === "" ? "any request" : asks;
     switch (verdict) {
       case "taken":
@@ -63,7 +63,7 @@ function routeLines({ matches, route }: Explanation, paint: Paint): string[] {
 function policyLines({ policies, telemetry, tries, fault, upgrade }: Explanation, route: Route): string[] {
   const { filters = [], mirrors = [] } = route;
   return [
-    ...filters.map((filter, place) => row(place === 0 ? "filters" : "", describeFilter(filter))),
+    ...filters.map((filter, index) => row(index === 0 ? "filters" : "", describeFilter(filter))),
     row(
       "timeout",
       `${describeTimeout(route)}${by(policies.TimeoutPolicy && `TimeoutPolicy ${policies.TimeoutPolicy}`)}`,

@@ -183,10 +183,10 @@ export function observe({ service, route, backends }: SplitView, edges: readonly
   return {
     service,
     route,
-    backends: backends.map(({ service: name, wanted }, place) => ({
+    backends: backends.map(({ service: name, wanted }, index) => ({
       service: name,
       wanted,
-      ...(all > 0 && { observed: (seen[place] ?? 0) / all }),
+      ...(all > 0 && { observed: (seen[index] ?? 0) / all }),
     })),
   };
 }

@@ -23,7 +23,7 @@ export const rotateRootAnnotation = "tulle.dev/rotate-root";
 
 const collection = `/api/v1/namespaces/${meshNamespace}/secrets`;
 const path = `${collection}/${caSecretName}`;
-const place = `Secret ${meshNamespace}/${caSecretName}`;
+const origin = `Secret ${meshNamespace}/${caSecretName}`;
 const secrets: WatchedKind = { group: "", versions: ["v1"], kind: "Secret", plural: "secrets", empty: "unlikely" };
 
 /** Loads the signer, or creates it. Throws a readable error if there is none and none can be made, or if it can't sign. */
@@ -32,16 +32,17 @@ export async function openCaSecret(api: ClusterApi, trustDomain: string, nowMs: 
   if (kept !== undefined) return keptIn(kept);
   const made = await api.request({ method: "POST", path: collection, body: secretOf(makeRoot(trustDomain, nowMs)) });
   // If several start at once, the first creates it for all.
-  if (made.status !== 201 && made.status !== 409) throw new Error(`${place} can't be created: ${describeAnswer(made)}`);
+  if (made.status !== 201 && made.status !== 409)
+    throw new Error(`${origin} can't be created: ${describeAnswer(made)}`);
   const now = await read(api);
-  if (now === undefined) throw new Error(`${place} vanished while it was created`);
+  if (now === undefined) throw new Error(`${origin} vanished while it was created`);
   return keptIn(now);
 }
 
 async function read(api: ClusterApi): Promise<Fields | undefined> {
   const answer = await api.request({ path });
   if (answer.status === 404) return undefined;
-  if (answer.status !== 200) throw new Error(`${place} can't be read: ${describeAnswer(answer)}`);
+  if (answer.status !== 200) throw new Error(`${origin} can't be read: ${describeAnswer(answer)}`);
   return fieldsOf(answer.body);
 }
 
@@ -62,7 +63,7 @@ export class CaSecretStore implements SignerStore {
     const body = { ...now, metadata: { ...metadata, annotations }, data: dataOf(pems, fieldsOf(now["data"])) };
     const answer: ApiAnswer = await this.#api.request({ method: "PUT", path, body });
     if (answer.status === 409) return false;
-    if (answer.status !== 200) throw new Error(`${place} can't be written: ${describeAnswer(answer)}`);
+    if (answer.status !== 200) throw new Error(`${origin} can't be written: ${describeAnswer(answer)}`);
     return true;
   }
 }
@@ -92,11 +93,12 @@ export function watchCaSecret({ api, onSigner, log, signal, timing = {} }: CaWat
     random: Math.random,
     timing,
     onList: ([object]) => {
-      if (object === undefined) log("error", "signer's Secret is gone, what was in it stays in use", { secret: place });
+      if (object === undefined)
+        log("error", "signer's Secret is gone, what was in it stays in use", { secret: origin });
       else take(object);
     },
     onChange: take,
-    onDelete: () => log("error", "signer's Secret is gone, what was in it stays in use", { secret: place }),
+    onDelete: () => log("error", "signer's Secret is gone, what was in it stays in use", { secret: origin }),
     onTrouble: (reason) => {
       if (reason !== undefined) log("warn", "signer's Secret can't be followed", { reason });
     },
@@ -140,7 +142,7 @@ function dataOf({ keyPem, certificatesPem, trustedPem, next, formerPem }: Signer
 
 function keptIn(object: Fields): KeptSigner {
   const request = fieldsOf(fieldsOf(object["metadata"])["annotations"])[rotateRootAnnotation];
-  const signer = readSigner(pemsOf(object), place);
+  const signer = readSigner(pemsOf(object), origin);
   return { ...signer, version: versionOf(object), ...(typeof request === "string" && { request }) };
 }
 

@@ -53,41 +53,41 @@ export function makeRoot(trustDomain: string, nowMs: number): IssuerPems {
 }
 
 /** Throws a readable error, beginning with `place`, if this can't sign for the mesh. */
-export function readIssuer({ keyPem, certificatesPem, trustedPem }: IssuerPems, place: string): Issuer {
-  const privateKey = readKey(keyPem, place);
-  const [certificate, ...above] = readCertificates(certificatesPem, place);
-  if (certificate === undefined) throw new Error(`${place}: must hold one private key and one certificate`);
+export function readIssuer({ keyPem, certificatesPem, trustedPem }: IssuerPems, origin: string): Issuer {
+  const privateKey = readKey(keyPem, origin);
+  const [certificate, ...above] = readCertificates(certificatesPem, origin);
+  if (certificate === undefined) throw new Error(`${origin}: must hold one private key and one certificate`);
   if (!certificate.ca || !certificate.checkPrivateKey(privateKey))
-    throw new Error(`${place}: the certificate is not a CA's, or not that of the key`);
-  const trusted = trustedPem === undefined ? [certificate] : readCertificates(trustedPem, place);
+    throw new Error(`${origin}: the certificate is not a CA's, or not that of the key`);
+  const trusted = trustedPem === undefined ? [certificate] : readCertificates(trustedPem, origin);
   const isRoot = (one: X509Certificate) => trusted.some(({ raw }) => raw.equals(one.raw));
   if (trusted.length === 0 || !trusted.every((root) => root.ca && root.checkIssued(root)))
-    throw new Error(`${place}: ca.crt must hold the roots that workloads are to trust, and nothing else`);
+    throw new Error(`${origin}: ca.crt must hold the roots that workloads are to trust, and nothing else`);
   const chain = isRoot(certificate) ? [] : [certificate, ...above.filter((one) => !isRoot(one))];
   const last = chain.at(-1);
   if (last !== undefined && !trusted.some((root) => last.checkIssued(root) && last.verify(root.publicKey)))
-    throw new Error(`${place}: no root in ca.crt has issued ${last.subject.replaceAll("\n", ", ")}`);
+    throw new Error(`${origin}: no root in ca.crt has issued ${last.subject.replaceAll("\n", ", ")}`);
   const publicKeyDer = createPublicKey(privateKey).export({ type: "spki", format: "der" });
   const signer = { nameDer: subjectOf(certificate), privateKey, publicKeyDer, keyId: subjectKeyIdOf(certificate) };
   return { signer, certificate, chainDer: chain.map(({ raw }) => raw), trusted };
 }
 
-function readKey(pem: string, place: string): KeyObject {
+function readKey(pem: string, origin: string): KeyObject {
   let key: KeyObject;
   try {
     key = createPrivateKey(pem);
   } catch {
     // What OpenSSL says about a key must not be logged.
-    throw new Error(`${place}: the private key can't be read`);
+    throw new Error(`${origin}: the private key can't be read`);
   }
-  if (key.asymmetricKeyType !== "ec") throw new Error(`${place}: the private key must be ECDSA, as P-256`);
+  if (key.asymmetricKeyType !== "ec") throw new Error(`${origin}: the private key must be ECDSA, as P-256`);
   return key;
 }
 
-export function readCertificates(pem: string, place: string): X509Certificate[] {
+export function readCertificates(pem: string, origin: string): X509Certificate[] {
   try {
     return [...pem.matchAll(pemBlock)].map(([block]) => new X509Certificate(block));
   } catch (error) {
-    throw new Error(`${place}: a certificate can't be read`, { cause: error });
+    throw new Error(`${origin}: a certificate can't be read`, { cause: error });
   }
 }

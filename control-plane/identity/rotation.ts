@@ -41,30 +41,31 @@ export interface KeptSigner {
 }
 
 /** Throws a readable error, beginning with `place`, if the parts don't fit together. */
-export function readSigner(pems: SignerPems, place: string): Pick<KeptSigner, "pems" | "issuer" | "rotation"> {
-  const issuer = readIssuer(pems, place);
-  const rotation = readRotation(pems, issuer, place);
+export function readSigner(pems: SignerPems, origin: string): Pick<KeptSigner, "pems" | "issuer" | "rotation"> {
+  const issuer = readIssuer(pems, origin);
+  const rotation = readRotation(pems, issuer, origin);
   return { pems, issuer, rotation };
 }
 
 function readRotation(
   { next, formerPem }: SignerPems,
   { certificate: signing, trusted }: Issuer,
-  place: string,
+  origin: string,
 ): Rotation {
   const isTrusted = (one: X509Certificate) => trusted.some(({ raw }) => raw.equals(one.raw));
   if (next !== undefined && formerPem !== undefined)
-    throw new Error(`${place}: holds a root to come and a former one: only one of them can be`);
+    throw new Error(`${origin}: holds a root to come and a former one: only one of them can be`);
   if (next !== undefined) {
-    const { certificate } = readIssuer(next, `${place}, the root to come`);
-    if (certificate.raw.equals(signing.raw)) throw new Error(`${place}: the root to come signs already`);
-    if (!isTrusted(certificate)) throw new Error(`${place}: the root to come is not among the trusted`);
+    const { certificate } = readIssuer(next, `${origin}, the root to come`);
+    if (certificate.raw.equals(signing.raw)) throw new Error(`${origin}: the root to come signs already`);
+    if (!isTrusted(certificate)) throw new Error(`${origin}: the root to come is not among the trusted`);
     return { kind: "spreading", next: certificate };
   }
   if (formerPem === undefined) return { kind: "settled" };
-  const [former] = readCertificates(formerPem, place);
-  if (former === undefined || !isTrusted(former)) throw new Error(`${place}: the former root is not among the trusted`);
-  if (former.raw.equals(signing.raw)) throw new Error(`${place}: the former root still signs`);
+  const [former] = readCertificates(formerPem, origin);
+  if (former === undefined || !isTrusted(former))
+    throw new Error(`${origin}: the former root is not among the trusted`);
+  if (former.raw.equals(signing.raw)) throw new Error(`${origin}: the former root still signs`);
   return { kind: "reissuing", former };
 }
 

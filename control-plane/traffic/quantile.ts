@@ -13,8 +13,8 @@ export function quantileMs(cumulative: readonly number[], share: number): number
   const rank = share * total;
   let lowMs = 0;
   let below = 0;
-  for (const [place, highMs] of boundsMs.entries()) {
-    const upTo = cumulative[place] ?? 0;
+  for (const [index, highMs] of boundsMs.entries()) {
+    const upTo = cumulative[index] ?? 0;
     if (upTo >= rank) return lowMs + ((highMs - lowMs) * (rank - below)) / Math.max(upTo - below, 1);
     lowMs = highMs;
     below = upTo;

@@ -211,7 +211,7 @@ function addEdge(
 function addCounts(sums: Map<string, number[]>, service: string, counts: readonly number[]): void {
   const sum = sums.get(service);
   if (sum === undefined) sums.set(service, [...counts]);
-  else for (const [place, count] of counts.entries()) sum[place] = (sum[place] ?? 0) + count;
+  else for (const [index, count] of counts.entries()) sum[index] = (sum[index] ?? 0) + count;
 }
 
 function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

@@ -62,8 +62,8 @@ function rowPanels(row: readonly Panel[], rowIndex: number, y: number) {
     datasource,
     gridPos: { x: index * w, y, w, h },
     fieldConfig: { defaults: { unit, min: unit === "percentunit" ? undefined : 0 }, overrides: [] },
-    targets: queries.map(({ expr, legend }, place) => ({
-      refId: String.fromCharCode("A".charCodeAt(0) + place),
+    targets: queries.map(({ expr, legend }, nth) => ({
+      refId: String.fromCharCode("A".charCodeAt(0) + nth),
       datasource,
       expr,
       legendFormat: legend,

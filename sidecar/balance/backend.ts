@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { mayOpen } from "../../model/circuit-breaker.ts";
 import type { Clock, Random } from "../../model/clock.ts";
-import { chooseEndpoints, type Place } from "../../model/endpoint-choice.ts";
+import { chooseEndpoints, type Locality } from "../../model/endpoint-choice.ts";
 import { MeshError } from "../../model/errors.ts";
 import type { CircuitBreakerPolicy } from "../../model/policy.ts";
 import type { Endpoint, Endpoints, Protocol } from "../../model/resources.ts";
@@ -30,7 +30,7 @@ export interface BackendOptions {
   /** The SPIFFE id of this workload. */
   readonly caller: string;
   /** The location of this sidecar. */
-  readonly place: Place;
+  readonly locality: Locality;
   /** Returns the way to one endpoint: a mesh link, or a connection in the clear. */
   readonly dial: (endpoint: Endpoint, backend: Endpoints) => Service;
   readonly clock: Clock;
@@ -232,9 +232,9 @@ export class Backend extends Timer {
   }
 
   #applyChoice(backend: Endpoints | undefined): void {
-    const { caller, place, random } = this.#options;
+    const { caller, locality, random } = this.#options;
     const all = [...this.#endpoints.values()];
-    const choice = chooseEndpoints(all, backend?.nodeLocal ?? false, place, ({ endpoint }) => endpoint);
+    const choice = chooseEndpoints(all, backend?.nodeLocal ?? false, locality, ({ endpoint }) => endpoint);
     this.#picker = new Picker(choice, random);
     this.#affinityMs = backend?.affinityMs;
     const chosen = [...choice.preferred, ...choice.others];

@@ -87,8 +87,8 @@ export class Picker {
     return undefined;
   }
 
-  #at(place: number): LiveEndpoint {
-    return this.#endpoints[place] as LiveEndpoint;
+  #at(index: number): LiveEndpoint {
+    return this.#endpoints[index] as LiveEndpoint;
   }
 }
 

@@ -17,7 +17,7 @@
 import { COLON, CR, HASH, HTAB, LF, SP, targetBytes, tokenBytes, valueBytes } from "./bytes.ts";
 import { hashNameByte, internName } from "./field-names.ts";
 import { badRequest, type Http1Limits, Refusal } from "./limits.ts";
-import { mostPlaces, RememberedLines } from "./remembered-lines.ts";
+import { mostPositions, RememberedLines } from "./remembered-lines.ts";
 
 /** What the fields belong to. */
 export type HeadKind = "request" | "response" | "trailers";
@@ -292,12 +292,12 @@ export class HeadScanner {
   /** Remembers the new lines of a scanned head. */
   keepLines(): void {
     const { lines, table, fieldCount, bytes, base } = this;
-    for (let place = 0; place < fieldCount && place < mostPlaces; place++) {
-      if ((this.remembered & (1 << place)) !== 0) continue;
-      const entry = place * fieldStride;
+    for (let position = 0; position < fieldCount && position < mostPositions; position++) {
+      if ((this.remembered & (1 << position)) !== 0) continue;
+      const entry = position * fieldStride;
       const start = table[entry] as number;
-      const end = place + 1 < fieldCount ? (table[entry + fieldStride] as number) : this.headEnd - emptyLineBytes;
-      lines?.keep(place, bytes, base + start, end - start, {
+      const end = position + 1 < fieldCount ? (table[entry + fieldStride] as number) : this.headEnd - emptyLineBytes;
+      lines?.keep(position, bytes, base + start, end - start, {
         nameEnd: (table[entry + 1] as number) - start,
         valueStart: (table[entry + 2] as number) - start,
         valueEnd: (table[entry + 3] as number) - start,

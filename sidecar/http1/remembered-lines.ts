@@ -7,10 +7,10 @@
  * Per connection it holds up to 16 lines of up to 128 octets, and the strings of those that occurred twice.
  */
 
-export const mostPlaces = 16;
+export const mostPositions = 16;
 const longestLine = 128;
 /** Room is allocated for this many lines at a time. */
-const placesPerStep = 4;
+const positionsPerStep = 4;
 const noBytes = Buffer.alloc(0);
 
 /** Offsets of the parts of a field line, from its first octet. */
@@ -39,35 +39,35 @@ export class RememberedLines {
   #bytes: Buffer = noBytes;
   readonly #lines: Line[] = [];
 
-  /** Returns the line remembered at `place` if `bytes[at, to)` begins with it. */
-  find(place: number, bytes: Buffer, at: number, to: number): Line | undefined {
-    const line = this.#lines[place];
+  /** Returns the line remembered at `position` if `bytes[at, to)` begins with it. */
+  find(position: number, bytes: Buffer, at: number, to: number): Line | undefined {
+    const line = this.#lines[position];
     if (line === undefined || line.length === 0 || at + line.length > to) return undefined;
     const remembered = this.#bytes;
-    const from = place * longestLine;
+    const from = position * longestLine;
     for (let i = 0; i < line.length; i++) if (remembered[from + i] !== bytes[at + i]) return undefined;
     return line;
   }
 
   /** The name, in lower case, of a line that was found. */
-  nameAt(place: number): string {
-    const line = this.#lines[place] as Line;
-    line.name ??= this.#text(place, 0, line.nameEnd).toLowerCase();
+  nameAt(position: number): string {
+    const line = this.#lines[position] as Line;
+    line.name ??= this.#text(position, 0, line.nameEnd).toLowerCase();
     return line.name;
   }
 
   /** The value of a line that was found. */
-  valueAt(place: number): string {
-    const line = this.#lines[place] as Line;
-    line.value ??= this.#text(place, line.valueStart, line.valueEnd);
+  valueAt(position: number): string {
+    const line = this.#lines[position] as Line;
+    line.value ??= this.#text(position, line.valueStart, line.valueEnd);
     return line.value;
   }
 
   /** Remembers the line `bytes[at, at + length)`, which was found valid and includes its CRLF. */
-  keep(place: number, bytes: Buffer, at: number, length: number, parts: LineParts): void {
-    if (place >= mostPlaces) return;
-    while (this.#lines.length <= place) this.#lines.push(new Line());
-    const line = this.#lines[place] as Line;
+  keep(position: number, bytes: Buffer, at: number, length: number, parts: LineParts): void {
+    if (position >= mostPositions) return;
+    while (this.#lines.length <= position) this.#lines.push(new Line());
+    const line = this.#lines[position] as Line;
     line.length = length > longestLine ? 0 : length;
     line.name = line.value = undefined;
     if (line.length === 0) return;
@@ -75,19 +75,19 @@ export class RememberedLines {
     line.valueStart = parts.valueStart;
     line.valueEnd = parts.valueEnd;
     line.nameIndex = parts.nameIndex;
-    this.#makeRoom(place);
-    bytes.copy(this.#bytes, place * longestLine, at, at + length);
+    this.#makeRoom(position);
+    bytes.copy(this.#bytes, position * longestLine, at, at + length);
   }
 
-  #makeRoom(place: number): void {
-    if ((place + 1) * longestLine <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow((place + placesPerStep) * longestLine);
+  #makeRoom(position: number): void {
+    if ((position + 1) * longestLine <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow((position + positionsPerStep) * longestLine);
     this.#bytes.copy(grown);
     this.#bytes = grown;
   }
 
   /** A string of its own, not a slice of a whole head. */
-  #text(place: number, from: number, to: number): string {
-    return this.#bytes.toString("latin1", place * longestLine + from, place * longestLine + to);
+  #text(position: number, from: number, to: number): string {
+    return this.#bytes.toString("latin1", position * longestLine + from, position * longestLine + to);
   }
 }

@@ -81,7 +81,7 @@ const statusLines: readonly Buffer[] = Array.from({ length: 600 }, (_, status) =
 
 const longestWrite = 64 * 1024;
 /** This many names are recognised by their position. */
-const mostPlaces = 32;
+const mostPositions = 32;
 /** The size of the longest head without method, target, authority, field names and values. */
 const fixedBytes = 256;
 
@@ -165,12 +165,12 @@ class HeadText {
     return this;
   }
 
-  #knownAt(place: number, name: string): FieldName | undefined {
-    if (this.#names[place] === name) return this.#known[place];
+  #knownAt(position: number, name: string): FieldName | undefined {
+    if (this.#names[position] === name) return this.#known[position];
     const known = knownField(name);
-    if (place >= mostPlaces) return known;
-    this.#names[place] = name;
-    this.#known[place] = known;
+    if (position >= mostPositions) return known;
+    this.#names[position] = name;
+    this.#known[position] = known;
     return known;
   }
 

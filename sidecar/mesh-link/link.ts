@@ -231,8 +231,8 @@ export class Link {
   }
 
   #remove(connection: LinkConnection): void {
-    const place = this.#ready.indexOf(connection);
-    if (place >= 0) this.#ready.splice(place, 1);
+    const index = this.#ready.indexOf(connection);
+    if (index >= 0) this.#ready.splice(index, 1);
     if (this.#ready.length > 0) return;
     // Those that wait have no more to hope for here than a request that comes now.
     this.#refuseWaiting(({ held }) => this.#backoffRefusal(held.exchange));

@@ -36,47 +36,47 @@ export class CallsInFlight {
   /** Undefined: none of that trace is being served. */
   of(traceId: string): Trace | undefined {
     let trace: Trace | undefined;
-    for (let call = this.#first[placeOf(traceId)]; call !== undefined; call = call.next)
+    for (let call = this.#first[bucketOf(traceId)]; call !== undefined; call = call.next)
       if (call.traceId === traceId) (trace ??= new Trace(this, traceId, this.#added)).include(call.exchange);
     return trace;
   }
 
   /** The calls of a trace that are being served, and were already when so many had been remembered. */
   tellRetried(traceId: string, added: number, retries: number): void {
-    for (let call = this.#first[placeOf(traceId)]; call !== undefined; call = call.next)
+    for (let call = this.#first[bucketOf(traceId)]; call !== undefined; call = call.next)
       if (call.traceId === traceId && call.nth <= added) call.retriesBelow = Math.max(retries, call.retriesBelow ?? 0);
   }
 
   /** If there are too many, it is not remembered. */
   add(call: Call): void {
-    const place = placeOf(call.traceId);
-    if (this.#count >= maxCalls || (this.#counts[place] as number) >= maxCallsOfTrace) return;
-    const first = this.#first[place];
+    const bucket = bucketOf(call.traceId);
+    if (this.#count >= maxCalls || (this.#counts[bucket] as number) >= maxCallsOfTrace) return;
+    const first = this.#first[bucket];
     if (first !== undefined) first.previous = call;
     call.next = first;
     call.isRemembered = true;
     call.nth = ++this.#added;
-    this.#first[place] = call;
-    (this.#counts[place] as number)++;
+    this.#first[bucket] = call;
+    (this.#counts[bucket] as number)++;
     this.#count++;
   }
 
   remove(call: Call): void {
     if (!call.isRemembered) return;
-    const place = placeOf(call.traceId);
+    const bucket = bucketOf(call.traceId);
     const { previous, next } = call;
-    if (previous === undefined) this.#first[place] = next;
+    if (previous === undefined) this.#first[bucket] = next;
     else previous.next = next;
     if (next !== undefined) next.previous = previous;
     call.previous = call.next = undefined;
     call.isRemembered = false;
-    (this.#counts[place] as number)--;
+    (this.#counts[bucket] as number)--;
     this.#count--;
   }
 }
 
 /** The slot of a trace, by the last digits of its id, which are random in ids of every origin. */
-function placeOf(traceId: string): number {
+function bucketOf(traceId: string): number {
   let hash = 0;
   for (let i = Math.max(0, traceId.length - 4); i < traceId.length; i++) hash = hash * 37 + traceId.charCodeAt(i);
   return hash & (places - 1);

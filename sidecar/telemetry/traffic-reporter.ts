@@ -100,7 +100,7 @@ export class TrafficReporter {
       const total = [...requestDuration.cumulative(slot), requestDuration.count(slot)];
       const reported = this.#reportedDurations.get(labels);
       this.#reportedDurations.set(labels, total);
-      const cumulative = total.map((count, place) => count - (reported?.[place] ?? 0));
+      const cumulative = total.map((count, index) => count - (reported?.[index] ?? 0));
       if ((cumulative.at(-1) ?? 0) > 0) latencies.push({ service, cumulative });
     }
     return latencies.slice(0, mostEntries);

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
-import type { Place } from "../../model/endpoint-choice.ts";
+import type { Locality } from "../../model/endpoint-choice.ts";
 import type { Endpoint, Endpoints } from "../../model/resources.ts";
 import { askThrough, meshed, TestMesh } from "../support/sidecar-pair.ts";
 
 /** A caller, and two pods that say who they are. */
-async function openMesh(place: Place) {
+async function openMesh(locality: Locality) {
   const mesh = await TestMesh.open();
-  const web = await mesh.sidecar("web", { place });
+  const web = await mesh.sidecar("web", { locality });
   const pods: Endpoint[] = [];
   for (const name of ["near", "far"]) {
     const { podIp } = await mesh.sidecar(name);

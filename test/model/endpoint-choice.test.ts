@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { chooseEndpoints, type Place } from "../../model/endpoint-choice.ts";
+import { chooseEndpoints, type Locality } from "../../model/endpoint-choice.ts";
 import type { Endpoint } from "../../model/resources.ts";
 
 type Placed = Pick<Endpoint, "address" | "state" | "node" | "forNodes" | "forZones">;
 
 const at = (address: string, more: Partial<Endpoint> = {}): Placed => ({ address, state: "ready", ...more });
 
-function choose(all: readonly Placed[], place: Place = {}, nodeLocal = false) {
-  const { preferred, others } = chooseEndpoints(all, nodeLocal, place, (entry) => entry);
+function choose(all: readonly Placed[], locality: Locality = {}, nodeLocal = false) {
+  const { preferred, others } = chooseEndpoints(all, nodeLocal, locality, (entry) => entry);
   return [preferred.map(({ address }) => address), others.map(({ address }) => address)];
 }
 

@@ -70,7 +70,7 @@ it("reads the optional variables", () => {
       outside: "deny",
       drainGraceMs: 500,
       redisUrlFile: "/etc/tulle/redis/url",
-      place: { node: "node-1" },
+      locality: { node: "node-1" },
       upstreams: [{ host: "payments", port: 80, listenHost: "127.0.0.1", listenPort: 9001 }],
     },
   });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import type { Clock } from "../../model/clock.ts";
-import type { Place } from "../../model/endpoint-choice.ts";
+import type { Locality } from "../../model/endpoint-choice.ts";
 import type { AccessLog } from "../../model/policy.ts";
 import type { Destination, Endpoints, Inbound, Protocol, Resource, ResourceKind } from "../../model/resources.ts";
 import type { Upstream } from "../../model/upstream.ts";
@@ -93,7 +93,7 @@ export interface SidecarChoices {
   readonly routeBy?: "host";
   readonly outside?: "deny";
   readonly upstreams?: readonly Upstream[];
-  readonly place?: Place;
+  readonly locality?: Locality;
   readonly originalDestination?: ReadOriginalDestination;
   readonly maxConnections?: number;
   readonly redisUrlFile?: string;
@@ -139,7 +139,7 @@ export class TestMesh implements AsyncDisposable {
       namespace: "shop",
       workload,
       podIp,
-      place: options.place ?? {},
+      locality: options.locality ?? {},
       trustDomain,
       identity,
       follow: options.silent ? this.resources.followInboundAlone : this.resources.follow,

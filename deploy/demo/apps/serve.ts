@@ -7,8 +7,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Span } from "@opentelemetry/api";
-import { BadLuck } from "./bad-luck.ts";
 import type { Answer } from "./call.ts";
+import { FailureShare } from "./failure-share.ts";
 import { endSpan, flushSpans, serverSpan } from "./tracing.ts";
 
 export type Reply = Pick<Answer, "status"> & { readonly json: unknown };
@@ -26,7 +26,7 @@ const trouble = {
   failPercent: Number(process.env["FAIL_PERCENT"] ?? 0),
   delayMs: Number(process.env["DELAY_MS"] ?? 0),
 };
-let luck = new BadLuck();
+let failures = new FailureShare();
 
 /** Serves until SIGTERM, then finishes the requests that have begun. */
 export async function serve(name: string, answer: (received: Received) => Promise<Reply>): Promise<void> {
@@ -56,7 +56,7 @@ async function respond(
   if (path === "/admin") return writeJson(response, changeTrouble(method, body));
   const span = serverSpan(`${method} ${path}`, request.headers);
   if (trouble.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, trouble.delayMs));
-  const reply = luck.strikes(trouble.failPercent)
+  const reply = failures.isDue(trouble.failPercent)
     ? { status: 503, json: { error: "busy" } }
     : await answer({ method, path, headers: request.headers, body, span });
   endSpan(span, reply.status);
@@ -69,7 +69,7 @@ function changeTrouble(method: string, body: string): Reply {
   if (typeof wanted !== "object" || wanted === null) return { status: 400, json: { error: "an object is needed" } };
   if ("failPercent" in wanted) {
     trouble.failPercent = Number(wanted.failPercent);
-    luck = new BadLuck();
+    failures = new FailureShare();
   }
   if ("delayMs" in wanted) trouble.delayMs = Number(wanted.delayMs);
   return { status: 200, json: trouble };

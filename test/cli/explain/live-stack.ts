@@ -83,7 +83,7 @@ export class LiveStack {
     if (resource.kind !== "endpoints") throw new Error("another kind came back");
     const balancer = new Backend(pushed.name, {
       caller: "spiffe://cluster.local/ns/shop/sa/web",
-      place: {},
+      locality: {},
       dial: () => (exchange, response) => this.#upstream.service(exchange, response),
       clock: this.#clock,
       wheel: this.#wheel,

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";
 import { Pipeline } from "../../../control-plane/pipeline.ts";
 import { watchCluster } from "../../../control-plane/source/kubernetes/cluster-source.ts";
-import type { Place } from "../../../model/endpoint-choice.ts";
+import type { Locality } from "../../../model/endpoint-choice.ts";
 import type { Endpoints } from "../../../model/resources.ts";
 import { decodeResource, decodeUpdate } from "../../../proto/decode.ts";
 import { encodeResource, encodeUpdate } from "../../../proto/encode.ts";
@@ -17,9 +17,9 @@ import { RecordedLog } from "../../support/recorded-log.ts";
 import { TestNamespace, testNodes } from "./objects.ts";
 
 const { near, far } = testNodes;
-const byNear: Place = { node: near.name, zone: near.zone };
-const byFar: Place = { node: far.name, zone: far.zone };
-const elsewhere: Place = { node: "another-node", zone: "another-zone" };
+const byNear: Locality = { node: near.name, zone: near.zone };
+const byFar: Locality = { node: far.name, zone: far.zone };
+const elsewhere: Locality = { node: "another-node", zone: "another-zone" };
 const addresses = { near: "10.4.0.1", far: "10.4.0.2" } as const;
 
 let api: ClusterApi;
@@ -65,9 +65,9 @@ function pushed(): Endpoints | undefined {
 }
 
 /** The pods that get requests of a caller, or why none does. */
-function reached(place: Place): readonly string[] {
+function reached(locality: Locality): readonly string[] {
   const told = pushed();
-  const { one, ask } = backend(place);
+  const { one, ask } = backend(locality);
   one.apply(told);
   const answers = new Set<string>();
   for (let i = 0; i < 40; i++) {

@@ -1,6 +1,6 @@
 /** A backend with recording upstreams, for the tests of this folder. */
 
-import type { Place } from "../../../model/endpoint-choice.ts";
+import type { Locality } from "../../../model/endpoint-choice.ts";
 import type { CircuitBreakerPolicy } from "../../../model/policy.ts";
 import type { Endpoint, Endpoints } from "../../../model/resources.ts";
 import { Backend } from "../../../sidecar/balance/backend.ts";
@@ -25,7 +25,7 @@ export function endpoints(
 
 export const [a, b] = [endpointAt("10.0.0.1:80"), endpointAt("10.0.0.2:80")];
 
-export function backend(place: Place = { node: "node-1", zone: "west" }) {
+export function backend(locality: Locality = { node: "node-1", zone: "west" }) {
   const clock = new HandClock();
   const wheel = new TimerWheel(clock, { drive: false });
   const random = seededRandom(7);
@@ -35,7 +35,7 @@ export function backend(place: Place = { node: "node-1", zone: "west" }) {
   const upstreams = new Map<string, RecordingUpstream>();
   const options = {
     caller: "spiffe://cluster.local/ns/shop/sa/web",
-    place,
+    locality,
     clock,
     wheel,
     random,

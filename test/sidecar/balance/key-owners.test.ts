@@ -39,7 +39,7 @@ function calling(setup: Setup = {}) {
   const asked: { address: string; response: ResponseSink }[] = [];
   const options = {
     caller: setup.caller ?? "spiffe://cluster.local/ns/shop/sa/web",
-    place: {},
+    locality: {},
     clock,
     wheel,
     random,

@@ -5,10 +5,10 @@
 
 const round = 10;
 
-export class BadLuck {
+export class FailureShare {
   readonly #random: () => number;
-  #places = new Set<number>();
-  #place = round;
+  #failing = new Set<number>();
+  #index = round;
   /** What did not fit into a round, in hundredths of a request: at 5 %, one request fails in every second round. */
   #owed = 0;
 
@@ -18,17 +18,17 @@ export class BadLuck {
   }
 
   /** Whether the next request fails. */
-  strikes(percent: number): boolean {
-    if (this.#place === round) this.#begin(percent);
-    return this.#places.has(this.#place++);
+  isDue(percent: number): boolean {
+    if (this.#index === round) this.#begin(percent);
+    return this.#failing.has(this.#index++);
   }
 
   #begin(percent: number): void {
-    this.#place = 0;
+    this.#index = 0;
     this.#owed += Math.min(Math.max(percent, 0), 100) * round;
     const due = Math.floor(this.#owed / 100);
     this.#owed -= due * 100;
-    this.#places = new Set();
-    while (this.#places.size < due) this.#places.add(Math.floor(this.#random() * round));
+    this.#failing = new Set();
+    while (this.#failing.size < due) this.#failing.add(Math.floor(this.#random() * round));
   }
 }
