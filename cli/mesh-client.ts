@@ -26,6 +26,9 @@ export const controlPlaneLabels = {
   "app.kubernetes.io/name": "tulle",
   "app.kubernetes.io/component": "control-plane",
 } as const;
+export const controlPlaneSelector = Object.entries(controlPlaneLabels)
+  .map((label) => label.join("="))
+  .join(",");
 
 export interface MeshOptions extends ClusterOptions {
   /** The URL of a dashboard. */
@@ -98,10 +101,7 @@ export async function readHoldings(cluster: Cluster): Promise<Holdings> {
 /** The pods that are ready. Throws a `UsageError` if there is none. */
 export async function controlPlanePods(cluster: Cluster): Promise<readonly [PodRef, ...PodRef[]]> {
   const { meshNamespace: namespace } = cluster;
-  const labelSelector = Object.entries(controlPlaneLabels)
-    .map((label) => label.join("="))
-    .join(",");
-  const pods = await cluster.list(`/api/v1/namespaces/${namespace}/pods`, { labelSelector });
+  const pods = await cluster.list(`/api/v1/namespaces/${namespace}/pods`, { labelSelector: controlPlaneSelector });
   const [first, ...others] = pods.filter(isReady).map((pod) => ({ namespace, name: readMeta(pod).name }));
   if (first !== undefined) return [first, ...others];
   const found = pods.length === 0 ? "no" : "no ready";

@@ -88,7 +88,9 @@ async function shakeHands(
 
 async function leaves({ view, nowMs }: Asked): Promise<Finding[]> {
   const mesh = await view().catch(() => undefined); // reported by the check of the control plane
-  const ends = (mesh?.sidecars ?? []).flatMap(({ pod, certificateEndsMs }) =>
+  const all = mesh?.sidecars ?? [];
+  // A sidecar that has just connected has not told its own yet.
+  const ends = all.flatMap(({ pod, certificateEndsMs }) =>
     certificateEndsMs === undefined ? [] : [{ pod, leftMs: certificateEndsMs - nowMs }],
   );
   if (ends.length === 0) return [];
@@ -96,10 +98,11 @@ async function leaves({ view, nowMs }: Asked): Promise<Finding[]> {
   const soon = ends.filter(({ leftMs }) => leftMs > 0 && leftMs < leafSoonMs).map(({ pod }) => pod);
   const first = Math.min(...ends.map(({ leftMs }) => leftMs));
   const logs = "kubectl logs POD -c tulle-sidecar: it says why it could not renew";
+  const counted = ends.length === all.length ? `${all.length}` : `${ends.length} of ${all.length}`;
   return [
     ...(over.length > 0 ? [fail(`those of ${named(over)} are over`, logs)] : []),
     ...(soon.length > 0 ? [warn(`those of ${named(soon)} are due and not renewed`, logs)] : []),
-    ...(over.length + soon.length === 0 ? [ok(`${ends.length} sidecars: the first ends in ${formatLeft(first)}`)] : []),
+    ...(over.length + soon.length === 0 ? [ok(`${counted} sidecars: the first ends in ${formatLeft(first)}`)] : []),
   ];
 }
 

@@ -4,25 +4,39 @@ import { injectLabel } from "../../control-plane/injection/marks.ts";
 import { nameOf, readMeta } from "../cluster/fields.ts";
 import { type Check, fail, named, ok, warn } from "./finding.ts";
 
-/** The names of other meshes' injection, and how a namespace asks for it. */
-const others = [
-  { mesh: "Istio", webhook: /^istio-sidecar-injector/, asks: isLabelled("istio-injection", "enabled") },
-  { mesh: "Istio ambient", webhook: /^istio-ambient/, asks: isLabelled("istio.io/dataplane-mode", "ambient") },
-  { mesh: "Linkerd", webhook: /^linkerd-proxy-injector/, asks: isAnnotated("linkerd.io/inject", "enabled") },
-  { mesh: "Consul", webhook: /^consul-.*connect-injector/, asks: isLabelled("connect-inject", "enabled") },
-  { mesh: "Kuma", webhook: /^kuma-admission-mutating/, asks: isLabelled("kuma.io/sidecar-injection", "enabled") },
-] as const;
+interface OtherMesh {
+  readonly mesh: string;
+  /** The names of the webhooks that inject. */
+  readonly webhook: RegExp;
+  /** How a namespace asks for injection. */
+  readonly by: "label" | "annotate";
+  readonly key: string;
+  readonly value: string;
+}
 
-type Asks = (meta: ReturnType<typeof readMeta>) => boolean;
+const others: readonly OtherMesh[] = [
+  { mesh: "Istio", webhook: /^istio-sidecar-injector/, by: "label", key: "istio-injection", value: "enabled" },
+  { mesh: "Istio ambient", webhook: /^istio-ambient/, by: "label", key: "istio.io/dataplane-mode", value: "ambient" },
+  { mesh: "Linkerd", webhook: /^linkerd-proxy-injector/, by: "annotate", key: "linkerd.io/inject", value: "enabled" },
+  { mesh: "Consul", webhook: /^consul-.*connect-injector/, by: "label", key: "connect-inject", value: "enabled" },
+  {
+    mesh: "Kuma",
+    webhook: /^kuma-admission-mutating/,
+    by: "label",
+    key: "kuma.io/sidecar-injection",
+    value: "enabled",
+  },
+];
 
 export const otherMesh: Check = {
   name: "other meshes",
   async run({ cluster, namespaces }) {
     const webhooks = await cluster.list("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations");
-    const metas = (await namespaces()).map(readMeta);
-    const shared = others.flatMap(({ mesh, asks }) => {
-      const both = metas.filter((meta) => meta.labels[injectLabel] === "enabled" && asks(meta)).map(({ name }) => name);
-      return both.length === 0 ? [] : [fail(`${named(both)}: also in ${mesh}`, `take one of the two labels off`)];
+    const ours = (await namespaces()).map(readMeta).filter(({ labels }) => labels[injectLabel] === "enabled");
+    const shared = others.flatMap((other) => {
+      const both = ours.filter((meta) => asksFor(other, meta)).map(({ name }) => name);
+      const leave = `kubectl ${other.by} namespace ${both.join(" ")} ${other.key}-`;
+      return both.length === 0 ? [] : [fail(`${named(both)}: also in ${other.mesh}`, leave)];
     });
     if (shared.length > 0) return shared;
     const installed = others.filter(({ webhook }) => webhooks.some((each) => webhook.test(nameOf(each))));
@@ -32,10 +46,6 @@ export const otherMesh: Check = {
   },
 };
 
-function isLabelled(label: string, value: string): Asks {
-  return ({ labels }) => labels[label] === value;
-}
-
-function isAnnotated(annotation: string, value: string): Asks {
-  return ({ annotations }) => annotations[annotation] === value;
+function asksFor({ by, key, value }: OtherMesh, { labels, annotations }: ReturnType<typeof readMeta>): boolean {
+  return (by === "label" ? labels : annotations)[key] === value;
 }

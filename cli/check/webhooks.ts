@@ -16,7 +16,7 @@ const injection = { path: `${group}/mutatingwebhookconfigurations/tulle-injectio
 const validation = { path: `${group}/validatingwebhookconfigurations/tulle-validation`, what: "validation" } as const;
 /** Advice if the API server gets no answer from the webhook. */
 export const askedInVain = "is the control plane ready? May the API server reach its port 9443?";
-const reinstall = "helm upgrade tulle charts/tulle -n tulle-system";
+const reinstall = "helm upgrade --install tulle charts/tulle -n tulle-system --create-namespace";
 
 export const webhooks: Check = {
   name: "webhooks",

@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { mostRequestsPerSecond } from "../../sidecar/debug/debug-pages.ts";
 import { parseTapFilter, type TapFilter } from "../../sidecar/debug/tap-filter.ts";
 import { onStopRequest } from "../dev/stop-request.ts";
+import { thereAre } from "../known-names.ts";
 import { addMeshOptions, howToReach, type Mesh, type MeshOptions, openMesh } from "../mesh-client.ts";
 import { findSidecars, type SidecarRef } from "../sidecars/find-sidecars.ts";
 import { paintFor } from "../terminal.ts";
@@ -99,7 +100,8 @@ async function run(options: TapOptions): Promise<void> {
 /** Runs until `stop`. Throws a `UsageError` if there is nothing to watch. */
 async function followAll(mesh: Mesh, live: LiveRequests, options: TapOptions, stop: AbortSignal): Promise<void> {
   const first = await sidecarsOf(mesh, options);
-  if (first.length === 0) throw new UsageError(`no sidecar ${describePlace(options)}`);
+  if (first.length === 0)
+    throw new UsageError(`no sidecar ${describePlace(options)}${await othersThere(mesh, options)}`);
   if (first.length > mostSidecars)
     warn(`${first.length} sidecars ${describePlace(options)}: the first ${mostSidecars} are shown; --from narrows it`);
   for (let sidecars = first; !stop.aborted; ) {
@@ -116,6 +118,14 @@ async function sidecarsOf(mesh: Mesh, options: TapOptions): Promise<readonly Sid
   return workload === undefined
     ? sidecars
     : sidecars.filter((sidecar) => sidecar.workload === `${namespace}/${workload}`);
+}
+
+/** The workloads that the user may have meant. */
+async function othersThere(mesh: Mesh, options: TapOptions): Promise<string> {
+  const [namespace, workload] = placeOf(options);
+  if (workload === undefined) return "";
+  const known = (await findSidecars(mesh, namespace)).map((sidecar) => sidecar.workload);
+  return `; ${thereAre([...new Set(known)], `${namespace}/${workload}`)}`;
 }
 
 /** The place of the reporting sidecars: the caller's end, or with `--inbound` the other. */

@@ -104,7 +104,7 @@ it("says so if there is no sidecar to watch", async () => {
   expect(await tulle("tap", "--from", "default/nobody")).toEqual({
     code: 2,
     out: "",
-    err: "tulle: no sidecar of default/nobody\n",
+    err: "tulle: no sidecar of default/nobody; there are default/web\n",
   });
   expect(await tulle("tap", "--status", "abc")).toMatchObject({
     code: 2,

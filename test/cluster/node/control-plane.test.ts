@@ -1,5 +1,6 @@
 /** What becomes of traffic while the control plane ends, changes or is away. It concerns the whole mesh, so these run alone. */
 
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import net from "node:net";
@@ -33,6 +34,8 @@ const system = "tulle-system";
 /** Twice what it takes at this load. */
 const memoryLimit = { "tulle.dev/proxy-memory-limit": "128Mi" };
 const callersAtATime = 200;
+/** Of its start. On a machine where Node alone takes more than an eighth of that, as long as Node takes to start eight times. */
+const [listensWithinMs, nodeStarts] = [500, 8];
 const chart = join(import.meta.dirname, "../../../charts/tulle");
 const inMesh = (...args: readonly string[]) => helm("--namespace", system, ...args);
 let drill: Drill;
@@ -176,7 +179,7 @@ describe("while the control plane is away", () => {
     const startedAtMs = await processStartedAtMs(sidecar);
     const [kubelets, ours] = [startedAtMs - outage.fromMs, outage.toMs - startedAtMs];
     console.log(`until it listens again: ${kubelets} ms for kubelet to start it, ${ours} ms for itself`);
-    expect(ours).toBeLessThanOrEqual(500);
+    expect(ours).toBeLessThanOrEqual(Math.max(listensWithinMs, nodeStarts * quickestNodeStartMs()));
     expect(await ask(shop, "server-client", `http://${status.podIP}:8080/`)).toBe("200 v1");
   });
 
@@ -267,6 +270,16 @@ async function isListening(host: string): Promise<boolean> {
   } finally {
     socket.destroy();
   }
+}
+
+/** Of three, without a program. */
+function quickestNodeStartMs(): number {
+  const starts = Array.from({ length: 3 }, () => {
+    const startMs = performance.now();
+    spawnSync(process.execPath, ["-e", "0"]);
+    return performance.now() - startMs;
+  });
+  return Math.min(...starts);
 }
 
 /** In ms since 1970, to a hundredth of a second; kubelet says it to the second only. */
