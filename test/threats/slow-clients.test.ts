@@ -108,6 +108,30 @@ describe.each(Object.entries(http1Ways))("%s limits", (way, enter) => {
   }, 20_000);
 });
 
+describe.each(Object.entries(http2Ways))("%s bounds", (way, enter) => {
+  it("requests that are sent without end, and none of their responses read, which have no bodies", async () => {
+    const head = `HTTP/1.1 204 No Content\r\nX: ${"x".repeat(30_000)}\r\n\r\n`;
+    let served = 0;
+    mesh.application.onData = (socket, text) => {
+      if (text.includes("/witness")) return answerOnlyWitness(socket, text);
+      served++;
+      socket.write(head);
+    };
+    const listener = way === "the mesh port" ? "plaintext" : way; // both count for the sidecar at the application
+    const peer = await enter(mesh);
+    await peer.roundTrip();
+    peer.socket.pause();
+    const before = process.memoryUsage().rss;
+    let sent = 0;
+    await passUntil(() => {
+      if (served === sent) for (const end = sent + 200; sent < end; sent++) peer.send(headers(2 * sent + 1, asking));
+      return mesh.refusedBy(listener, "answer_not_taken") === 1;
+    }, 20_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000);
+    peer.socket.destroy();
+  }, 20_000);
+});
+
 describe("a tunnel through the mesh", () => {
   const most = "x".repeat(8_000_000);
   const twentyMinutesMs = 20 * 60_000;
