@@ -12,6 +12,7 @@ import { type Fact, facts } from "./facts.ts";
 import type { Pod, Workload } from "./pod.ts";
 import { Replicas } from "./replicas.ts";
 import type { Service } from "./service.ts";
+import { SharedTexts } from "./shared-texts.ts";
 import { Slices } from "./slices.ts";
 import { Table } from "./table.ts";
 
@@ -32,6 +33,7 @@ export class BackingPods {
   readonly #addresses = new Addresses();
   readonly #slices = new Slices();
   readonly #replicas = new Replicas();
+  readonly #texts = new SharedTexts();
   readonly #workloads: Readonly<Record<WorkloadKind, Table<Workload>>> = {
     Deployment: new Table(),
     StatefulSet: new Table(),
@@ -112,6 +114,16 @@ export class BackingPods {
     touched.add(facts.service(service.namespace, service.name));
     touched.add(facts.servicesIn(service.namespace));
     touched.add(facts.podsOf(service.namespace, service.name));
+  }
+
+  /** The same slice, but sharing in memory what others say too. */
+  sharingSlice(slice: EndpointSlice): EndpointSlice {
+    const endpoints = slice.endpoints.map(({ node, zone, ...endpoint }) => ({
+      ...endpoint,
+      ...(node === undefined ? {} : { node: this.#texts.of(node) }),
+      ...(zone === undefined ? {} : { zone: this.#texts.of(zone) }),
+    }));
+    return { ...slice, endpoints };
   }
 
   /** See `Replicas.sharing`. */

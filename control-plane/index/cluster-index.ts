@@ -231,8 +231,12 @@ export class ClusterIndex implements IndexView {
       this.#shown.set(key, { object, errors, version: object.metadata.generation });
     } else this.#shown.delete(key);
     if (isDeepStrictEqual(this.#readings.get(key), reading)) return;
-    const kept = reading.as === "pod" ? ({ as: "pod", value: this.#pods.sharing(reading.value) } as const) : reading;
-    this.#replace(key, kept, touched);
+    this.#replace(key, this.#sharing(reading), touched);
+  }
+
+  #sharing(reading: Reading): Reading {
+    if (reading.as === "pod") return { as: "pod", value: this.#pods.sharing(reading.value) };
+    return reading.as === "slice" ? { as: "slice", value: this.#pods.sharingSlice(reading.value) } : reading;
   }
 
   /** The route may have moved to a Gateway; then it was read before. */

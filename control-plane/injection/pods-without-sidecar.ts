@@ -30,8 +30,10 @@ function asksForSidecar(pod: Wish, namespace: Wish): boolean {
 export class PodsWithoutSidecar {
   readonly #meshNamespace: string;
   readonly #namespaces = new Map<string, Wish>();
-  /** May contain most pods of a large cluster, so entries are as small as possible. */
-  readonly #pods = new Map<ObjectKey, PodWithoutSidecar & { readonly wish: Wish }>();
+  /** The uids; absent in folders. May contain most pods of a large cluster, so entries are as small as possible. */
+  readonly #pods = new Map<ObjectKey, string | undefined>();
+  /** Of those that have one themselves. */
+  readonly #wishes = new Map<ObjectKey, string>();
 
   constructor(meshNamespace: string) {
     this.#meshNamespace = meshNamespace;
@@ -39,7 +41,7 @@ export class PodsWithoutSidecar {
 
   apply({ applied, removed }: SourceChange): void {
     for (const key of removed) {
-      this.#pods.delete(key);
+      this.#forget(key);
       if (key.startsWith("Namespace ")) this.#namespaces.delete(key.slice("Namespace /".length));
     }
     for (const object of applied) {
@@ -51,14 +53,17 @@ export class PodsWithoutSidecar {
 
   /** Sorted by namespace and name. */
   list(): readonly PodWithoutSidecar[] {
-    return [...this.#pods.values()]
-      .filter(({ namespace, wish }) => asksForSidecar(wish, this.#namespaces.get(namespace)))
-      .map(({ namespace, name, uid }) => ({ namespace, name, ...(uid !== undefined && { uid }) }))
-      .sort((a, b) => compareStrings(a.namespace, b.namespace) || compareStrings(a.name, b.name));
+    const pods: PodWithoutSidecar[] = [];
+    for (const [key, uid] of this.#pods) {
+      const [namespace = "", name = ""] = key.slice("Pod ".length).split("/");
+      if (asksForSidecar(this.#wishes.get(key), this.#namespaces.get(namespace)))
+        pods.push({ namespace, name, ...(uid !== undefined && { uid }) });
+    }
+    return pods.sort((a, b) => compareStrings(a.namespace, b.namespace) || compareStrings(a.name, b.name));
   }
 
   #take(object: KubeObject): void {
-    const { namespace, name, uid, labels, annotations } = object.metadata;
+    const { namespace, uid, labels, annotations } = object.metadata;
     const phase = object.status instanceof Object && "phase" in object.status ? object.status.phase : undefined;
     const isExempt =
       annotations.has(proxyVersionAnnotation) ||
@@ -66,8 +71,15 @@ export class PodsWithoutSidecar {
       endedPhases.includes(phase) ||
       namespace === this.#meshNamespace ||
       clusterNamespaces.includes(namespace);
-    if (isExempt) this.#pods.delete(object.key);
-    else
-      this.#pods.set(object.key, { namespace, name, ...(uid !== undefined && { uid }), wish: labels.get(injectLabel) });
+    this.#forget(object.key);
+    if (isExempt) return;
+    this.#pods.set(object.key, uid);
+    const wish = labels.get(injectLabel);
+    if (wish !== undefined) this.#wishes.set(object.key, wish);
+  }
+
+  #forget(key: ObjectKey): void {
+    this.#pods.delete(key);
+    this.#wishes.delete(key);
   }
 }
