@@ -12,8 +12,6 @@ import { startTracing } from "./tracing.ts";
 import { runUninstall } from "./uninstall/command.ts";
 
 const environmentExitCode = 2;
-/** For a large cluster's 200 MB a tenth is enough: little of what an event allocates outlives it. */
-const heapGrowingPercent = 10;
 
 function refuse(reason: string): never {
   process.stderr.write(`tulle-control-plane: ${reason}\n`);
@@ -35,7 +33,7 @@ const stopped = new Promise<void>((resolve) => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
 });
 try {
-  await holdHeap(heapGrowingPercent);
+  await holdHeap();
   const stopTracing = await startTracing(process.env);
   const clock = { now: () => performance.now() };
   // In a cluster that does not answer, the start takes until somebody stops it.

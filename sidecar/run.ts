@@ -56,8 +56,6 @@ const reportEveryMs = 2_000;
 const releaseIdleEveryMs = 60_000;
 /** How long a sidecar that was asked to leave before may still take to finish: its application is gone. */
 const graceAfterLeaveMs = 1_000;
-/** Room above what was alive at the last collection: docs/performance.md says what it costs. */
-const heapGrowingPercent = 20;
 
 /** Resolves when the sidecar has ended. Rejects if it can't run: a port is in use, a file is missing. */
 export async function runSidecar(options: RunOptions): Promise<void> {
@@ -104,7 +102,7 @@ export async function runSidecar(options: RunOptions): Promise<void> {
   log("info", "sidecar is up", { podIp, workload: `${namespace}/${workload}`, afterMs });
 
   const exporting = await startExport(options, spans, wheel);
-  await holdHeap(heapGrowingPercent);
+  await holdHeap();
   const stopTrimming = trimMemory();
   await drained(sidecar, options);
   sidecar.close();
