@@ -13,7 +13,7 @@ const binaries = join(modules, ".bin");
 const installed = join(modules, ".package-lock.json");
 const requiredMajor = 24;
 /** The lowest version of Node that may start this script, because of npm. */
-const leastMajor = 20;
+const minMajor = 20;
 
 /** Contains the process id of the installing process. */
 const installLock = join(root, ".install.lock");
@@ -21,7 +21,7 @@ const installLockPollMs = 200;
 
 /** Makes `node_modules` match the lockfile. Ends the process with 2 if it can't. */
 export function ensureInstalled() {
-  if (nodeMajor() < leastMajor) fail(`needs Node ${leastMajor} or later to start with, and this is ${process.version}`);
+  if (nodeMajor() < minMajor) fail(`needs Node ${minMajor} or later to start with, and this is ${process.version}`);
   if (isInstalled()) return;
   takeInstallLock();
   if (!isInstalled()) install();

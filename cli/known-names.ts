@@ -3,12 +3,12 @@
 import { suggest } from "../model/parse/suggest.ts";
 
 /** A cluster may have thousands. */
-const mostNamed = 12;
+const maxNamed = 12;
 
 /** `there are shop/a, shop/b`; of many, the first ones and the nearest. */
 export function thereAre(known: readonly string[], wanted: string): string {
-  if (known.length <= mostNamed) return `there are ${known.join(", ") || "none"}`;
+  if (known.length <= maxNamed) return `there are ${known.join(", ") || "none"}`;
   const nearest = suggest(wanted, known);
   const asked = nearest === undefined ? "" : `; did you mean ${nearest}?`;
-  return `there are ${known.slice(0, mostNamed).join(", ")} and ${known.length - mostNamed} more${asked}`;
+  return `there are ${known.slice(0, maxNamed).join(", ")} and ${known.length - maxNamed} more${asked}`;
 }

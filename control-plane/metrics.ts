@@ -197,7 +197,7 @@ function showBy<Value extends string>(
  * At most this many laggards are named: a mesh may have thousands of sidecars, and a change of all of them makes all lag
  * briefly.
  */
-const mostNamed = 100;
+const maxNamed = 100;
 const lagReasons = ["Pending", "Refused"] as const;
 
 function watchLags(lags: MetricSources["lags"], registers: Registry[]): void {
@@ -206,7 +206,7 @@ function watchLags(lags: MetricSources["lags"], registers: Registry[]): void {
       lags()
         .filter((lag) => lag.reason === reason)
         .sort((a, b) => b.seconds - a.seconds)
-        .slice(0, mostNamed),
+        .slice(0, maxNamed),
     );
   new Gauge({
     name: "tulle_sidecars_behind",

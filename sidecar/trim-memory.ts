@@ -17,7 +17,7 @@ export interface TrimOptions {
   /** How much the process must have grown since then. */
   readonly minGrowthBytes: number;
   /** After this many checks it need not have grown. */
-  readonly mostLooks: number;
+  readonly maxLooks: number;
   /** Returns the memory. */
   readonly trim: () => void;
   /** The CPU time of this process so far, in ms. */
@@ -27,7 +27,7 @@ export interface TrimOptions {
 
 /** Returns a function that stops it. */
 export function trimMemory(options: Partial<TrimOptions> = {}): () => void {
-  const { everyMs = 2_000, minCpuMs = 500, minGrowthBytes = 4 * 1024 * 1024, mostLooks = 8 } = options;
+  const { everyMs = 2_000, minCpuMs = 500, minGrowthBytes = 4 * 1024 * 1024, maxLooks = 8 } = options;
   const { cpuMs = ownCpuMs, residentBytes = ownResidentBytes, trim = lazily(loadMallocTrim) } = options;
   let looks = 0;
   let trimmedAtCpuMs = 0;
@@ -36,7 +36,7 @@ export function trimMemory(options: Partial<TrimOptions> = {}): () => void {
     looks++;
     const now = cpuMs();
     if (now - trimmedAtCpuMs < minCpuMs) return;
-    if (looks < mostLooks && residentBytes() - leftBytes < minGrowthBytes) return;
+    if (looks < maxLooks && residentBytes() - leftBytes < minGrowthBytes) return;
     trim();
     looks = 0;
     trimmedAtCpuMs = now;

@@ -20,7 +20,7 @@ export interface AdminServer {
 }
 
 const requestTimeoutMs = 5_000;
-const mostConnections = 64;
+const maxConnections = 64;
 
 /** Rejects if it can't listen: the port is in use. */
 export async function openAdminServer({ host, port, ...pages }: AdminServerOptions): Promise<AdminServer> {
@@ -28,7 +28,7 @@ export async function openAdminServer({ host, port, ...pages }: AdminServerOptio
   const server = createServer(limits, (request, response) => {
     void answerPage(pages, asked(request, response)).then((page) => send(response, page));
   });
-  server.maxConnections = mostConnections;
+  server.maxConnections = maxConnections;
   server.listen(port, host);
   await once(server, "listening");
   const address = server.address() as AddressInfo;

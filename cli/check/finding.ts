@@ -46,10 +46,10 @@ export function fail(says: string, fix?: string): Finding {
   return { verdict: "fail", says, ...(fix !== undefined && { fix }) };
 }
 
-const mostNamed = 5;
+const maxNamed = 5;
 
 /** `a, b, c and 12 more`. */
 export function named(names: readonly string[]): string {
-  const shown = names.slice(0, mostNamed).join(", ");
-  return names.length > mostNamed ? `${shown} and ${names.length - mostNamed} more` : shown;
+  const shown = names.slice(0, maxNamed).join(", ");
+  return names.length > maxNamed ? `${shown} and ${names.length - maxNamed} more` : shown;
 }

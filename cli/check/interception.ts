@@ -8,7 +8,7 @@ import { hasSidecar } from "../sidecars/find-sidecars.ts";
 import { type Check, type Finding, fail, named, ok, warn } from "./finding.ts";
 import { isAlive } from "./pods-without-sidecar.ts";
 
-const mostAsked = 3;
+const maxAsked = 3;
 
 export const interception: Check = {
   name: "interception",
@@ -33,7 +33,7 @@ export const interception: Check = {
 /** The init container logs how it has set up the redirect, and that it has tested it. */
 async function modes(cluster: Cluster, redirected: readonly Fields[]): Promise<Finding[]> {
   if (redirected.length === 0) return [];
-  const asked = onePerNode(redirected).slice(0, mostAsked);
+  const asked = onePerNode(redirected).slice(0, maxAsked);
   const logs = await Promise.all(asked.map((pod) => initLog(cluster, pod)));
   const tried = asked.filter((_pod, index) => logs[index]?.includes('"redirect set and tried"'));
   const notes = new Set(logs.flatMap(notesIn));

@@ -10,7 +10,7 @@ import { type Check, type Finding, fail, warn } from "./finding.ts";
 import { askedInVain } from "./webhooks.ts";
 
 /** At most this many owners are checked. */
-const mostAsked = 20;
+const maxAsked = 20;
 const listEvents = "kubectl get events -A --field-selector reason=FailedCreate";
 
 export const podsNotMade: Check = {
@@ -20,8 +20,8 @@ export const podsNotMade: Check = {
     const refused = events.filter((event) => textAt(event, "message")?.includes(webhookSuffix));
     // An owner that tried often has several Events: the last one counts.
     const owners = [...new Map(refused.map((event) => [nameOfOwner(event), event])).values()];
-    const findings = await Promise.all(owners.slice(0, mostAsked).map((event) => findingOf(cluster, event)));
-    const more = owners.length - mostAsked;
+    const findings = await Promise.all(owners.slice(0, maxAsked).map((event) => findingOf(cluster, event)));
+    const more = owners.length - maxAsked;
     return [
       ...findings.flatMap((finding) => finding ?? []),
       ...(more > 0 ? [warn(`not looked at: ${more} more that got no pods within the last hour`, listEvents)] : []),

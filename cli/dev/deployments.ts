@@ -59,7 +59,7 @@ export interface Readiness {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const mostReplicas = 100_000;
+const maxReplicas = 100_000;
 
 export function isDeployment(object: KubeObject): boolean {
   return object.kind === "Deployment" && object.apiVersion === "apps/v1";
@@ -72,9 +72,9 @@ export function readDeployment(object: KubeObject): Result<DevDeployment, readon
   const { namespace, name } = object.metadata;
   const replicas = spec["replicas"] ?? 1;
   const template = readTemplate(fields(spec["template"]), errors);
-  if (!isCount(replicas) || replicas > mostReplicas) {
+  if (!isCount(replicas) || replicas > maxReplicas) {
     // Same wording as the control plane, which reports it too: so it counts as one problem.
-    const message = `must be a whole number from 0 to ${mostReplicas}, got ${describe(replicas)}`;
+    const message = `must be a whole number from 0 to ${maxReplicas}, got ${describe(replicas)}`;
     return err([{ path: "spec.replicas", message }, ...errors]);
   }
   return errors.length > 0 ? err(errors) : ok({ namespace, name, replicas, template });

@@ -11,7 +11,7 @@ import type { LiveServer } from "./live-facts.ts";
 import type { MeshFacts } from "./mesh-facts.ts";
 
 /** At most this many sidecars of one workload are asked. Each needs a separate connection through the API server. */
-const mostAsked = 16;
+const maxAsked = 16;
 
 /** Throws a `UsageError` if the sidecar does not answer. */
 export async function readSnapshot(sidecar: SidecarRef): Promise<LiveSnapshot> {
@@ -57,9 +57,9 @@ async function sidecarsIn(mesh: Mesh, namespace: string): Promise<readonly Sidec
  * first that answers has.
  */
 async function readWorkload(sidecars: readonly SidecarRef[]): Promise<LiveServer[]> {
-  const answers = await Promise.allSettled(sidecars.slice(0, mostAsked).map(readOwn));
+  const answers = await Promise.allSettled(sidecars.slice(0, maxAsked).map(readOwn));
   const found: { readonly pods: Set<string>; readonly inbound: Inbound }[] = [];
-  const unknown: string[] = sidecars.slice(mostAsked).map(({ pod }) => pod);
+  const unknown: string[] = sidecars.slice(maxAsked).map(({ pod }) => pod);
   for (const [index, answer] of answers.entries()) {
     const { pod } = sidecars[index] as SidecarRef;
     const own = answer.status === "fulfilled" ? answer.value : undefined;

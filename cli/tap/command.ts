@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
-import { mostRequestsPerSecond } from "../../sidecar/debug/debug-pages.ts";
+import { maxRequestsPerSecond } from "../../sidecar/debug/debug-pages.ts";
 import { parseTapFilter, type TapFilter } from "../../sidecar/debug/tap-filter.ts";
 import { onStopRequest } from "../dev/stop-request.ts";
 import { thereAre } from "../known-names.ts";
@@ -30,7 +30,7 @@ interface TapOptions extends MeshOptions {
 
 const lookAgainMs = 5_000;
 /** Each sidecar needs a connection through the API server. */
-const mostSidecars = 50;
+const maxSidecars = 50;
 
 const help = `${howToReach}
 
@@ -70,7 +70,7 @@ export function tapCommand(): Command {
 
 async function run(options: TapOptions): Promise<void> {
   const filter = filterOf(options);
-  const requestsPerSecond = readNumber("--rate", options.rate, mostRequestsPerSecond);
+  const requestsPerSecond = readNumber("--rate", options.rate, maxRequestsPerSecond);
   const limit = options.limit === undefined ? Number.POSITIVE_INFINITY : readNumber("--limit", options.limit);
   const mesh = await openMesh(options, process.env);
   const stopRequest = onStopRequest();
@@ -102,10 +102,10 @@ async function followAll(mesh: Mesh, live: LiveRequests, options: TapOptions, st
   const first = await sidecarsOf(mesh, options);
   if (first.length === 0)
     throw new UsageError(`no sidecar ${describePlace(options)}${await othersThere(mesh, options)}`);
-  if (first.length > mostSidecars)
-    warn(`${first.length} sidecars ${describePlace(options)}: the first ${mostSidecars} are shown; --from narrows it`);
+  if (first.length > maxSidecars)
+    warn(`${first.length} sidecars ${describePlace(options)}: the first ${maxSidecars} are shown; --from narrows it`);
   for (let sidecars = first; !stop.aborted; ) {
-    await live.follow(sidecars.slice(0, mostSidecars));
+    await live.follow(sidecars.slice(0, maxSidecars));
     await sleep(lookAgainMs, undefined, { signal: stop }).catch(() => {});
     if (!stop.aborted) sidecars = await sidecarsOf(mesh, options).catch(() => sidecars);
   }

@@ -6,7 +6,7 @@
 import type { Writable } from "node:stream";
 
 /** Some thousands of lines. */
-const mostWaitingBytes = 1024 * 1024;
+const maxWaitingBytes = 1024 * 1024;
 
 export class LineOutput {
   readonly #output: Pick<Writable, "write" | "writableLength">;
@@ -21,7 +21,7 @@ export class LineOutput {
 
   /** Returns false if the line was left out. */
   write(line: string): boolean {
-    if (this.#output.writableLength >= mostWaitingBytes) {
+    if (this.#output.writableLength >= maxWaitingBytes) {
       this.#leftOut++;
       return false;
     }

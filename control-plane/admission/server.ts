@@ -54,7 +54,7 @@ export const maxReviewBytes = 4 * 1024 * 1024;
 const maxBufferedBytes = 32 * 1024 * 1024;
 const requestTimeoutMs = 5_000;
 const closeGraceMs = 500;
-const mostConnections = 256;
+const maxConnections = 256;
 
 /** A plain answer, for clients other than the API server. */
 interface Complaint {
@@ -76,7 +76,7 @@ export async function openAdmissionServer(options: AdmissionServerOptions): Prom
       response.destroy();
     });
   });
-  server.maxConnections = mostConnections;
+  server.maxConnections = maxConnections;
   server.listen(options.port, options.host);
   await once(server, "listening");
   return {

@@ -10,7 +10,7 @@ import type { RouteStatus } from "../status/route-status.ts";
 import type { TraceView } from "../traffic/trace-store.ts";
 import type { BreakerTraffic, EdgeTraffic, LostCalls, ServiceLatency, Traffic } from "../traffic/traffic-store.ts";
 
-const mostSubjects = 20;
+const maxSubjects = 20;
 
 export interface MeshView {
   /** The version of this control plane. */
@@ -138,7 +138,7 @@ function subjectsOf(resources: readonly ResourceName[]): readonly string[] {
     const [service = "", namespace = ""] = name.split(".");
     return name.includes("/") ? name : `${namespace}/${service}`;
   });
-  return [...new Set(names)].sort().slice(0, mostSubjects);
+  return [...new Set(names)].sort().slice(0, maxSubjects);
 }
 
 function policyView({ kind, namespace, name, conditions }: PolicyStatus): Omit<PolicyView, "subjects"> {

@@ -41,7 +41,7 @@ export interface Dashboard {
 
 /** As often as sidecars report. */
 const tickMs = 2_000;
-const mostWatchers = 32;
+const maxWatchers = 32;
 const requestTimeoutMs = 5_000;
 
 const files: Readonly<Record<string, readonly [name: string, type: string]>> = {
@@ -143,7 +143,7 @@ class Watchers {
   }
 
   add(response: ServerResponse): void {
-    if (this.#responses.size >= mostWatchers) return plain(response, 503, `${mostWatchers} are looking on already`);
+    if (this.#responses.size >= maxWatchers) return plain(response, 503, `${maxWatchers} are watching already`);
     response.writeHead(200, { ...securityHeaders, "content-type": "text/event-stream" });
     response.on("close", () => this.#remove(response));
     this.#timer ??= setInterval(() => this.#tell(), tickMs).unref();

@@ -3,11 +3,11 @@
  * beginnings.
  */
 export class ReadingBudget {
-  readonly #mostBytes: number;
+  readonly #maxBytes: number;
   #heldBytes = 0;
 
-  constructor(mostBytes: number) {
-    this.#mostBytes = mostBytes;
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
 
   /**
@@ -17,7 +17,7 @@ export class ReadingBudget {
   change(before: number, now: number): boolean {
     this.#heldBytes += now - before;
     // Small messages always pass; a client that begins a large one when the room is taken is refused, and may try again.
-    return this.#heldBytes <= this.#mostBytes || now <= smallBytes;
+    return this.#heldBytes <= this.#maxBytes || now <= smallBytes;
   }
 }
 

@@ -44,7 +44,7 @@ const serviceTypes = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"] a
 
 /** The default of Kubernetes' API if `sessionAffinityConfig` is absent. */
 const defaultAffinitySeconds = 10_800;
-const mostAffinitySeconds = 86_400;
+const maxAffinitySeconds = 86_400;
 const warmUpAnnotation = "tulle.dev/warm-up";
 
 /** `PreferClose` is the older name of `PreferSameZone` (https://kubernetes.io/docs/concepts/services-networking/service/#traffic-distribution). */
@@ -100,7 +100,7 @@ function readDistribution(spec: Fields, ignored: FieldError[]): Pick<Service, "p
 function readAffinity(spec: Fields): Pick<Service, "affinityMs"> {
   if (oneOf(spec, "sessionAffinity", ["None", "ClientIP"]) !== "ClientIP") return {};
   const clientIP = spec.child("sessionAffinityConfig").child("clientIP");
-  const seconds = clientIP.integer("timeoutSeconds", 1, mostAffinitySeconds) ?? defaultAffinitySeconds;
+  const seconds = clientIP.integer("timeoutSeconds", 1, maxAffinitySeconds) ?? defaultAffinitySeconds;
   return { affinityMs: seconds * 1_000 };
 }
 

@@ -4,7 +4,7 @@
  */
 
 /** More than a cluster has. Beyond this they are gathered anew, so that names which are gone are not kept for ever. */
-const mostTexts = 20_000;
+const maxTexts = 20_000;
 
 export class SharedTexts {
   readonly #texts = new Map<string, string>();
@@ -13,7 +13,7 @@ export class SharedTexts {
   of(text: string): string {
     const known = this.#texts.get(text);
     if (known !== undefined) return known;
-    if (this.#texts.size >= mostTexts) this.#texts.clear();
+    if (this.#texts.size >= maxTexts) this.#texts.clear();
     this.#texts.set(text, text);
     return text;
   }

@@ -32,7 +32,7 @@ export type AckListener = (key: ResourceKey) => void;
 const firstWindowMs = 10;
 const longestWindowMs = 50;
 /** How many subscriptions a new sidecar gets without asking; if its workload dials more, it gets the first ones. */
-const mostForSibling = 400;
+const maxForSibling = 400;
 
 /** The sidecar at the other end of a stream. */
 export interface Peer {
@@ -133,7 +133,7 @@ export class PushHub {
     if (sibling === undefined || sibling === subscriber) return;
     const used = [...sibling.subscriptions.values()]
       .filter(({ kind, sent }) => kind !== "inbound" && sent.kind === "version")
-      .slice(0, mostForSibling);
+      .slice(0, maxForSibling);
     if (used.length === 0) return;
     subscriber.announce(used);
     for (const { kind, name } of used) this.subscribe(subscriber, kind, name, "");

@@ -23,7 +23,7 @@ export interface SidecarEventsOptions {
 
 const roundMs = 30_000;
 /** A whole cluster may have been labelled at once. */
-const mostPerRound = 100;
+const maxPerRound = 100;
 const note =
   "it is to have a sidecar (label tulle.dev/inject) and runs without one: no policy holds for it, and its requests go in the clear. Restart its workload";
 
@@ -54,7 +54,7 @@ export class SidecarEvents {
       if (pod.uid === undefined) continue;
       const wasReported = before.get(pod.uid);
       this.#known.set(pod.uid, wasReported ?? false);
-      if (wasReported !== false || reported === mostPerRound || !leads()) continue;
+      if (wasReported !== false || reported === maxPerRound || !leads()) continue;
       reported++;
       const refusal = await this.#report(pod, pod.uid).catch(reasonOf);
       if (refusal === undefined) this.#known.set(pod.uid, true);

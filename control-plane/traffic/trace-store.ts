@@ -37,23 +37,23 @@ export interface TraceView {
   readonly workloads: readonly string[];
 }
 
-const mostTraces = 200;
-const mostListed = 50;
-const mostSpansOfTrace = 200;
-const mostSpansOfReport = 64;
+const maxTraces = 200;
+const maxListed = 50;
+const maxSpansOfTrace = 200;
+const maxSpansOfReport = 64;
 const longestName = 256;
-const mostAttributes = 32;
+const maxAttributes = 32;
 
 export class TraceStore {
   /** The most recently reported trace comes last. */
   readonly #traces = new Map<string, Map<string, SpanView>>();
 
   take({ namespace, workload }: Pick<Peer, "namespace" | "workload">, spans: readonly ReportedSpan__Output[]): void {
-    for (const span of spans.slice(0, mostSpansOfReport)) {
+    for (const span of spans.slice(0, maxSpansOfReport)) {
       if (span.traceId.length === 16 && span.spanId.length === 8) this.#keep(`${namespace}/${workload}`, span);
     }
     for (const id of this.#traces.keys()) {
-      if (this.#traces.size <= mostTraces) return;
+      if (this.#traces.size <= maxTraces) return;
       this.#traces.delete(id);
     }
   }
@@ -61,7 +61,7 @@ export class TraceStore {
   /** Newest first. */
   list(): TraceView[] {
     const all = [...this.#traces].map(([id, spans]) => summarize(id, [...spans.values()]));
-    return all.sort((a, b) => b.startMs - a.startMs || (a.id < b.id ? -1 : 1)).slice(0, mostListed);
+    return all.sort((a, b) => b.startMs - a.startMs || (a.id < b.id ? -1 : 1)).slice(0, maxListed);
   }
 
   /** Sorted by start. Undefined: unknown, or forgotten. */
@@ -73,7 +73,7 @@ export class TraceStore {
   #keep(workload: string, span: ReportedSpan__Output): void {
     const traceId = span.traceId.toString("hex");
     const trace = this.#traces.get(traceId) ?? new Map<string, SpanView>();
-    if (trace.size < mostSpansOfTrace) trace.set(span.spanId.toString("hex"), viewOf(workload, span));
+    if (trace.size < maxSpansOfTrace) trace.set(span.spanId.toString("hex"), viewOf(workload, span));
     this.#traces.delete(traceId);
     this.#traces.set(traceId, trace);
   }
@@ -81,7 +81,7 @@ export class TraceStore {
 
 function viewOf(workload: string, span: ReportedSpan__Output): SpanView {
   const { parentSpanId, name, server, failed, attributes } = span;
-  const pairs = attributes.slice(0, mostAttributes).map(({ key, value }) => [key, value] as const);
+  const pairs = attributes.slice(0, maxAttributes).map(({ key, value }) => [key, value] as const);
   return {
     id: span.spanId.toString("hex"),
     ...(parentSpanId.length === 8 && { parent: parentSpanId.toString("hex") }),

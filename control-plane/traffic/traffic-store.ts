@@ -89,9 +89,9 @@ const windowMs = 10_000;
 /** A sidecar without traffic sends one report a minute. */
 const forgetAfterMs = 150_000;
 /** A sidecar with traffic sends one report every two seconds. */
-const mostReports = 10;
-const mostEntries = 500;
-const mostPods = 20_000;
+const maxReports = 10;
+const maxEntries = 500;
+const maxPods = 20_000;
 const longestName = 512;
 
 export class TrafficStore {
@@ -107,14 +107,14 @@ export class TrafficStore {
     if (!isSound(report)) return;
     const name = `${peer.namespace}/${peer.pod}`;
     const known = this.#pods.get(name);
-    if (known === undefined && this.#pods.size >= mostPods) return;
+    if (known === undefined && this.#pods.size >= maxPods) return;
     const from = `${peer.namespace}/${peer.workload}`;
     const pod = known ?? { from, reports: [], heardAtMs: 0, certificateEndsMs: 0 };
     pod.heardAtMs = this.#clock.now();
     pod.certificateEndsMs = report.certificateExpiryUnixSeconds * 1_000;
     // The trace store keeps the spans.
     pod.reports.push({ atMs: pod.heardAtMs, report: { ...report, spans: [] } });
-    if (pod.reports.length > mostReports) pod.reports.shift();
+    if (pod.reports.length > maxReports) pod.reports.shift();
     this.#pods.set(name, pod);
   }
 
@@ -162,7 +162,7 @@ export class TrafficStore {
 function isSound({ edges, latencies, breakers }: TrafficReport__Output): boolean {
   const short = (text: string) => text.length <= longestName;
   return (
-    Math.max(edges.length, latencies.length, breakers.length) <= mostEntries &&
+    Math.max(edges.length, latencies.length, breakers.length) <= maxEntries &&
     edges.every(
       ({ service, backend, requests, failures, mutualTls, plaintext }) =>
         short(service) && short(backend) && failures <= requests && mutualTls + plaintext <= requests,

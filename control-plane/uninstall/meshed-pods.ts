@@ -7,7 +7,7 @@ import { compareStrings } from "../source/problem.ts";
 
 const pageSize = 500;
 /** At most this many are named. */
-const mostNamed = 50;
+const maxNamed = 50;
 const endedPhases: readonly unknown[] = ["Succeeded", "Failed"];
 
 /** `namespace/name`, sorted. Rejects if the API server gives no list. */
@@ -32,8 +32,8 @@ export async function listMeshedPods(api: Pick<ClusterApi, "request">): Promise<
 
 /** `pods` is not empty. */
 export function describeMeshedPods(pods: readonly string[], isForced: boolean): string {
-  const named = pods.slice(0, mostNamed).map((pod) => `  ${pod}`);
-  if (pods.length > mostNamed) named.push(`  and ${pods.length - mostNamed} more`);
+  const named = pods.slice(0, maxNamed).map((pod) => `  ${pod}`);
+  if (pods.length > maxNamed) named.push(`  and ${pods.length - maxNamed} more`);
   const [namespace = ""] = (pods[0] ?? "").split("/");
   const next = isForced
     ? ["They serve on until their certificates end; restart them to rid them of their sidecars."]

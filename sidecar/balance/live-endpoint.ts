@@ -18,7 +18,7 @@ import { isGrpc } from "../policy/grpc.ts";
 import { PeakEwma } from "./peak-ewma.ts";
 
 /** Never less than this, since nothing warms up without requests. */
-const leastWarmth = 0.1;
+const minWarmth = 0.1;
 
 export interface LiveEndpointOptions {
   readonly clock: Clock;
@@ -58,7 +58,7 @@ export class LiveEndpoint {
     if (this.#newSinceMs === undefined || this.warmUpMs === 0) return 1;
     const share = (this.clock.now() - this.#newSinceMs) / this.warmUpMs;
     if (share >= 1) this.#newSinceMs = undefined;
-    return Math.min(1, Math.max(leastWarmth, share));
+    return Math.min(1, Math.max(minWarmth, share));
   }
 
   /** Undefined: no policy asks for a breaker. If the breakers are the same as before, it keeps its state. */

@@ -5,7 +5,7 @@ import { type Page, plainPage } from "../../system/page.ts";
 import type { GoodResource } from "../discovery/held-resource.ts";
 import type { SidecarState } from "../sidecar.ts";
 import type { PageBody, SidecarPage, StreamedPage } from "../telemetry/serve-pages.ts";
-import { mostTaps, type RequestTaps } from "./request-taps.ts";
+import { maxTaps, type RequestTaps } from "./request-taps.ts";
 import { parseTapFilter, type TapFilter } from "./tap-filter.ts";
 
 export const tapPath = "/debug/tap";
@@ -45,7 +45,7 @@ export interface DebugOptions {
 }
 
 const defaultRequestsPerSecond = 100;
-export const mostRequestsPerSecond = 1_000;
+export const maxRequestsPerSecond = 1_000;
 /** How often it is reported how many requests were left out. */
 const missedEveryMs = 1_000;
 const linesType = "application/x-ndjson";
@@ -70,10 +70,10 @@ function tapPage(taps: RequestTaps, query: URLSearchParams, gone: AbortSignal): 
   const filter = parseTapFilter(words);
   if (!filter.ok) return plainPage(400, filter.error);
   const requestsPerSecond = Number(rate);
-  if (!(requestsPerSecond >= 1 && requestsPerSecond <= mostRequestsPerSecond))
-    return plainPage(400, `rate must be a number from 1 to ${mostRequestsPerSecond}, got ${rate}`);
+  if (!(requestsPerSecond >= 1 && requestsPerSecond <= maxRequestsPerSecond))
+    return plainPage(400, `rate must be a number from 1 to ${maxRequestsPerSecond}, got ${rate}`);
   const reader = new LineReader(taps, filter.value, requestsPerSecond, gone);
-  if (!reader.isOpen) return plainPage(503, `${mostTaps} are looking on already`);
+  if (!reader.isOpen) return plainPage(503, `${maxTaps} are watching already`);
   return { status: 200, type: linesType, stream: (body) => reader.writeTo(body) };
 }
 

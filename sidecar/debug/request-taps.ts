@@ -66,7 +66,7 @@ interface Reading {
   missed: number;
 }
 
-export const mostTaps = 4;
+export const maxTaps = 4;
 
 export class RequestTaps {
   readonly #clock: Clock;
@@ -82,7 +82,7 @@ export class RequestTaps {
 
   /** Undefined: there are enough readers already. */
   open(filter: TapFilter, requestsPerSecond: number, reader: TapReader): OpenTap | undefined {
-    if (this.#readings.size >= mostTaps) return undefined;
+    if (this.#readings.size >= maxTaps) return undefined;
     const rate = new TokenBucket({ requests: requestsPerSecond, perMs: 1_000, burst: requestsPerSecond }, this.#clock);
     const reading: Reading = { filter, reader, rate, missed: 0 };
     this.#readings.add(reading);

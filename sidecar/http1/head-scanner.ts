@@ -17,7 +17,7 @@
 import { COLON, CR, HASH, HTAB, LF, SP, targetBytes, tokenBytes, valueBytes } from "./bytes.ts";
 import { hashNameByte, internName } from "./field-names.ts";
 import { badRequest, type Http1Limits, Refusal } from "./limits.ts";
-import { mostPositions, RememberedLines } from "./remembered-lines.ts";
+import { maxPositions, RememberedLines } from "./remembered-lines.ts";
 
 /** What the fields belong to. */
 export type HeadKind = "request" | "response" | "trailers";
@@ -292,7 +292,7 @@ export class HeadScanner {
   /** Remembers the new lines of a scanned head. */
   keepLines(): void {
     const { lines, table, fieldCount, bytes, base } = this;
-    for (let position = 0; position < fieldCount && position < mostPositions; position++) {
+    for (let position = 0; position < fieldCount && position < maxPositions; position++) {
       if ((this.remembered & (1 << position)) !== 0) continue;
       const entry = position * fieldStride;
       const start = table[entry] as number;

@@ -9,7 +9,7 @@ import { isToken } from "./bytes.ts";
 import { fieldNames, mayBeConnectionOption, mayBeTrailer } from "./field-names.ts";
 import { fieldStride, type HeadScanner } from "./head-scanner.ts";
 import { badRequest, Refusal } from "./limits.ts";
-import { mostPositions } from "./remembered-lines.ts";
+import { maxPositions } from "./remembered-lines.ts";
 
 /** What the sections of requests and responses have in common. `undefined`: the field is missing. */
 export interface HeaderSection {
@@ -54,7 +54,7 @@ export function readHeaderSection(scanner: HeadScanner): HeaderSection | Refusal
   for (let i = 0; i < fieldCount; i++) {
     const entry = i * fieldStride;
     const known = fieldNames[table[entry + 4] as number];
-    const isRemembered = lines !== undefined && i < mostPositions && (remembered & (1 << i)) !== 0;
+    const isRemembered = lines !== undefined && i < maxPositions && (remembered & (1 << i)) !== 0;
     const value = isRemembered
       ? lines.valueAt(i)
       : scanner.text(table[entry + 2] as number, table[entry + 3] as number);

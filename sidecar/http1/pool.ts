@@ -55,7 +55,7 @@ const keepAliveShare = 0.8;
 /**
  * Each race halves the idle limit, down to this share of it; each late reuse that goes well lets it grow again by this factor.
  */
-const leastIdleShare = 1 / 64;
+const minIdleShare = 1 / 64;
 const idleShareGrowth = 1.1;
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
@@ -294,7 +294,7 @@ export class Http1Pool {
   readonly #repeat = (client: Http1Client, exchange: ClientExchange): boolean => {
     if (client.requestCount < 2) return false;
     this.closeRaceCount++;
-    this.#idleShare = Math.max(leastIdleShare, this.#idleShare / 2);
+    this.#idleShare = Math.max(minIdleShare, this.#idleShare / 2);
     if (!isRepeatable(exchange.exchange) || this.#repeated.has(exchange) || this.#closed) return false;
     this.#repeated.add(exchange);
     exchange.restart();

@@ -7,7 +7,7 @@
  * Per connection it holds up to 16 lines of up to 128 octets, and the strings of those that occurred twice.
  */
 
-export const mostPositions = 16;
+export const maxPositions = 16;
 const longestLine = 128;
 /** Room is allocated for this many lines at a time. */
 const positionsPerStep = 4;
@@ -65,7 +65,7 @@ export class RememberedLines {
 
   /** Remembers the line `bytes[at, at + length)`, which was found valid and includes its CRLF. */
   keep(position: number, bytes: Buffer, at: number, length: number, parts: LineParts): void {
-    if (position >= mostPositions) return;
+    if (position >= maxPositions) return;
     while (this.#lines.length <= position) this.#lines.push(new Line());
     const line = this.#lines[position] as Line;
     line.length = length > longestLine ? 0 : length;

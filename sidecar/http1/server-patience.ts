@@ -159,8 +159,8 @@ export class ServerPatience extends Timer {
     const isUnsent = outbox.unsentBytes > 0;
     if (isLingering && !isUnsent) return this.#connection.destroy();
     const options = this.#options;
-    const leastPerSecond = this.#longestPauseMs === undefined ? (options.minBytesPerSecond ?? 100) : 0;
-    const least = Math.max(1, (leastPerSecond * this.#timeoutMs("progress")) / 1_000);
+    const minPerSecond = this.#longestPauseMs === undefined ? (options.minBytesPerSecond ?? 100) : 0;
+    const least = Math.max(1, (minPerSecond * this.#timeoutMs("progress")) / 1_000);
     const taken = outbox.takenBytes - this.#bytesTakenBefore;
     if (isUnsent && taken < (this.#unsentBefore ? least : 1)) {
       options.onRefused?.("answer_not_taken", `${taken} bytes of an answer taken in time`);

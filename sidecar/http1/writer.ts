@@ -81,7 +81,7 @@ const statusLines: readonly Buffer[] = Array.from({ length: 600 }, (_, status) =
 
 const longestWrite = 64 * 1024;
 /** This many names are recognised by their position. */
-const mostPositions = 32;
+const maxPositions = 32;
 /** The size of the longest head without method, target, authority, field names and values. */
 const fixedBytes = 256;
 
@@ -102,23 +102,23 @@ class HeadText {
   #buffer: Buffer = lineEnd;
   #at = 0;
   #from = 0;
-  #mostBytes = 0;
+  #maxBytes = 0;
   /** The names of the previous head by position, and what is known of them: consecutive heads usually have the same names. */
   readonly #names: string[] = [];
   readonly #known: (FieldName | undefined)[] = [];
 
-  /** `mostBytes`: the largest size of the head, without what every head has. */
-  begin(outbox: Outbox, mostBytes: number): this {
-    this.#mostBytes = mostBytes + fixedBytes;
-    const fits = this.#mostBytes <= longestWrite;
-    this.#at = this.#from = fits ? outbox.reserve(this.#mostBytes) : 0;
-    this.#buffer = fits ? outbox.buffer : Buffer.allocUnsafe(this.#mostBytes);
+  /** `maxBytes`: the largest size of the head, without what every head has. */
+  begin(outbox: Outbox, maxBytes: number): this {
+    this.#maxBytes = maxBytes + fixedBytes;
+    const fits = this.#maxBytes <= longestWrite;
+    this.#at = this.#from = fits ? outbox.reserve(this.#maxBytes) : 0;
+    this.#buffer = fits ? outbox.buffer : Buffer.allocUnsafe(this.#maxBytes);
     return this;
   }
 
   end(outbox: Outbox): void {
     const length = this.#at - this.#from;
-    if (this.#mostBytes <= longestWrite) outbox.unreserve(this.#mostBytes - length);
+    if (this.#maxBytes <= longestWrite) outbox.unreserve(this.#maxBytes - length);
     else outbox.append(this.#buffer.subarray(0, length));
     this.#buffer = lineEnd;
   }
@@ -168,7 +168,7 @@ class HeadText {
   #knownAt(position: number, name: string): FieldName | undefined {
     if (this.#names[position] === name) return this.#known[position];
     const known = knownField(name);
-    if (position >= mostPositions) return known;
+    if (position >= maxPositions) return known;
     this.#names[position] = name;
     this.#known[position] = known;
     return known;

@@ -31,7 +31,7 @@ export interface ClientStreamHost extends StreamHost {
 const grownUpMs = 200;
 
 /** A response normally has a few; a server that sends one after the other would keep us busy for ever. */
-const mostInformationals = 100;
+const maxInformationals = 100;
 
 /**
  * How far the response has got:
@@ -89,7 +89,7 @@ export class ClientStream extends Http2Stream implements RequestSink {
     const { status, headers } = received;
     if (status >= 200) return this.#receiveFinalHead(received, endStream);
     if (status === 101 || endStream) return this.refuse("an informational answer that ends, or switches protocols");
-    if (++this.#informationals > mostInformationals) return this.refuse("informational answers without end");
+    if (++this.#informationals > maxInformationals) return this.refuse("informational answers without end");
     this.#response.informational({ status, headers, bodyless: true });
   }
 

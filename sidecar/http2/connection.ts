@@ -59,7 +59,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
   readonly windowLimits: StreamWindowLimits;
   readonly windowBudget: WindowBudget;
   readonly stallTimeoutMs: number;
-  readonly leastBytesPerStall: number;
+  readonly minBytesPerStall: number;
   protected readonly peer = new PeerSettings();
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
@@ -81,7 +81,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     this.windowLimits = { initialBytes: limits.initialWindowBytes, maxBytes: limits.maxWindowBytes };
     this.windowBudget = limits.windowBudget;
     this.stallTimeoutMs = limits.stallTimeoutMs;
-    this.leastBytesPerStall = (limits.minBytesPerSecond * limits.stallTimeoutMs) / 1_000;
+    this.minBytesPerStall = (limits.minBytesPerSecond * limits.stallTimeoutMs) / 1_000;
     this.#isServer = isServer;
     this.#reader = new FrameReader(this, isServer);
     this.#decoder = new HpackDecoder(limits.decoderTableBytes);
@@ -271,7 +271,7 @@ export abstract class Http2Connection extends ConnectionLifecycle implements Fra
     const windowBefore = this.peer.initialWindowBytes;
     const error = this.peer.apply(payload, !this.#isServer);
     if (error !== undefined) return this.fail(error.code, error.reason);
-    this.#encoder.setPeerLimit(this.peer.leastTableBytes);
+    this.#encoder.setPeerLimit(this.peer.minTableBytes);
     this.#encoder.setPeerLimit(this.peer.headerTableBytes);
     const grown = this.peer.initialWindowBytes - windowBefore;
     if (grown !== 0) {

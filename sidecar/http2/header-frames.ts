@@ -10,7 +10,7 @@ import type { TimerWheel } from "../net/timer-wheel.ts";
 import { flag, type Http2ErrorName, readUint31 } from "./frames.ts";
 
 /** A block of 128 KiB needs 8 full frames; this leaves room for senders that use smaller ones. */
-const mostFrames = 64;
+const maxFrames = 64;
 
 export interface BlockReceiver {
   readonly timers: TimerWheel;
@@ -90,7 +90,7 @@ export class HeaderFrames {
   resume(flags: number, streamId: number, part: Buffer): void {
     if (streamId !== this.#streamId) return this.#receiver.fail("PROTOCOL_ERROR", "CONTINUATION of another stream");
     this.#bytes += part.length;
-    if (this.#bytes > this.#limits.bytes || this.#parts.length >= mostFrames)
+    if (this.#bytes > this.#limits.bytes || this.#parts.length >= maxFrames)
       return this.#receiver.calm("a field block without end");
     this.#parts.push(Buffer.from(part));
     if ((flags & flag.endHeaders) !== 0) this.#close(streamId);

@@ -32,7 +32,7 @@ const restBeforeLeavingMs = 1000;
  * with them. So nothing more is read from it once this much is unsent, which bodies alone never reach (see `send-scheduler.ts`).
  * This can't deadlock as long as the client keeps reading while it has something to write, as ours does.
  */
-const mostUnsentBytes = 1024 * 1024;
+const maxUnsentBytes = 1024 * 1024;
 
 /** Serves a connection whose next bytes, or first bytes in `received`, are the client's preface. */
 export function serveHttp2(
@@ -86,7 +86,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
 
   protected override receive(chunk: Buffer): void {
     super.receive(chunk);
-    if (!this.outbox.congested || this.outbox.unsentBytes <= mostUnsentBytes || this.isFailed) return;
+    if (!this.outbox.congested || this.outbox.unsentBytes <= maxUnsentBytes || this.isFailed) return;
     this.#socket.pause();
     if (this.#unread.slot === undefined) this.#awaitReading();
   }
@@ -104,7 +104,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
 
   #judgeUnread(): void {
     const taken = this.scheduler.sentBytes - this.#sentBefore;
-    if (taken >= Math.max(1, this.leastBytesPerStall)) return this.#awaitReading();
+    if (taken >= Math.max(1, this.minBytesPerStall)) return this.#awaitReading();
     this.#noteRefused("answer_not_taken");
     this.destroyStalled();
   }
@@ -112,7 +112,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
   /** Gives up bodies of announced length that arrive too slowly. */
   #judgePace(): void {
     for (const stream of this.streams.values()) {
-      if (stream.keepsPace(Math.max(1, this.leastBytesPerStall))) continue;
+      if (stream.keepsPace(Math.max(1, this.minBytesPerStall))) continue;
       this.#noteRefused("request_too_slow");
       stream.reset("CANCEL");
       stream.lose(new MeshError("request_too_slow", "body not sent in time"));

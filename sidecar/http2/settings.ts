@@ -19,7 +19,7 @@ export interface SettingsError {
 export class PeerSettings {
   headerTableBytes = defaultTableBytes;
   /** The smallest size that the last SETTINGS frame set before that one (RFC 7541 §4.2). */
-  leastTableBytes = defaultTableBytes;
+  minTableBytes = defaultTableBytes;
   /** Unlimited until the peer says otherwise. */
   maxConcurrentStreams = Number.POSITIVE_INFINITY;
   initialWindowBytes = defaultWindowBytes;
@@ -29,7 +29,7 @@ export class PeerSettings {
   /** Applies the payload of a SETTINGS frame, in order; unknown settings are ignored. */
   apply(payload: Buffer, peerIsServer: boolean): SettingsError | undefined {
     if (payload.length % 6 !== 0) return { code: "FRAME_SIZE_ERROR", reason: "SETTINGS that are no whole entries" };
-    this.leastTableBytes = this.headerTableBytes;
+    this.minTableBytes = this.headerTableBytes;
     for (let at = 0; at < payload.length; at += 6) {
       const id = payload.readUInt16BE(at);
       const error = this.#applyOne(id, readUint32(payload, at + 2), peerIsServer);
@@ -42,7 +42,7 @@ export class PeerSettings {
     switch (id) {
       case setting.headerTableSize:
         this.headerTableBytes = value;
-        this.leastTableBytes = Math.min(this.leastTableBytes, value);
+        this.minTableBytes = Math.min(this.minTableBytes, value);
         return undefined;
       case setting.enablePush:
         return value > 1 || (peerIsServer && value === 1) ? invalid("SETTINGS_ENABLE_PUSH", value) : undefined;

@@ -6,13 +6,13 @@
 
 import type { Http2Stream } from "./stream.ts";
 
-const fewestPlaces = 16;
+const minPlaces = 16;
 /** An empty table keeps this many places: otherwise it would be rebuilt for each burst of requests. */
 const keptPlaces = 128;
 
 export class StreamTable {
   /** Each stream is at its own place or after it, with no free place between. The length is a power of two. */
-  #places: (Http2Stream | undefined)[] = emptyPlaces(fewestPlaces);
+  #places: (Http2Stream | undefined)[] = emptyPlaces(minPlaces);
   #count = 0;
 
   get size(): number {
@@ -47,7 +47,7 @@ export class StreamTable {
       places[at] = undefined;
       free = at;
     }
-    if (this.#count === 0 && places.length > keptPlaces) this.#places = emptyPlaces(fewestPlaces);
+    if (this.#count === 0 && places.length > keptPlaces) this.#places = emptyPlaces(minPlaces);
   }
 
   /** A copy of the current streams: the caller may end some while it goes through them. */

@@ -34,7 +34,7 @@ export interface StreamHost {
   /** How long a writer may wait for the peer to take octets, in ms. */
   readonly stallTimeoutMs: number;
   /** The least that the peer must take in that time, unless other streams are in the way. */
-  readonly leastBytesPerStall: number;
+  readonly minBytesPerStall: number;
   sendHeaders(streamId: number, pseudo: readonly string[], headers: HeaderFields | undefined, endStream: boolean): void;
   sendReset(streamId: number, error: Http2ErrorName): void;
   sendWindowUpdate(streamId: number, increment: number): void;
@@ -155,13 +155,13 @@ export abstract class Http2Stream implements Sender {
   }
 
   /**
-   * Checks how much of an announced body has arrived since the last check. Returns false if the peer sent less than `leastBytes`.
+   * Checks how much of an announced body has arrived since the last check. Returns false if the peer sent less than `minBytes`.
    */
-  keepsPace(leastBytes: number): boolean {
+  keepsPace(minBytes: number): boolean {
     const before = this.#announcedBefore;
     const isAwaited = this.canReceive && this.#announcedBytes > 0 && this.#heldBytes === 0;
     this.#announcedBefore = isAwaited ? this.#announcedBytes : -1;
-    return !isAwaited || before < 0 || before - this.#announcedBytes >= leastBytes;
+    return !isAwaited || before < 0 || before - this.#announcedBytes >= minBytes;
   }
 
   // ---- sending
@@ -240,11 +240,11 @@ export abstract class Http2Stream implements Sender {
    * fault, nor the reverse.
    */
   judgeStall(stall: StallTimer): void {
-    const { leastBytesPerStall, scheduler } = this.host;
+    const { minBytesPerStall, scheduler } = this.host;
     const { isCongested, sentBytes } = scheduler;
     if (isCongested && sentBytes === this.#sentBefore) return this.host.destroyStalled();
     const hasNoTurn = isCongested && this.sendWindowBytes > 0;
-    const isTooSlow = !hasNoTurn && this.#takenBytes < Math.max(1, leastBytesPerStall);
+    const isTooSlow = !hasNoTurn && this.#takenBytes < Math.max(1, minBytesPerStall);
     if (!isTooSlow || !this.giveUp()) this.#awaitPeer(stall);
   }
 

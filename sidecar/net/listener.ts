@@ -44,7 +44,7 @@ export interface ListenerLimit {
 /** How many connections are searched for an idle one, at most, since the newcomer waits for that. */
 const longestSearch = 1_000;
 /** How many connections may be closing gracefully at a time; with more, somebody opens them faster than they can end. */
-const mostDisplaced = 100;
+const maxDisplaced = 100;
 
 /** Serves a connection that is tracked already. */
 export type Accept = (socket: net.Socket, connections: Connections) => void;
@@ -113,7 +113,7 @@ export class Connections {
     this.#limit.leave(socket.remoteAddress ?? "", socket);
     this.#drains.delete(socket);
     this.#displaced.add(socket);
-    if (connection === undefined || this.#displaced.size > mostDisplaced) socket.destroy();
+    if (connection === undefined || this.#displaced.size > maxDisplaced) socket.destroy();
     else connection.drain();
   }
 

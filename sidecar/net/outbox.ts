@@ -20,7 +20,7 @@ export interface OutboxTarget {
 
 const bufferBytes = 64 * 1024;
 /** Turns for which several messages wait for others, at most. A fourth to an eighth brought nothing more. */
-const mostExtraTurns = 3;
+const maxExtraTurns = 3;
 const pooledBuffers = 64;
 const pool: Buffer[] = [];
 
@@ -126,7 +126,7 @@ export class Outbox {
     this.#scheduled = false;
     if (this.#inFlight.length > 0) return;
     const isBusy = this.#messages - this.#messagesBefore > 1;
-    if (!isBusy || this.#extraTurns === mostExtraTurns) return this.flush();
+    if (!isBusy || this.#extraTurns === maxExtraTurns) return this.flush();
     this.#messagesBefore = this.#messages;
     this.#extraTurns++;
     this.#schedule();

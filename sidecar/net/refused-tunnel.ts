@@ -5,7 +5,7 @@
 
 import { Timer, type TimerWheel } from "./timer-wheel.ts";
 
-const mostBytes = 64 * 1024;
+const maxBytes = 64 * 1024;
 const patienceMs = 10_000;
 
 export class RefusedTunnel extends Timer {
@@ -25,7 +25,7 @@ export class RefusedTunnel extends Timer {
 
   write(chunk: Buffer): void {
     this.#bytes += chunk.length;
-    if (this.#bytes > mostBytes) this.end();
+    if (this.#bytes > maxBytes) this.end();
   }
 
   end(): void {

@@ -18,7 +18,7 @@ export function describeOperation(operation: GraphqlOperation | undefined): stri
 }
 
 /** How much of a body is read; operations are usually at its beginning. */
-const mostBytes = 8 * 1024;
+const maxBytes = 8 * 1024;
 const longestName = 128;
 
 /** Whether it looks like a request to a GraphQL endpoint: by its content type, or as JSON to a path that ends like one. */
@@ -42,7 +42,7 @@ export class GraphqlReader {
 
   /** Copies what it keeps. */
   read(chunk: Buffer): void {
-    const left = mostBytes - this.#bytes;
+    const left = maxBytes - this.#bytes;
     if (left <= 0) return;
     const kept = Buffer.from(chunk.subarray(0, left));
     this.#chunks.push(kept);
@@ -64,7 +64,7 @@ export class GraphqlReader {
 function operationInQuery(path: string): GraphqlOperation | undefined {
   const at = path.indexOf("?");
   if (at === -1) return undefined;
-  const fields = new URLSearchParams(path.slice(at + 1, at + 1 + mostBytes));
+  const fields = new URLSearchParams(path.slice(at + 1, at + 1 + maxBytes));
   const query = fields.get("query");
   return query === null ? undefined : findOperation(query, fields.get("operationName") ?? undefined);
 }

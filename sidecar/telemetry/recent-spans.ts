@@ -7,11 +7,11 @@ import type { ReportedSpan } from "../../proto/generated/tulle/v1/ReportedSpan.t
 import type { Span, SpanSink } from "./span.ts";
 
 /** The most spans in one report; as many as discovery.proto allows. */
-const mostTold = 64;
-const mostHeld = 4 * mostTold;
-const mostAttributes = 32;
+const maxReported = 64;
+const maxHeld = 4 * maxReported;
+const maxAttributes = 32;
 const longestValue = 256;
-const mostMicroseconds = 2 ** 32 - 1;
+const maxMicroseconds = 2 ** 32 - 1;
 
 export class RecentSpans implements SpanSink {
   readonly #epochMs: number;
@@ -24,7 +24,7 @@ export class RecentSpans implements SpanSink {
 
   push(span: Span): void {
     this.#held.push(span);
-    if (this.#held.length > mostHeld) this.#choose();
+    if (this.#held.length > maxHeld) this.#choose();
   }
 
   /** Returns each span only once. */
@@ -40,9 +40,9 @@ export class RecentSpans implements SpanSink {
    * same traces.
    */
   #choose(): void {
-    if (this.#held.length <= mostTold) return;
+    if (this.#held.length <= maxReported) return;
     this.#held.sort((a, b) => (randomPart(a) < randomPart(b) ? -1 : 1));
-    this.#held.length = mostTold;
+    this.#held.length = maxReported;
   }
 
   #report({ name, kind, context, parentSpanId, attributes, startMs, endMs, failed }: Span): ReportedSpan {
@@ -55,9 +55,9 @@ export class RecentSpans implements SpanSink {
       server: kind === "server",
       failed,
       startUnixMicroseconds: Math.round((this.#epochMs + startMs) * 1_000),
-      durationMicroseconds: Math.min(Math.max(microseconds, 0), mostMicroseconds),
+      durationMicroseconds: Math.min(Math.max(microseconds, 0), maxMicroseconds),
       attributes: Object.entries(attributes)
-        .slice(0, mostAttributes)
+        .slice(0, maxAttributes)
         .map(([key, value]) => ({ key, value: String(value).slice(0, longestValue) })),
     };
   }

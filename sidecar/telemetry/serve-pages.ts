@@ -44,7 +44,7 @@ const stallTimeoutMs = 10_000;
  * the connections, and what `isBehind` allows.
  */
 const longestPauseMs = 10 * 60_000;
-const mostConnections = 64;
+const maxConnections = 64;
 
 /** Rejects if it can't listen: the port is in use. */
 export function servePages({ host, port, wheel: timers, ...pages }: PageServerOptions): Promise<Listener> {
@@ -58,7 +58,7 @@ export function servePages({ host, port, wheel: timers, ...pages }: PageServerOp
     const connection = serveHttp1(socket, service, timing);
     connections.serve(socket, connection);
   };
-  return listen({ host, port }, accept, { most: mostConnections });
+  return listen({ host, port }, accept, { most: maxConnections });
 }
 
 /** One request for a page, and the way back for its response. A request body is dropped. */

@@ -84,7 +84,7 @@ export function formatTraceparent(traceId: string, spanId: string, sampled: bool
 
 const tracestateKey = /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})$/;
 const tracestateValue = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
-const mostMembers = 32;
+const maxMembers = 32;
 
 /**
  * Joins all `tracestate` fields into one list. Undefined: there is none, or a member is not valid, in which case all are dropped.
@@ -96,7 +96,7 @@ function readTracestate(headers: HeaderFields): string | undefined {
     .flatMap((value) => value.split(","))
     .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ""))
     .filter((member) => member !== "");
-  if (members.length === 0 || members.length > mostMembers) return undefined;
+  if (members.length === 0 || members.length > maxMembers) return undefined;
   const keys = new Set<string>();
   for (const member of members) {
     const split = member.indexOf("=");

@@ -21,7 +21,7 @@ export interface ReportSources {
 /** Without traffic, a sidecar reports this often that it exists, and until when its certificate is valid. */
 const aliveEveryMs = 60_000;
 /** The most entries in each list, so that a report's size is limited. */
-const mostEntries = 500;
+const maxEntries = 500;
 
 export class TrafficReporter {
   readonly #sources: ReportSources;
@@ -88,7 +88,7 @@ export class TrafficReporter {
       if (result !== "success") edge.failures += fresh;
       edges.set(key, edge);
     }
-    return [...edges.values()].slice(0, mostEntries);
+    return [...edges.values()].slice(0, maxEntries);
   }
 
   #latencies(): NonNullable<TrafficReport["latencies"]> {
@@ -103,7 +103,7 @@ export class TrafficReporter {
       const cumulative = total.map((count, index) => count - (reported?.[index] ?? 0));
       if ((cumulative.at(-1) ?? 0) > 0) latencies.push({ service, cumulative });
     }
-    return latencies.slice(0, mostEntries);
+    return latencies.slice(0, maxEntries);
   }
 
   #breakers(): NonNullable<TrafficReport["breakers"]> {
@@ -112,7 +112,7 @@ export class TrafficReporter {
       for (const { breakerState, endpoint } of liveEndpoints) {
         if (breakerState === undefined || breakerState === "closed") continue;
         breakers.push({ backend: name, endpoint: endpoint.address, open: breakerState === "open" });
-        if (breakers.length === mostEntries) return breakers;
+        if (breakers.length === maxEntries) return breakers;
       }
     }
     return breakers;

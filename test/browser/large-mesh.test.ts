@@ -12,9 +12,9 @@ const services = 500;
 /** On a machine that is busy with other tests; at rest it takes a tenth. */
 const firstPaintWithinMs = 5_000;
 const answersWithinMs = 500;
-const mostElements = 6_000;
+const maxElements = 6_000;
 /** https://web.dev/articles/cls: up to here it is good; we take a tenth of it. */
-const mostShift = 0.01;
+const maxShift = 0.01;
 
 const undo = new AsyncDisposableStack();
 const mesh = new LargeMesh(services);
@@ -98,7 +98,7 @@ it("shows the mesh soon, in a page that stays small", async () => {
   expect(await page.locator("#topology .empty").innerText()).toBe(
     `${services} workloads: drawn by namespace. The filter leaves fewer.`,
   );
-  expect(await page.locator("*").count()).toBeLessThan(mostElements);
+  expect(await page.locator("*").count()).toBeLessThan(maxElements);
 });
 
 it("filters drawing and table as fast as one types, while figures change", async () => {
@@ -152,5 +152,5 @@ it("fits into every width, and nothing moves when it loads or when figures chang
       return { look: `${width} ${scheme}`, fits: scrollWidth <= clientWidth, atFirst, later };
     }),
   );
-  expect(seen.filter(({ fits, atFirst, later }) => !fits || atFirst > mostShift || later > mostShift)).toEqual([]);
+  expect(seen.filter(({ fits, atFirst, later }) => !fits || atFirst > maxShift || later > maxShift)).toEqual([]);
 });

@@ -13,7 +13,7 @@ export interface StoredObject {
 }
 
 /** What etcd takes in one transaction unless it is told otherwise. */
-const mostPerTransaction = 128;
+const maxPerTransaction = 128;
 const atOnce = 8;
 
 /**
@@ -23,7 +23,7 @@ const atOnce = 8;
 export async function putObjects(
   etcd: URL,
   objects: Iterable<StoredObject>,
-  perTransaction = mostPerTransaction,
+  perTransaction = maxPerTransaction,
 ): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce });
   const batches = inBatches(objects, perTransaction);

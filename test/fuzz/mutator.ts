@@ -4,7 +4,7 @@ import type { Random } from "../../model/clock.ts";
 import type { Target } from "./target.ts";
 
 const noBytes = Buffer.alloc(0);
-const mostChanges = 5;
+const maxChanges = 5;
 /** A change of bytes replaces, doubles or borrows no more than this. */
 const longestRun = 12;
 
@@ -21,7 +21,7 @@ export class Mutator {
   }
 
   next(): Buffer {
-    const changes = 1 + this.#below(mostChanges);
+    const changes = 1 + this.#below(maxChanges);
     let input = this.#pick(this.#corpus);
     for (let i = 0; i < changes; i++)
       input = this.#random() < 0.4 ? this.#changeParts(input) : this.#changeWithin(input);

@@ -10,11 +10,11 @@ async function openMesh(limits: Partial<CircuitBreakerPolicy>) {
   const mesh = await TestMesh.open();
   const [web, orders] = [await mesh.sidecar("web"), await mesh.sidecar("orders")];
   const arrived: http.ServerResponse[] = [];
-  let mostConnections = 0;
+  let peakConnections = 0;
   let connections = 0;
   const application = await mesh.application(orders.podIp, (_request, response) => arrived.push(response));
   application.on("connection", (socket) => {
-    mostConnections = Math.max(mostConnections, ++connections);
+    peakConnections = Math.max(peakConnections, ++connections);
     socket.on("close", () => connections--);
   });
   mesh.service("orders", [meshed(orders.podIp, "orders")]);
@@ -29,7 +29,7 @@ async function openMesh(limits: Partial<CircuitBreakerPolicy>) {
     ask,
     arrived,
     refused,
-    mostConnections: () => mostConnections,
+    peakConnections: () => peakConnections,
     [Symbol.asyncDispose]: () => mesh[Symbol.asyncDispose](),
   };
 }
@@ -55,12 +55,12 @@ it("lets as many wait as allowed, serves them in turn, and refuses the next at o
 
 it("never has more connections to an application than maxConnections", async () => {
   await using mesh = await openMesh({ maxConnections: 2, maxPendingRequests: 100 });
-  const { ask, arrived, mostConnections } = mesh;
+  const { ask, arrived, peakConnections } = mesh;
   const asked = Array.from({ length: 20 }, ask);
   for (let served = 1; served <= 20; served++) {
     await eventually(() => arrived.length >= served);
     arrived[served - 1]?.end("fine");
   }
   expect((await Promise.all(asked)).every(({ status }) => status === 200)).toBe(true);
-  expect(mostConnections()).toBeLessThanOrEqual(2);
+  expect(peakConnections()).toBeLessThanOrEqual(2);
 });

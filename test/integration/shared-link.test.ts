@@ -61,7 +61,7 @@ it("opens a second connection when the streams of the first are used up, and los
 });
 
 /** What the kernel's buffers on the way and the sidecars' own hold of bulk: an answer may stand behind that, and no more. */
-const mostBytesAhead = 16 * 1024 * 1024;
+const maxBytesAhead = 16 * 1024 * 1024;
 const requestCount = 50;
 
 it.each(["down", "up"])("keeps bulk data going %s from starving requests on the same link", async (direction) => {
@@ -95,7 +95,7 @@ it.each(["down", "up"])("keeps bulk data going %s from starving requests on the 
   });
   if (direction === "up") pour(near);
   else near.on("data", count);
-  await eventually(() => passed > mostBytesAhead);
+  await eventually(() => passed > maxBytesAhead);
 
   const agent = new http.Agent({ keepAlive: true });
   onTestFinished(() => agent.destroy());
@@ -107,6 +107,6 @@ it.each(["down", "up"])("keeps bulk data going %s from starving requests on the 
     ahead.push(passed - before);
   }
   expect(web.sidecar.state().linkCount).toBe(1);
-  expect(ahead.filter((bytes) => bytes > mostBytesAhead)).toEqual([]);
+  expect(ahead.filter((bytes) => bytes > maxBytesAhead)).toEqual([]);
   expect(near.destroyed).toBe(false);
 });

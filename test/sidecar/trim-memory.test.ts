@@ -20,7 +20,7 @@ function trimsIn(periods: readonly Period[]): boolean[] {
     everyMs: 1_000,
     minCpuMs: 500,
     minGrowthBytes: 4 * MB,
-    mostLooks: 3,
+    maxLooks: 3,
     cpuMs: () => spentMs,
     residentBytes: () => resident,
     trim: () => {

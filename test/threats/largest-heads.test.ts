@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { block, DATA, get, type Pairs } from "../sidecar/http2/raw-peer.ts";
 import { AttackedMesh, http1Ways, http2Ways } from "./attacked-mesh.ts";
 
-const mostFields = 100;
-const mostBytes = 32 * 1024;
+const maxFields = 100;
+const maxBytes = 32 * 1024;
 
 let mesh: AttackedMesh;
 
@@ -26,14 +26,14 @@ function lines(count: number, bytes: number): string {
 
 /** A head of exactly the most bytes and fields, those of `first` among them. */
 function largest(first: string, fieldsOfFirst: number): string {
-  return `${first}${lines(mostFields - fieldsOfFirst, mostBytes - first.length - 2)}\r\n`;
+  return `${first}${lines(maxFields - fieldsOfFirst, maxBytes - first.length - 2)}\r\n`;
 }
 
 describe.each(Object.entries(http1Ways))("by %s", (_way, enter) => {
   it("the largest head of a request arrives complete", async () => {
     const client = (await enter(mesh)).send(largest("GET / HTTP/1.1\r\nHost: a\r\n", 1));
     expect(await client.receive("\r\n\r\n")).toMatch(/^HTTP\/1\.1 200 /);
-    expect((await mesh.witness()).match(/^x-[0-9]{3}: v+\r$/gm)).toHaveLength(mostFields - 1);
+    expect((await mesh.witness()).match(/^x-[0-9]{3}: v+\r$/gm)).toHaveLength(maxFields - 1);
     client.socket.destroy();
   });
 
@@ -44,7 +44,7 @@ describe.each(Object.entries(http1Ways))("by %s", (_way, enter) => {
       void socket.write(text.includes("/witness") ? `${first}\r\nok` : answer);
     const client = (await enter(mesh)).send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
     expect(await client.receive("\r\n\r\n")).toMatch(/^HTTP\/1\.1 200 /);
-    expect(client.received.match(/^x-[0-9]{3}: v+\r$/gm)).toHaveLength(mostFields - 1);
+    expect(client.received.match(/^x-[0-9]{3}: v+\r$/gm)).toHaveLength(maxFields - 1);
     client.socket.destroy();
     mesh.application.onData = undefined;
   });
@@ -53,14 +53,14 @@ describe.each(Object.entries(http1Ways))("by %s", (_way, enter) => {
 it.each(Object.entries(http2Ways))("by %s the largest head of HTTP/2 arrives complete", async (_way, enter) => {
   const peer = await enter(mesh);
   const pseudo: Pairs = get.map(([name, value]) => [name, name === ":authority" ? "a" : value]);
-  const left = mostBytes - pseudo.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
-  const each = Math.floor(left / mostFields) - "x-000".length - 32;
+  const left = maxBytes - pseudo.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
+  const each = Math.floor(left / maxFields) - "x-000".length - 32;
   const fields = Array.from(
-    { length: mostFields },
+    { length: maxFields },
     (_, i) => [`x-${String(i).padStart(3, "0")}`, "v".repeat(each)] as const,
   );
   peer.sendHead(1, block([...pseudo, ...fields]));
   expect((await peer.receiveType(DATA, 1))?.payload.toString()).toBe("ok");
-  expect((await mesh.witness()).match(/^x-[0-9]{3}: v+\r$/gm)).toHaveLength(mostFields);
+  expect((await mesh.witness()).match(/^x-[0-9]{3}: v+\r$/gm)).toHaveLength(maxFields);
   peer.socket.destroy();
 });

@@ -14,7 +14,7 @@ export interface Curve {
 /** The distance of a label's middle from the line's right end, so that it fits between two columns. */
 const labelBeforeEnd = 58;
 const labelAbove = 8;
-const leastBend = 40;
+const minBend = 40;
 const bisections = 12;
 
 /**
@@ -22,11 +22,11 @@ const bisections = 12;
  * other lines that end there.
  */
 export function curveBetween(from: Point, to: Point): Curve {
-  const bend = Math.max((to.x - from.x) / 2, leastBend);
+  const bend = Math.max((to.x - from.x) / 2, minBend);
   const [leaves, arrives] = [from.x + bend, to.x - bend];
   const path = `M ${from.x} ${from.y} C ${leaves} ${from.y}, ${arrives} ${to.y}, ${to.x} ${to.y}`;
   const x = to.x - labelBeforeEnd;
-  const goesOn = to.x - from.x >= 2 * leastBend;
+  const goesOn = to.x - from.x >= 2 * minBend;
   const y = goesOn ? heightAt(x, from, to, leaves, arrives) : to.y;
   return { path, label: { x, y: y - labelAbove } };
 }

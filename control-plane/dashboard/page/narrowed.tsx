@@ -4,7 +4,7 @@ import type { ComponentChild } from "preact";
 import { useState } from "preact/hooks";
 
 /** Nobody reads further, and redrawing more every two seconds would burden the reader's machine. */
-const mostRows = 100;
+const maxRows = 100;
 
 export interface Cut<T> {
   readonly shown: readonly T[];
@@ -13,9 +13,9 @@ export interface Cut<T> {
 }
 
 export function cut<T>(all: readonly T[]): Cut<T> {
-  const more = all.length - mostRows;
+  const more = all.length - maxRows;
   const rest = more <= 0 ? null : <p class="empty">{`${more} more of ${all.length} are not shown.`}</p>;
-  return { shown: all.slice(0, mostRows), rest };
+  return { shown: all.slice(0, maxRows), rest };
 }
 
 interface FilterProps {
@@ -48,7 +48,7 @@ export function useNarrowed<T>(
 ): Cut<T> & { readonly filter: ComponentChild } {
   const [wanted, setWanted] = useState("");
   const found = all.filter((one) => wordsOf(one).includes(wanted.trim()));
-  const needed = all.length > mostRows || wanted !== "";
+  const needed = all.length > maxRows || wanted !== "";
   const filter = needed ? <Filter label={label} placeholder={placeholder} value={wanted} onChange={setWanted} /> : null;
   const { shown, rest } = cut(found);
   return { shown, rest: all.length > 0 && found.length === 0 ? <p class="empty">None of that name.</p> : rest, filter };

@@ -10,7 +10,7 @@ const columnGap = 150;
 const rowGap = 26;
 const margin = 20;
 /** More could not be drawn legibly. */
-const mostNodes = 80;
+const maxNodes = 80;
 
 interface DrawnEdge extends Arrow {
   readonly requestsPerSecond: number;
@@ -21,14 +21,14 @@ interface DrawnEdge extends Arrow {
 /** Who calls whom, now; if there are too many, by namespace. The table below shows the same in words. */
 export function Topology({ edges, breakers }: Pick<MeshView, "edges" | "breakers">) {
   const workloads = nodesOf(edges, itself);
-  const nameOf = workloads <= mostNodes ? itself : namespaceOf;
-  const isTooMuch = nodesOf(edges, nameOf) > mostNodes;
+  const nameOf = workloads <= maxNodes ? itself : namespaceOf;
+  const isTooMuch = nodesOf(edges, nameOf) > maxNodes;
   const drawn = isTooMuch ? [] : drawnEdges(edges, nameOf);
   return (
     <section id="topology" aria-labelledby="topology-title">
       <h2 id="topology-title">Topology</h2>
       {edges.length === 0 && <p class="empty">Nothing to draw.</p>}
-      {workloads > mostNodes && (
+      {workloads > maxNodes && (
         <p class="empty">
           {workloads} workloads:{" "}
           {isTooMuch ? "too many to draw. The table has them all." : "drawn by namespace. The filter leaves fewer."}

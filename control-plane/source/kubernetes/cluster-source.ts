@@ -39,7 +39,7 @@ const firstWindowMs = 10;
 /** While changes keep coming, each window is twice as long as the one before. */
 const longestWindowMs = 50;
 /** The most to hand on in one go: others get their turn in between. */
-const mostObjects = 1_000;
+const maxObjects = 1_000;
 
 /** Resolves once the first state is handed on, which takes as long as the API server does not answer. */
 export function watchCluster(options: ClusterSourceOptions): Promise<void> {
@@ -230,7 +230,7 @@ class ClusterSource {
       if (this.#followed.every(({ listed }) => listed)) {
         this.#window = "due";
         setImmediate(() => this.#handOn());
-      } else if (this.#pending.size >= mostObjects) this.#tell(true);
+      } else if (this.#pending.size >= maxObjects) this.#tell(true);
     } else if (this.#window === "closed") {
       this.#window = "due";
       // Everything from one read of a socket goes out together.
@@ -240,7 +240,7 @@ class ClusterSource {
 
   #handOn(): void {
     if (this.#options.signal.aborted) return;
-    const more = this.#pending.size > mostObjects;
+    const more = this.#pending.size > maxObjects;
     this.#tell(more);
     if (more) {
       setImmediate(() => this.#handOn());
@@ -262,7 +262,7 @@ class ClusterSource {
     const applied: KubeObject[] = [];
     const removed: ObjectKey[] = [];
     for (const [key, object] of this.#pending) {
-      if (applied.length + removed.length === mostObjects) break;
+      if (applied.length + removed.length === maxObjects) break;
       this.#pending.delete(key);
       if (object === undefined) removed.push(key);
       else applied.push(object);

@@ -235,13 +235,13 @@ export class Reflector {
   }
 
   /** A single broken watch is not worth reporting, unless it was silent: then events may have been missed. */
-  async #backOff(reason: string, leastMs: number | undefined, wasSilent = false): Promise<void> {
+  async #backOff(reason: string, minMs: number | undefined, wasSilent = false): Promise<void> {
     this.#failures++;
     if (this.#failures > 1 || wasSilent) this.#options.onTrouble(reason);
     const { firstBackoffMs: initialDelayMs, longestBackoffMs: maxDelayMs } = this.#timing;
     const pace = { initialDelayMs, maxDelayMs, backoffMultiplier: 2, jitter: 0.5 };
     const delayMs = backoffDelayMs(pace, this.#failures, this.#options.random);
-    await this.#wait(Math.max(delayMs, Math.min(leastMs ?? 0, maxDelayMs)));
+    await this.#wait(Math.max(delayMs, Math.min(minMs ?? 0, maxDelayMs)));
   }
 
   async #wait(ms: number): Promise<void> {

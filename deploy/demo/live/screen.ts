@@ -120,13 +120,13 @@ function drawSplit(split: Split, columns: number, windowMs: number, paint: Paint
   return [paint("dim", fit(title, columns)), ...split.backends.map((backend) => drawBackend(backend, columns, paint))];
 }
 
-const leastBar = 8;
+const minBar = 8;
 
 function drawBackend({ name, seenPercent, wantedPercent }: SplitBackend, columns: number, paint: Paint): string {
   const seen = seenPercent === undefined ? "-" : `${seenPercent.toFixed(0)} %`;
   const text = `  ${name.padEnd(12)} seen ${seen.padStart(5)} wanted ${wantedPercent.toFixed(0).padStart(3)} %  `;
   const width = columns - text.length;
-  if (width < leastBar) return fit(text.trimEnd(), columns);
+  if (width < minBar) return fit(text.trimEnd(), columns);
   const filled = Math.round(((seenPercent ?? 0) / 100) * width);
   return text + paint("cyan", "█".repeat(filled) + "·".repeat(width - filled));
 }

@@ -65,7 +65,7 @@ interface Entry {
 
 const candidateSlots = 64;
 /** This many names of the last block are recognised by their position. */
-const mostPlaces = 32;
+const maxPlaces = 32;
 
 export class HpackEncoder {
   /** Our own limit, whatever the peer allows. */
@@ -139,7 +139,7 @@ export class HpackEncoder {
     const last = this.#places[place];
     if (last !== undefined && last.name === name && last.isCurrent) return last;
     const known = this.#names.get(name) ?? this.#meet(name);
-    if (known.isCurrent && place < mostPlaces) this.#places[place] = known;
+    if (known.isCurrent && place < maxPlaces) this.#places[place] = known;
     return known;
   }
 

@@ -97,9 +97,9 @@ const scratch = Buffer.allocUnsafeSlow(4096);
 
 /** The text of `input[from, to)` as latin1. Undefined: it contains EOS, or its padding is too long or not all ones. */
 export function decodeHuffman(input: Buffer, from: number, to: number): string | undefined {
-  const mostBytes = Math.floor(((to - from) * 8) / 5);
+  const maxBytes = Math.floor(((to - from) * 8) / 5);
   // The buffer of a huge string is not kept.
-  const output = mostBytes <= scratch.length ? scratch : Buffer.allocUnsafe(mostBytes);
+  const output = maxBytes <= scratch.length ? scratch : Buffer.allocUnsafe(maxBytes);
   let length = 0;
   let step = mayEnd;
   for (let i = from; i < to; i++) {

@@ -4,7 +4,7 @@ import { answering, askThrough, DevMesh, webService } from "../../support/dev-me
 import { TinyFolder } from "../../support/tiny-mesh/tiny-mesh.ts";
 
 /** The first that is quick will do: none would be, were there anything on the way that waits for longer. */
-const mostRounds = 80;
+const maxRounds = 80;
 
 function faultOf(status: number): string {
   const spec = `{until: "2099-01-01T00:00:00Z", abort: {status: ${status}, percent: 100}}`;
@@ -31,7 +31,7 @@ describe("tulle dev", { timeout: 60_000 }, () => {
     const { podIP } = await dev.next("ready");
     await dev.next("progress", ({ text }) => text.includes(podIP));
     let quickestMs = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < mostRounds && quickestMs >= 50; round++) {
+    for (let round = 0; round < maxRounds && quickestMs >= 50; round++) {
       const status = 410 + round;
       const startMs = performance.now();
       folder.write("fault.yaml", faultOf(status));

@@ -19,14 +19,14 @@ import {
 } from "./cluster.ts";
 
 const ratePerSecond = Number(process.env["TULLE_NODE_RATE"] ?? 200);
-const leastSeconds = Number(process.env["TULLE_NODE_SECONDS"] ?? 60);
+const minSeconds = Number(process.env["TULLE_NODE_SECONDS"] ?? 60);
 const outsidersShare = 0.2;
 const talksShare = 0.05;
 /** A timer's pace is a little behind the one that it was given. */
 const paceKept = 0.95;
 /** By a drill's client in the mesh, in the time that a drill takes. */
-export const leastSentInMesh = leastSeconds * ratePerSecond * paceKept * (1 - outsidersShare);
-const patienceMs = 2_000 * leastSeconds + 60_000;
+export const minSentInMesh = minSeconds * ratePerSecond * paceKept * (1 - outsidersShare);
+const patienceMs = 2_000 * minSeconds + 60_000;
 const tallyWithinMs = 10_000;
 const talkPort = 7_070;
 
@@ -151,7 +151,7 @@ export class Drill implements Disposable {
   }
 
   /** What went wrong from just before `act` on, until it is over, and for `seconds` at least. Empty: nothing. */
-  async failuresDuring(act: () => Promise<unknown>, seconds = leastSeconds): Promise<object> {
+  async failuresDuring(act: () => Promise<unknown>, seconds = minSeconds): Promise<object> {
     const [sent, client, outsider] = [this.#sent, this.client.account, this.outsider.account];
     await act();
     await this.sends(1); // what was sent during the last of it has its answer

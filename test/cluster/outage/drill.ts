@@ -21,7 +21,7 @@ import { applyDefinitions } from "../definitions.ts";
 
 const patienceMs = 60_000;
 /** What a server that was killed may take to come back on a busy machine. */
-const leastSlackMs = 14_000;
+const minSlackMs = 14_000;
 
 export interface Outage {
   /** Loopback addresses of its own: drills run at the same time. */
@@ -37,7 +37,7 @@ export function planOutage(variable: string, block: number): Outage {
   const address = (host: number) => `127.88.${block}.${host}`;
   const addresses = { controlPlane: address(1), web: address(2), orders: address(3), payments: address(4) };
   const outageMs = Number(process.env[variable] ?? "10") * 1_000;
-  const slackMs = Math.max(leastSlackMs, outageMs / 8);
+  const slackMs = Math.max(minSlackMs, outageMs / 8);
   const leafLifetimeMs = Math.max(4 * slackMs, outageMs + slackMs + 20_000);
   const waitMs = leafLifetimeMs - outageMs - slackMs;
   return { addresses, outageMs, leafLifetimeMs, waitMs };

@@ -9,7 +9,7 @@ class Desk {
   /** Whose reviews have begun, in their order. */
   readonly begun: string[] = [];
   readonly #ends: PromiseWithResolvers<string>[] = [];
-  mostAtOnce = 0;
+  maxAtOnce = 0;
 
   constructor(limits: ReviewLimits) {
     this.queue = new ReviewQueue(limits, this.clock);
@@ -19,7 +19,7 @@ class Desk {
   async ask(address: string, applicant: Partial<Applicant> = {}): Promise<string> {
     const taken = await this.queue.take({ address, isThere: () => true, ...applicant }, () => {
       this.begun.push(address);
-      this.mostAtOnce = Math.max(this.mostAtOnce, this.queue.underWay);
+      this.maxAtOnce = Math.max(this.maxAtOnce, this.queue.underWay);
       const end = Promise.withResolvers<string>();
       this.#ends.push(end);
       return end.promise;
@@ -47,7 +47,7 @@ describe("a review", () => {
     await desk.answer();
     await desk.answer();
     expect(await Promise.all(asked)).toEqual(Array.from({ length: 4 }, () => "reviewed"));
-    expect([desk.queue.underWay, desk.queue.waiting, desk.mostAtOnce]).toEqual([0, 0, 2]);
+    expect([desk.queue.underWay, desk.queue.waiting, desk.maxAtOnce]).toEqual([0, 0, 2]);
   });
 
   it("that fails gives its place to the next", async () => {
@@ -124,5 +124,5 @@ it("lets a whole mesh through that starts at once", async () => {
   const asked = Array.from({ length: 1_000 }, (_, pod) => desk.ask(`10.0.${pod % 4}.1`));
   while (desk.queue.underWay > 0) await desk.answer();
   expect(new Set(await Promise.all(asked))).toEqual(new Set(["reviewed"]));
-  expect(desk.mostAtOnce).toBe(50);
+  expect(desk.maxAtOnce).toBe(50);
 });

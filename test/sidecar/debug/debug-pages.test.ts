@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { ApplicationProbe } from "../../../model/application-probe.ts";
 import { debugPages, type LiveSnapshot, snapshotPath, tapPath } from "../../../sidecar/debug/debug-pages.ts";
-import { mostTaps, RequestTaps, type TappedRequest } from "../../../sidecar/debug/request-taps.ts";
+import { maxTaps, RequestTaps, type TappedRequest } from "../../../sidecar/debug/request-taps.ts";
 import type { GoodResource } from "../../../sidecar/discovery/held-resource.ts";
 import { TimerWheel } from "../../../sidecar/net/timer-wheel.ts";
 import { openAdmin } from "../../../sidecar/telemetry/admin.ts";
@@ -92,7 +92,7 @@ it("shows nothing in response to HEAD", async () => {
   const path = tapPath;
   const headers = { [debugField]: "yes" };
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  for (let i = 0; i <= mostTaps; i++) {
+  for (let i = 0; i <= maxTaps; i++) {
     const asking = http.request({ method: "HEAD", host: "127.0.0.1", port: admin.port, path, headers, agent }).end();
     const response = await answerTo(asking);
     expect([response.statusCode, await textOf(response)]).toEqual([200, ""]);
@@ -121,7 +121,7 @@ it.each([
 });
 
 it("limits how many watch at once", async () => {
-  const open = await Promise.all(Array.from({ length: mostTaps }, () => ask(tapPath)));
+  const open = await Promise.all(Array.from({ length: maxTaps }, () => ask(tapPath)));
   expect((await ask(tapPath)).statusCode).toBe(503);
   for (const response of open) response.destroy();
   await eventually(() => taps.isIdle);

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from "vitest";
 import { MeshError } from "../../../model/errors.ts";
-import { mostTaps, RequestTaps, showRequests, type TappedRequest } from "../../../sidecar/debug/request-taps.ts";
+import { maxTaps, RequestTaps, showRequests, type TappedRequest } from "../../../sidecar/debug/request-taps.ts";
 import type { Service } from "../../../sidecar/net/exchange.ts";
 import { HeaderFields } from "../../../sidecar/net/header-fields.ts";
 import { exchangeOf, RecordingCaller, RecordingUpstream, responseHead } from "../../support/exchange.ts";
@@ -132,7 +132,7 @@ it("counts what a slow reader missed, and limits the number of readers", () => {
   service()(exchangeOf(), new RecordingCaller());
   answer(200);
   expect(slow?.takeMissed()).toBe(1);
-  const others = Array.from({ length: mostTaps - 1 }, () => taps.open({}, 10, reader));
+  const others = Array.from({ length: maxTaps - 1 }, () => taps.open({}, 10, reader));
   expect(taps.open({}, 10, reader)).toBeUndefined();
   slow?.close();
   for (const other of others) other?.close();

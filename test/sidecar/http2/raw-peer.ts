@@ -26,7 +26,7 @@ export const END_STREAM = 1;
 export const ACK = 1;
 export const END_HEADERS = 4;
 /** Of a frame's payload. */
-const mostBytes = 16_384;
+const maxBytes = 16_384;
 export const PADDED = 8;
 
 export function frame(type: number, flags: number, streamId: number, payload: Buffer = Buffer.alloc(0)): Buffer {
@@ -125,9 +125,9 @@ export class RawPeer {
   /** A whole request, in as many frames as its field block takes. */
   sendHead(streamId: number, fields: Buffer): void {
     const flagsAt = (end: number): number => (end >= fields.length ? END_HEADERS : 0);
-    this.send(frame(HEADERS, END_STREAM | flagsAt(mostBytes), streamId, fields.subarray(0, mostBytes)));
-    for (let at = mostBytes; at < fields.length; at += mostBytes)
-      this.send(frame(CONTINUATION, flagsAt(at + mostBytes), streamId, fields.subarray(at, at + mostBytes)));
+    this.send(frame(HEADERS, END_STREAM | flagsAt(maxBytes), streamId, fields.subarray(0, maxBytes)));
+    for (let at = maxBytes; at < fields.length; at += maxBytes)
+      this.send(frame(CONTINUATION, flagsAt(at + maxBytes), streamId, fields.subarray(at, at + maxBytes)));
   }
 
   /** The first frame that fits, among those received and to be received; undefined if the connection closes before. */

@@ -129,7 +129,7 @@ it("closes, if none is idle, the oldest connection of the address that has most"
 });
 
 it("waits in a drain for connections that it closed to make room, and answers only so many of them at a time", async () => {
-  const mostDisplaced = 100;
+  const maxDisplaced = 100;
   let drains = 0;
   const accept = (socket: net.Socket, connections: Connections) =>
     connections.serve(
@@ -138,11 +138,11 @@ it("waits in a drain for connections that it closed to make room, and answers on
     );
   listener = await listen({ host: "127.0.0.1", port: 0 }, accept, { most: 1 });
   const { port } = listener;
-  const clients = Array.from({ length: mostDisplaced + 3 }, () => new RawClient(port));
+  const clients = Array.from({ length: maxDisplaced + 3 }, () => new RawClient(port));
   let cut = 0;
   for (const { closed } of clients) void closed.then(() => cut++);
   await eventually(() => cut === 2);
-  expect([drains, listener.connectionCount]).toEqual([mostDisplaced, 1]);
+  expect([drains, listener.connectionCount]).toEqual([maxDisplaced, 1]);
   let isDrained = false;
   const drained = listener.drain().then(() => {
     isDrained = true;

@@ -90,21 +90,21 @@ class Talk {
 
 export class Conversation {
   readonly #url: string;
-  readonly #mostUnanswered: number;
+  readonly #maxUnanswered: number;
   #talk: Talk | undefined;
   #words = 0;
 
-  /** `mostUnanswered`: then the other end is given up. */
-  constructor(url: string, mostUnanswered: number) {
+  /** `maxUnanswered`: then the other end is given up. */
+  constructor(url: string, maxUnanswered: number) {
     this.#url = url;
-    this.#mostUnanswered = mostUnanswered;
+    this.#maxUnanswered = maxUnanswered;
   }
 
   say(): void {
     this.#talk ??= this.#open();
     this.#words += 1;
     this.#talk.say({ word: String(this.#words), settle: begin() });
-    if (this.#talk.unanswered > this.#mostUnanswered) this.#talk.abandon();
+    if (this.#talk.unanswered > this.#maxUnanswered) this.#talk.abandon();
   }
 
   end(): void {
