@@ -10,6 +10,11 @@ export function failureOf(outcome: TryOutcome, counted: readonly FailureKind[]):
   return kind !== undefined && counted.includes(kind) ? kind : undefined;
 }
 
+/** Whether a failure without a response says anything about the endpoint: what the caller caused itself does not. */
+export function concernsEndpoint(code: ErrorCode): boolean {
+  return kindOfCode[code] !== undefined;
+}
+
 function kindOfAnswer(status: number, grpc: number | undefined): FailureKind | undefined {
   if (status >= 500) return "5xx";
   return grpc === undefined ? undefined : kindOfGrpcStatus[grpc];

@@ -7,7 +7,7 @@
 
 import type { Permit } from "../../model/circuit-breaker.ts";
 import type { MeshError } from "../../model/errors.ts";
-import { failureOf } from "../../model/failure-of.ts";
+import { concernsEndpoint, failureOf } from "../../model/failure-of.ts";
 import type { FailureKind } from "../../model/policy.ts";
 import type { TryOutcome } from "../../model/try-outcome.ts";
 import type { ResponseHead } from "../net/exchange.ts";
@@ -42,6 +42,7 @@ export class Judgement {
   }
 
   fail(error: MeshError): void {
+    if (!concernsEndpoint(error.code)) return this.#giveBack();
     this.#settle({ kind: "failure", code: error.code, processed: error.processed });
   }
 
@@ -50,6 +51,10 @@ export class Judgement {
     if (failureOf({ kind: "failure", code: error.code, processed: error.processed }, timeouts) !== undefined) {
       return this.fail(error);
     }
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
     this.#permit?.abandon();
     this.#permit = undefined;
   }

@@ -168,6 +168,15 @@ describe("the permit", () => {
     },
   );
 
+  it.each(["link_saturated", "unsupported", "bad_request"] as const)(
+    "is returned with %s from below, which says nothing about the endpoint",
+    (code) => {
+      const { response, settled } = dispatched();
+      response.abortResponse(error(code));
+      expect(settled).toEqual(["abandoned"]);
+    },
+  );
+
   it.each(["try_timeout", "request_timeout", "idle_timeout"] as const)("fails when %s ends it from above", (code) => {
     const { sink, settled, upstream } = dispatched();
     sink.abortRequest(error(code));
