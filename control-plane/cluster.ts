@@ -96,7 +96,7 @@ export async function serveCluster(options: ClusterOptions): Promise<ClusterDuti
   });
   const webhooks = await serveWebhooks(options, metrics, stopping.signal);
   const written = Promise.all([
-    stayInOffice(leadership, writing.signal),
+    runLeadership(leadership, writing.signal),
     writer.run(writing.signal),
     events.run(writing.signal),
   ]);
@@ -146,7 +146,7 @@ async function serveWebhooks(
 }
 
 /** Runs until `signal`, and then releases the lease. Never rejects. */
-async function stayInOffice(leadership: Leadership, signal: AbortSignal): Promise<void> {
+async function runLeadership(leadership: Leadership, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await leadership.step();
     await sleep(leadership.pauseMs, undefined, { signal }).catch(() => {});

@@ -60,7 +60,7 @@ async function servingCertificate(cluster: Cluster, roots: string, nowMs: number
   try {
     const [pod] = await controlPlanePods(cluster);
     if (pod === undefined) return warn("the webhooks' certificate is not known: no control plane is ready");
-    const shown = await shakeHands(cluster, pod, roots);
+    const shown = await handshake(cluster, pod, roots);
     const leftMs = Date.parse(shown.valid_to) - nowMs;
     return leftMs > 0 ? ok(`webhooks: ${formatLeft(leftMs)} left`) : fail("that of the webhooks has expired");
   } catch (error) {
@@ -69,7 +69,7 @@ async function servingCertificate(cluster: Cluster, roots: string, nowMs: number
 }
 
 /** Does what the API server does. Rejects if the server would not trust the certificate. */
-async function shakeHands(
+async function handshake(
   cluster: Cluster,
   pod: { namespace: string; name: string },
   ca: string,

@@ -159,7 +159,7 @@ class Follower {
       const keys = [...this.#due].slice(0, resourcesPerMessage);
       for (const key of keys) this.#due.delete(key);
       const acks = keys.map((key) => hub.acksOf(...splitKey(key)));
-      const [dropped, kept] = [acks.filter(isNobodys), acks.filter((one) => !isNobodys(one))];
+      const [dropped, kept] = [acks.filter(hasNoSubscribers), acks.filter((one) => !hasNoSubscribers(one))];
       this.#write({
         replica,
         resources: kept.map(encodeAcks),
@@ -192,6 +192,6 @@ class Follower {
   }
 }
 
-function isNobodys({ subscribers }: { readonly subscribers: number }): boolean {
+function hasNoSubscribers({ subscribers }: { readonly subscribers: number }): boolean {
   return subscribers === 0;
 }

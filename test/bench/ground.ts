@@ -60,7 +60,7 @@ export async function openGround(tools: Tools): Promise<Ground> {
 
 /** This many consecutive ports of one address. */
 export function portsFrom({ host, port }: Endpoint, count: number): readonly Endpoint[] {
-  return Array.from({ length: count }, (_, place) => ({ host, port: port + place }));
+  return Array.from({ length: count }, (_, index) => ({ host, port: port + index }));
 }
 
 const clientAndServerAuth = extension("551d25", Buffer.from("301406082b0601050507030106082b06010505070302", "hex"));

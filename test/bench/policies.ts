@@ -22,7 +22,7 @@ const appProtocols: Readonly<Record<Wire, string>> = {
 
 /** Kubernetes objects of namespace `bench`; applications listen on `firstPort` and the ports after it. */
 export function policies(wire: Wire, firstPort: number, { routes, endpoints, services }: Scale): readonly object[] {
-  const ports = Array.from({ length: endpoints }, (_, place) => ({ containerPort: firstPort + place, name: "app" }));
+  const ports = Array.from({ length: endpoints }, (_, index) => ({ containerPort: firstPort + index, name: "app" }));
   const service = (name: string) => {
     const port = { port: 80, targetPort: "app", appProtocol: appProtocols[wire] };
     return object("v1", "Service", name, { selector: { app: "app" }, ports: [port] });
@@ -31,7 +31,7 @@ export function policies(wire: Wire, firstPort: number, { routes, endpoints, ser
     workload("client", "client", []),
     workload("app", "server", ports),
     ...["app", "app-v1", "app-v2"].map(service),
-    ...Array.from({ length: services - 1 }, (_, place) => `other-${place}`).flatMap((name) => [
+    ...Array.from({ length: services - 1 }, (_, index) => `other-${index}`).flatMap((name) => [
       service(name),
       object("tulle.dev/v1alpha1", "RetryPolicy", name, { targetRefs: [{ kind: "Service", name }], maxAttempts: 4 }),
     ]),
@@ -45,7 +45,7 @@ export function policies(wire: Wire, firstPort: number, { routes, endpoints, ser
     }),
     policy("TrafficSplit", {
       service: "app",
-      ...(routes > 1 && { match: Array.from({ length: routes - 1 }, (_, place) => otherRoute(place)) }),
+      ...(routes > 1 && { match: Array.from({ length: routes - 1 }, (_, index) => otherRoute(index)) }),
       backends: [
         { service: "app-v1", weight: 90 },
         { service: "app-v2", weight: 10 },
@@ -58,8 +58,8 @@ export function toYaml(objects: readonly object[]): string {
   return objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join("---\n");
 }
 
-function otherRoute(place: number): object {
-  return { path: { value: `/api/v2/resource-${place}` }, backends: [{ service: "app-v1", weight: 1 }] };
+function otherRoute(index: number): object {
+  return { path: { value: `/api/v2/resource-${index}` }, backends: [{ service: "app-v1", weight: 1 }] };
 }
 
 function workload(name: string, serviceAccountName: string, ports: readonly object[]): object {

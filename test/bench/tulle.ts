@@ -123,9 +123,9 @@ function ownEnvironment({ controlPlane }: Ground, samplingRatio: number): NodeJS
 
 /** Several endpoints are pods that share an address, with one port each: as many as wanted, behind one sidecar. */
 function writePods(state: StateFolder, identity: PodIdentity, ground: Ground, count: number): void {
-  for (let place = 0; place < count; place++) {
-    const pod = place === 0 ? identity : { ...identity, pod: `${identity.workload}-${place}` };
-    const ports = identity.workload === "app" ? [{ containerPort: ground.app.port + place, name: "app" }] : [];
+  for (let index = 0; index < count; index++) {
+    const pod = index === 0 ? identity : { ...identity, pod: `${identity.workload}-${index}` };
+    const ports = identity.workload === "app" ? [{ containerPort: ground.app.port + index, name: "app" }] : [];
     state.writePod(pod, podObject(pod, deployment(identity, ports), { ready: true }, version));
   }
 }

@@ -72,10 +72,10 @@ async function seriesOf({ client, server }: Ground): Promise<number> {
 async function askWithNewNames(to: Endpoint, first: number, count: number): Promise<void> {
   const each = count / connections;
   await Promise.all(
-    Array.from({ length: connections }, async (_, place) => {
+    Array.from({ length: connections }, async (_, index) => {
       const socket = connect(to.port, to.host);
       await once(socket, "connect");
-      const from = first + place * each;
+      const from = first + index * each;
       for (let n = from; n < from + each; n += perWrite) await askSome(socket, n, Math.min(perWrite, from + each - n));
       socket.destroy();
     }),
@@ -97,7 +97,7 @@ async function askSome(socket: Socket, first: number, count: number): Promise<vo
     };
     socket.on("data", take).once("close", gone);
   });
-  socket.write(Array.from({ length: count }, (_, place) => requestWith(lettersOf(first + place))).join(""));
+  socket.write(Array.from({ length: count }, (_, index) => requestWith(lettersOf(first + index))).join(""));
   await answered;
 }
 

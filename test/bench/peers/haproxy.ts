@@ -51,6 +51,6 @@ frontend f
   default_backend b
 backend b
   ${endpoints > 1 ? "balance random" : ""}
-  ${servers.map((server, place) => `server s${place} ${server}`).join("\n  ")}
+  ${servers.map((server, index) => `server s${index} ${server}`).join("\n  ")}
 `;
 }

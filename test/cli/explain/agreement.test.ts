@@ -94,7 +94,7 @@ const trafficSplit = fc
   }));
 
 function backendsOf(shares: readonly number[]) {
-  return shares.map((weight, place) => ({ service: `v${place + 1}`, weight }));
+  return shares.map((weight, index) => ({ service: `v${index + 1}`, weight }));
 }
 
 const resource = (kind: string, spec: object) => ({
@@ -209,7 +209,7 @@ it("explains 10,000 requests under random policies exactly as the sidecar treats
 function meshOf(objects: readonly unknown[]): Pipeline {
   const pipeline = new Pipeline(domains);
   const services = ["catalog", "v1", "v2"]
-    .map((name, place) => serviceYaml(name) + podYaml(`${name}-1`, name, `10.0.0.${place + 1}`))
+    .map((name, index) => serviceYaml(name) + podYaml(`${name}-1`, name, `10.0.0.${index + 1}`))
     .join("");
   const grant = `
 apiVersion: gateway.networking.k8s.io/v1beta1

@@ -177,8 +177,8 @@ it("replaces the root over restarts of the leader, and waits for those that have
   expect(after.signer.id).not.toBe(before);
   await expect.poll(bundle).not.toContain(formerPem.trim());
   const root = new X509Certificate(await bundle());
-  for (const [place, identity] of identities.entries()) {
-    expect(identity.current().serial).not.toBe(serials[place]);
+  for (const [index, identity] of identities.entries()) {
+    expect(identity.current().serial).not.toBe(serials[index]);
     expect(new X509Certificate(identity.current().certificateChainPem).verify(root.publicKey)).toBe(true);
   }
   const { body } = await api.request({ path: caPath });

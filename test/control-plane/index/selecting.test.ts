@@ -9,9 +9,9 @@ const labels = fc
   .map((of) => new Map(Object.entries(of)));
 
 function services(selectors: readonly ReadonlyMap<string, string>[]): Service[] {
-  return selectors.map((selector, place) => ({
+  return selectors.map((selector, index) => ({
     namespace: "shop",
-    name: String.fromCharCode(97 + place),
+    name: String.fromCharCode(97 + index),
     selector,
     type: "ClusterIP",
     family: "IPv4",

@@ -216,10 +216,10 @@ describe("a key that was used before", () => {
     mesh.weigh(1, 0);
     const before = addressesOf(mesh, manyKeys);
     mesh.apply(names.v1, more);
-    for (const [place, key] of manyKeys.entries()) {
+    for (const [index, key] of manyKeys.entries()) {
       mesh.ask(key);
       mesh.fail("connect_failed");
-      expect(mesh.last().address).toBe(before[place]);
+      expect(mesh.last().address).toBe(before[index]);
     }
   });
 

@@ -7,7 +7,7 @@ import { liveEndpoint, trippy } from "./endpoints.ts";
 
 function endpoints(count: number) {
   const clock = new HandClock();
-  const lives = Array.from({ length: count }, (_, place) => liveEndpoint(clock, `10.0.0.${place}:80`, trippy).live);
+  const lives = Array.from({ length: count }, (_, index) => liveEndpoint(clock, `10.0.0.${index}:80`, trippy).live);
   for (const { load } of lives) load.observe(10, false);
   return { clock, lives, picker: new Picker({ preferred: lives, others: [] }, seededRandom(7)) };
 }
@@ -17,7 +17,7 @@ function pickFrom(picker: Picker, avoid?: readonly string[]): string {
   return pick.kind === "picked" ? pick.endpoint.endpoint.address : pick.kind;
 }
 
-const at = (lives: readonly LiveEndpoint[], place: number) => lives[place] as LiveEndpoint;
+const at = (lives: readonly LiveEndpoint[], index: number) => lives[index] as LiveEndpoint;
 const trip = (live: LiveEndpoint) => live.admit(false)?.fail();
 
 it("picks nothing if there is nothing", () => {

@@ -72,8 +72,8 @@ export class KeyedMesh {
   }
 
   /** Throws where the application has fewer requests. */
-  takenAt(place: number): Taken {
-    const request = this.taken[place];
+  takenAt(index: number): Taken {
+    const request = this.taken[index];
     if (request === undefined) throw new Error(`the application has ${this.taken.length} requests`);
     return request;
   }

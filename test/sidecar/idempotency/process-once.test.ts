@@ -9,8 +9,8 @@ beforeEach(() => {
   mesh = new KeyedMesh();
 });
 
-function taken(place: number): Taken {
-  return mesh.takenAt(place);
+function taken(index: number): Taken {
+  return mesh.takenAt(index);
 }
 
 describe("a request with a key", () => {

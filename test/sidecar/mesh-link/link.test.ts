@@ -32,7 +32,7 @@ function linked(maxStreams = 100) {
     const sink = link.service(exchange, caller);
     return { calls: caller.calls, exchange, sink };
   };
-  const dial = (place: number) => dials[place] as (typeof dials)[number];
+  const dial = (index: number) => dials[index] as (typeof dials)[number];
   const pass = (ms: number) => {
     clock.advance(ms);
     wheel.advance();
@@ -139,14 +139,14 @@ describe("a failed connection", () => {
     const { ask, dial, dials, clock } = linked();
     const waits = [50, 100, 200, 400, 800, 1_000, 1_000];
     ask();
-    for (const [place, waitMs] of waits.entries()) {
-      dial(place).fail();
+    for (const [index, waitMs] of waits.entries()) {
+      dial(index).fail();
       clock.advance(waitMs - 1);
       ask();
-      expect(dials).toHaveLength(place + 1);
+      expect(dials).toHaveLength(index + 1);
       clock.advance(1);
       ask();
-      expect(dials).toHaveLength(place + 2);
+      expect(dials).toHaveLength(index + 2);
     }
     const connection = dial(waits.length).succeed();
     connection.goAway();
@@ -210,12 +210,12 @@ describe("a connection that accepts no more streams", () => {
   it("from the start is followed by another only after the backoff, which doubles each time", () => {
     const { ask, dial, dials, pass } = linked(0);
     const waits = ask(["10.0.0.1:8080"]);
-    for (const [place, waitMs] of [50, 100, 200, 400].entries()) {
-      dial(place).succeed().goAway();
+    for (const [index, waitMs] of [50, 100, 200, 400].entries()) {
+      dial(index).succeed().goAway();
       pass(waitMs - 10);
-      expect([waits.calls, dials.length]).toEqual([[], place + 1]);
+      expect([waits.calls, dials.length]).toEqual([[], index + 1]);
       pass(20);
-      expect([waits.calls, dials.length]).toEqual([[], place + 2]);
+      expect([waits.calls, dials.length]).toEqual([[], index + 2]);
     }
   });
 

@@ -128,7 +128,7 @@ describe("what one tick writes", () => {
     "arrives whole and in order around an append of %d bytes",
     async (length) => {
       const { box, target } = outbox();
-      const big = Buffer.from(Array.from({ length }, (_, place) => (place * 31) & 0xff));
+      const big = Buffer.from(Array.from({ length }, (_, index) => (index * 31) & 0xff));
       box.append(Buffer.from("before"));
       box.append(big);
       box.append(Buffer.from("behind"));

@@ -108,7 +108,7 @@ describe("a tunnel", () => {
     const { client, far, near } = await tunnel();
     far.pause();
     const total = 24 * 1024 * 1024;
-    const chunk = Buffer.from(Array.from({ length: 65_536 }, (_, place) => place % 251));
+    const chunk = Buffer.from(Array.from({ length: 65_536 }, (_, index) => index % 251));
     for (let sent = 0; sent < total; sent += chunk.length) client.socket.write(chunk);
     client.socket.end();
     await eventually(() => near.isPaused());

@@ -17,7 +17,7 @@ it("keeps figures apart where lines part, meet or cross", () => {
     heights([32, 94], [94, 32]),
   ]) {
     const sorted = [...labels].sort((a, b) => a - b);
-    const gaps = sorted.slice(1).map((label, place) => label - (sorted[place] ?? 0));
+    const gaps = sorted.slice(1).map((label, index) => label - (sorted[index] ?? 0));
     expect(Math.min(...gaps)).toBeGreaterThan(12);
   }
 });
