@@ -55,6 +55,8 @@ type State =
   | { readonly kind: "leading"; readonly lease: Lease; readonly renewedAtMs: number };
 
 const leaseDurationMs = 15_000;
+/** A holder that lives renews its lease far more often, however long that says it may take. */
+const longestWaitMs = 60_000;
 /** A leader that could not renew for this long stops leading. A request is abandoned before the rest of the lease runs out. */
 const renewDeadlineMs = 10_000;
 const renewEveryMs = 4_000;
@@ -137,7 +139,9 @@ export class Leadership {
     this.#state = { kind: "following", seen: { version: lease.version, sinceMs } };
     // It is already ours if the answer to an earlier request was lost.
     const free = lease.holder === "" || lease.holder === identity;
-    if (!free && nowMs - sinceMs < lease.durationMs) return undefined;
+    // Somebody may have edited it: nobody is replaced while it may still believe to lead, and nobody leads for ever.
+    const waitMs = Math.min(Math.max(lease.durationMs, leaseDurationMs), longestWaitMs);
+    if (!free && nowMs - sinceMs < waitMs) return undefined;
     return await store.take(lease, identity, leaseDurationMs);
   }
 

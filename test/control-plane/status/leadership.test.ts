@@ -82,6 +82,22 @@ describe("a follower", () => {
     expect(shelf.lease).toMatchObject({ holder: "b", transitions: 4 });
   });
 
+  it.each([
+    ["a second", second, 15 * second],
+    ["a lifetime", 1e9 * second, 60 * second],
+  ])("waits as long as is sensible where somebody has written %s into the lease", async (_, durationMs, waitMs) => {
+    const shelf = new Shelf();
+    shelf.write({ holder: "mallory", durationMs, transitions: 3 });
+    const b = replicasOf(shelf).replica("b", new HandClock());
+    await b.leadership.step();
+    b.clock.advance(waitMs - 1);
+    await b.leadership.step();
+    expect(b.leadership.leads).toBe(false);
+    b.clock.advance(1);
+    await b.leadership.step();
+    expect(b.leadership.leads).toBe(true);
+  });
+
   it("starts waiting again after each renewal", async () => {
     const shelf = new Shelf();
     const { replica } = replicasOf(shelf);
