@@ -146,7 +146,7 @@ class Watchers {
     if (this.#responses.size >= maxWatchers) return plain(response, 503, `${maxWatchers} are watching already`);
     response.writeHead(200, { ...securityHeaders, "content-type": "text/event-stream" });
     response.on("close", () => this.#remove(response));
-    this.#timer ??= setInterval(() => this.#tell(), tickMs).unref();
+    this.#timer ??= setInterval(() => this.#sendChanges(), tickMs).unref();
     this.#write(response, JSON.stringify(this.#view()));
   }
 
@@ -166,7 +166,7 @@ class Watchers {
    * A slow reader may miss views but never the last one, and nothing is queued for it. A comment line finds out who is still
    * there.
    */
-  #tell(): void {
+  #sendChanges(): void {
     const now = JSON.stringify(this.#view());
     for (const [response, last] of this.#responses) {
       if (response.writableNeedDrain) continue;

@@ -40,10 +40,10 @@ export class SidecarCertificates {
     const signerKeyId = authorityKeyIdOf(certificateDer)?.toString("hex") ?? "";
     const kept = { certificate: { ...reported, signerKeyId }, renew };
     this.#streams.set(stream, kept);
-    this.#tell(stream);
+    this.#notify(stream);
     this.#askToRenew([kept]);
     return () => {
-      if (this.#streams.delete(stream)) this.#tell(stream);
+      if (this.#streams.delete(stream)) this.#notify(stream);
     };
   }
 
@@ -74,7 +74,7 @@ export class SidecarCertificates {
     for (const { certificate, renew } of streams) if (certificate.signerKeyId !== keyId) renew(withinMs);
   }
 
-  #tell(stream: number): void {
+  #notify(stream: number): void {
     for (const listener of this.#listeners) listener(stream);
   }
 }

@@ -96,7 +96,7 @@ export class RequestTaps {
     };
   }
 
-  tell(request: TappedRequest): void {
+  report(request: TappedRequest): void {
     for (const reading of this.#readings) {
       if (!isWanted(reading.filter, request)) continue;
       if (!reading.rate.tryTake() || !reading.reader.take(request)) reading.missed++;
@@ -169,7 +169,7 @@ class ShownExchange extends Tap {
     const error = failure?.code ?? this.#meshError;
     const operation = describeOperation(this.#graphql?.operation(exchange));
     const trace = span?.context.traceId;
-    taps.tell({
+    taps.report({
       atMs: this.#atMs,
       direction,
       from: direction === "outbound" ? workload : accountOf(peer),

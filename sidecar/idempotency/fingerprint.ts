@@ -7,14 +7,14 @@ import type { Exchange } from "../net/exchange.ts";
  * Fields that make two requests with the same target and body different. The authorization is one of them, so that one user of a
  * workload never gets the answer to another.
  */
-const tellingFields = ["authorization", "content-type", "content-encoding"];
+const identifyingFields = ["authorization", "content-type", "content-encoding"];
 
 export class Fingerprint {
   readonly #hash = createHash("sha256");
   #bytes = 0;
 
   constructor({ target, method, authority, path, headers }: Exchange) {
-    const fields = tellingFields.flatMap((name) => headers.all(name).map((value) => [name, value]));
+    const fields = identifyingFields.flatMap((name) => headers.all(name).map((value) => [name, value]));
     this.#hash.update(JSON.stringify([target?.port, method, authority.toLowerCase(), path, fields]));
   }
 

@@ -15,9 +15,9 @@ export type Outcome =
 export interface Waiting {
   /** The fingerprint of the whole request; undefined while its body is still arriving. */
   readonly fingerprint: string | undefined;
-  tell(outcome: Outcome): void;
+  resolve(outcome: Outcome): void;
   /** It is a different request from the one that the key was used for. */
-  tellApart(): void;
+  refuseReusedKey(): void;
 }
 
 export class InFlight {
@@ -48,7 +48,7 @@ export class InFlight {
   identify(fingerprint: string): void {
     this.#fingerprint = fingerprint;
     for (const repeat of this.#repeats) {
-      if (repeat.fingerprint !== undefined && repeat.fingerprint !== fingerprint) repeat.tellApart();
+      if (repeat.fingerprint !== undefined && repeat.fingerprint !== fingerprint) repeat.refuseReusedKey();
     }
   }
 
@@ -60,15 +60,15 @@ export class InFlight {
     if (this.#repeats.delete(repeat) && this.#repeats.size === 0) this.onAlone?.();
   }
 
-  /** A repeat has its fingerprint: it is told at once, if something is known already. */
+  /** A repeat has its fingerprint: it is resolved at once if the outcome is known already. */
   ready(repeat: Waiting): void {
-    if (this.#outcome !== undefined) repeat.tell(this.#outcome);
-    else if (this.#fingerprint !== undefined && this.#fingerprint !== repeat.fingerprint) repeat.tellApart();
+    if (this.#outcome !== undefined) repeat.resolve(this.#outcome);
+    else if (this.#fingerprint !== undefined && this.#fingerprint !== repeat.fingerprint) repeat.refuseReusedKey();
   }
 
-  /** Call it once. Repeats whose body is still arriving are told when it has ended. */
+  /** Call it once. Repeats whose body is still arriving are resolved when it has ended. */
   settle(outcome: Outcome): void {
     this.#outcome = outcome;
-    for (const repeat of this.#repeats) if (repeat.fingerprint !== undefined) repeat.tell(outcome);
+    for (const repeat of this.#repeats) if (repeat.fingerprint !== undefined) repeat.resolve(outcome);
   }
 }

@@ -57,19 +57,19 @@ export class RedisConnection {
     this.#options = options;
   }
 
-  /** Strings in the reply are Buffers. `told` is called once, later. */
-  run(command: readonly (string | Buffer)[], told: (reply: Reply) => void): void {
+  /** Strings in the reply are Buffers. `done` is called once, later. */
+  run(command: readonly (string | Buffer)[], done: (reply: Reply) => void): void {
     let sentTo: RedisClient | undefined;
     let answered = false;
-    const tell = (reply: Reply): void => {
+    const settle = (reply: Reply): void => {
       if (answered) return;
       answered = true;
       clearTimeout(timer);
-      told(reply);
+      done(reply);
     };
     const giveUp = (): void => {
       if (sentTo !== undefined) this.#break(sentTo, "silent");
-      tell({ ok: false, sent: sentTo !== undefined });
+      settle({ ok: false, sent: sentTo !== undefined });
     };
     let timer = setTimeout(giveUp, waitMs);
     const send = async (): Promise<unknown> => {
@@ -81,10 +81,10 @@ export class RedisConnection {
       return client.sendCommand(command);
     };
     send().then(
-      (value) => tell({ ok: true, value }),
+      (value) => settle({ ok: true, value }),
       () => {
         if (sentTo?.isReady === false) this.#break(sentTo, "broken");
-        tell({ ok: false, sent: sentTo !== undefined });
+        settle({ ok: false, sent: sentTo !== undefined });
       },
     );
   }

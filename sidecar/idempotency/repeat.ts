@@ -96,11 +96,11 @@ export class Repeat extends Timer implements RequestSink, Waiting {
     if (this.#state.kind === "replaying") this.#state.replay.resume();
   }
 
-  tell(outcome: Outcome): void {
+  resolve(outcome: Outcome): void {
     if (this.#state.kind !== "waiting") return;
     if (outcome.kind === "failed") return this.#refuse("failed", outcome.error);
     const { fingerprint, answer } = outcome.record;
-    if (fingerprint !== this.#state.fingerprint) return this.tellApart();
+    if (fingerprint !== this.#state.fingerprint) return this.refuseReusedKey();
     if (answer === undefined) {
       return this.#refuse("answer_lost", new MeshError("idempotency_answer_lost", "", unprocessed));
     }
@@ -111,7 +111,7 @@ export class Repeat extends Timer implements RequestSink, Waiting {
     replay.start();
   }
 
-  tellApart(): void {
+  refuseReusedKey(): void {
     this.#refuse("key_reused", new MeshError("idempotency_key_reused", "", unprocessed));
   }
 

@@ -16,7 +16,7 @@ export class Watch extends Timer {
   #delayMs = firstPollMs;
   #stopped = false;
 
-  /** `over`: called once, just before the repeats are told. */
+  /** `over`: called once, just before the repeats are resolved. */
   constructor(inFlight: InFlight, poll: Poll, wheel: TimerWheel, over: () => void) {
     super();
     this.#inFlight = inFlight;

@@ -42,7 +42,7 @@ export class CallsInFlight {
   }
 
   /** The calls of a trace that are being served, and were already when so many had been remembered. */
-  tellRetried(traceId: string, added: number, retries: number): void {
+  reportRetried(traceId: string, added: number, retries: number): void {
     for (let call = this.#first[bucketOf(traceId)]; call !== undefined; call = call.next)
       if (call.traceId === traceId && call.nth <= added) call.retriesBelow = Math.max(retries, call.retriesBelow ?? 0);
   }
@@ -105,7 +105,7 @@ class Trace implements Origin {
   }
 
   retriedBelow(retries: number): void {
-    this.#calls.tellRetried(this.#traceId, this.#added, retries);
+    this.#calls.reportRetried(this.#traceId, this.#added, retries);
   }
 }
 

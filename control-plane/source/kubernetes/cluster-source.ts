@@ -230,7 +230,7 @@ class ClusterSource {
       if (this.#followed.every(({ listed }) => listed)) {
         this.#window = "due";
         setImmediate(() => this.#handOn());
-      } else if (this.#pending.size >= maxObjects) this.#tell(true);
+      } else if (this.#pending.size >= maxObjects) this.#emit(true);
     } else if (this.#window === "closed") {
       this.#window = "due";
       // Everything from one read of a socket goes out together.
@@ -241,7 +241,7 @@ class ClusterSource {
   #handOn(): void {
     if (this.#options.signal.aborted) return;
     const more = this.#pending.size > maxObjects;
-    this.#tell(more);
+    this.#emit(more);
     if (more) {
       setImmediate(() => this.#handOn());
       return;
@@ -258,7 +258,7 @@ class ClusterSource {
     this.#timers.add(timer);
   }
 
-  #tell(more: boolean): void {
+  #emit(more: boolean): void {
     const applied: KubeObject[] = [];
     const removed: ObjectKey[] = [];
     for (const [key, object] of this.#pending) {

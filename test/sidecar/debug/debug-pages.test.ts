@@ -80,8 +80,8 @@ it("streams requests as they end, to everyone who watches, while they watch", as
   const response = await ask(`${tapPath}?to=shop/orders&rate=10`);
   expect(response.headers["content-type"]).toBe("application/x-ndjson");
   const lines = createInterface(response)[Symbol.asyncIterator]();
-  taps.tell({ ...request, to: "shop/payments" });
-  taps.tell(request);
+  taps.report({ ...request, to: "shop/payments" });
+  taps.report(request);
   expect(JSON.parse((await lines.next()).value as string)).toEqual(request);
   expect(taps.isIdle).toBe(false);
   response.destroy();
@@ -104,7 +104,7 @@ it("shows nothing in response to HEAD", async () => {
 it("says how many were not shown", async () => {
   const response = await ask(`${tapPath}?rate=1`);
   const lines = createInterface(response)[Symbol.asyncIterator]();
-  for (let i = 0; i < 5; i++) taps.tell(request);
+  for (let i = 0; i < 5; i++) taps.report(request);
   await lines.next();
   expect(JSON.parse((await lines.next()).value as string)).toEqual({ missed: 4 });
   response.destroy();
