@@ -12,6 +12,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../model/clock.ts";
 import { assertNever } from "../model/result.ts";
 import type { Log, LogThreshold } from "../system/log.ts";
@@ -328,6 +329,9 @@ interface ClusterParts {
   readonly log: Log;
 }
 
+/** Changes of the source come at most 50 ms apart. */
+const catchUpMs = 150;
+
 async function openCluster({
   config,
   index,
@@ -339,7 +343,7 @@ async function openCluster({
   ...parts
 }: ClusterParts): Promise<ClusterDuties> {
   const { listenAddress: host, webhookPort, injectionFile } = config;
-  const validate = validateHandler(index);
+  const validate = validateHandler(index, () => sleep(catchUpMs));
   const inject = injectHandler(await readInjectionFile(injectionFile));
   const { authority } = own;
   const targets = (returning: boolean) => status.targets(returning);

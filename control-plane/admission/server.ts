@@ -2,8 +2,8 @@
  * The HTTPS server for the API server's admission webhooks. It unpacks the envelope, limits what a caller may cost, and
  * always answers; what is admitted is its handlers' business.
  *
- * To add a webhook, write an `AdmissionHandler` and give it a path in `handlers`. A handler returns at once, from what it was
- * given; if it throws, the answer is 500, and the webhook's `failurePolicy` decides.
+ * To add a webhook, write an `AdmissionHandler` and give it a path in `handlers`. A handler answers at once, or within
+ * a fraction of a second; if it throws, the answer is 500, and the webhook's `failurePolicy` decides.
  *
  * Callers need no certificate, because the API server has none unless its own configuration is changed. So a handler must be
  * harmless in anybody's hands: it only answers, and reveals hardly more than the caller sent (see `missing-services.ts`).
@@ -19,7 +19,7 @@ import { err, ok, type Result } from "../../model/result.ts";
 import { type Log, reasonOf } from "../../system/log.ts";
 import { type AdmissionAnswer, type AdmissionRequest, readReview, writeReview } from "./review.ts";
 
-export type AdmissionHandler = (request: AdmissionRequest) => AdmissionAnswer;
+export type AdmissionHandler = (request: AdmissionRequest) => AdmissionAnswer | Promise<AdmissionAnswer>;
 
 /** How a request ended; a label of the metric. `malformed`: it was no AdmissionReview; `failed`: the handler threw. */
 export type AdmissionOutcome = "admitted" | "refused" | "malformed" | "failed";
@@ -124,7 +124,7 @@ async function answer(
     return complain(response, review.error);
   }
   try {
-    const verdict = handler(review.value);
+    const verdict = await handler(review.value);
     count(verdict.verdict === "admit" ? "admitted" : "refused");
     send(response, 200, "application/json", writeReview(review.value, verdict));
   } catch (error) {

@@ -19,13 +19,16 @@ import type { AdmissionHandler } from "./server.ts";
 
 const admitted: AdmissionAnswer = { verdict: "admit", warnings: [] };
 
-/** `index` must have been filled: what it does not know counts as missing. */
-export function validateHandler(index: ClusterIndex): AdmissionHandler {
+/**
+ * `index` must have been filled: what it does not know counts as missing. `catchUp` resolves when it has had the time to learn of
+ * a Service that was created just before the policy, as by one `kubectl apply` of both.
+ */
+export function validateHandler(index: ClusterIndex, catchUp: () => Promise<unknown>): AdmissionHandler {
   return (request) => {
     if (request.operation === "DELETE" || request.subresource !== "" || leavesSpec(request)) return admitted;
     switch (request.group) {
       case "tulle.dev":
-        return validatePolicy(request, index);
+        return validatePolicy(request, index, catchUp);
       case "gateway.networking.k8s.io":
         return reviewRoute(request);
       default:
@@ -43,9 +46,14 @@ function specOf(object: unknown): unknown {
   return isRecord(object) ? object["spec"] : undefined;
 }
 
-function validatePolicy(request: AdmissionRequest, index: ClusterIndex): AdmissionAnswer {
+async function validatePolicy(
+  request: AdmissionRequest,
+  index: ClusterIndex,
+  catchUp: () => Promise<unknown>,
+): Promise<AdmissionAnswer> {
   const policy = parsePolicy(named(request));
   if (!policy.ok) return { verdict: "refuse", causes: policy.error };
+  if (missingServices(index, policy.value).length > 0) await catchUp();
   const warnings = [...policyWarnings(policy.value), ...missingServices(index, policy.value)];
   return { verdict: "admit", warnings: warnings.map(oneLine) };
 }

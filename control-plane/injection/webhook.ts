@@ -1,13 +1,13 @@
 /** `/inject`: receives a pod on its way into the cluster, and answers with the patch that adds its sidecar. */
 
-import type { AdmissionHandler } from "../admission/server.ts";
+import type { AdmissionAnswer, AdmissionRequest } from "../admission/review.ts";
 import type { InjectionConfig } from "./config.ts";
 import { inject } from "./inject.ts";
 import { jsonPatch } from "./json-patch.ts";
 import { readPodTemplate } from "./pod-spec.ts";
 import { workloadOf } from "./workload.ts";
 
-export function injectHandler(config: InjectionConfig): AdmissionHandler {
+export function injectHandler(config: InjectionConfig): (request: AdmissionRequest) => AdmissionAnswer {
   return ({ kind, operation, namespace, object }) => {
     if (kind !== "Pod" || operation !== "CREATE") return { verdict: "admit", warnings: [] };
     const pod = readPodTemplate(object);

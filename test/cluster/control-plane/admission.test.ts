@@ -53,7 +53,7 @@ beforeEach(async () => {
     port: 0,
     // Without a node the API server reaches no Service: it asks by URL.
     certificate: issueServingCertificate(ca.authority, ["localhost"]),
-    handlers: new Map([["/validate", validateHandler(index)]]),
+    handlers: new Map([["/validate", validateHandler(index, async () => {})]]),
     log: log.write,
     onAnswer: () => {},
   });

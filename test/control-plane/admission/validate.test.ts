@@ -7,12 +7,13 @@ import { changeOf, serviceYaml } from "../../support/manifests.ts";
 
 const index = new ClusterIndex();
 index.apply(changeOf([serviceYaml("a"), serviceYaml("b"), serviceYaml("checkout")].join("\n")));
-const validate = validateHandler(index);
+let catchUp: () => void = () => {};
+const validate = validateHandler(index, async () => catchUp());
 
-function ask(...given: Parameters<typeof reviewOf>): AdmissionAnswer {
+async function ask(...given: Parameters<typeof reviewOf>): Promise<AdmissionAnswer> {
   const request = readReview(JSON.stringify(reviewOf(...given)));
   if (!request.ok) throw new Error(request.error);
-  return validate(request.value);
+  return await validate(request.value);
 }
 
 const named = { name: "a", namespace: "shop" };
@@ -27,12 +28,12 @@ const invalid = { service: "a", backends: [{ service: "b", weight: -1 }] };
 const admitted = { verdict: "admit", warnings: [] };
 
 describe("a policy", () => {
-  it("is admitted if the parser accepts it", () => {
-    expect(ask(split({ service: "a", backends: [{ service: "b", weight: 1 }] }))).toEqual(admitted);
+  it("is admitted if the parser accepts it", async () => {
+    expect(await ask(split({ service: "a", backends: [{ service: "b", weight: 1 }] }))).toEqual(admitted);
   });
 
-  it("is refused with the path of each field that is wrong", () => {
-    expect(ask(split({ service: "A", backends: [{ service: "b", weight: -1 }], sticky: 1 }))).toEqual({
+  it("is refused with the path of each field that is wrong", async () => {
+    expect(await ask(split({ service: "A", backends: [{ service: "b", weight: -1 }], sticky: 1 }))).toEqual({
       verdict: "refuse",
       causes: [
         { path: "spec.service", message: 'must be a name of lower-case letters, digits and dashes, got "A"' },
@@ -58,8 +59,8 @@ describe("a policy", () => {
       { kind: "TimeoutPolicy", metadata: named, spec: { request: "1s", perTry: "2s" } },
       "spec.perTry: 2s is never reached",
     ],
-  ])("is admitted with a warning about %s", (_, object, warning) => {
-    const answer = ask(object);
+  ])("is admitted with a warning about %s", async (_, object, warning) => {
+    const answer = await ask(object);
     expect(answer).toEqual({ verdict: "admit", warnings: [expect.stringContaining(warning)] });
   });
 
@@ -90,38 +91,46 @@ describe("a policy", () => {
       },
       'spec.backends[1].service: no Service "b" in namespace "far"',
     ],
-  ])("is admitted with a warning about a Service that is missing: %s", (_, object, warning) => {
-    expect(ask({ ...object, metadata: named })).toEqual({ verdict: "admit", warnings: [warning] });
+  ])("is admitted with a warning about a Service that is missing: %s", async (_, object, warning) => {
+    expect(await ask({ ...object, metadata: named })).toEqual({ verdict: "admit", warnings: [warning] });
   });
 
-  it("may refer to a Service that does not exist yet with weight 0", () => {
+  it("is admitted without a warning about a Service that was created just before it", async () => {
+    catchUp = () => index.apply(changeOf(serviceYaml("new")));
+    const spec = { targetRefs: [{ kind: "Service", name: "new" }] };
+    expect(await ask({ kind: "TimeoutPolicy", metadata: named, spec })).toEqual(admitted);
+  });
+
+  it("may refer to a Service that does not exist yet with weight 0", async () => {
     const backends = [{ service: "b" }, { service: "next", weight: 0 }];
-    expect(ask(split({ service: "a", backends }))).toEqual(admitted);
+    expect(await ask(split({ service: "a", backends }))).toEqual(admitted);
   });
 
-  it("needs no name if the API server generates one", () => {
+  it("needs no name if the API server generates one", async () => {
     const { name: _, ...generated } = { ...named, generateName: "a-" };
-    expect(ask({ ...split({ service: "a", backends: [{ service: "b", weight: 1 }] }), metadata: generated })).toEqual(
-      admitted,
-    );
+    expect(
+      await ask({ ...split({ service: "a", backends: [{ service: "b", weight: 1 }] }), metadata: generated }),
+    ).toEqual(admitted);
   });
 
-  it("may lose its finalizers although it is invalid, but may not be changed into another invalid one", () => {
+  it("may lose its finalizers although it is invalid, but may not be changed into another invalid one", async () => {
     const before = split(invalid);
     const labelled = { ...before, metadata: { ...named, labels: { a: "b" } } };
-    expect(ask(labelled, { operation: "UPDATE", oldObject: before })).toEqual(admitted);
+    expect(await ask(labelled, { operation: "UPDATE", oldObject: before })).toEqual(admitted);
     const worse = split({ ...invalid, service: "A" });
-    expect(ask(worse, { operation: "UPDATE", oldObject: before })).toMatchObject({ verdict: "refuse" });
+    expect(await ask(worse, { operation: "UPDATE", oldObject: before })).toMatchObject({ verdict: "refuse" });
   });
 
-  it("may be deleted, and its status written, whatever it contains", () => {
-    expect(ask(split(invalid), { operation: "DELETE", object: null, oldObject: split(invalid) })).toEqual(admitted);
-    expect(ask(split(invalid), { operation: "UPDATE", subResource: "status" })).toEqual(admitted);
+  it("may be deleted, and its status written, whatever it contains", async () => {
+    expect(await ask(split(invalid), { operation: "DELETE", object: null, oldObject: split(invalid) })).toEqual(
+      admitted,
+    );
+    expect(await ask(split(invalid), { operation: "UPDATE", subResource: "status" })).toEqual(admitted);
   });
 
-  it("is refused if it is not an object", () => {
+  it("is refused if it is not an object", async () => {
     for (const object of [null, 1, [], "x", { __proto__: null }]) {
-      expect(ask(split({}), { object })).toMatchObject({ verdict: "refuse" });
+      expect(await ask(split({}), { object })).toMatchObject({ verdict: "refuse" });
     }
   });
 });
@@ -129,18 +138,18 @@ describe("a policy", () => {
 describe("a route", () => {
   const parentRefs = [{ group: "", kind: "Service", name: "a" }];
 
-  it("of a Service is never refused: its author is warned that the mesh does not apply it", () => {
-    expect(ask(route({ parentRefs, rules: [{ matches: [{ path: { value: "no/slash" } }] }] }))).toEqual({
+  it("of a Service is never refused: its author is warned that the mesh does not apply it", async () => {
+    expect(await ask(route({ parentRefs, rules: [{ matches: [{ path: { value: "no/slash" } }] }] }))).toEqual({
       verdict: "admit",
       warnings: [expect.stringMatching(/^not taken over by the mesh: spec\.rules\[0\]\.matches\[0\]\.path/)],
     });
   });
 
-  it("of a Gateway is ignored", () => {
-    expect(ask(route({ parentRefs: [{ name: "edge" }], rules: 1 }))).toEqual(admitted);
+  it("of a Gateway is ignored", async () => {
+    expect(await ask(route({ parentRefs: [{ name: "edge" }], rules: 1 }))).toEqual(admitted);
   });
 });
 
-it("admits objects of other groups", () => {
-  expect(ask({ apiVersion: "v1", kind: "Pod", metadata: named })).toEqual(admitted);
+it("admits objects of other groups", async () => {
+  expect(await ask({ apiVersion: "v1", kind: "Pod", metadata: named })).toEqual(admitted);
 });
