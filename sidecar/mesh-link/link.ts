@@ -72,6 +72,7 @@ const maxBackoffMs = 1_000;
 const idleCloseMs = 10 * 60_000;
 /** After a replacement that is already due again, because nobody renews the certificate: no use replacing it every second. */
 const renewEveryMs = 30_000;
+const renewTimeoutMs = 1_000;
 
 export class Link {
   readonly #options: LinkOptions;
@@ -80,7 +81,7 @@ export class Link {
   /** First come, first served. */
   #waiting: Waiting[] = [];
   readonly #waitLimit = new Deadline(() => this.#refuseLate());
-  readonly #backoffEnd = new Deadline(() => this.#connectMore(this.#waiting[0]?.held.exchange.connectTimeoutMs));
+  readonly #backoffEnd = new Deadline(() => this.#connectMore());
   #failures = 0;
   #backoffUntilMs = 0;
   #renewNextMs = 0;
@@ -105,7 +106,7 @@ export class Link {
     const held = new HeldRequest(exchange, response);
     this.#waiting.push({ held, untilMs: this.#usedAtMs + maxWaitMs });
     if (this.#waiting.length === 1) this.#options.wheel.arm(this.#waitLimit, maxWaitMs);
-    this.#connectMore(exchange.connectTimeoutMs);
+    this.#connectMore();
     return held;
   };
 
@@ -119,7 +120,7 @@ export class Link {
   renewDue(): void {
     const now = this.#options.clock.now();
     if (this.#connecting || this.#backsOff || now < this.#renewNextMs) return;
-    if (this.#ready.some(({ replaceAtMs }) => replaceAtMs <= now)) this.#connect(defaultConnectTimeoutMs);
+    if (this.#ready.some(({ replaceAtMs }) => replaceAtMs <= now)) this.#connect(renewTimeoutMs);
   }
 
   get connectionCount(): number {
@@ -192,9 +193,10 @@ export class Link {
   }
 
   /** Opens connections for waiting requests, which may also get a stream of an existing one. */
-  #connectMore(timeoutMs = defaultConnectTimeoutMs): void {
-    if (this.#connecting || this.#ready.length >= maxConnections) return;
-    if (!this.#backsOff) return this.#connect(timeoutMs);
+  #connectMore(): void {
+    const first = this.#waiting.find(({ held }) => !held.gone);
+    if (first === undefined || this.#connecting || this.#ready.length >= maxConnections) return;
+    if (!this.#backsOff) return this.#connect(first.held.exchange.connectTimeoutMs);
     const restMs = this.#backoffUntilMs - this.#options.clock.now();
     this.#options.wheel.arm(this.#backoffEnd, restMs);
   }
@@ -236,7 +238,7 @@ export class Link {
     if (this.#ready.length > 0) return;
     // Those that wait have no more to hope for here than a request that comes now.
     this.#refuseWaiting(({ held }) => this.#backoffRefusal(held.exchange));
-    if (this.#waiting.length > 0) this.#connectMore();
+    this.#connectMore();
   }
 
   #releaseWaiting(): void {
@@ -266,6 +268,5 @@ function saturated(why: string): MeshError {
   return new MeshError("link_saturated", why, { processed: "unprocessed" });
 }
 
-const defaultConnectTimeoutMs = 1_000;
 const noStreams = saturated("the peer takes none");
 const drained = new MeshError("upstream_closed", "the link is idle and closed", { processed: "unprocessed" });

@@ -347,6 +347,30 @@ describe("too many waiting requests", () => {
     pass(1_000);
     expect(dials).toHaveLength(2);
   });
+
+  it("get no connection once they have gone", () => {
+    const { ask, dial, dials, pass } = linked(1);
+    ask();
+    dial(0).succeed();
+    const [second, third] = [ask(), ask()];
+    dial(1).fail();
+    ask().sink.abortRequest(gone); // which came in the backoff
+    for (const { sink } of [second, third]) sink.abortRequest(gone);
+    pass(1_000);
+    expect(dials).toHaveLength(2);
+  });
+
+  it("have a connection opened within the time that they allow for it", () => {
+    const { link, ask, dial } = linked(1);
+    ask();
+    dial(0).succeed();
+    ask();
+    const patient = exchangeOf();
+    patient.connectTimeoutMs = 7_000;
+    link.service(patient, new RecordingCaller());
+    dial(1).succeed();
+    expect([dial(1).timeoutMs, dial(2).timeoutMs]).toEqual([1_000, 7_000]);
+  });
 });
 
 describe("the end of a link", () => {
