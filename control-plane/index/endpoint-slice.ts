@@ -161,13 +161,17 @@ const stranger = {
 
 /**
  * Adds a pod to those at its address, of which there may be several: an address may be in two slices, with different ports, or
- * briefly while its owner moves it, and a port of the Service may lead to two ports there.
+ * briefly while its owner moves it; a port of the Service may lead to two ports there; pods on their node's network share its
+ * address; and a pod that is ending may still be listed with an address that the next one has already.
  */
 function add(there: LocatedPod[], pod: LocatedPod): void {
-  const at = there.findIndex((other) => agree(portsOf(other), portsOf(pod)));
+  const at = there.findIndex((other) =>
+    other.name === pod.name ? agree(portsOf(other), portsOf(pod)) : overlap(portsOf(other), portsOf(pod)),
+  );
   const other = there[at];
   if (other === undefined) there.push(pod);
-  else there[at] = merge(other, pod);
+  else if (other.name === pod.name) there[at] = merge(other, pod);
+  else if (goesBefore(pod, other)) there[at] = pod;
 }
 
 /** Whether two slices lead each port that both name to the same number. */
@@ -175,9 +179,17 @@ function agree(one: ReadonlyMap<string, number>, other: ReadonlyMap<string, numb
   return [...one].every(([name, port]) => (other.get(name) ?? port) === port);
 }
 
+/** Whether two pods claim the same port. */
+function overlap(one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): boolean {
+  return [...one].some(([name, port]) => other.get(name) === port);
+}
+
+/** Whether this one of two pods that claim an address and port has it, as far as can be told. */
+function goesBefore(pod: Pod, other: Pod): boolean {
+  return pod.ready === other.ready ? other.terminating && !pod.terminating : pod.ready;
+}
+
 function merge(one: LocatedPod, other: LocatedPod): LocatedPod {
-  // A pod that is ending may still be listed with an address that the next one has already.
-  if (one.name !== other.name) return one.terminating ? other : one;
   const servicePorts = new Map([...portsOf(one), ...portsOf(other)]);
   return { ...one, ready: one.ready || other.ready, terminating: one.terminating && other.terminating, servicePorts };
 }

@@ -82,6 +82,26 @@ describe("EndpointSlices", () => {
     ]);
   });
 
+  it.each(["a", "z"])("lead to the pod that is ready, of those that share an address, not to %s", (crashing) => {
+    const pods = podYaml("m", "orders", "10.0.0.1") + podYaml(crashing, "orders", "10.0.0.1");
+    const both = [endpoint("10.0.0.1", crashing, ", conditions: {ready: false}"), endpoint("10.0.0.1", "m")];
+    const seen = slice((crashing === "a" ? both : both.reverse()).join(", "));
+    expect(endpointsOf(open(serviceYaml("orders") + pods + seen))).toMatchObject([{ pod: "m", state: "ready" }]);
+  });
+
+  it("keep pods apart that share their node's address and have different ports", () => {
+    const service = serviceYaml("orders", "name: web, port: 80}, {name: stats, port: 81");
+    const pods = podYaml("a", "orders", "10.0.0.1") + podYaml("b", "orders", "10.0.0.1");
+    const slices =
+      slice(endpoint("10.0.0.1", "a"), { ports: "{name: web, port: 8080}" }) +
+      slice(endpoint("10.0.0.1", "b"), { name: "s2", ports: "{name: stats, port: 9000}" });
+    const pipeline = open(service + pods + slices);
+    expect([80, 81].map((port) => endpointsOf(pipeline, "orders", port)?.map(({ pod }) => pod))).toEqual([
+      ["a"],
+      ["b"],
+    ]);
+  });
+
   it.each([
     ["{ready: true}", "ready"],
     ["{}", "ready"],
