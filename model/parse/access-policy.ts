@@ -36,7 +36,7 @@ const caller = object({
   identity: identity.describe("Exactly this workload.").optional(),
   namespace: labelName().describe("Every workload of a namespace.").optional(),
   trustDomain: trustDomain
-    .describe("Every workload of a trust domain; beside namespace: that one's, absent the mesh's own.")
+    .describe("Every workload of a trust domain. With namespace: that namespace's; absent: the mesh's own domain.")
     .optional(),
 })
   .check({
@@ -72,7 +72,7 @@ export const accessPolicySpec: Schema<Attached<AccessPolicy>> = object({
   action: oneOf(["allow", "deny"])
     .describe("What happens to a request that a rule matches. Default: allow.")
     .optional(),
-  mode: oneOf(["enforce", "audit"]).describe("audit: decides nothing, and is counted.").or("enforce"),
+  mode: oneOf(["enforce", "audit"]).describe("audit: refuses nothing; what it would refuse is counted.").or("enforce"),
   rules: list(rule, { max: 64 }).describe("A request matches if one of these does.").optional(),
   mtls: oneOf(["strict", "permissive"]).describe("strict: plaintext is refused.").optional(),
 })

@@ -37,15 +37,15 @@ export const circuitBreakerSpec: Schema<Attached<CircuitBreakerPolicy>> = object
     .describe("Probes that must succeed in a row before it closes.")
     .or(defaults.successThreshold),
   maxOpenPercent: number({ min: 0, max: 100 })
-    .describe("The share of the Service's endpoints that may be out at once.")
+    .describe("The percentage of the Service's endpoints whose breakers may be open at once.")
     .or(defaults.maxOpenPercent),
   failures: list(oneOf<FailureKind>(defaults.failures), { min: 1, max: 16 })
     .map((kinds): readonly FailureKind[] => defaults.failures.filter((kind) => kinds.includes(kind)))
     .describe("What counts as a failure.")
     .or(defaults.failures),
-  maxRequests: integer(most).describe("Requests at once per endpoint, from one sidecar.").optional(),
+  maxRequests: integer(most).describe("Concurrent requests per endpoint, from one sidecar.").optional(),
   maxConnections: integer(most)
-    .describe("Connections that requests have for themselves, per endpoint, from one sidecar.")
+    .describe("Connections that requests occupy alone (HTTP/1.1, upgrades, TCP), per endpoint, from one sidecar.")
     .optional(),
   maxPendingRequests: integer({ ...most, min: 0 })
     .describe("Requests that may wait for their turn while all endpoints are full, from one sidecar. Absent: none.")

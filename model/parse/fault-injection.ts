@@ -71,10 +71,10 @@ const delay = object({
 
 export const faultInjectionSpec: Schema<Attached<FaultPolicy>> = object({
   targetRefs: targetRefs(["Service", "HTTPRoute", "GRPCRoute"]),
-  until: time.describe("When it ends, such as 2027-01-31T18:00:00Z, so that nobody has to remember to."),
+  until: time.describe("When it ends by itself, such as 2027-01-31T18:00:00Z."),
   match: requestMatches,
   delay: delay.describe("Makes requests wait.").optional(),
-  abort: abort.describe("Answers in the place of the Service.").optional(),
+  abort: abort.describe("Answers instead of the Service.").optional(),
 })
   .check({
     cel: "has(self.delay) || has(self.abort)",

@@ -35,7 +35,7 @@ export const idempotencyPolicySpec: Schema<Attached<IdempotencyPolicy>> = object
     .describe("Where answers are kept: in each sidecar, or for all replicas in the Redis that injection names.")
     .or(defaults.store),
   onStoreFailure: oneOf(["reject", "allow"])
-    .describe("While the store can't be reached: reject keyed requests, or let them be processed unguarded.")
+    .describe("While the store can't be reached: reject keyed requests, or allow them to be processed unguarded.")
     .or(defaults.onStoreFailure),
 }).map((fields) => {
   const { targetRefs: targets, selector: _, ports: __, ttl, ...same } = fields;

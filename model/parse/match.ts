@@ -8,7 +8,7 @@ import { given, list, object, oneOf, type Place, type Rule, type Schema, show } 
 /** https://gateway-api.sigs.k8s.io/reference/spec/#httppathmatch */
 export const pathMatch: Schema<PathMatch> = object({
   type: oneOf({ Exact: "exact", PathPrefix: "prefix", RegularExpression: "regex" })
-    .describe("PathPrefix goes by whole segments.")
+    .describe("How the path is compared. PathPrefix compares whole segments.")
     .or("prefix"),
   value: text({ maxLength: 1024 }).describe("The path, or a regular expression in RE2 syntax.").or("/"),
 })
@@ -44,22 +44,22 @@ function toValueMatch({ type, name, value }: ValueFields, at: Place): ValueMatch
 /** https://gateway-api.sigs.k8s.io/reference/spec/#httpheadermatch */
 export const headerMatch: Schema<ValueMatch> = object({
   ...valueFields,
-  name: headerName().describe("In any case."),
+  name: headerName().describe("The name, in upper or lower case."),
 }).map(toValueMatch);
 
 /** https://gateway-api.sigs.k8s.io/reference/spec/#httpqueryparammatch */
 export const queryMatch: Schema<ValueMatch> = object({
   ...valueFields,
-  name: text({ maxLength: 256 }).describe("Of the parameter, in this case."),
+  name: text({ maxLength: 256 }).describe("The name of the parameter; upper and lower case differ."),
 }).map(toValueMatch);
 
 /** For Tulle's own kinds: like `headerMatch`, plus `type: Present` for any value at all. */
 const headerMatches: Schema<readonly ValueMatch[]> = list(
   object({
     type: oneOf({ Exact: "exact", RegularExpression: "regex", Present: "present" })
-      .describe("Present: any value will do.")
+      .describe("How the value is compared. Present: any value matches.")
       .or("exact"),
-    name: headerName().describe("In any case."),
+    name: headerName().describe("The name, in upper or lower case."),
     value: valueFields.value.optional(),
   })
     .check({
@@ -122,7 +122,7 @@ export const requestMatches: Schema<readonly RouteMatch[]> = list(
   object(matchFields).check(someCondition).map(toRouteMatch),
   { max: 16 },
 )
-  .describe("Requests that one of these picks; absent: all.")
+  .describe("Requests that match one of these; absent: all.")
   .or([]);
 
 function regexProblem(pattern: string): string | undefined {

@@ -20,11 +20,13 @@ import type { Attached } from "./targets.ts";
 const count = { min: 1, max: 1_000_000_000 };
 
 const limit = object({
-  requests: integer(count).describe("How many requests come through in `per`."),
+  requests: integer(count).describe("How many requests are admitted in each `per`."),
   per: duration({ min: 1, max: 24 * 3_600_000 })
-    .describe("The time for which `requests` is meant.")
+    .describe("The time in which `requests` are admitted.")
     .or(1000),
-  burst: integer(count).describe("How many may come at once after a quiet time. Default: requests.").optional(),
+  burst: integer(count)
+    .describe("How many requests may come at once after a quiet time. Default: requests.")
+    .optional(),
   by: oneOf(["all", "client"]).describe("client: each caller's identity has a limit of its own.").or("all"),
   match: requestMatches,
 }).map(

@@ -98,7 +98,7 @@ export const retryPolicySpec: Schema<Attached<RetryPolicy>> = object({
     .or(defaultRetryPolicy.retryOn),
   budget,
   retryNonIdempotent: boolean()
-    .describe("Consent to repeat POST and PATCH although the first try may have been processed.")
+    .describe("Also retry POST and PATCH when the first try may have been processed.")
     .or(defaultRetryPolicy.retryNonIdempotent),
 })
   .check({

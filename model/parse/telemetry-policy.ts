@@ -21,7 +21,7 @@ const accessLog: Schema<AccessLog> = object({
   requests: oneOf(["none", "errors", "all"]).describe(
     "errors: what the mesh answered itself, what did not end well, and statuses from 500 on.",
   ),
-  ratio: number(share).describe("The share of them that is written.").or(1),
+  ratio: number(share).describe("The share of those requests that is logged, 0 to 1.").or(1),
 });
 
 export const telemetryPolicySpec: Schema<Attached<TelemetryPolicy>> = object({
@@ -29,7 +29,7 @@ export const telemetryPolicySpec: Schema<Attached<TelemetryPolicy>> = object({
   samplingRatio: number(share)
     .describe("The share of traces that are recorded, where no caller has decided already.")
     .optional(),
-  accessLog: accessLog.describe("The requests of which sidecars write a line.").optional(),
+  accessLog: accessLog.describe("The requests that sidecars log.").optional(),
 })
   .check({
     cel: "has(self.samplingRatio) || has(self.accessLog)",

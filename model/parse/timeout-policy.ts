@@ -18,7 +18,7 @@ export const timeoutPolicySpec: Schema<Attached<TimeoutPolicy>> = object({
     .describe("The time without a byte in either direction. 0s: no limit.")
     .or(defaultTimeoutPolicy.idleMs),
   connect: limit({ min: 1, max: 60_000 })
-    .describe("The time to make a connection. 0s: no limit.")
+    .describe("The time to open a connection. 0s: no limit.")
     .or(defaultTimeoutPolicy.connectMs),
 }).map(({ targetRefs: targets, request, perTry, idle, connect }) => ({
   targets,

@@ -43,7 +43,7 @@ const backends = list(backend, {
   unique: ({ namespace = "", service, port = "" }) => `${namespace && `${namespace}/`}${service}${port && `:${port}`}`,
 });
 
-const match = object({ ...matchFields, backends: backends.describe("Where the requests go that match.") })
+const match = object({ ...matchFields, backends: backends.describe("Where matching requests go.") })
   .check(someCondition)
   .map(({ backends, ...fields }): SplitMatch => ({ match: toRouteMatch(fields), backends }));
 
@@ -62,9 +62,9 @@ const mirror: Schema<Mirror> = object({
 }).map(({ namespace, service, port, percent }) => ({ ...given({ namespace, port }), service, percent }));
 
 export const trafficSplitSpec: Schema<Attached<TrafficSplit>> = object({
-  service: labelName().describe("The Service whose requests are spread, in the policy's namespace."),
+  service: labelName().describe("The Service whose requests are split, in the policy's namespace."),
   port: port().describe("One of its ports; absent: all of them.").optional(),
-  match: list(match, { max: 16 }).describe("Tried in order before backends: for testers, who come first.").or([]),
+  match: list(match, { max: 16 }).describe("Tried in order before backends, for example to route testers.").or([]),
   backends: backends.describe("Where all other requests go."),
   sticky: sticky.describe("Keeps a client at its backend while weights change. Without the key: by weight.").optional(),
   mirror: mirror.describe("Sends copies of some requests elsewhere, and drops the answers.").optional(),
