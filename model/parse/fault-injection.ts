@@ -71,7 +71,7 @@ const delay = object({
 
 export const faultInjectionSpec: Schema<Attached<FaultPolicy>> = object({
   targetRefs: targetRefs(["Service", "HTTPRoute", "GRPCRoute"]),
-  until: time.describe("When it ends by itself, such as 2027-01-31T18:00:00Z."),
+  until: time.describe("When it ends, such as 2027-01-31T18:00:00Z. It ends by itself."),
   match: requestMatches,
   delay: delay.describe("Makes requests wait.").optional(),
   abort: abort.describe("Answers instead of the Service.").optional(),
