@@ -20,7 +20,8 @@ import { UsageError } from "./usage-error.ts";
 
 export const defaultUrl = "http://127.0.0.1:8080";
 export const dashboardPort = 8_080;
-const patienceMs = 5_000;
+/** A machine may be busy, and a cluster far away; who is not there at all says so at once. */
+const patienceMs = 15_000;
 /** The labels of the control plane's pods, as the chart sets them. */
 export const controlPlaneLabels = {
   "app.kubernetes.io/name": "tulle",

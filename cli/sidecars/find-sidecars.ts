@@ -23,7 +23,7 @@ export interface SidecarRef {
   connect(): Promise<Duplex>;
 }
 
-const connectWithinMs = 5_000;
+const connectWithinMs = 15_000;
 
 /** The running sidecars, sorted; in all namespaces or in one. Throws a `UsageError` if nobody can list them. */
 export async function findSidecars(mesh: Mesh, namespace?: string): Promise<readonly SidecarRef[]> {

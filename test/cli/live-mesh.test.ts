@@ -123,7 +123,9 @@ it("explains what a sidecar applies now", async () => {
 it("also shows what the sidecars at the other end would answer", async () => {
   const asked = async (method: string) => {
     const key = ["-H", "idempotency-key: a"];
-    const { out } = await tulle("explain", "--sidecar", "default/web-1", method, "http://web/", ...key, "-o", "json");
+    const asking = ["explain", "--sidecar", "default/web-1", method, "http://web/", ...key, "-o", "json"];
+    const { out, err } = await tulle(...asking);
+    expect(err).toBe("");
     return (JSON.parse(out) as Explanation).backends[0]?.server;
   };
   expect(await asked("POST")).toMatchObject([

@@ -204,7 +204,7 @@ it("explains 10,000 requests under random policies exactly as the sidecar treats
   expect(asked).toBe(meshes * requestsPerMesh);
   expect(taken.size).toBeGreaterThan(10);
   expect(again).toEqual(new Set([undefined, "unprocessed", ...httpReasons, ...Object.keys(grpcConditions)]));
-}, 60_000);
+}, 120_000);
 
 function meshOf(objects: readonly unknown[]): Pipeline {
   const pipeline = new Pipeline(domains);
