@@ -1,4 +1,4 @@
-/** The dashboard over a mesh of 500 Services whose figures change all the time: nothing of it may become slow, or jump. */
+/** The dashboard over a mesh of 500 Services whose figures change all the time: nothing may become slow, or move. */
 
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";

@@ -1,4 +1,4 @@
-/** A mesh of many Services as the control plane would tell it, and how it goes on: the same from the same seed. */
+/** A mesh of many Services as the control plane would report it, and how it changes: the same for the same seed. */
 
 import type { MeshView } from "../../control-plane/dashboard/mesh-view.ts";
 import { seededRandom } from "../support/seeded-random.ts";

@@ -1,4 +1,4 @@
-/** The CustomResourceDefinitions that scenarios need, from the chart and, in the least form, of Gateway API. */
+/** The CustomResourceDefinitions that scenarios need: the chart's, and a minimal form of Gateway API's. */
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

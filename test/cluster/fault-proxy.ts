@@ -1,6 +1,6 @@
 /**
- * Stands before an API server and fails in its place, in the ways that matter: with a status, never, with too little, or by
- * falling silent. What has no fault passes through as it is. Real TLS on both sides.
+ * Stands in front of an API server and fails in its place, in the ways that matter: with a status, by never answering, with too
+ * little, or by falling silent. Everything else passes through unchanged. Real TLS on both sides.
  */
 
 import { once } from "node:events";

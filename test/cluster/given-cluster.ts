@@ -1,7 +1,7 @@
 /**
- * The scenarios of the control plane in a cluster that is somebody's. They make namespaces, two nodes that nobody is, roles, webhook
- * configurations and resource definitions, and some of them delete the mesh's root and the definitions of Gateway API: so they
- * run only where there is none of that yet, and take away at the end what is there more than before.
+ * The control plane's scenarios in a cluster that belongs to somebody. They create namespaces, two fake nodes, roles, webhook
+ * configurations and resource definitions, and some of them delete the mesh's root and the definitions of Gateway API. So they
+ * run only if none of these exist yet, and remove at the end what they have added.
  */
 
 import { meshNamespace } from "../../control-plane/index/facts.ts";

@@ -1,6 +1,6 @@
 /**
- * The API server that all scenarios share: that of a cluster that was given (`given-cluster.ts`), else one that is started for
- * the run. Tulle's own resource definitions are put into it.
+ * The API server that all scenarios share: that of a given cluster (`given-cluster.ts`), or one that is started for the run.
+ * Tulle's own resource definitions are installed in it.
  */
 
 import type { TestProject } from "vitest/node";

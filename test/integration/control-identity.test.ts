@@ -1,4 +1,4 @@
-/** The port at which certificates are issued, over real sockets: who gets one, and every way in which nobody must. */
+/** The port that issues certificates, over real sockets: who gets one, and all the ways in which nobody may. */
 
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { once } from "node:events";

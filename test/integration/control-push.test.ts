@@ -1,4 +1,4 @@
-/** News and absence, pushed over sidecars' streams. */
+/** Changes and absence, pushed over sidecars' streams. */
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Snapshot } from "../../control-plane/snapshot.ts";

@@ -1,4 +1,4 @@
-/** A pod that comes, and what it is told of because another of its workload uses it. */
+/** A new pod, and what it is sent because another pod of its workload uses it. */
 
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";

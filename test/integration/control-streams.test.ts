@@ -1,4 +1,4 @@
-/** Streams of clients that say and do what they like, and what the control plane makes of them. */
+/** Clients that send anything on their streams, and how the control plane reacts. */
 
 import { createSecureContext } from "node:tls";
 import { ChannelCredentials, type ClientDuplexStream, status } from "@grpc/grpc-js";

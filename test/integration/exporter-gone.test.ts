@@ -1,4 +1,4 @@
-/** A trace receiver that is of no use: requests don't feel it, what is kept for it is bounded, and what is lost is counted. */
+/** A useless trace receiver: requests are not affected, what is kept for it is bounded, and what is lost is counted. */
 
 import { once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";

@@ -1,6 +1,6 @@
 /**
- * Sidecars on a machine that has no processor for them, for a second or so: they are late, but nobody is told of an error that
- * is none. Here they are processes that are stopped.
+ * Sidecars that get no CPU for a second or so: they are late, but report no false errors. Here they are processes that are
+ * stopped.
  */
 
 import { once } from "node:events";

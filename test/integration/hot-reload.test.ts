@@ -1,4 +1,7 @@
-/** Files change while requests go through two sidecars: each kind of policy comes into force, and nobody but who it is for notices. */
+/**
+ * Files change while requests go through two sidecars: each kind of policy comes into force, and affects only the requests it
+ * is for.
+ */
 
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import http from "node:http";

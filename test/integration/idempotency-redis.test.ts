@@ -1,4 +1,4 @@
-/** IdempotencyPolicy over real sockets, where the replicas remember together in a real Redis. */
+/** IdempotencyPolicy over real sockets, with a real Redis that the replicas share. */
 
 import type http2 from "node:http2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

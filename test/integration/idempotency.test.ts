@@ -1,4 +1,4 @@
-/** IdempotencyPolicy over real sockets, where each pod remembers by itself. */
+/** IdempotencyPolicy over real sockets, with answers in each pod's own memory. */
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type net from "node:net";

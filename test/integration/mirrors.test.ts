@@ -1,4 +1,4 @@
-/** Copies of requests, which whoever asked must never feel. */
+/** Mirrored requests, which must never affect the caller. */
 
 import { once } from "node:events";
 import type http from "node:http";

@@ -1,4 +1,4 @@
-/** What has no destination of the mesh: each refusal, and each failure on the way past the mesh, is to be seen. */
+/** Requests without a destination in the mesh: each refusal, and each failure on the way past the mesh, is visible. */
 
 import net from "node:net";
 import { expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** A shop whose routes are YAML as their authors write it, compiled, and carried out between sidecars over real sockets. */
+/** A shop whose routes are YAML as their authors write it, compiled, and applied between sidecars over real sockets. */
 
 import type http from "node:http";
 import { Pipeline } from "../../control-plane/pipeline.ts";

@@ -1,4 +1,4 @@
-/** Routes as their authors write them, compiled, and carried out between two sidecars over real sockets. */
+/** Routes as their authors write them, compiled, and applied between two sidecars over real sockets. */
 
 import { once } from "node:events";
 import http2 from "node:http2";

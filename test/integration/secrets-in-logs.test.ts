@@ -1,4 +1,7 @@
-/** What a control plane and two sidecars write at level `debug`, every request logged, while secrets of all kinds pass through them. */
+/**
+ * The logs of a control plane and two sidecars at level `debug`, with every request logged, while secrets of all kinds pass
+ * through them.
+ */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";

@@ -1,4 +1,4 @@
-/** One link for all that a pod asks of another: more than its streams can carry, and bulk beside requests. */
+/** One link for all requests from one pod to another: more than its streams can carry, and bulk data beside requests. */
 
 import { once } from "node:events";
 import http from "node:http";

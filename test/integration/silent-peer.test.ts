@@ -1,4 +1,4 @@
-/** A peer that is cut off without a word, by real rules of the kernel: see `silent-peer/namespace.ts`. */
+/** A peer that is cut off silently, by real rules of the kernel: see `silent-peer/namespace.ts`. */
 
 import { execFile } from "node:child_process";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** How a workload comes by its certificate and keeps it, over real sockets: at its start, by renewals, from what it kept. */
+/** How a workload gets its certificate and keeps it, over real sockets: at its start, by renewals, from what it has stored. */
 
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

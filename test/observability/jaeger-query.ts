@@ -1,4 +1,4 @@
-/** What a Jaeger's API says of traces, and what a test asks of one. */
+/** Jaeger's API: its traces, and the questions that tests ask. */
 
 export interface JaegerSpan {
   readonly spanId: string;

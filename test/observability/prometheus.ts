@@ -1,4 +1,4 @@
-/** A real Prometheus that scrapes what it is told every second, and its query API. */
+/** A real Prometheus that scrapes the given targets every second, and its query API. */
 
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

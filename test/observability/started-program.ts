@@ -1,4 +1,4 @@
-/** Programs of others that a test runs: started with a folder of their own, stopped by id, their words kept for when they fail. */
+/** Third-party programs that a test runs: started with a folder of their own, stopped by id, their output kept for failures. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

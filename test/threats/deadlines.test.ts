@@ -1,4 +1,4 @@
-/** Deadlines that a client gives: they may only shorten what policy allows, and what is late already goes no further. */
+/** Deadlines from clients: they may only shorten what policy allows, and requests that are already late go no further. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { get, HEADERS, headers } from "../sidecar/http2/raw-peer.ts";

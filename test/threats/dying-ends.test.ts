@@ -1,4 +1,4 @@
-/** Ends that die at every byte of an exchange: everyone hears of it, nothing throws, and nothing stays open. */
+/** Ends that die at every byte of an exchange: everyone notices, nothing throws, and nothing stays open. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DATA, END_HEADERS, frame, headers, post, RST_STREAM, uint32 } from "../sidecar/http2/raw-peer.ts";

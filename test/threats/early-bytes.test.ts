@@ -1,4 +1,4 @@
-/** Bytes that come before their turn, and read like requests: none of them is ever one, on any way in. */
+/** Bytes that come too early and look like requests: they are never read as requests, on any way in. */
 
 import http from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** The mesh port against those who are not what they say, and fields that say what only the mesh may say. */
+/** The mesh port against peers that are not who they claim to be, and against fields that only the mesh may set. */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { once } from "node:events";

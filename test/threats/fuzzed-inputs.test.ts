@@ -1,6 +1,6 @@
 /**
- * All that fuzzing has found, sent to real sidecars by every way in. Behind them is a parser that is not ours: what the mesh
- * lets through has one reading to that too.
+ * Everything that fuzzing has found, sent to real sidecars by every way in. Behind them is a parser that is not ours: what the
+ * mesh lets through has only one reading there, too.
  */
 
 import http from "node:http";

@@ -1,4 +1,4 @@
-/** The slow and the silent, on every way in: time closes them, and nobody else waits for them. Time goes by as the test says. */
+/** Slow and silent clients, on every way in: timeouts close them, and nobody else waits for them. The test controls the clock. */
 
 import type net from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** Ways to turn an HTTP connection into a tunnel past every rule, and connections that are none of HTTP's. */
+/** Attempts to turn an HTTP connection into a tunnel past every rule, and connections that don't speak HTTP. */
 
 import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";

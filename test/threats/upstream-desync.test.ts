@@ -1,4 +1,6 @@
-/** Upstreams out of step, behind either end of the mesh: 502, their connection gone, and nobody else sees a byte of theirs. */
+/**
+ * Upstreams out of step, behind either end of the mesh: 502, their connection is closed, and nobody else sees a byte of theirs.
+ */
 
 import { once } from "node:events";
 import net from "node:net";

@@ -1,7 +1,7 @@
 /**
- * What the chart renders is what a real API server takes, with every flag. It conforms to the schemas that the server publishes,
- * and a dry run on the server, with unknown fields refused, goes through the same defaults and admission as the installation
- * would, immutable fields and Pod Security among them.
+ * A real API server accepts what the chart renders, with every flag. The output conforms to the schemas that the server
+ * publishes, and passes a dry run on the server that refuses unknown fields and applies the same defaults and admission as an
+ * installation, including immutable fields and Pod Security.
  */
 
 import { readdirSync, readFileSync } from "node:fs";

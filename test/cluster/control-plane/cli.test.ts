@@ -1,4 +1,4 @@
-/** The `tulle` command at a real API server: what it finds wrong there, and that its own remedies mend it. */
+/** The `tulle` command against a real API server: what it finds wrong, and that its own remedies fix it. */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

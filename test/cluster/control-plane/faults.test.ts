@@ -1,4 +1,4 @@
-/** What an API server that fails does to what is known: nothing, for as long as it can be helped. */
+/** What a failing API server does to what is already known: nothing, as long as that is possible. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";

@@ -1,4 +1,4 @@
-/** Nobody's mesh is taken for a place to try things in. */
+/** The scenarios refuse to run in a cluster that already has a mesh. */
 
 import { expect, inject, it } from "vitest";
 import { openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";

@@ -1,4 +1,6 @@
-/** Whom the API server asks the chart's injection webhooks about: each pod once, and no pod that did not ask for the mesh. */
+/**
+ * Which pods the API server asks the chart's injection webhooks about: each pod once, and no pod that did not ask for the mesh.
+ */
 
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import {

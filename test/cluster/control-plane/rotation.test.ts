@@ -1,5 +1,5 @@
 /**
- * The mesh's root is replaced in a cluster: asked for as a person would, by two replicas that end and come back at each step,
+ * The mesh's root is replaced in a cluster: requested as a person would, by two replicas that stop and come back at each step,
  * with workloads that follow and one that does not.
  */
 

@@ -1,7 +1,7 @@
 /**
- * What a Service says of its balancing, from the API server to the choice that a sidecar makes: the same that kube-proxy would
- * make (https://kubernetes.io/docs/reference/networking/virtual-ips/). Slices and hints are those of Kubernetes' own controller,
- * and what a sidecar is pushed goes over the wire's form.
+ * What a Service's fields say about balancing, from the API server to the choice that a sidecar makes: the same choice as
+ * kube-proxy's (https://kubernetes.io/docs/reference/networking/virtual-ips/). Slices and hints come from Kubernetes' own
+ * controller, and resources are encoded and decoded as on the wire.
  */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";

@@ -1,4 +1,4 @@
-/** A sidecar as a process, as injection would set it up: its pod is on paper, its token is real. */
+/** A sidecar as a process, set up as injection would: its pod exists only in the API server, its token is real. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

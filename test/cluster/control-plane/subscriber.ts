@@ -1,4 +1,4 @@
-/** A sidecar as far as the push is concerned: it subscribes with a certificate of its own, and takes or refuses what comes. */
+/** A sidecar as far as the push is concerned: it subscribes with a certificate of its own, and acks or nacks what arrives. */
 
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";

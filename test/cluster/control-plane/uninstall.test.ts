@@ -1,4 +1,4 @@
-/** What the hooks around `helm uninstall` do, and that pods without a sidecar are told of. */
+/** What the hooks around `helm uninstall` do, and the Events about pods without a sidecar. */
 
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { meshNamespace } from "../../../control-plane/index/facts.ts";

@@ -1,4 +1,7 @@
-/** The parsers and the API server read the same definitions: they are to say the same of the same objects, about the same field. */
+/**
+ * The parsers and the API server use the same definitions, so they must give the same verdict on the same objects, about the
+ * same field.
+ */
 
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type ApiAnswer, type ClusterApi, openClusterApi } from "../../../control-plane/kubernetes/cluster-api.ts";

@@ -1,4 +1,4 @@
-/** A workload's side of identity: the token that its pod would have, and what the control plane says to it. */
+/** A workload's side of identity: the token that its pod would have, and the control plane's answer to it. */
 
 import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import { readFile } from "node:fs/promises";

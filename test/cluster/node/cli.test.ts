@@ -1,4 +1,4 @@
-/** The `tulle` command at a whole cluster: through the API server into pods, as a user's machine reaches them. */
+/** The `tulle` command against a whole cluster: through the API server into pods, as from a user's machine. */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

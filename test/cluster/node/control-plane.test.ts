@@ -1,4 +1,7 @@
-/** What becomes of traffic while the control plane ends, changes or is away. It concerns the whole mesh, so these run alone. */
+/**
+ * What happens to traffic while the control plane stops, changes or is away. This concerns the whole mesh, so these tests run
+ * alone.
+ */
 
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";

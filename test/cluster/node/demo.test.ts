@@ -1,4 +1,7 @@
-/** The demo shop in a cluster, as docs/install.md has it, with its own visitors: they say every ten seconds what they were answered. */
+/**
+ * The demo shop in a cluster, as in docs/install.md, with its own visitors: they report every ten seconds what answers they
+ * got.
+ */
 
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";

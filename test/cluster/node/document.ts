@@ -1,7 +1,7 @@
 /**
- * A document that says what to type, and what one then sees: its blocks `sh`, and after some of them a block without a
- * language. They are typed into one shell, in order. What is followed by what one sees is a look: it is repeated until that
- * is there. Any other block must end well, and is typed once.
+ * Runs a document that says what to type and what one then sees: its blocks `sh`, and after some of them a block without a
+ * language. They are typed into one shell, in order. A command that is followed by its output is repeated until that output
+ * appears. Any other block must succeed, and is typed once.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";

@@ -1,4 +1,4 @@
-/** Where the mesh ends: calls that leave it, callers from outside, ports that pass it by, pods that may not be redirected. */
+/** The edges of the mesh: calls that leave it, callers from outside, ports that bypass it, pods that may not be redirected. */
 
 import { once } from "node:events";
 import { join } from "node:path";

@@ -1,4 +1,6 @@
-/** A namespace is deleted while its Service is called: its callers are told why, nobody else loses anything, and nothing crashes. */
+/**
+ * A namespace is deleted while its Service is called: its callers learn why, nobody else loses a request, and nothing crashes.
+ */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { apply, deployment, failuresOf, kubectl, namespace, podOf, rolledOut, service, sidecarOf } from "./cluster.ts";

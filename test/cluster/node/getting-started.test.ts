@@ -1,6 +1,6 @@
 /**
- * docs/getting-started.md, typed as it stands there, with a clock beside it up to the shop's first requests; and what Jaeger then
- * has of it, in more detail than a reader looks.
+ * Types docs/getting-started.md into a cluster as it is, measures the time to the shop's first requests, and checks Jaeger's
+ * traces in more detail than a reader would.
  */
 
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** What docs/install.md says of the images' sizes is so: of those that the node has, unpacked, without the Debian below. */
+/** The image sizes in docs/install.md are right: those of the images on the node, unpacked, without Debian's layer. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

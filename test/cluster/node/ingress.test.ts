@@ -1,6 +1,6 @@
 /**
- * From outside through a node's port into a real nginx, which looks up pods by itself as ingress controllers do, and on by the
- * Host that it sets: routes and splits hold behind it, and each pod knows it by its certificate.
+ * From outside through a node's port into a real nginx, which looks up pods itself as ingress controllers do, and onwards by
+ * the Host that it sets: routes and splits apply behind it, and each pod recognises it by its certificate.
  */
 
 import { afterAll, beforeAll, expect, it } from "vitest";

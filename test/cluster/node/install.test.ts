@@ -1,6 +1,6 @@
 /**
- * The chart from end to end, as Helm sees it: installed into a locked namespace, tried, upgraded, rolled back, refused while it
- * is needed, removed without a trace. It is left so: who comes next, docs/getting-started.md, begins without a mesh.
+ * The chart from end to end, as Helm sees it: installed into a restricted namespace, tested, upgraded, rolled back, kept while
+ * it is needed, removed without a trace. At the end there is no mesh, which the next test, docs/getting-started.md, requires.
  */
 
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Nothing is lost while pods come and go: each drill has clients and servers of its own, so that they can go on side by side,
- * and each client accounts for every request.
+ * Nothing is lost while pods come and go: each drill has its own clients and servers, so that drills can run side by side, and
+ * each client accounts for every request.
  */
 
 import { afterAll, beforeAll, it } from "vitest";

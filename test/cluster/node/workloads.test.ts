@@ -1,4 +1,4 @@
-/** Workloads that are no Deployments: what has names for each of its pods, what ends, and what is called as a Deployment is. */
+/** Workloads other than Deployments: StatefulSets, Jobs, and one that shares a Deployment's name. */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import {

@@ -1,4 +1,4 @@
-/** The API server goes, for `API_SERVER_OUTAGE_SECONDS`, and the mesh serves on. */
+/** The API server is gone for `API_SERVER_OUTAGE_SECONDS`, and the mesh goes on serving. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";

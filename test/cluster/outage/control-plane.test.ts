@@ -1,4 +1,4 @@
-/** The control plane goes, for `CONTROL_PLANE_OUTAGE_SECONDS`, and the mesh serves on. */
+/** The control plane is gone for `CONTROL_PLANE_OUTAGE_SECONDS`, and the mesh goes on serving. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";

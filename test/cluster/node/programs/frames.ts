@@ -1,4 +1,7 @@
-/** Messages of text in gRPC's framing (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md): neither end has a library for it. */
+/**
+ * Text messages in gRPC's framing (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md), for ends without a gRPC
+ * library.
+ */
 
 const prefixBytes = 5;
 
