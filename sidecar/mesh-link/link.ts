@@ -259,8 +259,8 @@ export class Link {
 
   #backOff(error: MeshError): void {
     this.#delayNext(error);
-    if (this.#ready.length > 0) return; // waiting requests get the next free stream
-    this.#refuseWaiting(() => error);
+    if (this.#ready.length === 0) return this.#refuseWaiting(() => error);
+    this.#connectMore(); // once the backoff is over, for those that have not got a free stream until then
   }
 }
 

@@ -171,6 +171,19 @@ describe("a failed connection", () => {
     connection.endStream();
     expect(connection.requests).toContain(second.exchange);
   });
+
+  it("beside one without a free stream is followed by another after the backoff, though no more requests come", () => {
+    const { ask, dial, dials, pass } = linked(1);
+    ask();
+    dial(0).succeed();
+    const waits = ask();
+    dial(1).fail();
+    pass(40);
+    expect(dials).toHaveLength(2);
+    pass(20);
+    expect([waits.calls, dials.length]).toEqual([[], 3]);
+    expect(dial(2).succeed().requests).toEqual([waits.exchange]);
+  });
 });
 
 describe("a connection that accepts no more streams", () => {
