@@ -11,14 +11,16 @@ import type { ClusterIndex } from "../index/cluster-index.ts";
 import { attachmentsOf } from "../index/policy-table.ts";
 import { referencesOf } from "../status/references.ts";
 
-/** In a larger namespace, comparing a name with all others would hold up the other webhooks. */
+/** For one policy, which may name hundreds of Services: comparing more names would hold up the other webhooks. */
 const maxCompared = 500;
 
 export function missingServices(index: ClusterIndex, policy: Policy): FieldError[] {
+  let compared = 0;
   return servicesIn(policy).flatMap(({ path, namespace, name }) => {
     if (index.service(namespace, name) !== undefined) return [];
     const others = index.servicesIn(namespace);
-    const nearest = others.length > maxCompared ? undefined : suggest(name, others.map(nameOf));
+    compared += others.length;
+    const nearest = compared > maxCompared ? undefined : suggest(name, others.map(nameOf));
     const asked = nearest === undefined ? "" : `; did you mean ${JSON.stringify(nearest)}?`;
     return [{ path, message: `no Service ${JSON.stringify(name)} in namespace ${JSON.stringify(namespace)}${asked}` }];
   });

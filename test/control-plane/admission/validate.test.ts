@@ -101,6 +101,22 @@ describe("a policy", () => {
     expect(await ask({ kind: "TimeoutPolicy", metadata: named, spec })).toEqual(admitted);
   });
 
+  it("that names hundreds of missing Services has only the first of them compared with those that exist", async () => {
+    const others = Array.from({ length: 100 }, (_, i) => serviceYaml(`checkout-${i}`));
+    const large = new ClusterIndex();
+    large.apply(changeOf(others.join("\n")));
+    const backendsOf = (match: number) =>
+      Array.from({ length: 16 }, (_, i) => ({ service: `chekout-${match * 16 + i}` }));
+    const match = [0, 1, 2, 3, 4].map((at) => ({ path: { value: `/${at}` }, backends: backendsOf(at) }));
+    const request = readReview(
+      JSON.stringify(reviewOf(split({ service: "checkout-0", match, backends: [{ service: "checkout-1" }] }))),
+    );
+    if (!request.ok) throw new Error(request.error);
+    const answer = await validateHandler(large, async () => {})(request.value);
+    const warnings = answer.verdict === "admit" ? answer.warnings : [];
+    expect([warnings.length, warnings.filter((line) => line.includes("did you mean")).length]).toEqual([80, 5]);
+  });
+
   it("may refer to a Service that does not exist yet with weight 0", async () => {
     const backends = [{ service: "b" }, { service: "next", weight: 0 }];
     expect(await ask(split({ service: "a", backends }))).toEqual(admitted);
