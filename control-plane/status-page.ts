@@ -109,7 +109,7 @@ export class StatusPage {
     const connected = new Set(
       this.#census().replicas.flatMap(({ sidecars }) => sidecars.map(({ namespace, pod }) => `${namespace}/${pod}`)),
     );
-    return this.#pipeline.index.readyPods().some((pod) => !connected.has(pod));
+    return this.#pipeline.index.isAnyMeshedBeyond(connected);
   }
 
   /** The view for the dashboard. */

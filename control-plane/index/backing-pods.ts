@@ -95,6 +95,16 @@ export class BackingPods {
     return ready.map(({ namespace, name }) => `${namespace}/${name}`).sort(compareStrings);
   }
 
+  /** Whether there is a ready pod with a sidecar whose `namespace/name` is not among these. */
+  isAnyMeshedBeyond(names: ReadonlySet<string>): boolean {
+    return this.#pods
+      .all()
+      .some(
+        ({ namespace, name, meshed, ready, terminating }) =>
+          meshed && ready && !terminating && !names.has(`${namespace}/${name}`),
+      );
+  }
+
   /** All workloads, sorted; a pod whose owner is not known counts as one. */
   workloads(): readonly Workload[] {
     const names = new Map<string, Workload>();

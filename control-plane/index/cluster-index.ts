@@ -157,6 +157,11 @@ export class ClusterIndex implements IndexView {
     return this.#pods.readyPods();
   }
 
+  /** Whether there is a ready pod with a sidecar whose `namespace/name` is not among these. */
+  isAnyMeshedBeyond(names: ReadonlySet<string>): boolean {
+    return this.#pods.isAnyMeshedBeyond(names);
+  }
+
   opaquePodsIn(namespace: string): readonly Pod[] {
     return this.#pods.opaquePodsIn(namespace);
   }

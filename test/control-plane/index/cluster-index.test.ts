@@ -163,3 +163,12 @@ describe("bad input", () => {
     expect(index.problems()).toEqual([]);
   });
 });
+
+it("misses only pods that are ready and have a sidecar", () => {
+  const index = new ClusterIndex();
+  apply(index, podYaml("a", "orders", "10.0.0.1"));
+  apply(index, podYaml("plain", "dns", "10.0.0.2").replace("tulle.dev/proxy-version", "x"));
+  apply(index, podYaml("starts", "orders", "10.0.0.3").replace('status: "True"', 'status: "False"'));
+  expect(index.isAnyMeshedBeyond(new Set())).toBe(true);
+  expect(index.isAnyMeshedBeyond(new Set(["shop/a"]))).toBe(false);
+});
