@@ -104,7 +104,7 @@ export class Leadership {
     if (state.kind === "following") return;
     this.#become({ kind: "following", seen: undefined });
     try {
-      await this.#options.store.take(state.lease, "", state.lease.durationMs);
+      await this.#options.store.take(state.lease, "", leaseDurationMs);
     } catch (error) {
       this.#options.log("warn", "lease not given up", { reason: reasonOf(error) });
     }

@@ -124,6 +124,17 @@ describe("a follower", () => {
     expect(b.leadership.leads).toBe(true);
   });
 
+  it("is free for a time that the API server accepts, although somebody took it off the lease before", async () => {
+    const shelf = new Shelf();
+    const a = replicasOf(shelf).replica("a");
+    await a.leadership.step();
+    shelf.write({ holder: "a", durationMs: 0, transitions: 0 });
+    a.clock.advance(4 * second);
+    await a.leadership.step();
+    await a.leadership.release();
+    expect(shelf.lease).toMatchObject({ holder: "", durationMs: 15 * second });
+  });
+
   it("does not lead if another was faster", async () => {
     const shelf = new Shelf();
     shelf.write({ holder: "", durationMs: 15 * second, transitions: 0 });
