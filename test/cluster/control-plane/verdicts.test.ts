@@ -55,7 +55,7 @@ function complaintsOf({ status, body }: ApiAnswer): FieldError[] {
 
 /** What no schema can say: whether a text is a regular expression, and whether two objects of a list are for the same. */
 function onlyParsersKnow({ message }: FieldError): boolean {
-  return /must be a regular expression|is there twice/.test(message);
+  return /must be a regular expression|is given twice/.test(message);
 }
 
 describe("of random objects of every kind", () => {
