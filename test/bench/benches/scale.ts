@@ -51,8 +51,8 @@ const sizes: readonly Size[] = [
 export const scale: Bench = {
   name: "scale",
   says: "the control plane with 10 and 10,000 Services of 10 endpoints, and 1,000 sidecars; needs test/cluster/tools",
-  // Longer than the interval of a sidecar's PINGs, which are part of the cost of a connection at rest.
-  defaults: { rounds: 1, seconds: 100 },
+  // Three intervals of a sidecar's PINGs, which are part of the cost of a connection at rest.
+  defaults: { rounds: 1, seconds: 270 },
   async run(ground, options) {
     const wanted = sizes.filter(({ name }) => options.wants(name));
     const rows = await interleave(wanted, options, (size) => measure(size, ground, options));
